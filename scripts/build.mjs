@@ -1,0 +1,114 @@
+// Bundles the TypeScript sources into dist/: one file a program plus chunks that they load when a command needs them.
+//
+// Two things make the command line start in tens of milliseconds: Pulumi's own heavy dependencies that only serve the
+// serialisation of functions are left out, and a guard fails the build when something heavy gets into the entry.
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const staleAfter = 24 * 3600_000;
+
+const programs = {
+  lockage: 'scripts/cli.ts',
+  provider: 'infra/provider-main.ts',
+  setup: 'scripts/setup/main.ts',
+  demo: 'scripts/demo/main.ts',
+  bench: 'test/bench/main.ts',
+};
+
+/** What must not be loaded before a command is known to need it. */
+const heavy = /node_modules\/(@pulumi|@grpc|zx|zod|yaml)\//;
+
+// Only the serialisation of functions (dynamic providers, callbacks in the cloud) needs these. The stub lets Pulumi
+// load without them and names itself if that ever changes.
+const withoutFunctionSerialisation = {
+  name: 'without-function-serialisation',
+  /** @param {import('esbuild').PluginBuild} build */
+  setup(build) {
+    const unused = /^(typescript|ts-node|@npmcli\/arborist)$|\/typescript-shim$/;
+    build.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: 'left-out' }));
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+      contents: `
+        const fail = (key) => {
+          throw new Error('${path} is left out of this bundle, so functions cannot be serialised (' + String(key) + ')');
+        };
+        module.exports = new Proxy(() => {}, { get: (_, key) => (key === '__esModule' ? false : fail(key)) });`,
+    }));
+  },
+};
+
+// CommonJS packages inside an ES module bundle still ask for these three.
+const commonJsGlobals = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
+
+const entries = Object.fromEntries(Object.entries(programs).filter(([, source]) => existsSync(join(root, source))));
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: entries,
+  outdir: dist,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: 'linked',
+  metafile: true,
+  write: false,
+  logLevel: 'warning',
+  plugins: [withoutFunctionSerialisation],
+  banner: { js: commonJsGlobals },
+});
+if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
+await publish(result.outputFiles);
+
+/**
+ * Fails when a heavy package is reachable from the entry by static imports.
+ * @param {import('esbuild').Metafile} metafile
+ * @param {string} entry
+ */
+function guardStartUp({ outputs }, entry) {
+  const reached = new Set([entry]);
+  for (const file of reached) {
+    for (const { kind, path } of outputs[file]?.imports ?? []) {
+      if (kind === 'import-statement' && path in outputs) reached.add(path);
+    }
+  }
+  const found = [...reached]
+    .flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}))
+    .filter((input) => heavy.test(input));
+  const packages = new Set(found.map((input) => heavy.exec(input)?.[1]));
+  if (packages.size > 0) {
+    const [first] = found;
+    throw new Error(
+      `${entry} loads ${[...packages].join(', ')} at start-up (${first}); import it where a command needs it, ` +
+        `with await import(…), or import only types`,
+    );
+  }
+}
+
+/**
+ * Puts the files in place one rename at a time, chunks before the programs that name them. Older chunks stay for a day:
+ * a program that is running now may still load one.
+ * @param {import('esbuild').OutputFile[]} files
+ */
+async function publish(files) {
+  const isChunk = (/** @type {string} */ path) => basename(dirname(path)) === 'chunks';
+  await mkdir(join(dist, 'chunks'), { recursive: true });
+  for (const { path, contents } of files.toSorted((a, b) => Number(isChunk(b.path)) - Number(isChunk(a.path)))) {
+    const draft = `${path}.${process.pid}`;
+    await writeFile(draft, contents);
+    if (path === join(dist, 'lockage.mjs')) await chmod(draft, 0o755);
+    await rename(draft, path);
+  }
+  const current = new Set(files.map(({ path }) => relative(dist, path)));
+  for (const name of await readdir(join(dist, 'chunks'))) {
+    const path = join(dist, 'chunks', name);
+    if (current.has(join('chunks', name))) continue;
+    if (Date.now() - (await stat(path)).mtimeMs > staleAfter) await rm(path, { force: true });
+  }
+}
