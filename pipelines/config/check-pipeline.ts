@@ -1,0 +1,40 @@
+import { didYouMean } from '../suggest.ts';
+import type { Sources } from './load.ts';
+import { orderStages, stagesOf, type Stage } from './order.ts';
+import type { Problem } from './problem.ts';
+import type { ProjectFile } from './schema.ts';
+
+/** The stages in order, and where the pipeline and the environments' files disagree. */
+export function checkPipeline(file: ProjectFile, sources: Sources): { stages: Stage[]; problems: Problem[] } {
+  const { project } = sources;
+  const names = [...sources.environments.keys()];
+  const at = (path: Problem['path'], message: string): Problem => ({ file: project.path, line: project.lineOf(path), path, message });
+
+  const [only] = names;
+  if (file.pipeline === undefined) {
+    // With a single environment there is nothing to put in order.
+    if (only !== undefined && names.length === 1) return { stages: [{ name: only, after: [] }], problems: [] };
+    const example = names.length === 0 ? 'dev, prod' : names.join(', ');
+    return { stages: [], problems: [at(['pipeline'], `is missing: list the environments in order, as [${example}]`)] };
+  }
+
+  const written = stagesOf(file.pipeline);
+  const { ordered, problems } = orderStages(written);
+  const staged = written.map((stage) => stage.name);
+  return {
+    stages: ordered,
+    problems: [
+      ...problems.map(({ index, message }) => at(['pipeline', index], message)),
+      ...written.flatMap(({ name }, index) =>
+        names.includes(name) || staged.indexOf(name) < index
+          ? []
+          : [at(['pipeline', index], `has no file environments/${name}.yaml${didYouMean(name, names)}`)],
+      ),
+      ...[...sources.environments.values()].flatMap((source, index) => {
+        const name = names[index] ?? '';
+        const message = `is not in the pipeline of lockage.yaml${didYouMean(name, staged)}`;
+        return staged.includes(name) ? [] : [{ file: source.path, line: 1, path: [], message }];
+      }),
+    ],
+  };
+}

@@ -1,0 +1,17 @@
+const second = 1000;
+const mebibyte = 2 ** 20;
+
+/** What holds where neither lockage.yaml nor the environment's file says otherwise. Milliseconds and bytes. */
+export const defaults = {
+  backend: 'file://.lockage/state',
+  edgeImage: 'caddy:2',
+  publish: 80,
+  watch: 10 * second,
+  standby: 1,
+  stopGrace: 10 * second,
+  migrationTimeout: 300 * second,
+  health: { interval: 100, healthy: 3, timeout: 60 * second, path: '/', running: 5 * second },
+  limits: { memory: 256 * mebibyte, cpus: 1, pids: 256, files: 4096, log: 10 * mebibyte },
+  tmpfs: { '/tmp': 16 * mebibyte },
+  accessory: { memory: 512 * mebibyte, cpus: 1, healthTimeout: 60 * second },
+} as const;
