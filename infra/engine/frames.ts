@@ -1,0 +1,78 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { OutputLine, OutputStream } from './types.ts';
+
+const headerLength = 8;
+const longestLine = 1024 * 1024;
+
+/**
+ * Takes apart the stream of a container without a terminal: frames with a header of eight bytes, of which the first
+ * names the stream and the last four give the length. Chunks may be cut anywhere.
+ */
+export class FrameReader {
+  #pending = Buffer.alloc(0);
+  #left = 0;
+  #stream: OutputStream = 'stdout';
+
+  /** The parts of frames that the chunk completes or continues, in order. */
+  *read(chunk: Buffer): Generator<{ stream: OutputStream; data: Buffer }> {
+    let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#pending = Buffer.alloc(0);
+    while (rest.length > 0) {
+      if (this.#left === 0) {
+        if (rest.length < headerLength) {
+          this.#pending = Buffer.from(rest);
+          return;
+        }
+        this.#stream = rest[0] === 2 ? 'stderr' : 'stdout';
+        this.#left = rest.readUInt32BE(4);
+        rest = rest.subarray(headerLength);
+        continue;
+      }
+      const data = rest.subarray(0, this.#left);
+      this.#left -= data.length;
+      rest = rest.subarray(data.length);
+      yield { stream: this.#stream, data };
+    }
+  }
+}
+
+/** Makes lines of UTF-8 bytes that may be cut anywhere, even inside a character. */
+export class LineReader {
+  readonly #decoder = new StringDecoder('utf8');
+  #pending = '';
+
+  *read(data: Buffer): Generator<string> {
+    const parts = (this.#pending + this.#decoder.write(data)).split('\n');
+    this.#pending = parts.pop() ?? '';
+    for (const part of parts) yield withoutReturn(part);
+    if (this.#pending.length > longestLine) {
+      yield this.#pending;
+      this.#pending = '';
+    }
+  }
+
+  /** The last line, if it had no line end. */
+  *end(): Generator<string> {
+    const rest = this.#pending + this.#decoder.end();
+    this.#pending = '';
+    if (rest !== '') yield withoutReturn(rest);
+  }
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
+}
+
+/** The lines of a container's output. `raw`: the container has a terminal, so its output has no frames. */
+export async function* outputLines(chunks: AsyncIterable<Buffer>, raw: boolean): AsyncGenerator<OutputLine> {
+  const frames = new FrameReader();
+  const readers = { stdout: new LineReader(), stderr: new LineReader() };
+  for await (const chunk of chunks) {
+    for (const { stream, data } of raw ? [{ stream: 'stdout' as const, data: chunk }] : frames.read(chunk)) {
+      for (const line of readers[stream].read(data)) yield { stream, line };
+    }
+  }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    for (const line of readers[stream].end()) yield { stream, line };
+  }
+}

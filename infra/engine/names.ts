@@ -1,0 +1,19 @@
+/** Throws TypeError for what is no name or id of a container, network or volume: a name must not bend a URL. */
+export function checkedName(name: string): string {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return name;
+  throw new TypeError(`"${name}" is not a name of a container, network or volume`);
+}
+
+/** The name as a part of a URL's path. */
+export function segment(name: string): string {
+  return encodeURIComponent(checkedName(name));
+}
+
+/** An image reference as a part of a URL's path, its slashes kept. Throws TypeError for what is none. */
+export function imagePath(ref: string): string {
+  const parts = ref.split('/');
+  if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(ref) || parts.includes('..') || parts.includes('')) {
+    throw new TypeError(`"${ref}" is not an image reference`);
+  }
+  return parts.map(encodeURIComponent).join('/');
+}

@@ -1,0 +1,95 @@
+import { EngineApi } from './api.ts';
+import { checkedName, imagePath, segment } from './names.ts';
+import { readPull } from './pull.ts';
+import type {
+  CallOptions,
+  ImageDetails,
+  NetworkBody,
+  NetworkDetails,
+  NetworkEndpoint,
+  PullOptions,
+  VolumeBody,
+  VolumeDetails,
+} from './types.ts';
+
+/** What containers are made of: images, networks, volumes. Nothing is ever pruned; each removal names its object. */
+export class EngineResources extends EngineApi {
+  /** Undefined when the host does not have it. */
+  async inspectImage(ref: string, options: CallOptions = {}): Promise<ImageDetails | undefined> {
+    return this.find<ImageDetails>(`inspect image ${ref}`, `/images/${imagePath(ref)}/json`, options);
+  }
+
+  /** Pulls `repository@digest` and gives the bytes that were downloaded, 0 when the host had all layers. */
+  async pull(repository: string, digest: string, options: PullOptions = {}): Promise<{ bytes: number }> {
+    const what = `pull ${repository}@${digest}`;
+    const idleTimeout = options.idleTimeout ?? 120_000;
+    const response = await this.transport.stream({
+      what,
+      method: 'POST',
+      path: `${await this.prefix()}/images/create`,
+      query: { fromImage: repository, tag: digest, platform: options.platform },
+      headers: options.auth === undefined ? {} : { 'X-Registry-Auth': options.auth },
+      // the headers of the answer come only once the engine has the manifest
+      deadline: idleTimeout,
+      signal: options.signal,
+    });
+    try {
+      return { bytes: await readPull(this.host, what, response, { idleTimeout, onProgress: options.onProgress }) };
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : error;
+    }
+  }
+
+  /** An absent image is fine; one that a container uses is refused. */
+  async removeImage(ref: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove image ${ref}`, 'DELETE', `/images/${imagePath(ref)}`, { accept: [404], ...options });
+  }
+
+  async inspectNetwork(name: string, options: CallOptions = {}): Promise<NetworkDetails | undefined> {
+    return this.find<NetworkDetails>(`inspect network ${name}`, `/networks/${segment(name)}`, options);
+  }
+
+  /** The new network's id. A second network of that name is refused (409). */
+  async createNetwork(name: string, body: NetworkBody = {}, options: CallOptions = {}): Promise<string> {
+    const content = { CheckDuplicate: true, ...body, Name: checkedName(name) };
+    const rest = { body: content, ...options };
+    return (await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest)).Id;
+  }
+
+  /** An absent one is fine; one with containers in it is refused. */
+  async removeNetwork(name: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove network ${name}`, 'DELETE', `/networks/${segment(name)}`, { accept: [404], ...options });
+  }
+
+  async connectNetwork(
+    network: string,
+    container: string,
+    endpoint: NetworkEndpoint = {},
+    options: CallOptions = {},
+  ): Promise<void> {
+    const body = { Container: checkedName(container), EndpointConfig: endpoint };
+    const what = `connect ${container} to network ${network}`;
+    await this.call(what, 'POST', `/networks/${segment(network)}/connect`, { body, ...options });
+  }
+
+  async disconnectNetwork(network: string, container: string, options: CallOptions = {}): Promise<void> {
+    const body = { Container: checkedName(container), Force: false };
+    const what = `disconnect ${container} from network ${network}`;
+    await this.call(what, 'POST', `/networks/${segment(network)}/disconnect`, { body, ...options });
+  }
+
+  async inspectVolume(name: string, options: CallOptions = {}): Promise<VolumeDetails | undefined> {
+    return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
+  }
+
+  /** One of that name is kept as it is. */
+  async createVolume(name: string, body: VolumeBody = {}, options: CallOptions = {}): Promise<void> {
+    const content = { ...body, Name: checkedName(name) };
+    await this.call(`create volume ${name}`, 'POST', '/volumes/create', { body: content, ...options });
+  }
+
+  /** An absent one is fine; one that a container uses is refused. */
+  async removeVolume(name: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove volume ${name}`, 'DELETE', `/volumes/${segment(name)}`, { accept: [404], ...options });
+  }
+}

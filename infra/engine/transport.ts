@@ -1,0 +1,216 @@
+import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { EngineError } from './errors.ts';
+import { Limit, defaultDeadline } from './limit.ts';
+import { encodeBody, engineMessage, queryString } from './wire.ts';
+
+/** One request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
+export interface Call {
+  /** completes the sentence "cannot …": `start container web-1` */
+  readonly what: string;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** a buffer is sent as it is (a tar archive), anything else as JSON */
+  readonly body?: unknown;
+  readonly headers?: OutgoingHttpHeaders;
+  /** milliseconds for the whole answer; for a stream, until its headers */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** statuses of 300 and more that are not errors */
+  readonly accept?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export interface TransportOptions {
+  /** name of the host, for messages */
+  readonly host: string;
+  readonly socketPath: string;
+  /** called once when nobody listens at the socket; gives the path to try then */
+  readonly reconnect?: (() => Promise<string>) | undefined;
+}
+
+const longestAnswer = 64 * 1024 * 1024;
+const socketsPerEngine = 8;
+
+/**
+ * HTTP on a unix socket: a call is sent, and its answer read whole, as a stream, or as the raw connection.
+ * A request that was surely never sent, or that only reads, is repeated once on a new connection; others never are,
+ * because the engine may have done them.
+ */
+export class Transport {
+  readonly host: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: socketsPerEngine });
+  readonly #reconnect: (() => Promise<string>) | undefined;
+  #socketPath: string;
+
+  constructor(options: TransportOptions) {
+    this.host = options.host;
+    this.#socketPath = options.socketPath;
+    this.#reconnect = options.reconnect;
+  }
+
+  get socketPath(): string {
+    return this.#socketPath;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** The whole answer. Throws EngineError for an error status, a broken connection or a passed deadline. */
+  async request(call: Call): Promise<Answer> {
+    const limit = new Limit(call);
+    try {
+      const { response } = await this.#send(call, limit.signal, false);
+      const body = await collect(response, limit.signal);
+      const status = response.statusCode ?? 0;
+      if (status >= 300 && !call.accept?.includes(status)) throw this.#refusal(call, status, body);
+      return { status, body };
+    } catch (error) {
+      throw this.#explain(error, call, limit);
+    } finally {
+      limit.release();
+    }
+  }
+
+  /** The answer's body as a stream, which the call's signal still ends; reading it is the caller's part. */
+  async stream(call: Call): Promise<IncomingMessage> {
+    const limit = new Limit(call);
+    try {
+      const { response } = await this.#send(call, limit.signal, false);
+      const status = response.statusCode ?? 0;
+      if (status >= 300) throw this.#refusal(call, status, await collect(response, limit.signal));
+      limit.stopClock();
+      response.once('close', () => limit.release());
+      limit.signal.addEventListener('abort', () => response.destroy(limit.signal.reason), { once: true });
+      return response;
+    } catch (error) {
+      limit.release();
+      throw this.#explain(error, call, limit);
+    }
+  }
+
+  /** The raw connection behind an upgraded request. Data that came with the headers is put back into it. */
+  async hijack(call: Call): Promise<Duplex> {
+    const limit = new Limit(call);
+    try {
+      const { response, socket } = await this.#send(call, limit.signal, true);
+      if (!socket) throw this.#refusal(call, response.statusCode ?? 0, await collect(response, limit.signal));
+      return socket;
+    } catch (error) {
+      throw this.#explain(error, call, limit);
+    } finally {
+      limit.release();
+    }
+  }
+
+  async #send(call: Call, signal: AbortSignal, upgrade: boolean): Promise<Opened> {
+    try {
+      return await this.#attempt(call, signal, upgrade);
+    } catch (error) {
+      const repeatable =
+        error instanceof ConnectionLost && (!error.sent || call.method === 'GET' || call.method === 'HEAD');
+      if (!repeatable || signal.aborted || (!error.sent && !this.#reconnect)) throw error;
+      if (this.#reconnect) this.#socketPath = await this.#reconnect();
+      return this.#attempt(call, signal, upgrade);
+    }
+  }
+
+  #attempt(call: Call, signal: AbortSignal, upgrade: boolean): Promise<Opened> {
+    signal.throwIfAborted();
+    const { payload, headers } = encodeBody(call, upgrade);
+    return new Promise((resolve, reject) => {
+      let sent = false;
+      const outgoing = request({
+        socketPath: this.#socketPath,
+        path: call.path + queryString(call.query),
+        method: call.method,
+        headers,
+        agent: upgrade ? false : this.#agent,
+        signal,
+      });
+      outgoing.on('socket', (socket) => {
+        if (!socket.connecting) sent = true;
+        else socket.once('connect', () => (sent = true));
+      });
+      outgoing.on('error', (error) => reject(new ConnectionLost(error, sent)));
+      outgoing.on('response', (response) => resolve({ response }));
+      outgoing.on('upgrade', (response, socket, head) => {
+        if (head.length > 0) socket.unshift(head);
+        resolve({ response, socket });
+      });
+      outgoing.end(payload);
+    });
+  }
+
+  #refusal(call: Call, status: number, body: Buffer): EngineError {
+    return new EngineError(this.host, call.what, `${engineMessage(body)} (${status})`, { status });
+  }
+
+  #explain(error: unknown, call: Call, limit: Limit): unknown {
+    if (limit.passed) {
+      const seconds = (call.deadline ?? defaultDeadline) / 1000;
+      return new EngineError(this.host, call.what, `no answer within ${seconds} s`, { cause: error });
+    }
+    if (call.signal?.aborted) return call.signal.reason;
+    if (error instanceof ConnectionLost) return connectionError(this.host, this.#socketPath, call.what, error.cause);
+    return error;
+  }
+}
+
+interface Opened {
+  readonly response: IncomingMessage;
+  readonly socket?: Duplex;
+}
+
+/** The connection broke before the answer's headers; `sent` says whether the engine may have seen the request. */
+class ConnectionLost extends Error {
+  readonly sent: boolean;
+
+  constructor(cause: Error, sent: boolean) {
+    super(cause.message, { cause });
+    this.sent = sent;
+  }
+}
+
+function connectionError(host: string, socketPath: string, what: string, cause: unknown): EngineError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (code === 'EACCES') {
+    return new EngineError(host, what, `permission denied on ${socketPath}`, {
+      hint: 'add your user to the group "docker" and log in again; leave the mode of the socket as it is',
+      cause,
+    });
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new EngineError(host, what, `no Docker Engine listens at ${socketPath}`, {
+      hint: 'start it, for example with `systemctl start docker`',
+      cause,
+    });
+  }
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(host, what, `the connection to the Docker Engine broke: ${text}`, { cause });
+}
+
+async function collect(response: IncomingMessage, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const giveUp = () => response.destroy(signal.reason);
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > longestAnswer) throw new ConnectionLost(new Error(`its answer exceeds ${longestAnswer} bytes`), true);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    throw error instanceof ConnectionLost ? error : new ConnectionLost(error as Error, true);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}

@@ -1,0 +1,110 @@
+import type Docker from 'dockerode';
+
+export type ContainerBody = Omit<Docker.ContainerCreateOptions, 'name'>;
+export type ContainerDetails = Docker.ContainerInspectInfo;
+export type ContainerSummary = Docker.ContainerInfo;
+export type ContainerLimits = Docker.HostConfig;
+export type ImageDetails = Docker.ImageInspectInfo;
+export type EngineVersion = Docker.DockerVersion;
+export type NetworkBody = Omit<Docker.NetworkCreateOptions, 'Name'>;
+export type NetworkDetails = Docker.NetworkInspectInfo;
+export type NetworkEndpoint = Partial<Docker.EndpointSettings>;
+export type VolumeBody = Omit<Docker.VolumeCreateOptions, 'Name'>;
+export type VolumeDetails = Docker.VolumeInspectInfo;
+
+/** What an engine says about itself and its host. */
+export interface EngineInfo {
+  readonly Name: string;
+  readonly ServerVersion: string;
+  readonly OSType: string;
+  readonly Architecture: string;
+  readonly KernelVersion: string;
+  readonly DockerRootDir: string;
+  readonly Driver: string;
+  readonly CgroupVersion?: string;
+  readonly NCPU: number;
+  /** bytes */
+  readonly MemTotal: number;
+  readonly [field: string]: unknown;
+}
+
+export interface CallOptions {
+  /** milliseconds; 30 s unless told */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the engine reports about one layer of a pull. Sizes are bytes, as far as known. */
+export interface PullProgress {
+  readonly layer: string;
+  readonly status: string;
+  readonly current: number | undefined;
+  readonly total: number | undefined;
+}
+
+export interface PullOptions {
+  /** value of `X-Registry-Auth` */
+  readonly auth?: string | undefined;
+  /** `linux/amd64` */
+  readonly platform?: string | undefined;
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** milliseconds without any progress; 120 s unless told */
+  readonly idleTimeout?: number;
+}
+
+export interface LogOptions {
+  /** number of last lines; all unless told */
+  readonly tail?: number;
+  readonly follow?: boolean;
+  readonly since?: Date;
+  /** put before each line by the engine, in RFC 3339 */
+  readonly timestamps?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExecOptions {
+  /** `uid[:gid]` or a name the container knows */
+  readonly user?: string;
+  /** written to the command, then closed */
+  readonly stdin?: Buffer | string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
+  /** milliseconds until the command must have ended; 30 s unless told */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** called with output as it comes */
+  readonly onOutput?: (stream: OutputStream, data: Buffer) => void;
+  /** bytes kept per stream, the last ones; 1 MiB unless told */
+  readonly maxOutput?: number;
+}
+
+export type DetachedOptions = Pick<ExecOptions, 'user' | 'env' | 'workingDir' | 'signal'>;
+
+export interface ExecResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** output exceeded `maxOutput`, so its beginning is missing */
+  readonly truncated: boolean;
+}
+
+export type OutputStream = 'stdout' | 'stderr';
+
+/** A line of a container's output, without its line end. */
+export interface OutputLine {
+  readonly stream: OutputStream;
+  readonly line: string;
+}
+
+/** One entry of an archive. Paths are relative to where the archive is unpacked. */
+export interface ArchiveEntry {
+  readonly path: string;
+  /** absent or empty for a directory */
+  readonly content?: Buffer | string;
+  /** permission bits, as 0o400 */
+  readonly mode: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly type?: 'file' | 'directory';
+}
