@@ -39,7 +39,7 @@ export interface Output {
  */
 export async function runSteps(steps: readonly Step[], output: Output): Promise<boolean> {
   const asked = steps.map((step) => step.ready().catch(() => undefined));
-  const width = Math.max(0, ...steps.map((step) => step.name.length));
+  const width = Math.max(20, ...steps.map((step) => step.name.length));
   let changed = false;
   for (const [index, step] of steps.entries()) {
     const title = step.name.padEnd(width);

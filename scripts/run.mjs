@@ -1,0 +1,47 @@
+// Runs a program of this clone after making sure of what it needs:
+//
+//   node scripts/run.mjs demo [args]        the demo
+//   node scripts/run.mjs bench [args]       the benchmark
+//   node scripts/run.mjs test [args]        all tests; vitest takes the args
+//   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { prepareClone, setUp } from './setup.mjs';
+
+const root = resolve(import.meta.dirname, '..');
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const demo = join(root, 'dist', 'demo.mjs');
+const bench = join(root, 'dist', 'bench.mjs');
+const output = { line: (/** @type {string} */ text) => console.log(text), quiet: true };
+
+const [name = '', ...args] = process.argv.slice(2);
+// Cleaning up and asking for help must not install anything on the machine first.
+const leavesMachineAlone = args.includes('--clean') || args.includes('--help');
+
+/** @type {Record<string, { program: string, args: string[], ready: () => Promise<boolean> }>} */
+const programs = {
+  demo: { program: demo, args, ready: async () => (leavesMachineAlone ? await built(demo) : await setUp(output)) },
+  bench: { program: bench, args, ready: async () => (leavesMachineAlone ? await built(bench) : await setUp(output)) },
+  test: { program: vitest, args: ['run', ...args], ready: () => setUp(output) },
+  'test:fast': { program: vitest, args: ['run', '--project', 'fast', ...args], ready: () => prepareClone(output) },
+};
+
+const chosen = programs[name];
+if (!chosen) {
+  console.error(`no program ${JSON.stringify(name)}; there are: ${Object.keys(programs).join(', ')}`);
+  process.exit(2);
+}
+process.once('SIGINT', () => process.exit(130));
+if (!(await chosen.ready())) process.exit(1);
+process.removeAllListeners('SIGINT');
+// Ctrl-C reaches the program by itself, from the terminal; how it ends is its own business.
+process.on('SIGINT', () => undefined);
+const child = spawn(process.execPath, [chosen.program, ...chosen.args], { cwd: root, stdio: 'inherit' });
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+
+/** @param {string} program */
+async function built(program) {
+  return existsSync(program) || (await prepareClone(output));
+}

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { cachedCaddy, cacheLock, versions } from './cache.ts';
+import { goBuild } from './go-build.ts';
+import { withLock } from './lock.mjs';
+
+/** The Caddy for an edge image that no registry gives, built from its Go modules at the first need. Returns its path. */
+export async function ensureCaddy(progress: (line: string) => void = () => undefined): Promise<string> {
+  if (existsSync(cachedCaddy())) return cachedCaddy();
+  return await withLock(cacheLock('caddy'), async () => {
+    if (existsSync(cachedCaddy())) return cachedCaddy();
+    await goBuild(
+      {
+        module: 'caddy',
+        source: 'github.com/caddyserver/caddy/v2/cmd/caddy',
+        set: ['github.com/caddyserver/caddy/v2.CustomVersion', `v${versions.caddy}`],
+        // It runs in a container, so for Linux also where this machine is something else.
+        env: { GOOS: 'linux' },
+        out: cachedCaddy(),
+        instead: 'name an edge image that this machine can pull.',
+      },
+      progress,
+    );
+    return cachedCaddy();
+  });
+}

@@ -1,0 +1,79 @@
+// Pulumi's own releases. A machine without a way to them is told from one that is only slow within ten seconds.
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { run } from './command.ts';
+import { StepError } from './step.ts';
+
+/** Where Pulumi publishes its command line. */
+export const officialReleases = 'https://get.pulumi.com/releases';
+const answersWithin = 10_000;
+
+/** Whether the address answers, asked without fetching what is behind it. */
+export async function isReachable(url: string): Promise<boolean> {
+  const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(answersWithin) }).catch(
+    () => undefined,
+  );
+  return answer?.ok ?? false;
+}
+
+/**
+ * Puts an official Pulumi CLI into `folder` after checking its sum.
+ * Returns false where the releases cannot be reached; a wrong sum is an error, never a reason to go on.
+ */
+export async function downloadPulumi(version: string, folder: string, releases = officialReleases): Promise<boolean> {
+  const name = `pulumi-v${version}-${process.platform}-${process.arch}.tar.gz`;
+  const sums = await fetch(`${releases}/sdk/pulumi-${version}-checksums.txt`, {
+    signal: AbortSignal.timeout(answersWithin),
+  }).then(
+    (answer) => (answer.ok ? answer.text() : undefined),
+    () => undefined,
+  );
+  const expected = sums
+    ?.split('\n')
+    .map((line) => line.trim().split(/\s+\*?/))
+    .find(([, file]) => file === name)?.[0];
+  if (expected === undefined) return false;
+
+  const archive = `${folder}.${process.pid}.tar.gz`;
+  const draft = `${folder}.${process.pid}`;
+  await mkdir(dirname(folder), { recursive: true });
+  try {
+    const actual = await fetchTo(`${releases}/sdk/${name}`, archive);
+    if (actual === undefined) return false;
+    if (actual !== expected) {
+      throw new StepError(
+        `${releases}/sdk/${name} has the SHA-256 sum ${actual}, published is ${expected}`,
+        'try again; if it stays so, something between this machine and Pulumi changes downloads: do not use them.',
+      );
+    }
+    await mkdir(draft, { recursive: true });
+    await run(['tar', '-xzf', archive, '-C', draft, '--strip-components', '1']);
+    await rm(folder, { recursive: true, force: true });
+    await rename(draft, folder);
+    return true;
+  } finally {
+    await rm(archive, { force: true });
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+async function fetchTo(url: string, file: string): Promise<string | undefined> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(600_000) }).catch(() => undefined);
+  if (!answer?.ok || answer.body === null) return undefined;
+  const hash = createHash('sha256');
+  await pipeline(
+    Readable.fromWeb(answer.body),
+    async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(file),
+  );
+  return hash.digest('hex');
+}

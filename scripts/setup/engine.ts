@@ -1,0 +1,87 @@
+import { request } from 'node:http';
+import { cacheLock } from './cache.ts';
+import { ask, findProgram, rootWords } from './command.ts';
+import { startEngine } from './engine-start.ts';
+import { withLock } from './lock.mjs';
+import { installPackages } from './packages.ts';
+import { StepError, type Step } from './step.ts';
+
+const ownSocket = '/var/run/docker.sock';
+
+/** A Docker Engine that answers: the one of `DOCKER_HOST`, or this machine's, installed and started where need be. */
+export function dockerEngineStep(): Step {
+  return {
+    name: 'Docker Engine',
+    why: 'runs the containers of every environment',
+    async ready() {
+      const version = await engineVersion();
+      return version && `${version} answers at ${process.env.DOCKER_HOST ?? ownSocket}`;
+    },
+    async run(progress) {
+      refuseWhereNotOurs();
+      const root = await rootWords();
+      if (!root) {
+        throw new StepError(
+          `no Docker Engine answers at ${ownSocket}, and starting one needs root`,
+          'start Docker (sudo systemctl start docker), install it (https://docs.docker.com/engine/install/), set ' +
+            'DOCKER_HOST to an engine that runs, or run this once as root or with sudo that asks no password.',
+        );
+      }
+      return await withLock(cacheLock('docker-engine'), async () => {
+        if (await engineVersion()) return 'started by another set-up meanwhile';
+        const installed = await installEngine(progress);
+        const version = await startEngine(root, engineVersion, progress);
+        return `${version} ${installed ? 'installed and ' : ''}started`;
+      });
+    },
+  };
+}
+
+/** The version of the Docker Engine that clients on this machine reach, or undefined when none answers. */
+export async function engineVersion(): Promise<string | undefined> {
+  const address = process.env.DOCKER_HOST ?? `unix://${ownSocket}`;
+  // Other addresses (ssh, TLS) are the Docker CLI's to understand.
+  if (!address.startsWith('unix://')) return await ask(['docker', 'version', '--format', '{{.Server.Version}}']);
+  return await new Promise((resolve) => {
+    const call = request({ socketPath: address.slice('unix://'.length), path: '/version', timeout: 10_000 });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(undefined));
+    call.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve(/"Version":\s*"([^"]+)"/.exec(body)?.[1]));
+      response.on('error', () => resolve(undefined));
+    });
+    call.end();
+  });
+}
+
+function refuseWhereNotOurs(): void {
+  if (process.env.DOCKER_HOST !== undefined) {
+    throw new StepError(
+      `no Docker Engine answers at DOCKER_HOST=${process.env.DOCKER_HOST}`,
+      'start that engine, or unset DOCKER_HOST to use the one of this machine.',
+    );
+  }
+  if (process.platform !== 'linux') {
+    throw new StepError(
+      `no Docker Engine answers at ${ownSocket}`,
+      'start Docker Desktop; with Colima, OrbStack or another one, set DOCKER_HOST to the address that ' +
+        '`docker context inspect` shows.',
+    );
+  }
+}
+
+async function installEngine(progress: (line: string) => void): Promise<boolean> {
+  if (findProgram('dockerd') !== undefined) return false;
+  if (findProgram('apt-get') === undefined) {
+    throw new StepError(
+      'there is no Docker Engine on this machine',
+      'install it (https://docs.docker.com/engine/install/), then run this again.',
+    );
+  }
+  await installPackages(['docker.io'], progress);
+  // Later Debian releases have the command line in a package of its own.
+  if (findProgram('docker') === undefined) await installPackages(['docker-cli'], progress);
+  return true;
+}
