@@ -1,0 +1,117 @@
+/**
+ * What runs inside the edge container beside Caddy (busybox sh). It owns three things in /live:
+ *   sets/ID/PORT, sets/ID/PORT.fallback   `container:port` that the public PORT sends to, and where it goes if that fails
+ *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
+ *   pending                               a switch that nobody has confirmed: `DEADLINE TOKEN PREVIOUS-SET`
+ * The guard takes an unconfirmed switch back after its deadline, so that a host recovers when its operator is gone,
+ * also across a restart of the host. Times are seconds of this container's clock only.
+ */
+export const edgeScript = String.raw`set -eu
+cd /live
+
+point_at() {
+  ln -s "sets/$1" "next.$$"
+  mv -fT "next.$$" now
+}
+
+current() {
+  [ -L now ] || return 0
+  target=$(readlink now)
+  echo "${'$'}{target#sets/}"
+}
+
+take_back() {
+  read -r deadline token previous < pending
+  if [ "$previous" = - ]; then rm -f now; else point_at "$previous"; fi
+  rm -f pending
+}
+
+guard() {
+  while sleep 0.5; do
+    [ -f pending ] || continue
+    read -r deadline token previous < pending || continue
+    if [ "$(date +%s)" -ge "$deadline" ]; then take_back || true; fi
+  done
+}
+
+command=$1
+shift
+case $command in
+  run)
+    mkdir -p sets
+    guard &
+    exec caddy run --config /live/caddy.json
+    ;;
+  switch)
+    # switch SET TOKEN SECONDS: SECONDS 0 needs no confirmation
+    [ -d "sets/$1" ] || { echo "no set $1" >&2; exit 3; }
+    if [ -f pending ]; then
+      read -r deadline token previous < pending
+    else
+      previous=$(current)
+    fi
+    if [ "$3" -gt 0 ]; then
+      echo "$(($(date +%s) + $3)) $2 ${'$'}{previous:--}" > "pending.$$"
+      mv -f "pending.$$" pending
+      point_at "$1"
+    else
+      point_at "$1"
+      rm -f pending
+    fi
+    echo "${'$'}{previous:--}"
+    ;;
+  confirm)
+    # confirm SET TOKEN: keep the switch, and go on to the set without a fallback
+    [ -f pending ] || { echo "not pending" >&2; exit 4; }
+    read -r deadline token previous < pending
+    [ "$token" = "$2" ] || { echo "pending for $token" >&2; exit 4; }
+    [ -d "sets/$1" ] || { echo "no set $1" >&2; exit 3; }
+    point_at "$1"
+    rm -f pending
+    ;;
+  revert)
+    # revert TOKEN: nothing to do if that switch never happened or was taken back already
+    [ -f pending ] || exit 0
+    read -r deadline token previous < pending
+    [ "$token" = "$1" ] || exit 0
+    take_back
+    ;;
+  show)
+    echo "now $(current)"
+    if [ -f pending ]; then echo "pending $(cat pending)"; fi
+    ;;
+  keep)
+    # keep SET...: forget all others, except those in use
+    for set in sets/*; do
+      [ -d "$set" ] || continue
+      name=${'$'}{set#sets/}
+      case " $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
+    done
+    ;;
+  forget)
+    # forget NAME...: remove the secret files of containers that are gone
+    for name in "$@"; do rm -rf "/secrets/$name"; done
+    ;;
+  probe)
+    # probe URL TIMES INTERVAL-SECONDS DEADLINE-SECONDS: TIMES good answers in a row
+    good=0
+    end=$(($(date +%s) + $4))
+    while :; do
+      if answer=$(wget -q -T 2 -O - "$1" 2>&1); then
+        good=$((good + 1))
+        echo "ok $good"
+        if [ "$good" -ge "$2" ]; then exit 0; fi
+      else
+        good=0
+        echo "no $(echo "$answer" | tr '\n' ' ')"
+      fi
+      if [ "$(date +%s)" -ge "$end" ]; then exit 5; fi
+      sleep "$3"
+    done
+    ;;
+  *)
+    echo "unknown command $command" >&2
+    exit 2
+    ;;
+esac
+`;

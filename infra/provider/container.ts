@@ -1,0 +1,70 @@
+import { fingerprint } from '../../pipelines/container.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { createBody, labels } from '../containers.ts';
+import type { Engine } from '../engine/client.ts';
+import type { ContainerInputs } from './types.ts';
+import { edgeOf, type Workshop } from './workshop.ts';
+
+/**
+ * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
+ * what is wanted, else removed. A stranger's container of that name is never touched.
+ * Throws LockageError when the name is taken or the container does not start; nothing is left behind then.
+ */
+export async function createContainer(workshop: Workshop, inputs: ContainerInputs): Promise<{ id: string }> {
+  const { host, spec } = inputs;
+  const engine = await workshop.engine(host);
+  const left = await leftover(engine, inputs);
+  if (left !== undefined) return { id: left };
+
+  if (Object.keys(spec.secrets).length > 0) await deliverSecrets(workshop, inputs);
+  const id = await engine.createContainer(spec.name, createBody(inputs.app, inputs.environment, spec));
+  try {
+    await engine.startContainer(spec.name);
+  } catch (error) {
+    await removeContainer(workshop, inputs);
+    throw new LockageError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
+  }
+  workshop.progress({ host: host.name, step: 'start', detail: spec.name });
+  return { id };
+}
+
+/** Stops a container gracefully and removes it with its secrets. What is gone already is fine. */
+export async function removeContainer(workshop: Workshop, inputs: ContainerInputs): Promise<void> {
+  const { host, spec } = inputs;
+  const engine = await workshop.engine(host);
+  const found = await engine.inspectContainer(spec.name);
+  if (found !== undefined && found.Config.Labels[labels.app] === inputs.app) {
+    if (found.State.Running) await engine.stopContainer(spec.name, spec.stopGrace);
+    await engine.removeContainer(spec.name, { force: true });
+    workshop.progress({ host: host.name, step: 'remove', detail: spec.name });
+  }
+  if (Object.keys(spec.secrets).length > 0) await (await edgeOf(workshop, inputs, host)).forgetSecrets([spec.name]);
+}
+
+/** The id of a container that already is what is wanted, after removing one of ours that is not. */
+async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string | undefined> {
+  const { spec } = inputs;
+  const found = await engine.inspectContainer(spec.name);
+  if (found === undefined) return undefined;
+  if (found.Config.Labels[labels.app] !== inputs.app || found.Config.Labels[labels.environment] !== inputs.environment) {
+    throw new LockageError(`${inputs.host.name}: a container named ${spec.name} exists and is not of ${inputs.app}`, {
+      hint: `Rename or remove it on ${inputs.host.name}, then run the same command again.`,
+    });
+  }
+  const { State: state } = found;
+  if (state.Running && found.RestartCount === 0 && found.Config.Labels[labels.spec] === fingerprint(spec)) {
+    return found.Id;
+  }
+  await engine.removeContainer(spec.name, { force: true });
+  return undefined;
+}
+
+async function deliverSecrets(workshop: Workshop, inputs: ContainerInputs): Promise<void> {
+  const edge = await edgeOf(workshop, inputs, inputs.host);
+  const values = Object.entries(inputs.spec.secrets).map(([name, version]) => [name, workshop.secretValue(name, version)]);
+  await edge.deliverSecrets(inputs.spec.name, Object.fromEntries(values) as Record<string, string>);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

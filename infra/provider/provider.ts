@@ -1,0 +1,89 @@
+import type * as pulumi from '@pulumi/pulumi';
+import { canonicalJson } from '../../pipelines/container.ts';
+import { createContainer, removeContainer } from './container.ts';
+import { runMigration } from './migration.ts';
+import { switchRoutes } from './routes.ts';
+import type { ContainerInputs, MigrationInputs, RoutesInputs, VerificationInputs, WatchInputs } from './types.ts';
+import { verifyContainers } from './verification.ts';
+import { watchRelease } from './watch.ts';
+import type { Workshop } from './workshop.ts';
+
+export const providerName = 'lockage';
+export const providerVersion = '0.1.0';
+
+interface Kind {
+  /** carries out what the inputs say, on creation and on every change */
+  apply?(workshop: Workshop, inputs: never): Promise<unknown>;
+  remove?(workshop: Workshop, inputs: never): Promise<void>;
+}
+
+/** Every resource type of the provider: what it does, or nothing where it only records. */
+const kinds: Readonly<Record<string, Kind>> = {
+  Container: {
+    apply: (workshop, inputs: ContainerInputs) => createContainer(workshop, inputs),
+    remove: (workshop, inputs: ContainerInputs) => removeContainer(workshop, inputs),
+  },
+  Migration: { apply: (workshop, inputs: MigrationInputs) => runMigration(workshop, inputs) },
+  Verification: { apply: (workshop, inputs: VerificationInputs) => verifyContainers(workshop, inputs) },
+  Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
+  Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
+  Secret: {},
+  Ledger: {},
+};
+
+/**
+ * Lockage's own Pulumi provider: what a Docker plugin cannot do. `onError` gets an operation's error as it was thrown,
+ * before Pulumi turns it into text.
+ */
+export function createProvider(
+  workshop: () => Workshop,
+  onError: (error: unknown) => void,
+): pulumi.provider.Provider {
+  const run = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error);
+      throw error;
+    }
+  };
+  return {
+    version: providerVersion,
+    schema: JSON.stringify({ name: providerName, version: providerVersion, resources: {} }),
+    check: async (_urn, _olds, news) => ({ inputs: news as unknown }),
+    diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
+    create: (urn, inputs) =>
+      run(async () => {
+        await kindOf(urn).apply?.(workshop(), inputs as never);
+        return { id: nameOf(urn), outs: inputs as unknown };
+      }),
+    update: (_id, urn, olds, news) =>
+      run(async () => {
+        // A container's name follows from its content: what changed is only how its host is reached.
+        const kind = kindOf(urn);
+        if (!kind.remove) await kind.apply?.(workshop(), news as never);
+        return { outs: { ...(olds as object), ...(news as object) } as unknown };
+      }),
+    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), props as never)),
+    read: async (id, _urn, props) => ({ id, props: props as unknown }),
+  };
+}
+
+function changed(olds: unknown, news: unknown): boolean {
+  const relevant = (value: unknown): object => {
+    const { __provider: _, ...rest } = value as Record<string, unknown>;
+    return rest;
+  };
+  return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));
+}
+
+function kindOf(urn: string): Kind {
+  const type = urn.split('::')[2]?.split('$').pop()?.split(':')[2] ?? '';
+  const kind = kinds[type];
+  if (!kind) throw new Error(`unknown resource type in ${urn}`);
+  return kind;
+}
+
+function nameOf(urn: string): string {
+  return urn.split('::')[3] ?? urn;
+}

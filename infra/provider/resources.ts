@@ -1,0 +1,71 @@
+import * as pulumi from '@pulumi/pulumi';
+import type {
+  ContainerInputs,
+  LedgerInputs,
+  MigrationInputs,
+  RoutesInputs,
+  SecretInputs,
+  VerificationInputs,
+  WatchInputs,
+} from './types.ts';
+
+/** A resource of Lockage's own provider, as Pulumi programs declare it. */
+class Resource<Inputs extends object> extends pulumi.CustomResource {
+  constructor(type: string, name: string, inputs: pulumi.Inputs & Inputs, options?: pulumi.CustomResourceOptions) {
+    super(`lockage:index:${type}`, name, inputs, options);
+  }
+}
+
+/** One release container on one host. Named by its content, so that it is added or removed and never replaced. */
+export class Container extends Resource<ContainerInputs> {
+  constructor(inputs: ContainerInputs, options?: pulumi.CustomResourceOptions) {
+    super('Container', inputs.spec.name, { ...inputs }, options);
+  }
+}
+
+/** The migration of a release, run once. */
+export class Migration extends Resource<MigrationInputs> {
+  constructor(inputs: MigrationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Migration', 'migration', { ...inputs }, options);
+  }
+}
+
+/** All containers of the environment proved themselves. */
+export class Verification extends Resource<VerificationInputs> {
+  constructor(inputs: VerificationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Verification', 'verification', { ...inputs }, options);
+  }
+}
+
+/** What the edges of all hosts send traffic to. */
+export class Routes extends Resource<RoutesInputs> {
+  constructor(inputs: RoutesInputs, options?: pulumi.CustomResourceOptions) {
+    super('Routes', 'routes', { ...inputs }, options);
+  }
+}
+
+/** The release still ran well some time after the switch. */
+export class Watch extends Resource<WatchInputs> {
+  constructor(inputs: WatchInputs, options?: pulumi.CustomResourceOptions) {
+    super('Watch', 'watch', { ...inputs }, options);
+  }
+}
+
+/** A version of a secret, kept encrypted. Its value is given once; later runs need not know it. */
+export class Secret extends Resource<SecretInputs> {
+  constructor(inputs: SecretInputs, options?: pulumi.CustomResourceOptions) {
+    super(
+      'Secret',
+      `secret-${inputs.secret}-${inputs.version}`,
+      { ...inputs, value: pulumi.secret(inputs.value) as unknown as string },
+      { ...options, ignoreChanges: ['value'], additionalSecretOutputs: ['value'] },
+    );
+  }
+}
+
+/** The record of an environment. */
+export class Ledger extends Resource<LedgerInputs> {
+  constructor(inputs: LedgerInputs, options?: pulumi.CustomResourceOptions) {
+    super('Ledger', 'ledger', { ...inputs }, options);
+  }
+}

@@ -1,0 +1,71 @@
+import type { ContainerSpec } from '../../pipelines/container.ts';
+import type { Host, Migration } from '../../pipelines/environment.ts';
+import type { Hold, Revision } from '../../pipelines/revision.ts';
+import type { RouteSet } from '../edge/routes.ts';
+
+/** What every resource of an environment knows: where it is. */
+export interface Place {
+  readonly app: string;
+  readonly environment: string;
+}
+
+/** One release container on one host. */
+export interface ContainerInputs extends Place {
+  readonly host: Host;
+  readonly spec: ContainerSpec;
+}
+
+/** The migration of a release, run once in an environment, in a container like the release's own. */
+export interface MigrationInputs extends Place {
+  readonly host: Host;
+  readonly spec: ContainerSpec;
+  readonly timeout: Migration['timeout'];
+}
+
+/** The barrier: all containers of the environment are healthy, or the operation ends here. */
+export interface VerificationInputs extends Place {
+  /** differs for every operation, so that it is carried out again */
+  readonly operation: string;
+  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+}
+
+/** What one host's edge sends where, and which containers without traffic run. */
+export interface HostRoutes {
+  readonly host: Host;
+  readonly set: RouteSet;
+}
+
+/** The switch of all hosts at once. */
+export interface RoutesInputs extends Place {
+  readonly operation: string;
+  readonly hosts: readonly HostRoutes[];
+  /** seconds until a host goes back by itself when nobody confirms; 0: final at once */
+  readonly guard: number;
+}
+
+/** The time after the switch in which a failure takes all hosts back. */
+export interface WatchInputs extends Place {
+  readonly operation: string;
+  /** milliseconds */
+  readonly duration: number;
+  /** the switch awaits confirmation */
+  readonly guarded: boolean;
+  readonly hosts: readonly HostRoutes[];
+  /** the containers that serve now */
+  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** containers of earlier releases without traffic: stopped once the new release stands */
+  readonly stop: readonly { readonly host: Host; readonly name: string; readonly grace: number }[];
+}
+
+/** A secret's value, encrypted in the state for as long as a revision needs it. */
+export interface SecretInputs extends Place {
+  readonly secret: string;
+  readonly version: string;
+  readonly value: string;
+}
+
+/** The record: revisions and the hold. */
+export interface LedgerInputs extends Place {
+  readonly revisions: readonly Revision[];
+  readonly hold?: Hold;
+}

@@ -1,0 +1,28 @@
+import type { Host } from '../../pipelines/environment.ts';
+import { environmentNames } from '../../pipelines/container.ts';
+import { Edge } from '../edge/routes.ts';
+import type { Engine } from '../engine/client.ts';
+import type { Place } from './types.ts';
+
+/** What happened on a host, for people who watch. */
+export interface Progress {
+  readonly host: string;
+  /** `create`, `healthy`, `switch` … */
+  readonly step: string;
+  readonly detail?: string;
+}
+
+/** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
+export interface Workshop {
+  engine(host: Host): Promise<Engine>;
+  /** The value of a secret's version. Throws when this process does not have it. */
+  secretValue(name: string, version: string): string;
+  progress(event: Progress): void;
+  /** aborted when the operator wants to stop: work ends at the next safe point */
+  readonly signal: AbortSignal;
+}
+
+/** The edge of an environment on a host. */
+export async function edgeOf(workshop: Workshop, place: Place, host: Host): Promise<Edge> {
+  return new Edge(await workshop.engine(host), environmentNames(place.app, place.environment).edge);
+}

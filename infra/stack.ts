@@ -1,0 +1,194 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
+import { main as serve } from '@pulumi/pulumi/provider/index.js';
+import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { createProvider, providerName } from './provider/provider.ts';
+import type { Workshop } from './provider/workshop.ts';
+import { runPulumi, type PulumiSettings } from './pulumi.ts';
+import { lastLines, readStack } from './state.ts';
+
+/** Pulumi steps at the same time: they wait for hosts, not for processors. */
+const parallel = 256;
+
+/**
+ * Runs programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very process, so
+ * that connections to hosts, progress and errors stay in one place, and no second Node has to start.
+ */
+export class Stacks {
+  readonly #settings: PulumiSettings;
+  readonly #project: string;
+  #provider: { port: Promise<string>; workshop: Workshop; error: unknown } | undefined;
+
+  constructor(settings: PulumiSettings, project: string) {
+    this.#settings = settings;
+    this.#project = project;
+  }
+
+  /** One `pulumi up`. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
+  async up(name: string, program: () => Promise<void>, workshop: Workshop, message: string): Promise<void> {
+    const provider = this.#serve(workshop);
+    const stack = await this.#stack(name, await provider.port);
+    try {
+      await this.#afterStaleLock(name, () => stack.up({ program, parallel, message, suppressOutputs: true }));
+    } catch (error) {
+      throw provider.error ?? translate(error, name);
+    }
+  }
+
+  /** Removes everything of a stack, and the stack. */
+  async destroy(name: string, workshop: Workshop): Promise<void> {
+    const provider = this.#serve(workshop);
+    const stack = await this.#stack(name, await provider.port);
+    try {
+      await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
+      await runPulumi(this.#settings, ['stack', 'rm', '--yes', '--stack', name]);
+    } catch (error) {
+      throw provider.error ?? translate(error, name);
+    }
+  }
+
+  #serve(workshop: Workshop): { port: Promise<string>; workshop: Workshop; error: unknown } {
+    this.#provider ??= {
+      port: portOf(() =>
+        serve(
+          createProvider(
+            () => this.#current().workshop,
+            (error) => (this.#current().error ??= error),
+          ),
+          [],
+        ),
+      ),
+      workshop,
+      error: undefined,
+    };
+    this.#provider.workshop = workshop;
+    this.#provider.error = undefined;
+    return this.#provider;
+  }
+
+  #current(): { workshop: Workshop; error: unknown } {
+    if (!this.#provider) throw new Error('the provider is asked before it is served');
+    return this.#provider;
+  }
+
+  async #stack(name: string, port: string): Promise<Stack> {
+    const { folder } = this.#settings;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const state = await readStack(this.#settings, this.#project, name);
+    await this.#useSalt(name, state?.salt);
+    if (state?.pending) await this.#clearPending(name);
+    const workspace = await LocalWorkspace.create({
+      workDir: folder,
+      pulumiCommand: this.#command(),
+      envVars: { PULUMI_DEBUG_PROVIDERS: `${providerName}:${port}` },
+      projectSettings: { name: this.#project, runtime: 'nodejs' },
+    });
+    return state === undefined ? Stack.create(name, workspace) : Stack.select(name, workspace);
+  }
+
+  /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */
+  async #useSalt(name: string, salt: string | undefined): Promise<void> {
+    if (salt === undefined) return;
+    const path = join(this.#settings.folder, `Pulumi.${name}.yaml`);
+    const text = `encryptionsalt: ${salt}\n`;
+    if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text, { mode: 0o600 });
+  }
+
+  /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
+  async #clearPending(name: string): Promise<void> {
+    const exported = await runPulumi(this.#settings, ['stack', 'export', '--stack', name]);
+    if (exported.code !== 0) throw pulumiFailed(name, exported.stderr);
+    const stack = JSON.parse(exported.stdout) as { deployment: { pending_operations?: unknown } };
+    delete stack.deployment.pending_operations;
+    const imported = await runPulumi(this.#settings, ['stack', 'import', '--stack', name], { input: JSON.stringify(stack) });
+    if (imported.code !== 0) throw pulumiFailed(name, imported.stderr);
+  }
+
+  /**
+   * Pulumi's lock of a run that was killed on this machine is lifted, once its process is gone. A lock of anybody else
+   * stands.
+   */
+  async #afterStaleLock(name: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
+      if (holder?.machine !== hostname() || !(await processEnds(holder.pid, 15_000))) throw error;
+      await runPulumi(this.#settings, ['cancel', '--yes', '--stack', name]);
+      await work();
+    }
+  }
+
+  /**
+   * The Automation API surrounds an operation with questions (does the stack exist, its outputs, its history) that cost
+   * 0.15 s each and whose answers are known or not needed; they are answered here. The others go to the CLI.
+   */
+  #command(): PulumiCommand {
+    const run = async (argv: string[], _cwd: string, env: Record<string, string>, onOutput?: (text: string) => void) => {
+      const [command, sub] = argv;
+      if (command === 'stack' && sub === 'select') return { stdout: '', stderr: '', code: 0 };
+      if (command === 'stack' && sub === 'output') return { stdout: '{}', stderr: '', code: 0 };
+      if (command === 'stack' && sub === 'history') return { stdout: '[]', stderr: '', code: 0 };
+      const result = await runPulumi(this.#settings, argv, { env, ...(onOutput ? { onOutput } : {}) });
+      if (result.code !== 0) throw new PulumiError(`${result.stdout}\n${result.stderr}`);
+      return result;
+    };
+    return { command: 'pulumi', version: null, run } as unknown as PulumiCommand;
+  }
+}
+
+/** `serve` of Pulumi's SDK tells its port only by printing it, as plugins do. */
+async function portOf(serving: () => Promise<unknown>): Promise<string> {
+  const print = console.log;
+  let port = '';
+  console.log = (line: unknown) => {
+    port = String(line);
+  };
+  try {
+    await serving();
+  } finally {
+    console.log = print;
+  }
+  return port;
+}
+
+class PulumiError extends Error {}
+
+function translate(error: unknown, name: string): unknown {
+  return error instanceof PulumiError ? pulumiFailed(name, error.message) : error;
+}
+
+function pulumiFailed(name: string, output: string): LockageError {
+  const holder = lockHolder(output);
+  if (holder) {
+    const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
+    return new LockageError(`${name} is being changed by ${who} since ${holder.since}`, {
+      code: ExitCode.locked,
+      hint: 'Try again when it has finished.',
+    });
+  }
+  return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
+}
+
+function lockHolder(output: string): { user: string; machine: string; pid: number; since: string } | undefined {
+  const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
+  if (!found) return undefined;
+  const [, user = '', machine = '', pid = '', since = ''] = found;
+  return { user, machine, pid: Number(pid), since };
+}
+
+/** Whether a process of this machine is gone, waiting for it up to `patience` ms. */
+async function processEnds(pid: number, patience: number): Promise<boolean> {
+  for (const end = Date.now() + patience; ; ) {
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    }
+    if (Date.now() >= end) return false;
+    await sleep(250);
+  }
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import type { Environment, Health, Host, Role } from './environment.ts';
+import { imageByDigest, type Release } from './release.ts';
+
+/** Where secrets are inside a container, as with Docker secrets and Compose. */
+export const secretsPath = '/run/secrets';
+
+/** A release container as it will run on one host, resolved to the last field. Its name follows from its content. */
+export interface ContainerSpec {
+  /** `shop-prod-web-3f9a1c20-1`: any difference below gives another name */
+  readonly name: string;
+  /** network alias shared by all containers of the role on that host: `shop-prod-web-3f9a1c20` */
+  readonly alias: string;
+  readonly host: string;
+  readonly role: string;
+  readonly image: string;
+  readonly version: string;
+  readonly command?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** secret name → short hash of its value */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly route?: { readonly publish: number; readonly port: number };
+  readonly health: Health;
+  readonly limits: Role['limits'];
+  readonly hardening: Role['hardening'];
+  readonly stopGrace: number;
+}
+
+/** Names that belong to an environment on its hosts. */
+export function environmentNames(app: string, environment: string) {
+  const base = `${app}-${environment}`;
+  return { network: base, edge: `${base}-edge`, lock: `${base}-lock`, live: `${base}-live` };
+}
+
+/**
+ * The containers of a release in an environment, in the order of hosts, roles and numbers.
+ * `secretVersions` maps each secret to a short hash of its value; `attempt` tells a repeated attempt from the first.
+ */
+export function containerSpecs(
+  app: string,
+  environment: Environment,
+  release: Release,
+  secretVersions: Readonly<Record<string, string>>,
+  attempt = 0,
+): ContainerSpec[] {
+  return environment.hosts.flatMap((host) =>
+    environment.roles
+      .filter((role) => role.hosts.includes(host.name))
+      .flatMap((role) => roleContainers(app, environment, role, host, release, secretVersions, attempt)),
+  );
+}
+
+function roleContainers(
+  app: string,
+  environment: Environment,
+  role: Role,
+  host: Host,
+  release: Release,
+  secretVersions: Readonly<Record<string, string>>,
+  attempt: number,
+): ContainerSpec[] {
+  const secrets = Object.fromEntries(role.secrets.map((name) => [name, secretVersions[name] ?? '']));
+  const content = {
+    host: host.name,
+    role: role.name,
+    image: imageByDigest(release),
+    version: release.version,
+    ...(role.command ? { command: role.command } : {}),
+    env: {
+      ...accessoryAddresses(environment, host),
+      ...role.env,
+      ...Object.fromEntries(role.secrets.map((name) => [`${name}_FILE`, `${secretsPath}/${name}`])),
+      LOCKAGE_ENVIRONMENT: environment.name,
+      LOCKAGE_VERSION: release.version,
+      LOCKAGE_HOST: host.name,
+    },
+    secrets,
+    ...(role.route ? { route: role.route } : {}),
+    health: role.health,
+    limits: role.limits,
+    hardening: role.hardening,
+    stopGrace: role.stopGrace,
+  };
+  const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, attempt })}`;
+  return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
+}
+
+/** `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host, by the host's address from others. */
+export function accessoryAddresses(environment: Environment, host: Host): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const accessory of environment.accessories) {
+    if (accessory.port === undefined) continue;
+    const prefix = accessory.name.toUpperCase().replaceAll('-', '_');
+    const home = environment.hosts.find((candidate) => candidate.name === accessory.host);
+    variables[`${prefix}_HOST`] = accessory.host === host.name ? accessory.name : (home?.address ?? accessory.host);
+    variables[`${prefix}_PORT`] = String(accessory.port);
+  }
+  return variables;
+}
+
+/** Eight hex digits of the SHA-256 of a value in canonical JSON (keys sorted). */
+export function fingerprint(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 8);
+}
+
+/** JSON with sorted keys and without undefined members, so that equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+  return `{${members.join(',')}}`;
+}

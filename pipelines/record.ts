@@ -1,0 +1,75 @@
+import type { Placed } from './desired.ts';
+import type { Ledger, Revision } from './revision.ts';
+
+/** What is recorded about an environment: its ledger, and the containers that its state says exist. */
+export interface EnvironmentRecord {
+  readonly ledger: Ledger;
+  readonly containers: readonly Placed[];
+  /** the migration that ran last */
+  readonly migration?: { readonly host: Placed['host']; readonly spec: Placed['spec']; readonly timeout: number };
+  readonly secrets: readonly { readonly name: string; readonly version: string }[];
+}
+
+/** Revisions in a ledger: the most recent first would be surprising, so newest last. */
+export const ledgerLength = 30;
+
+/** The revision that runs: the last one that succeeded. */
+export function currentRevision(ledger: Ledger): Revision | undefined {
+  return ledger.revisions.findLast((revision) => revision.result === 'succeeded');
+}
+
+/** The number of the next revision. Numbers only grow, also over rollbacks and failures. */
+export function nextNumber(ledger: Ledger): number {
+  return (ledger.revisions.at(-1)?.number ?? 0) + 1;
+}
+
+/** The ledger with one more revision, at most `ledgerLength` of them, and never without the one that runs. */
+export function withRevision(ledger: Ledger, revision: Revision): Ledger {
+  const all = [...ledger.revisions, revision];
+  const current = currentRevision({ ...ledger, revisions: all });
+  const kept = all.slice(-ledgerLength);
+  return { ...ledger, revisions: current && !kept.includes(current) ? [current, ...kept.slice(1)] : kept };
+}
+
+/** Whether two revisions run the very same containers: same image, configuration and secrets on the same hosts. */
+export function sameContainers(a: Pick<Revision, 'containers'>, b: Pick<Revision, 'containers'>): boolean {
+  return names(a) === names(b);
+}
+
+function names(revision: Pick<Revision, 'containers'>): string {
+  return revision.containers
+    .map(({ host, name }) => `${host}/${name}`)
+    .sort()
+    .join(' ');
+}
+
+/**
+ * The earlier good revisions a rollback can go to, newest first: each differs from what runs, and no two run the same
+ * containers. A revision that a rollback left is not offered, as that is what was bad.
+ */
+export function rollbackCandidates(ledger: Ledger): Revision[] {
+  const current = currentRevision(ledger);
+  if (!current) return [];
+  const found: Revision[] = [];
+  for (const revision of goodHistory(ledger).slice(1)) {
+    if (sameContainers(revision, current)) continue;
+    if (!found.some((other) => sameContainers(other, revision))) found.push(revision);
+  }
+  return found;
+}
+
+/**
+ * The good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so that a second
+ * rollback goes further back and not to what the first one left.
+ */
+function goodHistory(ledger: Ledger): Revision[] {
+  const line: Revision[] = [];
+  for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
+    if (revision.kind === 'rollback' && revision.restores !== undefined) {
+      const index = line.findIndex(({ number }) => number === revision.restores);
+      if (index >= 0) line.length = index;
+    }
+    line.push(revision);
+  }
+  return line.reverse();
+}

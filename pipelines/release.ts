@@ -1,0 +1,34 @@
+/** A content address as OCI writes it: `sha256:` and 64 hex digits. */
+export type Digest = `sha256:${string}`;
+
+/** A semver version and the image digest built for it. Made once, never changed. */
+export interface Release {
+  /** semver 2.0.0, without a leading `v` */
+  readonly version: string;
+  /** repository without tag or digest: `registry.example.com/shop` */
+  readonly repository: string;
+  /** digest of the manifest that hosts pull */
+  readonly digest: Digest;
+  /** `linux/amd64` */
+  readonly platform: string;
+  /** the git commit it was built from; absent for an adopted image */
+  readonly commit?: string;
+  /** who built it: `user@machine` */
+  readonly builder: string;
+  /** ISO 8601 */
+  readonly createdAt: string;
+  /** built from a tree with uncommitted changes, because the user said so */
+  readonly dirty?: boolean;
+  /** built elsewhere and taken over by its digest */
+  readonly adopted?: boolean;
+}
+
+/** `repository@sha256:…`, the only form in which images are pulled and run. */
+export function imageByDigest(release: Pick<Release, 'repository' | 'digest'>): string {
+  return `${release.repository}@${release.digest}`;
+}
+
+/** `sha256:0123456789ab…` → `0123456789ab`, as people read digests. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, 12);
+}

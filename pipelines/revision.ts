@@ -1,0 +1,39 @@
+import type { Release } from './release.ts';
+import type { ContainerSpec } from './container.ts';
+
+/** One numbered change of an environment: everything that is needed to run it again exactly. */
+export interface Revision {
+  readonly number: number;
+  readonly release: Release;
+  /** containers of the release, all hosts */
+  readonly containers: readonly ContainerSpec[];
+  /** names of the secrets → short hash of their value, so that a change shows without the value */
+  readonly secretVersions: Readonly<Record<string, string>>;
+  readonly kind: 'promote' | 'rollback' | 'repair';
+  readonly result: 'succeeded' | 'failed';
+  /** `user@machine` */
+  readonly actor: string;
+  /** ISO 8601 */
+  readonly startedAt: string;
+  /** milliseconds from the command's start to the record */
+  readonly duration: number;
+  /** why: given by the user, or what failed */
+  readonly reason?: string;
+  /** of a rollback: the revision whose containers serve again */
+  readonly restores?: number;
+}
+
+/** Set by a rollback: nothing is promoted until a person lifts it. */
+export interface Hold {
+  readonly since: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** versions that were taken back */
+  readonly version: string;
+}
+
+/** What an environment's stack records: the revisions, newest last, and a hold. */
+export interface Ledger {
+  readonly revisions: readonly Revision[];
+  readonly hold?: Hold;
+}
