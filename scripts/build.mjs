@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { build } from 'esbuild';
+import * as esbuild from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -45,7 +45,7 @@ const commonJsGlobals = `import { createRequire as __createRequire } from 'node:
 const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
 const entries = Object.fromEntries(Object.entries(programs).filter(([, source]) => existsSync(join(root, source))));
-const result = await build({
+const result = await esbuild.build({
   absWorkingDir: root,
   entryPoints: entries,
   outdir: dist,

@@ -105,7 +105,7 @@ function filesBelow(path) {
   if (path === join(root, 'scripts', 'setup', 'go')) return [];
   try {
     return readdirSync(path)
-      .sort()
+      .toSorted()
       .flatMap((name) => filesBelow(join(path, name)));
   } catch {
     return [path];

@@ -1,0 +1,62 @@
+// Which folder may import what. test/imports.test.ts holds the same rules in every test run.
+const forbid = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
+
+module.exports = {
+  forbidden: [
+    forbid(
+      'pipelines-stand-alone',
+      { path: '^pipelines/' },
+      { path: '^(infra|scripts|environments|test)/' },
+      'The core decides; those that act import it, never the other way round.',
+    ),
+    forbid(
+      'pipelines-are-pure',
+      { path: '^pipelines/' },
+      {
+        path: [
+          'node_modules/(@pulumi|zx|octokit|@octokit)/',
+          '^(node:)?(fs|fs/promises|child_process|http|https|net|tls|dgram|process|os)$',
+        ],
+      },
+      'The core reads no disk, network or machine: hand it what it needs as arguments.',
+    ),
+    forbid(
+      'infra-on-pipelines',
+      { path: '^infra/' },
+      { path: '^(scripts|test)/' },
+      'What declares the infrastructure knows nothing of the command line.',
+    ),
+    forbid('scripts-without-tests', { path: '^scripts/' }, { path: '^test/' }, 'Programs do not need their tests.'),
+    forbid(
+      'automation-in-one-place',
+      { pathNot: '^infra/stack\\.ts$' },
+      { path: 'node_modules/@pulumi/pulumi/automation/', dependencyTypesNot: ['type-only'] },
+      'infra/stack.ts alone drives the Pulumi engine.',
+    ),
+    forbid(
+      'zx-in-one-place',
+      { pathNot: '^scripts/shell\\.ts$|^node_modules/' },
+      { path: 'node_modules/zx/' },
+      'scripts/shell.ts alone runs shell commands through zx.',
+    ),
+    forbid(
+      'semver-in-one-place',
+      { path: '^(infra|pipelines|scripts|test)/', pathNot: '^pipelines/version\\.ts$' },
+      { path: 'node_modules/semver/' },
+      'pipelines/version.ts alone says what a version is.',
+    ),
+    forbid(
+      'no-cycles',
+      {},
+      { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      'Two modules that need each other are one.',
+    ),
+    forbid('no-unknown', {}, { couldNotResolve: true }, 'The import leads nowhere.'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
+  },
+};

@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+// Imports point one way, and each outside world has one module that talks to it. .dependency-cruiser.cjs asks the same
+// of resolved modules; this reads the lines themselves, so it holds whatever a resolver makes of them.
+
+const root = resolve(import.meta.dirname, '..');
+const folders = ['pipelines', 'infra', 'scripts', 'test'];
+
+/** For each folder, the folders of ours that it may import. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  pipelines: ['pipelines'],
+  infra: ['infra', 'pipelines'],
+  scripts: ['scripts', 'infra', 'pipelines', 'environments'],
+  test: ['test', 'scripts', 'infra', 'pipelines', 'environments'],
+};
+const corePackages = new Set(['node:crypto', 'node:path', 'semver', 'yaml', 'zod']);
+const coreMayNotRead = [
+  /\bprocess\.env\b/,
+  /\bDate\.now\(/,
+  /\bnew Date\(\)/,
+  /\bperformance\.now\(/,
+  /\bMath\.random\(/,
+];
+
+/** Packages that one module alone may import. */
+const onlyIn: readonly (readonly [RegExp, string])[] = [
+  [/^@pulumi\/pulumi\/automation/, 'infra/stack.ts'],
+  [/^zx(\/|$)/, 'scripts/shell.ts'],
+  [/^semver(\/|$)/, 'pipelines/version.ts'],
+];
+
+interface Import {
+  readonly from: string;
+  readonly typesOnly: boolean;
+}
+
+function importsOf(text: string): Import[] {
+  const statements = text.matchAll(/^\s*(?:import|export)\s(?<what>[^'";]*?from\s*)?['"](?<from>[^'"]+)['"]/gm);
+  const calls = text.matchAll(/\bimport\(\s*['"](?<from>[^'"]+)['"]\s*\)/g);
+  return [...statements, ...calls].map(({ groups }) => ({
+    from: groups?.['from'] ?? '',
+    typesOnly: groups?.['what']?.startsWith('type ') ?? false,
+  }));
+}
+
+function violations(file: string, text: string): string[] {
+  const folder = file.split('/')[0] ?? '';
+  const found: string[] = [];
+  for (const { from, typesOnly } of importsOf(text)) {
+    if (from.startsWith('.')) {
+      const target = relative(root, resolve(root, dirname(file), from));
+      if (!target.includes('/')) continue;
+      if (!mayImport[folder]?.includes(target.split('/')[0] ?? '')) found.push(`${file} imports ${target}`);
+    } else if (folder === 'pipelines' && !corePackages.has(from)) {
+      found.push(`${file} imports ${from}`);
+    }
+    for (const [name, home] of onlyIn) {
+      if (name.test(from) && !typesOnly && file !== home) found.push(`${file} imports ${from}, which is for ${home}`);
+    }
+  }
+  if (folder === 'pipelines') {
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    for (const reads of coreMayNotRead) if (reads.test(code)) found.push(`${file} reads ${reads.source}`);
+  }
+  return found;
+}
+
+const sources = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|mjs)$/.test(name))
+    .map((name) => join(folder, name)),
+);
+
+test('imports point one way, and the core stays pure', () => {
+  expect(sources.length).toBeGreaterThan(10);
+  const read = sources.map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }));
+  expect(read.flatMap(({ text }) => importsOf(text)).length).toBeGreaterThan(sources.length);
+  expect(read.flatMap(({ file, text }) => (file === 'test/imports.test.ts' ? [] : violations(file, text)))).toEqual([]);
+});
+
+test('environments are data', () => {
+  const files = readdirSync(join(root, 'environments'), { recursive: true, encoding: 'utf8' });
+  expect(files.filter((name) => /\.(ts|js|mjs|cjs|sh)$/.test(name))).toEqual([]);
+});
+
+test.each([
+  ['pipelines/a.ts', `import { readFile } from 'node:fs/promises';`],
+  ['pipelines/a.ts', `import { now } from '../scripts/clock.ts';`],
+  ['pipelines/a.ts', `import type { Output } from '@pulumi/pulumi';`],
+  ['pipelines/a.ts', `import {\n  $,\n} from 'zx';`],
+  ['pipelines/a.ts', `const home = process.env.HOME;`],
+  ['pipelines/a.ts', `const later = Date.now() + 1;`],
+  ['infra/a.ts', `export { run } from '../scripts/shell.ts';`],
+  ['infra/a.ts', `import { LocalWorkspace } from '@pulumi/pulumi/automation/index.js';`],
+  ['scripts/a.ts', `const { $ } = await import('zx');`],
+  ['scripts/a.ts', `import semver from 'semver';`],
+  ['scripts/a.ts', `import '../test/support/hosts.ts';`],
+])('refuses, in %s, %s', (file, text) => {
+  expect(violations(file, text)).not.toEqual([]);
+});
+
+test.each([
+  ['pipelines/a.ts', `import { createHash } from 'node:crypto';\nimport { parse } from './version.ts';`],
+  ['pipelines/a.ts', `// Date.now() would make this another answer each time`],
+  ['infra/a.ts', `import type { Stack } from '@pulumi/pulumi/automation/index.js';`],
+  ['scripts/a.ts', `import { plan } from '../pipelines/plan.ts';`],
+])('allows, in %s, %s', (file, text) => {
+  expect(violations(file, text)).toEqual([]);
+});

@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './test/support/count-reporter.ts';
+
+const minutes = 60_000;
+
+export default defineConfig({
+  test: {
+    reporters: ['default', new CountReporter()],
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/real/**'],
+          pool: 'forks',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // These start engines, registries and hosts: one file at a time, after the fast ones.
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 3 * minutes,
+          hookTimeout: 3 * minutes,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
