@@ -1,0 +1,123 @@
+/**
+ * How the lab runs programs of the machine: an array of arguments, a deadline for each, and an error that shows what
+ * the program said. The lab is set-up and test machinery, so it needs no terminal, no prompts and no secrets.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+
+export interface RunOptions {
+  /** milliseconds until the program is killed */
+  readonly timeout?: number;
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** called with each line of its output as it comes */
+  readonly onLine?: (line: string) => void;
+}
+
+/** A program that ended with another code than 0, or not in time. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly code: number | undefined;
+  readonly stderr: string;
+
+  constructor(argv: readonly string[], code: number | undefined, stderr: string, why: string) {
+    const said = stderr.trim().split('\n').slice(-3).join('; ');
+    super(`\`${argv.slice(0, 6).join(' ')}\` ${why}${said ? `: ${said}` : ''}`);
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+/** Runs a program and gives what it wrote to stdout. */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+  const child = start(argv, options, ['pipe', 'pipe', 'pipe']);
+  child.stdin?.on('error', () => undefined).end(options.input ?? '');
+  const [stdout] = await Promise.all([collect(child.stdout, options.onLine), ended(argv, child, options)]);
+  return stdout;
+}
+
+/** Runs a program whose failure is an answer, too: undefined. */
+export async function tryRun(argv: readonly string[], options: RunOptions = {}): Promise<string | undefined> {
+  return run(argv, options).catch(() => undefined);
+}
+
+/**
+ * Runs `producer | consumer` and gives the consumer's stdout. The consumer sees the end of its input only after the
+ * producer succeeded: half an archive must not become an image.
+ */
+export async function runPiped(
+  producer: readonly string[],
+  consumer: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const from = start(producer, options, ['ignore', 'pipe', 'pipe']);
+  const to = start(consumer, options, ['pipe', 'pipe', 'pipe']);
+  // A consumer that ends early breaks the pipe; its own error says more.
+  to.stdin?.on('error', () => undefined);
+  if (to.stdin) from.stdout?.pipe(to.stdin, { end: false });
+  const [stdout] = await Promise.all([
+    collect(to.stdout, options.onLine),
+    ended(consumer, to, options).finally(() => from.kill('SIGKILL')),
+    ended(producer, from, options).then(
+      () => to.stdin?.end(),
+      (error: unknown) => {
+        to.kill('SIGKILL');
+        throw error;
+      },
+    ),
+  ]);
+  return stdout;
+}
+
+/** Starts a program that outlives this process, with its output in a file. */
+export function startDetached(argv: readonly string[], logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  try {
+    const [command = '', ...rest] = argv;
+    const child = spawn(command, rest, { detached: true, stdio: ['ignore', log, log], cwd: '/' });
+    child.on('error', () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function start(argv: readonly string[], options: RunOptions, stdio: ('pipe' | 'ignore')[]): ChildProcess {
+  const [command = '', ...rest] = argv;
+  return spawn(command, rest, {
+    stdio,
+    env: options.env ? { ...process.env, ...options.env } : process.env,
+    timeout: options.timeout ?? 60_000,
+    killSignal: 'SIGKILL',
+  });
+}
+
+async function ended(argv: readonly string[], child: ChildProcess, options: RunOptions): Promise<void> {
+  const [stderr, code, signal] = await Promise.all([
+    collect(child.stderr, options.onLine),
+    once(child, 'close'),
+  ]).then(([text, [exit, killed]]): [string, number | null, string | null] => [text, exit, killed]);
+  if (code === 0) return;
+  const why = signal
+    ? `was ended by ${signal} (it may take ${(options.timeout ?? 60_000) / 1000} s)`
+    : `ended with code ${code}`;
+  throw new CommandError(argv, code ?? undefined, stderr, why);
+}
+
+async function collect(stream: Readable | null, onLine?: (line: string) => void): Promise<string> {
+  if (!stream) return '';
+  let text = '';
+  let rest = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) {
+    text += chunk;
+    if (!onLine) continue;
+    const lines = (rest + chunk).split(/[\r\n]+/);
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim()) onLine(line.trim());
+  }
+  return text;
+}

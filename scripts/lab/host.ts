@@ -1,0 +1,158 @@
+/**
+ * A bare host without a machine of its own: a network, mount, host name and process namespace with its own `/run`,
+ * its own Docker Engine at `/var/run/docker.sock` and, if wanted, its own ssh server. Its first process keeps it
+ * alive; when that one is killed, the kernel ends everything inside.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, startDetached, type RunOptions } from './command.ts';
+import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
+import { prepareSshServer } from './ssh.ts';
+
+const startTimeout = 60_000;
+
+/** Where the machine reaches a host's engine without a network. */
+export function hostSocket(dataDir: string, name: string): string {
+  return path.join(dataDir, `${name}.sock`);
+}
+
+/** Starts the namespaces, the engine and the ssh server of a host whose network is in place. */
+export async function startHost(file: StateFile, name: string): Promise<void> {
+  const host = hostState(file, name);
+  const folder = path.join(file.dataDir, 'hosts', name);
+  await mkdir(dataRoot(file.dataDir, name), { recursive: true });
+  const ssh = host.reach === 'ssh' ? await prepareSshServer(file.dataDir, host) : undefined;
+  await startKeeper(file, host, folder, ssh !== undefined);
+  const engine = startEngine(file, name);
+  if (ssh) {
+    const started = ['sh', '-c', '/usr/sbin/sshd -f "$1" -E "$2"', 'sh', ssh.config, path.join(folder, 'sshd.log')];
+    await execInHost(file, name, started, { timeout: 20_000 });
+    await file.updateHost(name, { hostKey: ssh.fingerprint, knownHost: ssh.knownHost });
+  }
+  await engine;
+}
+
+/** Runs a program inside a host and gives its stdout. */
+export async function execInHost(
+  file: StateFile,
+  name: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const { inner } = hostState(file, name);
+  if (inner === undefined) throw new Error(`host ${name} is not running`);
+  return run([...enter(inner), ...argv], { ...options, env: { DOCKER_HOST: '', ...options.env } });
+}
+
+/** Starts a host's engine and waits until it answers. */
+export async function startEngine(file: StateFile, name: string): Promise<void> {
+  const { namespace } = hostState(file, name);
+  const dockerd = [
+    'dockerd',
+    ...['--data-root', dataRoot(file.dataDir, name)],
+    ...['--host', 'unix:///var/run/docker.sock'],
+    ...['--host', `unix://${hostSocket(file.dataDir, name)}`],
+    ...['--insecure-registry', file.state.registry],
+    // A tree of its own among the control groups, so that it can be found when the lab is removed.
+    ...['--cgroup-parent', `/${namespace}`],
+  ];
+  const log = path.join(file.dataDir, 'hosts', name, 'docker.log');
+  const background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 &';
+  await execInHost(file, name, ['sh', '-c', background, 'sh', log, ...dockerd]);
+  const deadline = Date.now() + startTimeout;
+  while (!(await pings(hostSocket(file.dataDir, name)))) {
+    if (Date.now() > deadline) throw new Error(`the engine of ${name} did not start: ${await lastLines(log)}`);
+    await sleep(50);
+  }
+}
+
+/** Stops a host's engine and the containers with it; with `crash` the engine alone is killed, as by the kernel. */
+export async function stopEngine(file: StateFile, name: string, crash = false): Promise<void> {
+  const { inner } = hostState(file, name);
+  const inside = `/proc/${inner}/root`;
+  const pid = (await readFile(`${inside}/run/docker.pid`, 'utf8').catch(() => '')).trim();
+  if (pid === '') return;
+  const alive = () => existsSync(`${inside}/proc/${pid}`);
+  if (!alive()) return;
+  await execInHost(file, name, ['kill', crash ? '-KILL' : '-TERM', pid]);
+  const deadline = Date.now() + 60_000;
+  while (alive()) {
+    if (Date.now() > deadline) throw new Error(`the engine of ${name} did not stop within 60 s`);
+    await sleep(50);
+  }
+}
+
+/** The state of a host, or an error that names the hosts there are. */
+export function hostState(file: StateFile, name: string): HostState {
+  const host = file.state.hosts.find((candidate) => candidate.name === name);
+  if (host) return host;
+  throw new Error(`the lab has no host ${name}; it has ${file.state.hosts.map((other) => other.name).join(', ')}`);
+}
+
+async function startKeeper(file: StateFile, host: HostState, folder: string, ownAccounts: boolean): Promise<void> {
+  const script = [
+    'set -e',
+    `hostname ${host.name}`,
+    'mount -t tmpfs -o mode=755,size=64m tmpfs /run',
+    'mkdir -p /run/lock /run/sshd',
+    'mkdir -p /etc/docker && mount -t tmpfs -o size=1m tmpfs /etc/docker',
+    ...(ownAccounts ? ['mount --bind "$1/ssh/shadow" /etc/shadow'] : []),
+    ...(host.disk === undefined ? [] : [`mount -t tmpfs -o size=${host.disk} tmpfs "$1/docker"`]),
+    'touch /run/ready',
+    // The first process of a host also takes in what lost its parent, which a waiting shell does.
+    'sleep infinity & wait',
+  ].join('\n');
+  const unshare = ['unshare', '-m', '-u', '-p', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
+  const child = startDetached(
+    ['nsenter', `--net=/run/netns/${host.namespace}`, ...unshare, 'sh', '-c', script, 'sh', folder],
+    path.join(folder, 'keeper.log'),
+  );
+  if (child.pid === undefined) throw new Error('nsenter cannot be started: is the package util-linux installed?');
+  const keeper = markProcess(child.pid);
+  await file.updateHost(host.name, { keeper });
+  const deadline = Date.now() + startTimeout;
+  for (;;) {
+    const inner = await firstChild(keeper.pid);
+    if (inner !== undefined && existsSync(`/proc/${inner}/root/run/ready`)) {
+      await file.updateHost(host.name, { inner });
+      return;
+    }
+    if (!isRunning(keeper) || Date.now() > deadline) {
+      throw new Error(`host ${host.name} did not start: ${await lastLines(path.join(folder, 'keeper.log'))}`);
+    }
+    await sleep(20);
+  }
+}
+
+async function firstChild(pid: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const first = Number.parseInt(children, 10);
+  return Number.isNaN(first) ? undefined : first;
+}
+
+function enter(inner: number): string[] {
+  return ['nsenter', '--target', String(inner), '--mount', '--uts', '--net', '--pid', '--'];
+}
+
+function dataRoot(dataDir: string, name: string): string {
+  return path.join(dataDir, 'hosts', name, 'docker');
+}
+
+function pings(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path: '/_ping', timeout: 2000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(false));
+    call.end();
+  });
+}
+
+async function lastLines(file: string): Promise<string> {
+  return (await readFile(file, 'utf8').catch(() => '')).trim().split('\n').slice(-3).join('; ');
+}

@@ -1,0 +1,96 @@
+/**
+ * Puts base images into a lab's registry. Packing them is the slow part, so the packed form is kept in a cache by the
+ * images' ids: the next lab copies files.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import path from 'node:path';
+import { run, tryRun } from './command.ts';
+import { baseImages, type BaseImage } from './images.ts';
+
+const packedFor = 24 * 3_600_000;
+
+export interface SeedOptions {
+  readonly dataDir: string;
+  readonly registry: string;
+  readonly images: readonly BaseImage[];
+  readonly cacheDir?: string;
+  readonly log: (line: string) => void;
+}
+
+/** Makes sure that the registry has the images; gives their references by digest. */
+export async function seedImages(options: SeedOptions): Promise<Record<string, string>> {
+  const { dataDir, registry, images, cacheDir, log } = options;
+  if (images.length === 0) return {};
+  const started = performance.now();
+  const store = path.join(dataDir, 'registry', 'data');
+  const packed = cacheDir === undefined ? undefined : path.join(cacheDir, 'lab-registry', await contentKey(images));
+  let digests: Record<string, string>;
+  if (packed !== undefined && existsSync(path.join(packed, 'digests.json'))) {
+    await run(['cp', '-a', '--reflink=auto', `${path.join(packed, 'data')}/.`, store]);
+    digests = JSON.parse(await readFile(path.join(packed, 'digests.json'), 'utf8')) as Record<string, string>;
+  } else {
+    digests = await pushAll(registry, images);
+    if (packed !== undefined) await keep(store, packed, digests);
+  }
+  log(`base images ${images.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return Object.fromEntries(
+    Object.entries(digests).map(([image, digest]) => [image, `${registry}/${baseImages[image as BaseImage]}@${digest}`]),
+  );
+}
+
+// The machine's engine speaks plain HTTP to 127.0.0.1 only, so the registry is lent that address for the push.
+async function pushAll(registry: string, images: readonly BaseImage[]): Promise<Record<string, string>> {
+  const [host = '', port = ''] = registry.split(':');
+  const relay = createServer((socket) => {
+    const onward = connect(Number(port), host);
+    socket.pipe(onward).pipe(socket);
+    socket.on('error', () => onward.destroy());
+    onward.on('error', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const listening = relay.address();
+  const local = `127.0.0.1:${typeof listening === 'object' ? listening?.port : ''}`;
+  try {
+    const digests: Record<string, string> = {};
+    for (const image of images) digests[image] = await push(baseImages[image], `${local}/${baseImages[image]}`);
+    return digests;
+  } finally {
+    relay.close();
+  }
+}
+
+/** Pushes a local image as `target` and gives the digest of its manifest. */
+export async function push(local: string, target: string): Promise<string> {
+  await run(['docker', 'tag', local, target]);
+  try {
+    const said = await run(['docker', 'push', target], { timeout: 300_000 });
+    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(said)?.[1];
+    if (digest === undefined) throw new Error(`the push of ${target} gave no digest`);
+    return digest;
+  } finally {
+    await tryRun(['docker', 'rmi', target]);
+  }
+}
+
+async function contentKey(images: readonly BaseImage[]): Promise<string> {
+  const names = images.map((image) => baseImages[image]);
+  const ids = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', ...names]);
+  return createHash('sha256').update(ids).digest('hex').slice(0, 16);
+}
+
+async function keep(store: string, packed: string, digests: Record<string, string>): Promise<void> {
+  const fresh = `${packed}.${process.pid}`;
+  await mkdir(fresh, { recursive: true });
+  await run(['cp', '-a', '--reflink=auto', store, path.join(fresh, 'data')]);
+  await writeFile(path.join(fresh, 'digests.json'), JSON.stringify(digests));
+  // Another lab may have been faster; its copy is as good.
+  await rename(fresh, packed).catch(() => rm(fresh, { recursive: true, force: true }));
+  for (const name of await readdir(path.dirname(packed))) {
+    const other = path.join(path.dirname(packed), name);
+    const age = Date.now() - ((await stat(other).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (other !== packed && age > packedFor) await rm(other, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,67 @@
+/** The keys and the ssh server of a lab's hosts: one identity for the lab, one host key for each host. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from './command.ts';
+
+/** The private key that logs in to every ssh host of the lab. */
+export function identityFile(dataDir: string): string {
+  return path.join(dataDir, 'ssh', 'id_ed25519');
+}
+
+/** A known_hosts file with the hosts of the lab, for plain `ssh` and `docker -H ssh://…`. */
+export function knownHostsFile(dataDir: string): string {
+  return path.join(dataDir, 'ssh', 'known_hosts');
+}
+
+/** Makes the lab's identity. */
+export async function createIdentity(dataDir: string, name: string): Promise<void> {
+  await mkdir(path.join(dataDir, 'ssh'), { recursive: true, mode: 0o700 });
+  await makeKey(identityFile(dataDir), `lab ${name}`);
+}
+
+/** Makes a host's key and its server's configuration; gives the key's fingerprint and its known_hosts line. */
+export async function prepareSshServer(
+  dataDir: string,
+  host: { readonly name: string; readonly address: string },
+): Promise<{ config: string; fingerprint: string; knownHost: string }> {
+  const folder = path.join(dataDir, 'hosts', host.name, 'ssh');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const key = path.join(folder, 'host_key');
+  await makeKey(key, host.name);
+  const keys = path.join(folder, 'authorized_keys');
+  await writeFile(keys, await readFile(`${identityFile(dataDir)}.pub`), { mode: 0o600 });
+  // Accounts of the machine must not be able to log in to a lab host, and a locked root must not keep the lab out.
+  await writeFile(path.join(folder, 'shadow'), 'root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n', {
+    mode: 0o600,
+  });
+  const config = path.join(folder, 'sshd_config');
+  const lines = [
+    'Port 22',
+    `ListenAddress ${host.address}`,
+    `HostKey ${key}`,
+    `AuthorizedKeysFile ${keys}`,
+    'PidFile /run/sshd.pid',
+    // The lab's folder may lie below /tmp, which everybody may write to.
+    'StrictModes no',
+    'UsePAM no',
+    'UseDNS no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin prohibit-password',
+    'AllowStreamLocalForwarding yes',
+    'AllowTcpForwarding yes',
+    'PrintMotd no',
+    'MaxStartups 100',
+    'MaxSessions 100',
+    'Subsystem sftp internal-sftp',
+  ];
+  await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
+  const [type = '', blob = ''] = (await readFile(`${key}.pub`, 'utf8')).split(' ');
+  const hash = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '');
+  return { config, fingerprint: `SHA256:${hash}`, knownHost: `${host.address} ${type} ${blob}` };
+}
+
+async function makeKey(file: string, comment: string): Promise<void> {
+  await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
+}

@@ -1,0 +1,124 @@
+/**
+ * What a lab has made on the machine, written to `lab.json` before or right after each thing comes to be, so that a
+ * lab whose creator was killed can still be removed to the last interface.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** A process by its id and the moment it started, so that a reused id is never taken for it. */
+export interface ProcessMark {
+  readonly pid: number;
+  /** field 22 of /proc/PID/stat together with the machine's boot id */
+  readonly started: string;
+}
+
+export interface HostState {
+  readonly name: string;
+  /** absent for the builder */
+  readonly environment?: string;
+  readonly reach: 'unix' | 'ssh';
+  readonly address: string;
+  /** name of its network namespace */
+  readonly namespace: string;
+  /** the machine's end of its network cable */
+  readonly cable: string;
+  /** bytes of a file system in memory for the engine's data, instead of a folder */
+  readonly disk?: number;
+  /** the process whose end ends everything inside the host */
+  readonly keeper?: ProcessMark;
+  /** the host's first process, whose namespaces others enter */
+  readonly inner?: number;
+  /** `SHA256:…` of its ssh host key */
+  readonly hostKey?: string;
+  /** its line in a known_hosts file */
+  readonly knownHost?: string;
+}
+
+export interface LabState {
+  readonly kind: 'bare' | 'one-engine';
+  readonly name: string;
+  /** `host:port` */
+  readonly registry: string;
+  readonly bridge?: string;
+  /** `10.71.3`: the first three numbers of the lab's addresses */
+  readonly subnet?: string;
+  readonly registryProcess?: ProcessMark;
+  /** container of the registry, where there is one engine only */
+  readonly registryContainer?: string;
+  readonly hosts: readonly HostState[];
+  /** base images in the lab's registry: `edge` → `10.71.3.1:5000/lockage-base/edge@sha256:…` */
+  readonly images: Readonly<Record<string, string>>;
+}
+
+/** Keeps a lab's state in memory and on disk at once. */
+export class StateFile {
+  readonly dataDir: string;
+  #state: LabState;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(dataDir: string, state: LabState) {
+    this.dataDir = dataDir;
+    this.#state = state;
+  }
+
+  get state(): LabState {
+    return this.#state;
+  }
+
+  /** Changes the state and resolves when the change is on disk. */
+  async update(change: Partial<LabState>): Promise<void> {
+    this.#state = { ...this.#state, ...change };
+    await this.#write();
+  }
+
+  /** The same for one host. */
+  async updateHost(name: string, change: Partial<HostState>): Promise<void> {
+    const hosts = this.#state.hosts.map((host) => (host.name === name ? { ...host, ...change } : host));
+    await this.update({ hosts });
+  }
+
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      await mkdir(this.dataDir, { recursive: true, mode: 0o700 });
+      const file = stateFile(this.dataDir);
+      await writeFile(`${file}.new`, `${JSON.stringify(this.#state, null, 2)}\n`, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+    });
+    return this.#writing;
+  }
+}
+
+/** The state of the lab in a folder; undefined where there is none. */
+export async function readState(dataDir: string): Promise<LabState | undefined> {
+  if (!existsSync(stateFile(dataDir))) return undefined;
+  return JSON.parse(await readFile(stateFile(dataDir), 'utf8')) as LabState;
+}
+
+/** Notes a running process. */
+export function markProcess(pid: number): ProcessMark {
+  const started = startTime(pid);
+  if (started === undefined) throw new Error(`process ${pid} ended at once`);
+  return { pid, started };
+}
+
+/** Whether that very process is still there (a zombie is not). */
+export function isRunning(mark: ProcessMark | undefined): boolean {
+  return mark !== undefined && startTime(mark.pid) === mark.started;
+}
+
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in field 2 may hold spaces and parentheses; after its last one the fields are plain.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z') return undefined;
+    return `${fields[19]}@${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function stateFile(dataDir: string): string {
+  return path.join(dataDir, 'lab.json');
+}
