@@ -1,5 +1,5 @@
 import { didYouMean } from '../suggest.ts';
-import type { Sources } from './load.ts';
+import type { Sources } from './source.ts';
 import { orderStages, stagesOf, type Stage } from './order.ts';
 import type { Problem } from './problem.ts';
 import type { ProjectFile } from './schema.ts';
@@ -8,7 +8,12 @@ import type { ProjectFile } from './schema.ts';
 export function checkPipeline(file: ProjectFile, sources: Sources): { stages: Stage[]; problems: Problem[] } {
   const { project } = sources;
   const names = [...sources.environments.keys()];
-  const at = (path: Problem['path'], message: string): Problem => ({ file: project.path, line: project.lineOf(path), path, message });
+  const at = (path: Problem['path'], message: string): Problem => ({
+    file: project.path,
+    line: project.lineOf(path),
+    path,
+    message,
+  });
 
   const [only] = names;
   if (file.pipeline === undefined) {

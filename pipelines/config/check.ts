@@ -1,14 +1,41 @@
-import type { Sources } from './load.ts';
+import { checkAccessories } from './check-accessories.ts';
+import { checkPorts } from './check-ports.ts';
+import { checkRoles } from './check-roles.ts';
+import { checkTargets } from './check-targets.ts';
+import type { Checked, Report } from './checked.ts';
+import { Findings } from './findings.ts';
+import { mergeEnvironment } from './merge.ts';
 import type { Stage } from './order.ts';
 import type { Problem } from './problem.ts';
+import { resolveEnvironment } from './resolve.ts';
 import type { EnvironmentFile, ProjectFile } from './schema.ts';
+import type { Sources } from './source.ts';
 
 /** Problems that only show once lockage.yaml and the environments' files are seen together. */
 export function checkProject(
-  _file: ProjectFile,
-  _environments: ReadonlyMap<string, EnvironmentFile>,
-  _stages: readonly Stage[],
-  _sources: Sources,
+  file: ProjectFile,
+  environments: ReadonlyMap<string, EnvironmentFile>,
+  stages: readonly Stage[],
+  sources: Sources,
+  root: string,
 ): Problem[] {
-  return [];
+  const findings = new Findings(sources);
+  const checked: Checked[] = [];
+  const order = new Set([...stages.map((stage) => stage.name), ...environments.keys()]);
+  for (const name of order) {
+    const own = environments.get(name);
+    if (own === undefined) continue;
+    const report: Report = (path, message) => findings.add(name, path, message);
+    // Without usable targets there are no hosts that the other rules could be held against.
+    if (!checkTargets(name, own, root, report)) continue;
+    const stage = stages.find((candidate) => candidate.name === name) ?? { name, after: [] };
+    const written = mergeEnvironment(file, own);
+    checked.push({ app: file.app, file, own, written, resolved: resolveEnvironment(file, stage, own, root), report });
+  }
+  for (const environment of checked) {
+    checkRoles(environment);
+    checkAccessories(environment);
+  }
+  checkPorts(checked);
+  return findings.problems(checked.map(({ resolved }) => resolved.name));
 }

@@ -5,17 +5,11 @@ import { checkProject } from './check.ts';
 import { configurationError, type Problem } from './problem.ts';
 import { resolveProject } from './resolve.ts';
 import { environmentFile, namePattern, projectFile, type EnvironmentFile } from './schema.ts';
-import { parseSource, type Source, type SourceFile } from './source.ts';
+import { parseSource, type Source, type SourceFile, type Sources } from './source.ts';
 import { validate } from './validate.ts';
 
 export const projectFileName = 'lockage.yaml';
 export const environmentsFolder = 'environments';
-
-/** The configuration's files, parsed: lockage.yaml and each environment's by name. */
-export interface Sources {
-  readonly project: Source;
-  readonly environments: ReadonlyMap<string, Source>;
-}
 
 /**
  * The project that the files describe; `root` is the absolute folder of lockage.yaml, to which their paths are relative.
@@ -28,7 +22,10 @@ export function loadConfiguration(files: readonly SourceFile[], root: string): P
 }
 
 /** As `loadConfiguration`, but gives the problems back. Rules across files are checked once each file holds by itself. */
-export function readConfiguration(files: readonly SourceFile[], root: string): { project?: Project; problems: Problem[] } {
+export function readConfiguration(
+  files: readonly SourceFile[],
+  root: string,
+): { project?: Project; problems: Problem[] } {
   const { sources, problems } = parseFiles(files);
   const common = validate(sources.project, projectFile);
   problems.push(...common.problems);
@@ -43,7 +40,7 @@ export function readConfiguration(files: readonly SourceFile[], root: string): {
 
   const pipeline = checkPipeline(common.value, sources);
   problems.push(...pipeline.problems);
-  problems.push(...checkProject(common.value, environments, pipeline.stages, sources));
+  problems.push(...checkProject(common.value, environments, pipeline.stages, sources, root));
   if (problems.length > 0) return { problems };
   return { project: resolveProject(common.value, pipeline.stages, environments, root), problems };
 }
@@ -55,13 +52,16 @@ function parseFiles(files: readonly SourceFile[]): { sources: Sources; problems:
     if (file.path === projectFileName) continue;
     const name = path.posix.basename(file.path, '.yaml');
     if (!namePattern.test(name)) {
-      const message = 'is not named after an environment: lower-case letters, digits and inner hyphens, at most 40 characters';
+      const message =
+        'is not named after an environment: lower-case letters, digits and inner hyphens, at most 40 characters';
       problems.push({ file: file.path, line: 1, path: [], message });
       continue;
     }
     environments.set(name, parseSource(file));
   }
-  const project = parseSource(files.find((file) => file.path === projectFileName) ?? { path: projectFileName, text: '' });
+  const project = parseSource(
+    files.find((file) => file.path === projectFileName) ?? { path: projectFileName, text: '' },
+  );
   for (const source of [project, ...environments.values()]) problems.push(...source.problems);
   return { sources: { project, environments }, problems };
 }

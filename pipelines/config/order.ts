@@ -43,7 +43,9 @@ export function orderStages(stages: readonly Stage[]): { ordered: Stage[]; probl
 
 function duplicates(stages: readonly Stage[]): StageProblem[] {
   return stages.flatMap(({ name }, index) =>
-    stages.findIndex((other) => other.name === name) < index ? [{ index, message: `${name} is in the pipeline twice` }] : [],
+    stages.findIndex((other) => other.name === name) < index
+      ? [{ index, message: `${name} is in the pipeline twice` }]
+      : [],
   );
 }
 

@@ -12,21 +12,25 @@ export interface Problem {
   readonly message: string;
 }
 
+const mostShown = 50;
+
 /** One error for all problems, one aligned line each: `environments/prod.yaml:12  roles.web.prot  unknown key`. */
 export function configurationError(problems: readonly Problem[]): LockageError {
   const sorted = [...problems].sort(byPlace);
-  const rows = sorted.map(({ file, line, path, message }) => [`${file}:${line}`, pathText(path), message] as const);
+  const rows = sorted
+    .slice(0, mostShown)
+    .map(({ file, line, path, message }) => [`${file}:${line}`, pathText(path), message] as const);
   const placeWidth = Math.max(...rows.map(([place]) => place.length));
   const pathWidth = Math.min(40, Math.max(...rows.map(([, path]) => path.length)));
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+  const details = rows.map(([place, path, message]) =>
+    [place.padEnd(placeWidth), ...(pathWidth === 0 ? [] : [path.padEnd(pathWidth)]), message].join('  '),
+  );
+  if (sorted.length > rows.length) details.push(`… and ${sorted.length - rows.length} more`);
+  const lines = problems.length === 1 ? 'the line' : 'the lines';
   return new LockageError(`the configuration has ${count}`, {
-    details: rows.map(([place, path, message]) =>
-      pathWidth === 0
-        ? `${place.padEnd(placeWidth)}  ${message}`
-        : `${place.padEnd(placeWidth)}  ${path.padEnd(pathWidth)}  ${message}`,
-    ),
-    hint:
-      problems.length === 1 ? 'Correct the line above and run the command again.' : 'Correct the lines above and run the command again.',
+    details,
+    hint: `Correct ${lines} above and run the command again.`,
   });
 }
 

@@ -42,7 +42,9 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     after: stage.after,
     hosts,
     roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, hosts)),
-    accessories: Object.entries(written.accessories).map(([name, accessory]) => resolveAccessory(name, accessory, hosts)),
+    accessories: Object.entries(written.accessories).map(([name, accessory]) =>
+      resolveAccessory(name, accessory, hosts),
+    ),
     ...(file.migration === undefined ? {} : { migration: resolveMigration(file.migration, written.env) }),
     secrets: written.secrets as Environment['secrets'],
     watch: duration(written.watch) ?? defaults.watch,
@@ -92,8 +94,13 @@ function resolveCheck(health: NonNullable<RoleFile['health']>, port: number | un
 
 function resolveHardening(written: NonNullable<RoleFile['hardening']>): Hardening {
   const reasons: Record<string, string> = {};
-  const open = <Value>(field: string, setting: Value | { value: Value; reason: string } | undefined, safe: Value): Value => {
-    if (setting === undefined || setting === null || typeof setting !== 'object' || !('reason' in setting)) return setting ?? safe;
+  const open = <Value>(
+    field: string,
+    setting: Value | { value: Value; reason: string } | undefined,
+    safe: Value,
+  ): Value => {
+    if (setting === undefined || setting === null || typeof setting !== 'object' || !('reason' in setting))
+      return setting ?? safe;
     reasons[field] = setting.reason;
     return setting.value;
   };
@@ -131,7 +138,10 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
   };
 }
 
-function resolveMigration(migration: NonNullable<ProjectFile['migration']>, env: Readonly<Record<string, string>>): Migration {
+function resolveMigration(
+  migration: NonNullable<ProjectFile['migration']>,
+  env: Readonly<Record<string, string>>,
+): Migration {
   return {
     command: migration.command,
     timeout: duration(migration.timeout) ?? defaults.migrationTimeout,

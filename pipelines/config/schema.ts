@@ -16,11 +16,12 @@ const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 type Refusal = { readonly input?: unknown };
 
-const expected = (what: string) => (issue: Refusal) => `expected ${what}, got ${describe(issue.input)}`;
+const expected = (what: string) => (issue: Refusal) =>
+  issue.input === undefined ? `is missing: expected ${what}` : `expected ${what}, got ${describe(issue.input)}`;
 
 /** What a value is, for a message: short plain values as they are, anything longer by its kind. */
 function describe(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
+  if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
   if (typeof value !== 'string') return String(value);
@@ -59,7 +60,9 @@ const duration = (example: string, minimum: string, maximum: string) => {
   return z
     .string({ error })
     .regex(durationPattern, { error, abort: true })
-    .refine((value) => inside(parseDuration(value), least, most), { error: expected(`a duration from ${minimum} to ${maximum}`) });
+    .refine((value) => inside(parseDuration(value), least, most), {
+      error: expected(`a duration from ${minimum} to ${maximum}`),
+    });
 };
 
 const size = (example: string, minimum: string, maximum: string) => {
@@ -68,7 +71,9 @@ const size = (example: string, minimum: string, maximum: string) => {
   return z
     .string({ error })
     .regex(sizePattern, { error, abort: true })
-    .refine((value) => inside(parseSize(value), least, most), { error: expected(`a size from ${minimum} to ${maximum}`) });
+    .refine((value) => inside(parseSize(value), least, most), {
+      error: expected(`a size from ${minimum} to ${maximum}`),
+    });
 };
 
 function inside(value: number | undefined, least: number, most: number): boolean {
@@ -81,25 +86,39 @@ const command = z
   .refine((words) => words.length === 0 || words[0] !== '', { error: 'starts with an empty word' });
 
 function listMessage(value: unknown): string {
-  if (typeof value !== 'string' || value.trim() === '') return `expected a list of words, as [node, server.mjs], got ${describe(value)}`;
-  const words = /["'`$|&;<>(){}*?~#\\,[\]:]/.test(value) ? ['sh', '-c', JSON.stringify(value)] : value.trim().split(/\s+/);
+  if (typeof value !== 'string' || value.trim() === '')
+    return `expected a list of words, as [node, server.mjs], got ${describe(value)}`;
+  const words = /["'`$|&;<>(){}*?~#\\,[\]:]/.test(value)
+    ? ['sh', '-c', JSON.stringify(value)]
+    : value.trim().split(/\s+/);
   return `expected a list of words: write [${words.join(', ')}]`;
 }
 
-const list = <Item extends z.core.SomeType>(item: Item, what: string) => z.array(item, { error: expected(`a list of ${what}`) });
+const list = <Item extends z.core.SomeType>(item: Item, what: string) =>
+  z.array(item, { error: expected(`a list of ${what}`) });
 
 const env = z
-  .record(variable, z.union([z.string(), z.number(), z.boolean()], { error: 'expected text: write "" for an empty value' }), {
-    error: expected('a mapping of variables'),
-  })
-  .meta({ description: 'Environment variables. Not for secrets: these are visible to whoever may inspect the container.' });
+  .record(
+    variable,
+    z.union([z.string(), z.number(), z.boolean()], { error: 'expected text: write "" for an empty value' }),
+    {
+      error: expected('a mapping of variables'),
+    },
+  )
+  .meta({
+    description: 'Environment variables. Not for secrets: these are visible to whoever may inspect the container.',
+  });
 
-const secretNames = list(variable, 'secret names').meta({ description: 'Names of the secrets it gets as files in /run/secrets.' });
+const secretNames = list(variable, 'secret names').meta({
+  description: 'Names of the secrets it gets as files in /run/secrets.',
+});
 
 const absolutePath = z
   .string({ error: expected('a path') })
   .regex(/^\/(?:[^/]+(?:\/[^/]+)*)?$/, { error: expected('an absolute path') })
-  .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), { error: 'expected a path without . and ..' });
+  .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), {
+    error: 'expected a path without . and ..',
+  });
 
 const hosts = list(name, 'host names').min(1, { error: 'expected at least one host name' });
 
@@ -129,7 +148,9 @@ const limits = mapping({
     .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') })
     .optional()
     .meta({ description: 'Default 1.' }),
-  pids: integer('a number of processes', 1, 4_194_304).optional().meta({ description: 'Processes and threads. Default 256.' }),
+  pids: integer('a number of processes', 1, 4_194_304)
+    .optional()
+    .meta({ description: 'Processes and threads. Default 256.' }),
   files: integer('a number of open files', 16, 1_048_576).optional().meta({ description: 'Open files. Default 4096.' }),
   log: size('10MiB', '64KiB', '1TiB').optional().meta({ description: 'Log kept per container. Default 10MiB.' }),
 });
@@ -150,7 +171,9 @@ const capability = z.enum(capabilities, {
     const written = String(issue.input).toUpperCase();
     const prefixed = `CAP_${written}`;
     const known: readonly string[] = capabilities;
-    return known.includes(prefixed) ? `unknown capability, did you mean ${prefixed}?` : `unknown capability${didYouMean(written, known)}`;
+    return known.includes(prefixed)
+      ? `unknown capability, did you mean ${prefixed}?`
+      : `unknown capability${didYouMean(written, known)}`;
   },
 });
 
@@ -161,9 +184,15 @@ const hardening = mapping({
     .optional()
     .meta({ description: 'Writable folders in memory. /tmp with 16MiB is always there.' }),
   capabilities: z
-    .union([z.array(capability).max(0), mapping({ value: list(capability, 'capabilities'), reason })], {
-      error: needsReason('[CAP_NET_BIND_SERVICE]'),
-    })
+    .union(
+      [
+        z.array(capability).max(0, { error: needsReason('[CAP_NET_BIND_SERVICE]') }),
+        mapping({ value: list(capability, 'capabilities'), reason }),
+      ],
+      {
+        error: needsReason('[CAP_NET_BIND_SERVICE]'),
+      },
+    )
     .optional()
     .meta({ description: 'Capabilities given back. Default none.' }),
   noNewPrivileges: guarded(true).optional().meta({ description: 'Default true.' }),
@@ -178,7 +207,9 @@ const hardening = mapping({
 
 const role = mapping({
   command: command.optional().meta({ description: "Replaces the image's command." }),
-  port: port.optional().meta({ description: 'The port its containers listen on. Without it the role gets no traffic.' }),
+  port: port
+    .optional()
+    .meta({ description: 'The port its containers listen on. Without it the role gets no traffic.' }),
   publish: port.optional().meta({ description: "The port on the host's edge proxy. Default 80." }),
   health: health.optional(),
   count: integer('a number of containers', 1, 100).optional().meta({ description: 'Containers per host. Default 1.' }),
@@ -192,7 +223,9 @@ const role = mapping({
 
 const imagePattern =
   /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/;
-const image = z.string({ error: expected('an image such as postgres:16') }).regex(imagePattern, { error: expected('an image such as postgres:16') });
+const image = z
+  .string({ error: expected('an image such as postgres:16') })
+  .regex(imagePattern, { error: expected('an image such as postgres:16') });
 
 const accessory = mapping({
   image: image.optional().meta({ description: 'Changed only by the accessory commands, never by a promotion.' }),
@@ -231,7 +264,9 @@ const secretSource = z
     },
   )
   .refine((source) => Object.keys(source).length > 0, { error: secretSourceMessage })
-  .refine((source) => Object.keys(source).length < 2, { error: 'has more than one source: keep one of env, file and command' });
+  .refine((source) => Object.keys(source).length < 2, {
+    error: 'has more than one source: keep one of env, file and command',
+  });
 
 const roles = z.record(name, role, { error: expected('a mapping of roles') });
 const accessories = z.record(name, accessory, { error: expected('a mapping of accessories') });
@@ -245,7 +280,8 @@ const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
 });
 
-const repositoryPattern = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
+const repositoryPattern =
+  /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
 const repository = z
   .string({ error: expected('a repository such as registry.example.com/shop') })
   .regex(repositoryPattern, { error: (issue) => repositoryMessage(String(issue.input)), abort: true })
@@ -258,9 +294,11 @@ function isRegistry(part: string): boolean {
 }
 
 function repositoryMessage(value: string): string {
-  if (/^\w+:\/\//.test(value)) return `expected a repository without ${value.split('://')[0]}://, as registry.example.com/shop`;
+  if (/^\w+:\/\//.test(value))
+    return `expected a repository without ${value.split('://')[0]}://, as registry.example.com/shop`;
   if (value.includes('@')) return 'expected a repository without a digest';
-  if (/:[^/]*$/.test(value) && value.includes('/')) return 'expected a repository without a tag: releases are pushed under their version';
+  if (/:[^/]*$/.test(value) && value.includes('/'))
+    return 'expected a repository without a tag: releases are pushed under their version';
   if (/[A-Z]/.test(value)) return 'expected a repository in lower-case letters';
   if (isRegistry(value)) return `names a registry without a repository: write ${value}/NAME`;
   return `expected a repository such as registry.example.com/shop, got ${describe(value)}`;
@@ -325,15 +363,21 @@ const target = z.union(
     text('a URL').meta({ description: 'unix:///path or ssh://user@host:port.' }),
     mapping({
       name: name.optional().meta({ description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
-      url: text('a URL such as ssh://deploy@web-1.example.com').meta({ description: 'unix:///path or ssh://user@host:port.' }),
+      url: text('a URL such as ssh://deploy@web-1.example.com').meta({
+        description: 'unix:///path or ssh://user@host:port.',
+      }),
       address: text('a host name or address')
-        .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, { error: expected('a host name or address without port') })
+        .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, {
+          error: expected('a host name or address without port'),
+        })
         .optional()
         .meta({ description: "Where published ports are reached. Default: the URL's host, or 127.0.0.1." }),
       identity: text('a file').optional().meta({ description: 'Private key file for ssh.' }),
       jump: z
         .string({ error: expected('user@host:port') })
-        .regex(/^(?:[a-z_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, { error: expected('user@host:port') })
+        .regex(/^(?:[a-z_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, {
+          error: expected('user@host:port'),
+        })
         .optional()
         .meta({ description: 'Host to go through.' }),
       hostKey: z
@@ -348,7 +392,9 @@ const target = z.union(
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
 export const environmentFile = mapping({
-  targets: list(target, 'targets').min(1, { error: 'expected at least one target' }).meta({ description: 'The hosts.' }),
+  targets: list(target, 'targets')
+    .min(1, { error: 'expected at least one target' })
+    .meta({ description: 'The hosts.' }),
   roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
   env: env.optional(),

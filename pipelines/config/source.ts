@@ -1,4 +1,16 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Alias, type Document, type Node, type Pair } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Alias,
+  type Document,
+  type Node,
+  type Pair,
+} from 'yaml';
 import type { Path, Problem } from './problem.ts';
 
 /** A configuration file as it was read, with its path relative to the project's root. */
@@ -15,6 +27,12 @@ export interface Source {
   /** the line of a value's key, or of the nearest thing above it that is written in the file */
   lineOf(path: Path): number;
   has(path: Path): boolean;
+}
+
+/** The configuration's files, parsed: lockage.yaml and each environment's by name. */
+export interface Sources {
+  readonly project: Source;
+  readonly environments: ReadonlyMap<string, Source>;
 }
 
 export const maximumFileSize = 2 ** 20;
@@ -70,7 +88,8 @@ export function parseSource(file: SourceFile): Source {
 function refuse({ text }: SourceFile): { line: number; message: string } | undefined {
   if (Buffer.byteLength(text) > maximumFileSize) return { line: 1, message: 'is larger than 1 MiB' };
   const nul = text.indexOf('\0');
-  if (nul >= 0) return { line: text.slice(0, nul).split('\n').length, message: 'contains a NUL character: is this a text file?' };
+  if (nul >= 0)
+    return { line: text.slice(0, nul).split('\n').length, message: 'contains a NUL character: is this a text file?' };
   return undefined;
 }
 
@@ -116,7 +135,8 @@ class Reader {
     }
     if (isAlias(node)) return this.#alias(node, path);
     if (isMap(node)) return this.#mapping(node.items, path, at);
-    if (isSeq(node)) return node.items.map((item, index) => this.#value(item as Node | null, [...path, index], item as Node));
+    if (isSeq(node))
+      return node.items.map((item, index) => this.#value(item as Node | null, [...path, index], item as Node));
     if (isScalar(node)) return this.#scalar(node.value, node.source, path, at);
     return null;
   }
@@ -124,7 +144,8 @@ class Reader {
   #alias(alias: Alias, path: Path): unknown {
     // Finding an anchor walks the whole file.
     if (++this.#aliases > maximumAliases) {
-      if (this.#aliases === maximumAliases + 1) this.#problem(path, alias, `is more than the ${maximumAliases} aliases allowed`);
+      if (this.#aliases === maximumAliases + 1)
+        this.#problem(path, alias, `is more than the ${maximumAliases} aliases allowed`);
       return undefined;
     }
     const target = alias.resolve(this.#document);
@@ -155,7 +176,11 @@ class Reader {
         continue;
       }
       if (key === '<<') {
-        this.#problem([...path, key], place, 'merge keys are not supported: environment files merge over lockage.yaml by themselves');
+        this.#problem(
+          [...path, key],
+          place,
+          'merge keys are not supported: environment files merge over lockage.yaml by themselves',
+        );
         continue;
       }
       // An own member of that name could reach a prototype when settings are merged.
@@ -207,8 +232,12 @@ function find(document: Document.Parsed, path: Path): { offset: number; complete
       if (pair === undefined) return { offset, complete: false };
       offset = (pair.key as Node).range?.[0] ?? offset;
       node = pair.value;
-    } else if (isSeq(node) && typeof step === 'number' && step < node.items.length) {
-      node = node.items[step];
+    } else if (isSeq(node)) {
+      // A step into a list of names may be the name itself, which is told apart from its neighbours without counting.
+      const index =
+        typeof step === 'number' ? step : node.items.findIndex((item) => isScalar(item) && item.value === step);
+      if (index < 0 || index >= node.items.length) return { offset, complete: false };
+      node = node.items[index];
       offset = (node as Node | null)?.range?.[0] ?? offset;
     } else {
       return { offset, complete: false };

@@ -9,7 +9,9 @@ export function urlProblem(url: string): string | undefined {
     return `${scheme}:// needs TLS and is not supported yet: write ssh://user@host`;
   }
   if (scheme === undefined || !url.includes('://')) {
-    return url.startsWith('/') ? `expected a URL: write unix://${url}` : 'expected a URL: write ssh://user@host or unix:///path';
+    return url.startsWith('/')
+      ? `expected a URL: write unix://${url}`
+      : 'expected a URL: write ssh://user@host or unix:///path';
   }
   if (scheme === 'unix') return unixProblem(url);
   if (scheme === 'ssh') return sshProblem(url);
@@ -28,8 +30,10 @@ function sshProblem(text: string): string | undefined {
   if (url === undefined || url.hostname === '') return 'expected ssh://user@host or ssh://user@host:port';
   if (url.password !== '') return 'has a password: ssh is used with keys only';
   // Each part becomes an argument of ssh, where a leading hyphen would be an option.
-  if (!/^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])$/i.test(url.hostname)) return `has an invalid host name: ${url.hostname}`;
-  if (url.username !== '' && !/^[a-z_][a-z0-9_.-]*$/i.test(url.username)) return `has an invalid user name: ${url.username}`;
+  if (!/^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])$/i.test(url.hostname))
+    return `has an invalid host name: ${url.hostname}`;
+  if (url.username !== '' && !/^[a-z_][a-z0-9_.-]*$/i.test(url.username))
+    return `has an invalid user name: ${url.username}`;
   if (url.port === '0') return 'expected a port from 1 to 65535';
   if (url.search !== '' || url.hash !== '') return 'has more than user, host, port and socket path';
   return undefined;

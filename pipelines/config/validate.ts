@@ -3,7 +3,13 @@ import type { Path, Problem } from './problem.ts';
 import type { Source } from './source.ts';
 
 /** The typed content of a file, or undefined and the problems that its schema sees, each with its line. */
-export function validate<Schema extends z.ZodType>(source: Source, schema: Schema) {
+export function validate<Schema extends z.ZodType>(
+  source: Source,
+  schema: Schema,
+): { value: z.output<Schema> | undefined; problems: Problem[] } {
+  if (source.value === null) {
+    return { value: undefined, problems: [{ file: source.path, line: 1, path: [], message: 'is empty' }] };
+  }
   const result = schema.safeParse(source.value);
   if (result.success) return { value: result.data, problems: [] };
   const problems = result.error.issues
@@ -26,7 +32,9 @@ function explain(issue: z.core.$ZodIssue, above: Path): Explanation[] {
   if (issue.code === 'invalid_key') return issue.issues.slice(0, 1).map(({ message }) => ({ path, message }));
   if (issue.code === 'invalid_union') {
     // The alternative that fails below its top, or on more than its type, is the one that was meant.
-    const meant = issue.errors.find((issues) => issues.length > 0 && issues.every((inner) => inner.path.length > 0 || !isWrongType(inner)));
+    const meant = issue.errors.find(
+      (issues) => issues.length > 0 && issues.every((inner) => inner.path.length > 0 || !isWrongType(inner)),
+    );
     if (meant !== undefined) return meant.flatMap((inner) => explain(inner, path));
   }
   return [{ path, message: issue.message }];
@@ -38,5 +46,6 @@ function isWrongType(issue: z.core.$ZodIssue): boolean {
 
 /** The reader leaves out a value it has reported; that it is missing is no second problem. */
 function isReported(source: Source, { path }: Problem): boolean {
-  return source.problems.some((known) => known.path.every((step, index) => path[index] === step) && known.path.length <= path.length);
+  const isAbove = (above: Path) => above.length > 0 && above.every((step, index) => path[index] === step);
+  return source.value === undefined || source.problems.some((known) => isAbove(known.path));
 }

@@ -1,0 +1,52 @@
+import type { Checked, Report } from './checked.ts';
+import type { Path } from './problem.ts';
+import { engineKey } from './targets.ts';
+
+/** A port that something of an environment takes on a host. */
+interface Use {
+  readonly environment: string;
+  readonly what: string;
+  readonly host: string;
+  readonly engine: string;
+  readonly port: number;
+  readonly path: Path;
+  readonly report: Report;
+}
+
+/** No two roles, accessories or environments may publish the same port on one Docker Engine. */
+export function checkPorts(environments: readonly Checked[]): void {
+  const taken = new Map<string, Use>();
+  for (const use of environments.flatMap(usesOf)) {
+    const key = `${use.engine} ${use.port}`;
+    const first = taken.get(key);
+    if (first === undefined) taken.set(key, use);
+    else use.report(use.path, message(use, first));
+  }
+}
+
+function message(use: Use, first: Use): string {
+  const isOther = use.environment !== first.environment;
+  const place = isOther ? `${use.host}, which is also ${first.host} of ${first.environment},` : use.host;
+  return `port ${use.port} of ${place} is taken by ${isOther ? `its ` : ''}${first.what}`;
+}
+
+function usesOf({ resolved, report }: Checked): Use[] {
+  const { name: environment, hosts, roles, accessories } = resolved;
+  // On a single host, containers find accessories on the network, and nothing is published.
+  const published = hosts.length > 1 ? accessories : [];
+  return hosts.flatMap((host) => {
+    const common = { environment, host: host.name, engine: engineKey(host.url), report };
+    return [
+      ...roles.flatMap(({ name, route, hosts: on }) =>
+        route !== undefined && on.includes(host.name)
+          ? [{ ...common, what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] }]
+          : [],
+      ),
+      ...published.flatMap(({ name, port, host: home }) =>
+        port !== undefined && home === host.name
+          ? [{ ...common, what: `accessory ${name}`, port, path: ['accessories', name, 'port'] }]
+          : [],
+      ),
+    ];
+  });
+}

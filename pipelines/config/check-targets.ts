@@ -1,0 +1,32 @@
+import type { Report } from './checked.ts';
+import type { EnvironmentFile } from './schema.ts';
+import { engineKey, hostsOf, urlProblem } from './targets.ts';
+
+/** Whether the targets of an environment are usable: supported URLs, no name and no engine twice. */
+export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
+  let usable = true;
+  const refuse = (index: number, key: string, message: string) => {
+    usable = false;
+    const isPlain = typeof own.targets[index] === 'string';
+    report(isPlain ? ['targets', index] : ['targets', index, key], message);
+  };
+
+  for (const [index, target] of own.targets.entries()) {
+    const problem = urlProblem(typeof target === 'string' ? target : target.url);
+    if (problem !== undefined) refuse(index, 'url', problem);
+    if (typeof target === 'string' || !target.url.startsWith('unix:')) continue;
+    for (const key of ['identity', 'jump', 'hostKey'] as const) {
+      if (target[key] !== undefined) refuse(index, key, 'is for ssh:// targets only');
+    }
+  }
+  if (!usable) return false;
+
+  const hosts = hostsOf(environment, own.targets, root);
+  for (const [index, host] of hosts.entries()) {
+    const sameName = hosts.findIndex((other) => other.name === host.name);
+    const sameEngine = hosts.findIndex((other) => engineKey(other.url) === engineKey(host.url));
+    if (sameEngine < index) refuse(index, 'url', `is the same Docker Engine as ${hosts[sameEngine]?.name}`);
+    else if (sameName < index) refuse(index, 'name', `${host.name} is also the name of ${hosts[sameName]?.url}`);
+  }
+  return usable;
+}
