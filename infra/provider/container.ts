@@ -2,7 +2,7 @@ import { fingerprint } from '../../pipelines/container.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { createBody, labels } from '../containers.ts';
 import type { Engine } from '../engine/client.ts';
-import type { ContainerInputs } from './types.ts';
+import type { ContainerInputs, SecretFilesInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
 /**
@@ -16,7 +16,9 @@ export async function createContainer(workshop: Workshop, inputs: ContainerInput
   const left = await leftover(engine, inputs);
   if (left !== undefined) return { id: left };
 
-  if (Object.keys(spec.secrets).length > 0) await deliverSecrets(workshop, inputs);
+  if (Object.keys(spec.secrets).length > 0) {
+    await deliverSecretFiles(workshop, { ...inputs, container: spec.name, secrets: spec.secrets });
+  }
   const id = await engine.createContainer(spec.name, createBody(inputs.app, inputs.environment, spec));
   try {
     await engine.startContainer(spec.name);
@@ -59,10 +61,12 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
   return undefined;
 }
 
-async function deliverSecrets(workshop: Workshop, inputs: ContainerInputs): Promise<void> {
+/** Writes the secrets of a container to its host's memory. Throws when a value is not known to this process. */
+export async function deliverSecretFiles(workshop: Workshop, inputs: SecretFilesInputs): Promise<void> {
   const edge = await edgeOf(workshop, inputs, inputs.host);
-  const values = Object.entries(inputs.spec.secrets).map(([name, version]) => [name, workshop.secretValue(name, version)]);
-  await edge.deliverSecrets(inputs.spec.name, Object.fromEntries(values) as Record<string, string>);
+  const values: Record<string, string> = {};
+  for (const [name, version] of Object.entries(inputs.secrets)) values[name] = workshop.secretValue(name, version);
+  await edge.deliverSecrets(inputs.container, values);
 }
 
 export function messageOf(error: unknown): string {

@@ -1,9 +1,9 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
-import { createContainer, removeContainer } from './container.ts';
+import { createContainer, deliverSecretFiles, removeContainer } from './container.ts';
 import { runMigration } from './migration.ts';
 import { switchRoutes } from './routes.ts';
-import type { ContainerInputs, MigrationInputs, RoutesInputs, VerificationInputs, WatchInputs } from './types.ts';
+import type { ContainerInputs, MigrationInputs, RoutesInputs, SecretFilesInputs, VerificationInputs, WatchInputs } from './types.ts';
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { Workshop } from './workshop.ts';
@@ -28,6 +28,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
   Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
   Secret: {},
+  SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverSecretFiles(workshop, inputs) },
+  Foundation: {},
   Ledger: {},
 };
 

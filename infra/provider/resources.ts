@@ -1,9 +1,11 @@
 import * as pulumi from '@pulumi/pulumi';
 import type {
   ContainerInputs,
+  FoundationInputs,
   LedgerInputs,
   MigrationInputs,
   RoutesInputs,
+  SecretFilesInputs,
   SecretInputs,
   VerificationInputs,
   WatchInputs,
@@ -67,5 +69,19 @@ export class Secret extends Resource<SecretInputs> {
 export class Ledger extends Resource<LedgerInputs> {
   constructor(inputs: LedgerInputs, options?: pulumi.CustomResourceOptions) {
     super('Ledger', 'ledger', { ...inputs }, options);
+  }
+}
+
+/** Secrets of an accessory, as files in its host's memory. */
+export class SecretFiles extends Resource<SecretFilesInputs> {
+  constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
+    super('SecretFiles', name, { ...inputs }, options);
+  }
+}
+
+/** The record of a foundation: what it was made from. */
+export class Foundation extends Resource<FoundationInputs> {
+  constructor(inputs: FoundationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Foundation', 'foundation', { ...inputs }, options);
   }
 }

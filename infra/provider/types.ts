@@ -69,3 +69,17 @@ export interface LedgerInputs extends Place {
   readonly revisions: readonly Revision[];
   readonly hold?: Hold;
 }
+
+/** Secret files of a container that is not a release's. */
+export interface SecretFilesInputs extends Place {
+  readonly host: Host;
+  readonly container: string;
+  /** secret name → short hash of its value */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** What a foundation was made from. */
+export interface FoundationInputs extends Place {
+  readonly fingerprint: string;
+  readonly images: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,185 @@
+import * as docker from '@pulumi/docker';
+import * as pulumi from '@pulumi/pulumi';
+import { environmentNames, secretsPath } from '../pipelines/container.ts';
+import type { Accessory, Environment, Host } from '../pipelines/environment.ts';
+import { labels, ownerLabels, secretsFolder } from './containers.ts';
+import { caddyConfig } from './edge/caddy.ts';
+import { edgeScript } from './edge/script.ts';
+import { Foundation, SecretFiles } from './provider/resources.ts';
+
+/** What stays on an environment's hosts while releases come and go. */
+export interface FoundationPlan {
+  readonly app: string;
+  readonly environment: Environment;
+  /** image reference in the configuration → reference by digest, fixed when it was first used */
+  readonly images: Readonly<Record<string, string>>;
+  readonly edgeImage: string;
+  /** host name → socket of its engine on this machine */
+  readonly sockets: Readonly<Record<string, string>>;
+  /** secret name → short hash of its value, for the accessories */
+  readonly secretVersions: Readonly<Record<string, string>>;
+  /** hash of everything above that matters: the foundation is only looked at again when it differs */
+  readonly fingerprint: string;
+}
+
+/** The stack of an environment's foundation. Promotions have another one, so they cannot touch it. */
+export function foundationStack(environment: string): string {
+  return `${environment}-foundation`;
+}
+
+/** Public ports of an environment's roles on a host. */
+export function publicPorts(environment: Environment, host: Host): number[] {
+  const roles = environment.roles.filter((role) => role.hosts.includes(host.name) && role.route);
+  return [...new Set(roles.map((role) => role.route?.publish ?? 0))].sort((a, b) => a - b);
+}
+
+/** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
+export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
+  return async () => {
+    const { app, environment } = plan;
+    const done = environment.hosts.flatMap((host) => {
+      const provider = new docker.Provider(host.name, { host: `unix://${plan.sockets[host.name] ?? ''}` });
+      const { edge, network } = hostParts(plan, host, provider);
+      const neighbours = environment.accessories
+        .filter((accessory) => accessory.host === host.name)
+        .map((accessory) => accessoryParts(plan, host, accessory, { provider, edge, network }));
+      return [edge, ...neighbours];
+    });
+    new Foundation(
+      { app, environment: environment.name, fingerprint: plan.fingerprint, images: plan.images },
+      { dependsOn: done },
+    );
+  };
+}
+
+function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider) {
+  const { app, environment } = plan;
+  const names = environmentNames(app, environment.name);
+  const options = { provider };
+  const network = new docker.Network(
+    `${host.name}-network`,
+    { name: names.network, driver: 'bridge', labels: labelList(ownerLabels(app, environment.name, 'network')) },
+    options,
+  );
+  const live = new docker.Volume(
+    `${host.name}-live`,
+    { name: names.live, labels: labelList(ownerLabels(app, environment.name, 'edge')) },
+    options,
+  );
+  const ports = publicPorts(environment, host);
+  const edge = new docker.Container(
+    `${host.name}-edge`,
+    {
+      name: names.edge,
+      image: plan.images[plan.edgeImage] ?? plan.edgeImage,
+      entrypoints: ['sh', '/live/edge.sh', 'run'],
+      uploads: [
+        { file: '/live/edge.sh', content: edgeScript },
+        { file: '/live/caddy.json', content: caddyConfig(ports) },
+      ],
+      ports: ports.map((port) => ({ internal: port, external: port })),
+      volumes: [
+        { volumeName: live.name, containerPath: '/live' },
+        { hostPath: secretsFolder(app, environment.name), containerPath: '/secrets' },
+      ],
+      networksAdvanced: [{ name: network.name, aliases: ['edge'] }],
+      labels: labelList(ownerLabels(app, environment.name, 'edge')),
+      ...hardened({ memory: 256, cpus: 1, capabilities: ['CAP_NET_BIND_SERVICE'], tmpfs: { '/tmp': 'rw,size=16m' } }),
+      restart: 'unless-stopped',
+      init: true,
+      mustRun: true,
+      destroyGraceSeconds: 5,
+    },
+    { ...options, deleteBeforeReplace: true },
+  );
+  return { edge, network };
+}
+
+function accessoryParts(
+  plan: FoundationPlan,
+  host: Host,
+  accessory: Accessory,
+  parts: { provider: docker.Provider; edge: docker.Container; network: docker.Network },
+): pulumi.Resource {
+  const { app, environment } = plan;
+  const name = `${app}-${environment.name}-${accessory.name}`;
+  const options = { provider: parts.provider };
+  const volumes = Object.entries(accessory.volumes).map(([volume, containerPath]) => {
+    const labelled = labelList(ownerLabels(app, environment.name, 'accessory'));
+    const created = new docker.Volume(`${accessory.name}-${volume}`, { name: `${name}-${volume}`, labels: labelled }, options);
+    return { volumeName: created.name, containerPath };
+  });
+  const versions = Object.fromEntries(accessory.secrets.map((secret) => [secret, plan.secretVersions[secret] ?? '']));
+  const files = new SecretFiles(
+    `${accessory.name}-secrets`,
+    { app, environment: environment.name, host, container: name, secrets: versions },
+    { dependsOn: [parts.edge] },
+  );
+  const shared = environment.hosts.length > 1 && accessory.port !== undefined;
+  return new docker.Container(
+    accessory.name,
+    {
+      name,
+      image: plan.images[accessory.image] ?? accessory.image,
+      ...(accessory.command ? { command: [...accessory.command] } : {}),
+      envs: [
+        ...Object.entries(accessory.env).map(([key, value]) => `${key}=${value}`),
+        ...accessory.secrets.map((secret) => `${secret}_FILE=${secretsPath}/${secret}`),
+      ],
+      ...(shared ? { ports: [{ internal: accessory.port, external: accessory.port, ip: addressToBind(host) }] } : {}),
+      volumes: [
+        ...volumes,
+        { hostPath: `${secretsFolder(app, environment.name)}/${name}`, containerPath: secretsPath, readOnly: true },
+      ],
+      networksAdvanced: [{ name: parts.network.name, aliases: [accessory.name] }],
+      labels: labelList({ ...ownerLabels(app, environment.name, 'accessory'), [labels.role]: accessory.name }),
+      memory: megabytes(accessory.memory),
+      memorySwap: megabytes(accessory.memory),
+      cpus: String(accessory.cpus),
+      logDriver: 'json-file',
+      logOpts: { 'max-size': '10m', 'max-file': '3' },
+      securityOpts: ['no-new-privileges'],
+      restart: 'unless-stopped',
+      mustRun: true,
+      destroyGraceSeconds: 30,
+      removeVolumes: false,
+      ...(accessory.health ? healthcheck(accessory.health) : {}),
+    },
+    { ...options, dependsOn: [files], deleteBeforeReplace: true },
+  );
+}
+
+/** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */
+function addressToBind(host: Host): string {
+  return /^\d+(\.\d+){3}$/.test(host.address) ? host.address : '127.0.0.1';
+}
+
+function healthcheck(health: NonNullable<Accessory['health']>) {
+  return {
+    healthcheck: { tests: ['CMD', ...health.command], interval: '1s', timeout: '5s', retries: 120 },
+    wait: true,
+    waitTimeout: Math.ceil(health.timeout / 1000),
+  };
+}
+
+function hardened(limits: { memory: number; cpus: number; capabilities: string[]; tmpfs: Record<string, string> }) {
+  return {
+    readOnly: true,
+    tmpfs: limits.tmpfs,
+    capabilities: { drops: ['ALL'], adds: limits.capabilities },
+    securityOpts: ['no-new-privileges'],
+    memory: limits.memory,
+    memorySwap: limits.memory,
+    cpus: String(limits.cpus),
+    logDriver: 'json-file',
+    logOpts: { 'max-size': '10m', 'max-file': '3' },
+  };
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
+
+function labelList(values: Record<string, string>) {
+  return Object.entries(values).map(([label, value]) => ({ label, value }));
+}

@@ -1,0 +1,74 @@
+import type { Environment } from './environment.ts';
+import { LockageError } from './errors.ts';
+import { currentRevision, type EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
+import { shortDigest } from './release.ts';
+
+/**
+ * What must hold before a release may enter an environment: no hold, and it ran well in every environment before.
+ * Throws LockageError with everything that does not.
+ */
+export function judge(
+  release: Release,
+  environment: Environment,
+  record: EnvironmentRecord,
+  upstream: Readonly<Record<string, EnvironmentRecord>>,
+): void {
+  const reasons: string[] = [];
+  const hints: string[] = [];
+  const { hold } = record.ledger;
+  if (hold) {
+    reasons.push(`${environment.name} is on hold since ${hold.since} by ${hold.actor}: ${hold.reason}`);
+    hints.push(`lockage resume ${environment.name}`);
+  }
+  for (const name of environment.after) {
+    const before = upstream[name];
+    if (before && ranWell(before, release)) continue;
+    const current = before && currentRevision(before.ledger);
+    reasons.push(
+      current
+        ? `${release.version} has not run well in ${name}, which runs ${current.release.version}`
+        : `${release.version} has not run well in ${name}, where nothing runs yet`,
+    );
+    hints.push(`lockage promote ${release.version} --to ${name}`);
+  }
+  if (reasons.length === 0) return;
+  throw new LockageError(`release ${release.version} may not enter ${environment.name}`, {
+    details: reasons,
+    hint: `Run ${hints.map((hint) => `\`${hint}\``).join(', then ')}.`,
+  });
+}
+
+/** A release ran well where a promotion of that very digest succeeded and was not taken back since. */
+export function ranWell(record: EnvironmentRecord, release: Release): boolean {
+  const revisions = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
+  const last = revisions.findLastIndex(
+    (revision) => revision.kind !== 'rollback' && revision.release.digest === release.digest,
+  );
+  if (last < 0) return false;
+  const takenBack = revisions
+    .slice(last + 1)
+    .some(({ kind }, index) => kind === 'rollback' && revisions[last + index]?.release.digest === release.digest);
+  return !takenBack || currentRevision(record.ledger)?.release.digest === release.digest;
+}
+
+/** The recorded release of a version. Throws LockageError naming the versions there are. */
+export function releaseNamed(releases: readonly Release[], version: string): Release {
+  const found = releases.find((release) => release.version === version);
+  if (found) return found;
+  const recent = releases.slice(-5).map((release) => `${release.version} (${shortDigest(release.digest)})`);
+  throw new LockageError(`there is no release ${version}`, {
+    details: recent.length > 0 ? [`latest releases: ${recent.reverse().join(', ')}`] : [],
+    hint: `Make it with \`lockage release ${version}\`.`,
+  });
+}
+
+/** Refuses hosts that cannot run the release's platform, by name. */
+export function checkPlatform(release: Release, hosts: readonly { host: { name: string }; platform: string }[]): void {
+  const wrong = hosts.filter(({ platform }) => platform !== release.platform);
+  if (wrong.length === 0) return;
+  throw new LockageError(`release ${release.version} was built for ${release.platform}`, {
+    details: wrong.map(({ host, platform }) => `${host.name} runs ${platform}`),
+    hint: `Build it for the hosts: build.platform in lockage.yaml.`,
+  });
+}

@@ -1,0 +1,90 @@
+import type { Desired } from './desired.ts';
+import { ExitCode, LockageError } from './errors.ts';
+import type { World } from './ports.ts';
+import { currentRevision, withRevision, type EnvironmentRecord } from './record.ts';
+import type { Revision } from './revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+export interface Operation {
+  readonly desired: Desired;
+  /** what was recorded before */
+  readonly before: EnvironmentRecord;
+  readonly revision: Omit<Revision, 'result' | 'duration'>;
+  /** milliseconds since 1970 */
+  readonly startedAt: number;
+}
+
+/**
+ * Carries out an operation behind the barrier and records it. When it fails, everything goes back to what served before,
+ * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too.
+ */
+export async function carryOut(world: World, operation: Operation): Promise<Revision> {
+  const { desired, before, startedAt } = operation;
+  const message = `${operation.revision.kind} ${operation.revision.release.version}`;
+  const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: world.now() - startedAt };
+  world.terminal.step('deploy', message);
+  try {
+    await world.stacks.deploy({ ...desired, ledger: withRevision(desired.ledger, succeeded) }, message);
+    return succeeded;
+  } catch (error) {
+    if (await wasRecorded(world, operation)) {
+      world.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
+      return succeeded;
+    }
+    if (error instanceof LockageError && error.code === ExitCode.locked) throw error;
+    throw await goBack(world, operation, error);
+  }
+}
+
+/** The record is written before what is not needed any more is removed: a failure after it is not one of the release. */
+async function wasRecorded(world: World, { desired, revision }: Operation): Promise<boolean> {
+  const { ledger } = await world.records.environment(desired.environment);
+  return currentRevision(ledger)?.number === revision.number;
+}
+
+async function goBack(world: World, operation: Operation, error: unknown): Promise<LockageError> {
+  const { desired, before, revision, startedAt } = operation;
+  const name = desired.environment;
+  const interrupted = world.signal.aborted;
+  const why = interrupted ? 'interrupted' : error instanceof Error ? error.message : String(error);
+  world.terminal.step('go back', why);
+  const failed: Revision = { ...revision, result: 'failed', duration: world.now() - startedAt, reason: why };
+  const now = await world.records.environment(name);
+  const current = currentRevision(before.ledger);
+  const serving = current ? existingContainers(now, current) : [];
+  const standby = standbyFor({ ...now, ledger: before.ledger }, 1, serving);
+  const details = error instanceof LockageError ? error.details : [];
+  try {
+    await world.stacks.deploy(
+      {
+        app: desired.app,
+        environment: name,
+        operation: world.newOperation(),
+        serving,
+        standby,
+        fallback: [],
+        verify: [],
+        watch: 0,
+        guarded: false,
+        ...(now.migration ? { migration: now.migration } : {}),
+        secrets: neededSecrets([...serving, ...standby], before.ledger, {}, {}, now.migration?.spec),
+        ledger: withRevision(before.ledger, failed),
+      },
+      `go back from ${revision.release.version}`,
+    );
+  } catch (second) {
+    return new LockageError(`${revision.release.version} failed in ${name}, and cleaning up failed too`, {
+      code: ExitCode.broken,
+      details: [why, ...details, `then: ${(second as Error).message}`],
+      hint: `Run \`lockage status\` to see what runs where, then the same command again.`,
+      cause: error,
+    });
+  }
+  const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
+  return new LockageError(`${revision.release.version} was not promoted to ${name}: ${why}`, {
+    code: interrupted ? ExitCode.interrupted : ExitCode.rolledBack,
+    details: [...details, stands],
+    hint: `Run \`lockage history ${name}\` to see what was tried.`,
+    cause: error,
+  });
+}

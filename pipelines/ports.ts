@@ -1,0 +1,88 @@
+import type { Desired, Placed } from './desired.ts';
+import type { Environment, Host, Project } from './environment.ts';
+import type { Plan } from './plan.ts';
+import type { EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
+
+/** What the flows need of the world outside. Each member is one outside world, or a part of it. */
+export interface World {
+  readonly project: Project;
+  /** `user@machine` */
+  readonly actor: string;
+  /** milliseconds since 1970 */
+  now(): number;
+  /** a new name for an operation */
+  newOperation(): string;
+  readonly records: Records;
+  readonly registry: Registry;
+  readonly hosts: Hosts;
+  readonly stacks: StacksPort;
+  readonly secrets: Secrets;
+  readonly terminal: Terminal;
+  /** aborted when the operator wants to stop */
+  readonly signal: AbortSignal;
+}
+
+/** What is recorded in the backend. */
+export interface Records {
+  environment(name: string): Promise<EnvironmentRecord>;
+  releases(): Promise<readonly Release[]>;
+  saveReleases(releases: readonly Release[]): Promise<void>;
+}
+
+export interface Registry {
+  /**
+   * Checks that the registry still has the release as it was made. Throws LockageError when it does not answer, the
+   * version's tag points elsewhere, or the digest is gone.
+   */
+  verify(release: Release): Promise<void>;
+}
+
+/** What a host said when it was asked before a change. */
+export interface HostReport {
+  readonly host: Host;
+  readonly platform: string;
+  /** names of the environment's own containers that run and never restarted */
+  readonly running: ReadonlySet<string>;
+  /** names of all its containers of this environment */
+  readonly present: ReadonlySet<string>;
+  readonly edge: boolean;
+}
+
+export interface Hosts {
+  /** Takes the environment's lock. Throws LockageError (locked) naming who holds it and since when. */
+  lock(environment: Environment, purpose: string): Promise<() => Promise<void>>;
+  /** Asks every host at once. Throws LockageError naming each one that does not answer or whose ports are taken. */
+  preflight(environment: Environment): Promise<readonly HostReport[]>;
+  /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
+  pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
+  /** Switches all hosts to containers that run already, at once. */
+  switchNow(desired: Desired): Promise<void>;
+  /** Starts containers that were stopped, and stops others: those without traffic. */
+  startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
+}
+
+export interface StacksPort {
+  /** Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. */
+  foundation(environment: Environment, reports: readonly HostReport[]): Promise<void>;
+  /** One `pulumi up` of the environment. Throws what failed. */
+  deploy(desired: Desired, message: string): Promise<void>;
+}
+
+export interface Secrets {
+  /** Reads the values of all secrets that an environment uses: name → value. */
+  read(environment: Environment): Promise<Readonly<Record<string, string>>>;
+  /** Short hash of a value that does not give it away. */
+  version(value: string): string;
+  /** The values that a record holds, decrypted: `NAME@version` → value. */
+  recorded(environment: string): Promise<Readonly<Record<string, string>>>;
+}
+
+export interface Terminal {
+  /** One step of the work begins; ends the one before. */
+  step(name: string, detail?: string): void;
+  note(text: string): void;
+  plan(plan: Plan): void;
+  /** Throws LockageError when the person says no, or nobody can be asked. */
+  confirm(question: string): Promise<void>;
+}

@@ -1,0 +1,228 @@
+import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } from './container.ts';
+import type { Desired, Placed } from './desired.ts';
+import type { Environment } from './environment.ts';
+import { ExitCode, LockageError } from './errors.ts';
+import { checkPlatform, judge, releaseNamed } from './gate.ts';
+import { carryOut } from './operation.ts';
+import { environmentNamed } from './pipeline.ts';
+import { changesOf, type Plan } from './plan.ts';
+import type { HostReport, World } from './ports.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
+import type { Revision } from './revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+export interface PromoteRequest {
+  readonly version: string;
+  readonly environment: string;
+  readonly reason?: string;
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+}
+
+export interface PromoteResult {
+  readonly outcome: 'promoted' | 'unchanged' | 'planned';
+  readonly plan?: Plan;
+  readonly revision?: Revision;
+  /** host name → bytes */
+  readonly bytesMoved?: Readonly<Record<string, number>>;
+}
+
+/**
+ * Brings a release into an environment: all hosts serve it at the end, or all serve what they served before.
+ * Throws LockageError: refused (nothing changed), locked, or failed and rolled back.
+ */
+export async function promote(world: World, request: PromoteRequest): Promise<PromoteResult> {
+  const { project, terminal } = world;
+  const startedAt = world.now();
+  const environment = environmentNamed(project, request.environment);
+
+  terminal.step('resolve', `${request.version} for ${environment.name}`);
+  const release = releaseNamed(await world.records.releases(), request.version);
+  await world.registry.verify(release);
+
+  terminal.step('judge');
+  judge(release, environment, await world.records.environment(environment.name), await upstreamRecords(world, environment));
+  const values = await world.secrets.read(environment);
+
+  terminal.step('preflight', `${environment.hosts.length} hosts`);
+  const reports = await world.hosts.preflight(environment);
+  checkPlatform(release, reports);
+
+  if (request.planOnly) {
+    const record = await world.records.environment(environment.name);
+    const { plan } = assemble(world, { environment, release, record, reports, values });
+    terminal.plan(plan);
+    return { outcome: 'planned', plan };
+  }
+
+  const unlock = await world.hosts.lock(environment, `promote ${release.version}`);
+  try {
+    // Another operator may have acted since: what is decided from here on is decided under the lock.
+    const record = await world.records.environment(environment.name);
+    judge(release, environment, record, await upstreamRecords(world, environment));
+    const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
+    if (unchanged) {
+      terminal.note(`${environment.name} already runs ${release.version} (revision ${plan.from?.number}): nothing to do`);
+      return { outcome: 'unchanged', plan };
+    }
+    terminal.step('pull', release.version);
+    const bytesMoved = await world.hosts.pull(environment, release);
+    terminal.plan(plan);
+    await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
+    await world.stacks.foundation(environment, reports);
+    const recorded = await carryOut(world, {
+      desired,
+      before: record,
+      revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
+      startedAt,
+    });
+    return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
+  } finally {
+    await unlock();
+  }
+}
+
+async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {
+  const records = await Promise.all(
+    environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
+  );
+  return Object.fromEntries(records);
+}
+
+interface Situation {
+  readonly environment: Environment;
+  readonly release: Release;
+  readonly record: EnvironmentRecord;
+  readonly reports: readonly HostReport[];
+  /** secret name → value */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Everything about the promotion that can be known before it: pure but for names and time of the world. */
+function assemble(world: World, situation: Situation) {
+  const { app } = world.project;
+  const { environment, release, record, reports, values } = situation;
+  const versions = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
+  const current = currentRevision(record.ledger);
+  const { specs, broken } = freshSpecs(app, situation, versions);
+  const serving = placed(environment, specs);
+  const servingBefore = current ? existingContainers(record, current) : [];
+  const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
+  const standby = standbyFor(record, environment.standby, serving);
+  const migration = migrationOf(app, environment, release, versions, record);
+  const revision: Omit<Revision, 'result' | 'duration'> = {
+    number: nextNumber(record.ledger),
+    release,
+    containers: specs,
+    secretVersions: versions,
+    kind: broken ? 'repair' : 'promote',
+    actor: world.actor,
+    startedAt: new Date(world.now()).toISOString(),
+  };
+  const desired: Desired = {
+    app,
+    environment: environment.name,
+    operation: world.newOperation(),
+    serving,
+    standby,
+    fallback: servingBefore,
+    verify: serving,
+    watch: environment.watch,
+    guarded: true,
+    ...(migration ? { migration: migration.inputs } : {}),
+    secrets: neededSecrets([...serving, ...standby], record.ledger, values, versions, migration?.inputs.spec),
+    ledger: record.ledger,
+  };
+  const plan: Plan = {
+    kind: revision.kind,
+    environment: environment.name,
+    number: revision.number,
+    release,
+    ...(current ? { from: current } : {}),
+    containers: changesOf(record.containers, serving, servingBefore, standby),
+    migration: migration?.runs ?? false,
+    notes: [],
+  };
+  return { plan, desired, revision, unchanged };
+}
+
+/**
+ * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
+ * names are taken: what is broken is replaced by new containers and never repaired.
+ */
+function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
+  const { environment, release, record, reports } = situation;
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const specs = containerSpecs(app, environment, release, versions, attempt);
+    const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
+    const broken = recorded.some((spec) => {
+      const report = reports.find(({ host }) => host.name === spec.host);
+      return spec.route ? !report?.running.has(spec.name) : !report?.present.has(spec.name);
+    });
+    if (!broken) return { specs, broken: attempt > 0 };
+  }
+  throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
+    code: ExitCode.refused,
+    hint: 'Make a new release.',
+  });
+}
+
+function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
+  return specs.flatMap((spec) => {
+    const host = environment.hosts.find(({ name }) => name === spec.host);
+    return host ? [{ host, spec }] : [];
+  });
+}
+
+function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
+  const names = (list: readonly Placed[]) => list.map(({ host, spec }) => `${host.name}/${spec.name}`).sort().join();
+  return names(a) === names(b);
+}
+
+function runAll(reports: readonly HostReport[], containers: readonly Placed[]): boolean {
+  return containers.every(({ host, spec }) =>
+    reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
+  );
+}
+
+/** The migration as it shall be recorded, and whether it runs: once for an image and its migration's configuration. */
+function migrationOf(
+  app: string,
+  environment: Environment,
+  release: Release,
+  versions: Record<string, string>,
+  record: EnvironmentRecord,
+) {
+  const { migration } = environment;
+  const [host] = environment.hosts;
+  const [role] = environment.roles;
+  if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
+  const [like] = containerSpecs(
+    app,
+    {
+      ...environment,
+      hosts: [host],
+      roles: [
+        {
+          ...role,
+          name: 'migration',
+          command: migration.command,
+          count: 1,
+          hosts: [host.name],
+          env: migration.env,
+          secrets: migration.secrets,
+          health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
+        },
+      ],
+    },
+    release,
+    versions,
+  );
+  if (!like) return undefined;
+  const { route: _, ...spec } = like;
+  const base = environmentNames(app, environment.name).network;
+  const name = `${base}-migration-${fingerprint(spec)}`;
+  const inputs = { host, spec: { ...spec, name, alias: name }, timeout: migration.timeout };
+  return { inputs, runs: record.migration?.spec.name !== name };
+}

@@ -1,0 +1,183 @@
+import type { Desired, Placed } from './desired.ts';
+import type { Environment } from './environment.ts';
+import { ExitCode, LockageError } from './errors.ts';
+import { carryOut } from './operation.ts';
+import { environmentNamed } from './pipeline.ts';
+import { changesOf, type Plan } from './plan.ts';
+import type { HostReport, World } from './ports.ts';
+import { currentRevision, nextNumber, rollbackCandidates, type EnvironmentRecord } from './record.ts';
+import type { Hold, Ledger, Revision } from './revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+export interface RollbackRequest {
+  readonly environment: string;
+  /** a revision's number or a version; absent: the last good revision */
+  readonly to?: string;
+  readonly reason?: string;
+  readonly planOnly?: boolean;
+}
+
+export interface RollbackResult {
+  readonly outcome: 'rolled back' | 'planned';
+  readonly plan: Plan;
+  readonly revision?: Revision;
+  /** milliseconds from the command's start until every host sent its traffic to the earlier containers */
+  readonly trafficBack?: number;
+}
+
+/**
+ * Puts an earlier revision back as it ran: image, configuration and secrets. With a standby the traffic goes back first,
+ * and the state follows. It is a new revision, and holds the environment until a person lifts the hold.
+ * Throws LockageError.
+ */
+export async function rollback(world: World, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
+  const environment = environmentNamed(world.project, request.environment);
+  const record = await world.records.environment(environment.name);
+  const target = targetOf(environment.name, record.ledger, request.to);
+  const [reports, unlock] = await Promise.all([
+    world.hosts.preflight(environment),
+    request.planOnly ? Promise.resolve(async () => undefined) : world.hosts.lock(environment, 'rollback'),
+  ]);
+  try {
+    const { desired, plan, standby } = assemble(world, { environment, record, reports, target, request });
+    if (request.planOnly) {
+      world.terminal.plan(plan);
+      return { outcome: 'planned', plan };
+    }
+    await world.terminal.confirm(`Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`);
+    const revision: Omit<Revision, 'result' | 'duration'> = {
+      number: plan.number,
+      release: target.release,
+      containers: target.containers,
+      secretVersions: target.secretVersions,
+      kind: 'rollback',
+      actor: world.actor,
+      startedAt: new Date(startedAt).toISOString(),
+      restores: target.number,
+      ...(request.reason ? { reason: request.reason } : {}),
+    };
+    const operation = { before: record, revision, startedAt };
+    if (!standby) {
+      world.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
+      await world.hosts.pull(environment, target.release);
+      const recorded = await carryOut(world, { ...operation, desired: { ...desired, ...(await withSecrets(world, desired)) } });
+      return { outcome: 'rolled back', plan, revision: recorded };
+    }
+    await world.hosts.switchNow(desired);
+    const trafficBack = world.now() - startedAt;
+    world.terminal.note(
+      `${environment.name} serves ${target.release.version} again on all hosts, ${trafficBack} ms after the command's start`,
+    );
+    await world.hosts.startAndStop(
+      desired.serving.filter(({ spec }) => !spec.route),
+      desired.standby.filter(({ spec }) => !spec.route),
+    );
+    const recorded = await carryOut(world, { ...operation, desired });
+    return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
+  } finally {
+    await unlock();
+  }
+}
+
+/** The revision to go back to. Throws LockageError when there is none. */
+export function targetOf(environment: string, ledger: Ledger, to?: string): Revision {
+  const candidates = rollbackCandidates(ledger);
+  const current = currentRevision(ledger);
+  if (to === undefined) {
+    const [last] = candidates;
+    if (last) return last;
+    throw new LockageError(`${environment} has no earlier good revision to go back to`, {
+      details: current ? [`it runs ${current.release.version} (revision ${current.number})`] : ['nothing runs in it'],
+    });
+  }
+  const good = ledger.revisions.filter(({ result }) => result === 'succeeded');
+  const found = good.findLast(({ number, release }) => String(number) === to || release.version === to);
+  if (found && current && found.number === current.number) {
+    throw new LockageError(`${environment} runs ${to} already (revision ${current.number})`);
+  }
+  if (found) return found;
+  throw new LockageError(`${environment} has no good revision ${to}`, {
+    details: candidates.map(({ number, release }) => `revision ${number}: ${release.version}`),
+    hint: `Run \`lockage history ${environment}\` to see them all.`,
+  });
+}
+
+interface Situation {
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  readonly reports: readonly HostReport[];
+  readonly target: Revision;
+  readonly request: RollbackRequest;
+}
+
+function assemble(world: World, { environment, record, reports, target, request }: Situation) {
+  const current = currentRevision(record.ledger);
+  const serving = placedAsRecorded(environment, record, target);
+  const servingBefore = current ? existingContainers(record, current) : [];
+  const standby = serving.every(({ host, spec }) => {
+    const report = reports.find((candidate) => candidate.host.name === host.name);
+    return spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name);
+  });
+  const kept = standbyFor(record, environment.standby, serving);
+  const hold: Hold = {
+    since: new Date(world.now()).toISOString(),
+    actor: world.actor,
+    reason: request.reason ?? `rolled back from ${current?.release.version} to ${target.release.version}`,
+    version: current?.release.version ?? '',
+  };
+  const desired: Desired = {
+    app: world.project.app,
+    environment: environment.name,
+    operation: world.newOperation(),
+    serving,
+    standby: kept,
+    fallback: standby ? [] : servingBefore,
+    verify: standby ? [] : serving,
+    watch: 0,
+    guarded: !standby,
+    ...(record.migration ? { migration: record.migration } : {}),
+    secrets: neededSecrets([...serving, ...kept], record.ledger, {}, {}, record.migration?.spec),
+    ledger: { ...record.ledger, hold },
+  };
+  const plan: Plan = {
+    kind: 'rollback',
+    environment: environment.name,
+    number: nextNumber(record.ledger),
+    release: target.release,
+    ...(current ? { from: current } : {}),
+    containers: changesOf(record.containers, serving, servingBefore, kept),
+    migration: false,
+    hold,
+    notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],
+  };
+  return { desired, plan, standby };
+}
+
+/** Hosts as they are configured now; a container of a host that is gone cannot come back. */
+function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
+  const missing = new Set<string>();
+  const containers = target.containers.flatMap((spec) => {
+    const existing = record.containers.find((placed) => placed.spec.name === spec.name && placed.host.name === spec.host);
+    if (existing) return [existing];
+    const host = environment.hosts.find(({ name }) => name === spec.host);
+    if (!host) missing.add(spec.host);
+    return host ? [{ host, spec }] : [];
+  });
+  if (missing.size === 0) return containers;
+  throw new LockageError(`revision ${target.number} of ${environment.name} ran on hosts that are gone`, {
+    code: ExitCode.refused,
+    details: [...missing],
+    hint: `Promote ${target.release.version} instead: it is made for the hosts of today.`,
+  });
+}
+
+/** The recorded secret values, for containers that have to be made again exactly as they were. */
+async function withSecrets(world: World, desired: Desired): Promise<Pick<Desired, 'secrets'>> {
+  const recorded = await world.secrets.recorded(desired.environment);
+  return {
+    secrets: desired.secrets.map((secret) => {
+      const value = recorded[`${secret.name}@${secret.version}`];
+      return value === undefined ? secret : { ...secret, value };
+    }),
+  };
+}

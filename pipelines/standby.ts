@@ -1,0 +1,44 @@
+import type { ContainerSpec } from './container.ts';
+import type { Desired, Placed } from './desired.ts';
+import type { Ledger, Revision } from './revision.ts';
+import { sameContainers, type EnvironmentRecord } from './record.ts';
+
+/** A revision's containers as far as the state says they exist. */
+export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
+  return record.containers.filter(({ host, spec }) =>
+    revision.containers.some((other) => other.host === host.name && other.name === spec.name),
+  );
+}
+
+/** The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. */
+export function standbyFor(record: EnvironmentRecord, count: number, serving: readonly Placed[]): Placed[] {
+  const next = { containers: serving.map(({ spec }) => spec) };
+  const kept: Revision[] = [];
+  for (const revision of [...record.ledger.revisions].reverse()) {
+    if (kept.length >= count) break;
+    if (revision.result !== 'succeeded' || sameContainers(revision, next)) continue;
+    if (kept.some((other) => sameContainers(other, revision))) continue;
+    if (existingContainers(record, revision).length > 0) kept.push(revision);
+  }
+  const names = new Set(next.containers.map(({ name }) => name));
+  return kept.flatMap((revision) => existingContainers(record, revision)).filter(({ spec }) => !names.has(spec.name));
+}
+
+/** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */
+export function neededSecrets(
+  containers: readonly Placed[],
+  ledger: Ledger,
+  values: Readonly<Record<string, string>>,
+  versions: Readonly<Record<string, string>>,
+  migration?: ContainerSpec,
+): Desired['secrets'] {
+  const needed = new Map<string, { name: string; version: string; value?: string }>();
+  const specs = [...containers.map(({ spec }) => spec), ...ledger.revisions.flatMap((revision) => revision.containers)];
+  for (const spec of migration ? [...specs, migration] : specs) {
+    for (const [name, version] of Object.entries(spec.secrets)) {
+      const value = versions[name] === version ? values[name] : undefined;
+      needed.set(`${name}@${version}`, { name, version, ...(value === undefined ? {} : { value }) });
+    }
+  }
+  return [...needed.values()];
+}
