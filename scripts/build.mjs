@@ -102,7 +102,10 @@ async function publish(files) {
   for (const { path, contents } of files.toSorted((a, b) => Number(isChunk(b.path)) - Number(isChunk(a.path)))) {
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, contents);
-    if (path === join(dist, 'lockage.mjs')) await chmod(draft, 0o755);
+    if (path === join(dist, 'lockage.mjs')) {
+      if (contents[0] !== 0x23) throw new Error(`${programs.lockage} must begin with #!/usr/bin/env node`);
+      await chmod(draft, 0o755);
+    }
     await rename(draft, path);
   }
   const current = new Set(files.map(({ path }) => relative(dist, path)));

@@ -1,8 +1,8 @@
 // Starts the Docker Engine of this machine: through systemd where there is one, else as a process in the background.
-import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startDetached } from '../lab/command.ts';
 import { cacheDir } from './cache.ts';
 import { ask, findProgram, run } from './command.ts';
 import { hasSystemd } from './packages.ts';
@@ -43,14 +43,11 @@ export async function startEngine(
 
 async function spawnDaemon(root: readonly string[], logFile: string): Promise<() => string | undefined> {
   await mkdir(cacheDir(), { recursive: true });
-  const log = await open(logFile, 'w');
-  const [file = '', ...args] = [...root, findProgram('dockerd') ?? 'dockerd', ...(await socketGroup(root))];
-  const daemon = spawn(file, args, { detached: true, stdio: ['ignore', log.fd, log.fd] });
-  await log.close();
+  await writeFile(logFile, '');
+  const daemon = startDetached([...root, findProgram('dockerd') ?? 'dockerd', ...(await socketGroup(root))], logFile);
   let ended: string | undefined;
   daemon.on('error', (error) => (ended = `dockerd does not start: ${error.message}`));
   daemon.on('exit', (code, signal) => (ended = `dockerd ended at once (${code ?? signal})`));
-  daemon.unref();
   return () => ended;
 }
 

@@ -38,8 +38,9 @@ export async function goBuild(program: GoProgram, progress: (line: string) => vo
   };
   progress(`go build ${program.source} in scripts/setup/go/${program.module} (minutes, the first time)`);
   try {
-    await run([go, 'build', '-buildvcs=false', '-trimpath', ...tags, '-ldflags', linker, '-o', draft, program.source], {
-      cwd: join(packageRoot(), 'scripts', 'setup', 'go', program.module),
+    const folder = join(packageRoot(), 'scripts', 'setup', 'go', program.module);
+    const build = ['build', '-buildvcs=false', '-trimpath', ...tags, '-ldflags', linker, '-o', draft, program.source];
+    await run([go, '-C', folder, ...build], {
       // Static, so that it runs where another C library is, and needs no C compiler.
       env: { CGO_ENABLED: '0', GOWORK: 'off', ...program.env },
       timeout: 2_400_000,

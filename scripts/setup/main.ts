@@ -1,4 +1,5 @@
 // Set-up of the machine: everything that the command line, the demo and the tests need beyond npm packages.
+import { imageSteps } from '../lab/images.ts';
 import { labPackagesStep } from './packages.ts';
 import { dockerEngineStep } from './engine.ts';
 import { dockerPluginStep, pulumiStep } from './pulumi.ts';
@@ -6,7 +7,7 @@ import { runSteps, type Output, type Step } from './step.ts';
 
 /** The steps in the order in which they need each other. */
 export function machineSteps(): Step[] {
-  return [dockerEngineStep(), labPackagesStep(), pulumiStep(), dockerPluginStep()];
+  return [dockerEngineStep(), labPackagesStep(), pulumiStep(), dockerPluginStep(), ...imageSteps()];
 }
 
 /** Makes this machine ready and says so line by line; false when a step failed, with the reason on the output. */
