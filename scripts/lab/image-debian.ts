@@ -15,7 +15,6 @@ const unneeded = [
   '/usr/share/info/*',
   '/usr/share/locale/*',
   '/usr/share/i18n/*',
-  '/usr/share/postgresql/*/man/*',
   // The JIT compiler is 110 MB; without it PostgreSQL interprets, as it does for short queries anyway.
   '/usr/lib/*/libLLVM*',
   '/usr/lib/postgresql/*/lib/bitcode/*',
@@ -63,6 +62,8 @@ export async function buildPostgres(
       'echo "postgres:x:999:" >> "$1/etc/group"',
     ].join('\n'),
     after: [
+      // Only now: the package's own set-up links these pages.
+      'rm -rf "$1"/usr/share/postgresql/*/man',
       'ln -s "$(basename "$(echo "$1"/usr/lib/postgresql/[0-9]*)")" "$1/usr/lib/postgresql/current"',
       `cat > "$1/usr/local/bin/docker-entrypoint.sh" <<'END_OF_ENTRYPOINT'\n${postgresEntrypoint}END_OF_ENTRYPOINT`,
       'chmod 755 "$1/usr/local/bin/docker-entrypoint.sh"',
@@ -77,7 +78,6 @@ export async function buildPostgres(
       'ENV PGDATA=/var/lib/postgresql/data',
       'VOLUME /var/lib/postgresql/data',
       'EXPOSE 5432',
-      'STOPSIGNAL SIGINT',
       'ENTRYPOINT ["docker-entrypoint.sh"]',
       'CMD ["postgres"]',
       ...changes,

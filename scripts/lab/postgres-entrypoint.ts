@@ -61,5 +61,15 @@ if [ ! -s "$data/PG_VERSION" ]; then
 fi
 
 [ "$#" -gt 0 ] && shift
-exec postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/run/postgresql "$@"
+postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/run/postgresql "$@" &
+server=$!
+# On TERM PostgreSQL would wait for its clients to leave; on INT it ends their transactions and stops cleanly.
+trap 'kill -INT "$server"' TERM INT
+status=0
+wait "$server" || status=$?
+while kill -0 "$server" 2> /dev/null; do
+  status=0
+  wait "$server" || status=$?
+done
+exit "$status"
 `;
