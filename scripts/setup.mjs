@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withLock } from './setup/lock.mjs';
 
@@ -101,8 +101,8 @@ function sourcesHash() {
 
 /** @param {string} path @returns {string[]} */
 function filesBelow(path) {
-  if (!existsSync(path)) return [];
-  if (path === join(root, 'scripts', 'setup', 'go')) return [];
+  if (!existsSync(path) || basename(path) === 'node_modules' || path === join(root, 'scripts', 'setup', 'go'))
+    return [];
   try {
     return readdirSync(path)
       .toSorted()
