@@ -1,3 +1,4 @@
+import { accessSync, constants, existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { cacheLock } from './cache.ts';
 import { ask, findProgram, rootWords } from './command.ts';
@@ -63,6 +64,12 @@ function refuseWhereNotOurs(): void {
       'start that engine, or unset DOCKER_HOST to use the one of this machine.',
     );
   }
+  if (existsSync(ownSocket) && !isWritable(ownSocket)) {
+    throw new StepError(
+      `this user may not use the Docker Engine at ${ownSocket}`,
+      'join its group (`sudo usermod -aG docker $USER`) and log in again, or set DOCKER_HOST to another engine.',
+    );
+  }
   if (process.platform !== 'linux') {
     throw new StepError(
       `no Docker Engine answers at ${ownSocket}`,
@@ -84,4 +91,13 @@ async function installEngine(progress: (line: string) => void): Promise<boolean>
   // Later Debian releases have the command line in a package of its own.
   if (findProgram('docker') === undefined) await installPackages(['docker-cli'], progress);
   return true;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
