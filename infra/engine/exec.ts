@@ -27,8 +27,23 @@ export async function exec(
     deadline: left(),
     signal: options.signal,
   });
-  const output = await converse(transport.host, what, socket, left(), deadline, options);
+  const conversation = converse(transport.host, what, socket, left(), deadline, options);
+  if (options.stdin !== undefined) {
+    const ended = () => exitCode(transport, prefix, id, what, end, options.signal);
+    hangUpOnUnreadStdin(socket, ended).catch((error: Error) => socket.destroy(error));
+  }
+  const output = await conversation;
   return { code: await exitCode(transport, prefix, id, what, end, options.signal), ...output };
+}
+
+/** A command may end without reading its stdin; the engine then keeps the connection open for the rest of it. */
+async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>): Promise<void> {
+  await sleep(200);
+  if (socket.destroyed || socket.writableFinished) return;
+  await ended();
+  // what the command wrote last is still on its way
+  await sleep(100);
+  socket.destroy();
 }
 
 /** See `Engine.execDetached`. */
@@ -108,10 +123,10 @@ function converse(
         options.onOutput?.(stream, data);
       }
     });
-    // A command that ends without reading its stdin breaks the pipe; its exit code tells what happened.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE')
-        fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
+      // A command that ends without reading its stdin breaks the pipe; its exit code tells what happened.
+      const unread = error.code === 'EPIPE' || (error.code === 'ECONNRESET' && !socket.writableFinished);
+      if (!unread) fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
     });
     socket.on('close', () => {
       settle();

@@ -40,7 +40,8 @@ const socketsPerEngine = 8;
 /**
  * HTTP on a unix socket: a call is sent, and its answer read whole, as a stream, or as the raw connection.
  * A request that was surely never sent, or that only reads, is repeated once on a new connection; others never are,
- * because the engine may have done them.
+ * because the engine may have done them. Only short reading calls share kept connections: on a new one, a dead peer shows
+ * before anything is sent, and a long answer keeps nobody waiting.
  */
 export class Transport {
   readonly host: string;
@@ -66,7 +67,7 @@ export class Transport {
   async request(call: Call): Promise<Answer> {
     const limit = new Limit(call);
     try {
-      const { response } = await this.#send(call, limit.signal, false);
+      const { response } = await this.#send(call, limit.signal, 'answer');
       const body = await collect(response, limit.signal);
       const status = response.statusCode ?? 0;
       if (status >= 300 && !call.accept?.includes(status)) throw this.#refusal(call, status, body);
@@ -82,7 +83,7 @@ export class Transport {
   async stream(call: Call): Promise<IncomingMessage> {
     const limit = new Limit(call);
     try {
-      const { response } = await this.#send(call, limit.signal, false);
+      const { response } = await this.#send(call, limit.signal, 'stream');
       const status = response.statusCode ?? 0;
       if (status >= 300) throw this.#refusal(call, status, await collect(response, limit.signal));
       limit.stopClock();
@@ -99,7 +100,7 @@ export class Transport {
   async hijack(call: Call): Promise<Duplex> {
     const limit = new Limit(call);
     try {
-      const { response, socket } = await this.#send(call, limit.signal, true);
+      const { response, socket } = await this.#send(call, limit.signal, 'upgrade');
       if (!socket) throw this.#refusal(call, response.statusCode ?? 0, await collect(response, limit.signal));
       return socket;
     } catch (error) {
@@ -109,21 +110,20 @@ export class Transport {
     }
   }
 
-  async #send(call: Call, signal: AbortSignal, upgrade: boolean): Promise<Opened> {
+  async #send(call: Call, signal: AbortSignal, mode: Mode): Promise<Opened> {
     try {
-      return await this.#attempt(call, signal, upgrade);
+      return await this.#attempt(call, signal, mode);
     } catch (error) {
-      const repeatable =
-        error instanceof ConnectionLost && (!error.sent || call.method === 'GET' || call.method === 'HEAD');
+      const repeatable = error instanceof ConnectionLost && (!error.sent || reads(call));
       if (!repeatable || signal.aborted || (!error.sent && !this.#reconnect)) throw error;
       if (this.#reconnect) this.#socketPath = await this.#reconnect();
-      return this.#attempt(call, signal, upgrade);
+      return this.#attempt(call, signal, mode);
     }
   }
 
-  #attempt(call: Call, signal: AbortSignal, upgrade: boolean): Promise<Opened> {
+  #attempt(call: Call, signal: AbortSignal, mode: Mode): Promise<Opened> {
     signal.throwIfAborted();
-    const { payload, headers } = encodeBody(call, upgrade);
+    const { payload, headers } = encodeBody(call, mode === 'upgrade');
     return new Promise((resolve, reject) => {
       let sent = false;
       const outgoing = request({
@@ -131,7 +131,7 @@ export class Transport {
         path: call.path + queryString(call.query),
         method: call.method,
         headers,
-        agent: upgrade ? false : this.#agent,
+        agent: mode === 'answer' && reads(call) ? this.#agent : false,
         signal,
       });
       outgoing.on('socket', (socket) => {
@@ -163,6 +163,8 @@ export class Transport {
   }
 }
 
+type Mode = 'answer' | 'stream' | 'upgrade';
+
 interface Opened {
   readonly response: IncomingMessage;
   readonly socket?: Duplex;
@@ -176,6 +178,10 @@ class ConnectionLost extends Error {
     super(cause.message, { cause });
     this.sent = sent;
   }
+}
+
+function reads(call: Call): boolean {
+  return call.method === 'GET' || call.method === 'HEAD';
 }
 
 function connectionError(host: string, socketPath: string, what: string, cause: unknown): EngineError {

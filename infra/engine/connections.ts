@@ -1,0 +1,102 @@
+import type { Host } from '../../pipelines/environment.ts';
+import { unixSocket } from './address.ts';
+import { Engine } from './client.ts';
+import { HostKeys } from './host-keys.ts';
+import type { HostKey } from './ssh-errors.ts';
+import { SshLink } from './ssh.ts';
+
+export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
+
+export interface ConnectionsOptions {
+  /** where accepted host keys are kept, in `known_hosts` */
+  readonly stateDir: string;
+  /** told when a connection is made anew */
+  readonly log?: (line: string) => void;
+}
+
+export type Connected =
+  { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
+
+/** The engines of hosts, each connected once, at its first use. */
+export class Connections {
+  readonly #keys: HostKeys;
+  readonly #log: (line: string) => void;
+  readonly #engines = new Map<string, Promise<Engine>>();
+  readonly #links: SshLink[] = [];
+
+  constructor(options: ConnectionsOptions) {
+    this.#keys = new HostKeys(options.stateDir);
+    this.#log = options.log ?? (() => undefined);
+  }
+
+  /**
+   * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
+   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
+   */
+  engine(host: Host): Promise<Engine> {
+    const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
+    const found = this.#engines.get(key);
+    if (found) return found;
+    const made = this.#connect(host);
+    this.#engines.set(key, made);
+    // a failure is not remembered: the host may be back, or its key confirmed
+    made.catch(() => this.#engines.delete(key));
+    return made;
+  }
+
+  /** Connects to hosts, at most `limit` at once. Never throws: each host has its own result, in the given order. */
+  async connectAll(hosts: readonly Host[], limit = 16): Promise<Connected[]> {
+    const results: Connected[] = [];
+    const waiting = hosts.entries();
+    const worker = async () => {
+      for (const [index, host] of waiting) {
+        results[index] = await this.engine(host).then(
+          (engine) => ({ host, engine }),
+          (error: unknown) => ({ host, error }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(limit, hosts.length) }, worker));
+    return results;
+  }
+
+  /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
+  scanHostKeys(host: Host): Promise<{ address: string; keys: HostKey[] }> {
+    return this.#keys.scan(host);
+  }
+
+  /** Accepts the offered key that a person confirmed. Throws HostKeyChangedError if no such key is offered now. */
+  trustHostKey(host: Host, fingerprint: string): Promise<void> {
+    return this.#keys.trust(host, fingerprint);
+  }
+
+  /**
+   * Lets go of all engines. The ssh connections stay ten minutes for the next command, unless `disconnect`, which ends
+   * them for every process of this user.
+   */
+  async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
+    const engines = await Promise.allSettled(this.#engines.values());
+    for (const engine of engines) if (engine.status === 'fulfilled') engine.value.close();
+    this.#engines.clear();
+    if (options.disconnect) await Promise.all(this.#links.map((link) => link.disconnect()));
+    this.#links.length = 0;
+  }
+
+  async #connect(host: Host): Promise<Engine> {
+    const socketPath = unixSocket(host);
+    if (socketPath !== undefined) {
+      const engine = new Engine({ host: host.name, socketPath });
+      await engine.ping();
+      return engine;
+    }
+    const link = new SshLink(host, this.#keys);
+    this.#links.push(link);
+    let reconnecting: Promise<string> | undefined;
+    const reconnect = () => {
+      this.#log(`${host.name}: the connection broke, connecting again`);
+      reconnecting ??= link.open().finally(() => (reconnecting = undefined));
+      return reconnecting;
+    };
+    return new Engine({ host: host.name, socketPath: await link.open(), reconnect });
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { access, constants, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { sshTarget, written, type SshTarget } from './address.ts';
+import { Engine } from './client.ts';
+import { isKeyRefusal, type HostKeys } from './host-keys.ts';
+import { runToEnd } from './process.ts';
+import { runtimeFolder, withLock } from './runtime-folder.ts';
+import { sshArguments } from './ssh-arguments.ts';
+import { sshFailure } from './ssh-errors.ts';
+
+/** Seconds an unused master connection stays, so that the next command need not log in again. */
+const persist = 600;
+const commandDeadline = 10_000;
+const loginDeadline = 40_000;
+const pingDeadline = 5_000;
+
+/**
+ * An engine's socket, brought here over ssh: one master connection per host, shared by all commands of this user, that
+ * forwards a local socket. The socket's path is the same for the same host, so it can be written down.
+ */
+export class SshLink {
+  readonly #host: Host;
+  readonly #keys: HostKeys;
+  readonly #target: SshTarget;
+
+  constructor(host: Host, keys: HostKeys) {
+    this.#host = host;
+    this.#keys = keys;
+    this.#target = sshTarget(host);
+  }
+
+  /**
+   * Path of a local socket at which the engine answered just now. Throws HostKeyUnknownError, HostKeyChangedError, or
+   * a LockageError that says which step fails.
+   */
+  async open(): Promise<string> {
+    const { socket, control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    if (await this.#answers(socket)) return socket;
+    return withLock(`${control}.lock`, 2 * loginDeadline, async () => {
+      if (await this.#answers(socket)) return socket;
+      const reused = await this.#login(control);
+      await this.#forward(control, socket);
+      if (await this.#answers(socket)) return socket;
+      if (reused) {
+        // a master can outlive its network connection for a while
+        await this.#control(control, 'exit');
+        await this.#login(control);
+        await this.#forward(control, socket);
+        if (await this.#answers(socket)) return socket;
+      }
+      throw await this.#diagnose(control);
+    });
+  }
+
+  /** Ends the master connection, for all processes of this user. */
+  async disconnect(): Promise<void> {
+    const { socket, control } = await this.#paths();
+    await this.#control(control, 'exit');
+    await rm(socket, { force: true });
+  }
+
+  async #paths(): Promise<{ socket: string; control: string }> {
+    const { url, jump, identity, hostKey } = this.#host;
+    const identified = JSON.stringify([url, jump, identity, hostKey, this.#keys.file]);
+    const hash = createHash('sha256').update(identified).digest('hex').slice(0, 16);
+    const folder = await runtimeFolder();
+    return { socket: join(folder, `${hash}.sock`), control: join(folder, `${hash}.ctl`) };
+  }
+
+  async #answers(socketPath: string): Promise<boolean> {
+    const engine = new Engine({ host: this.#host.name, socketPath });
+    try {
+      await engine.ping({ deadline: pingDeadline });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      engine.close();
+    }
+  }
+
+  /** Makes the master connection unless it is there; says whether it was. */
+  async #login(control: string): Promise<boolean> {
+    if ((await this.#control(control, 'check')).code === 0) return true;
+    await rm(control, { force: true });
+    await this.#checkIdentity();
+    const master = [
+      '-M',
+      '-S',
+      control,
+      '-f',
+      '-N',
+      '-o',
+      `ControlPersist=${persist}`,
+      '-o',
+      'StreamLocalBindUnlink=yes',
+    ];
+    for (let attempt = 1; ; attempt++) {
+      const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
+      if (login.code === 0) return false;
+      // a master hides what the ssh to the machine in between said
+      const failed = this.#target.jump ? await runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline) : login;
+      const { stderr, late } = failed;
+      if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
+      // sshd drops connections at random when many begin at once
+      const dropped = /kex_exchange_identification|Connection (?:closed|reset) by/.test(stderr);
+      if (!dropped || attempt === 4) throw sshFailure(this.#host, this.#target, stderr, late);
+      await sleep(200 * 2 ** attempt * (0.5 + Math.random()));
+    }
+  }
+
+  async #forward(control: string, socket: string): Promise<void> {
+    const forwarding = ['-L', `${socket}:${this.#target.socket}`];
+    // a master does not bind again what it believes to have bound
+    await this.#control(control, 'cancel', forwarding);
+    await rm(socket, { force: true });
+    const { code, stderr, late } = await this.#control(control, 'forward', forwarding);
+    if (code !== 0) throw sshFailure(this.#host, this.#target, stderr, late);
+  }
+
+  #control(control: string, command: 'check' | 'forward' | 'cancel' | 'exit', extra: readonly string[] = []) {
+    return runToEnd('ssh', ['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
+  }
+
+  #arguments(): string[] {
+    return sshArguments(this.#host, this.#target, this.#keys.file);
+  }
+
+  async #checkIdentity(): Promise<void> {
+    const { name, identity } = this.#host;
+    if (identity === undefined) return;
+    await access(identity, constants.R_OK).catch((cause: unknown) => {
+      throw new LockageError(`${name}: the private key ${identity} cannot be read`, { cause });
+    });
+  }
+
+  /** Why the forwarded socket is silent, as seen from the host itself. */
+  async #diagnose(control: string): Promise<LockageError> {
+    const { name } = this.#host;
+    const { socket: path, user } = this.#target;
+    // the path's characters were checked, so it is one word of the remote shell
+    const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
+    const { stdout } = await runToEnd('ssh', ['-S', control, ...this.#arguments(), look], commandDeadline);
+    const at = written(this.#target);
+    if (stdout.trim() === 'absent') {
+      return new LockageError(`${name}: there is no ${path} on ${at}`, {
+        hint: 'start Docker there, or name its socket in the url: ssh://user@host:port/path/docker.sock',
+      });
+    }
+    if (stdout.trim() === 'denied') {
+      const login = user ?? 'the user';
+      return new LockageError(`${name}: ${login} may not use ${path} on ${at}`, {
+        hint: `add ${login} to the group "docker" there, and leave the mode of the socket as it is`,
+      });
+    }
+    return new LockageError(`${name}: no Docker Engine answers at ${path} on ${at}`, {
+      hint: 'check that Docker runs there, and that its sshd allows AllowStreamLocalForwarding and AllowTcpForwarding',
+    });
+  }
+}

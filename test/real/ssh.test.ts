@@ -1,0 +1,253 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/engine/connections.ts';
+import type { Host } from '../../pipelines/environment.ts';
+import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
+import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
+
+const prefix = testPrefix();
+let lab: SshLab;
+let server: SshServer;
+let folders = 0;
+const opened: Connections[] = [];
+
+function connections(stateDir = join(lab.folder, `state${folders++}`)): Connections {
+  const made = new Connections({ stateDir });
+  opened.push(made);
+  return made;
+}
+
+function hostAt(sshd: SshServer, extra: Partial<Host> = {}): Host {
+  return { name: 'prod-1', url: sshd.url + engineSocket, address: '127.0.0.1', identity: lab.identity, ...extra };
+}
+
+const pinned = (sshd: SshServer, extra: Partial<Host> = {}) => hostAt(sshd, { hostKey: sshd.fingerprint, ...extra });
+
+async function masterPids(): Promise<number[]> {
+  const folder = join(lab.folder, 'lockage');
+  const controls = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
+  const pids = controls.map(async (name) => {
+    const asked = promisify(execFile)('ssh', ['-F', 'none', '-S', join(folder, name), '-O', 'check', 'any']);
+    return Number(/pid=(\d+)/.exec((await asked.catch(() => ({ stderr: '' }))).stderr)?.[1] ?? 0);
+  });
+  return (await Promise.all(pids)).filter((pid) => pid > 0);
+}
+
+async function killMasters(): Promise<void> {
+  for (const pid of await masterPids()) process.kill(pid, 'SIGKILL');
+  await expect.poll(masterPids).toEqual([]);
+}
+
+beforeAll(async () => {
+  lab = await SshLab.open();
+  process.env.XDG_RUNTIME_DIR = lab.folder;
+  server = await lab.server();
+  await importShellImage(`${prefix}:1`);
+}, 60_000);
+
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close({ disconnect: true });
+});
+
+afterAll(async () => {
+  await lab.close();
+  await removeAll(prefix);
+}, 60_000);
+
+describe('an engine over ssh', () => {
+  it('answers, streams and takes stdin like a local one', async () => {
+    const engine = await connections().engine(pinned(server));
+    const name = `${prefix}-exec`;
+    await engine.createContainer(name, { Image: `${prefix}:1` });
+    await engine.startContainer(name);
+    const input = 'größe\n'.repeat(50_000);
+    expect((await engine.exec(name, ['cat'], { stdin: input })).stdout).toBe(input);
+    await engine.removeContainer(name, { force: true });
+  });
+
+  it('reuses the login of an earlier command, at the same socket', async () => {
+    const stateDir = join(lab.folder, 'shared');
+    const first = await connections(stateDir).engine(pinned(server));
+    const before = await masterPids();
+    const started = performance.now();
+    const second = await connections(stateDir).engine(pinned(server));
+    expect(performance.now() - started).toBeLessThan(200);
+    expect(second.socketPath).toBe(first.socketPath);
+    expect(await masterPids()).toEqual(before);
+    expect(before).toHaveLength(1);
+  });
+
+  it('connects anew when the connection died between two requests', async () => {
+    const engine = await connections().engine(pinned(server));
+    await engine.info();
+    await killMasters();
+    expect((await engine.info()).OSType).toBe('linux');
+    await killMasters();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => engine.listContainers()));
+    expect(answers).toHaveLength(20);
+    await killMasters();
+    const network = `${prefix}-flap`;
+    await engine.createNetwork(network);
+    await engine.removeNetwork(network);
+  });
+
+  it('is connected once by many at the same time, in one process and in several', async () => {
+    const stateDir = join(lab.folder, 'race');
+    const all = Array.from({ length: 6 }, () => connections(stateDir));
+    await Promise.all(all.map((each) => each.engine(pinned(server))));
+    expect(await masterPids()).toHaveLength(1);
+    await all[0]?.close({ disconnect: true });
+    expect(await masterPids()).toHaveLength(0);
+
+    const program = join(lab.folder, 'connect.mjs');
+    const contents = `import { Connections } from './infra/engine/connections.ts';
+      const connections = new Connections({ stateDir: ${JSON.stringify(stateDir)} });
+      const engine = await connections.engine(${JSON.stringify(pinned(server))});
+      console.log((await engine.version()).ApiVersion);
+      await connections.close();`;
+    const options = { bundle: true, platform: 'node', format: 'esm', outfile: program, logLevel: 'error' } as const;
+    await build({ ...options, stdin: { contents, resolveDir: process.cwd(), loader: 'ts' } });
+    const outputs = await Promise.all(Array.from({ length: 5 }, () => command(process.execPath, program)));
+    expect(new Set(outputs).size).toBe(1);
+    expect(await masterPids()).toHaveLength(1);
+  }, 30_000);
+
+  it('keeps what it writes from other users', async () => {
+    const stateDir = join(lab.folder, 'private');
+    const engine = await connections(stateDir).engine(pinned(server));
+    expect((await stat(join(stateDir, 'known_hosts'))).mode & 0o077).toBe(0);
+    expect((await stat(engine.socketPath)).mode & 0o077).toBe(0);
+    expect((await stat(join(lab.folder, 'lockage'))).mode & 0o077).toBe(0);
+  });
+});
+
+describe('host keys', () => {
+  it('are shown at first contact, and accepted only by their fingerprint', async () => {
+    const mine = connections();
+    const host = hostAt(server);
+    const first = await mine.engine(host).catch((error: unknown) => error);
+    expect(first).toBeInstanceOf(HostKeyUnknownError);
+    expect((first as HostKeyUnknownError).keys.map((key) => key.fingerprint)).toEqual([server.fingerprint]);
+    expect((first as HostKeyUnknownError).message).toContain('prod-1');
+    await expect(mine.trustHostKey(host, 'SHA256:wrong')).rejects.toThrow(HostKeyChangedError);
+    await expect(mine.engine(host)).rejects.toThrow(HostKeyUnknownError);
+    await mine.trustHostKey(host, server.fingerprint);
+    await (await mine.engine(host)).ping();
+  });
+
+  it('that differ from the pinned one are refused, with both shown', async () => {
+    const refused = connections().engine(hostAt(server, { hostKey: 'SHA256:somethingelse' }));
+    await expect(refused).rejects.toThrow(HostKeyChangedError);
+    await expect(refused).rejects.toMatchObject({
+      code: 2,
+      pinned: ['SHA256:somethingelse'],
+      offered: [server.fingerprint],
+    });
+  });
+
+  it('that changed are refused until a person accepts the new one', async () => {
+    const changing = await lab.server();
+    const stateDir = join(lab.folder, 'changing');
+    const before = connections(stateDir);
+    const host = hostAt(changing);
+    await before.trustHostKey(host, changing.fingerprint);
+    await before.engine(host);
+    await before.close({ disconnect: true });
+    const old = changing.fingerprint;
+    await changing.stop();
+    await changing.newHostKey();
+    await changing.start();
+
+    const refused = connections(stateDir).engine(host);
+    await expect(refused).rejects.toThrow(HostKeyChangedError);
+    await expect(refused).rejects.toMatchObject({ pinned: [old], offered: [changing.fingerprint] });
+    await (await connections(stateDir).engine(pinned(changing))).ping();
+    expect((await readFile(join(stateDir, 'known_hosts'), 'utf8')).trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('a host behind another', () => {
+  it('is reached after both keys were confirmed', async () => {
+    const jump = await lab.server();
+    const mine = connections();
+    const host = hostAt(server, { jump: jump.login });
+    const first = await mine.engine(host).catch((error: unknown) => error);
+    expect(first).toMatchObject({ name: 'HostKeyUnknownError', address: jump.login });
+    await mine.trustHostKey(host, jump.fingerprint);
+    const second = await mine.engine(host).catch((error: unknown) => error);
+    expect(second).toMatchObject({ name: 'HostKeyUnknownError', address: server.login });
+    expect((second as HostKeyUnknownError).keys.map((key) => key.fingerprint)).toEqual([server.fingerprint]);
+    await mine.trustHostKey(host, server.fingerprint);
+    await (await mine.engine(host)).ping();
+  }, 30_000);
+
+  it('is refused when the key behind it, or its own, is another', async () => {
+    const jump = await lab.server();
+    const stateDir = join(lab.folder, 'jump');
+    const mine = connections(stateDir);
+    const host = hostAt(server, { jump: jump.login, hostKey: 'SHA256:somethingelse' });
+    await mine.trustHostKey(host, jump.fingerprint);
+    await expect(mine.engine(host)).rejects.toMatchObject({ offered: [server.fingerprint] });
+
+    await (await mine.engine(pinned(server, { jump: jump.login }))).ping();
+    await mine.close({ disconnect: true });
+    const old = jump.fingerprint;
+    await jump.stop();
+    await jump.newHostKey();
+    await jump.start();
+    const refused = connections(stateDir).engine(pinned(server, { jump: jump.login }));
+    await expect(refused).rejects.toMatchObject({ pinned: [old], offered: [jump.fingerprint] });
+  }, 30_000);
+});
+
+describe('what keeps a host from answering is said by name', () => {
+  it.each([
+    [
+      'a port nobody listens on',
+      async () => ({ url: `ssh://root@127.0.0.1:${await freePort()}` }),
+      /connection was refused/,
+    ],
+    ['a name nobody knows', async () => ({ url: 'ssh://root@no-such-host.invalid' }), /its name is not found/],
+    ['a key that is not there', async () => ({ identity: join(lab.folder, 'absent') }), /absent cannot be read/],
+    ['a key the host does not accept', async () => ({ identity: await otherKey() }), /no key was accepted/],
+    ['no engine there', async () => ({ url: `${server.url}/run/absent.sock` }), /there is no \/run\/absent\.sock on/],
+  ])(
+    '%s',
+    async (_, change, message) => {
+      const failure = connections().engine({ ...pinned(server), ...(await change()) });
+      await expect(failure).rejects.toThrow(message);
+      await expect(failure).rejects.toThrow(/^prod-1: /);
+      await expect(failure).rejects.toMatchObject({ code: 2 });
+    },
+    30_000,
+  );
+
+  it('forwarding that sshd forbids', async () => {
+    const strict = await lab.server(['AllowStreamLocalForwarding no']);
+    const failure = connections().engine(pinned(strict));
+    await expect(failure).rejects.toThrow(/^prod-1: no Docker Engine answers/);
+    await expect(failure).rejects.toMatchObject({ hint: expect.stringContaining('AllowStreamLocalForwarding') });
+  }, 30_000);
+
+  it('and the others are connected all the same', async () => {
+    const good = pinned(server);
+    const bad = { ...good, name: 'prod-2', url: `ssh://root@127.0.0.1:${await freePort()}` };
+    const local = { name: 'here', url: `unix://${engineSocket}`, address: '127.0.0.1' };
+    const results = await connections().connectAll([good, bad, local], 2);
+    expect(results.map((result) => [result.host.name, 'engine' in result])).toEqual([
+      ['prod-1', true],
+      ['prod-2', false],
+      ['here', true],
+    ]);
+  }, 30_000);
+});
+
+async function otherKey(): Promise<string> {
+  const file = join(lab.folder, 'other');
+  await command('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', file);
+  return file;
+}
