@@ -17,6 +17,7 @@ const programs = {
   setup: 'scripts/setup/main.ts',
   demo: 'scripts/demo/main.ts',
   bench: 'test/bench/main.ts',
+  'load-worker': 'scripts/load-worker.ts',
 };
 
 /** What must not be loaded before a command is known to need it. */
