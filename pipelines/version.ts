@@ -15,7 +15,9 @@ export function parseVersion(text: string): string {
   const hint = 'Write it as 1.4.0 or 1.5.0-rc.1.';
   const plain = text.trim().replace(/^[=v]+/i, '');
   if (text !== plain && isVersion(plain)) {
-    throw new LockageError(`not a version: ${JSON.stringify(text)}`, { hint: `Leave out what stands before the number: ${plain}` });
+    throw new LockageError(`not a version: ${JSON.stringify(text)}`, {
+      hint: `Leave out what stands before the number: ${plain}`,
+    });
   }
   if (text.length > maximumLength) {
     throw new LockageError(`not a version: it is longer than ${maximumLength} characters`, { hint });

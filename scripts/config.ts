@@ -35,12 +35,17 @@ async function readFiles(root: string): Promise<SourceFile[]> {
   });
   const misnamed = entries.filter((entry) => entry.endsWith('.yml'));
   if (misnamed.length > 0) {
-    throw new LockageError(`environment files end in .yaml: ${misnamed.map((name) => `${environmentsFolder}/${name}`).join(', ')}`, {
-      hint: `Rename it: git mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}`,
-    });
+    throw new LockageError(
+      `environment files end in .yaml: ${misnamed.map((name) => `${environmentsFolder}/${name}`).join(', ')}`,
+      {
+        hint: `Rename it: git mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}`,
+      },
+    );
   }
   const names = entries.filter((entry) => entry.endsWith('.yaml') && !entry.startsWith('.')).sort();
-  return Promise.all([projectFileName, ...names.map((name) => `${environmentsFolder}/${name}`)].map((name) => readSource(root, name)));
+  return Promise.all(
+    [projectFileName, ...names.map((name) => `${environmentsFolder}/${name}`)].map((name) => readSource(root, name)),
+  );
 }
 
 async function readSource(root: string, name: string): Promise<SourceFile> {
@@ -51,7 +56,9 @@ async function readSource(root: string, name: string): Promise<SourceFile> {
     if (size > maximumFileSize) return { path: name, text: ' '.repeat(maximumFileSize + 1) };
     return { path: name, text: await readFile(file, 'utf8') };
   } catch (error) {
-    throw new LockageError(`cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, { cause: error });
+    throw new LockageError(`cannot read ${name}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -26,25 +26,35 @@ export async function readSecrets(
   context: SecretContext,
 ): Promise<Record<string, string>> {
   const wanted = [...new Set(names)].sort();
-  const results = await Promise.all(wanted.map(async (name) => ({ name, result: await readSecret(sources, name, context) })));
+  const results = await Promise.all(
+    wanted.map(async (name) => ({ name, result: await readSecret(sources, name, context) })),
+  );
   const problems = results.flatMap(({ name, result }) => ('problem' in result ? [`${name}  ${result.problem}`] : []));
   if (problems.length > 0) {
-    throw new LockageError(problems.length === 1 ? 'a secret cannot be read' : `${problems.length} secrets cannot be read`, {
-      details: problems,
-      hint: 'Their sources are under secrets in lockage.yaml and the environment’s file.',
-    });
+    throw new LockageError(
+      problems.length === 1 ? 'a secret cannot be read' : `${problems.length} secrets cannot be read`,
+      {
+        details: problems,
+        hint: 'Their sources are under secrets in lockage.yaml and the environment’s file.',
+      },
+    );
   }
   return Object.fromEntries(results.map(({ name, result }) => [name, 'value' in result ? result.value : '']));
 }
 
 type Reading = { readonly value: string } | { readonly problem: string };
 
-async function readSecret(sources: Readonly<Record<string, SecretSource>>, name: string, context: SecretContext): Promise<Reading> {
+async function readSecret(
+  sources: Readonly<Record<string, SecretSource>>,
+  name: string,
+  context: SecretContext,
+): Promise<Reading> {
   const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
   if (source === undefined) return { problem: 'is not declared under secrets' };
   const reading = await readSource(source, context);
   if ('problem' in reading) return reading;
-  const origin = 'env' in source ? `variable ${source.env}` : 'file' in source ? source.file : `output of ${source.command[0]}`;
+  const origin =
+    'env' in source ? `variable ${source.env}` : 'file' in source ? source.file : `output of ${source.command[0]}`;
   if (reading.value === '') return { problem: `is empty: ${origin}` };
   if (reading.value.includes('\0')) return { problem: `contains a NUL character: ${origin}` };
   if (Buffer.byteLength(reading.value) > maximumLength) return { problem: `is larger than 500 KiB: ${origin}` };
@@ -68,14 +78,24 @@ async function readSecretFile(file: string, root: string): Promise<Reading> {
     return decode(await readFile(full), file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return { problem: code === 'ENOENT' ? `file ${file} does not exist` : `file ${file} cannot be read (${code ?? 'unknown error'})` };
+    return {
+      problem:
+        code === 'ENOENT' ? `file ${file} does not exist` : `file ${file} cannot be read (${code ?? 'unknown error'})`,
+    };
   }
 }
 
 function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
   const [program = '', ...args] = command;
   return new Promise((resolve) => {
-    const options = { cwd: root, env, timeout: commandDeadline, killSignal: 'SIGKILL', maxBuffer: 2 * maximumLength, encoding: 'buffer' } as const;
+    const options = {
+      cwd: root,
+      env,
+      timeout: commandDeadline,
+      killSignal: 'SIGKILL',
+      maxBuffer: 2 * maximumLength,
+      encoding: 'buffer',
+    } as const;
     const child = execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(decode(stdout, `output of ${program}`));
       else resolve({ problem: `${program} ${commandFailure(error, stdout, stderr)}` });
@@ -85,7 +105,7 @@ function runSecretCommand(command: readonly string[], root: string, env: SecretC
   });
 }
 
-function commandFailure(error: NodeJS.ErrnoException & { killed?: boolean }, stdout: Buffer, stderr: Buffer): string {
+function commandFailure(error: ExecFileException, stdout: Buffer, stderr: Buffer): string {
   if (error.code === 'ENOENT') return 'is not installed';
   if (error.code === 'EACCES') return 'may not be executed';
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'printed more than 1000 KiB';
@@ -143,7 +163,9 @@ export class Redactor {
 
 function writtenForms(value: string): string[] {
   const lines = value.split(/\r?\n/).map((line) => line.trim());
-  const pieces = [value, value.trim(), ...(lines.length > 1 ? lines : [])].filter((piece) => piece.length >= shortestMasked);
+  const pieces = [value, value.trim(), ...(lines.length > 1 ? lines : [])].filter(
+    (piece) => piece.length >= shortestMasked,
+  );
   return pieces.flatMap((piece) => {
     const json = JSON.stringify(piece).slice(1, -1);
     return [
@@ -158,7 +180,9 @@ function writtenForms(value: string): string[] {
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value);
   const aligned = [0, 1, 2].map((offset) => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64').replace(/=+$/, '');
+    const encoded = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
     const start = offset === 0 ? 0 : offset + 1;
     const isWhole = (bytes.length + offset) % 3 === 0;
     return encoded.slice(start, isWhole ? undefined : -1);

@@ -16,7 +16,7 @@ export function checkAccessories(checked: Checked): void {
     if (asWritten?.image === undefined) report([...path, 'image'], 'is missing: expected an image such as postgres:16');
     if (!hosts.includes(accessory.host)) {
       const suggestion = didYouMean(accessory.host, hosts) || `: ${hosts.join(', ')}`;
-      report([...path, 'host'], `${accessory.host} is not a target of ${resolved.name}${suggestion}`);
+      report([...path, 'host'], `is not a target of ${resolved.name}${suggestion}`);
     }
     if (asWritten?.health !== undefined && asWritten.health.command === undefined) {
       report([...path, 'health', 'command'], 'is missing: expected a list of words, as [pg_isready]');

@@ -1,8 +1,8 @@
 import type { Report } from './checked.ts';
 import type { EnvironmentFile } from './schema.ts';
-import { engineKey, hostsOf, urlProblem } from './targets.ts';
+import { engineKey, hostsOf } from './targets.ts';
 
-/** Whether the targets of an environment are usable: supported URLs, no name and no engine twice. */
+/** Whether the targets of an environment are usable: no name and no engine twice. */
 export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
   let usable = true;
   const refuse = (index: number, key: string, message: string) => {
@@ -12,8 +12,6 @@ export function checkTargets(environment: string, own: EnvironmentFile, root: st
   };
 
   for (const [index, target] of own.targets.entries()) {
-    const problem = urlProblem(typeof target === 'string' ? target : target.url);
-    if (problem !== undefined) refuse(index, 'url', problem);
     if (typeof target === 'string' || !target.url.startsWith('unix:')) continue;
     for (const key of ['identity', 'jump', 'hostKey'] as const) {
       if (target[key] !== undefined) refuse(index, key, 'is for ssh:// targets only');

@@ -13,7 +13,7 @@ function jsonSchema(schema: z.ZodType): string {
   return `${JSON.stringify(z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override: allowEmpty }), null, 2)}\n`;
 }
 
-/** Sections may be left empty, which editors would underline otherwise. */
+/** Mappings may be left empty, which editors would underline otherwise. */
 function allowEmpty({ jsonSchema: node }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (node.propertyNames !== undefined || node.type === 'array') node.type = [node.type, 'null'] as never;
+  if (node.propertyNames !== undefined && node.type === 'object') node.type = ['object', 'null'] as never;
 }

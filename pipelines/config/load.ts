@@ -2,9 +2,10 @@ import path from 'node:path';
 import type { Project } from '../environment.ts';
 import { checkPipeline } from './check-pipeline.ts';
 import { checkProject } from './check.ts';
+import { namePattern, nameRule } from './names.ts';
 import { configurationError, type Problem } from './problem.ts';
 import { resolveProject } from './resolve.ts';
-import { environmentFile, namePattern, projectFile, type EnvironmentFile } from './schema.ts';
+import { environmentFile, projectFile, type EnvironmentFile } from './schema.ts';
 import { parseSource, type Source, type SourceFile, type Sources } from './source.ts';
 import { validate } from './validate.ts';
 
@@ -52,8 +53,7 @@ function parseFiles(files: readonly SourceFile[]): { sources: Sources; problems:
     if (file.path === projectFileName) continue;
     const name = path.posix.basename(file.path, '.yaml');
     if (!namePattern.test(name)) {
-      const message =
-        'is not named after an environment: lower-case letters, digits and inner hyphens, at most 40 characters';
+      const message = `is not named after an environment: ${nameRule}`;
       problems.push({ file: file.path, line: 1, path: [], message });
       continue;
     }

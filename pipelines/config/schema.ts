@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { capabilities } from './capabilities.ts';
+import { namePattern, nameRule } from './names.ts';
+import { urlProblem } from './targets.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
 import { didYouMean } from '../suggest.ts';
 
@@ -11,7 +13,6 @@ import { didYouMean } from '../suggest.ts';
 // Compiling a schema costs more than reading the few files of one command with it.
 z.config({ jitless: true });
 
-export const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 type Refusal = { readonly input?: unknown };
@@ -38,10 +39,9 @@ function mapping<Shape extends z.core.$ZodShape>(shape: Shape) {
   });
 }
 
-const nameMessage = 'expected a name of lower-case letters, digits and inner hyphens, at most 40 characters';
 export const name = z
   .string({ error: expected('a name') })
-  .regex(namePattern, { error: (issue) => `${nameMessage}, got ${describe(issue.input)}` });
+  .regex(namePattern, { error: (issue) => `expected a name of ${nameRule}, got ${describe(issue.input)}` });
 
 const variable = z.string().regex(variablePattern, { error: 'expected a variable name of letters, digits and _' });
 
@@ -177,6 +177,8 @@ const capability = z.enum(capabilities, {
   },
 });
 
+const userMessage = expected('a numeric user as "1000:1000"');
+
 const hardening = mapping({
   readOnly: guarded(true).optional().meta({ description: "The image's files cannot be written. Default true." }),
   tmpfs: z
@@ -197,8 +199,8 @@ const hardening = mapping({
     .meta({ description: 'Capabilities given back. Default none.' }),
   noNewPrivileges: guarded(true).optional().meta({ description: 'Default true.' }),
   user: z
-    .union([z.int().min(0).max(4_294_967_294), z.string().regex(/^\d{1,10}(?::\d{1,10})?$/)], {
-      error: expected('a numeric user as "1000:1000"'),
+    .union([z.int().min(0).max(4_294_967_294), z.string().regex(/^\d{1,10}(?::\d{1,10})?$/, { error: userMessage })], {
+      error: userMessage,
     })
     .optional()
     .meta({ description: "uid or uid:gid. Default: the image's own user, which must not be root." }),
@@ -358,14 +360,18 @@ export const projectFile = mapping({
   standby: standby.optional(),
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
+const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
+  .refine((url) => url === '' || urlProblem(url) === undefined, {
+    error: (issue) => urlProblem(String(issue.input)) ?? '',
+  })
+  .meta({ description: 'unix:///path or ssh://user@host:port.' });
+
 const target = z.union(
   [
-    text('a URL').meta({ description: 'unix:///path or ssh://user@host:port.' }),
+    targetUrl,
     mapping({
       name: name.optional().meta({ description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
-      url: text('a URL such as ssh://deploy@web-1.example.com').meta({
-        description: 'unix:///path or ssh://user@host:port.',
-      }),
+      url: targetUrl,
       address: text('a host name or address')
         .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, {
           error: expected('a host name or address without port'),

@@ -25,8 +25,8 @@ export interface Source {
   readonly value: unknown;
   readonly problems: readonly Problem[];
   /** the line of a value's key, or of the nearest thing above it that is written in the file */
-  lineOf(path: Path): number;
-  has(path: Path): boolean;
+  readonly lineOf: (path: Path) => number;
+  readonly has: (path: Path) => boolean;
 }
 
 /** The configuration's files, parsed: lockage.yaml and each environment's by name. */

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Host } from '../environment.ts';
-import { namePattern, type TargetFile } from './schema.ts';
+import { namePattern } from './names.ts';
+import type { TargetFile } from './schema.ts';
 
 /** What is wrong with a target's URL, or undefined. */
 export function urlProblem(url: string): string | undefined {

@@ -1,0 +1,266 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadConfiguration } from '../../../pipelines/config/load.ts';
+import { common, load, own } from './files.ts';
+
+const environment = (lockage?: string, dev: string = own) => load(lockage, { dev }).environments[0];
+const role = (lockage?: string, dev?: string) => environment(lockage, dev)?.roles[0];
+
+describe('a first service needs six lines', () => {
+  const project = load();
+
+  test('the project', () => {
+    expect(project).toMatchObject({
+      app: 'shop',
+      root: '/srv/shop',
+      backend: 'file:///srv/shop/.lockage/state',
+      repository: 'registry.example.com/shop',
+      build: { context: '.', dockerfile: 'Dockerfile', args: {} },
+      edgeImage: 'caddy:2',
+    });
+  });
+
+  test('its environment', () => {
+    expect(project.environments).toEqual([
+      {
+        name: 'dev',
+        after: [],
+        hosts: [{ name: 'dev-1', url: 'ssh://deploy@dev-1.example.com', address: 'dev-1.example.com' }],
+        roles: [
+          {
+            name: 'web',
+            count: 1,
+            hosts: ['dev-1'],
+            env: {},
+            secrets: [],
+            route: { publish: 80, port: 8080 },
+            health: { check: { kind: 'http', path: '/', port: 8080 }, interval: 100, healthy: 3, timeout: 60_000 },
+            limits: { memory: 268_435_456, cpus: 1, pids: 256, files: 4096, log: 10_485_760 },
+            hardening: {
+              readOnly: true,
+              tmpfs: { '/tmp': 16_777_216 },
+              capabilities: [],
+              noNewPrivileges: true,
+              allowRoot: false,
+              reasons: {},
+            },
+            stopGrace: 10_000,
+          },
+        ],
+        accessories: [],
+        secrets: {},
+        watch: 10_000,
+        standby: 1,
+      },
+    ]);
+  });
+});
+
+describe('an environment lies over what is common', () => {
+  test('variables: common, environment, common role, environment’s role, later ones winning', () => {
+    const lockage = `${common.replace('{ port: 8080 }', '{ port: 8080, env: { B: role, C: role } }')}env: { A: all, B: all, C: all, D: all }\n`;
+    const dev = `${own}env: { A: dev, B: dev }\nroles: { web: { env: { C: dev role } } }\n`;
+    expect(role(lockage, dev)?.env).toEqual({ A: 'dev', B: 'role', C: 'dev role', D: 'all' });
+  });
+
+  test('a role: given keys only, inside limits, hardening and health too', () => {
+    const lockage = common.replace(
+      '{ port: 8080 }',
+      `
+    port: 8080
+    command: [node, web.mjs]
+    health: { path: /healthz, timeout: 20s }
+    limits: { memory: 1GiB, cpus: 2 }
+    hardening: { tmpfs: { /var/cache: 1MiB } }
+    secrets: [A]`,
+    );
+    const dev = `${own}secrets: { A: { env: A }, B: { file: b } }
+roles:
+  web: { count: 3, health: { healthy: 1 }, limits: { cpus: 0.5 }, hardening: { user: 1000 }, secrets: [B] }
+`;
+    expect(role(`${lockage}\n`, dev)).toMatchObject({
+      command: ['node', 'web.mjs'],
+      count: 3,
+      health: { check: { kind: 'http', path: '/healthz', port: 8080 }, healthy: 1, timeout: 20_000 },
+      limits: { memory: 2 ** 30, cpus: 0.5 },
+      hardening: { tmpfs: { '/tmp': 2 ** 24, '/var/cache': 2 ** 20 }, user: '1000' },
+      secrets: ['A', 'B'],
+    });
+  });
+
+  test('another kind of health check replaces the common one and keeps its timing', () => {
+    const lockage = common.replace('8080', '8080, health: { path: /healthz, timeout: 20s }');
+    const dev = `${own}roles: { web: { health: { command: [node, health.mjs] } } }\n`;
+    expect(role(lockage, dev)?.health).toEqual({
+      check: { kind: 'command', command: ['node', 'health.mjs'] },
+      interval: 100,
+      healthy: 3,
+      timeout: 20_000,
+    });
+  });
+
+  test('watch, standby, secrets and accessories', () => {
+    const lockage = `${common}watch: 1m\nstandby: 3\naccessories: { db: { image: postgres:16, volumes: { data: /data } } }\n`;
+    const dev = `${own}watch: 500ms\naccessories: { db: { limits: { memory: 1GiB } }, cache: { image: redis } }\n`;
+    expect(environment(lockage, dev)).toMatchObject({
+      watch: 500,
+      standby: 3,
+      accessories: [
+        { name: 'db', image: 'postgres:16', host: 'dev-1', volumes: { data: '/data' }, memory: 2 ** 30, cpus: 1 },
+        { name: 'cache', image: 'redis', host: 'dev-1', volumes: {}, memory: 2 ** 29, cpus: 1 },
+      ],
+    });
+  });
+
+  test('the migration gets the environment’s variables and its own', () => {
+    const lockage = `${common}env: { A: all, B: all }\nmigration: { command: [node, migrate.mjs], env: { B: own } }\n`;
+    expect(environment(lockage, `${own}env: { A: dev }\n`)?.migration).toEqual({
+      command: ['node', 'migrate.mjs'],
+      timeout: 300_000,
+      secrets: [],
+      env: { A: 'dev', B: 'own' },
+    });
+  });
+});
+
+describe('values', () => {
+  test('variables are text as written', () => {
+    const lockage = `${common}env: { A: 1.10, B: 007, C: true, D: 0x1F, E: "", F: 1e3, G: yes }\n`;
+    expect(role(lockage)?.env).toEqual({ A: '1.10', B: '007', C: 'true', D: '0x1F', E: '', F: '1e3', G: 'yes' });
+  });
+
+  test('a role may be called env', () => {
+    expect(role('app: shop\nrepository: localhost:5000/shop\nroles: { env: { port: 8080 } }\n')?.route?.port).toBe(
+      8080,
+    );
+  });
+
+  test('exceptions from hardening keep their reasons', () => {
+    const hardening = `
+    hardening:
+      readOnly: { value: false, reason: writes its cache beside the code }
+      capabilities: { value: [CAP_NET_BIND_SERVICE], reason: listens on 80 }
+      noNewPrivileges: true
+      allowRoot: { value: true, reason: image of a vendor }
+      user: "0:0"`;
+    expect(role(common.replace('{ port: 8080 }', hardening))?.hardening).toEqual({
+      readOnly: false,
+      tmpfs: { '/tmp': 2 ** 24 },
+      capabilities: ['CAP_NET_BIND_SERVICE'],
+      noNewPrivileges: true,
+      user: '0:0',
+      allowRoot: true,
+      reasons: {
+        readOnly: 'writes its cache beside the code',
+        capabilities: 'listens on 80',
+        allowRoot: 'image of a vendor',
+      },
+    });
+  });
+
+  test('a role without port has no route and has to stay up', () => {
+    const worker = role(common.replace('{ port: 8080 }', ''));
+    expect(worker?.route).toBeUndefined();
+    expect(worker?.health.check).toEqual({ kind: 'running', for: 5000 });
+  });
+
+  test.each([
+    ['file://.lockage/state', 'file:///srv/shop/.lockage/state'],
+    ['file://../state', 'file:///srv/state'],
+    ['file:///var/lib/lockage', 'file:///var/lib/lockage'],
+    ['file://~', 'file://~'],
+    ['s3://state?region=eu-west-1', 's3://state?region=eu-west-1'],
+  ])('backend %s is %s', (written, resolved) => {
+    expect(load(`${common}backend: ${written}\n`).backend).toBe(resolved);
+  });
+
+  test('sections may be left empty', () => {
+    expect(role(`${common}env:\nsecrets:\naccessories:\nbuild:\n`)?.name).toBe('web');
+  });
+});
+
+describe('targets', () => {
+  const hosts = (targets: string) => environment(common, `targets:\n${targets}`)?.hosts;
+
+  test('are named after the first part of the host name, else numbered', () => {
+    const named = hosts(`  - ssh://deploy@web-1.example.com:2222
+  - unix:///var/run/docker.sock
+  - ssh://10.0.0.7
+  - ssh://a@db.one.example.com
+  - ssh://a@db.two.example.com
+  - { name: spare, url: "ssh://[fd00::7]:22/run/other.sock" }
+`);
+    expect(named?.map(({ name, address }) => `${name} ${address}`)).toEqual([
+      'web-1 web-1.example.com',
+      'dev-2 127.0.0.1',
+      'dev-3 10.0.0.7',
+      'dev-4 db.one.example.com',
+      'dev-5 db.two.example.com',
+      'spare fd00::7',
+    ]);
+  });
+
+  test('may say how they are reached', () => {
+    const hostKey = `SHA256:${'a'.repeat(43)}`;
+    const [host] =
+      hosts(
+        `  - { url: "ssh://a@b", address: 10.1.1.1, identity: keys/dev, jump: "a@gate:22", hostKey: "${hostKey}" }\n`,
+      ) ?? [];
+    expect(host).toEqual({
+      name: 'b',
+      url: 'ssh://a@b',
+      address: '10.1.1.1',
+      identity: '/srv/shop/keys/dev',
+      jump: 'a@gate:22',
+      hostKey,
+    });
+  });
+
+  test('keep a key file of the home folder', () => {
+    expect(hosts('  - { url: "ssh://a@b", identity: ~/.ssh/dev }\n')?.[0]?.identity).toBe('~/.ssh/dev');
+  });
+});
+
+describe('the pipeline', () => {
+  const environments = (...names: string[]) =>
+    Object.fromEntries(names.map((name) => [name, `targets: [ssh://deploy@${name}.example.com]\n`]));
+  const order = (pipeline: string, ...names: string[]) =>
+    load(`${common}pipeline: ${pipeline}\n`, environments(...names)).environments.map(({ name, after }) => [
+      name,
+      after,
+    ]);
+
+  test('names in a row come after each other', () => {
+    expect(order('[dev, qa, prod]', 'dev', 'prod', 'qa')).toEqual([
+      ['dev', []],
+      ['qa', ['dev']],
+      ['prod', ['qa']],
+    ]);
+  });
+
+  test('branches are ordered so that each comes after those it names', () => {
+    const pipeline =
+      '[{ name: prod, after: [qa, load] }, { name: dev, after: [] }, { name: qa, after: [dev] }, { name: load, after: [dev] }]';
+    expect(order(pipeline, 'dev', 'load', 'prod', 'qa')).toEqual([
+      ['dev', []],
+      ['qa', ['dev']],
+      ['load', ['dev']],
+      ['prod', ['qa', 'load']],
+    ]);
+  });
+});
+
+test('the sample loads', () => {
+  const root = path.resolve(import.meta.dirname, '../../../environments/sample');
+  const names = ['lockage.yaml', ...readdirSync(path.join(root, 'environments')).map((name) => `environments/${name}`)];
+  const files = names.map((name) => ({ path: name, text: readFileSync(path.join(root, name), 'utf8') }));
+  const project = loadConfiguration(files, '/srv/shop');
+  expect(project.environments.map(({ name, hosts }) => `${name} ${hosts.length}`)).toEqual([
+    'dev 1',
+    'qa 1',
+    'uat 2',
+    'prod 2',
+  ]);
+  expect(project.environments[3]?.roles.map(({ name, count }) => `${name} ${count}`)).toEqual(['web 2', 'worker 1']);
+});
