@@ -29,7 +29,7 @@ roles:
     })() as LockageError;
     expect(error).toBeInstanceOf(LockageError);
     expect(error.code).toBe(2);
-    expect(error.message).toBe('the configuration has 9 problems');
+    expect(error.message).toBe('the configuration has 10 problems');
     expect(error.details).toMatchInlineSnapshot(`
       [
         "lockage.yaml:1            app                      expected a name of lower-case letters, digits and inner hyphens, at most 40 characters, got "Shop"",
@@ -40,6 +40,7 @@ roles:
         "lockage.yaml:8            roles.web.limits.cpus    expected a number of CPUs such as 0.5, got "lots"",
         "environments/dev.yaml:1   targets                  expected at least one target",
         "environments/dev.yaml:2   watch                    expected a duration such as 10s, got 10",
+        "environments/prod.yaml:1  targets[0]               tcp:// needs TLS and is not supported yet: write ssh://user@host",
         "environments/prod.yaml:2  standby                  expected a number of releases from 0 to 10, got 99",
       ]
     `);
