@@ -5,6 +5,7 @@ import type { Accessory, Environment, Host } from '../pipelines/environment.ts';
 import { labels, ownerLabels, secretsFolder } from './containers.ts';
 import { caddyConfig } from './edge/caddy.ts';
 import { edgeScript } from './edge/script.ts';
+import { publicPorts } from './ports.ts';
 import { Foundation, SecretFiles } from './provider/resources.ts';
 
 /** What stays on an environment's hosts while releases come and go. */
@@ -20,17 +21,6 @@ export interface FoundationPlan {
   readonly secretVersions: Readonly<Record<string, string>>;
   /** hash of everything above that matters: the foundation is only looked at again when it differs */
   readonly fingerprint: string;
-}
-
-/** The stack of an environment's foundation. Promotions have another one, so they cannot touch it. */
-export function foundationStack(environment: string): string {
-  return `${environment}-foundation`;
-}
-
-/** Public ports of an environment's roles on a host. */
-export function publicPorts(environment: Environment, host: Host): number[] {
-  const roles = environment.roles.filter((role) => role.hosts.includes(host.name) && role.route);
-  return [...new Set(roles.map((role) => role.route?.publish ?? 0))].sort((a, b) => a - b);
 }
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */

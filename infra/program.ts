@@ -1,8 +1,6 @@
-import type { Desired, Placed } from '../pipelines/desired.ts';
-import type { Host } from '../pipelines/environment.ts';
-import type { RouteSet } from './edge/routes.ts';
+import type { Desired } from '../pipelines/desired.ts';
 import { Container, Ledger, Migration, Routes, Secret, Verification, Watch } from './provider/resources.ts';
-import type { HostRoutes } from './provider/types.ts';
+import { hostRoutes } from './routes.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 30;
@@ -43,24 +41,6 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
     );
     new Ledger({ ...place, ...desired.ledger }, { dependsOn: [watch] });
   };
-}
-
-/** What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. */
-export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): HostRoutes[] {
-  const hosts = new Map<string, { host: Host; set: Record<string, { primary: string; fallback: string }> }>();
-  for (const { host, spec } of desired.serving) {
-    const entry = hosts.get(host.name) ?? { host, set: {} };
-    hosts.set(host.name, entry);
-    if (!spec.route) continue;
-    const primary = `${spec.alias}:${spec.route.port}`;
-    entry.set[spec.route.publish] = { primary, fallback: before(desired.fallback, host, spec.route.publish) ?? primary };
-  }
-  return [...hosts.values()].map(({ host, set }) => ({ host, set: set as RouteSet }));
-}
-
-function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {
-  const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
-  return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
 }
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */

@@ -28,11 +28,16 @@ export class Stacks {
   }
 
   /** One `pulumi up`. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
-  async up(name: string, program: () => Promise<void>, workshop: Workshop, message: string): Promise<void> {
+  async up(
+    name: string,
+    program: () => Promise<void>,
+    workshop: Workshop,
+    options: { message: string; refresh?: boolean },
+  ): Promise<void> {
     const provider = this.#serve(workshop);
     const stack = await this.#stack(name, await provider.port);
     try {
-      await this.#afterStaleLock(name, () => stack.up({ program, parallel, message, suppressOutputs: true }));
+      await this.#afterStaleLock(name, () => stack.up({ ...options, program, parallel, suppressOutputs: true }));
     } catch (error) {
       throw provider.error ?? translate(error, name);
     }
@@ -44,7 +49,7 @@ export class Stacks {
     const stack = await this.#stack(name, await provider.port);
     try {
       await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
-      await runPulumi(this.#settings, ['stack', 'rm', '--yes', '--stack', name]);
+      await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--stack', name]);
     } catch (error) {
       throw provider.error ?? translate(error, name);
     }
@@ -74,15 +79,21 @@ export class Stacks {
     return this.#provider;
   }
 
+  /** Each stack has a folder of its own, so that operations on several environments do not meet in its files. */
+  #in(name: string): PulumiSettings {
+    return { ...this.#settings, folder: join(this.#settings.folder, name) };
+  }
+
   async #stack(name: string, port: string): Promise<Stack> {
-    const { folder } = this.#settings;
+    const settings = this.#in(name);
+    const { folder } = settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const state = await readStack(this.#settings, this.#project, name);
+    const state = await readStack(settings, this.#project, name);
     await this.#useSalt(name, state?.salt);
     if (state?.pending) await this.#clearPending(name);
     const workspace = await LocalWorkspace.create({
       workDir: folder,
-      pulumiCommand: this.#command(),
+      pulumiCommand: this.#command(name),
       envVars: { PULUMI_DEBUG_PROVIDERS: `${providerName}:${port}` },
       projectSettings: { name: this.#project, runtime: 'nodejs' },
     });
@@ -92,18 +103,18 @@ export class Stacks {
   /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */
   async #useSalt(name: string, salt: string | undefined): Promise<void> {
     if (salt === undefined) return;
-    const path = join(this.#settings.folder, `Pulumi.${name}.yaml`);
+    const path = join(this.#in(name).folder, `Pulumi.${name}.yaml`);
     const text = `encryptionsalt: ${salt}\n`;
     if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text, { mode: 0o600 });
   }
 
   /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
   async #clearPending(name: string): Promise<void> {
-    const exported = await runPulumi(this.#settings, ['stack', 'export', '--stack', name]);
+    const exported = await runPulumi(this.#in(name), ['stack', 'export', '--stack', name]);
     if (exported.code !== 0) throw pulumiFailed(name, exported.stderr);
     const stack = JSON.parse(exported.stdout) as { deployment: { pending_operations?: unknown } };
     delete stack.deployment.pending_operations;
-    const imported = await runPulumi(this.#settings, ['stack', 'import', '--stack', name], { input: JSON.stringify(stack) });
+    const imported = await runPulumi(this.#in(name), ['stack', 'import', '--stack', name], { input: JSON.stringify(stack) });
     if (imported.code !== 0) throw pulumiFailed(name, imported.stderr);
   }
 
@@ -117,7 +128,7 @@ export class Stacks {
     } catch (error) {
       const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
       if (holder?.machine !== hostname() || !(await processEnds(holder.pid, 15_000))) throw error;
-      await runPulumi(this.#settings, ['cancel', '--yes', '--stack', name]);
+      await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
       await work();
     }
   }
@@ -126,13 +137,13 @@ export class Stacks {
    * The Automation API surrounds an operation with questions (does the stack exist, its outputs, its history) that cost
    * 0.15 s each and whose answers are known or not needed; they are answered here. The others go to the CLI.
    */
-  #command(): PulumiCommand {
+  #command(name: string): PulumiCommand {
     const run = async (argv: string[], _cwd: string, env: Record<string, string>, onOutput?: (text: string) => void) => {
       const [command, sub] = argv;
       if (command === 'stack' && sub === 'select') return { stdout: '', stderr: '', code: 0 };
       if (command === 'stack' && sub === 'output') return { stdout: '{}', stderr: '', code: 0 };
       if (command === 'stack' && sub === 'history') return { stdout: '[]', stderr: '', code: 0 };
-      const result = await runPulumi(this.#settings, argv, { env, ...(onOutput ? { onOutput } : {}) });
+      const result = await runPulumi(this.#in(name), argv, { env, ...(onOutput ? { onOutput } : {}) });
       if (result.code !== 0) throw new PulumiError(`${result.stdout}\n${result.stderr}`);
       return result;
     };

@@ -19,7 +19,7 @@ export interface Operation {
  * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too.
  */
 export async function carryOut(world: World, operation: Operation): Promise<Revision> {
-  const { desired, before, startedAt } = operation;
+  const { desired, startedAt } = operation;
   const message = `${operation.revision.kind} ${operation.revision.release.version}`;
   const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: world.now() - startedAt };
   world.terminal.step('deploy', message);

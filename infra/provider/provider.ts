@@ -30,6 +30,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Secret: {},
   SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverSecretFiles(workshop, inputs) },
   Foundation: {},
+  Releases: {},
   Ledger: {},
 };
 

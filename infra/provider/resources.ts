@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { Release } from '../../pipelines/release.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -83,5 +84,12 @@ export class SecretFiles extends Resource<SecretFilesInputs> {
 export class Foundation extends Resource<FoundationInputs> {
   constructor(inputs: FoundationInputs, options?: pulumi.CustomResourceOptions) {
     super('Foundation', 'foundation', { ...inputs }, options);
+  }
+}
+
+/** The record of an application's releases. */
+export class Releases extends Resource<{ app: string; releases: readonly Release[] }> {
+  constructor(inputs: { app: string; releases: readonly Release[] }, options?: pulumi.CustomResourceOptions) {
+    super('Releases', 'releases', { ...inputs }, options);
   }
 }

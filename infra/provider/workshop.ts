@@ -10,6 +10,8 @@ export interface Progress {
   /** `create`, `healthy`, `switch` … */
   readonly step: string;
   readonly detail?: string;
+  /** of a pull: a layer and its bytes so far */
+  readonly layer?: { readonly id: string; readonly current: number; readonly total: number };
 }
 
 /** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */

@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { environmentNames } from '../pipelines/container.ts';
+import type { Desired, Placed } from '../pipelines/desired.ts';
+import type { Environment, Host } from '../pipelines/environment.ts';
+import { LockageError } from '../pipelines/errors.ts';
+import type { HostReport, Hosts } from '../pipelines/ports.ts';
+import type { Release } from '../pipelines/release.ts';
+import { labels } from './containers.ts';
+import type { ContainerSummary } from './engine/types.ts';
+import { publicPorts } from './ports.ts';
+import { takeLock } from './lock.ts';
+import { hostRoutes } from './routes.ts';
+import { switchRoutes } from './provider/routes.ts';
+import type { RegistryClient } from './registry.ts';
+import { workshopOf, type Tools } from './workshop.ts';
+
+/** The hosts of an environment, asked and changed all at once. */
+export class EngineHosts implements Hosts {
+  readonly #app: string;
+  readonly #actor: string;
+  readonly #tools: Tools;
+  readonly #registry: RegistryClient;
+
+  constructor(app: string, actor: string, tools: Tools, registry: RegistryClient) {
+    this.#app = app;
+    this.#actor = actor;
+    this.#tools = tools;
+    this.#registry = registry;
+  }
+
+  async lock(environment: Environment, purpose: string): Promise<() => Promise<void>> {
+    const [first] = environment.hosts;
+    if (!first) return async () => undefined;
+    const engine = await this.#tools.connections.engine(first);
+    const holder = {
+      actor: this.#actor,
+      machine: hostname(),
+      pid: process.pid,
+      since: new Date().toISOString(),
+      purpose,
+    };
+    return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
+  }
+
+  async preflight(environment: Environment): Promise<readonly HostReport[]> {
+    const reports = await Promise.allSettled(environment.hosts.map((host) => this.#ask(environment, host)));
+    const problems = reports.flatMap((report, index) =>
+      report.status === 'rejected' ? [problemOf(environment.hosts[index], report.reason)] : [],
+    );
+    if (problems.length > 0) {
+      const hint = reports.find((report) => report.status === 'rejected')?.reason as { hint?: string } | undefined;
+      throw new LockageError(`${problems.length} of ${environment.hosts.length} hosts of ${environment.name} cannot be used`, {
+        details: problems,
+        ...(hint?.hint ? { hint: hint.hint } : {}),
+      });
+    }
+    return reports.flatMap((report) => (report.status === 'fulfilled' ? [report.value] : []));
+  }
+
+  async #ask(environment: Environment, host: Host): Promise<HostReport> {
+    const engine = await this.#tools.connections.engine(host);
+    const [version, containers] = await Promise.all([engine.version(), engine.listContainers({ all: true })]);
+    const own = containers.filter((container) => this.#owns(environment, container));
+    const foreign = containers.filter((container) => !this.#owns(environment, container));
+    refuseTakenPorts(environment, host, foreign);
+    const running = new Set(own.filter(({ State }) => State === 'running').map(nameOf));
+    return {
+      host,
+      platform: `${version.Os}/${version.Arch}`,
+      running,
+      present: new Set(own.map(nameOf)),
+      edge: running.has(environmentNames(this.#app, environment.name).edge),
+    };
+  }
+
+  #owns(environment: Environment, container: ContainerSummary): boolean {
+    return container.Labels[labels.app] === this.#app && container.Labels[labels.environment] === environment.name;
+  }
+
+  async pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>> {
+    const auth = await this.#registry.registryAuthHeader(release.repository);
+    const moved = await Promise.allSettled(
+      environment.hosts.map(async (host) => {
+        const engine = await this.#tools.connections.engine(host);
+        const { bytes } = await engine.pull(release.repository, release.digest, {
+          ...(auth === undefined ? {} : { auth }),
+          signal: this.#tools.signal,
+          onProgress: ({ layer, current = 0, total = 0 }) =>
+            this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
+        });
+        this.#tools.progress({ host: host.name, step: 'pulled', detail: bytes === 0 ? 'present' : megabytes(bytes) });
+        return [host.name, bytes] as const;
+      }),
+    );
+    const problems = moved.flatMap((result, index) =>
+      result.status === 'rejected' ? [problemOf(environment.hosts[index], result.reason)] : [],
+    );
+    this.#tools.signal.throwIfAborted();
+    if (problems.length > 0) {
+      const hint = moved.find((result) => result.status === 'rejected')?.reason as { hint?: string } | undefined;
+      throw new LockageError(`release ${release.version} cannot be pulled on ${problems.length} of ${moved.length} hosts`, {
+        details: problems,
+        ...(hint?.hint ? { hint: hint.hint } : {}),
+      });
+    }
+    return Object.fromEntries(moved.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+  }
+
+  async switchNow(desired: Desired): Promise<void> {
+    const { app, environment, operation } = desired;
+    const hosts = hostRoutes(desired);
+    await switchRoutes(workshopOf(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
+  }
+
+  async startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
+    await Promise.all([
+      ...start.map(async ({ host, spec }) => (await this.#tools.connections.engine(host)).startContainer(spec.name)),
+      ...stop.map(async ({ host, spec }) =>
+        (await this.#tools.connections.engine(host)).stopContainer(spec.name, spec.stopGrace),
+      ),
+    ]);
+  }
+}
+
+/** A public port that somebody else's container has would fail later, when the edge starts. */
+function refuseTakenPorts(environment: Environment, host: Host, foreign: readonly ContainerSummary[]): void {
+  for (const port of publicPorts(environment, host)) {
+    const holder = foreign.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
+    if (!holder) continue;
+    throw new LockageError(`port ${port} is taken by container ${nameOf(holder)}, which is not of ${environment.name}`, {
+      hint: `Stop ${nameOf(holder)} on ${host.name}, or give the role another \`publish\` port.`,
+    });
+  }
+}
+
+function nameOf(container: ContainerSummary): string {
+  return container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
+}
+
+function problemOf(host: Host | undefined, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const name = host?.name ?? '';
+  return message.startsWith(`${name}:`) ? message : `${name}: ${message}`;
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,95 @@
+import { hostname } from 'node:os';
+import { environmentNames } from '../pipelines/container.ts';
+import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { ownerLabels } from './containers.ts';
+import type { Engine } from './engine/client.ts';
+
+/** Who changes an environment, and since when. */
+export interface LockHolder {
+  readonly actor: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** ISO 8601 */
+  readonly since: string;
+  readonly purpose: string;
+}
+
+/**
+ * Takes an environment's lock: an empty volume on one of its hosts, whose labels say who holds it. An engine makes a
+ * volume of one name only once and answers later requests with the first one's labels, so taking it is atomic; and it
+ * holds for all operators of that host, whatever backend or machine they use.
+ * A lock of a process of this machine that is gone is lifted. Throws LockageError (locked) else.
+ */
+export async function takeLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+  holder: LockHolder,
+  token: string,
+): Promise<() => Promise<void>> {
+  const { lock } = environmentNames(place.app, place.environment);
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const found = await create(engine, lock, place, holder, token);
+    if (found.token === token) return () => release(engine, lock, token);
+    const other = found.holder;
+    if (other.machine !== hostname() || alive(other.pid)) throw locked(place.environment, other);
+    await release(engine, lock, found.token);
+  }
+  throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
+}
+
+/** Lifts an environment's lock, whoever holds it. Returns who held it. */
+export async function liftLock(engine: Engine, place: { app: string; environment: string }): Promise<LockHolder | undefined> {
+  const { lock } = environmentNames(place.app, place.environment);
+  const found = await engine.inspectVolume(lock);
+  if (!found) return undefined;
+  await engine.removeVolume(lock);
+  return parse(found.Labels ?? {}).holder;
+}
+
+async function create(
+  engine: Engine,
+  lock: string,
+  place: { app: string; environment: string },
+  holder: LockHolder,
+  token: string,
+): Promise<{ token: string; holder: LockHolder }> {
+  const labels = {
+    ...ownerLabels(place.app, place.environment, 'lock'),
+    'lockage.token': token,
+    'lockage.holder': JSON.stringify(holder),
+  };
+  await engine.createVolume(lock, { Labels: labels });
+  const made = await engine.inspectVolume(lock);
+  return parse(made?.Labels ?? {});
+}
+
+function parse(labels: Record<string, string>): { token: string; holder: LockHolder } {
+  const nobody: LockHolder = { actor: 'somebody', machine: '', pid: 0, since: 'an unknown time', purpose: '' };
+  try {
+    return { token: labels['lockage.token'] ?? '', holder: JSON.parse(labels['lockage.holder'] ?? '') as LockHolder };
+  } catch {
+    return { token: labels['lockage.token'] ?? '', holder: nobody };
+  }
+}
+
+async function release(engine: Engine, lock: string, token: string): Promise<void> {
+  const found = await engine.inspectVolume(lock);
+  if (found?.Labels?.['lockage.token'] === token) await engine.removeVolume(lock);
+}
+
+function locked(environment: string, holder: LockHolder): LockageError {
+  return new LockageError(`${environment} is locked by ${holder.actor} since ${holder.since}: ${holder.purpose}`, {
+    code: ExitCode.locked,
+    details: [`process ${holder.pid} on ${holder.machine}`],
+    hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
+  });
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,74 @@
+import type { Placed } from '../pipelines/desired.ts';
+import type { Records } from '../pipelines/ports.ts';
+import type { EnvironmentRecord } from '../pipelines/record.ts';
+import type { Release } from '../pipelines/release.ts';
+import type { Ledger } from '../pipelines/revision.ts';
+import type { ContainerInputs, FoundationInputs, LedgerInputs, MigrationInputs, SecretInputs } from './provider/types.ts';
+import type { PulumiSettings } from './pulumi.ts';
+import type { Stacks } from './stack.ts';
+import { readStack, type StackState } from './state.ts';
+import { foundationStack } from './stack-names.ts';
+import { workshopOf, type Tools } from './workshop.ts';
+
+const releasesStack = 'releases';
+
+/** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
+export class StackRecords implements Records {
+  readonly #settings: PulumiSettings;
+  readonly #project: string;
+  readonly #tools: Tools;
+  readonly #stacks: () => Promise<Stacks>;
+
+  constructor(settings: PulumiSettings, project: string, tools: Tools, stacks: () => Promise<Stacks>) {
+    this.#settings = settings;
+    this.#project = project;
+    this.#tools = tools;
+    this.#stacks = stacks;
+  }
+
+  async environment(name: string): Promise<EnvironmentRecord> {
+    return environmentRecord(await readStack(this.#settings, this.#project, name));
+  }
+
+  /** What the foundation was made from; undefined when there is none. */
+  async foundation(environment: string): Promise<FoundationInputs | undefined> {
+    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
+    return inputsOf<FoundationInputs>(state, 'Foundation')[0];
+  }
+
+  async releases(): Promise<readonly Release[]> {
+    const state = await readStack(this.#settings, this.#project, releasesStack);
+    return inputsOf<{ releases: Release[] }>(state, 'Releases')[0]?.releases ?? [];
+  }
+
+  async saveReleases(releases: readonly Release[]): Promise<void> {
+    const stacks = await this.#stacks();
+    const { Releases } = await import('./provider/resources.ts');
+    const program = async () => {
+      new Releases({ app: this.#project, releases });
+    };
+    await stacks.up(releasesStack, program, workshopOf(this.#tools, false), { message: 'record releases' });
+  }
+}
+
+function environmentRecord(state: StackState | undefined): EnvironmentRecord {
+  const [ledger] = inputsOf<LedgerInputs>(state, 'Ledger');
+  const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
+  return {
+    ledger: ledgerOf(ledger),
+    containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): Placed => ({ host, spec })),
+    ...(migration ? { migration: { host: migration.host, spec: migration.spec, timeout: migration.timeout } } : {}),
+    secrets: inputsOf<SecretInputs>(state, 'Secret').map(({ secret, version }) => ({ name: secret, version })),
+  };
+}
+
+function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
+  if (!inputs) return { revisions: [] };
+  return { revisions: inputs.revisions, ...(inputs.hold ? { hold: inputs.hold } : {}) };
+}
+
+function inputsOf<Inputs>(state: StackState | undefined, type: string): Inputs[] {
+  return (state?.resources ?? [])
+    .filter((resource) => resource.type === `lockage:index:${type}`)
+    .map((resource) => resource.inputs as Inputs);
+}

@@ -1,0 +1,22 @@
+import type { Desired, Placed } from '../pipelines/desired.ts';
+import type { Host } from '../pipelines/environment.ts';
+import type { PortTarget } from './edge/routes.ts';
+import type { HostRoutes } from './provider/types.ts';
+
+/** What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. */
+export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): HostRoutes[] {
+  const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
+  for (const { host, spec } of desired.serving) {
+    const entry = hosts.get(host.name) ?? { host, set: {} };
+    hosts.set(host.name, entry);
+    if (!spec.route) continue;
+    const primary = `${spec.alias}:${spec.route.port}`;
+    entry.set[spec.route.publish] = { primary, fallback: before(desired.fallback, host, spec.route.publish) ?? primary };
+  }
+  return [...hosts.values()].map(({ host, set }) => ({ host, set }));
+}
+
+function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {
+  const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
+  return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
+}

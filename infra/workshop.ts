@@ -1,0 +1,25 @@
+import type { Progress, Workshop } from './provider/workshop.ts';
+import type { Connections } from './engine/connections.ts';
+
+/** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
+export interface Tools {
+  readonly connections: Connections;
+  /** `NAME@version` → value, of the secrets this process has read */
+  readonly secretValues: Map<string, string>;
+  progress(event: Progress): void;
+  readonly signal: AbortSignal;
+}
+
+/** The provider's workshop; `stoppable` work ends early when the operator wants to stop, going back never does. */
+export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
+  return {
+    engine: (host) => tools.connections.engine(host),
+    secretValue: (name, version) => {
+      const value = tools.secretValues.get(`${name}@${version}`);
+      if (value === undefined) throw new Error(`the value of secret ${name} (version ${version}) is not known here`);
+      return value;
+    },
+    progress: (event) => tools.progress(event),
+    signal: stoppable ? tools.signal : new AbortController().signal,
+  };
+}

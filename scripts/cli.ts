@@ -1,0 +1,200 @@
+import { Command, Option } from 'commander';
+import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { version } from './version.ts';
+
+/** Options that every command takes. */
+export interface Flags {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly plan?: boolean;
+  readonly reason?: string;
+}
+
+const program = new Command('lockage')
+  .description('One image, built once, promoted unchanged from dev to prod, and rolled back in a second.')
+  .version(version)
+  .showHelpAfterError('(lockage --help lists the commands)')
+  .showSuggestionAfterError()
+  .enablePositionalOptions()
+  .configureHelp({ sortSubcommands: false })
+  .addHelpText(
+    'after',
+    `
+A first release, from a folder with a Dockerfile:
+  $ lockage init                      write lockage.yaml and environments/
+  $ lockage release 1.0.0             build the image once, push it, record its digest
+  $ lockage promote 1.0.0 --to dev    all hosts of dev serve it, or none
+  $ lockage promote 1.0.0 --to prod   the same digest, after it ran well in dev
+  $ lockage status                    what runs where
+  $ lockage rollback prod             the earlier containers are back in well under a second
+
+Exit codes: 0 done, 2 refused and nothing changed, 3 failed and rolled back, 4 failed and not rolled back,
+5 only some hosts, 75 locked by somebody else.`,
+  );
+
+const json = () => new Option('--json', 'print one JSON document for machines');
+const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
+const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
+const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
+
+program
+  .command('init')
+  .description('write a commented configuration for the service in this folder')
+  .option('--app <name>', 'name of the application (default: the folder)')
+  .option('--force', 'replace files that are in the way')
+  .action(async (flags) => (await import('./commands/init-command.ts')).initCommand(flags));
+
+program
+  .command('release')
+  .argument('[version]', 'semver, as 1.4.0')
+  .description('build the image from a clean git tree, push it and record its digest')
+  .addOption(new Option('--bump <part>', 'next version after the latest release').choices(['patch', 'minor', 'major']))
+  .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
+  .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
+  .addOption(json())
+  .addHelpText('after', '\nExamples:\n  $ lockage release 1.4.0\n  $ lockage release --bump minor\n  $ lockage release 1.4.0 --image registry.example.com/shop:build-812')
+  .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
+
+program
+  .command('promote')
+  .argument('<version>', 'a recorded release')
+  .requiredOption('-e, --to <environment>', 'where to')
+  .description('bring a release into an environment: all hosts serve it, or all keep what they serve')
+  .addOption(planOption())
+  .addOption(reason())
+  .addOption(yes())
+  .addOption(json())
+  .addHelpText('after', '\nExamples:\n  $ lockage promote 1.4.0 --to qa\n  $ lockage promote 1.4.0 --to prod --plan\n  $ lockage promote 1.4.0 --to prod --yes --reason "spring sale"')
+  .action(async (given, flags) => (await import('./commands/promote.ts')).promoteCommand(given, flags, interrupt()));
+
+program
+  .command('rollback')
+  .argument('<environment>')
+  .option('--to <revision|version>', 'default: the last good revision before this one')
+  .description('put the earlier containers back, with their configuration and secrets, and hold the environment')
+  .addOption(planOption())
+  .addOption(reason())
+  .addOption(yes())
+  .addOption(json())
+  .addHelpText('after', '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"')
+  .action(async (name, flags) => (await import('./commands/rollback.ts')).rollbackCommand(name, flags, interrupt()));
+
+program
+  .command('resume')
+  .argument('<environment>')
+  .description('lift the hold that a rollback set')
+  .addOption(reason())
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
+
+program
+  .command('plan')
+  .argument('<version>')
+  .requiredOption('-e, --to <environment>', 'where to')
+  .description('show what a promotion would do, container by container')
+  .addOption(json())
+  .action(async (given, flags) =>
+    (await import('./commands/promote.ts')).promoteCommand(given, { ...flags, plan: true }, interrupt()),
+  );
+
+program
+  .command('status')
+  .description('what runs where, on one screen')
+  .option('-e, --env <environment>', 'only this one, host by host')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/status.ts')).statusCommand(flags, interrupt()));
+
+program
+  .command('history')
+  .argument('<environment>')
+  .option('-n, --limit <count>', 'how many revisions', '20')
+  .description('revisions of an environment: result, actor, reason, duration')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));
+
+program
+  .command('releases')
+  .description('the releases there are, and how far each one came')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/releases.ts')).releasesCommand(flags, interrupt()));
+
+program
+  .command('logs')
+  .requiredOption('-e, --env <environment>', 'whose logs')
+  .option('--role <role>', 'only this role')
+  .option('--host <host>', 'only this host')
+  .option('-f, --follow', 'go on; also across a promotion')
+  .option('-n, --tail <lines>', 'lines of each container to begin with', '20')
+  .description('logs of all hosts at once')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/logs.ts')).logsCommand(flags, interrupt()));
+
+program
+  .command('exec')
+  .argument('<command...>')
+  .requiredOption('-e, --env <environment>', 'where')
+  .option('--role <role>', 'in containers of this role (default: the first role)')
+  .option('--host <host>', 'only on this host')
+  .passThroughOptions()
+  .description('run a command in a serving container of every host')
+  .addHelpText('after', '\nExamples:\n  $ lockage exec -e prod -- node -v\n  $ lockage exec -e prod --role worker --host prod-2 -- cat /tmp/heartbeat')
+  .action(async (argv, flags) => (await import('./commands/exec.ts')).execCommand(argv, flags, interrupt()));
+
+program
+  .command('unlock')
+  .argument('<environment>')
+  .description('lift a lock whose holder is gone for good')
+  .addOption(yes())
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/unlock.ts')).unlockCommand(name, flags, interrupt()));
+
+program
+  .command('destroy')
+  .argument('<environment>')
+  .option('--volumes', 'also the data of its accessories')
+  .description('remove an environment from its hosts: containers, networks, routes, record')
+  .addOption(yes())
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/destroy.ts')).destroyCommand(name, flags, interrupt()));
+
+program
+  .command('doctor')
+  .description('check this machine, the configuration, the registry, the backend and every host')
+  .option('-e, --env <environment>', 'only the hosts of this one')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/doctor.ts')).doctorCommand(flags, interrupt()));
+
+program
+  .command('host-key')
+  .argument('<environment>')
+  .option('--accept <fingerprint...>', 'pin these keys without asking')
+  .description('show the ssh host keys of an environment and pin them')
+  .addOption(yes())
+  .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
+
+/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
+function interrupt(): AbortSignal {
+  const controller = new AbortController();
+  let asked = false;
+  const stop = () => {
+    if (asked) process.exit(ExitCode.interrupted);
+    asked = true;
+    process.stderr.write('stopping at the next safe point; once more to stop at once (see `lockage status` then)\n');
+    controller.abort(new LockageError('interrupted', { code: ExitCode.interrupted }));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  return controller.signal;
+}
+
+// A reader that goes away (`lockage status | head`) must not end an operation half-way.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+try {
+  await program.parseAsync();
+  process.exit(process.exitCode ?? ExitCode.ok);
+} catch (error) {
+  const { reportError } = await import('./report-error.ts');
+  process.exit(reportError(error, process.argv.includes('--json')));
+}

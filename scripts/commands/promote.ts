@@ -1,0 +1,26 @@
+import { promote } from '../../pipelines/promote.ts';
+import { shortDigest } from '../../pipelines/release.ts';
+import type { Flags } from '../cli.ts';
+import { bytesText, durationText } from '../format.ts';
+import { withWorld } from '../with-world.ts';
+
+/** `lockage promote` and `lockage plan`. */
+export async function promoteCommand(version: string, flags: Flags & { to: string }, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const result = await promote(world, {
+      version,
+      environment: flags.to,
+      ...(flags.reason ? { reason: flags.reason } : {}),
+      ...(flags.plan ? { planOnly: true } : {}),
+    });
+    const { revision, bytesMoved = {} } = result;
+    const moved = Object.values(bytesMoved).reduce((sum, bytes) => sum + bytes, 0);
+    const lines = revision
+      ? [
+          `${flags.to} runs ${version} (${shortDigest(revision.release.digest)}), revision ${revision.number}, ` +
+            `on ${Object.keys(bytesMoved).length} hosts: ${durationText(revision.duration)}, ${bytesText(moved)} moved`,
+        ]
+      : [];
+    world.terminal.result(result, lines);
+  });
+}

@@ -1,0 +1,49 @@
+/** `340 ms`, `2.4 s`, `3 min 20 s`. */
+export function durationText(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. */
+export function agoText(when: string, now: number): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(when)) / 1000));
+  if (seconds < 10) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+/** Rows as aligned columns, two spaces apart. `width` measures a cell without its colours. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visible(cell));
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell + ' '.repeat(Math.max(0, (widths[index] ?? 0) - visible(cell))))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function visible(text: string): number {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/\u001B\[[0-9;]*m/g, '').length;
+}

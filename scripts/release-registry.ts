@@ -1,0 +1,30 @@
+import { LockageError } from '../pipelines/errors.ts';
+import type { Registry } from '../pipelines/ports.ts';
+import { shortDigest } from '../pipelines/release.ts';
+import type { RegistryClient } from '../infra/registry.ts';
+
+/** The registry as promotions see it: it still has the release, under its tag, as it was made. */
+export function releaseRegistry(client: RegistryClient): Registry {
+  return {
+    verify: async (release) => {
+      if (!release.adopted) {
+        const { digest } = await client.resolve(release.repository, release.version);
+        if (digest !== release.digest) {
+          throw new LockageError(`tag ${release.version} was moved since the release was made`, {
+            details: [
+              `released as ${shortDigest(release.digest)}`,
+              `${release.repository}:${release.version} is ${shortDigest(digest)} now`,
+            ],
+            hint: 'Find out who pushed to that tag. A release never changes: make a new version.',
+          });
+        }
+      }
+      if (!(await client.exists(release.repository, release.digest))) {
+        throw new LockageError(`release ${release.version} is gone from the registry`, {
+          details: [`${release.repository}@${release.digest}`],
+          hint: 'Push that image again, or make a new version.',
+        });
+      }
+    },
+  };
+}

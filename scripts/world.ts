@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Environment, Project } from '../pipelines/environment.ts';
+import type { Secrets, World } from '../pipelines/ports.ts';
+import { Connections } from '../infra/engine/connections.ts';
+import { EngineHosts } from '../infra/hosts.ts';
+import { EnvironmentStacks } from '../infra/environments.ts';
+import { StackRecords } from '../infra/records.ts';
+import { RegistryClient } from '../infra/registry.ts';
+import type { Stacks } from '../infra/stack.ts';
+import { readSecretValues } from '../infra/secret-values.ts';
+import type { Tools } from '../infra/workshop.ts';
+import { releaseRegistry } from './release-registry.ts';
+import { loadProject } from './config.ts';
+import { readPassphrase } from './passphrase.ts';
+import { Redactor, readSecrets, secretVersion } from './secrets.ts';
+import { ConsoleTerminal } from './terminal.ts';
+
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly cwd?: string;
+}
+
+/** The world outside as the flows see it, with what commands need besides. */
+export interface LiveWorld extends World {
+  readonly records: StackRecords;
+  readonly connections: Connections;
+  readonly registryClient: RegistryClient;
+  readonly stackRunner: () => Promise<Stacks>;
+  readonly tools: Tools;
+  readonly terminal: ConsoleTerminal;
+}
+
+/** Builds the world once, from the configuration of the folder the command runs in. Throws LockageError. */
+export async function openWorld(options: GlobalOptions, signal: AbortSignal): Promise<LiveWorld> {
+  const project = await loadProject(options.cwd ?? process.cwd());
+  const redactor = new Redactor();
+  const terminal = new ConsoleTerminal({
+    json: options.json ?? false,
+    yes: options.yes ?? false,
+    redact: (text) => redactor.redact(text),
+  });
+  const stateFolder = join(project.root, '.lockage');
+  const passphrase = await readPassphrase(stateFolder, project.backend);
+  const connections = new Connections({ stateDir: stateFolder });
+  const tools: Tools = {
+    connections,
+    secretValues: new Map(),
+    progress: (event) => terminal.host(event),
+    signal,
+  };
+  const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
+  let loaded: Promise<Stacks> | undefined;
+  const stacks = () => (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
+  const records = new StackRecords(settings, project.app, tools, stacks);
+  const registryClient = new RegistryClient({ insecure: [] });
+  const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
+  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
+  return {
+    project,
+    actor,
+    now: () => Date.now(),
+    newOperation: () => randomUUID().slice(0, 8),
+    records,
+    registry: releaseRegistry(registryClient),
+    hosts: new EngineHosts(project.app, actor, tools, registryClient),
+    stacks: new EnvironmentStacks({ project, tools, records, registry: registryClient, stacks, secretVersion: version }),
+    secrets: secretsOf(project, tools, redactor, version, settings),
+    terminal,
+    signal,
+    connections,
+    registryClient,
+    stackRunner: stacks,
+    tools,
+  };
+}
+
+function secretsOf(
+  project: Project,
+  tools: Tools,
+  redactor: Redactor,
+  version: (value: string) => string,
+  settings: Parameters<typeof readSecretValues>[0],
+): Secrets {
+  return {
+    version,
+    read: async (environment) => {
+      const context = { root: project.root, env: process.env };
+      const values = await readSecrets(environment.secrets, secretNames(environment), context);
+      redactor.add(Object.values(values));
+      for (const [name, value] of Object.entries(values)) {
+        tools.secretValues.set(`${name}@${version(value)}`, value);
+      }
+      return values;
+    },
+    recorded: async (environment) => {
+      const values = await readSecretValues(settings, environment);
+      redactor.add(Object.values(values));
+      return values;
+    },
+  };
+}
+
+function secretNames(environment: Environment): Set<string> {
+  return new Set([
+    ...environment.roles.flatMap(({ secrets }) => secrets),
+    ...environment.accessories.flatMap(({ secrets }) => secrets),
+    ...(environment.migration?.secrets ?? []),
+  ]);
+}
