@@ -46,26 +46,32 @@ const commonJsGlobals = `import { createRequire as __createRequire } from 'node:
 const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
 const entries = Object.fromEntries(Object.entries(programs).filter(([, source]) => existsSync(join(root, source))));
-const result = await esbuild.build({
-  absWorkingDir: root,
-  entryPoints: entries,
-  outdir: dist,
-  outExtension: { '.js': '.mjs' },
-  chunkNames: 'chunks/[name]-[hash]',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  sourcemap: 'linked',
-  metafile: true,
-  write: false,
-  logLevel: 'warning',
-  plugins: [withoutFunctionSerialisation],
-  banner: { js: commonJsGlobals },
-});
-if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
-await publish(result.outputFiles);
+try {
+  const result = await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    outdir: dist,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: 'linked',
+    metafile: true,
+    write: false,
+    logLevel: 'warning',
+    plugins: [withoutFunctionSerialisation],
+    banner: { js: commonJsGlobals },
+  });
+  if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
+  await publish(result.outputFiles);
+} catch (error) {
+  // esbuild has written its own errors by now, with file and line.
+  if (!(error instanceof Error && 'errors' in error)) console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
 
 /**
  * Fails when a heavy package is reachable from the entry by static imports.

@@ -162,7 +162,7 @@ async function command(file, args) {
     child.on('close', (exit, signal) => done(exit ?? signal));
   });
   if (code === 0) return;
-  const lines = text.trimEnd().split('\n').slice(-12);
+  const lines = text.trimEnd().split('\n').slice(-30);
   throw new Error(
     [`\`${[file, ...args].join(' ')}\` in ${root} failed: ${code}`, ...lines, 'What to do: run it by hand there.'].join(
       '\n    ',
