@@ -105,11 +105,11 @@ const env = z
       error: expected('a mapping of variables'),
     },
   )
-  .register(z.globalRegistry, {
+  .meta({
     description: 'Environment variables. Not for secrets: these are visible to whoever may inspect the container.',
   });
 
-const secretNames = list(variable, 'secret names').register(z.globalRegistry, {
+const secretNames = list(variable, 'secret names').meta({
   description: 'Names of the secrets it gets as files in /run/secrets.',
 });
 
@@ -123,9 +123,9 @@ const absolutePath = z
 const hosts = list(name, 'host names').min(1, { error: 'expected at least one host name' });
 
 const healthFields = {
-  interval: duration('100ms', '10ms', '1m').optional().register(z.globalRegistry, { description: 'Between two checks. Default 100ms.' }),
-  healthy: integer('a number', 1, 100).optional().register(z.globalRegistry, { description: 'Successes in a row. Default 3.' }),
-  timeout: duration('60s', '1s', '1h').optional().register(z.globalRegistry, { description: 'For all of it. Default 60s.' }),
+  interval: duration('100ms', '10ms', '1m').optional().meta({ description: 'Between two checks. Default 100ms.' }),
+  healthy: integer('a number', 1, 100).optional().meta({ description: 'Successes in a row. Default 3.' }),
+  timeout: duration('60s', '1s', '1h').optional().meta({ description: 'For all of it. Default 60s.' }),
 };
 
 const health = mapping({
@@ -133,29 +133,29 @@ const health = mapping({
     .string({ error: expected('a path such as /healthz') })
     .regex(/^\/[!-~]*$/, { error: expected('a path such as /healthz') })
     .optional()
-    .register(z.globalRegistry, { description: 'Asked by HTTP; an answer from 200 to 399 is a success.' }),
-  port: port.optional().register(z.globalRegistry, { description: "Where path is asked. Default: the role's port." }),
-  command: command.optional().register(z.globalRegistry, { description: 'Run in the container; exit code 0 is a success.' }),
-  running: duration('5s', '1s', '10m').optional().register(z.globalRegistry, { description: 'No check: it has to stay up that long.' }),
+    .meta({ description: 'Asked by HTTP; an answer from 200 to 399 is a success.' }),
+  port: port.optional().meta({ description: "Where path is asked. Default: the role's port." }),
+  command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
+  running: duration('5s', '1s', '10m').optional().meta({ description: 'No check: it has to stay up that long.' }),
   ...healthFields,
-}).register(z.globalRegistry, { description: 'How a new container proves that it works: one of path, command and running.' });
+}).meta({ description: 'How a new container proves that it works: one of path, command and running.' });
 
 const limits = mapping({
-  memory: size('256MiB', '6MiB', '64TiB').optional().register(z.globalRegistry, { description: 'Default 256MiB.' }),
+  memory: size('256MiB', '6MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
   cpus: z
     .number({ error: expected('a number of CPUs such as 0.5') })
     .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
     .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') })
     .optional()
-    .register(z.globalRegistry, { description: 'Default 1.' }),
+    .meta({ description: 'Default 1.' }),
   pids: integer('a number of processes', 1, 4_194_304)
     .optional()
-    .register(z.globalRegistry, { description: 'Processes and threads. Default 256.' }),
-  files: integer('a number of open files', 16, 1_048_576).optional().register(z.globalRegistry, { description: 'Open files. Default 4096.' }),
-  log: size('10MiB', '64KiB', '1TiB').optional().register(z.globalRegistry, { description: 'Log kept per container. Default 10MiB.' }),
+    .meta({ description: 'Processes and threads. Default 256.' }),
+  files: integer('a number of open files', 16, 1_048_576).optional().meta({ description: 'Open files. Default 4096.' }),
+  log: size('10MiB', '64KiB', '1TiB').optional().meta({ description: 'Log kept per container. Default 10MiB.' }),
 });
 
-const reason = text('the reason for it').register(z.globalRegistry, { description: 'Recorded with each revision.' });
+const reason = text('the reason for it').meta({ description: 'Recorded with each revision.' });
 
 const needsReason = (example: string) => (issue: Refusal) =>
   `expected { value: ${example}, reason: why }, as an exception needs a reason, got ${describe(issue.input)}`;
@@ -180,11 +180,11 @@ const capability = z.enum(capabilities, {
 const userMessage = expected('a numeric user as "1000:1000"');
 
 const hardening = mapping({
-  readOnly: guarded(true).optional().register(z.globalRegistry, { description: "The image's files cannot be written. Default true." }),
+  readOnly: guarded(true).optional().meta({ description: "The image's files cannot be written. Default true." }),
   tmpfs: z
     .record(absolutePath, size('16MiB', '4KiB', '1TiB'), { error: expected('a mapping of paths to sizes') })
     .optional()
-    .register(z.globalRegistry, { description: 'Writable folders in memory. /tmp with 16MiB is always there.' }),
+    .meta({ description: 'Writable folders in memory. /tmp with 16MiB is always there.' }),
   capabilities: z
     .union(
       [
@@ -196,32 +196,32 @@ const hardening = mapping({
       },
     )
     .optional()
-    .register(z.globalRegistry, { description: 'Capabilities given back. Default none.' }),
-  noNewPrivileges: guarded(true).optional().register(z.globalRegistry, { description: 'Default true.' }),
+    .meta({ description: 'Capabilities given back. Default none.' }),
+  noNewPrivileges: guarded(true).optional().meta({ description: 'Default true.' }),
   user: z
     .union([z.int().min(0).max(4_294_967_294), z.string().regex(/^\d{1,10}(?::\d{1,10})?$/, { error: userMessage })], {
       error: userMessage,
     })
     .optional()
-    .register(z.globalRegistry, { description: "uid or uid:gid. Default: the image's own user, which must not be root." }),
-  allowRoot: guarded(false).optional().register(z.globalRegistry, { description: 'Default false.' }),
+    .meta({ description: "uid or uid:gid. Default: the image's own user, which must not be root." }),
+  allowRoot: guarded(false).optional().meta({ description: 'Default false.' }),
 });
 
 const role = mapping({
-  command: command.optional().register(z.globalRegistry, { description: "Replaces the image's command." }),
+  command: command.optional().meta({ description: "Replaces the image's command." }),
   port: port
     .optional()
-    .register(z.globalRegistry, { description: 'The port its containers listen on. Without it the role gets no traffic.' }),
-  publish: port.optional().register(z.globalRegistry, { description: "The port on the host's edge proxy. Default 80." }),
+    .meta({ description: 'The port its containers listen on. Without it the role gets no traffic.' }),
+  publish: port.optional().meta({ description: "The port on the host's edge proxy. Default 80." }),
   health: health.optional(),
-  count: integer('a number of containers', 1, 100).optional().register(z.globalRegistry, { description: 'Containers per host. Default 1.' }),
-  hosts: hosts.optional().register(z.globalRegistry, { description: 'Names of the targets it runs on. Default all.' }),
+  count: integer('a number of containers', 1, 100).optional().meta({ description: 'Containers per host. Default 1.' }),
+  hosts: hosts.optional().meta({ description: 'Names of the targets it runs on. Default all.' }),
   env: env.optional(),
   secrets: secretNames.optional(),
   limits: limits.optional(),
   hardening: hardening.optional(),
-  stop: duration('10s', '0s', '1h').optional().register(z.globalRegistry, { description: 'Between TERM and KILL. Default 10s.' }),
-}).register(z.globalRegistry, { description: 'One process kind of the release.' });
+  stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between TERM and KILL. Default 10s.' }),
+}).meta({ description: 'One process kind of the release.' });
 
 const imagePattern =
   /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/;
@@ -230,33 +230,33 @@ const image = z
   .regex(imagePattern, { error: expected('an image such as postgres:16') });
 
 const accessory = mapping({
-  image: image.optional().register(z.globalRegistry, { description: 'Changed only by the accessory commands, never by a promotion.' }),
-  host: name.optional().register(z.globalRegistry, { description: 'Name of the target it runs on. Default: the first.' }),
+  image: image.optional().meta({ description: 'Changed only by the accessory commands, never by a promotion.' }),
+  host: name.optional().meta({ description: 'Name of the target it runs on. Default: the first.' }),
   command: command.optional(),
-  port: port.optional().register(z.globalRegistry, { description: 'Containers find it as NAME_HOST and NAME_PORT.' }),
+  port: port.optional().meta({ description: 'Containers find it as NAME_HOST and NAME_PORT.' }),
   volumes: z
     .record(name, absolutePath, { error: expected('a mapping of volume names to paths') })
     .optional()
-    .register(z.globalRegistry, { description: 'Volume name to path in the container.' }),
+    .meta({ description: 'Volume name to path in the container.' }),
   env: env.optional(),
   secrets: secretNames.optional(),
   health: mapping({
-    command: command.optional().register(z.globalRegistry, { description: 'Run in the container; exit code 0 is a success.' }),
+    command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
     timeout: healthFields.timeout,
   }).optional(),
   limits: mapping({
-    memory: size('256MiB', '6MiB', '64TiB').optional().register(z.globalRegistry, { description: 'Default 512MiB.' }),
+    memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,
   }).optional(),
-}).register(z.globalRegistry, { description: 'A stateful neighbour, such as a database, which promotions do not touch.' });
+}).meta({ description: 'A stateful neighbour, such as a database, which promotions do not touch.' });
 
 const secretSourceMessage = 'has no source: write { env: NAME }, { file: path } or { command: [program, argument] }';
 const secretSource = z
   .strictObject(
     {
-      env: variable.optional().register(z.globalRegistry, { description: "A variable of the operator's environment." }),
-      file: text('a path').optional().register(z.globalRegistry, { description: 'A file, relative to lockage.yaml.' }),
-      command: command.optional().register(z.globalRegistry, { description: 'A program that prints it; run without a shell.' }),
+      env: variable.optional().meta({ description: "A variable of the operator's environment." }),
+      file: text('a path').optional().meta({ description: 'A file, relative to lockage.yaml.' }),
+      command: command.optional().meta({ description: 'A program that prints it; run without a shell.' }),
     },
     {
       error: (issue) =>
@@ -274,11 +274,11 @@ const roles = z.record(name, role, { error: expected('a mapping of roles') });
 const accessories = z.record(name, accessory, { error: expected('a mapping of accessories') });
 const secrets = z
   .record(variable, secretSource, { error: expected('a mapping of secrets to their sources') })
-  .register(z.globalRegistry, { description: "Where each secret's value comes from when a command needs it." });
-const watch = duration('10s', '0s', '24h').register(z.globalRegistry, {
+  .meta({ description: "Where each secret's value comes from when a command needs it." });
+const watch = duration('10s', '0s', '24h').meta({
   description: 'How long a release is watched after the switch, before it is recorded. Default 10s.',
 });
-const standby = integer('a number of releases', 0, 10).register(z.globalRegistry, {
+const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
 });
 
@@ -311,7 +311,7 @@ const pipelineEntry = z.union(
     name,
     mapping({
       name,
-      after: list(name, 'environments').optional().register(z.globalRegistry, { description: 'Environments a release must have passed.' }),
+      after: list(name, 'environments').optional().meta({ description: 'Environments a release must have passed.' }),
     }),
   ],
   { error: expected('the name of an environment') },
@@ -319,18 +319,18 @@ const pipelineEntry = z.union(
 
 /** lockage.yaml: the application and what its environments have in common. */
 export const projectFile = mapping({
-  app: name.register(z.globalRegistry, { description: 'Name of the application.' }),
-  repository: repository.register(z.globalRegistry, { description: 'Where releases are pushed, without a tag.' }),
+  app: name.meta({ description: 'Name of the application.' }),
+  repository: repository.meta({ description: 'Where releases are pushed, without a tag.' }),
   backend: z
     .string({ error: expected('a Pulumi backend URL') })
     .regex(/^(?:file|s3|gs|azblob|postgres|https?):\/\/[^\s]+$/, {
       error: 'expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',
     })
     .optional()
-    .register(z.globalRegistry, { description: 'Where state is kept: any Pulumi backend URL. Default file://.lockage/state.' }),
+    .meta({ description: 'Where state is kept: any Pulumi backend URL. Default file://.lockage/state.' }),
   build: mapping({
-    context: text('a folder').optional().register(z.globalRegistry, { description: 'Relative to this file. Default: its folder.' }),
-    dockerfile: text('a file').optional().register(z.globalRegistry, { description: 'Default Dockerfile.' }),
+    context: text('a folder').optional().meta({ description: 'Relative to this file. Default: its folder.' }),
+    dockerfile: text('a file').optional().meta({ description: 'Default Dockerfile.' }),
     args: z
       .record(variable, z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' }), {
         error: expected('a mapping of build arguments'),
@@ -341,16 +341,16 @@ export const projectFile = mapping({
       .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
       .optional(),
   }).optional(),
-  edge: mapping({ image: image.optional().register(z.globalRegistry, { description: 'Default caddy:2.' }) }).optional(),
+  edge: mapping({ image: image.optional().meta({ description: 'Default caddy:2.' }) }).optional(),
   pipeline: list(pipelineEntry, 'environments')
     .min(1, { error: 'expected at least one environment' })
     .optional()
-    .register(z.globalRegistry, { description: 'The environments in order. A plain name comes after the entry before it.' }),
+    .meta({ description: 'The environments in order. A plain name comes after the entry before it.' }),
   roles: roles.optional(),
   accessories: accessories.optional(),
   migration: mapping({
-    command: command.register(z.globalRegistry, { description: 'Run once per environment and release, before its containers are verified.' }),
-    timeout: duration('5m', '1s', '24h').optional().register(z.globalRegistry, { description: 'Default 5m.' }),
+    command: command.meta({ description: 'Run once per environment and release, before its containers are verified.' }),
+    timeout: duration('5m', '1s', '24h').optional().meta({ description: 'Default 5m.' }),
     env: env.optional(),
     secrets: secretNames.optional(),
   }).optional(),
@@ -358,39 +358,39 @@ export const projectFile = mapping({
   secrets: secrets.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
-}).register(z.globalRegistry, { title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
+}).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
   .refine((url) => url === '' || urlProblem(url) === undefined, {
     error: (issue) => urlProblem(String(issue.input)) ?? '',
   })
-  .register(z.globalRegistry, { description: 'unix:///path or ssh://user@host:port.' });
+  .meta({ description: 'unix:///path or ssh://user@host:port.' });
 
 const target = z.union(
   [
     targetUrl,
     mapping({
-      name: name.optional().register(z.globalRegistry, { description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
+      name: name.optional().meta({ description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
       url: targetUrl,
       address: text('a host name or address')
         .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/, {
           error: expected('a host name or address without port'),
         })
         .optional()
-        .register(z.globalRegistry, { description: "Where published ports are reached. Default: the URL's host, or 127.0.0.1." }),
-      identity: text('a file').optional().register(z.globalRegistry, { description: 'Private key file for ssh.' }),
+        .meta({ description: "Where published ports are reached. Default: the URL's host, or 127.0.0.1." }),
+      identity: text('a file').optional().meta({ description: 'Private key file for ssh.' }),
       jump: z
         .string({ error: expected('user@host:port') })
         .regex(/^(?:[a-z_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, {
           error: expected('user@host:port'),
         })
         .optional()
-        .register(z.globalRegistry, { description: 'Host to go through.' }),
+        .meta({ description: 'Host to go through.' }),
       hostKey: z
         .string({ error: expected('a fingerprint SHA256:…') })
         .regex(/^SHA256:[A-Za-z0-9+/]{43}$/, { error: expected('a fingerprint as ssh-keygen -l prints it, SHA256:…') })
         .optional()
-        .register(z.globalRegistry, { description: 'Pinned host key.' }),
+        .meta({ description: 'Pinned host key.' }),
     }),
   ],
   { error: expected('a URL such as ssh://deploy@web-1.example.com') },
@@ -400,14 +400,14 @@ const target = z.union(
 export const environmentFile = mapping({
   targets: list(target, 'targets')
     .min(1, { error: 'expected at least one target' })
-    .register(z.globalRegistry, { description: 'The hosts.' }),
-  roles: roles.optional().register(z.globalRegistry, { description: 'Merged over the roles of lockage.yaml, key by key.' }),
-  accessories: accessories.optional().register(z.globalRegistry, { description: 'Merged over the accessories of lockage.yaml, key by key.' }),
+    .meta({ description: 'The hosts.' }),
+  roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
+  accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
   env: env.optional(),
   secrets: secrets.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
-}).register(z.globalRegistry, { title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
+}).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
 
 export type ProjectFile = z.output<typeof projectFile>;
 export type EnvironmentFile = z.output<typeof environmentFile>;

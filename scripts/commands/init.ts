@@ -25,7 +25,7 @@ export async function init({ cwd, app, force = false }: InitOptions): Promise<st
   if (inTheWay.length > 0 && !force) {
     throw new LockageError('nothing was written: there are files in the way', {
       details: inTheWay,
-      hint: 'Move them away, or run lockage init in another folder.',
+      hint: 'Move them away, or replace them: lockage init --force',
     });
   }
   const port = await exposedPort(path.join(cwd, 'Dockerfile'));
