@@ -65,6 +65,9 @@ try {
     plugins: [withoutFunctionSerialisation],
     banner: { js: commonJsGlobals },
   });
+  const command = result.outputFiles.find(({ path }) => path === join(dist, 'lockage.mjs'));
+  if (command && !command.text.startsWith('#!'))
+    throw new Error(`${programs.lockage} must begin with #!/usr/bin/env node`);
   if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
   await publish(result.outputFiles);
 } catch (error) {
@@ -109,10 +112,7 @@ async function publish(files) {
   for (const { path, contents } of files.toSorted((a, b) => Number(isChunk(b.path)) - Number(isChunk(a.path)))) {
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, contents);
-    if (path === join(dist, 'lockage.mjs')) {
-      if (contents[0] !== 0x23) throw new Error(`${programs.lockage} must begin with #!/usr/bin/env node`);
-      await chmod(draft, 0o755);
-    }
+    if (path === join(dist, 'lockage.mjs')) await chmod(draft, 0o755);
     await rename(draft, path);
   }
   const current = new Set(files.map(({ path }) => relative(dist, path)));
