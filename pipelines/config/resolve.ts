@@ -25,6 +25,7 @@ export function resolveProject(
       args: textValues(file.build?.args ?? {}),
       ...(file.build?.platform === undefined ? {} : { platform: file.build.platform }),
     },
+    insecureRegistries: file.insecureRegistries ?? [],
     edgeImage: file.edge?.image ?? defaults.edgeImage,
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);

@@ -17,8 +17,12 @@ const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 type Refusal = { readonly input?: unknown };
 
-const expected = (what: string) => (issue: Refusal) =>
-  issue.input === undefined ? `is missing: expected ${what}` : `expected ${what}, got ${describe(issue.input)}`;
+const expected = (what: string) => (issue: Refusal) => instead(what, issue.input);
+
+/** That something else was expected in place of a value. */
+function instead(what: string, value: unknown): string {
+  return value === undefined ? `is missing: expected ${what}` : `expected ${what}, got ${describe(value)}`;
+}
 
 /** What a value is, for a message: short plain values as they are, anything longer by its kind. */
 function describe(value: unknown): string {
@@ -35,15 +39,16 @@ function mapping<Shape extends z.core.$ZodShape>(shape: Shape) {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => `unknown key${didYouMean(key, Object.keys(shape))}`).join('\n')
-        : `expected a mapping, got ${describe(issue.input)}`,
+        : instead('a mapping', issue.input),
   });
 }
 
 export const name = z
   .string({ error: expected('a name') })
-  .regex(namePattern, { error: (issue) => `expected a name of ${nameRule}, got ${describe(issue.input)}` });
+  .regex(namePattern, { error: (issue) => instead(`a name of ${nameRule}`, issue.input) });
 
-const variable = z.string().regex(variablePattern, { error: 'expected a variable name of letters, digits and _' });
+const variableMessage = 'expected a variable name of letters, digits and _';
+const variable = z.string({ error: variableMessage }).regex(variablePattern, { error: variableMessage });
 
 const text = (what: string) => z.string({ error: expected(what) }).min(1, { error: `expected ${what}, got nothing` });
 
@@ -86,8 +91,7 @@ const command = z
   .refine((words) => words.length === 0 || words[0] !== '', { error: 'starts with an empty word' });
 
 function listMessage(value: unknown): string {
-  if (typeof value !== 'string' || value.trim() === '')
-    return `expected a list of words, as [node, server.mjs], got ${describe(value)}`;
+  if (typeof value !== 'string' || value.trim() === '') return instead('a list of words, as [node, server.mjs]', value);
   const words = /["'`$|&;<>(){}*?~#\\,[\]:]/.test(value)
     ? ['sh', '-c', JSON.stringify(value)]
     : value.trim().split(/\s+/);
@@ -341,6 +345,10 @@ export const projectFile = mapping({
       .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
       .optional(),
   }).optional(),
+  insecureRegistries: z
+    .array(z.string().regex(/^[a-z0-9.-]+(?::\d{1,5})?$/, { error: expected('host:port of a registry') }))
+    .optional()
+    .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
   edge: mapping({ image: image.optional().meta({ description: 'Default caddy:2.' }) }).optional(),
   pipeline: list(pipelineEntry, 'environments')
     .min(1, { error: 'expected at least one environment' })
