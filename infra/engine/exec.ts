@@ -103,13 +103,13 @@ function converse(
   const limit = options.maxOutput ?? 1024 * 1024;
   const kept = { stdout: new Tail(limit), stderr: new Tail(limit) };
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => {
+    const fail = (error: Error) => {
       settle();
       socket.destroy();
       reject(error);
     };
     const timer = setTimeout(() => fail(new EngineError(host, what, `not ended within ${deadline / 1000} s`)), left);
-    const giveUp = () => fail(options.signal?.reason);
+    const giveUp = () => fail(reasonOf(options.signal));
     const settle = () => {
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', giveUp);
@@ -155,6 +155,11 @@ async function exitCode(
       throw new EngineError(transport.host, what, 'its output closed and it did not end in time');
     await sleep(pause, undefined, { signal });
   }
+}
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 /** The last bytes of a stream. */

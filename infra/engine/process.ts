@@ -10,13 +10,15 @@ export interface Ended {
 }
 
 /**
- * Runs a program to its end, or to the deadline (milliseconds). Any exit code is a result.
+ * Runs a program with `stdin` to its end, or to the deadline (milliseconds). Any exit code is a result.
  * It counts as ended when its own process is, even if one it left in the background still holds the output open.
  * Throws LockageError when the program is not installed.
  */
-export function runToEnd(file: string, args: readonly string[], deadline: number): Promise<Ended> {
+export function runToEnd(file: string, args: readonly string[], deadline: number, stdin = ''): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+    const child = spawn(file, args, { env: { ...process.env, LC_ALL: 'C' } });
+    // a program that ends without reading breaks the pipe
+    child.stdin.on('error', () => undefined).end(stdin);
     const output = { stdout: '', stderr: '' };
     let late = false;
     const timer = setTimeout(() => {
@@ -29,8 +31,8 @@ export function runToEnd(file: string, args: readonly string[], deadline: number
     child.on('error', (cause: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const missing = cause.code === 'ENOENT';
-      const hint = 'install the OpenSSH client, for example with `apt-get install openssh-client`';
-      reject(missing ? new LockageError(`${file} is not installed`, { hint, cause }) : cause);
+      const hint = file.startsWith('ssh') ? 'install the OpenSSH client: apt-get install openssh-client' : undefined;
+      reject(missing ? new LockageError(`${file} is not installed`, { ...(hint && { hint }), cause }) : cause);
     });
     const finish = (code: number | null) => {
       child.stdout.destroy();

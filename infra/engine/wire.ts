@@ -6,12 +6,9 @@ export function encodeBody(
   call: Call,
   upgrade: boolean,
 ): { payload: Buffer | undefined; headers: OutgoingHttpHeaders } {
-  const raw = Buffer.isBuffer(call.body);
-  const payload = raw
-    ? (call.body as Buffer)
-    : call.body === undefined
-      ? undefined
-      : Buffer.from(JSON.stringify(call.body));
+  const { body } = call;
+  const raw = Buffer.isBuffer(body);
+  const payload = raw ? body : body === undefined ? undefined : Buffer.from(JSON.stringifybody);
   return {
     payload,
     headers: {

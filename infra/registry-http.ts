@@ -1,0 +1,244 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../pipelines/errors.ts';
+import { Limit } from './engine/limit.ts';
+import type { Reference } from './reference.ts';
+import { storedCredentials, type Credentials } from './registry-credentials.ts';
+
+export interface RegistryOptions {
+  /** registries that are spoken to by plain http, as `10.0.0.1:5000`; loopback addresses always are */
+  readonly insecure?: readonly string[];
+  /** folder of Docker's config.json */
+  readonly dockerConfig?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT';
+  /** after `/v2/NAME/` */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** statuses beside 2xx that are not errors */
+  readonly accept?: readonly number[];
+}
+
+export interface RegistryAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+const attempts = 4;
+const deadline = 30_000;
+const longestPause = 30_000;
+const longestBody = 4 * 1024 * 1024;
+
+/** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
+export class RegistryHttp {
+  readonly #options: RegistryOptions;
+  /** registry and name → value of the Authorization header that worked */
+  readonly #authorization = new Map<string, string>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  credentials(registry: string): Promise<Credentials | undefined> {
+    return storedCredentials(registry, this.#options.dockerConfig);
+  }
+
+  /** Throws LockageError, naming the registry and what to do. */
+  async request(reference: Reference, request: RegistryRequest): Promise<RegistryAnswer> {
+    const { registry, name } = reference;
+    const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
+    const action = request.method === 'PUT' ? 'pull,push' : 'pull';
+    const key = `${registry}/${name} ${action}`;
+    let answer = await this.#send(registry, url, request, this.#authorization.get(key));
+    if (answer.status === 401) {
+      const header = await this.#authorize(reference, answer.headers.get('www-authenticate') ?? '', action);
+      if (header !== undefined) {
+        answer = await this.#send(registry, url, request, header);
+        if (answer.status !== 401) this.#authorization.set(key, header);
+      }
+    }
+    const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
+    if (!fine) throw await this.#refusal(reference, request, answer);
+    return answer;
+  }
+
+  #baseUrl(registry: string): string {
+    const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+    return `${this.#isPlain(registry) ? 'http' : 'https'}://${host}`;
+  }
+
+  #isPlain(registry: string): boolean {
+    const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
+    return loopback || (this.#options.insecure?.includes(registry) ?? false);
+  }
+
+  /** The header that the challenge of a 401 asks for; undefined when this machine has nothing to offer. */
+  async #authorize(reference: Reference, challenge: string, action: string): Promise<string | undefined> {
+    const credentials = await this.credentials(reference.registry);
+    const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
+    if (!/^bearer\b/i.test(challenge)) return basic;
+    const given = new Map(
+      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
+    );
+    const place = given.get('realm') ?? '';
+    const realm = URL.canParse(place) ? new URL(place) : undefined;
+    if (!realm || (realm.protocol !== 'https:' && !this.#isPlain(reference.registry))) {
+      throw new LockageError(`${reference.registry} names no safe place to get a token from`, {
+        details: [`it says: ${challenge.slice(0, 200)}`],
+      });
+    }
+    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:${action}` };
+    const token = await this.#token(reference.registry, realm, query, credentials, basic);
+    return token === undefined ? undefined : `Bearer ${token}`;
+  }
+
+  async #token(
+    registry: string,
+    realm: URL,
+    query: Readonly<Record<string, string>>,
+    credentials: Credentials | undefined,
+    basic: string | undefined,
+  ): Promise<string | undefined> {
+    const url = new URL(realm);
+    let init: { method: 'GET' | 'POST'; headers?: Record<string, string>; body?: Buffer } = { method: 'GET' };
+    if (credentials && 'identityToken' in credentials) {
+      const form = {
+        grant_type: 'refresh_token',
+        refresh_token: credentials.identityToken,
+        client_id: 'lockage',
+        ...query,
+      };
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      init = { method: 'POST', headers, body: Buffer.from(new URLSearchParams(form).toString()) };
+    } else {
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    }
+    const answer = await this.#send(registry, url.href, init, basic);
+    if (answer.status !== 200) return undefined;
+    const body = JSON.parse(answer.body.toString('utf8')) as { token?: string; access_token?: string };
+    return body.token ?? body.access_token;
+  }
+
+  /** One request, repeated while the registry is busy or broken. All requests made here may be repeated. */
+  async #send(
+    registry: string,
+    url: string,
+    request: { method: string; headers?: Readonly<Record<string, string>>; body?: Buffer },
+    authorization: string | undefined,
+  ): Promise<RegistryAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      const last = attempt === attempts;
+      try {
+        const answer = await this.#once(url, request, authorization);
+        if (last || (answer.status !== 429 && answer.status < 500)) return answer;
+        await sleep(pause(attempt, answer.headers.get('retry-after')), undefined, this.#signal());
+      } catch (error) {
+        if (this.#options.signal?.aborted) throw this.#options.signal.reason;
+        if (last || !isPassing(error)) throw unreachable(registry, error);
+        await sleep(pause(attempt, null), undefined, this.#signal());
+      }
+    }
+  }
+
+  #signal(): { signal?: AbortSignal } {
+    return this.#options.signal ? { signal: this.#options.signal } : {};
+  }
+
+  async #once(
+    url: string,
+    request: { method: string; headers?: Readonly<Record<string, string>>; body?: Buffer },
+    authorization: string | undefined,
+  ): Promise<RegistryAnswer> {
+    const limit = new Limit({ deadline, signal: this.#options.signal });
+    try {
+      const response = await fetch(url, {
+        method: request.method,
+        headers: { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) },
+        ...(request.body ? { body: request.body } : {}),
+        signal: limit.signal,
+      });
+      return { status: response.status, headers: response.headers, body: await readBody(response) };
+    } catch (error) {
+      throw limit.passed ? new Error(`no answer within ${deadline / 1000} s`, { cause: error }) : error;
+    } finally {
+      limit.release();
+    }
+  }
+
+  async #refusal(reference: Reference, request: RegistryRequest, answer: RegistryAnswer): Promise<LockageError> {
+    const { registry, name } = reference;
+    const what = `${request.method} ${name}/${request.path}`;
+    const details = [`${what}: ${answer.status} ${errorText(answer.body)}`.trim()];
+    if (answer.status === 401 || answer.status === 403) {
+      const known = (await this.credentials(registry)) !== undefined;
+      const message = known
+        ? `${registry} refuses this machine's credentials for ${name}`
+        : `${registry} demands a login`;
+      return new LockageError(message, { details, hint: `log in with \`docker login ${registry}\`` });
+    }
+    if (answer.status === 404) {
+      return new LockageError(`${registry} has no ${request.path.replace(/^\w+\//, '')} of ${name}`, {
+        details,
+        hint: 'check the repository and the version; a clean-up of the registry may have removed it',
+      });
+    }
+    return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'try again later' });
+  }
+}
+
+async function readBody(response: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > longestBody) throw new LockageError(`${new URL(response.url).host} sent more than ${longestBody} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function basicHeader({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/** Milliseconds: what the registry asks for (seconds or a date), else longer each time; never for long. */
+function pause(attempt: number, retryAfter: string | null): number {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
+  const own = 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
+  return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), longestPause);
+}
+
+function isPassing(error: unknown): boolean {
+  return !(error instanceof LockageError) && !/ECONNREFUSED|ENOTFOUND|CERT|SSL|SIGNED|EPROTO/.test(reasonOf(error));
+}
+
+function unreachable(registry: string, error: unknown): LockageError {
+  if (error instanceof LockageError) return error;
+  const reason = reasonOf(error);
+  const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
+    ? 'if it speaks plain http on purpose, list it as insecure'
+    : /CERT|SIGNED/.test(reason)
+      ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
+      : 'check that it runs and is reached from this machine';
+  return new LockageError(`cannot reach the registry ${registry}: ${reason}`, { hint, cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (!(cause instanceof Error)) return String(cause);
+  return 'code' in cause ? `${cause.message || 'no connection'} (${String(cause.code)})` : cause.message;
+}
+
+function errorText(body: Buffer): string {
+  try {
+    const { errors } = JSON.parse(body.toString('utf8')) as { errors?: { code?: string; message?: string }[] };
+    return (errors ?? []).map(({ code, message }) => message ?? code).join(', ');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { LockageError } from '../pipelines/errors.ts';
+import { shortDigest, type Digest } from '../pipelines/release.ts';
+import { isDigest, parseReference, type Reference } from './reference.ts';
+import { RegistryHttp, type RegistryOptions } from './registry-http.ts';
+
+export { parseReference, type Reference } from './reference.ts';
+export type { RegistryOptions } from './registry-http.ts';
+
+/** A manifest as the registry keeps it; its digest was computed from these bytes. */
+export interface Manifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+export interface Resolved {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** `linux/amd64`, `linux/arm64/v8` */
+  readonly platforms: readonly string[];
+}
+
+/** What an image says about itself. */
+export interface ImageConfig {
+  /** digest of the platform's own manifest */
+  readonly digest: Digest;
+  readonly platform: string;
+  readonly os: string;
+  readonly architecture: string;
+  /** empty for root */
+  readonly user: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly healthcheck: { readonly Test?: readonly string[] } | undefined;
+  /** compressed, as they are pulled; sizes in bytes */
+  readonly layers: readonly { readonly digest: string; readonly size: number }[];
+}
+
+const indexTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const manifestTypes = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
+
+interface Descriptor {
+  readonly digest: string;
+  readonly size: number;
+  readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
+}
+
+/**
+ * OCI registries, with the credentials of `docker login` on this machine. Repositories are written `registry/name`.
+ * Whatever is read is checked against its digest. Every method throws LockageError, naming the registry, when it
+ * cannot be reached, refuses, or answers with something else than was asked for.
+ */
+export class Registry {
+  readonly #http: RegistryHttp;
+
+  constructor(options: RegistryOptions = {}) {
+    this.#http = new RegistryHttp(options);
+  }
+
+  /** What a tag points at now. */
+  async resolve(repository: string, tag: string): Promise<Resolved> {
+    const { digest, mediaType, bytes } = await this.#read(parseReference(`${repository}:${tag}`), tag);
+    if (indexTypes.includes(mediaType)) return { digest, mediaType, platforms: indexEntries(bytes).map(platformOf) };
+    const { platform } = await this.imageConfig(repository, digest);
+    return { digest, mediaType, platforms: [platform] };
+  }
+
+  /** The manifest or index with this digest. */
+  async manifest(repository: string, digest: Digest): Promise<Manifest> {
+    return this.#read(parseReference(`${repository}@${digest}`), digest);
+  }
+
+  /** Of an index, the image for the platform: `linux/amd64` also finds `linux/amd64/v1`. */
+  async imageConfig(repository: string, digest: Digest, platform?: string): Promise<ImageConfig> {
+    const reference = parseReference(`${repository}@${digest}`);
+    let manifest = await this.#read(reference, digest);
+    if (indexTypes.includes(manifest.mediaType)) {
+      const entry = chooseEntry(repository, manifest, platform);
+      manifest = await this.#read(reference, entry);
+    }
+    const { config, layers } = json<{ config: Descriptor; layers: Descriptor[] }>(repository, manifest.bytes);
+    const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
+    if (digestOf(body) !== config.digest)
+      throw new LockageError(`${reference.registry} sent a wrong image configuration`);
+    const found = json<{
+      os: string;
+      architecture: string;
+      variant?: string;
+      config?: { User?: string; Labels?: Record<string, string> | null; Healthcheck?: { Test?: string[] } };
+    }>(repository, body);
+    return {
+      digest: manifest.digest,
+      platform: platformOf({ digest: '', size: 0, platform: found }),
+      os: found.os,
+      architecture: found.architecture,
+      user: found.config?.User ?? '',
+      labels: found.config?.Labels ?? {},
+      healthcheck: found.config?.Healthcheck,
+      layers: layers.map(({ digest: layer, size }) => ({ digest: layer, size })),
+    };
+  }
+
+  /** The digest that a tag points at now; undefined when there is no such tag. One request without a body. */
+  async tagDigest(repository: string, tag: string): Promise<Digest | undefined> {
+    const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: [404] } as const;
+    const { status, headers } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
+    if (status === 404) return undefined;
+    const digest = headers.get('docker-content-digest') ?? '';
+    return isDigest(digest) ? digest : (await this.resolve(repository, tag)).digest;
+  }
+
+  /** Whether the registry still has the manifest. */
+  async exists(repository: string, digest: Digest): Promise<boolean> {
+    const reference = parseReference(`${repository}@${digest}`);
+    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
+    return (await this.#http.request(reference, request)).status !== 404;
+  }
+
+  /** Lets a tag point at a digest, by sending back the very bytes of its manifest. */
+  async tag(repository: string, digest: Digest, tag: string): Promise<void> {
+    const reference = parseReference(`${repository}:${tag}`);
+    const { mediaType, bytes } = await this.manifest(repository, digest);
+    const headers = { 'Content-Type': mediaType };
+    const answer = await this.#http.request(reference, {
+      method: 'PUT',
+      path: `manifests/${tag}`,
+      headers,
+      body: bytes,
+    });
+    const stored = answer.headers.get('docker-content-digest');
+    if (stored !== null && stored !== digest) {
+      throw new LockageError(
+        `${reference.registry} stored ${shortDigest(stored)} for ${tag}, not ${shortDigest(digest)}`,
+      );
+    }
+  }
+
+  /** The credentials for a pull as an engine takes them with it; undefined when there are none. Secret. */
+  async registryAuthHeader(repository: string): Promise<string | undefined> {
+    const { registry } = parseReference(repository);
+    const credentials = await this.#http.credentials(registry);
+    if (!credentials) return undefined;
+    const secret = 'username' in credentials ? credentials : { identitytoken: credentials.identityToken };
+    const text = Buffer.from(JSON.stringify({ ...secret, serveraddress: registry })).toString('base64');
+    return text.replaceAll('+', '-').replaceAll('/', '_');
+  }
+
+  async #read(reference: Reference, tagOrDigest: string): Promise<Manifest> {
+    const path = `manifests/${tagOrDigest}`;
+    const { headers, body } = await this.#http.request(reference, { method: 'GET', path, headers: accept });
+    const digest = digestOf(body);
+    const named = isDigest(tagOrDigest) ? tagOrDigest : headers.get('docker-content-digest');
+    if (named !== null && named !== digest) {
+      throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
+        hint: 'the registry, or something between, changes what it stores: do not use it',
+      });
+    }
+    const declared = (headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '';
+    const mediaType = json<{ mediaType?: string }>(reference.registry, body).mediaType ?? declared;
+    if (![...indexTypes, ...manifestTypes].includes(mediaType)) {
+      throw new LockageError(
+        `${reference.repository}: ${tagOrDigest} is no image but ${mediaType || 'of no known type'}`,
+      );
+    }
+    return { digest, mediaType, bytes: body };
+  }
+}
+
+function chooseEntry(repository: string, index: Manifest, platform: string | undefined): Digest {
+  const entries = indexEntries(index.bytes);
+  const fits = (entry: Descriptor) => platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
+  const found = platform === undefined ? (entries.length === 1 ? entries[0] : undefined) : entries.find(fits);
+  if (found && isDigest(found.digest)) return found.digest;
+  throw new LockageError(
+    `${repository}@${shortDigest(index.digest)} has no image for ${platform ?? 'one platform alone'}`,
+    {
+      details: [`it has: ${entries.map(platformOf).join(', ') || 'none'}`],
+    },
+  );
+}
+
+/** The images of an index, without attestations, which have an unknown platform. */
+function indexEntries(bytes: Buffer): Descriptor[] {
+  const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
+  return (manifests ?? []).filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+}
+
+function platformOf({ platform }: Descriptor): string {
+  if (!platform) return 'unknown';
+  const { os, architecture, variant } = platform;
+  return [os, architecture, ...(variant === undefined || variant === '' ? [] : [variant])].join('/');
+}
+
+function digestOf(bytes: Buffer): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function json<T>(from: string, bytes: Buffer): T {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as T;
+  } catch (cause) {
+    throw new LockageError(`${from} sent something that is not JSON`, { cause });
+  }
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseReference, Registry } from '../../infra/registry.ts';
+import { storedCredentials } from '../../infra/registry-credentials.ts';
+
+const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
+const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app', Labels: { a: 'b' } } });
+const manifest = JSON.stringify({
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: { digest: hash(config), size: config.length },
+  layers: [{ digest: hash('layer'), size: 5 }],
+});
+const index = JSON.stringify({
+  mediaType: 'application/vnd.oci.image.index.v1+json',
+  manifests: [
+    { digest: hash(manifest), size: manifest.length, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
+    { digest: hash('other'), size: 5, platform: { os: 'linux', architecture: 'amd64' } },
+    { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } },
+  ],
+});
+
+let server: Server | undefined;
+const folders: string[] = [];
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+  const made = createServer(answer);
+  server = made;
+  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+  return `127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+async function dockerConfig(content: object): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockage-config-'));
+  folders.push(folder);
+  await writeFile(join(folder, 'config.json'), JSON.stringify(content));
+  return folder;
+}
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+describe('an image reference', () => {
+  it.each([
+    ['localhost/shop', { registry: 'localhost', name: 'shop' }],
+    ['10.0.0.1:5000/team/shop:1.2.3', { registry: '10.0.0.1:5000', name: 'team/shop', tag: '1.2.3' }],
+    [`r.example.com/shop:1@${hash('')}`, { registry: 'r.example.com', name: 'shop', tag: '1', digest: hash('') }],
+    ['postgres:15', { registry: 'docker.io', name: 'library/postgres', tag: '15' }],
+    ['team/shop', { registry: 'docker.io', name: 'team/shop' }],
+  ])('%s', (text, expected) => {
+    expect(parseReference(text)).toEqual({ ...expected, repository: `${expected.registry}/${expected.name}` });
+  });
+
+  it.each([
+    '',
+    '/',
+    'r.io/',
+    'r.io/Shop',
+    'r.io/a/../b',
+    'r.io/shop:',
+    'r.io/shop@sha256:12',
+    'r.io:99999999/x',
+    '-x/y',
+  ])('is not "%s"', (text) => {
+    expect(() => parseReference(text)).toThrow('is no image reference');
+  });
+});
+
+describe('a registry', () => {
+  it('with an index gives the platforms without attestations, and the image of one', async () => {
+    const contents = new Map([index, manifest, config].map((text) => [hash(text) as string, text]));
+    const registry = await serve(({ url }, response) => {
+      const last = url?.split('/').at(-1) ?? '';
+      response.end(last === '1' ? index : contents.get(last));
+    });
+    const client = new Registry();
+    const repository = `${registry}/shop`;
+    const { digest, platforms } = await client.resolve(repository, '1');
+    expect(digest).toBe(hash(index));
+    expect(platforms).toEqual(['linux/arm64/v8', 'linux/amd64']);
+    const image = await client.imageConfig(repository, digest, 'linux/arm64');
+    expect(image).toMatchObject({ digest: hash(manifest), user: 'app', labels: { a: 'b' }, layers: [{ size: 5 }] });
+    await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
+      details: ['it has: linux/arm64/v8, linux/amd64'],
+    });
+    await expect(client.imageConfig(repository, digest)).rejects.toThrow('no image for one platform alone');
+  });
+
+  it('that answers with other bytes than the digest is refused', async () => {
+    const registry = await serve((_, response) => response.end(manifest));
+    await expect(new Registry().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
+  });
+
+  it('that is busy is asked again, not endlessly', async () => {
+    let calls = 0;
+    const registry = await serve((_, response) => {
+      calls++;
+      response.writeHead(calls < 3 ? 503 : 200, { 'Retry-After': '0' }).end(calls < 3 ? '' : manifest);
+    });
+    await new Registry().manifest(`${registry}/shop`, hash(manifest));
+    expect(calls).toBe(3);
+    calls = -100;
+    await expect(new Registry().manifest(`${registry}/shop`, hash(manifest))).rejects.toThrow(
+      `${registry} failed: 503`,
+    );
+    expect(calls).toBe(-96);
+  });
+
+  it('that never stops sending is cut off', async () => {
+    const registry = await serve((_, response) => {
+      const send = (): void => void (response.destroyed || (response.write(Buffer.alloc(65_536)), setImmediate(send)));
+      send();
+    });
+    await expect(new Registry().manifest(`${registry}/shop`, hash(''))).rejects.toThrow('sent more than 4194304 bytes');
+  });
+
+  it('with a token service gets a token for the login, once', async () => {
+    const seen: string[] = [];
+    const registry = await serve((request, response) => {
+      const { authorization = 'none' } = request.headers;
+      seen.push(`${request.url?.split('?')[0]} ${authorization.split(' ')[0]}`);
+      if (request.url?.startsWith('/token')) return response.end(JSON.stringify({ token: 'pass' }));
+      if (authorization === 'Bearer pass') return response.end(manifest);
+      const challenge = `Bearer realm="http://${registry}/token",service="test",scope="repository:shop:pull"`;
+      return response.writeHead(401, { 'WWW-Authenticate': challenge }).end();
+    });
+    const auth = Buffer.from('me:secret').toString('base64');
+    const client = new Registry({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
+    await client.manifest(`${registry}/shop`, hash(manifest));
+    await client.manifest(`${registry}/shop`, hash(manifest));
+    const path = `/v2/shop/manifests/${hash(manifest)}`;
+    expect(seen).toEqual([`${path} none`, '/token Basic', `${path} Bearer`, `${path} Bearer`]);
+  });
+});
+
+describe('credentials', () => {
+  it('come from a helper, which is asked by its own protocol', async () => {
+    const folder = await dockerConfig({ credHelpers: { 'r.example.com': 'lockage-test' } });
+    const helper = join(folder, 'docker-credential-lockage-test');
+    await writeFile(helper, '#!/bin/sh\nread name\necho "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"\n');
+    await chmod(helper, 0o755);
+    const path = process.env.PATH;
+    process.env.PATH = `${folder}:${path}`;
+    try {
+      const found = await storedCredentials('r.example.com', folder);
+      expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
+      const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
+      expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
+  it('are none where nobody logged in', async () => {
+    expect(await storedCredentials('r.example.com', await dockerConfig({}))).toBeUndefined();
+    expect(await storedCredentials('r.example.com', join(tmpdir(), 'absent'))).toBeUndefined();
+  });
+
+  it('of a helper with a strange name are not asked for', async () => {
+    const folder = await dockerConfig({ credsStore: '../evil' });
+    await expect(storedCredentials('r.example.com', folder)).rejects.toThrow('no name of a credential helper');
+  });
+});

@@ -1,0 +1,139 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PullProgress } from '../../infra/engine/client.ts';
+import { Registry } from '../../infra/registry.ts';
+import type { Digest } from '../../pipelines/release.ts';
+import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
+import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
+
+const prefix = testPrefix();
+const engine = openEngine();
+const unknown: Digest = `sha256:${'0'.repeat(64)}`;
+let open: TestRegistry;
+let closed: TestRegistry;
+let login: string;
+let repository: string;
+let digest: Digest;
+
+beforeAll(async () => {
+  open = await TestRegistry.start();
+  closed = await TestRegistry.start({ login: true });
+  login = await mkdtemp(join(tmpdir(), 'lockage-login-'));
+  const auth = Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64');
+  await writeFile(join(login, 'config.json'), JSON.stringify({ auths: { [closed.address]: { auth } } }));
+  repository = `${open.address}/${prefix}/shop`;
+  await importShellImage(`${prefix}:1`, prefix);
+  for (const target of [`${repository}:1`, `${closed.address}/${prefix}:1`]) {
+    await docker('tag', `${prefix}:1`, target);
+    await docker('--config', login, 'push', '-q', target);
+  }
+  digest = (await new Registry().resolve(repository, '1')).digest;
+}, 60_000);
+
+afterAll(async () => {
+  const names = (await docker('images', '--format', '{{.Repository}}@{{.Digest}} {{.ID}}')).split('\n');
+  const ids = names.filter((name) => name.includes(prefix)).map((name) => name.split(' ')[1] ?? '');
+  if (ids.length > 0) await docker('rmi', '-f', ...new Set(ids));
+  await removeAll(prefix);
+  await open.stop();
+  await closed.stop();
+  await rm(login, { recursive: true, force: true });
+  engine.close();
+}, 60_000);
+
+describe('a registry', () => {
+  const registry = new Registry();
+
+  it('resolves a tag to the digest that the engine pushed, with its platform', async () => {
+    const resolved = await registry.resolve(repository, '1');
+    expect(resolved.digest).toBe(digest);
+    expect(resolved.platforms).toEqual([expect.stringMatching(/^linux\//)]);
+    expect((await engine.inspectImage(`${repository}:1`))?.RepoDigests).toContain(`${repository}@${digest}`);
+  });
+
+  it('gives what the image says about itself', async () => {
+    const config = await registry.imageConfig(repository, digest);
+    expect(config).toMatchObject({ digest, os: 'linux', user: '', healthcheck: undefined });
+    expect(config.layers).toHaveLength(1);
+    expect(config.layers[0]?.size).toBeGreaterThan(100_000);
+  });
+
+  it('points a second tag at the same bytes', async () => {
+    await registry.tag(repository, digest, 'rel-1.0.0');
+    expect((await registry.resolve(repository, 'rel-1.0.0')).digest).toBe(digest);
+  });
+
+  it('knows what it has', async () => {
+    expect(await registry.exists(repository, digest)).toBe(true);
+    expect(await registry.exists(repository, unknown)).toBe(false);
+    await expect(registry.resolve(repository, 'absent')).rejects.toThrow(/has no absent of/);
+    await expect(registry.manifest(repository, unknown)).rejects.toMatchObject({ code: 2 });
+  });
+
+  it('that is down is named', async () => {
+    const stopped = await TestRegistry.start();
+    await stopped.stop();
+    await expect(registry.resolve(`${stopped.address}/shop`, '1')).rejects.toThrow(
+      `cannot reach the registry ${stopped.address}`,
+    );
+  });
+
+  it('that demands a login gets it, and says so without one', async () => {
+    const target = `${closed.address}/${prefix}`;
+    const known = new Registry({ dockerConfig: login });
+    const { digest: same } = await known.resolve(target, '1');
+    expect(same).toBe(digest);
+    await known.tag(target, same, 'again');
+    const stranger = new Registry({ dockerConfig: tmpdir() });
+    await expect(stranger.resolve(target, '1')).rejects.toThrow(`${closed.address} demands a login`);
+    await expect(stranger.resolve(target, '1')).rejects.toMatchObject({
+      hint: expect.stringContaining('docker login'),
+    });
+    expect(await stranger.registryAuthHeader(target)).toBeUndefined();
+  });
+});
+
+describe('a pull by digest', () => {
+  it('reports progress and the bytes moved, and none the second time', async () => {
+    await forget(`${repository}@${digest}`);
+    const seen: PullProgress[] = [];
+    const { bytes } = await engine.pull(repository, digest, { onProgress: (progress) => seen.push(progress) });
+    const size = (await new Registry().imageConfig(repository, digest)).layers.reduce(
+      (sum, layer) => sum + layer.size,
+      0,
+    );
+    expect(bytes).toBe(size);
+    expect(seen.some(({ status }) => status === 'Pull complete')).toBe(true);
+    expect(await engine.pull(repository, digest)).toEqual({ bytes: 0 });
+  });
+
+  it('takes the credentials along, and fails by name without them', async () => {
+    const target = `${closed.address}/${prefix}`;
+    await forget(`${repository}@${digest}`);
+    await expect(engine.pull(target, digest)).rejects.toThrow(/^here: cannot pull .*no basic auth credentials/);
+    const auth = await new Registry({ dockerConfig: login }).registryAuthHeader(target);
+    const { bytes } = await engine.pull(target, digest, { auth });
+    expect(bytes).toBeGreaterThan(0);
+  });
+
+  it('of what is not there, or from nowhere, fails with the reason', async () => {
+    await expect(engine.pull(repository, unknown)).rejects.toThrow(/^here: cannot pull .*manifest/);
+    const gone = await TestRegistry.start();
+    await gone.stop();
+    await expect(engine.pull(`${gone.address}/shop`, digest)).rejects.toThrow(/connection refused/);
+  });
+
+  it('ends at the signal', async () => {
+    await forget(`${repository}@${digest}`);
+    const reason = new Error('interrupted');
+    await expect(engine.pull(repository, digest, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+/** Removes the image from the engine with all its names, so that its layer has to be pulled again. */
+async function forget(reference: string): Promise<void> {
+  const id = (await engine.inspectImage(reference))?.Id;
+  if (id !== undefined) await docker('rmi', '-f', id);
+}
