@@ -54,7 +54,8 @@ function sendDue(): void {
     launch({ url, target: new URL(url), due, slow: false, ownConnection, timeout });
   }
   const { slow } = options;
-  for (; slow && dueSlow * slow.everyMs < elapsed; dueSlow += 1) {
+  if (!slow) return;
+  for (; dueSlow * slow.everyMs < elapsed; dueSlow += 1) {
     const url = options.urls[dueSlow % options.urls.length] ?? '';
     const due = started + dueSlow * slow.everyMs;
     const target = new URL(slow.path, url);
@@ -96,7 +97,10 @@ function exchange(sent: Sending, fresh: boolean, done: (kind?: string, version?:
   });
   call.on('error', (error: NodeJS.ErrnoException) => {
     const closedUnderIt =
-      call.reusedSocket && !answered && performance.now() - began < closedRace && /ECONNRESET|EPIPE/.test(error.code ?? '');
+      call.reusedSocket &&
+      !answered &&
+      performance.now() - began < closedRace &&
+      /ECONNRESET|EPIPE/.test(error.code ?? '');
     if (!closedUnderIt || settled) return settle(error.code ?? error.message);
     settled = true;
     clearTimeout(timer);
@@ -172,13 +176,16 @@ function report(final: boolean): void {
     current: Object.fromEntries(Object.entries(current).map(([url, { version }]) => [url, version])),
     latency: { p50: percentile(0.5), p99: percentile(0.99), max: Math.round(worst * 100) / 100 },
   };
-  parentPort?.postMessage({ stats, final });
+  parentPort?.postMessage({ stats, final }, []);
 }
 
 async function finish(): Promise<void> {
   clearInterval(sending);
   // Each request has its own deadline, so this ends.
-  while (underWay > 0) await sleep(10);
+  for (;;) {
+    if (underWay === 0) break;
+    await sleep(10);
+  }
   clearInterval(reporting);
   kept.destroy();
   report(true);

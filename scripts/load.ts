@@ -7,12 +7,16 @@
  * again. Such a request is repeated once on a new connection and counted as `retried`; it must have been refused
  * within `closedRace` and without a byte of an answer, so a request lost in a dying server stays a failure.
  */
+import type * as Esbuild from 'esbuild';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { packageRoot } from './setup/cache.ts';
+
+const startTimeout = 10_000;
 
 export interface LoadOptions {
   readonly urls: readonly string[];
@@ -64,7 +68,6 @@ export interface Load {
 /** Starts sending. Resolves when the first requests are on their way. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const worker = await startWorker(options);
-  worker.unref();
   let latest: LoadStats | undefined;
   let broken: Error | undefined;
   const finished = new Promise<LoadStats>((resolve, reject) => {
@@ -83,15 +86,15 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     if (!latest) throw new Error('the load has not started');
     return latest;
   };
-  const deadline = Date.now() + 10_000;
-  while (!latest && !broken && Date.now() < deadline) await sleep(5);
-  stats();
+  await once(worker, 'message', { signal: AbortSignal.timeout(startTimeout) });
+  // From here on it runs as long as its caller, and no longer.
+  worker.unref();
   return {
     stats,
     waitUntilVersion: (version, urls = options.urls, timeout = 60_000) => waitFor(stats, version, urls, timeout),
     stop: async () => {
       worker.ref();
-      worker.postMessage('stop');
+      worker.postMessage('stop', []);
       const final = await finished;
       await worker.terminate();
       return final;
@@ -126,7 +129,7 @@ async function startWorker(options: LoadOptions): Promise<Worker> {
   }
   // Named by a variable, so that the bundle does not ask for a tool of development.
   const bundler = 'esbuild';
-  const { build } = (await import(bundler)) as typeof import('esbuild');
+  const { build } = (await import(bundler)) as typeof Esbuild;
   const bundled = await build({
     entryPoints: [fileURLToPath(new URL('load-worker.ts', import.meta.url))],
     bundle: true,

@@ -96,10 +96,9 @@ function start(argv: readonly string[], options: RunOptions, stdio: ('pipe' | 'i
 }
 
 async function ended(argv: readonly string[], child: ChildProcess, options: RunOptions): Promise<void> {
-  const [stderr, code, signal] = await Promise.all([
-    collect(child.stderr, options.onLine),
-    once(child, 'close'),
-  ]).then(([text, [exit, killed]]): [string, number | null, string | null] => [text, exit, killed]);
+  const [stderr, code, signal] = await Promise.all([collect(child.stderr, options.onLine), once(child, 'close')]).then(
+    ([text, [exit, killed]]): [string, number | null, string | null] => [text, exit, killed],
+  );
   if (code === 0) return;
   const why = signal
     ? `was ended by ${signal} (it may take ${(options.timeout ?? 60_000) / 1000} s)`

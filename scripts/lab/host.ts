@@ -60,11 +60,13 @@ export async function startEngine(file: StateFile, name: string): Promise<void> 
     ...['--cgroup-parent', `/${namespace}`],
   ];
   const log = path.join(file.dataDir, 'hosts', name, 'docker.log');
-  const background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 &';
-  await execInHost(file, name, ['sh', '-c', background, 'sh', log, ...dockerd]);
+  const background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!';
+  const pid = (await execInHost(file, name, ['sh', '-c', background, 'sh', log, ...dockerd])).trim();
   const deadline = Date.now() + startTimeout;
   while (!(await pings(hostSocket(file.dataDir, name)))) {
-    if (Date.now() > deadline) throw new Error(`the engine of ${name} did not start: ${await lastLines(log)}`);
+    if (Date.now() > deadline || !isInside(file, name, pid)) {
+      throw new Error(`the engine of ${name} did not start: ${await lastLines(log)}`);
+    }
     await sleep(50);
   }
 }
@@ -72,14 +74,11 @@ export async function startEngine(file: StateFile, name: string): Promise<void> 
 /** Stops a host's engine and the containers with it; with `crash` the engine alone is killed, as by the kernel. */
 export async function stopEngine(file: StateFile, name: string, crash = false): Promise<void> {
   const { inner } = hostState(file, name);
-  const inside = `/proc/${inner}/root`;
-  const pid = (await readFile(`${inside}/run/docker.pid`, 'utf8').catch(() => '')).trim();
-  if (pid === '') return;
-  const alive = () => existsSync(`${inside}/proc/${pid}`);
-  if (!alive()) return;
+  const pid = (await readFile(`/proc/${inner}/root/run/docker.pid`, 'utf8').catch(() => '')).trim();
+  if (pid === '' || !isInside(file, name, pid)) return;
   await execInHost(file, name, ['kill', crash ? '-KILL' : '-TERM', pid]);
   const deadline = Date.now() + 60_000;
-  while (alive()) {
+  while (isInside(file, name, pid)) {
     if (Date.now() > deadline) throw new Error(`the engine of ${name} did not stop within 60 s`);
     await sleep(50);
   }
@@ -90,6 +89,11 @@ export function hostState(file: StateFile, name: string): HostState {
   const host = file.state.hosts.find((candidate) => candidate.name === name);
   if (host) return host;
   throw new Error(`the lab has no host ${name}; it has ${file.state.hosts.map((other) => other.name).join(', ')}`);
+}
+
+// Process numbers inside a host are its own; its /proc is seen through its first process.
+function isInside(file: StateFile, name: string, pid: string): boolean {
+  return existsSync(`/proc/${hostState(file, name).inner}/root/proc/${pid}`);
 }
 
 async function startKeeper(file: StateFile, host: HostState, folder: string, ownAccounts: boolean): Promise<void> {

@@ -33,8 +33,6 @@ export interface LabOptions {
   readonly log?: (line: string) => void;
   /** base images to have in the lab's registry; `node` is also put on the builder */
   readonly seed?: readonly BaseImage[];
-  /** where packed base images are kept for the next lab */
-  readonly cacheDir?: string;
 }
 
 /** One host as a configuration describes it. */
@@ -114,18 +112,18 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   log(`network ${subnet}.0/24 on ${bridge}`);
   await file.update({ registryProcess: await startRegistry(dataDir, state.registry) });
   log(`registry ${state.registry}`);
-  await Promise.all([
+  const parts = await Promise.allSettled([
     ...state.hosts.map(async ({ name, namespace, cable, address }) => {
       await connectHost({ namespace, cable, bridge, address });
       await startHost(file, name);
       log(`host ${name} ${address}`);
     }),
-    (async () => {
-      const cacheDir = options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir };
-      const images = await seedImages({ dataDir, registry: state.registry, images: options.seed ?? [], log, ...cacheDir });
-      await file.update({ images });
-    })(),
+    seedImages({ dataDir, registry: state.registry, images: options.seed ?? [], log }).then((images) =>
+      file.update({ images }),
+    ),
   ]);
+  // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
+  for (const part of parts) if (part.status === 'rejected') throw part.reason;
   await writeKnownHosts(file);
   const node = file.state.images.node;
   if (node !== undefined) {
@@ -145,14 +143,12 @@ function plan(options: LabOptions, subnet: string): LabState {
       ...(disk === undefined ? {} : { disk }),
     })),
   );
-  const hosts = [...wanted, { name: builderName, reach: 'unix' as const }].map(
-    (host, index): HostState => ({
-      ...host,
-      address: `${subnet}.${index + 11}`,
-      namespace: `${name}-${host.name}`,
-      cable: `${name}-v${index + 1}`,
-    }),
-  );
+  const hosts = [...wanted, { name: builderName, reach: 'unix' as const }].map((host, index): HostState => ({
+    ...host,
+    address: `${subnet}.${index + 11}`,
+    namespace: `${name}-${host.name}`,
+    cable: `${name}-v${index + 1}`,
+  }));
   return { kind: 'bare', name, bridge: `${name}-br`, subnet, registry: `${subnet}.1:5000`, hosts, images: {} };
 }
 

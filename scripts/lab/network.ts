@@ -21,7 +21,8 @@ export async function createBridge(bridge: string, subnet: string): Promise<void
   await run(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge]);
   await run(['ip', 'link', 'set', bridge, 'up']);
   const others = (await usedNetworks()).filter(
-    ({ first, last, device }) => device !== bridge && first <= toNumber(`${subnet}.1`) && toNumber(`${subnet}.1`) <= last,
+    ({ first, last, device }) =>
+      device !== bridge && first <= toNumber(`${subnet}.1`) && toNumber(`${subnet}.1`) <= last,
   );
   if (others.length > 0) throw new Error(`${subnet}.0/24 was taken by ${others[0]?.device} at the same moment`);
   // Where bridged traffic passes the firewall, Docker's policy would drop what goes from one host to another.

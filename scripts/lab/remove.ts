@@ -20,7 +20,8 @@ export async function removeLab(dataDir: string): Promise<void> {
   const state = await readState(folder);
   if (!state) return;
   if (state.registryContainer !== undefined) {
-    await tryRun(['docker', 'rm', '--force', '--volumes', state.registryContainer]);
+    const env = state.engine === undefined ? {} : { DOCKER_HOST: state.engine };
+    await tryRun(['docker', 'rm', '--force', '--volumes', state.registryContainer], { env });
   }
   for (const { pid } of state.kind === 'bare' ? await findRegistries(folder) : []) kill(pid);
   await Promise.all(state.hosts.map(removeHost));

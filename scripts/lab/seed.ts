@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
+import { cacheDir } from '../setup/cache.ts';
 import { run, tryRun } from './command.ts';
 import { baseImages, type BaseImage } from './images.ts';
 
@@ -16,28 +17,30 @@ export interface SeedOptions {
   readonly dataDir: string;
   readonly registry: string;
   readonly images: readonly BaseImage[];
-  readonly cacheDir?: string;
   readonly log: (line: string) => void;
 }
 
 /** Makes sure that the registry has the images; gives their references by digest. */
 export async function seedImages(options: SeedOptions): Promise<Record<string, string>> {
-  const { dataDir, registry, images, cacheDir, log } = options;
+  const { dataDir, registry, images, log } = options;
   if (images.length === 0) return {};
   const started = performance.now();
   const store = path.join(dataDir, 'registry', 'data');
-  const packed = cacheDir === undefined ? undefined : path.join(cacheDir, 'lab-registry', await contentKey(images));
+  const packed = path.join(cacheDir(), 'lab-registry', await contentKey(images));
   let digests: Record<string, string>;
-  if (packed !== undefined && existsSync(path.join(packed, 'digests.json'))) {
+  if (existsSync(path.join(packed, 'digests.json'))) {
     await run(['cp', '-a', '--reflink=auto', `${path.join(packed, 'data')}/.`, store]);
     digests = JSON.parse(await readFile(path.join(packed, 'digests.json'), 'utf8')) as Record<string, string>;
   } else {
     digests = await pushAll(registry, images);
-    if (packed !== undefined) await keep(store, packed, digests);
+    await keep(store, packed, digests);
   }
   log(`base images ${images.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   return Object.fromEntries(
-    Object.entries(digests).map(([image, digest]) => [image, `${registry}/${baseImages[image as BaseImage]}@${digest}`]),
+    Object.entries(digests).map(([image, digest]) => [
+      image,
+      `${registry}/${baseImages[image as BaseImage]}@${digest}`,
+    ]),
   );
 }
 

@@ -46,6 +46,8 @@ export interface LabState {
   readonly registryProcess?: ProcessMark;
   /** container of the registry, where there is one engine only */
   readonly registryContainer?: string;
+  /** `unix://…` of that engine */
+  readonly engine?: string;
   readonly hosts: readonly HostState[];
   /** base images in the lab's registry: `edge` → `10.71.3.1:5000/lockage-base/edge@sha256:…` */
   readonly images: Readonly<Record<string, string>>;

@@ -30,10 +30,13 @@ const routes = {
     return { version, host, waited: ms };
   },
   'GET /jobs': async () => {
-    const [row] = await within(2000, sql`
+    const [row] = await within(
+      2000,
+      sql`
       select count(*) filter (where done_at is null)::int as waiting,
              count(*) filter (where done_at is not null)::int as done
-      from jobs`);
+      from jobs`,
+    );
     return row;
   },
   'POST /jobs': async () => {
@@ -73,8 +76,11 @@ const counting = setInterval(() => void countVisits(), 1000);
 async function countVisits() {
   const counted = uncounted;
   try {
-    const [row] = await within(2000, sql`
-      update counters set value = value + ${counted} where name = 'visits' returning value::int`);
+    const [row] = await within(
+      2000,
+      sql`
+      update counters set value = value + ${counted} where name = 'visits' returning value::int`,
+    );
     visits = row.value;
     uncounted -= counted;
   } catch {
