@@ -8,7 +8,7 @@ export function encodeBody(
 ): { payload: Buffer | undefined; headers: OutgoingHttpHeaders } {
   const { body } = call;
   const raw = Buffer.isBuffer(body);
-  const payload = raw ? body : body === undefined ? undefined : Buffer.from(JSON.stringifybody);
+  const payload = raw ? body : body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   return {
     payload,
     headers: {
