@@ -295,6 +295,11 @@ const repository = z
     error: 'names no registry: write it as registry.example.com/shop',
   });
 
+const registryMessage = expected('host:port of a registry, as 10.0.0.1:5000');
+const registry = z
+  .string({ error: registryMessage })
+  .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/, { error: registryMessage });
+
 function isRegistry(part: string): boolean {
   return part === 'localhost' || part.includes('.') || part.includes(':');
 }
@@ -345,8 +350,7 @@ export const projectFile = mapping({
       .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
       .optional(),
   }).optional(),
-  insecureRegistries: z
-    .array(z.string().regex(/^[a-z0-9.-]+(?::\d{1,5})?$/, { error: expected('host:port of a registry') }))
+  insecureRegistries: list(registry, 'registries')
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
   edge: mapping({ image: image.optional().meta({ description: 'Default caddy:2.' }) }).optional(),

@@ -17,6 +17,7 @@ describe('a first service needs six lines', () => {
       backend: 'file:///srv/shop/.lockage/state',
       repository: 'registry.example.com/shop',
       build: { context: '.', dockerfile: 'Dockerfile', args: {} },
+      insecureRegistries: [],
       edgeImage: 'caddy:2',
     });
   });

@@ -400,6 +400,10 @@ describe('accessories and migration', () => {
       'backend: /var/state',
       'backend  expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',
     ],
+    [
+      'insecureRegistries: ["http://10.0.0.1:5000"]',
+      'insecureRegistries[0]  expected host:port of a registry, as 10.0.0.1:5000, got "http://10.0.0.1:5000"',
+    ],
     ['build: { platform: amd64 }', 'build.platform  expected a platform such as linux/amd64, got "amd64"'],
     ['watch: -1s', 'watch  expected a duration such as 10s, got "-1s"'],
   ])('%s', (text, message) => {

@@ -31,7 +31,7 @@ test('writes a configuration that loads', async () => {
 test('what is commented out loads as well', async () => {
   await init({ cwd, app: 'shop' });
   const lockage = (await text('lockage.yaml')).replace(
-    /^( *)# (?= *(?:[\w]+:|-))(?!yaml-language|Where|For|In order)/gm,
+    /^( *)# (?= *(?:[\w]+:|-))(?!yaml-language|Where|For|In order|Registries)/gm,
     '$1',
   );
   const uncommented = lockage.replace('- { name: load-test, after: [dev] }', '# a list item');
