@@ -13,7 +13,7 @@ import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
-import type { BaseImage } from './images.ts';
+import { baseImages, type BaseImage } from './images.ts';
 
 export { removeLab } from './remove.ts';
 
@@ -112,25 +112,29 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   log(`network ${subnet}.0/24 on ${bridge}`);
   await file.update({ registryProcess: await startRegistry(dataDir, state.registry) });
   log(`registry ${state.registry}`);
+  const seed = seedImages({
+    dataDir,
+    registry: state.registry,
+    images: options.seed ?? [],
+    log,
+    onRelay: (relay) => file.update({ relay }),
+  });
   const parts = await Promise.allSettled([
+    seed.then((images) => file.update({ images })),
     ...state.hosts.map(async ({ name, namespace, cable, address }) => {
       await connectHost({ namespace, cable, bridge, address });
       await startHost(file, name);
       log(`host ${name} ${address}`);
+      const { node } = name === builderName ? await seed : {};
+      if (node === undefined) return;
+      await execInHost(file, name, ['docker', 'pull', '--quiet', node], { timeout: 120_000 });
+      await execInHost(file, name, ['docker', 'tag', node, baseImages.node]);
+      log(`host ${name} has the Node.js image`);
     }),
-    seedImages({ dataDir, registry: state.registry, images: options.seed ?? [], log }).then((images) =>
-      file.update({ images }),
-    ),
   ]);
   // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
   await writeKnownHosts(file);
-  const node = file.state.images.node;
-  if (node !== undefined) {
-    await execInHost(file, builderName, ['docker', 'pull', '--quiet', node], { timeout: 120_000 });
-    await execInHost(file, builderName, ['docker', 'tag', node, 'lockage-base/node']);
-    log('builder has the Node.js image');
-  }
 }
 
 function plan(options: LabOptions, subnet: string): LabState {

@@ -7,6 +7,7 @@ import { readdir, readlink, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryRun } from './command.ts';
+import { baseImages } from './images.ts';
 import { disconnectHost, removeBridge } from './network.ts';
 import { findRegistries } from './registry.ts';
 import { isRunning, readState, type HostState } from './state.ts';
@@ -22,6 +23,9 @@ export async function removeLab(dataDir: string): Promise<void> {
   if (state.registryContainer !== undefined) {
     const env = state.engine === undefined ? {} : { DOCKER_HOST: state.engine };
     await tryRun(['docker', 'rm', '--force', '--volumes', state.registryContainer], { env });
+  }
+  if (state.relay !== undefined) {
+    for (const image of Object.values(baseImages)) await tryRun(['docker', 'rmi', `${state.relay}/${image}`]);
   }
   for (const { pid } of state.kind === 'bare' ? await findRegistries(folder) : []) kill(pid);
   await Promise.all(state.hosts.map(removeHost));

@@ -18,11 +18,13 @@ export interface SeedOptions {
   readonly registry: string;
   readonly images: readonly BaseImage[];
   readonly log: (line: string) => void;
+  /** told the address under which images are tagged during the push, before the first is */
+  readonly onRelay: (address: string) => Promise<void>;
 }
 
 /** Makes sure that the registry has the images; gives their references by digest. */
 export async function seedImages(options: SeedOptions): Promise<Record<string, string>> {
-  const { dataDir, registry, images, log } = options;
+  const { dataDir, registry, images, log, onRelay } = options;
   if (images.length === 0) return {};
   const started = performance.now();
   const store = path.join(dataDir, 'registry', 'data');
@@ -32,7 +34,7 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
     await run(['cp', '-a', '--reflink=auto', `${path.join(packed, 'data')}/.`, store]);
     digests = JSON.parse(await readFile(path.join(packed, 'digests.json'), 'utf8')) as Record<string, string>;
   } else {
-    digests = await pushAll(registry, images);
+    digests = await pushAll(registry, images, onRelay);
     await keep(store, packed, digests);
   }
   log(`base images ${images.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -45,7 +47,11 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
 }
 
 // The machine's engine speaks plain HTTP to 127.0.0.1 only, so the registry is lent that address for the push.
-async function pushAll(registry: string, images: readonly BaseImage[]): Promise<Record<string, string>> {
+async function pushAll(
+  registry: string,
+  images: readonly BaseImage[],
+  onRelay: SeedOptions['onRelay'],
+): Promise<Record<string, string>> {
   const [host = '', port = ''] = registry.split(':');
   const relay = createServer((socket) => {
     const onward = connect(Number(port), host);
@@ -57,6 +63,7 @@ async function pushAll(registry: string, images: readonly BaseImage[]): Promise<
   const listening = relay.address();
   const local = `127.0.0.1:${typeof listening === 'object' ? listening?.port : ''}`;
   try {
+    await onRelay(local);
     const digests: Record<string, string> = {};
     for (const image of images) digests[image] = await push(baseImages[image], `${local}/${baseImages[image]}`);
     return digests;

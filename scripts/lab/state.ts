@@ -48,6 +48,8 @@ export interface LabState {
   readonly registryContainer?: string;
   /** `unix://…` of that engine */
   readonly engine?: string;
+  /** the registry's address while base images were pushed: their tags carry it until the push is over */
+  readonly relay?: string;
   readonly hosts: readonly HostState[];
   /** base images in the lab's registry: `edge` → `10.71.3.1:5000/lockage-base/edge@sha256:…` */
   readonly images: Readonly<Record<string, string>>;
