@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/engine/connections.ts';
@@ -27,19 +25,9 @@ function hostAt(sshd: SshServer, extra: Partial<Host> = {}): Host {
 
 const pinned = (sshd: SshServer, extra: Partial<Host> = {}) => hostAt(sshd, { hostKey: sshd.fingerprint, ...extra });
 
-async function masterPids(): Promise<number[]> {
-  const folder = join(lab.folder, 'lockage');
-  const controls = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
-  const pids = controls.map(async (name) => {
-    const asked = promisify(execFile)('ssh', ['-F', 'none', '-S', join(folder, name), '-O', 'check', 'any']);
-    return Number(/pid=(\d+)/.exec((await asked.catch(() => ({ stderr: '' }))).stderr)?.[1] ?? 0);
-  });
-  return (await Promise.all(pids)).filter((pid) => pid > 0);
-}
-
 async function killMasters(): Promise<void> {
-  for (const pid of await masterPids()) process.kill(pid, 'SIGKILL');
-  await expect.poll(masterPids).toEqual([]);
+  for (const pid of await lab.masterPids()) process.kill(pid, 'SIGKILL');
+  await expect.poll(() => lab.masterPids()).toEqual([]);
 }
 
 beforeAll(async () => {
@@ -72,12 +60,12 @@ describe('an engine over ssh', () => {
   it('reuses the login of an earlier command, at the same socket', async () => {
     const stateDir = join(lab.folder, 'shared');
     const first = await connections(stateDir).engine(pinned(server));
-    const before = await masterPids();
+    const before = await lab.masterPids();
     const started = performance.now();
     const second = await connections(stateDir).engine(pinned(server));
     expect(performance.now() - started).toBeLessThan(200);
     expect(second.socketPath).toBe(first.socketPath);
-    expect(await masterPids()).toEqual(before);
+    expect(await lab.masterPids()).toEqual(before);
     expect(before).toHaveLength(1);
   });
 
@@ -99,9 +87,9 @@ describe('an engine over ssh', () => {
     const stateDir = join(lab.folder, 'race');
     const all = Array.from({ length: 6 }, () => connections(stateDir));
     await Promise.all(all.map((each) => each.engine(pinned(server))));
-    expect(await masterPids()).toHaveLength(1);
+    expect(await lab.masterPids()).toHaveLength(1);
     await all[0]?.close({ disconnect: true });
-    expect(await masterPids()).toHaveLength(0);
+    expect(await lab.masterPids()).toHaveLength(0);
 
     const program = join(lab.folder, 'connect.mjs');
     const contents = `import { Connections } from './infra/engine/connections.ts';
@@ -113,7 +101,7 @@ describe('an engine over ssh', () => {
     await build({ ...options, stdin: { contents, resolveDir: process.cwd(), loader: 'ts' } });
     const outputs = await Promise.all(Array.from({ length: 5 }, () => command(process.execPath, program)));
     expect(new Set(outputs).size).toBe(1);
-    expect(await masterPids()).toHaveLength(1);
+    expect(await lab.masterPids()).toHaveLength(1);
   }, 30_000);
 
   it('keeps what it writes from other users', async () => {

@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { command, freePort } from './engine-fixture.ts';
 
 /** A folder with a key pair to log in with. Its path is short: control sockets of ssh live in it. */
@@ -31,6 +32,17 @@ export class SshLab {
     await server.newHostKey();
     await server.start();
     return server;
+  }
+
+  /** Processes of the master connections that answer, when `XDG_RUNTIME_DIR` is this lab's folder. */
+  async masterPids(): Promise<number[]> {
+    const folder = join(this.folder, 'lockage');
+    const controls = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
+    const pids = controls.map(async (name) => {
+      const asked = promisify(execFile)('ssh', ['-F', 'none', '-S', join(folder, name), '-O', 'check', 'any']);
+      return Number(/pid=(\d+)/.exec((await asked.catch(() => ({ stderr: '' }))).stderr)?.[1] ?? 0);
+    });
+    return (await Promise.all(pids)).filter((pid) => pid > 0);
   }
 
   async close(): Promise<void> {
