@@ -39,17 +39,11 @@ export function judge(
   });
 }
 
-/** A release ran well where a promotion of that very digest succeeded and was not taken back since. */
+/** A release ran well where that very digest served, and what followed it, if anything did, was not a rollback from it. */
 export function ranWell(record: EnvironmentRecord, release: Release): boolean {
   const revisions = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
-  const last = revisions.findLastIndex(
-    (revision) => revision.kind !== 'rollback' && revision.release.digest === release.digest,
-  );
-  if (last < 0) return false;
-  const takenBack = revisions
-    .slice(last + 1)
-    .some(({ kind }, index) => kind === 'rollback' && revisions[last + index]?.release.digest === release.digest);
-  return !takenBack || currentRevision(record.ledger)?.release.digest === release.digest;
+  const last = revisions.findLastIndex((revision) => revision.release.digest === release.digest);
+  return last >= 0 && revisions[last + 1]?.kind !== 'rollback';
 }
 
 /** The recorded release of a version. Throws LockageError naming the versions there are. */

@@ -1,4 +1,4 @@
-import type { Desired } from './desired.ts';
+import type { Desired, Placed } from './desired.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import type { World } from './ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from './record.ts';
@@ -52,7 +52,9 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const now = await world.records.environment(name);
   const current = currentRevision(before.ledger);
   const serving = current ? existingContainers(now, current) : [];
-  const standby = standbyFor({ ...now, ledger: before.ledger }, 1, serving);
+  // Only what was there before: containers that this operation made may be what failed.
+  const left = now.containers.filter((placed) => before.containers.some((other) => sameContainer(other, placed)));
+  const standby = standbyFor({ ...before, containers: left }, Number.POSITIVE_INFINITY, serving);
   const details = error instanceof LockageError ? error.details : [];
   try {
     await world.stacks.deploy(
@@ -87,4 +89,8 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
     hint: `Run \`lockage history ${name}\` to see what was tried.`,
     cause: error,
   });
+}
+
+function sameContainer(a: Placed, b: Placed): boolean {
+  return a.host.name === b.host.name && a.spec.name === b.spec.name;
 }

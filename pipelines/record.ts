@@ -23,12 +23,15 @@ export function nextNumber(ledger: Ledger): number {
   return (ledger.revisions.at(-1)?.number ?? 0) + 1;
 }
 
-/** The ledger with one more revision, at most `ledgerLength` of them, and never without the one that runs. */
+/**
+ * The ledger with one more revision, at most `ledgerLength` of them. Many failures in a row push out neither the one that
+ * runs nor the one that a rollback goes to.
+ */
 export function withRevision(ledger: Ledger, revision: Revision): Ledger {
-  const all = [...ledger.revisions, revision];
-  const current = currentRevision({ ...ledger, revisions: all });
-  const kept = all.slice(-ledgerLength);
-  return { ...ledger, revisions: current && !kept.includes(current) ? [current, ...kept.slice(1)] : kept };
+  const all = { ...ledger, revisions: [...ledger.revisions, revision] };
+  const needed = [currentRevision(all), rollbackCandidates(all)[0]];
+  let surplus = all.revisions.length - ledgerLength;
+  return { ...all, revisions: all.revisions.filter((each) => needed.includes(each) || surplus-- <= 0) };
 }
 
 /** Whether two revisions run the very same containers: same image, configuration and secrets on the same hosts. */
@@ -65,8 +68,8 @@ export function rollbackCandidates(ledger: Ledger): Revision[] {
 function goodHistory(ledger: Ledger): Revision[] {
   const line: Revision[] = [];
   for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
-    if (revision.kind === 'rollback' && revision.restores !== undefined) {
-      const index = line.findIndex(({ number }) => number === revision.restores);
+    if (revision.kind === 'rollback') {
+      const index = line.findLastIndex((earlier) => sameContainers(earlier, revision));
       if (index >= 0) line.length = index;
     }
     line.push(revision);

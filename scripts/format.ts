@@ -1,9 +1,12 @@
-/** `340 ms`, `2.4 s`, `3 min 20 s`. */
+/** `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function durationText(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
+  // What would be rounded up to 60.0 s is a minute.
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;
   const seconds = Math.round(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
@@ -16,11 +19,12 @@ export function bytesText(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. */
+/** `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. What is no time stays as it is. */
 export function agoText(when: string, now: number): string {
+  if (Number.isNaN(Date.parse(when))) return when;
   const seconds = Math.max(0, Math.round((now - Date.parse(when)) / 1000));
   if (seconds < 10) return 'just now';
   if (seconds < 60) return `${seconds} s ago`;
