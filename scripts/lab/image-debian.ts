@@ -7,7 +7,7 @@ import { runPiped } from './command.ts';
 import { postgresEntrypoint } from './postgres-entrypoint.ts';
 
 export const nodeRecipe = 'node-1';
-export const postgresRecipe = 'postgres-1';
+export const postgresRecipe = 'postgres-2';
 
 const unneeded = [
   '/usr/share/man/*',
@@ -92,6 +92,8 @@ async function bootstrap(image: string, progress: (line: string) => void, plan: 
       'mmdebstrap',
       '--quiet',
       '--variant=essential',
+      // The socket's folder belongs to the image.
+      '--skip=cleanup/run',
       `--include=${plan.packages.join(',')}`,
       ...unneeded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
       '--aptopt=APT::Install-Recommends "false"',
