@@ -6,7 +6,7 @@ import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
 import { publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
-import { parseReference, type RegistryClient } from './registry.ts';
+import { parseReference, type Registry as RegistryClient } from './registry.ts';
 import type { Stacks } from './stack.ts';
 import { foundationStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';

@@ -62,11 +62,8 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider) 
     {
       name: names.edge,
       image: plan.images[plan.edgeImage] ?? plan.edgeImage,
-      entrypoints: ['sh', '/live/edge.sh', 'run'],
-      uploads: [
-        { file: '/live/edge.sh', content: edgeScript },
-        { file: '/live/caddy.json', content: caddyConfig(ports) },
-      ],
+      entrypoints: ['sh', '-c', edgeStart],
+      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${caddyConfig(ports)}`, `EDGE_PORTS=${ports.join(' ')}`],
       ports: ports.map((port) => ({ internal: port, external: port })),
       volumes: [
         { volumeName: live.name, containerPath: '/live' },
@@ -96,7 +93,12 @@ function accessoryParts(
   const options = { provider: parts.provider };
   const volumes = Object.entries(accessory.volumes).map(([volume, containerPath]) => {
     const labelled = labelList(ownerLabels(app, environment.name, 'accessory'));
-    const created = new docker.Volume(`${accessory.name}-${volume}`, { name: `${name}-${volume}`, labels: labelled }, options);
+    const created = new docker.Volume(
+      `${accessory.name}-${volume}`,
+      { name: `${name}-${volume}`, labels: labelled },
+      // Data goes only when a person says so, never because a resource is not declared any more.
+      { ...options, retainOnDelete: true },
+    );
     return { volumeName: created.name, containerPath };
   });
   const versions = Object.fromEntries(accessory.secrets.map((secret) => [secret, plan.secretVersions[secret] ?? '']));
@@ -138,6 +140,13 @@ function accessoryParts(
     { ...options, dependsOn: [files], deleteBeforeReplace: true },
   );
 }
+
+/**
+ * An upload would need a writable root file system, so the edge's own two files come in its environment and are written
+ * to its volume. They are Lockage's, nothing of a user's is in them.
+ */
+const edgeStart =
+  'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
 
 /** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */
 function addressToBind(host: Host): string {

@@ -12,7 +12,7 @@ import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
 import { switchRoutes } from './provider/routes.ts';
-import type { RegistryClient } from './registry.ts';
+import type { Registry as RegistryClient } from './registry.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 /** The hosts of an environment, asked and changed all at once. */

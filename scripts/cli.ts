@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import { version } from './version.ts';
@@ -127,7 +128,7 @@ program
   .option('-n, --tail <lines>', 'lines of each container to begin with', '20')
   .description('logs of all hosts at once')
   .addOption(json())
-  .action(async (flags) => (await import('./commands/logs.ts')).logsCommand(flags, interrupt()));
+  .action(async (flags) => (await import('./commands/logs.ts')).logsCommand(flags));
 
 program
   .command('exec')
@@ -169,7 +170,6 @@ program
   .argument('<environment>')
   .option('--accept <fingerprint...>', 'pin these keys without asking')
   .description('show the ssh host keys of an environment and pin them')
-  .addOption(yes())
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
 /** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */

@@ -1,15 +1,16 @@
 import { LockageError } from '../pipelines/errors.ts';
 import type { Registry } from '../pipelines/ports.ts';
 import { shortDigest } from '../pipelines/release.ts';
-import type { RegistryClient } from '../infra/registry.ts';
+import type { Registry as RegistryClient } from '../infra/registry.ts';
 
 /** The registry as promotions see it: it still has the release, under its tag, as it was made. */
 export function releaseRegistry(client: RegistryClient): Registry {
   return {
     verify: async (release) => {
+      // The tag of an adopted image was never ours, so it may move.
       if (!release.adopted) {
-        const { digest } = await client.resolve(release.repository, release.version);
-        if (digest !== release.digest) {
+        const digest = await client.tagDigest(release.repository, release.version);
+        if (digest !== undefined && digest !== release.digest) {
           throw new LockageError(`tag ${release.version} was moved since the release was made`, {
             details: [
               `released as ${shortDigest(release.digest)}`,

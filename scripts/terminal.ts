@@ -47,6 +47,11 @@ export class ConsoleTerminal implements Terminal {
     this.#line(`${this.#elapsed()}  ${text}`);
   }
 
+  /** A line of a program that runs for us; dim, and only on a terminal or in CI's log. */
+  detail(text: string): void {
+    this.#line(`           ${colors.dim(text)}`);
+  }
+
   plan(plan: Plan): void {
     for (const line of planLines(plan)) this.#line(line);
   }
@@ -87,8 +92,8 @@ export class ConsoleTerminal implements Terminal {
   }
 
   /** A line of a stream, such as a log. */
-  line(text: string): void {
-    process.stdout.write(`${this.#options.redact(text)}\n`);
+  line(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    process[stream].write(`${this.#options.redact(text)}\n`);
   }
 
   error(error: LockageError): void {

@@ -7,7 +7,7 @@ import { Connections } from '../infra/engine/connections.ts';
 import { EngineHosts } from '../infra/hosts.ts';
 import { EnvironmentStacks } from '../infra/environments.ts';
 import { StackRecords } from '../infra/records.ts';
-import { RegistryClient } from '../infra/registry.ts';
+import { Registry as RegistryClient } from '../infra/registry.ts';
 import type { Stacks } from '../infra/stack.ts';
 import { readSecretValues } from '../infra/secret-values.ts';
 import type { Tools } from '../infra/workshop.ts';
@@ -55,7 +55,7 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   let loaded: Promise<Stacks> | undefined;
   const stacks = () => (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
-  const registryClient = new RegistryClient({ insecure: [] });
+  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {

@@ -48,7 +48,7 @@ export class Edge {
 
   /**
    * Sends traffic by another set, in one rename. Unless `seconds` is 0 the host goes back by itself when nobody
-   * confirms within that time. Returns the name of the set that served before, `-` for none.
+   * confirms within that time. Returns the name of the set that served before, `none` for the first.
    */
   async switch(set: string, token: string, seconds: number): Promise<string> {
     return (await this.#run(['switch', set, token, String(Math.ceil(seconds))])).trim();
@@ -83,7 +83,7 @@ export class Edge {
   async deliverSecrets(container: string, secrets: Readonly<Record<string, string>>): Promise<void> {
     // The folder above is root's alone; within the container every process is the application's, whatever its uid.
     await this.#engine.putArchive(this.#container, '/secrets', [
-      { path: container, type: 'directory', mode: 0o555, content: '' },
+      { path: container, type: 'directory', mode: 0o755, content: '' },
       ...Object.entries(secrets).map(([name, content]) => ({ path: `${container}/${name}`, mode: 0o444, content })),
     ]);
   }
@@ -94,16 +94,16 @@ export class Edge {
   }
 
   /**
-   * Asks `url` from inside the environment's network until it answered `times` in a row. The answers are passed on one
-   * by one. Returns false when `seconds` are over.
+   * Asks over HTTP from inside the environment's network until there were `times` good answers (2xx, 3xx) in a row. Each
+   * answer is passed on. Returns false when `seconds` are over.
    */
   async probe(
-    url: string,
+    at: { address: string; port: number; path: string },
     check: { times: number; interval: number; seconds: number },
     options: { signal?: AbortSignal; onAnswer?: (answer: string) => void } = {},
   ): Promise<boolean> {
     const { times, interval, seconds } = check;
-    const argv = ['probe', url, String(times), String(interval / 1000), String(Math.ceil(seconds))];
+    const argv = ['probe', `http://${at.address}:${at.port}${at.path}`, String(times), String(interval / 1000), String(Math.ceil(seconds))];
     const result = await this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], {
       deadline: seconds * 1000 + 15_000,
       ...(options.signal ? { signal: options.signal } : {}),

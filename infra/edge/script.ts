@@ -15,14 +15,13 @@ point_at() {
 }
 
 current() {
-  [ -L now ] || return 0
   target=$(readlink now)
   echo "${'$'}{target#sets/}"
 }
 
 take_back() {
   read -r deadline token previous < pending
-  if [ "$previous" = - ]; then rm -f now; else point_at "$previous"; fi
+  point_at "$previous"
   rm -f pending
 }
 
@@ -38,7 +37,13 @@ command=$1
 shift
 case $command in
   run)
-    mkdir -p sets
+    mkdir -p sets/none
+    for port in $EDGE_PORTS; do
+      # Nothing listens there: without a release, a request finds no answer.
+      echo 127.0.0.1:9 > "sets/none/$port"
+      echo 127.0.0.1:9 > "sets/none/$port.fallback"
+    done
+    [ -L now ] || point_at none
     guard &
     exec caddy run --config /live/caddy.json
     ;;
@@ -51,14 +56,14 @@ case $command in
       previous=$(current)
     fi
     if [ "$3" -gt 0 ]; then
-      echo "$(($(date +%s) + $3)) $2 ${'$'}{previous:--}" > "pending.$$"
+      echo "$(($(date +%s) + $3)) $2 $previous" > "pending.$$"
       mv -f "pending.$$" pending
       point_at "$1"
     else
       point_at "$1"
       rm -f pending
     fi
-    echo "${'$'}{previous:--}"
+    echo "$previous"
     ;;
   confirm)
     # confirm SET TOKEN: keep the switch, and go on to the set without a fallback
@@ -85,7 +90,7 @@ case $command in
     for set in sets/*; do
       [ -d "$set" ] || continue
       name=${'$'}{set#sets/}
-      case " $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
+      case " none $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
     done
     ;;
   forget)
@@ -97,13 +102,15 @@ case $command in
     good=0
     end=$(($(date +%s) + $4))
     while :; do
-      if answer=$(wget -q -T 2 -O - "$1" 2>&1); then
+      # Not wget's own time limit: some static builds of it crash with one.
+      if answer=$(timeout 3 wget -q -O /dev/null "$1" 2>&1); then
         good=$((good + 1))
         echo "ok $good"
         if [ "$good" -ge "$2" ]; then exit 0; fi
       else
         good=0
-        echo "no $(echo "$answer" | tr '\n' ' ')"
+        answer=$(echo "$answer" | tr '\n' ' ')
+        echo "${'$'}{answer:-no answer within 3 s}"
       fi
       if [ "$(date +%s)" -ge "$end" ]; then exit 5; fi
       sleep "$3"

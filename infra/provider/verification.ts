@@ -88,10 +88,18 @@ async function healthy(
   }
   if (check.kind === 'http') {
     const edge = await edgeOf(workshop, subject, subject.host);
+    const at = await healthAddress(await workshop.engine(subject.host), name, check);
     const times = { times: health.healthy, interval: health.interval, seconds: health.timeout / 1000 };
-    return quietly(signal, edge.probe(`http://${name}:${check.port}${check.path}`, times, { signal, onAnswer }));
+    return quietly(signal, edge.probe(at, times, { signal, onAnswer }));
   }
   return commandSucceeds(await workshop.engine(subject.host), subject.spec, check.command, signal, onAnswer);
+}
+
+/** By address: a static busybox in the edge image cannot look names up. */
+export async function healthAddress(engine: Engine, name: string, check: { port: number; path: string }) {
+  const found = await engine.inspectContainer(name);
+  const [network] = Object.values(found?.NetworkSettings.Networks ?? {});
+  return { address: network?.IPAddress || name, port: check.port, path: check.path };
 }
 
 async function commandSucceeds(

@@ -4,7 +4,7 @@ import { setName, withoutFallback } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
 import { revertRoutes } from './routes.ts';
 import type { WatchInputs } from './types.ts';
-import { failure, runningState } from './verification.ts';
+import { failure, healthAddress, runningState } from './verification.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
 /**
@@ -52,8 +52,8 @@ async function stillHealthy(workshop: Workshop, inputs: WatchInputs, container: 
   if (check.kind !== 'http') return;
   const edge = await edgeOf(workshop, inputs, container.host);
   const answers: string[] = [];
-  const url = `http://${container.spec.name}:${check.port}${check.path}`;
-  const good = await edge.probe(url, { times: 1, interval: 200, seconds: 3 }, { onAnswer: (answer) => answers.push(answer) });
+  const at = await healthAddress(await workshop.engine(container.host), container.spec.name, check);
+  const good = await edge.probe(at, { times: 1, interval: 200, seconds: 3 }, { onAnswer: (answer) => answers.push(answer) });
   if (!good) throw await failed(workshop, inputs, container, 'became unhealthy after the routes switched', answers);
 }
 
