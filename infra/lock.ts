@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { environmentNames } from '../pipelines/container.ts';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import { ownerLabels } from './containers.ts';
-import type { Engine } from './engine/client.ts';
+import type { CallOptions, Engine } from './engine/client.ts';
 
 /** Who changes an environment, and since when. */
 export interface LockHolder {
@@ -35,6 +35,16 @@ export async function takeLock(
     await release(engine, lock, found.token);
   }
   throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
+}
+
+/** Who holds an environment's lock now; undefined when nobody does. */
+export async function readLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+  options: CallOptions = {},
+): Promise<LockHolder | undefined> {
+  const found = await engine.inspectVolume(environmentNames(place.app, place.environment).lock, options);
+  return found && parse(found.Labels ?? {}).holder;
 }
 
 /** Lifts an environment's lock, whoever holds it. Returns who held it. */

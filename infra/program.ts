@@ -1,4 +1,5 @@
 import type { Desired } from '../pipelines/desired.ts';
+import type { Revision } from '../pipelines/revision.ts';
 import { Container, Ledger, Migration, Routes, Secret, Verification, Watch } from './provider/resources.ts';
 import { hostRoutes } from './routes.ts';
 
@@ -39,8 +40,15 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
       },
       { dependsOn: [routes] },
     );
-    new Ledger({ ...place, ...desired.ledger }, { dependsOn: [watch] });
+    // Only when the watch is over is it known how long the operation took.
+    const revisions = watch.id.apply(() => timed(desired));
+    new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
   };
+}
+
+function timed({ ledger, startedAt }: Desired): Revision[] {
+  const last = ledger.revisions.at(-1);
+  return last && startedAt !== undefined ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }] : [...ledger.revisions];
 }
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */

@@ -55,6 +55,12 @@ export class Stacks {
     }
   }
 
+  /** Removes a stack from the backend, whatever its state says that exists. */
+  async forget(name: string): Promise<void> {
+    const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
+    if (result.code !== 0 && !/no stack named|not found/i.test(result.stderr)) throw pulumiFailed(name, result.stderr);
+  }
+
   #serve(workshop: Workshop): { port: Promise<string>; workshop: Workshop; error: unknown } {
     this.#provider ??= {
       port: portOf(() =>

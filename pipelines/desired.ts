@@ -30,4 +30,6 @@ export interface Desired {
   /** secret versions that the containers above need; `value` only where it is new */
   readonly secrets: readonly { readonly name: string; readonly version: string; readonly value?: string }[];
   readonly ledger: Ledger;
+  /** when the operation that the ledger's last revision records began, ms since 1970; absent when it adds none */
+  readonly startedAt?: number;
 }

@@ -142,6 +142,8 @@ export interface Project {
   /** repository releases are pushed to, without tag: `registry.example.com/shop` */
   readonly repository: string;
   readonly build: Build;
+  /** registries that are spoken to without TLS, as `10.0.0.1:5000` */
+  readonly insecureRegistries: readonly string[];
   /** image of the edge proxy */
   readonly edgeImage: string;
   /** in pipeline order: an environment comes after those in its `after` */

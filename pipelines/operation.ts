@@ -21,11 +21,11 @@ export interface Operation {
 export async function carryOut(world: World, operation: Operation): Promise<Revision> {
   const { desired, startedAt } = operation;
   const message = `${operation.revision.kind} ${operation.revision.release.version}`;
-  const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: world.now() - startedAt };
+  const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: 0 };
   world.terminal.step('deploy', message);
   try {
-    await world.stacks.deploy({ ...desired, ledger: withRevision(desired.ledger, succeeded) }, message);
-    return succeeded;
+    await world.stacks.deploy({ ...desired, startedAt, ledger: withRevision(desired.ledger, succeeded) }, message);
+    return { ...succeeded, duration: world.now() - startedAt };
   } catch (error) {
     if (await wasRecorded(world, operation)) {
       world.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
@@ -48,7 +48,7 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const interrupted = world.signal.aborted;
   const why = interrupted ? 'interrupted' : error instanceof Error ? error.message : String(error);
   world.terminal.step('go back', why);
-  const failed: Revision = { ...revision, result: 'failed', duration: world.now() - startedAt, reason: why };
+  const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
   const now = await world.records.environment(name);
   const current = currentRevision(before.ledger);
   const serving = current ? existingContainers(now, current) : [];
@@ -71,6 +71,7 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
         ...(now.migration ? { migration: now.migration } : {}),
         secrets: neededSecrets([...serving, ...standby], before.ledger, {}, {}, now.migration?.spec),
         ledger: withRevision(before.ledger, failed),
+        startedAt,
       },
       `go back from ${revision.release.version}`,
     );

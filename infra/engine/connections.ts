@@ -65,6 +65,11 @@ export class Connections {
     return this.#keys.scan(host);
   }
 
+  /** Fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
+  acceptedHostKeys(host: Host): Promise<string[]> {
+    return this.#keys.accepted(host);
+  }
+
   /** Accepts the offered key that a person confirmed. Throws HostKeyChangedError if no such key is offered now. */
   trustHostKey(host: Host, fingerprint: string): Promise<void> {
     return this.#keys.trust(host, fingerprint);
@@ -75,8 +80,13 @@ export class Connections {
    * them for every process of this user.
    */
   async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
-    const engines = await Promise.allSettled(this.#engines.values());
-    for (const engine of engines) if (engine.status === 'fulfilled') engine.value.close();
+    // A host that has not answered yet must not keep the user waiting: it is let go of when it does.
+    for (const engine of this.#engines.values()) {
+      engine.then(
+        (connected) => connected.close(),
+        () => undefined,
+      );
+    }
     this.#engines.clear();
     if (options.disconnect) await Promise.all(this.#links.map((link) => link.disconnect()));
     this.#links.length = 0;

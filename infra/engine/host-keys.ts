@@ -50,6 +50,11 @@ export class HostKeys {
     return { address: written(address), keys: await this.#scan(host, address) };
   }
 
+  /** Fingerprints accepted for the machine that `scan` asks. */
+  async accepted(host: Host): Promise<string[]> {
+    return (await this.#known(await this.#undecided(host))).map(({ fingerprint }) => fingerprint);
+  }
+
   /** Accepts the key with this fingerprint for the machine `scan` asked. Throws LockageError if it is not offered. */
   async trust(host: Host, fingerprint: string): Promise<void> {
     const address = await this.#undecided(host);

@@ -78,6 +78,13 @@ export class EngineResources extends EngineApi {
     await this.call(what, 'POST', `/networks/${segment(network)}/disconnect`, { body, ...options });
   }
 
+  /** Names of the networks that carry all the labels. */
+  async listNetworks(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
+    const call = { query: { filters: labelFilter(labels) }, ...options };
+    const networks = await this.json<{ Name: string }[]>('list networks', 'GET', '/networks', call);
+    return networks.map(({ Name }) => Name);
+  }
+
   async inspectVolume(name: string, options: CallOptions = {}): Promise<VolumeDetails | undefined> {
     return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
   }
@@ -92,4 +99,14 @@ export class EngineResources extends EngineApi {
   async removeVolume(name: string, options: CallOptions = {}): Promise<void> {
     await this.call(`remove volume ${name}`, 'DELETE', `/volumes/${segment(name)}`, { accept: [404], ...options });
   }
+
+  /** The volumes that carry all the labels. */
+  async listVolumes(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<VolumeDetails[]> {
+    const call = { query: { filters: labelFilter(labels) }, ...options };
+    return (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? [];
+  }
+}
+
+function labelFilter(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify({ label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) });
 }

@@ -68,8 +68,11 @@ export class Secret extends Resource<SecretInputs> {
 
 /** The record of an environment. */
 export class Ledger extends Resource<LedgerInputs> {
-  constructor(inputs: LedgerInputs, options?: pulumi.CustomResourceOptions) {
-    super('Ledger', 'ledger', { ...inputs }, options);
+  constructor(
+    inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<LedgerInputs['revisions']> },
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    super('Ledger', 'ledger', { ...inputs } as LedgerInputs, options);
   }
 }
 

@@ -1,0 +1,62 @@
+import { environmentNames } from '../pipelines/container.ts';
+import type { Host } from '../pipelines/environment.ts';
+import { labels } from './containers.ts';
+import { Edge } from './edge/routes.ts';
+import type { Engine } from './engine/client.ts';
+import { containerName } from './observe.ts';
+import type { Place } from './provider/types.ts';
+
+const stopGrace = 10_000;
+
+/** What a host has of an environment, by its labels. */
+export interface Remains {
+  readonly host: Host;
+  readonly containers: readonly { readonly name: string; readonly part: string; readonly running: boolean }[];
+  readonly networks: readonly string[];
+  /** without the lock of who asks */
+  readonly volumes: readonly string[];
+  /** volumes with an accessory's data */
+  readonly data: readonly string[];
+}
+
+/** Everything of an environment on a host, whatever the record says. `ownLock`: the lock there is held by who asks. */
+export async function remainsOf(engine: Engine, host: Host, place: Place, ownLock: boolean): Promise<Remains> {
+  const own = { [labels.app]: place.app, [labels.environment]: place.environment };
+  const [containers, networks, volumes] = await Promise.all([
+    engine.listContainers({ all: true, labels: own }),
+    engine.listNetworks(own),
+    engine.listVolumes(own),
+  ]);
+  const { lock } = environmentNames(place.app, place.environment);
+  const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
+  return {
+    host,
+    containers: containers.map((container) => ({
+      name: containerName(container),
+      part: container.Labels[labels.part] ?? '',
+      running: container.State === 'running',
+    })),
+    networks,
+    volumes: volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
+    data: volumes.filter(isData).map(({ Name }) => Name),
+  };
+}
+
+/** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
+export async function sweep(engine: Engine, remains: Remains, withData: boolean): Promise<void> {
+  await Promise.all(
+    remains.containers.map(async ({ name, running }) => {
+      if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
+      await engine.removeContainer(name, { force: true });
+    }),
+  );
+  await Promise.all([
+    ...remains.networks.map((name) => engine.removeNetwork(name)),
+    ...[...remains.volumes, ...(withData ? remains.data : [])].map((name) => engine.removeVolume(name)),
+  ]);
+}
+
+/** Removes the secrets of containers from a host's memory. Only the edge reaches them, so it must still run. */
+export async function forgetSecrets(engine: Engine, place: Place, containers: readonly string[]): Promise<void> {
+  await new Edge(engine, environmentNames(place.app, place.environment).edge).forgetSecrets(containers);
+}

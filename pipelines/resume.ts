@@ -1,0 +1,58 @@
+import type { Desired } from './desired.ts';
+import { LockageError } from './errors.ts';
+import { environmentNamed } from './pipeline.ts';
+import type { World } from './ports.ts';
+import { currentRevision, type EnvironmentRecord } from './record.ts';
+import type { Hold } from './revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+export interface ResumeResult {
+  readonly outcome: 'resumed' | 'not on hold';
+  /** the hold that was lifted */
+  readonly hold?: Hold;
+}
+
+/**
+ * Lifts the hold that a rollback set; what runs stays as it is. Throws LockageError: refused, locked, or what kept the
+ * record from being written, and the hold stands then.
+ */
+export async function resume(world: World, request: { readonly environment: string }): Promise<ResumeResult> {
+  const environment = environmentNamed(world.project, request.environment);
+  const { ledger } = await world.records.environment(environment.name);
+  if (!ledger.hold) return { outcome: 'not on hold' };
+
+  const unlock = await world.hosts.lock(environment, 'resume');
+  try {
+    const record = await world.records.environment(environment.name);
+    const { hold } = record.ledger;
+    if (!hold) return { outcome: 'not on hold' };
+    await world.stacks.deploy(withoutHold(world, environment.name, record), 'resume');
+    const after = await world.records.environment(environment.name);
+    if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
+    return { outcome: 'resumed', hold };
+  } finally {
+    await unlock();
+  }
+}
+
+/** What runs now, recorded without the hold. */
+function withoutHold(world: World, environment: string, record: EnvironmentRecord): Desired {
+  const { hold: _, ...ledger } = record.ledger;
+  const current = currentRevision(ledger);
+  const serving = current ? existingContainers(record, current) : [];
+  const standby = standbyFor(record, Number.POSITIVE_INFINITY, serving);
+  return {
+    app: world.project.app,
+    environment,
+    operation: world.newOperation(),
+    serving,
+    standby,
+    fallback: [],
+    verify: [],
+    watch: 0,
+    guarded: false,
+    ...(record.migration ? { migration: record.migration } : {}),
+    secrets: neededSecrets([...serving, ...standby], ledger, {}, {}, record.migration?.spec),
+    ledger,
+  };
+}
