@@ -48,7 +48,10 @@ export async function readLock(
 }
 
 /** Lifts an environment's lock, whoever holds it. Returns who held it. */
-export async function liftLock(engine: Engine, place: { app: string; environment: string }): Promise<LockHolder | undefined> {
+export async function liftLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+): Promise<LockHolder | undefined> {
   const { lock } = environmentNames(place.app, place.environment);
   const found = await engine.inspectVolume(lock);
   if (!found) return undefined;

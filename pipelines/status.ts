@@ -50,7 +50,11 @@ export interface EnvironmentStatus {
   /** one line for each host that is not as it should be */
   readonly problems: readonly string[];
   /** the earlier versions that a rollback can go to now; the first is the one it goes to unless told */
-  readonly rollback: readonly { readonly version: string; readonly revision: number; readonly from: 'standby' | 'image' }[];
+  readonly rollback: readonly {
+    readonly version: string;
+    readonly revision: number;
+    readonly from: 'standby' | 'image';
+  }[];
   readonly hold?: Hold;
   readonly lock?: LockView;
   /** the last attempt, if it failed */
@@ -182,18 +186,24 @@ export function containersOf(record: EnvironmentRecord, view: HostView): Contain
     const mayRest = use === 'standby' && !spec.route && found !== undefined;
     return { ...(found ?? missing), use, wrong: !mayRest && found?.state !== 'running' };
   });
-  const others = view.containers.filter(({ name }) => !known.has(name)).map((found): ContainerStatus => {
-    if (found.part === 'edge' || found.part === 'accessory') {
-      return { ...found, use: found.part, wrong: found.state !== 'running' };
-    }
-    const isRecorded = recorded.some(({ spec }) => spec.name === found.name);
-    return { ...found, use: isRecorded ? 'left over' : 'unknown', wrong: true };
-  });
+  const others = view.containers
+    .filter(({ name }) => !known.has(name))
+    .map((found): ContainerStatus => {
+      if (found.part === 'edge' || found.part === 'accessory') {
+        return { ...found, use: found.part, wrong: found.state !== 'running' };
+      }
+      const isRecorded = recorded.some(({ spec }) => spec.name === found.name);
+      return { ...found, use: isRecorded ? 'left over' : 'unknown', wrong: true };
+    });
   return [...listed, ...others];
 }
 
 /** Recorded containers of earlier good revisions. */
-function standbyOf(record: EnvironmentRecord, recorded: readonly Placed[], serving: readonly ContainerSpec[]): ContainerSpec[] {
+function standbyOf(
+  record: EnvironmentRecord,
+  recorded: readonly Placed[],
+  serving: readonly ContainerSpec[],
+): ContainerSpec[] {
   const good = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
   const kept = good.flatMap((revision) => existingContainers({ ...record, containers: recorded }, revision));
   const specs = new Map(kept.map(({ spec }) => [spec.name, spec]));

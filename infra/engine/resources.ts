@@ -103,7 +103,9 @@ export class EngineResources extends EngineApi {
   /** The volumes that carry all the labels. */
   async listVolumes(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<VolumeDetails[]> {
     const call = { query: { filters: labelFilter(labels) }, ...options };
-    return (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? [];
+    return (
+      (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? []
+    );
   }
 }
 

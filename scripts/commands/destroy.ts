@@ -1,0 +1,125 @@
+import colors from 'picocolors';
+import type { Environment, Host } from '../../pipelines/environment.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { hostsToAsk } from '../../pipelines/status.ts';
+import { forgetSecrets, remainsOf, sweep, type Remains } from '../../infra/remains.ts';
+import { foundationStack } from '../../infra/stack-names.ts';
+import { workshopOf } from '../../infra/workshop.ts';
+import type { Flags } from '../cli.ts';
+import { remainsLines } from '../views/remains.ts';
+import { withWorld } from '../with-world.ts';
+import type { LiveWorld } from '../world.ts';
+
+interface DestroyFlags extends Flags {
+  readonly volumes?: boolean;
+}
+
+/** `lockage destroy` */
+export async function destroyCommand(name: string, flags: DestroyFlags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const environment = environmentNamed(world.project, name);
+    const withData = flags.volumes ?? false;
+    const unlock = await world.hosts.lock(environment, 'destroy');
+    try {
+      // Also those that are only recorded any more.
+      const hosts = hostsToAsk(environment, await world.records.environment(environment.name));
+      const before = await survey(world, environment, hosts);
+      for (const line of remainsLines(before, withData)) world.terminal.note(line);
+      await world.terminal.confirm(`Remove all of this, and the record of ${environment.name}?`);
+      await destroy(world, environment, before, withData);
+      const after = await survey(world, environment, hosts);
+      refuseRemains(environment.name, after, withData);
+      const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
+      world.terminal.result({ outcome: 'destroyed', environment: environment.name, kept }, [
+        `${environment.name} is gone from ${before.length} hosts`,
+        ...kept.map(
+          ({ host, volume }) => `${host}: the data in volume ${volume} stays` + colors.dim(' (--volumes removes it)'),
+        ),
+      ]);
+    } finally {
+      await unlock();
+    }
+  });
+}
+
+async function survey(world: LiveWorld, environment: Environment, hosts: readonly Host[]): Promise<Remains[]> {
+  const place = { app: world.project.app, environment: environment.name };
+  return Promise.all(
+    hosts.map(async (host) =>
+      remainsOf(await world.connections.engine(host), host, place, host === environment.hosts[0]),
+    ),
+  );
+}
+
+/** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
+async function destroy(
+  world: LiveWorld,
+  environment: Environment,
+  before: readonly Remains[],
+  withData: boolean,
+): Promise<void> {
+  const { name } = environment;
+  world.terminal.step('destroy', 'releases');
+  const forgetReleases = await destroyStack(world, name);
+  await forgetAllSecrets(world, environment, before);
+  world.terminal.step('destroy', 'foundation');
+  const forgetFoundation = await destroyStack(world, foundationStack(name));
+  const left = await survey(
+    world,
+    environment,
+    before.map(({ host }) => host),
+  );
+  await Promise.all(
+    left.map(async (remains) => sweep(await world.connections.engine(remains.host), remains, withData)),
+  );
+  await forgetReleases();
+  await forgetFoundation();
+}
+
+/**
+ * Destroys a stack. What Pulumi cannot remove the sweep does, so its failure is no end; its record is then to be
+ * forgotten once the hosts are clean, by the function returned.
+ */
+async function destroyStack(world: LiveWorld, stack: string): Promise<() => Promise<void>> {
+  const stacks = await world.stackRunner();
+  try {
+    await stacks.destroy(stack, workshopOf(world.tools, false));
+    return async () => undefined;
+  } catch (error) {
+    if (error instanceof LockageError && error.code === ExitCode.locked) throw error;
+    const reason = error instanceof LockageError ? [error.message, ...error.details].join('; ') : String(error);
+    world.terminal.note(colors.dim(`Pulumi did not remove all of ${stack}, so it is removed by its labels: ${reason}`));
+    return () => stacks.forget(stack);
+  }
+}
+
+async function forgetAllSecrets(world: LiveWorld, environment: Environment, before: readonly Remains[]): Promise<void> {
+  const place = { app: world.project.app, environment: environment.name };
+  await Promise.all(
+    before.map(async ({ host, containers }) => {
+      const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
+      const engine = await world.connections.engine(host);
+      await forgetSecrets(engine, place, names).catch(() => {
+        const folder = `/run/lockage/${place.app}/${place.environment}`;
+        world.terminal.note(
+          `${host.name}: no edge runs to clear ${folder}, which is in memory only: a restart of the host does`,
+        );
+      });
+    }),
+  );
+}
+
+function refuseRemains(environment: string, after: readonly Remains[], withData: boolean): void {
+  const left = after.flatMap(({ host, containers, networks, volumes, data }) =>
+    [...containers.map(({ name }) => name), ...networks, ...volumes, ...(withData ? data : [])].map(
+      (name) => `${host.name}: ${name}`,
+    ),
+  );
+  if (left.length === 0) return;
+  throw new LockageError(`${environment} is not gone`, {
+    code: ExitCode.broken,
+    details: left,
+    hint: `Run \`lockage destroy ${environment}\` again.`,
+  });
+}

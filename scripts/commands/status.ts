@@ -1,0 +1,49 @@
+import type { Environment } from '../../pipelines/environment.ts';
+import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { containersOf, environmentStatus } from '../../pipelines/status.ts';
+import { observe } from '../../infra/observe.ts';
+import type { Flags } from '../cli.ts';
+import { environmentLines, overviewLines } from '../views/status.ts';
+import { withWorld } from '../with-world.ts';
+import type { LiveWorld } from '../world.ts';
+
+/** Milliseconds that a host has to answer: who looks wants to see something, also when a host is dead. */
+const patience = 2000;
+
+/** `lockage status` */
+export async function statusCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    await (flags.env === undefined ? showAll(world) : showOne(world, environmentNamed(world.project, flags.env)));
+  });
+}
+
+async function showAll(world: LiveWorld): Promise<void> {
+  const environments = await Promise.all(
+    world.project.environments.map(async (environment) => {
+      const record = await world.records.environment(environment.name);
+      const { hosts, lock } = await observe(world.connections, world.project.app, environment, record, { patience });
+      return environmentStatus(environment, record, hosts, lock);
+    }),
+  );
+  world.terminal.result({ app: world.project.app, environments }, overviewLines(environments, world.now()));
+}
+
+async function showOne(world: LiveWorld, environment: Environment): Promise<void> {
+  const { app } = world.project;
+  const record = await world.records.environment(environment.name);
+  const seen = await observe(world.connections, app, environment, record, { patience, closely: true });
+  const status = environmentStatus(environment, record, seen.hosts, seen.lock);
+  const hosts = seen.hosts.map((view) => ({
+    view,
+    containers: view.error === undefined ? containersOf(record, view) : [],
+  }));
+  const shown = hosts.map(({ view, containers }) => ({
+    name: view.host.name,
+    ...(view.error === undefined ? { engine: view.engine, routes: view.routes } : { error: view.error }),
+    containers,
+  }));
+  world.terminal.result(
+    { app, ...status, hosts: { ...status.hosts, list: shown } },
+    environmentLines(status, hosts, world.now()),
+  );
+}

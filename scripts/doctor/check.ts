@@ -1,0 +1,39 @@
+import { LockageError } from '../../pipelines/errors.ts';
+
+/** One thing that was looked at: good, worth knowing, or in the way. */
+export interface Check {
+  /** the line's first word: `node`, `prod-1` */
+  readonly name: string;
+  readonly level: 'good' | 'warning' | 'bad';
+  readonly text: string;
+  /** further lines */
+  readonly details?: readonly string[];
+  readonly hint?: string;
+}
+
+export const good = (name: string, text: string): Check => ({ name, level: 'good', text });
+
+export const warning = (name: string, text: string, hint?: string): Check => ({
+  name,
+  level: 'warning',
+  text,
+  ...(hint ? { hint } : {}),
+});
+
+export const bad = (name: string, text: string, hint?: string): Check => ({
+  name,
+  level: 'bad',
+  text,
+  ...(hint ? { hint } : {}),
+});
+
+/** What is found, or why it could not be found out. */
+export async function checking(name: string, work: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
+  try {
+    return [await work()].flat();
+  } catch (error) {
+    if (!(error instanceof LockageError)) return [bad(name, error instanceof Error ? error.message : String(error))];
+    const { message, details, hint } = error;
+    return [{ name, level: 'bad', text: message, details, ...(hint ? { hint } : {}) }];
+  }
+}

@@ -1,0 +1,100 @@
+import type { Environment, Host } from '../../pipelines/environment.ts';
+import type { Connections } from '../../infra/engine/connections.ts';
+import type { EngineInfo } from '../../infra/engine/client.ts';
+import { bytesText } from '../format.ts';
+import { bad, checking, good, warning, type Check } from './check.ts';
+
+/** What a host says about itself. */
+export interface HostFacts {
+  readonly host: string;
+  readonly engine: string;
+  readonly api: string;
+  readonly platform: string;
+  readonly milliseconds: number;
+  readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal'> & {
+    readonly LiveRestoreEnabled?: unknown;
+  };
+}
+
+/** The hosts of an environment, all at once, and how they differ from each other. */
+export async function hostChecks(connections: Connections, environment: Environment): Promise<Check[]> {
+  const facts: HostFacts[] = [];
+  const checks = await Promise.all(
+    environment.hosts.map((host) =>
+      checking(host.name, async () => {
+        const found = await ask(connections, host);
+        facts.push(found);
+        return factChecks(found);
+      }),
+    ),
+  );
+  return [...checks.flat(), ...parityChecks(environment.name, facts)];
+}
+
+async function ask(connections: Connections, host: Host): Promise<HostFacts> {
+  const engine = await connections.engine(host);
+  const started = performance.now();
+  await engine.ping();
+  const milliseconds = performance.now() - started;
+  const [version, info] = await Promise.all([engine.version(), engine.info()]);
+  const { Version, ApiVersion, Os, Arch } = version;
+  return { host: host.name, engine: Version, api: ApiVersion, platform: `${Os}/${Arch}`, milliseconds, info };
+}
+
+/** One host by itself. */
+export function factChecks({ host, engine, api, platform, milliseconds, info }: HostFacts): Check[] {
+  const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
+  const summary =
+    `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
+    `${cpus} CPUs, ${bytesText(memory)}, cgroup v${cgroup}, ${driver}`;
+  return [
+    good(host, summary),
+    ...(olderThan(api, '1.41')
+      ? [bad(host, `Docker ${engine} is too old: it speaks API ${api}`, 'Upgrade Docker to 20.10 or newer.')]
+      : []),
+    ...(cgroup === '1'
+      ? [warning(host, 'cgroup v1: limits are less exact', 'Start the host with systemd.unified_cgroup_hierarchy=1.')]
+      : []),
+    ...(driver === 'vfs'
+      ? [warning(host, 'storage driver vfs copies every layer: slow, and needs much disk', 'Use overlay2.')]
+      : []),
+    ...(info.LiveRestoreEnabled === false
+      ? [
+          warning(
+            host,
+            'containers stop while its Docker is restarted',
+            'Set "live-restore": true in /etc/docker/daemon.json.',
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Hosts of one environment should be alike: what runs on one must run on the others. */
+export function parityChecks(environment: string, facts: readonly HostFacts[]): Check[] {
+  const differ = (what: string, value: (each: HostFacts) => string) => {
+    const values = new Map<string, string[]>();
+    for (const each of facts) values.set(value(each), [...(values.get(value(each)) ?? []), each.host]);
+    if (values.size < 2) return [];
+    const list = [...values].map(([each, hosts]) => `${each} on ${hosts.sort().join(', ')}`).sort();
+    return [{ what, text: `its hosts differ in ${what}: ${list.join('; ')}` }];
+  };
+  return [
+    ...differ('architecture', ({ platform }) => platform).map(({ text }) =>
+      bad(environment, text, 'One release runs on one platform.'),
+    ),
+    ...differ('Docker', ({ engine }) => engine.split('.').slice(0, 2).join('.')).map(({ text }) =>
+      warning(environment, text),
+    ),
+    ...differ('cgroup version', ({ info }) => `v${info.CgroupVersion ?? '1'}`).map(({ text }) =>
+      warning(environment, text),
+    ),
+    ...differ('storage driver', ({ info }) => info.Driver).map(({ text }) => warning(environment, text)),
+  ];
+}
+
+function olderThan(version: string, oldest: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = oldest.split('.').map(Number);
+  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
+}

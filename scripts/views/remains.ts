@@ -1,0 +1,15 @@
+import colors from 'picocolors';
+import type { Remains } from '../../infra/remains.ts';
+import { table } from '../format.ts';
+
+/** What will be removed from each host, and what stays. */
+export function remainsLines(hosts: readonly Remains[], withData: boolean): string[] {
+  const remove = colors.red('- remove');
+  const rows = hosts.flatMap(({ host, containers, networks, volumes, data }) => [
+    ...containers.map(({ name, part }) => [remove, host.name, part, name]),
+    ...networks.map((name) => [remove, host.name, 'network', name]),
+    ...volumes.map((name) => [remove, host.name, 'volume', name]),
+    ...data.map((name) => [withData ? remove : colors.dim('= keep'), host.name, 'data', name]),
+  ]);
+  return rows.length === 0 ? [`nothing is left on ${hosts.length} hosts`] : table(rows);
+}

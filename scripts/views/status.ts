@@ -1,0 +1,126 @@
+import colors from 'picocolors';
+import { shortDigest } from '../../pipelines/release.ts';
+import type { ContainerStatus, EnvironmentStatus, HostView } from '../../pipelines/status.ts';
+import { agoText, table } from '../format.ts';
+
+/** All environments on one screen: a line each, and below it what a person should know. */
+export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
+  const header = ['', 'version', 'digest', 'rev', 'since', 'by', 'hosts', 'rollback'].map((word) => colors.dim(word));
+  const lines = table([header, ...environments.map((environment) => overviewRow(environment, now))]);
+  const [first = '', ...rows] = lines;
+  return [first, ...environments.flatMap((environment, index) => [rows[index] ?? '', ...noteLines(environment, now)])];
+}
+
+function overviewRow(status: EnvironmentStatus, now: number): string[] {
+  const { ready, total } = status.hosts;
+  return [
+    colors.bold(status.name),
+    status.version ?? colors.dim('nothing'),
+    status.digest ? colors.dim(shortDigest(status.digest)) : '',
+    status.revision === undefined ? '' : String(status.revision),
+    status.since ? agoText(status.since, now) : '',
+    status.actor ?? '',
+    (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
+    rollbackText(status),
+  ];
+}
+
+/** `1.0.0 ready`: a switch; `1.0.0 from image`: its containers are made again. */
+function rollbackText({ rollback, version }: EnvironmentStatus): string {
+  if (rollback.length === 0) return version === undefined ? '' : colors.dim('none');
+  return rollback
+    .map((target) => (target.from === 'standby' ? `${target.version} ready` : `${target.version} from image`))
+    .join(', ');
+}
+
+function noteLines(status: EnvironmentStatus, now: number): string[] {
+  const { hold, lock, failed } = status;
+  const notes = [
+    ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
+    ...(hold
+      ? [
+          `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +
+            colors.dim(` (lockage resume ${status.name})`),
+        ]
+      : []),
+    ...(lock ? [`${colors.yellow('locked')} by ${lock.actor} ${agoText(lock.since, now)}: ${lock.purpose}`] : []),
+    ...(failed
+      ? [
+          colors.dim(
+            `last attempt, ${failed.version} ${agoText(failed.at, now)} by ${failed.actor}, failed: ${failed.reason}`,
+          ),
+        ]
+      : []),
+  ];
+  return notes.map((note) => `  ${note}`);
+}
+
+/** A host with its containers. */
+export interface HostDetail {
+  readonly view: HostView;
+  readonly containers: readonly ContainerStatus[];
+}
+
+/** One environment, host by host and container by container. */
+export function environmentLines(status: EnvironmentStatus, hosts: readonly HostDetail[], now: number): string[] {
+  const title = status.version
+    ? `${status.version} ${colors.dim(`(${shortDigest(status.digest ?? '')}, revision ${status.revision})`)}` +
+      ` since ${agoText(status.since ?? '', now)} by ${status.actor}`
+    : colors.dim('nothing runs yet');
+  const rollback = rollbackText(status);
+  // What is wrong with a host stands below that host.
+  const notes = noteLines({ ...status, problems: [] }, now);
+  const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));
+  const aligned = table(rows.flat());
+  let next = 0;
+  const blocks = hosts.flatMap(({ view, containers }) => {
+    const lines = aligned.slice(next, next + containers.length);
+    next += containers.length;
+    return ['', hostLine(view), ...lines];
+  });
+  return [
+    `${colors.bold(status.name)}  ${title}`,
+    ...(rollback ? [`  rollback: ${rollback}`] : []),
+    ...notes,
+    ...blocks,
+  ];
+}
+
+function hostLine({ host, error, engine, routes, containers }: HostView): string {
+  const name = colors.bold(host.name);
+  if (error !== undefined) {
+    const reason = error.startsWith(`${host.name}: `) ? error.slice(host.name.length + 2) : error;
+    return `${name}  ${colors.red('✗')} ${reason}`;
+  }
+  const facts = [colors.dim(`Docker ${engine ?? '?'}`), ...(routes ? [routesText(routes)] : [])];
+  return [name, ...facts, ...(containers.length === 0 ? [colors.dim('no containers')] : [])].join('  ');
+}
+
+function routesText(routes: NonNullable<HostView['routes']>): string {
+  switch (routes) {
+    case 'as recorded':
+      return colors.dim('routes: as recorded');
+    case 'differ':
+      return colors.red('routes differ');
+    case 'unconfirmed':
+      return colors.yellow('routes: a switch is not confirmed yet');
+    case 'unknown':
+      return colors.red('routes: the edge does not say');
+  }
+}
+
+function containerRow(container: ContainerStatus, now: number): string[] {
+  const { use, wrong, state, since, restarts = 0 } = container;
+  const mark =
+    use === 'unknown' || use === 'left over' ? colors.yellow('?') : wrong ? colors.red('✗') : colors.green('✓');
+  const times = since && !since.startsWith('0001') ? agoText(since, now) : '';
+  return [
+    `  ${mark}`,
+    container.role || (use === 'unknown' ? '' : use),
+    container.version,
+    wrong && state !== 'running' ? colors.red(state) : state,
+    restarts > 0 ? `${times}, ${restarts} restart${restarts === 1 ? '' : 's'}` : times,
+    use === 'serving' ? colors.green(use) : use === 'unknown' || use === 'left over' ? colors.yellow(use) : use,
+    colors.dim(container.name),
+  ];
+}
