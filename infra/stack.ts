@@ -120,7 +120,9 @@ export class Stacks {
     if (exported.code !== 0) throw pulumiFailed(name, exported.stderr);
     const stack = JSON.parse(exported.stdout) as { deployment: { pending_operations?: unknown } };
     delete stack.deployment.pending_operations;
-    const imported = await runPulumi(this.#in(name), ['stack', 'import', '--stack', name], { input: JSON.stringify(stack) });
+    const imported = await runPulumi(this.#in(name), ['stack', 'import', '--stack', name], {
+      input: JSON.stringify(stack),
+    });
     if (imported.code !== 0) throw pulumiFailed(name, imported.stderr);
   }
 
@@ -144,7 +146,12 @@ export class Stacks {
    * 0.15 s each and whose answers are known or not needed; they are answered here. The others go to the CLI.
    */
   #command(name: string): PulumiCommand {
-    const run = async (argv: string[], _cwd: string, env: Record<string, string>, onOutput?: (text: string) => void) => {
+    const run = async (
+      argv: string[],
+      _cwd: string,
+      env: Record<string, string>,
+      onOutput?: (text: string) => void,
+    ) => {
       const [command, sub] = argv;
       if (command === 'stack' && sub === 'select') return { stdout: '', stderr: '', code: 0 };
       if (command === 'stack' && sub === 'output') return { stdout: '{}', stderr: '', code: 0 };
@@ -199,7 +206,7 @@ function lockHolder(output: string): { user: string; machine: string; pid: numbe
 
 /** Whether a process of this machine is gone, waiting for it up to `patience` ms. */
 async function processEnds(pid: number, patience: number): Promise<boolean> {
-  for (const end = Date.now() + patience; ; ) {
+  for (const end = Date.now() + patience; ;) {
     try {
       process.kill(pid, 0);
     } catch (error) {

@@ -20,6 +20,8 @@ export interface Desired {
   readonly standby: readonly Placed[];
   /** serving before: where a request goes when a new container fails while the switch is unconfirmed */
   readonly fallback: readonly Placed[];
+  /** serving containers that rested as standby and have to be started */
+  readonly wake: readonly Placed[];
   /** containers that must prove themselves before any route moves */
   readonly verify: readonly Placed[];
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */

@@ -65,6 +65,7 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
         serving,
         standby,
         fallback: [],
+        wake: [],
         verify: [],
         watch: 0,
         guarded: false,

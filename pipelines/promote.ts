@@ -127,6 +127,11 @@ function assemble(world: World, situation: Situation) {
     serving,
     standby,
     fallback: servingBefore,
+    wake: serving.filter(
+      ({ host, spec }) =>
+        record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name) &&
+        !reports.some((report) => report.host.name === host.name && report.running.has(spec.name)),
+    ),
     verify: serving,
     watch: environment.watch,
     guarded: true,
@@ -153,12 +158,15 @@ function assemble(world: World, situation: Situation) {
  */
 function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
   const { environment, release, record, reports } = situation;
+  const current = currentRevision(record.ledger);
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const specs = containerSpecs(app, environment, release, versions, attempt);
     const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
     const broken = recorded.some((spec) => {
       const report = reports.find(({ host }) => host.name === spec.host);
-      return spec.route ? !report?.running.has(spec.name) : !report?.present.has(spec.name);
+      // A standby without traffic rests; everything else has to run.
+      const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
+      return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
     });
     if (!broken) return { specs, broken: attempt > 0 };
   }

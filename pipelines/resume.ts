@@ -48,6 +48,7 @@ function withoutHold(world: World, environment: string, record: EnvironmentRecor
     serving,
     standby,
     fallback: [],
+    wake: [],
     verify: [],
     watch: 0,
     guarded: false,

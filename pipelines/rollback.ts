@@ -64,7 +64,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       return { outcome: 'rolled back', plan, revision: recorded };
     }
     await world.hosts.switchNow(desired);
-    const trafficBack = world.now() - startedAt;
+    const trafficBack = Math.round(world.now() - startedAt);
     world.terminal.note(
       `${environment.name} serves ${target.release.version} again on all hosts, ${trafficBack} ms after the command's start`,
     );
@@ -132,6 +132,7 @@ function assemble(world: World, { environment, record, reports, target, request 
     serving,
     standby: kept,
     fallback: standby ? [] : servingBefore,
+    wake: [],
     verify: standby ? [] : serving,
     watch: 0,
     guarded: !standby,

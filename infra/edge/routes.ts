@@ -31,10 +31,10 @@ export class Edge {
     this.#container = container;
   }
 
-  /** Writes route sets to the host. Changes nothing that serves. */
+  /** Delivers route sets to the host. Changes nothing that serves. */
   async prepare(sets: readonly RouteSet[]): Promise<void> {
     const files = sets.flatMap((set) => {
-      const folder = `sets/${setName(set)}`;
+      const folder = `incoming/${setName(set)}`;
       return [
         { path: folder, type: 'directory' as const, mode: 0o755, content: '' },
         ...Object.entries(set).flatMap(([port, target]) => [
@@ -52,6 +52,13 @@ export class Edge {
    */
   async switch(set: string, token: string, seconds: number): Promise<string> {
     return (await this.#run(['switch', set, token, String(Math.ceil(seconds))])).trim();
+  }
+
+  /** Switches for good to a set that the host has from before. False when it does not have it. */
+  async switchBack(set: string, token: string): Promise<boolean> {
+    const result = await this.#exec(['switch', set, token, '0']);
+    if (result.code !== 0 && result.code !== 3) throw this.#failed('switch', result);
+    return result.code === 0;
   }
 
   /** Keeps an unconfirmed switch and goes on to `set`. Throws when the host has taken the switch back meanwhile. */
@@ -113,10 +120,18 @@ export class Edge {
   }
 
   async #run(argv: readonly string[]): Promise<string> {
-    const result = await this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], { deadline: 15_000 });
+    const result = await this.#exec(argv);
     if (result.code === 0) return result.stdout;
-    throw new LockageError(`${this.#engine.host}: the edge proxy did not ${argv[0]}: ${result.stderr.trim()}`, {
-      details: [`container ${this.#container}, exit code ${result.code}`],
+    throw this.#failed(argv[0] ?? '', result);
+  }
+
+  #exec(argv: readonly string[]) {
+    return this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], { deadline: 15_000 });
+  }
+
+  #failed(what: string, { code, stderr }: { code: number; stderr: string }): LockageError {
+    return new LockageError(`${this.#engine.host}: the edge proxy did not ${what}: ${stderr.trim()}`, {
+      details: [`container ${this.#container}, exit code ${code}`],
     });
   }
 }

@@ -1,5 +1,6 @@
 /**
  * What runs inside the edge container beside Caddy (busybox sh). It owns three things in /live:
+ *   incoming/ID                           a set that was delivered; moved to sets/ when it is first used, never over one
  *   sets/ID/PORT, sets/ID/PORT.fallback   `container:port` that the public PORT sends to, and where it goes if that fails
  *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
  *   pending                               a switch that nobody has confirmed: `DEADLINE TOKEN PREVIOUS-SET`
@@ -17,6 +18,10 @@ point_at() {
 current() {
   target=$(readlink now)
   echo "${'$'}{target#sets/}"
+}
+
+have() {
+  [ -d "sets/$1" ] || mv "incoming/$1" "sets/$1" 2>/dev/null || { echo "no set $1" >&2; exit 3; }
 }
 
 take_back() {
@@ -37,7 +42,7 @@ command=$1
 shift
 case $command in
   run)
-    mkdir -p sets/none
+    mkdir -p incoming sets/none
     for port in $EDGE_PORTS; do
       # Nothing listens there: without a release, a request finds no answer.
       echo 127.0.0.1:9 > "sets/none/$port"
@@ -49,7 +54,7 @@ case $command in
     ;;
   switch)
     # switch SET TOKEN SECONDS: SECONDS 0 needs no confirmation
-    [ -d "sets/$1" ] || { echo "no set $1" >&2; exit 3; }
+    have "$1"
     if [ -f pending ]; then
       read -r deadline token previous < pending
     else
@@ -70,7 +75,7 @@ case $command in
     [ -f pending ] || { echo "not pending" >&2; exit 4; }
     read -r deadline token previous < pending
     [ "$token" = "$2" ] || { echo "pending for $token" >&2; exit 4; }
-    [ -d "sets/$1" ] || { echo "no set $1" >&2; exit 3; }
+    have "$1"
     point_at "$1"
     rm -f pending
     ;;
@@ -87,6 +92,7 @@ case $command in
     ;;
   keep)
     # keep SET...: forget all others, except those in use
+    rm -rf incoming/*
     for set in sets/*; do
       [ -d "$set" ] || continue
       name=${'$'}{set#sets/}

@@ -1,5 +1,5 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import { setName, withoutFallback } from '../edge/routes.ts';
+import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
 import type { Place, RoutesInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
@@ -12,11 +12,12 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   const edges = await Promise.all(
     inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(workshop, inputs, host) })),
   );
-  await Promise.all(edges.map(({ edge, set }) => edge.prepare([set, withoutFallback(set)])));
+  if (inputs.guard > 0) await Promise.all(edges.map(({ edge, set }) => edge.prepare([set, withoutFallback(set)])));
   workshop.signal.throwIfAborted();
   const switched = await Promise.allSettled(
     edges.map(async ({ host, edge, set }) => {
-      await edge.switch(setName(inputs.guard > 0 ? set : withoutFallback(set)), inputs.operation, inputs.guard);
+      if (inputs.guard > 0) await edge.switch(setName(set), inputs.operation, inputs.guard);
+      else await switchForGood(edge, withoutFallback(set), inputs.operation);
       workshop.progress({ host: host.name, step: 'switch' });
     }),
   );
@@ -26,6 +27,13 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   if (failed.length === 0) return;
   await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
   throw new LockageError('the routes did not switch on every host', { details: failed });
+}
+
+/** A host has the routes of what it served before, so going back is one call to it. */
+async function switchForGood(edge: Edge, set: RouteSet, operation: string): Promise<void> {
+  if (await edge.switchBack(setName(set), operation)) return;
+  await edge.prepare([set]);
+  await edge.switch(setName(set), operation, 0);
 }
 
 /** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */

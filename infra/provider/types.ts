@@ -26,6 +26,8 @@ export interface MigrationInputs extends Place {
 export interface VerificationInputs extends Place {
   /** differs for every operation, so that it is carried out again */
   readonly operation: string;
+  /** containers that rested and are started first */
+  readonly wake: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
 }
 

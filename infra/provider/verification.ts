@@ -16,6 +16,9 @@ interface Subject extends Place {
  * container's last log lines and health answers as soon as one does not.
  */
 export async function verifyContainers(workshop: Workshop, inputs: VerificationInputs): Promise<void> {
+  await Promise.all(
+    inputs.wake.map(async ({ host, spec }) => (await workshop.engine(host)).startContainer(spec.name)),
+  );
   const stop = new AbortController();
   const signal = AbortSignal.any([workshop.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {

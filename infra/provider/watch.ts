@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { setName, withoutFallback } from '../edge/routes.ts';
+import { setName, withoutFallback, type RouteSet } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
 import { revertRoutes } from './routes.ts';
 import type { WatchInputs } from './types.ts';
@@ -88,8 +88,18 @@ async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
       const engine = await workshop.engine(host);
       await engine.updateContainer(spec.name, { RestartPolicy: { Name: 'unless-stopped' } });
     }),
+    ...inputs.hosts.map(async ({ host, set }) => {
+      await (await edgeOf(workshop, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
+    }),
     ...inputs.stop.map(async ({ host, name, grace }) => {
       await (await workshop.engine(host)).stopContainer(name, grace).catch(() => undefined);
     }),
   ]);
+}
+
+/** The routes of the release before: those that a rollback goes back to. */
+function before(set: RouteSet): RouteSet {
+  return Object.fromEntries(
+    Object.entries(set).map(([port, { fallback }]) => [port, { primary: fallback, fallback }]),
+  );
 }
