@@ -3,6 +3,7 @@ import colors from 'picocolors';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import type { Plan } from '../pipelines/plan.ts';
 import type { Terminal } from '../pipelines/ports.ts';
+import { failpoint } from '../infra/failpoint.ts';
 import { bytesText, durationText } from './format.ts';
 import { planLines } from './views/plan.ts';
 
@@ -41,6 +42,7 @@ export class ConsoleTerminal implements Terminal {
 
   step(name: string, detail = ''): void {
     this.#line(`${this.#elapsed()}  ${colors.bold(name.padEnd(11))} ${colors.dim(detail)}`);
+    failpoint(`at:${name}`);
   }
 
   note(text: string): void {
@@ -65,6 +67,7 @@ export class ConsoleTerminal implements Terminal {
     }
     if (event.step === 'pulled') this.#pulls.delete(event.host);
     this.#line(`${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? '')}`);
+    failpoint(`at:${event.step}`);
   }
 
   async confirm(question: string): Promise<void> {

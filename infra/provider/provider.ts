@@ -1,5 +1,6 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
+import { failpoint } from '../failpoint.ts';
 import { createContainer, deliverSecretFiles, removeContainer } from './container.ts';
 import { runMigration } from './migration.ts';
 import { switchRoutes } from './routes.ts';
@@ -58,6 +59,7 @@ export function createProvider(
     create: (urn, inputs) =>
       run(async () => {
         await kindOf(urn).apply?.(workshop(), inputs as never);
+        failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { id: nameOf(urn), outs: inputs as unknown };
       }),
     update: (_id, urn, olds, news) =>
@@ -65,6 +67,7 @@ export function createProvider(
         // A container's name follows from its content: what changed is only how its host is reached.
         const kind = kindOf(urn);
         if (!kind.remove) await kind.apply?.(workshop(), news as never);
+        failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } as unknown };
       }),
     delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), props as never)),
@@ -81,10 +84,13 @@ function changed(olds: unknown, news: unknown): boolean {
 }
 
 function kindOf(urn: string): Kind {
-  const type = urn.split('::')[2]?.split('$').pop()?.split(':')[2] ?? '';
-  const kind = kinds[type];
+  const kind = kinds[typeOf(urn)];
   if (!kind) throw new Error(`unknown resource type in ${urn}`);
   return kind;
+}
+
+function typeOf(urn: string): string {
+  return urn.split('::')[2]?.split('$').pop()?.split(':')[2] ?? '';
 }
 
 function nameOf(urn: string): string {

@@ -1,0 +1,332 @@
+/**
+ * A project on a lab of its own, driven as a user does: the built command line as a child process. What it left behind
+ * is looked at in the engines themselves, not through Lockage.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Engine } from '../../infra/engine/client.ts';
+import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
+import type { BaseImage } from '../../scripts/lab/images.ts';
+import { command } from './engine-fixture.ts';
+
+/** Every test of a pipeline needs bare hosts, which only root on Linux can make. */
+export const labsWork = process.platform === 'linux' && process.getuid?.() === 0;
+
+const root = resolve(import.meta.dirname, '../..');
+const program = process.env['LOCKAGE_TEST_CLI'] ?? join(root, 'dist', 'lockage.mjs');
+const longestCommand = 120_000;
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** milliseconds */
+  readonly took: number;
+  /** the JSON document on stdout */
+  readonly json: any;
+}
+
+export interface RunningCommand {
+  readonly pid: number;
+  readonly ended: Promise<CommandResult>;
+  /** resolves when stderr has shown it; throws when the command ended without */
+  saw(text: string | RegExp): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** How an image misbehaves: see trial-app/web.mjs. */
+export interface Behaviour {
+  readonly unhealthy?: boolean;
+  readonly unhealthyOn?: string;
+  readonly crashAfterMs?: number;
+  readonly ignoreTerm?: boolean;
+  readonly migrationFails?: boolean;
+  readonly echoSecrets?: boolean;
+}
+
+export interface PipelineOptions {
+  readonly environments: Readonly<Record<string, LabEnvironment>>;
+  readonly seed?: readonly BaseImage[];
+}
+
+type Settings = Record<string, unknown>;
+
+/** What an environment's hosts have, by host: everything, whoever made it. */
+export type Snapshot = Readonly<
+  Record<string, { readonly containers: string[]; readonly networks: string[]; readonly volumes: string[] }>
+>;
+
+export class TrialPipeline {
+  readonly lab: Lab;
+  /** the project's folder */
+  readonly folder: string;
+  /** environment of every command */
+  readonly env: Record<string, string>;
+  readonly #base: string;
+  readonly #engines = new Map<string, Engine>();
+  readonly #running = new Set<ChildProcess>();
+  #settings: Settings;
+
+  private constructor(base: string, lab: Lab) {
+    this.#base = base;
+    this.lab = lab;
+    this.folder = join(base, 'project');
+    // A runtime folder of its own, so that the ssh connections end with the lab.
+    this.env = { XDG_RUNTIME_DIR: base, DOCKER_HOST: lab.builder.dockerHost, NO_COLOR: '1', LOCKAGE_ACTOR: 'tester' };
+    this.#settings = {
+      app: 'trial',
+      repository: `${lab.registry}/trial`,
+      insecureRegistries: [lab.registry],
+      build: { context: 'app', args: { BASE: `${lab.registry}/lockage-base/node` } },
+      edge: { image: `${lab.registry}/lockage-base/edge` },
+      pipeline: [...new Set(lab.hosts.map(({ environment }) => environment))],
+      roles: { web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' } },
+      watch: '1s',
+    };
+  }
+
+  /** Makes the lab and the project; `settings` are laid over its lockage.yaml. */
+  static async open(options: PipelineOptions, settings: Settings = {}): Promise<TrialPipeline> {
+    const base = await mkdtemp('/tmp/lp-');
+    try {
+      const { environments, seed = ['edge', 'node'] } = options;
+      const name = `p${base.slice(-6).toLowerCase()}`;
+      const lab = await createLab({ name, environments, dataDir: join(base, 'lab'), seed });
+      const trial = new TrialPipeline(base, lab);
+      await trial.#writeProject(settings);
+      return trial;
+    } catch (error) {
+      await rm(base, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async #writeProject(settings: Settings): Promise<void> {
+    await mkdir(join(this.folder, 'environments'), { recursive: true });
+    await cp(join(root, 'test/support/trial-app'), join(this.folder, 'app'), { recursive: true });
+    await writeFile(join(this.folder, 'app/behaviour.json'), '{"version":"git"}\n');
+    await writeFile(join(this.folder, '.gitignore'), '.lockage/\n');
+    await this.configure(settings);
+    for (const environment of new Set(this.lab.hosts.map((host) => host.environment))) {
+      await this.configureEnvironment(environment, {});
+    }
+  }
+
+  /** Lays settings over those of lockage.yaml (which takes JSON as it is). */
+  async configure(settings: Settings): Promise<void> {
+    this.#settings = { ...this.#settings, ...settings };
+    await writeFile(join(this.folder, 'lockage.yaml'), `${JSON.stringify(this.#settings, undefined, 2)}\n`);
+  }
+
+  async configureEnvironment(environment: string, settings: Settings): Promise<void> {
+    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey }) => ({
+      ...{ name, url, address },
+      ...(identity === undefined ? {} : { identity, hostKey }),
+    }));
+    const file = join(this.folder, 'environments', `${environment}.yaml`);
+    await writeFile(file, `${JSON.stringify({ targets, ...settings }, undefined, 2)}\n`);
+  }
+
+  hosts(environment: string): BareHost[] {
+    return this.lab.hosts.filter((host) => host.environment === environment);
+  }
+
+  urls(environment: string): string[] {
+    return this.hosts(environment).map(({ address }) => `http://${address}:8000/`);
+  }
+
+  /** A host's engine, beside Lockage. */
+  engine(host: string): Engine {
+    const found = this.#engines.get(host);
+    if (found) return found;
+    const socketPath = this.lab.host(host).dockerHost.replace('unix://', '');
+    const engine = new Engine({ host, socketPath });
+    this.#engines.set(host, engine);
+    return engine;
+  }
+
+  /** Builds an image for each version, as somebody else's builder would, and records the releases in that order. */
+  async publish(versions: Readonly<Record<string, Behaviour>>): Promise<void> {
+    await Promise.all(Object.entries(versions).map(([version, behaviour]) => this.build(version, behaviour)));
+    for (const version of Object.keys(versions)) {
+      const image = `${this.lab.registry}/trial:build-${version}`;
+      await this.succeed('release', version, '--image', image);
+    }
+  }
+
+  /** Builds and pushes `trial:build-VERSION`. */
+  async build(version: string, behaviour: Behaviour = {}, more: readonly string[] = []): Promise<string> {
+    const context = await mkdtemp(join(this.#base, 'build-'));
+    const image = `${this.lab.registry}/trial:build-${version}`;
+    await cp(join(root, 'test/support/trial-app'), context, { recursive: true });
+    await writeFile(join(context, 'behaviour.json'), JSON.stringify({ version, ...behaviour }));
+    const base = `BASE=${this.lab.registry}/lockage-base/node`;
+    await this.docker('build', '--quiet', '--build-arg', base, '--tag', image, ...more, context);
+    await this.docker('push', '--quiet', image);
+    return image;
+  }
+
+  /** The Docker CLI on the builder. */
+  docker(...words: string[]): Promise<string> {
+    return command('docker', '-H', this.lab.builder.dockerHost, ...words);
+  }
+
+  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCommand {
+    const started = performance.now();
+    const child = spawn(process.execPath, [program, ...words], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: longestCommand,
+      killSignal: 'SIGKILL',
+    });
+    this.#running.add(child);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const ended = new Promise<CommandResult>((done) => {
+      child.on('exit', () => this.#running.delete(child));
+      child.on('close', (code, signal) => {
+        const took = performance.now() - started;
+        done({ code, signal, stdout, stderr, took, json: parsed(stdout) });
+      });
+    });
+    return {
+      pid: child.pid ?? 0,
+      ended,
+      saw: async (text) => {
+        for (;;) {
+          if (typeof text === 'string' ? stderr.includes(text) : text.test(stderr)) return;
+          if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${text} was not shown:\n${stderr}`);
+          await sleep(10);
+        }
+      },
+      kill: (signal) => void child.kill(signal),
+    };
+  }
+
+  run(...words: string[]): Promise<CommandResult> {
+    return this.start(words).ended;
+  }
+
+  /** Runs a command that must end with 0; with `--json` and, where it is taken, `--yes`. */
+  async succeed(...words: string[]): Promise<CommandResult> {
+    const result = await this.run(...words, '--json', ...(/^(promote|rollback|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []));
+    if (result.code === 0) return result;
+    throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);
+  }
+
+  promote(version: string, environment: string, ...more: string[]): Promise<CommandResult> {
+    return this.run('promote', version, '--to', environment, '--yes', '--json', ...more);
+  }
+
+  rollback(environment: string, ...more: string[]): Promise<CommandResult> {
+    return this.run('rollback', environment, '--yes', '--json', ...more);
+  }
+
+  /** What every host of an environment answers. */
+  async answers(environment: string): Promise<{ version: string; greeting: string; secretHash: string; built: string }[]> {
+    const options = { signal: AbortSignal.timeout(10_000), headers: { connection: 'close' } };
+    return Promise.all(this.urls(environment).map(async (url) => (await fetch(url, options)).json() as never));
+  }
+
+  async versions(environment: string): Promise<string[]> {
+    return (await this.answers(environment)).map(({ version }) => version);
+  }
+
+  /** The release containers of an environment: `prod-1 1.1.0 running`, sorted. */
+  async releaseContainers(environment: string): Promise<string[]> {
+    const lists = await Promise.all(
+      this.hosts(environment).map(async ({ name }) => {
+        const labels = { 'lockage.environment': environment, 'lockage.part': 'release' };
+        const found = await this.engine(name).listContainers({ all: true, labels });
+        return found.map(({ Labels, State }) => `${name} ${Labels['lockage.release']} ${State}`);
+      }),
+    );
+    return lists.flat().sort();
+  }
+
+  /** Container ids by host and version: `prod-1 1.1.0` → id. */
+  async containerIds(environment: string): Promise<Record<string, string>> {
+    const ids: Record<string, string> = {};
+    for (const { name } of this.hosts(environment)) {
+      const labels = { 'lockage.environment': environment, 'lockage.part': 'release' };
+      for (const { Id, Labels } of await this.engine(name).listContainers({ all: true, labels })) {
+        ids[`${name} ${Labels['lockage.release']}`] = Id;
+      }
+    }
+    return ids;
+  }
+
+  /** Everything on an environment's hosts, for a comparison with what is there later. */
+  async snapshot(environment: string): Promise<Snapshot> {
+    const hosts = await Promise.all(
+      this.hosts(environment).map(async ({ name }) => {
+        const engine = this.engine(name);
+        const [containers, networks, volumes] = await Promise.all([
+          engine.listContainers({ all: true }),
+          engine.listNetworks({}),
+          engine.listVolumes({}),
+        ]);
+        const seen = {
+          containers: containers.map(({ Id, Names, State }) => `${Names[0]} ${Id.slice(0, 12)} ${State}`).sort(),
+          networks: networks.sort(),
+          volumes: volumes.map(({ Name }) => Name).sort(),
+        };
+        return [name, seen] as const;
+      }),
+    );
+    return Object.fromEntries(hosts);
+  }
+
+  /** Waits until no process works in the project's folder any more; gives what still does after the time. */
+  async leftProcesses(patience = 20_000): Promise<string[]> {
+    const end = Date.now() + patience;
+    for (;;) {
+      const found = await processesIn(this.folder);
+      if (found.length === 0 || Date.now() > end) return found;
+      await sleep(100);
+    }
+  }
+
+  async remove(): Promise<void> {
+    for (const child of this.#running) child.kill('SIGKILL');
+    await endSshMasters(join(this.#base, 'lockage'));
+    for (const engine of this.#engines.values()) engine.close();
+    await this.lab.remove();
+    await this.leftProcesses();
+    await rm(this.#base, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+function parsed(stdout: string): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch {
+    return undefined;
+  }
+}
+
+async function processesIn(folder: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const at = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+      if (at !== folder && !at.startsWith(`${folder}/`)) return [];
+      const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return [`${pid} ${words.replaceAll('\0', ' ').trim()}`];
+    }),
+  );
+  return found.flat();
+}
+
+async function endSshMasters(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.endsWith('.ctl')) continue;
+    await command('ssh', '-F', 'none', '-S', join(folder, name), '-O', 'exit', 'any').catch(() => undefined);
+  }
+}
