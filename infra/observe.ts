@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
@@ -57,6 +58,8 @@ async function within(
   ask: (host: Host, signal: AbortSignal) => Promise<HostView>,
 ): Promise<HostView> {
   const over = new AbortController();
+  // Each question to the host listens to it.
+  setMaxListeners(0, over.signal);
   const late = sleep(patience, undefined, { signal: over.signal }).then(
     () => ({ host, error: `does not answer within ${patience / 1000} s`, containers: [] }),
     (): never => {

@@ -3,7 +3,7 @@ import type { Records } from '../pipelines/ports.ts';
 import type { EnvironmentRecord } from '../pipelines/record.ts';
 import type { Release } from '../pipelines/release.ts';
 import type { Ledger } from '../pipelines/revision.ts';
-import type { ContainerInputs, FoundationInputs, LedgerInputs, MigrationInputs, SecretInputs } from './provider/types.ts';
+import type { ContainerInputs, FoundationInputs, LedgerInputs, MigrationInputs, RoutesInputs, SecretInputs } from './provider/types.ts';
 import type { PulumiSettings } from './pulumi.ts';
 import type { Stacks } from './stack.ts';
 import { readStack, type StackState } from './state.ts';
@@ -28,6 +28,12 @@ export class StackRecords implements Records {
 
   async environment(name: string): Promise<EnvironmentRecord> {
     return environmentRecord(await readStack(this.#settings, this.#project, name));
+  }
+
+  /** The name of the operation that an environment's routes were switched by last. */
+  async lastOperation(environment: string): Promise<string | undefined> {
+    const state = await readStack(this.#settings, this.#project, environment);
+    return inputsOf<RoutesInputs>(state, 'Routes')[0]?.operation;
   }
 
   /** What the foundation was made from; undefined when there is none. */

@@ -1,9 +1,9 @@
+import { asRecorded } from './as-recorded.ts';
 import type { Desired, Placed } from './desired.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import type { World } from './ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from './record.ts';
 import type { Revision } from './revision.ts';
-import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
 
 export interface Operation {
   readonly desired: Desired;
@@ -51,31 +51,14 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
   const now = await world.records.environment(name);
   const current = currentRevision(before.ledger);
-  const serving = current ? existingContainers(now, current) : [];
-  // Only what was there before: containers that this operation made may be what failed.
-  const left = now.containers.filter((placed) => before.containers.some((other) => sameContainer(other, placed)));
-  const standby = standbyFor({ ...before, containers: left }, Number.POSITIVE_INFINITY, serving);
   const details = error instanceof LockageError ? error.details : [];
   try {
-    await world.stacks.deploy(
-      {
-        app: desired.app,
-        environment: name,
-        operation: world.newOperation(),
-        serving,
-        standby,
-        fallback: [],
-        wake: [],
-        verify: [],
-        watch: 0,
-        guarded: false,
-        ...(now.migration ? { migration: now.migration } : {}),
-        secrets: neededSecrets([...serving, ...standby], before.ledger, {}, {}, now.migration?.spec),
-        ledger: withRevision(before.ledger, failed),
-        startedAt,
-      },
-      `go back from ${revision.release.version}`,
-    );
+    // Only what was there before: containers that this operation made may be what failed.
+    const containers = now.containers.filter((placed) => before.containers.some((other) => sameContainer(other, placed)));
+    const place = { app: desired.app, environment: name };
+    const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: world.newOperation() });
+    const ledger = withRevision(before.ledger, failed);
+    await world.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
   } catch (second) {
     return new LockageError(`${revision.release.version} failed in ${name}, and cleaning up failed too`, {
       code: ExitCode.broken,

@@ -1,10 +1,10 @@
+import { asRecorded } from './as-recorded.ts';
 import type { Desired } from './desired.ts';
 import { LockageError } from './errors.ts';
 import { environmentNamed } from './pipeline.ts';
 import type { World } from './ports.ts';
-import { currentRevision, type EnvironmentRecord } from './record.ts';
+import type { EnvironmentRecord } from './record.ts';
 import type { Hold } from './revision.ts';
-import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
 
 export interface ResumeResult {
   readonly outcome: 'resumed' | 'not on hold';
@@ -38,22 +38,5 @@ export async function resume(world: World, request: { readonly environment: stri
 /** What runs now, recorded without the hold. */
 function withoutHold(world: World, environment: string, record: EnvironmentRecord): Desired {
   const { hold: _, ...ledger } = record.ledger;
-  const current = currentRevision(ledger);
-  const serving = current ? existingContainers(record, current) : [];
-  const standby = standbyFor(record, Number.POSITIVE_INFINITY, serving);
-  return {
-    app: world.project.app,
-    environment,
-    operation: world.newOperation(),
-    serving,
-    standby,
-    fallback: [],
-    wake: [],
-    verify: [],
-    watch: 0,
-    guarded: false,
-    ...(record.migration ? { migration: record.migration } : {}),
-    secrets: neededSecrets([...serving, ...standby], ledger, {}, {}, record.migration?.spec),
-    ledger,
-  };
+  return asRecorded({ app: world.project.app, environment }, record, ledger, { operation: world.newOperation() });
 }

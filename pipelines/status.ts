@@ -4,7 +4,6 @@ import type { Environment, Host } from './environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Digest } from './release.ts';
 import type { Hold, Revision } from './revision.ts';
-import { existingContainers } from './standby.ts';
 
 /** A container as its host sees it. */
 export interface SeenContainer {
@@ -198,15 +197,16 @@ export function containersOf(record: EnvironmentRecord, view: HostView): Contain
   return [...listed, ...others];
 }
 
-/** Recorded containers of earlier good revisions. */
+/** Recorded containers of earlier good revisions, newest first. */
 function standbyOf(
   record: EnvironmentRecord,
   recorded: readonly Placed[],
   serving: readonly ContainerSpec[],
 ): ContainerSpec[] {
-  const good = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
-  const kept = good.flatMap((revision) => existingContainers({ ...record, containers: recorded }, revision));
-  const specs = new Map(kept.map(({ spec }) => [spec.name, spec]));
+  const names = new Set(recorded.map(({ spec }) => spec.name));
+  const good = record.ledger.revisions.filter(({ result }) => result === 'succeeded').reverse();
+  const specs = new Map<string, ContainerSpec>();
+  for (const spec of good.flatMap(({ containers }) => containers)) if (names.has(spec.name)) specs.set(spec.name, spec);
   for (const { name } of serving) specs.delete(name);
   return [...specs.values()];
 }

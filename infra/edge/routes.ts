@@ -54,11 +54,11 @@ export class Edge {
     return (await this.#run(['switch', set, token, String(Math.ceil(seconds))])).trim();
   }
 
-  /** Switches for good to a set that the host has from before. False when it does not have it. */
-  async switchBack(set: string, token: string): Promise<boolean> {
+  /** Switches for good to a set that the host has from before. Gives the set that served, or undefined if it is gone. */
+  async switchBack(set: string, token: string): Promise<string | undefined> {
     const result = await this.#exec(['switch', set, token, '0']);
     if (result.code !== 0 && result.code !== 3) throw this.#failed('switch', result);
-    return result.code === 0;
+    return result.code === 0 ? result.stdout.trim() : undefined;
   }
 
   /** Keeps an unconfirmed switch and goes on to `set`. Throws when the host has taken the switch back meanwhile. */

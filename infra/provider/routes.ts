@@ -16,9 +16,12 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   workshop.signal.throwIfAborted();
   const switched = await Promise.allSettled(
     edges.map(async ({ host, edge, set }) => {
-      if (inputs.guard > 0) await edge.switch(setName(set), inputs.operation, inputs.guard);
-      else await switchForGood(edge, withoutFallback(set), inputs.operation);
-      workshop.progress({ host: host.name, step: 'switch' });
+      const name = setName(inputs.guard > 0 ? set : withoutFallback(set));
+      const before =
+        inputs.guard > 0
+          ? await edge.switch(name, inputs.operation, inputs.guard)
+          : await switchForGood(edge, withoutFallback(set), inputs.operation);
+      if (before !== name) workshop.progress({ host: host.name, step: 'switch' });
     }),
   );
   const failed = switched.flatMap((result, index) =>
@@ -30,10 +33,11 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
 }
 
 /** A host has the routes of what it served before, so going back is one call to it. */
-async function switchForGood(edge: Edge, set: RouteSet, operation: string): Promise<void> {
-  if (await edge.switchBack(setName(set), operation)) return;
+async function switchForGood(edge: Edge, set: RouteSet, operation: string): Promise<string> {
+  const before = await edge.switchBack(setName(set), operation);
+  if (before !== undefined) return before;
   await edge.prepare([set]);
-  await edge.switch(setName(set), operation, 0);
+  return edge.switch(setName(set), operation, 0);
 }
 
 /** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */

@@ -1,0 +1,28 @@
+/**
+ * Lockage's Pulumi provider as a plugin of its own, for a plain `pulumi preview` or `pulumi up`. It knows no secret
+ * values: what needs one is made by `lockage promote`, which serves the provider itself.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { main } from '@pulumi/pulumi/provider/index.js';
+import { Connections } from './engine/connections.ts';
+import { createProvider } from './provider/provider.ts';
+import { workshopOf } from './workshop.ts';
+
+const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
+const workshop = workshopOf(
+  {
+    connections: new Connections({ stateDir }),
+    secretValues: new Map(),
+    progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
+    signal: new AbortController().signal,
+  },
+  false,
+);
+await main(
+  createProvider(
+    () => workshop,
+    () => undefined,
+  ),
+  process.argv.slice(2),
+);
