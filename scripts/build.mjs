@@ -14,6 +14,7 @@ const staleAfter = 24 * 3600_000;
 const programs = {
   lockage: 'scripts/cli.ts',
   provider: 'infra/provider-main.ts',
+  'pulumi-program': 'scripts/pulumi-program.ts',
   setup: 'scripts/setup/main.ts',
   demo: 'scripts/demo/main.ts',
   bench: 'test/bench/main.ts',
@@ -70,10 +71,20 @@ try {
     throw new Error(`${programs.lockage} must begin with #!/usr/bin/env node`);
   if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
   await publish(result.outputFiles);
+  await publishPlugin();
 } catch (error) {
   // esbuild has written its own errors by now, with file and line.
   if (!(error instanceof Error && 'errors' in error)) console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+}
+
+/** The executable by whose name the Pulumi CLI finds Lockage's provider (`plugins.providers` in Pulumi.yaml). */
+async function publishPlugin() {
+  const folder = join(dist, 'plugin');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'pulumi-resource-lockage');
+  await writeFile(file, '#!/usr/bin/env node\nimport(`${__dirname}/../provider.mjs`);\n', { mode: 0o755 });
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
 }
 
 /**

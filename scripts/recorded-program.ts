@@ -1,6 +1,6 @@
 import { environmentProgram } from '../infra/program.ts';
 import { asRecorded } from '../pipelines/as-recorded.ts';
-import { containerSpecs } from '../pipelines/container.ts';
+import { canonicalJson, containerSpecs } from '../pipelines/container.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import { environmentNamed } from '../pipelines/pipeline.ts';
 import { currentRevision } from '../pipelines/record.ts';
@@ -21,7 +21,7 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
     });
   }
   const wanted = containerSpecs(world.project.app, environment, current.release, current.secretVersions);
-  const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => JSON.stringify(spec);
+  const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => canonicalJson(spec);
   const recorded = new Set(current.containers.map(plain));
   if (wanted.some((spec) => !recorded.has(plain(spec)))) {
     throw new LockageError(`the configuration of ${stack} has changed since revision ${current.number}`, {
