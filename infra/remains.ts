@@ -31,11 +31,13 @@ export async function remainsOf(engine: Engine, host: Host, place: Place, ownLoc
   const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
   return {
     host,
-    containers: containers.map((container) => ({
-      name: containerName(container),
-      part: container.Labels[labels.part] ?? '',
-      running: container.State === 'running',
-    })),
+    containers: containers
+      .map((container) => ({
+        name: containerName(container),
+        part: container.Labels[labels.part] ?? '',
+        running: container.State === 'running',
+      }))
+      .sort((a, b) => a.name.localeCompare(b.name)),
     networks,
     volumes: volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
     data: volumes.filter(isData).map(({ Name }) => Name),

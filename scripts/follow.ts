@@ -50,33 +50,30 @@ export async function readLogs(reader: LogReader, sources: readonly Source[]): P
  */
 export async function followLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
   const { signal } = reader;
-  /** containers that run and are not read: standby, unless it begins to serve */
-  const resting = new Set<string>();
   const reading = new Set<string>();
-  /** when the output of a container ended: it goes on there when the container comes back */
-  const ended = new Map<string, Date>();
   const start = (source: Source, from: { tail?: number; since?: Date }) => {
-    const key = keyOf(source);
-    reading.add(key);
-    void read(reader, source, { ...from, follow: true }).finally(() => {
-      reading.delete(key);
-      ended.set(key, new Date());
-    });
+    reading.add(keyOf(source));
+    void read(reader, source, { ...from, follow: true }).finally(() => reading.delete(keyOf(source)));
   };
   for (const source of sources) start(source, { tail: reader.tail });
-  for (const source of await running(reader)) if (!reading.has(keyOf(source))) resting.add(keyOf(source));
+  /** containers of earlier releases: not read unless they begin to run or to serve, and not what they wrote before */
+  const before = await present(reader);
+  const known = new Set(before.map(keyOf));
+  const resting = new Set(before.filter((source) => source.runs && !reading.has(keyOf(source))).map(keyOf));
 
   while (!signal.aborted) {
+    const lastLook = new Date();
     await sleep(1000, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const [present, record] = await Promise.all([running(reader), reader.record().catch(() => undefined)]);
-    for (const name of record ? servingKeys(record) : []) resting.delete(name);
-    for (const source of present) {
+    const [now, record] = await Promise.all([present(reader), reader.record().catch(() => undefined)]);
+    for (const key of record ? servingKeys(record) : []) resting.delete(key);
+    for (const source of now) {
       const key = keyOf(source);
-      if (reading.has(key) || resting.has(key)) continue;
-      const since = ended.get(key);
-      if (!since) reader.onNew(source);
-      start(source, since ? { since } : {});
+      if (!source.runs) resting.delete(key);
+      if (!source.runs || reading.has(key) || resting.has(key)) continue;
+      reader.onNew(source);
+      start(source, known.has(key) ? { since: lastLook } : {});
+      known.add(key);
     }
   }
 }
@@ -96,20 +93,21 @@ async function read(
   }
 }
 
-/** The environment's own release containers that run now, as far as they are wanted; hosts that do not answer have none. */
-async function running(reader: LogReader): Promise<Source[]> {
+/** The environment's own release containers, as far as they are wanted; hosts that do not answer have none. */
+async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
   const { app, environment, selection, signal } = reader;
   const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
   const hosts = environment.hosts.filter(({ name }) => (selection.host ?? name) === name);
   const lists = await Promise.allSettled(
     hosts.map(async (host) => {
       const engine = await reader.connections.engine(host);
-      const containers = await engine.listContainers({ labels: own, deadline: 5000, signal });
+      const containers = await engine.listContainers({ all: true, labels: own, deadline: 5000, signal });
       return containers.map((container) => ({
         host,
         role: container.Labels[labels.role] ?? '',
         version: container.Labels[labels.release] ?? '',
         container: containerName(container),
+        runs: container.State === 'running',
       }));
     }),
   );

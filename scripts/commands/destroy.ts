@@ -25,14 +25,20 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
       // Also those that are only recorded any more.
       const hosts = hostsToAsk(environment, await world.records.environment(environment.name));
       const before = await survey(world, environment, hosts);
-      for (const line of remainsLines(before, withData)) world.terminal.note(line);
+      if (!(await isThere(world, environment.name, before, withData))) {
+        world.terminal.result({ outcome: 'nothing to do', environment: environment.name }, [
+          `${environment.name} has nothing on its hosts and no record: nothing to do`,
+        ]);
+        return;
+      }
+      for (const line of remainsLines(before, withData)) world.terminal.line(line, 'stderr');
       await world.terminal.confirm(`Remove all of this, and the record of ${environment.name}?`);
       await destroy(world, environment, before, withData);
       const after = await survey(world, environment, hosts);
       refuseRemains(environment.name, after, withData);
       const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
       world.terminal.result({ outcome: 'destroyed', environment: environment.name, kept }, [
-        `${environment.name} is gone from ${before.length} hosts`,
+        `${environment.name} is gone from ${before.map(({ host }) => host.name).join(', ')}`,
         ...kept.map(
           ({ host, volume }) => `${host}: the data in volume ${volume} stays` + colors.dim(' (--volumes removes it)'),
         ),
@@ -50,6 +56,22 @@ async function survey(world: LiveWorld, environment: Environment, hosts: readonl
       remainsOf(await world.connections.engine(host), host, place, host === environment.hosts[0]),
     ),
   );
+}
+
+async function isThere(
+  world: LiveWorld,
+  environment: string,
+  hosts: readonly Remains[],
+  withData: boolean,
+): Promise<boolean> {
+  const { ledger, containers } = await world.records.environment(environment);
+  const foundation = await world.records.foundation(environment);
+  const isRecorded = ledger.revisions.length > 0 || containers.length > 0 || foundation !== undefined;
+  return isRecorded || hosts.some((remains) => countOf(remains, withData) > 0);
+}
+
+function countOf({ containers, networks, volumes, data }: Remains, withData: boolean): number {
+  return containers.length + networks.length + volumes.length + (withData ? data.length : 0);
 }
 
 /** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */

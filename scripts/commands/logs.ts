@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import colors from 'picocolors';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../follow.ts';
@@ -68,6 +69,8 @@ function prefixer(
 /** Reading logs is ended by the reader: with a signal, or by closing the pipe. Both are the usual way out. */
 function quietEnd(): AbortSignal {
   const ended = new AbortController();
+  // Every container that is read listens to it.
+  setMaxListeners(0, ended.signal);
   const end = () => ended.abort();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, end);
   process.stdout.once('error', end);

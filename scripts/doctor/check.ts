@@ -34,6 +34,7 @@ export async function checking(name: string, work: () => Promise<Check | readonl
   } catch (error) {
     if (!(error instanceof LockageError)) return [bad(name, error instanceof Error ? error.message : String(error))];
     const { message, details, hint } = error;
-    return [{ name, level: 'bad', text: message, details, ...(hint ? { hint } : {}) }];
+    const text = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+    return [{ name, level: 'bad', text, details, ...(hint ? { hint } : {}) }];
   }
 }

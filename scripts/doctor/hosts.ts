@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment, Host } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import type { Connections } from '../../infra/engine/connections.ts';
 import type { EngineInfo } from '../../infra/engine/client.ts';
 import { bytesText } from '../format.ts';
 import { bad, checking, good, warning, type Check } from './check.ts';
+
+/** Milliseconds for a host to answer: an ssh connection is made first. */
+const patience = 15_000;
 
 /** What a host says about itself. */
 export interface HostFacts {
@@ -22,13 +27,32 @@ export async function hostChecks(connections: Connections, environment: Environm
   const checks = await Promise.all(
     environment.hosts.map((host) =>
       checking(host.name, async () => {
-        const found = await ask(connections, host);
+        const found = await inTime(host, ask(connections, host));
         facts.push(found);
         return factChecks(found);
       }),
     ),
   );
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
+}
+
+async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = sleep(patience, undefined, { signal: answered.signal }).then(
+    () => {
+      throw new LockageError(`${host.name}: does not answer within ${patience / 1000} s`, {
+        hint: 'Check that the machine is up, and the network between.',
+      });
+    },
+    // It has answered: nobody waits for this any more.
+    () => asking,
+  );
+  try {
+    return await Promise.race([asking, late]);
+  } finally {
+    answered.abort();
+    late.catch(() => undefined);
+  }
 }
 
 async function ask(connections: Connections, host: Host): Promise<HostFacts> {

@@ -11,5 +11,5 @@ export function remainsLines(hosts: readonly Remains[], withData: boolean): stri
     ...volumes.map((name) => [remove, host.name, 'volume', name]),
     ...data.map((name) => [withData ? remove : colors.dim('= keep'), host.name, 'data', name]),
   ]);
-  return rows.length === 0 ? [`nothing is left on ${hosts.length} hosts`] : table(rows);
+  return table(rows.map(([action = '', ...rest]) => [`  ${action}`, ...rest]));
 }
