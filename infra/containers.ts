@@ -47,7 +47,10 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       Init: true,
       ReadonlyRootfs: hardening.readOnly,
       Tmpfs: Object.fromEntries(
-        Object.entries(hardening.tmpfs).map(([path, bytes]) => [path, `rw,noexec,nosuid,nodev,size=${bytes},mode=1777`]),
+        Object.entries(hardening.tmpfs).map(([path, bytes]) => [
+          path,
+          `rw,noexec,nosuid,nodev,size=${bytes},mode=1777`,
+        ]),
       ),
       CapDrop: ['ALL'],
       CapAdd: hardening.capabilities,

@@ -50,10 +50,13 @@ export class EngineHosts implements Hosts {
     );
     if (problems.length > 0) {
       const hint = reports.find((report) => report.status === 'rejected')?.reason as { hint?: string } | undefined;
-      throw new LockageError(`${problems.length} of ${environment.hosts.length} hosts of ${environment.name} cannot be used`, {
-        details: problems,
-        ...(hint?.hint ? { hint: hint.hint } : {}),
-      });
+      throw new LockageError(
+        `${problems.length} of ${environment.hosts.length} hosts of ${environment.name} cannot be used`,
+        {
+          details: problems,
+          ...(hint?.hint ? { hint: hint.hint } : {}),
+        },
+      );
     }
     return reports.flatMap((report) => (report.status === 'fulfilled' ? [report.value] : []));
   }
@@ -99,10 +102,13 @@ export class EngineHosts implements Hosts {
     this.#tools.signal.throwIfAborted();
     if (problems.length > 0) {
       const hint = moved.find((result) => result.status === 'rejected')?.reason as { hint?: string } | undefined;
-      throw new LockageError(`release ${release.version} cannot be pulled on ${problems.length} of ${moved.length} hosts`, {
-        details: problems,
-        ...(hint?.hint ? { hint: hint.hint } : {}),
-      });
+      throw new LockageError(
+        `release ${release.version} cannot be pulled on ${problems.length} of ${moved.length} hosts`,
+        {
+          details: problems,
+          ...(hint?.hint ? { hint: hint.hint } : {}),
+        },
+      );
     }
     return Object.fromEntries(moved.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
   }
@@ -128,9 +134,12 @@ function refuseTakenPorts(environment: Environment, host: Host, foreign: readonl
   for (const port of publicPorts(environment, host)) {
     const holder = foreign.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
     if (!holder) continue;
-    throw new LockageError(`port ${port} is taken by container ${nameOf(holder)}, which is not of ${environment.name}`, {
-      hint: `Stop ${nameOf(holder)} on ${host.name}, or give the role another \`publish\` port.`,
-    });
+    throw new LockageError(
+      `port ${port} is taken by container ${nameOf(holder)}, which is not of ${environment.name}`,
+      {
+        hint: `Stop ${nameOf(holder)} on ${host.name}, or give the role another \`publish\` port.`,
+      },
+    );
   }
 }
 

@@ -24,7 +24,10 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
     const containers = [...desired.serving, ...desired.standby].map(
       (placed) => new Container({ ...place, ...placed }, { dependsOn: [...secrets, ...migration] }),
     );
-    const verification = new Verification({ ...place, operation, wake: desired.wake, containers: desired.verify }, { dependsOn: containers });
+    const verification = new Verification(
+      { ...place, operation, wake: desired.wake, containers: desired.verify },
+      { dependsOn: containers },
+    );
     const hosts = hostRoutes(desired);
     const guard = desired.guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
     const routes = new Routes({ ...place, operation, hosts, guard }, { dependsOn: [verification] });
@@ -48,7 +51,9 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
 
 function timed({ ledger, startedAt }: Desired): Revision[] {
   const last = ledger.revisions.at(-1);
-  return last && startedAt !== undefined ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }] : [...ledger.revisions];
+  return last && startedAt !== undefined
+    ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }]
+    : [...ledger.revisions];
 }
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */

@@ -3,7 +3,14 @@ import type { Records } from '../pipelines/ports.ts';
 import type { EnvironmentRecord } from '../pipelines/record.ts';
 import type { Release } from '../pipelines/release.ts';
 import type { Ledger } from '../pipelines/revision.ts';
-import type { ContainerInputs, FoundationInputs, LedgerInputs, MigrationInputs, RoutesInputs, SecretInputs } from './provider/types.ts';
+import type {
+  ContainerInputs,
+  FoundationInputs,
+  LedgerInputs,
+  MigrationInputs,
+  RoutesInputs,
+  SecretInputs,
+} from './provider/types.ts';
 import type { PulumiSettings } from './pulumi.ts';
 import type { Stacks } from './stack.ts';
 import { readStack, type StackState } from './state.ts';

@@ -11,7 +11,10 @@ export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): Host
     hosts.set(host.name, entry);
     if (!spec.route) continue;
     const primary = `${spec.alias}:${spec.route.port}`;
-    entry.set[spec.route.publish] = { primary, fallback: before(desired.fallback, host, spec.route.publish) ?? primary };
+    entry.set[spec.route.publish] = {
+      primary,
+      fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
+    };
   }
   return [...hosts.values()].map(({ host, set }) => ({ host, set }));
 }

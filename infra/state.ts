@@ -33,7 +33,11 @@ interface Snapshot {
  * are asked through the Pulumi CLI. Throws LockageError when it cannot be read: an unreadable state is never taken for an
  * empty one.
  */
-export async function readStack(settings: PulumiSettings, project: string, stack: string): Promise<StackState | undefined> {
+export async function readStack(
+  settings: PulumiSettings,
+  project: string,
+  stack: string,
+): Promise<StackState | undefined> {
   const snapshot = settings.backend.startsWith('file://')
     ? await readFileBackend(settings.backend, project, stack)
     : await exportStack(settings, stack);

@@ -127,9 +127,7 @@ export interface Migration {
 
 /** Where a secret's value is read from on the operator's machine. */
 export type SecretSource =
-  | { readonly env: string }
-  | { readonly file: string }
-  | { readonly command: readonly string[] };
+  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] };
 
 /** The whole configuration: one application and the environments it goes through. */
 export interface Project {

@@ -54,7 +54,9 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const details = error instanceof LockageError ? error.details : [];
   try {
     // Only what was there before: containers that this operation made may be what failed.
-    const containers = now.containers.filter((placed) => before.containers.some((other) => sameContainer(other, placed)));
+    const containers = now.containers.filter((placed) =>
+      before.containers.some((other) => sameContainer(other, placed)),
+    );
     const place = { app: desired.app, environment: name };
     const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: world.newOperation() });
     const ledger = withRevision(before.ledger, failed);

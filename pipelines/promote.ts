@@ -42,7 +42,12 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   await world.registry.verify(release);
 
   terminal.step('judge');
-  judge(release, environment, await world.records.environment(environment.name), await upstreamRecords(world, environment));
+  judge(
+    release,
+    environment,
+    await world.records.environment(environment.name),
+    await upstreamRecords(world, environment),
+  );
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', `${environment.hosts.length} hosts`);
@@ -63,7 +68,9 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     judge(release, environment, record, await upstreamRecords(world, environment));
     const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
     if (unchanged) {
-      terminal.note(`${environment.name} already runs ${release.version} (revision ${plan.from?.number}): nothing to do`);
+      terminal.note(
+        `${environment.name} already runs ${release.version} (revision ${plan.from?.number}): nothing to do`,
+      );
       return { outcome: 'unchanged', plan };
     }
     terminal.step('pull', release.version);
@@ -103,7 +110,9 @@ interface Situation {
 function assemble(world: World, situation: Situation) {
   const { app } = world.project;
   const { environment, release, record, reports, values } = situation;
-  const versions = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
+  const versions = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
+  );
   const current = currentRevision(record.ledger);
   const { specs, broken } = freshSpecs(app, situation, versions);
   const serving = placed(environment, specs);
@@ -184,7 +193,11 @@ function placed(environment: Environment, specs: readonly ContainerSpec[]): Plac
 }
 
 function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
-  const names = (list: readonly Placed[]) => list.map(({ host, spec }) => `${host.name}/${spec.name}`).sort().join();
+  const names = (list: readonly Placed[]) =>
+    list
+      .map(({ host, spec }) => `${host.name}/${spec.name}`)
+      .sort()
+      .join();
   return names(a) === names(b);
 }
 

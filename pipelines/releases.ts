@@ -8,7 +8,10 @@ export function nextVersion(releases: readonly Release[], given: string | undefi
     throw new LockageError('give a version or --bump, not both', { hint: `lockage release ${given}` });
   }
   if (given !== undefined) return parseVersion(given);
-  const highest = releases.map(({ version }) => version).sort(compareVersions).at(-1);
+  const highest = releases
+    .map(({ version }) => version)
+    .sort(compareVersions)
+    .at(-1);
   if (bump !== undefined) return highest === undefined ? '0.1.0' : bumpVersion(highest, bump);
   throw new LockageError('which version?', {
     ...(highest === undefined ? {} : { details: [`the latest release is ${highest}`] }),
@@ -30,7 +33,11 @@ export interface Candidate {
 export function alreadyReleased(releases: readonly Release[], candidate: Candidate): Release | undefined {
   const found = releases.find(({ version }) => version === candidate.version);
   if (!found) return undefined;
-  if (candidate.digest !== undefined ? candidate.digest === found.digest : candidate.commit === found.commit && !found.dirty) {
+  if (
+    candidate.digest !== undefined
+      ? candidate.digest === found.digest
+      : candidate.commit === found.commit && !found.dirty
+  ) {
     return found;
   }
   throw new LockageError(`release ${found.version} exists, and was made of something else`, {

@@ -44,7 +44,9 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       world.terminal.plan(plan);
       return { outcome: 'planned', plan };
     }
-    await world.terminal.confirm(`Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`);
+    await world.terminal.confirm(
+      `Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`,
+    );
     const revision: Omit<Revision, 'result' | 'duration'> = {
       number: plan.number,
       release: target.release,
@@ -60,7 +62,10 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
     if (!standby) {
       world.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
       await world.hosts.pull(environment, target.release);
-      const recorded = await carryOut(world, { ...operation, desired: { ...desired, ...(await withSecrets(world, desired)) } });
+      const recorded = await carryOut(world, {
+        ...operation,
+        desired: { ...desired, ...(await withSecrets(world, desired)) },
+      });
       return { outcome: 'rolled back', plan, revision: recorded };
     }
     await world.hosts.switchNow(desired);
@@ -158,7 +163,9 @@ function assemble(world: World, { environment, record, reports, target, request 
 function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
   const missing = new Set<string>();
   const containers = target.containers.flatMap((spec) => {
-    const existing = record.containers.find((placed) => placed.spec.name === spec.name && placed.host.name === spec.host);
+    const existing = record.containers.find(
+      (placed) => placed.spec.name === spec.name && placed.host.name === spec.host,
+    );
     if (existing) return [existing];
     const host = environment.hosts.find(({ name }) => name === spec.host);
     if (!host) missing.add(spec.host);

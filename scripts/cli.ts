@@ -53,7 +53,10 @@ program
   .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
   .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
   .addOption(json())
-  .addHelpText('after', '\nExamples:\n  $ lockage release 1.4.0\n  $ lockage release --bump minor\n  $ lockage release 1.4.0 --image registry.example.com/shop:build-812')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage release 1.4.0\n  $ lockage release --bump minor\n  $ lockage release 1.4.0 --image registry.example.com/shop:build-812',
+  )
   .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
 
 program
@@ -65,7 +68,10 @@ program
   .addOption(reason())
   .addOption(yes())
   .addOption(json())
-  .addHelpText('after', '\nExamples:\n  $ lockage promote 1.4.0 --to qa\n  $ lockage promote 1.4.0 --to prod --plan\n  $ lockage promote 1.4.0 --to prod --yes --reason "spring sale"')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage promote 1.4.0 --to qa\n  $ lockage promote 1.4.0 --to prod --plan\n  $ lockage promote 1.4.0 --to prod --yes --reason "spring sale"',
+  )
   .action(async (given, flags) => (await import('./commands/promote.ts')).promoteCommand(given, flags, interrupt()));
 
 program
@@ -77,7 +83,10 @@ program
   .addOption(reason())
   .addOption(yes())
   .addOption(json())
-  .addHelpText('after', '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"',
+  )
   .action(async (name, flags) => (await import('./commands/rollback.ts')).rollbackCommand(name, flags, interrupt()));
 
 program
@@ -138,7 +147,10 @@ program
   .option('--host <host>', 'only on this host')
   .passThroughOptions()
   .description('run a command in a serving container of every host')
-  .addHelpText('after', '\nExamples:\n  $ lockage exec -e prod -- node -v\n  $ lockage exec -e prod --role worker --host prod-2 -- cat /tmp/heartbeat')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage exec -e prod -- node -v\n  $ lockage exec -e prod --role worker --host prod-2 -- cat /tmp/heartbeat',
+  )
   .action(async (argv, flags) => (await import('./commands/exec.ts')).execCommand(argv, flags, interrupt()));
 
 program

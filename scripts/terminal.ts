@@ -66,7 +66,9 @@ export class ConsoleTerminal implements Terminal {
       return;
     }
     if (event.step === 'pulled') this.#pulls.delete(event.host);
-    this.#line(`${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? '')}`);
+    this.#line(
+      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? '')}`,
+    );
     failpoint(`at:${event.step}`);
   }
 

@@ -53,7 +53,8 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   };
   const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
   let loaded: Promise<Stacks> | undefined;
-  const stacks = () => (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
+  const stacks = () =>
+    (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
   const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
@@ -66,7 +67,14 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     records,
     registry: releaseRegistry(registryClient),
     hosts: new EngineHosts(project.app, actor, tools, registryClient),
-    stacks: new EnvironmentStacks({ project, tools, records, registry: registryClient, stacks, secretVersion: version }),
+    stacks: new EnvironmentStacks({
+      project,
+      tools,
+      records,
+      registry: registryClient,
+      stacks,
+      secretVersion: version,
+    }),
     secrets: secretsOf(project, tools, redactor, version, settings),
     terminal,
     signal,

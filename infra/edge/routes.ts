@@ -76,7 +76,11 @@ export class Edge {
     const lines = (await this.#run(['show'])).split('\n');
     const pending = lines.find((line) => line.startsWith('pending '))?.split(' ')[2];
     return {
-      now: lines.find((line) => line.startsWith('now '))?.slice(4).trim() ?? '',
+      now:
+        lines
+          .find((line) => line.startsWith('now '))
+          ?.slice(4)
+          .trim() ?? '',
       ...(pending === undefined ? {} : { pending }),
     };
   }
@@ -110,7 +114,13 @@ export class Edge {
     options: { signal?: AbortSignal; onAnswer?: (answer: string) => void } = {},
   ): Promise<boolean> {
     const { times, interval, seconds } = check;
-    const argv = ['probe', `http://${at.address}:${at.port}${at.path}`, String(times), String(interval / 1000), String(Math.ceil(seconds))];
+    const argv = [
+      'probe',
+      `http://${at.address}:${at.port}${at.path}`,
+      String(times),
+      String(interval / 1000),
+      String(Math.ceil(seconds)),
+    ];
     const result = await this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], {
       deadline: seconds * 1000 + 15_000,
       ...(options.signal ? { signal: options.signal } : {}),

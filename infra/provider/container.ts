@@ -48,7 +48,10 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
   const { spec } = inputs;
   const found = await engine.inspectContainer(spec.name);
   if (found === undefined) return undefined;
-  if (found.Config.Labels[labels.app] !== inputs.app || found.Config.Labels[labels.environment] !== inputs.environment) {
+  if (
+    found.Config.Labels[labels.app] !== inputs.app ||
+    found.Config.Labels[labels.environment] !== inputs.environment
+  ) {
     throw new LockageError(`${inputs.host.name}: a container named ${spec.name} exists and is not of ${inputs.app}`, {
       hint: `Rename or remove it on ${inputs.host.name}, then run the same command again.`,
     });

@@ -4,7 +4,14 @@ import { failpoint } from '../failpoint.ts';
 import { createContainer, deliverSecretFiles, removeContainer } from './container.ts';
 import { runMigration } from './migration.ts';
 import { switchRoutes } from './routes.ts';
-import type { ContainerInputs, MigrationInputs, RoutesInputs, SecretFilesInputs, VerificationInputs, WatchInputs } from './types.ts';
+import type {
+  ContainerInputs,
+  MigrationInputs,
+  RoutesInputs,
+  SecretFilesInputs,
+  VerificationInputs,
+  WatchInputs,
+} from './types.ts';
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { Workshop } from './workshop.ts';
@@ -39,10 +46,7 @@ const kinds: Readonly<Record<string, Kind>> = {
  * Lockage's own Pulumi provider: what a Docker plugin cannot do. `onError` gets an operation's error as it was thrown,
  * before Pulumi turns it into text.
  */
-export function createProvider(
-  workshop: () => Workshop,
-  onError: (error: unknown) => void,
-): pulumi.provider.Provider {
+export function createProvider(workshop: () => Workshop, onError: (error: unknown) => void): pulumi.provider.Provider {
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

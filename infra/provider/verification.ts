@@ -16,9 +16,7 @@ interface Subject extends Place {
  * container's last log lines and health answers as soon as one does not.
  */
 export async function verifyContainers(workshop: Workshop, inputs: VerificationInputs): Promise<void> {
-  await Promise.all(
-    inputs.wake.map(async ({ host, spec }) => (await workshop.engine(host)).startContainer(spec.name)),
-  );
+  await Promise.all(inputs.wake.map(async ({ host, spec }) => (await workshop.engine(host)).startContainer(spec.name)));
   const stop = new AbortController();
   const signal = AbortSignal.any([workshop.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {
@@ -113,7 +111,7 @@ async function commandSucceeds(
   onAnswer: (answer: string) => void,
 ): Promise<boolean> {
   const end = Date.now() + spec.health.timeout;
-  for (let good = 0; good < spec.health.healthy; ) {
+  for (let good = 0; good < spec.health.healthy;) {
     const remaining = end - Date.now();
     if (remaining <= 0 || signal.aborted) return false;
     const run = engine.exec(spec.name, [...command], { deadline: Math.max(1000, Math.min(remaining, 30_000)), signal });
@@ -140,10 +138,18 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Says why, with the last health answers and log lines of the container. */
-export async function failure(engine: Engine, subject: Subject, why: string, answers: readonly string[]): Promise<LockageError> {
+export async function failure(
+  engine: Engine,
+  subject: Subject,
+  why: string,
+  answers: readonly string[],
+): Promise<LockageError> {
   const { host, spec } = subject;
   const found = await engine.inspectContainer(spec.name).catch(() => undefined);
-  const exited = found && !found.State.Running ? ` (exit code ${found.State.ExitCode}${found.State.OOMKilled ? ', out of memory' : ''})` : '';
+  const exited =
+    found && !found.State.Running
+      ? ` (exit code ${found.State.ExitCode}${found.State.OOMKilled ? ', out of memory' : ''})`
+      : '';
   const log = await lastLines(engine, spec.name, 20);
   return new LockageError(`${host.name}: ${spec.role} ${spec.version} ${why}${exited}`, {
     code: ExitCode.rolledBack,

@@ -34,26 +34,39 @@ async function watch(workshop: Workshop, inputs: WatchInputs): Promise<void> {
     await Promise.all(
       inputs.containers.map(async (container, index) => {
         const now = await state(workshop, inputs, container);
-        if (now !== first[index]) throw await failed(workshop, inputs, container, 'restarted after the routes switched');
+        if (now !== first[index])
+          throw await failed(workshop, inputs, container, 'restarted after the routes switched');
         if (asks) await stillHealthy(workshop, inputs, container);
       }),
     );
   }
 }
 
-async function state(workshop: Workshop, inputs: WatchInputs, container: WatchInputs['containers'][number]): Promise<string> {
+async function state(
+  workshop: Workshop,
+  inputs: WatchInputs,
+  container: WatchInputs['containers'][number],
+): Promise<string> {
   const running = await runningState(await workshop.engine(container.host), container.spec.name);
   if (running === undefined) throw await failed(workshop, inputs, container, 'stopped after the routes switched');
   return running;
 }
 
-async function stillHealthy(workshop: Workshop, inputs: WatchInputs, container: WatchInputs['containers'][number]): Promise<void> {
+async function stillHealthy(
+  workshop: Workshop,
+  inputs: WatchInputs,
+  container: WatchInputs['containers'][number],
+): Promise<void> {
   const { check } = container.spec.health;
   if (check.kind !== 'http') return;
   const edge = await edgeOf(workshop, inputs, container.host);
   const answers: string[] = [];
   const at = await healthAddress(await workshop.engine(container.host), container.spec.name, check);
-  const good = await edge.probe(at, { times: 1, interval: 200, seconds: 3 }, { onAnswer: (answer) => answers.push(answer) });
+  const good = await edge.probe(
+    at,
+    { times: 1, interval: 200, seconds: 3 },
+    { onAnswer: (answer) => answers.push(answer) },
+  );
   if (!good) throw await failed(workshop, inputs, container, 'became unhealthy after the routes switched', answers);
 }
 
@@ -77,7 +90,10 @@ async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
     result.status === 'rejected' ? [`${inputs.hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
   );
   if (lost.length > 0) {
-    throw new LockageError('the switch could not be confirmed on every host', { code: ExitCode.rolledBack, details: lost });
+    throw new LockageError('the switch could not be confirmed on every host', {
+      code: ExitCode.rolledBack,
+      details: lost,
+    });
   }
 }
 
@@ -99,7 +115,5 @@ async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
 
 /** The routes of the release before: those that a rollback goes back to. */
 function before(set: RouteSet): RouteSet {
-  return Object.fromEntries(
-    Object.entries(set).map(([port, { fallback }]) => [port, { primary: fallback, fallback }]),
-  );
+  return Object.fromEntries(Object.entries(set).map(([port, { fallback }]) => [port, { primary: fallback, fallback }]));
 }

@@ -39,6 +39,8 @@ export function planLines(plan: Plan): string[] {
     ...(plan.migration ? ['  migration runs first, once'] : []),
     ...table(rows),
     ...plan.notes.map((note) => `  ${note}`),
-    ...(plan.hold ? [`  hold: nothing is promoted to ${plan.environment} until \`lockage resume ${plan.environment}\``] : []),
+    ...(plan.hold
+      ? [`  hold: nothing is promoted to ${plan.environment} until \`lockage resume ${plan.environment}\``]
+      : []),
   ];
 }
