@@ -1,5 +1,5 @@
 import * as docker from '@pulumi/docker';
-import * as pulumi from '@pulumi/pulumi';
+import type * as pulumi from '@pulumi/pulumi';
 import { environmentNames, secretsPath } from '../pipelines/container.ts';
 import type { Accessory, Environment, Host } from '../pipelines/environment.ts';
 import { labels, ownerLabels, secretsFolder } from './containers.ts';

@@ -8,7 +8,7 @@ import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '..
 import { labels } from './containers.ts';
 import { Edge, setName } from './edge/routes.ts';
 import type { Engine } from './engine/client.ts';
-import type { Connections } from './engine/connections.ts';
+import { HostKeyUnknownError, type Connections } from './engine/connections.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { readLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
@@ -69,7 +69,8 @@ async function within(
   try {
     return await Promise.race([ask(host, over.signal), late]);
   } catch (error) {
-    return { host, error: error instanceof Error ? error.message : String(error), containers: [] };
+    const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
+    return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}`, containers: [] };
   } finally {
     late.catch(() => undefined);
     over.abort();

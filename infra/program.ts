@@ -4,7 +4,7 @@ import { Container, Ledger, Migration, Routes, Secret, Verification, Watch } fro
 import { hostRoutes } from './routes.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
-const guardMargin = 30;
+const guardMargin = 15;
 
 /**
  * The Pulumi program of an environment. Its order is the promotion: the migration, then all new containers beside the

@@ -73,11 +73,11 @@ export class Edge {
 
   /** Name of the serving set, and the token of an unconfirmed switch. */
   async show(): Promise<{ now: string; pending?: string }> {
-    const lines = (await this.#run(['show'])).split('\n');
-    const pending = lines.find((line) => line.startsWith('pending '))?.split(' ')[2];
+    const shown = (await this.#run(['show'])).split('\n');
+    const pending = shown.find((line) => line.startsWith('pending '))?.split(' ')[2];
     return {
       now:
-        lines
+        shown
           .find((line) => line.startsWith('now '))
           ?.slice(4)
           .trim() ?? '',

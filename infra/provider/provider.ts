@@ -72,7 +72,7 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
         const kind = kindOf(urn);
         if (!kind.remove) await kind.apply?.(workshop(), news as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
-        return { outs: { ...(olds as object), ...(news as object) } as unknown };
+        return { outs: { ...(olds as object), ...(news as object) } };
       }),
     delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), props as never)),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),

@@ -6,7 +6,7 @@ import type { LiveWorld } from '../world.ts';
 import { bad, checking, good, warning, type Check } from './check.ts';
 
 /** A digest that no registry has: any answer about it shows that the registry answers and lets us in. */
-const nothing = `sha256:${'0'.repeat(64)}` as Digest;
+const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
 
 /** What belongs to the project: passphrase, record, registry and secrets. */
 export async function projectChecks(world: LiveWorld): Promise<Check[]> {

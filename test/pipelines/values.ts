@@ -2,7 +2,7 @@ import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Placed } from '../../pipelines/desired.ts';
 import type { Environment, Host, Role } from '../../pipelines/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/record.ts';
-import type { Digest, Release } from '../../pipelines/release.ts';
+import type { Release } from '../../pipelines/release.ts';
 import type { Revision } from '../../pipelines/revision.ts';
 
 /** Small values that tests of the core build theirs from. */
@@ -13,7 +13,7 @@ export function release(version: string, digit = version.replace(/\D/g, '').slic
   return {
     version,
     repository: 'registry.example.com/shop',
-    digest: `sha256:${digit.repeat(64)}` as Digest,
+    digest: `sha256:${digit.repeat(64)}`,
     platform: 'linux/amd64',
     commit: '0123456789abcdef0123456789abcdef01234567',
     builder: 'anna@desk',
