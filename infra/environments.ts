@@ -1,7 +1,7 @@
 import { fingerprint } from '../pipelines/container.ts';
 import type { Desired } from '../pipelines/desired.ts';
 import type { Environment, Project } from '../pipelines/environment.ts';
-import { LockageError } from '../pipelines/errors.ts';
+import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
 import { publicPorts } from './ports.ts';
@@ -61,11 +61,27 @@ export class EnvironmentStacks implements StacksPort {
       secretVersions,
       fingerprint: wanted,
     };
-    await stacks.up(foundationStack(environment.name), foundationProgram(plan), workshopOf(tools, true), {
-      message: 'foundation',
-      // What the state believes to be there is only looked at when a host said that something is missing.
-      refresh: recorded !== undefined && missing.length > 0,
-    });
+    const stack = foundationStack(environment.name);
+    try {
+      await stacks.up(stack, foundationProgram(plan), workshopOf(tools, true), {
+        message: 'foundation',
+        // What the state believes to be there is only looked at when a host said that something is missing.
+        refresh: recorded !== undefined && missing.length > 0,
+      });
+    } catch (error) {
+      throw await this.#undo(environment, stack, recorded === undefined, error);
+    }
+  }
+
+  /** A foundation that could not be made at first leaves nothing; one that was there before stays as it is. */
+  async #undo(environment: Environment, stack: string, first: boolean, error: unknown): Promise<LockageError> {
+    const what = `the networks, edges and accessories of ${environment.name} could not be made`;
+    const details = [
+      ...(error instanceof Error ? [error.message] : []),
+      ...(error instanceof LockageError ? error.details : []),
+    ];
+    if (first) await (await this.#parts.stacks()).destroy(stack, workshopOf(this.#parts.tools, false));
+    return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {

@@ -3,6 +3,7 @@ import { LockageError } from './errors.ts';
 import { currentRevision, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { shortDigest } from './release.ts';
+import { didYouMean } from './suggest.ts';
 
 /**
  * What must hold before a release may enter an environment: no hold, and it ran well in every environment before.
@@ -50,8 +51,9 @@ export function ranWell(record: EnvironmentRecord, release: Release): boolean {
 export function releaseNamed(releases: readonly Release[], version: string): Release {
   const found = releases.find((release) => release.version === version);
   if (found) return found;
+  const names = releases.map((release) => release.version);
   const recent = releases.slice(-5).map((release) => `${release.version} (${shortDigest(release.digest)})`);
-  throw new LockageError(`there is no release ${version}`, {
+  throw new LockageError(`there is no release ${version}${didYouMean(version, names)}`, {
     details: recent.length > 0 ? [`latest releases: ${recent.reverse().join(', ')}`] : [],
     hint: `Make it with \`lockage release ${version}\`.`,
   });
@@ -64,5 +66,16 @@ export function checkPlatform(release: Release, hosts: readonly { host: { name: 
   throw new LockageError(`release ${release.version} was built for ${release.platform}`, {
     details: wrong.map(({ host, platform }) => `${host.name} runs ${platform}`),
     hint: `Build it for the hosts: build.platform in lockage.yaml.`,
+  });
+}
+
+/** Refuses roles that would run as root, unless the configuration allows it with a reason. */
+export function checkUser(release: Release, environment: Environment): void {
+  if (release.user === undefined || !/^(root|0+)?(:.*)?$/.test(release.user)) return;
+  const roots = environment.roles.filter(({ hardening }) => hardening.user === undefined && !hardening.allowRoot);
+  if (roots.length === 0) return;
+  throw new LockageError(`release ${release.version} runs as root`, {
+    details: roots.map(({ name }) => `role ${name} of ${environment.name} takes the image's user`),
+    hint: 'Add a USER to the Dockerfile, or set hardening.user; hardening.allowRoot opens it, with a reason.',
   });
 }

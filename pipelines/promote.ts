@@ -2,7 +2,7 @@ import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } fro
 import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
-import { checkPlatform, judge, releaseNamed } from './gate.ts';
+import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
 import { carryOut } from './operation.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
@@ -39,6 +39,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
 
   terminal.step('resolve', `${request.version} for ${environment.name}`);
   const release = releaseNamed(await world.records.releases(), request.version);
+  checkUser(release, environment);
   await world.registry.verify(release);
 
   terminal.step('judge');

@@ -17,6 +17,8 @@ export interface Release {
   readonly builder: string;
   /** ISO 8601 */
   readonly createdAt: string;
+  /** the image's own user; empty for root */
+  readonly user?: string;
   /** built from a tree with uncommitted changes, because the user said so */
   readonly dirty?: boolean;
   /** built elsewhere and taken over by its digest */

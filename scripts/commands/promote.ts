@@ -5,7 +5,11 @@ import { bytesText, durationText } from '../format.ts';
 import { withWorld } from '../with-world.ts';
 
 /** `lockage promote` and `lockage plan`. */
-export async function promoteCommand(version: string, flags: Flags & { to: string }, signal: AbortSignal): Promise<void> {
+export async function promoteCommand(
+  version: string,
+  flags: Flags & { to: string },
+  signal: AbortSignal,
+): Promise<void> {
   await withWorld(flags, signal, async (world) => {
     const result = await promote(world, {
       version,

@@ -18,7 +18,11 @@ export interface ReleaseFlags extends Flags {
 }
 
 /** `lockage release` */
-export async function releaseCommand(given: string | undefined, flags: ReleaseFlags, signal: AbortSignal): Promise<void> {
+export async function releaseCommand(
+  given: string | undefined,
+  flags: ReleaseFlags,
+  signal: AbortSignal,
+): Promise<void> {
   await withWorld(flags, signal, async (world) => {
     const releases = await world.records.releases();
     const version = nextVersion(releases, given, flags.bump);
@@ -41,7 +45,12 @@ interface Made {
   readonly made: boolean;
 }
 
-async function build(world: LiveWorld, releases: readonly Release[], version: string, allowDirty: boolean): Promise<Made> {
+async function build(
+  world: LiveWorld,
+  releases: readonly Release[],
+  version: string,
+  allowDirty: boolean,
+): Promise<Made> {
   const { project, terminal } = world;
   const { repository, build: plan } = project;
   const tree = await readGitTree(project.root);
@@ -61,7 +70,11 @@ async function build(world: LiveWorld, releases: readonly Release[], version: st
     'org.opencontainers.image.version': version,
     'org.opencontainers.image.revision': tree.commit,
   };
-  const absolute = { ...plan, context: join(project.root, plan.context), dockerfile: join(project.root, plan.context, plan.dockerfile) };
+  const absolute = {
+    ...plan,
+    context: join(project.root, plan.context),
+    dockerfile: join(project.root, plan.context, plan.dockerfile),
+  };
   const onLine = (line: string) => terminal.detail(line);
   terminal.step('build', tag);
   await mustRun('build the image', buildArguments(absolute, tag, labels), { signal: world.signal, onLine });
@@ -69,8 +82,9 @@ async function build(world: LiveWorld, releases: readonly Release[], version: st
   terminal.step('push', tag);
   await mustRun('push the image', pushArguments(tag), { signal: world.signal, onLine });
   const { digest } = await world.registryClient.resolve(repository, version);
+  const { user } = await world.registryClient.imageConfig(repository, digest, platform);
   const release: Release = {
-    ...{ version, repository, digest, platform, commit: tree.commit, builder: world.actor, createdAt },
+    ...{ version, repository, digest, platform, user, commit: tree.commit, builder: world.actor, createdAt },
     ...(tree.changes.length > 0 ? { dirty: true } : {}),
   };
   return { release, made: true };
@@ -93,8 +107,11 @@ async function adopt(world: LiveWorld, releases: readonly Release[], version: st
   const digest: Digest = given ?? (await world.registryClient.resolve(repository, tag ?? 'latest')).digest;
   const found = alreadyReleased(releases, { version, digest });
   if (found) return { release: found, made: false };
-  const { os, architecture } = await world.registryClient.imageConfig(repository, digest);
+  const { os, architecture, user } = await world.registryClient.imageConfig(repository, digest);
   const createdAt = new Date(world.now()).toISOString();
   const platform = `${os}/${architecture}`;
-  return { release: { version, repository, digest, platform, builder: world.actor, createdAt, adopted: true }, made: true };
+  return {
+    release: { version, repository, digest, platform, user, builder: world.actor, createdAt, adopted: true },
+    made: true,
+  };
 }

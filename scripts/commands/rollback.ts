@@ -5,7 +5,11 @@ import { durationText } from '../format.ts';
 import { withWorld } from '../with-world.ts';
 
 /** `lockage rollback` */
-export async function rollbackCommand(name: string, flags: Flags & { to?: string }, signal: AbortSignal): Promise<void> {
+export async function rollbackCommand(
+  name: string,
+  flags: Flags & { to?: string },
+  signal: AbortSignal,
+): Promise<void> {
   // The user waits since the process was started, not since this line.
   const startedAt = performance.timeOrigin;
   await withWorld(flags, signal, async (world) => {
