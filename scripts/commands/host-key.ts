@@ -78,6 +78,11 @@ async function pin(world: LiveWorld, offer: Offer, accept: readonly string[] | u
   const key = accept ? keys.find(({ fingerprint }) => accept.includes(fingerprint)) : keys[0];
   if (!key) return false;
   if (!accept) {
+    if (!process.stdin.isTTY) {
+      throw new LockageError(`nobody can be asked here whether this is the key of ${host.name}`, {
+        hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say --accept ${key.fingerprint}`,
+      });
+    }
     await world.terminal.confirm(`Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`);
   }
   await world.connections.trustHostKey(host, key.fingerprint);

@@ -70,7 +70,7 @@ describe('a gate', () => {
 test('a release by its version', () => {
   expect(releaseNamed([release('1.0.0'), release('2.0.0')], '2.0.0')).toEqual(release('2.0.0'));
   expect(refusal(() => releaseNamed([release('1.0.0'), release('2.0.0')], '3.0.0'))).toBe(
-    'there is no release 3.0.0 | latest releases: 2.0.0 (222222222222), 1.0.0 (111111111111)' +
+    'there is no release 3.0.0, did you mean 1.0.0? | latest releases: 2.0.0 (222222222222), 1.0.0 (111111111111)' +
       ' | Make it with `lockage release 3.0.0`.',
   );
 });

@@ -46,6 +46,7 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
       standby: [placed('web-2.0.0')],
       fallback: [],
       verify: [],
+      wake: [],
       watch: 0,
       guarded: false,
       secrets: [],

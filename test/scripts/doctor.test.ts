@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { LockageError } from '../../pipelines/errors.ts';
+import { checking, good } from '../../scripts/doctor/check.ts';
+import { factChecks, parityChecks, type HostFacts } from '../../scripts/doctor/hosts.ts';
+import { nodeCheck } from '../../scripts/doctor/machine.ts';
+
+const info = {
+  CgroupVersion: '2',
+  Driver: 'overlay2',
+  KernelVersion: '6.1.0',
+  NCPU: 4,
+  MemTotal: 8e9,
+  LiveRestoreEnabled: true,
+};
+const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
+  host,
+  engine: '24.0.7',
+  api: '1.43',
+  platform: 'linux/amd64',
+  milliseconds: 1.24,
+  info,
+  ...changes,
+});
+const texts = (checks: readonly { level: string; text: string }[]) =>
+  checks.map(({ level, text }) => `${level}: ${text}`);
+
+test.each([
+  ['20.11.0', 'good'],
+  ['22.0.0', 'good'],
+  ['20.10.9', 'bad'],
+  ['18.20.0', 'bad'],
+])('Node %s is %s', (version, level) => {
+  expect(nodeCheck(version).level).toBe(level);
+});
+
+describe('a host', () => {
+  test('in one line when it is as it should be', () => {
+    expect(texts(factChecks(facts('prod-1')))).toEqual([
+      'good: 1.2 ms, Docker 24.0.7 (API 1.43), linux/amd64, kernel 6.1.0, 4 CPUs, 8.0 GB, cgroup v2, overlay2',
+    ]);
+  });
+
+  test.each([
+    [
+      'an old engine',
+      facts('prod-1', { engine: '19.3.1', api: '1.40' }),
+      'bad: Docker 19.3.1 is too old: it speaks API 1.40',
+    ],
+    [
+      'cgroup v1',
+      facts('prod-1', { info: { ...info, CgroupVersion: '1' } }),
+      'warning: cgroup v1: limits are less exact',
+    ],
+    [
+      'no live-restore',
+      facts('prod-1', { info: { ...info, LiveRestoreEnabled: false } }),
+      'warning: containers stop while its Docker is restarted',
+    ],
+    [
+      'vfs',
+      facts('prod-1', { info: { ...info, Driver: 'vfs' } }),
+      'warning: storage driver vfs copies every layer: slow, and needs much disk',
+    ],
+  ])('with %s is told so', (_case, host, text) => {
+    expect(texts(factChecks(host)).slice(1)).toEqual([text]);
+  });
+});
+
+describe('hosts of an environment', () => {
+  test('that are alike are not mentioned; patches of Docker may differ', () => {
+    expect(parityChecks('prod', [facts('prod-1'), facts('prod-2', { engine: '24.0.9' })])).toEqual([]);
+  });
+
+  test('that differ are named', () => {
+    const arm = facts('prod-3', { platform: 'linux/arm64', engine: '25.0.1' });
+    expect(texts(parityChecks('prod', [facts('prod-2'), facts('prod-1'), arm]))).toEqual([
+      'bad: its hosts differ in architecture: linux/amd64 on prod-1, prod-2; linux/arm64 on prod-3',
+      'warning: its hosts differ in Docker: 24.0 on prod-1, prod-2; 25.0 on prod-3',
+    ]);
+  });
+});
+
+test('what could not be found out is a problem with its hint, and the name is not said twice', async () => {
+  const failing = checking('prod-1', async () => {
+    throw new LockageError('prod-1: does not answer', { hint: 'Check that it is up.' });
+  });
+  expect(await failing).toEqual([
+    { name: 'prod-1', level: 'bad', text: 'does not answer', details: [], hint: 'Check that it is up.' },
+  ]);
+  expect(await checking('a', async () => good('a', 'fine'))).toEqual([{ name: 'a', level: 'good', text: 'fine' }]);
+});
