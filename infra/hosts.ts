@@ -5,7 +5,7 @@ import type { Desired, Placed } from '../pipelines/desired.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import type { HostReport, Hosts } from '../pipelines/ports.ts';
-import type { Release } from '../pipelines/release.ts';
+import { imageByDigest, type Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { publicPorts } from './ports.ts';
@@ -86,12 +86,16 @@ export class EngineHosts implements Hosts {
     const moved = await Promise.allSettled(
       environment.hosts.map(async (host) => {
         const engine = await this.#tools.connections.engine(host);
-        const { bytes } = await engine.pull(release.repository, release.digest, {
-          ...(auth === undefined ? {} : { auth }),
-          signal: this.#tools.signal,
-          onProgress: ({ layer, current = 0, total = 0 }) =>
-            this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
-        });
+        // An engine asks the registry even for what it has; a rollback must not depend on that.
+        const present = await engine.inspectImage(imageByDigest(release));
+        const { bytes } = present
+          ? { bytes: 0 }
+          : await engine.pull(release.repository, release.digest, {
+              ...(auth === undefined ? {} : { auth }),
+              signal: this.#tools.signal,
+              onProgress: ({ layer, current = 0, total = 0 }) =>
+                this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
+            });
         this.#tools.progress({ host: host.name, step: 'pulled', detail: bytes === 0 ? 'present' : megabytes(bytes) });
         return [host.name, bytes] as const;
       }),
@@ -111,6 +115,17 @@ export class EngineHosts implements Hosts {
       );
     }
     return Object.fromEntries(moved.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+  }
+
+  async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
+    await Promise.allSettled(
+      environment.hosts.map(async (host) => {
+        const engine = await this.#tools.connections.engine(host);
+        const refs = (await engine.listImages(repository)).filter((ref) => !needed.has(ref.split('@')[1] ?? ''));
+        // One that a container still uses is refused by the engine, which is right.
+        await Promise.allSettled(refs.map((ref) => engine.removeImage(ref)));
+      }),
+    );
   }
 
   async switchNow(desired: Desired): Promise<void> {

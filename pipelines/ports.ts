@@ -56,6 +56,11 @@ export interface Hosts {
   preflight(environment: Environment): Promise<readonly HostReport[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
   pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
+  /**
+   * Removes the images of a repository that nothing needs any more. What cannot be removed now is tried again after the
+   * next promotion.
+   */
+  forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void>;
   /** Switches all hosts to containers that run already, at once. */
   switchNow(desired: Desired): Promise<void>;
   /** Starts containers that were stopped, and stops others: those without traffic. */

@@ -7,7 +7,7 @@ import { carryOut } from './operation.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
-import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
+import { currentRevision, keptReleases, nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import type { Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
@@ -43,21 +43,16 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   await world.registry.verify(release);
 
   terminal.step('judge');
-  judge(
-    release,
-    environment,
-    await world.records.environment(environment.name),
-    await upstreamRecords(world, environment),
-  );
+  const seen = await world.records.environment(environment.name);
+  judge(release, environment, seen, await upstreamRecords(world, environment));
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', `${environment.hosts.length} hosts`);
-  const reports = await world.hosts.preflight(environment);
-  checkPlatform(release, reports);
+  const early = await world.hosts.preflight(environment);
+  checkPlatform(release, early);
 
   if (request.planOnly) {
-    const record = await world.records.environment(environment.name);
-    const { plan } = assemble(world, { environment, release, record, reports, values });
+    const { plan } = assemble(world, { environment, release, record: seen, reports: early, values });
     terminal.plan(plan);
     return { outcome: 'planned', plan };
   }
@@ -67,6 +62,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await world.records.environment(environment.name);
     judge(release, environment, record, await upstreamRecords(world, environment));
+    const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
+    const reports = changed ? await world.hosts.preflight(environment) : early;
     const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
     if (unchanged) {
       terminal.note(
@@ -85,6 +82,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
       revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
       startedAt,
     });
+    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
     return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
   } finally {
     await unlock();
@@ -96,6 +94,12 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
     environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
   );
   return Object.fromEntries(records);
+}
+
+/** Images that some environment runs, or may go back to: environments can share a host. */
+async function neededDigests(world: World): Promise<ReadonlySet<string>> {
+  const records = await Promise.all(world.project.environments.map(({ name }) => world.records.environment(name)));
+  return new Set(records.flatMap(({ ledger }) => keptReleases(ledger).map(({ digest }) => digest)));
 }
 
 interface Situation {

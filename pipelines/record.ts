@@ -1,4 +1,5 @@
 import type { Placed } from './desired.ts';
+import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
 
 /** What is recorded about an environment: its ledger, and the containers that its state says exist. */
@@ -75,4 +76,16 @@ function goodHistory(ledger: Ledger): Revision[] {
     line.push(revision);
   }
   return line.reverse();
+}
+
+/** How many different releases an environment can go back to: their images stay on the hosts. */
+const releasesKept = 5;
+
+/** The last good releases of an environment, newest first, each once. */
+export function keptReleases(ledger: Ledger): Release[] {
+  const kept = new Map<string, Release>();
+  for (const { result, release } of [...ledger.revisions].reverse()) {
+    if (result === 'succeeded' && kept.size < releasesKept) kept.set(release.digest, release);
+  }
+  return [...kept.values()];
 }

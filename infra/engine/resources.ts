@@ -40,6 +40,16 @@ export class EngineResources extends EngineApi {
     }
   }
 
+  /** The images of a repository, as `repository@digest` references. */
+  async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
+    const query = { filters: JSON.stringify({ reference: [repository] }), digests: true };
+    const images = await this.json<{ RepoDigests: string[] | null }[]>('list images', 'GET', '/images/json', {
+      query,
+      ...options,
+    });
+    return images.flatMap((image) => image.RepoDigests ?? []).filter((ref) => ref.startsWith(`${repository}@`));
+  }
+
   /** An absent image is fine; one that a container uses is refused. */
   async removeImage(ref: string, options: CallOptions = {}): Promise<void> {
     await this.call(`remove image ${ref}`, 'DELETE', `/images/${imagePath(ref)}`, { accept: [404], ...options });
