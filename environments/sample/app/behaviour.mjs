@@ -1,7 +1,8 @@
 /**
  * How this build misbehaves, for showing what a pipeline does about it. `behaviour.json` is baked into the image:
  * `{"version": "1.2.0", "unhealthy": true}` is never healthy, `{"unhealthyOn": "prod-2"}` on that host only, and
- * `{"crashAfterMs": 5000}` ends that long after it was healthy for the first time.
+ * `{"crashAfterMs": 5000}` ends that long after it was healthy for the first time, with `"crashIn": "prod"` in that
+ * environment only.
  */
 import { readFileSync } from 'node:fs';
 
@@ -19,7 +20,7 @@ let healthyBefore = false;
 export function foundHealthy() {
   if (healthyBefore) return;
   healthyBefore = true;
-  if (baked.crashAfterMs === undefined) return;
+  if (baked.crashAfterMs === undefined || (baked.crashIn ?? environment) !== environment) return;
   setTimeout(() => {
     console.error('crashing, as behaviour.json says');
     process.exit(1);

@@ -1,0 +1,63 @@
+/**
+ * Takes away what a run of the demo left, also one that was killed: connections, what Lockage deployed on an engine that
+ * stays, the lab and the folder.
+ */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { labels } from '../../infra/containers.ts';
+import { HostKeys } from '../../infra/engine/host-keys.ts';
+import { SshLink } from '../../infra/engine/ssh.ts';
+import { loadProject } from '../config.ts';
+import { run, tryRun } from '../lab/command.ts';
+import { baseImages } from '../lab/images.ts';
+import { removeLab } from '../lab/remove.ts';
+import { readState, type LabState } from '../lab/state.ts';
+import { appName, folders } from './stage.ts';
+
+/** Removes everything of the demo. False when there was nothing. */
+export async function clean(): Promise<boolean> {
+  const { home, lab, project } = folders();
+  if (!existsSync(home)) return false;
+  await closeConnections(project);
+  const state = await readState(lab);
+  if (state?.kind === 'one-engine') await sweepEngine(state);
+  await removeLab(lab);
+  await rm(home, { recursive: true, force: true });
+  return true;
+}
+
+async function closeConnections(project: string): Promise<void> {
+  // A run that ended early may have left no readable project, and then no connection either.
+  const found = await loadProject(project).catch(() => undefined);
+  const keys = new HostKeys(path.join(project, '.lockage'));
+  const hosts = (found?.environments ?? []).flatMap((environment) => environment.hosts);
+  const remote = hosts.filter(({ url }) => url.startsWith('ssh:'));
+  await Promise.all(remote.map((host) => new SshLink(host, keys).disconnect().catch(() => undefined)));
+}
+
+/** The engine is somebody's: only what carries the demo's name goes. */
+async function sweepEngine({ engine, registry }: LabState): Promise<void> {
+  const env = engine === undefined ? {} : { DOCKER_HOST: engine };
+  const app = appName('one-engine');
+  const docker = (...words: string[]) => run(['docker', ...words], { env, timeout: 120_000 });
+  const list = async (...words: string[]) => (await docker(...words)).split('\n').filter((line) => line !== '');
+  const mine = ['--quiet', '--filter', `label=${labels.app}=${app}`];
+  const containers = await list('container', 'ls', '--all', ...mine);
+  if (containers.length > 0) await docker('container', 'rm', '--force', '--volumes', ...containers);
+  const networks = await list('network', 'ls', ...mine);
+  if (networks.length > 0) await docker('network', 'rm', ...networks);
+  const volumes = await list('volume', 'ls', ...mine);
+  if (volumes.length > 0) await docker('volume', 'rm', '--force', ...volumes);
+  // Secrets lie in the host's memory, in a folder of the engine's user.
+  const remove = ['--entrypoint', 'rm', baseImages.edge, '-rf', `/secrets/${app}`];
+  await docker('run', '--rm', '--network', 'none', '--user', '0', '--volume', '/run/lockage:/secrets', ...remove);
+  const format = '{{.Repository}}\t{{.Tag}}\t{{.Digest}}';
+  const images = await list('image', 'ls', '--digests', '--format', format);
+  for (const [repository = '', tag = '', digest = ''] of images.map((line) => line.split('\t'))) {
+    if (!repository.startsWith(`${registry}/`)) continue;
+    for (const name of [tag === '<none>' ? '' : `:${tag}`, digest === '<none>' ? '' : `@${digest}`]) {
+      if (name !== '') await tryRun(['docker', 'image', 'rm', `${repository}${name}`], { env });
+    }
+  }
+}

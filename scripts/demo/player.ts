@@ -1,0 +1,155 @@
+/**
+ * Runs the commands of the demo as a user would, shows them with what they say, checks how they ended, and keeps a row
+ * for each: its time, and what the visitors saw of it.
+ */
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { durationText } from '../format.ts';
+import { lockageProgram } from './project.ts';
+import { screen } from './screen.ts';
+import { folders, hostsOf, type EnvironmentName, type Stage } from './stage.ts';
+import { Traffic, type Seen } from './traffic.ts';
+import { versionAt } from './visitor.ts';
+
+/** No command of the demo takes this long; one that hangs must not hang the demo. */
+const longest = 300_000;
+
+/** Something that the demo promises is not so. */
+export class NotHeld extends Error {
+  override readonly name = 'NotHeld';
+}
+
+/** A row of the table at the end. */
+export interface Row {
+  readonly step: string;
+  readonly ms: number;
+  readonly result: string;
+  readonly seen?: Seen;
+  readonly note: string;
+}
+
+/** What a command with --json printed. */
+export interface Answer {
+  readonly revision?: { readonly number: number; readonly duration: number };
+  readonly bytesMoved?: Readonly<Record<string, number>>;
+  readonly trafficBack?: number;
+  readonly error?: { readonly message: string };
+}
+
+export interface Ended {
+  readonly answer: Answer;
+  readonly ms: number;
+}
+
+export class Player {
+  readonly stage: Stage;
+  readonly traffic = new Traffic();
+  readonly rows: Row[] = [];
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+  }
+
+  /** Where the visitors of an environment go. */
+  urls(environment: EnvironmentName): string[] {
+    return hostsOf(this.stage, environment).map(({ url }) => url);
+  }
+
+  /**
+   * Runs a command of Lockage. Throws NotHeld when it ends with another exit code, or when a visitor noticed it.
+   * `note` says for the table what is worth knowing of it.
+   */
+  async lockage(
+    words: readonly string[],
+    options: { code?: number; json?: boolean; note?: (ended: Ended) => string } = {},
+  ): Promise<Ended> {
+    const { code = 0, json = false, note = () => '' } = options;
+    screen.command(['lockage', ...words]);
+    const started = performance.now();
+    const ended = await this.#run(words, json);
+    const ms = performance.now() - started;
+    const seen = await this.traffic.sinceLast();
+    const answer = parse(json ? ended.stdout : '');
+    const step = words.filter((word) => !word.startsWith('--') || word === '--to').join(' ');
+    const held = ended.code === code;
+    const result = code === 0 && held ? 'done' : `exit ${ended.code}${held ? ', as it must' : `, not ${code}`}`;
+    this.rows.push({ step, ms, result, ...(seen ? { seen } : {}), note: held ? note({ answer, ms }) : '' });
+    if (!held) throw new NotHeld(`\`lockage ${step}\` ended with exit code ${ended.code} instead of ${code}`);
+    screen.held([`exit code ${ended.code} after ${durationText(ms)}`, ...(seen ? [seenText(seen)] : [])].join('; '));
+    this.#refuseFailures(step, seen);
+    return { answer, ms };
+  }
+
+  /** Throws NotHeld unless every host of the environment answers with the version. */
+  async serves(environment: EnvironmentName, version: string): Promise<void> {
+    const found = await Promise.all(
+      hostsOf(this.stage, environment).map(async ({ url, target }) => ({
+        name: target['name'],
+        version: await versionAt(url),
+      })),
+    );
+    const text = found.map((host) => `${host.name} ${host.version ?? 'nothing'}`).join(', ');
+    if (found.some((host) => host.version !== version)) {
+      throw new NotHeld(`${environment} should answer with ${version} everywhere: ${text}`);
+    }
+    screen.held(
+      `${found.map(({ name }) => name).join(', ')} ${found.length === 1 ? 'answers' : 'answer'} with ${version}`,
+    );
+  }
+
+  /** Throws NotHeld with the explanation unless it is true; else says what held. */
+  check(isTrue: boolean, held: string, otherwise: string): void {
+    if (!isTrue) throw new NotHeld(otherwise);
+    screen.held(held);
+  }
+
+  #refuseFailures(step: string, seen: Seen | undefined): void {
+    if (!seen || seen.failed === 0) return;
+    for (const line of this.traffic.failures()) screen.quote(line);
+    throw new NotHeld(`visitors saw ${seen.failed} failed requests during \`lockage ${step}\``);
+  }
+
+  async #run(words: readonly string[], json: boolean): Promise<{ code: number | null; stdout: string }> {
+    const child = spawn(process.execPath, [lockageProgram(), ...words], {
+      cwd: folders().project,
+      env: { ...process.env, DOCKER_HOST: this.stage.builder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: longest,
+      killSignal: 'SIGKILL',
+    });
+    const ended = new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    const [code, stdout] = await Promise.all([ended, quoted(child.stdout, !json), quoted(child.stderr, true)]);
+    return { code, stdout };
+  }
+}
+
+/** Passes on what a command says, but not what programs that it runs say: those lines it indents further itself. */
+async function quoted(stream: Readable, shown: boolean): Promise<string> {
+  const quote = (line: string) => {
+    if (!/^ {10}/.test(line)) screen.quote(line);
+  };
+  let text = '';
+  let rest = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream) {
+    text += chunk;
+    if (!shown) continue;
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) quote(line);
+  }
+  if (shown && rest !== '') quote(rest);
+  return text;
+}
+
+function parse(text: string): Answer {
+  if (text.trim() === '') return {};
+  return JSON.parse(text) as Answer;
+}
+
+function seenText({ requests, failed }: Seen): string {
+  return `${requests.toLocaleString('en')} requests meanwhile, ${failed} failed`;
+}

@@ -1,0 +1,97 @@
+/**
+ * Where the demo plays: a lab of bare hosts, or the one Docker Engine that answers. Either way it lies in one folder, so
+ * that a later run finds and removes what an earlier one left.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { createLab } from '../lab/lab.ts';
+import { createOneEngineLab } from '../lab/one-engine.ts';
+import { cacheDir } from '../setup/cache.ts';
+
+/** The environments of the demo, in pipeline order. */
+export const environmentNames = ['dev', 'qa', 'uat', 'prod'] as const;
+export type EnvironmentName = (typeof environmentNames)[number];
+
+const labName = 'demo';
+const seed = ['node', 'edge', 'postgres'] as const;
+/** The public port of the shop on hosts that have all ports to themselves. */
+const publicPort = 8000;
+
+export interface StageHost {
+  readonly environment: string;
+  /** as an environment's file names a target */
+  readonly target: Readonly<Record<string, string>>;
+  readonly publish: number;
+  /** where a visitor finds it */
+  readonly url: string;
+}
+
+export interface Stage {
+  readonly kind: 'bare' | 'one-engine';
+  readonly app: string;
+  /** `host:port` */
+  readonly registry: string;
+  /** base image → reference by digest */
+  readonly images: Readonly<Record<(typeof seed)[number], string>>;
+  /** DOCKER_HOST of the engine that builds */
+  readonly builder: string;
+  readonly hosts: readonly StageHost[];
+}
+
+/** The fixed folders of the demo. */
+export function folders() {
+  const home = path.join(cacheDir(), 'demo');
+  return { home, lab: path.join(home, 'lab'), project: path.join(home, 'shop') };
+}
+
+/** The application's name. On an engine that is not ours alone, nobody else's application may have it. */
+export function appName(kind: Stage['kind']): string {
+  return kind === 'bare' ? 'shop' : 'lockage-demo-shop';
+}
+
+/** Whether this machine can have hosts of its own. */
+export function canHaveBareHosts(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0;
+}
+
+/** Makes the lab. */
+export async function setStage(kind: Stage['kind'], log: (line: string) => void): Promise<Stage> {
+  const options = { name: labName, dataDir: folders().lab, seed, log };
+  if (existsSync(options.dataDir))
+    throw new Error(`${options.dataDir} is there: \`npm run demo -- --clean\` removes it`);
+  const lab =
+    kind === 'one-engine'
+      ? await createOneEngineLab({ ...options, environments: environmentNames })
+      : await createLab({
+          ...options,
+          environments: {
+            dev: { hosts: 1, reach: 'unix' },
+            qa: { hosts: 1, reach: 'unix' },
+            uat: { hosts: 2, reach: 'ssh' },
+            prod: { hosts: 3, reach: 'ssh' },
+          },
+        });
+  const { node = '', edge = '', postgres = '' } = lab.images;
+  return {
+    kind,
+    app: appName(kind),
+    registry: lab.registry,
+    images: { node, edge, postgres },
+    builder: lab.builder.dockerHost,
+    hosts: lab.hosts.map((host) => {
+      const { name, environment, url, address, identity, hostKey } = host;
+      const publish = 'publish' in host && typeof host.publish === 'number' ? host.publish : publicPort;
+      return {
+        environment,
+        target: { name, url, address, ...(identity ? { identity } : {}), ...(hostKey ? { hostKey } : {}) },
+        publish,
+        url: `http://${address}:${publish}/`,
+      };
+    }),
+  };
+}
+
+/** The hosts of one environment. */
+export function hostsOf(stage: Stage, environment: EnvironmentName): readonly StageHost[] {
+  return stage.hosts.filter((host) => host.environment === environment);
+}

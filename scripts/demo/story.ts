@@ -1,0 +1,144 @@
+/** What the demo shows, scene by scene. Everything a scene promises is checked; the first thing that is not so ends it. */
+import { bytesText, durationText } from '../format.ts';
+import type { Ended, Player } from './player.ts';
+import { commitVersion, type Behaviour } from './project.ts';
+import { environmentNames, hostsOf, type EnvironmentName } from './stage.ts';
+import { untilAllAnswer } from './visitor.ts';
+
+export interface Scene {
+  readonly title: string;
+  play(player: Player): Promise<void>;
+}
+
+const patience = 240_000;
+const rolledBack = 3;
+
+export const story: readonly Scene[] = [
+  {
+    title: '1.0.0 goes from dev to prod: one image, built once',
+    async play(player) {
+      await release(player, '1.0.0');
+      for (const name of ['dev', 'qa', 'uat'] as const) await promote(player, '1.0.0', name);
+      await firstInProd(player, '1.0.0');
+    },
+  },
+  {
+    title: '1.1.0 follows, while visitors come to prod',
+    async play(player) {
+      await release(player, '1.1.0');
+      for (const name of environmentNames) await promote(player, '1.1.0', name);
+    },
+  },
+  { title: 'Prod goes back to 1.0.0, and after a word of a person to 1.1.0 again', play: goBackAndForth },
+  { title: '1.2.0 is never healthy: dev refuses it', play: neverHealthy },
+  { title: '1.2.1 is unhealthy on one host of prod: no host of prod serves it', play: unhealthyOnOneHost },
+  { title: '1.3.0 crashes in prod five seconds after its start: it is taken back by itself', play: crashesInProd },
+];
+
+async function release(player: Player, version: string, behaviour: Behaviour = {}): Promise<void> {
+  await commitVersion(version, behaviour);
+  await player.lockage(['release', version]);
+}
+
+async function promote(player: Player, version: string, environment: EnvironmentName): Promise<void> {
+  await player.lockage(['promote', version, '--to', environment, '--yes', '--json'], { json: true, note: movedText });
+  await player.serves(environment, version);
+}
+
+async function fail(player: Player, version: string, environment: EnvironmentName): Promise<void> {
+  const words = ['promote', version, '--to', environment, '--yes', '--json'];
+  await player.lockage(words, { json: true, code: rolledBack });
+}
+
+/** The visitors come as soon as there is something to see on every host, so they are there for the end of the promotion. */
+async function firstInProd(player: Player, version: string): Promise<void> {
+  const stop = new AbortController();
+  const urls = player.urls('prod');
+  const visitors = untilAllAnswer(urls, version, { timeout: patience, signal: stop.signal }).then(() =>
+    player.traffic.start('prod', urls),
+  );
+  visitors.catch(() => undefined);
+  try {
+    await promote(player, version, 'prod');
+  } finally {
+    stop.abort();
+  }
+  await visitors;
+}
+
+async function goBackAndForth(player: Player): Promise<void> {
+  const stop = new AbortController();
+  const started = performance.now();
+  const back = untilAllAnswer(player.urls('prod'), '1.0.0', { timeout: patience, signal: stop.signal });
+  back.catch(() => undefined);
+  const ended = await player
+    .lockage(['rollback', 'prod', '--yes', '--json'], {
+      json: true,
+      note: ({ answer }) => backText(answer.trafficBack),
+    })
+    .finally(() => stop.abort());
+  const seen = (await back) - started;
+  const said = ended.answer.trafficBack;
+  player.check(
+    seen < ended.ms,
+    `seen from outside, every host answered with 1.0.0 again ${durationText(seen)} after the command's start` +
+      (said === undefined ? '' : ` (it says ${durationText(said)} itself)`),
+    'the hosts answered with 1.0.0 only after the command had ended',
+  );
+  await player.serves('prod', '1.0.0');
+  await player.lockage(['resume', 'prod']);
+  await promote(player, '1.1.0', 'prod');
+}
+
+async function neverHealthy(player: Player): Promise<void> {
+  await release(player, '1.2.0', { unhealthy: true });
+  await player.traffic.start('dev', player.urls('dev'));
+  try {
+    await fail(player, '1.2.0', 'dev');
+    await player.serves('dev', '1.1.0');
+    const versions = [...player.traffic.versions('dev').keys()];
+    player.check(
+      versions.join() === '1.1.0',
+      'visitors of dev got 1.1.0 all the time and nothing else',
+      `visitors of dev got ${versions.join(' and ')}`,
+    );
+  } finally {
+    await player.traffic.stop('dev');
+  }
+}
+
+async function unhealthyOnOneHost(player: Player): Promise<void> {
+  const hosts = hostsOf(player.stage, 'prod').map(({ target }) => target['name'] ?? '');
+  await release(player, '1.2.1', { unhealthyOn: hosts[1] ?? hosts[0] ?? '' });
+  for (const name of ['dev', 'qa', 'uat'] as const) await promote(player, '1.2.1', name);
+  await fail(player, '1.2.1', 'prod');
+  await player.serves('prod', '1.1.0');
+  const got = player.traffic.versions('prod').get('1.2.1') ?? 0;
+  player.check(got === 0, 'no visitor of prod ever got 1.2.1', `visitors of prod got 1.2.1 in ${got} answers`);
+}
+
+async function crashesInProd(player: Player): Promise<void> {
+  await release(player, '1.3.0', { crashAfterMs: 5000, crashIn: 'prod' });
+  for (const name of ['dev', 'qa', 'uat'] as const) await promote(player, '1.3.0', name);
+  await fail(player, '1.3.0', 'prod');
+  await player.serves('prod', '1.1.0');
+  const got = player.traffic.versions('prod').get('1.3.0') ?? 0;
+  player.check(
+    got > 0,
+    `1.3.0 answered ${got.toLocaleString('en')} requests before it crashed; those it left open were answered by 1.1.0`,
+    'no visitor of prod got 1.3.0, so its crash was never seen',
+  );
+}
+
+function movedText({ answer }: Ended): string {
+  const moved = Object.entries(answer.bytesMoved ?? {}).map(([host, bytes]) => [host, bytesText(bytes)] as const);
+  const [first] = moved;
+  if (!first) return '';
+  if (moved.every(([, text]) => text === first[1]))
+    return moved.length === 1 ? first[1] : `${moved.length} × ${first[1]}`;
+  return moved.map(([host, text]) => `${host} ${text}`).join(', ');
+}
+
+function backText(trafficBack: number | undefined): string {
+  return trafficBack === undefined ? '' : `traffic back after ${durationText(trafficBack)}`;
+}

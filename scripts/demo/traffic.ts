@@ -1,0 +1,76 @@
+/** The visitors of the demo: a constant load on an environment, and what of it happened during each step. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLoad, type Load, type LoadStats } from '../load.ts';
+
+/** Requests a second on prod, over all its hosts together, and on dev while that is looked at. */
+const rates = { prod: 210, dev: 50 } as const;
+const slow = { path: '/slow?ms=2000', everyMs: 250 };
+/** The load's numbers are this old at most. */
+const settle = 200;
+
+export interface Seen {
+  readonly requests: number;
+  readonly failed: number;
+}
+
+export class Traffic {
+  readonly #loads = new Map<keyof typeof rates, Load>();
+  #ended: LoadStats[] = [];
+  #reported: Seen = { requests: 0, failed: 0 };
+
+  async start(environment: keyof typeof rates, urls: readonly string[]): Promise<void> {
+    const rate = rates[environment];
+    this.#loads.set(environment, await startLoad({ urls, rate, connections: 'both', slow }));
+  }
+
+  get running(): boolean {
+    return this.#loads.size > 0;
+  }
+
+  /** What came since the last time this was asked; undefined as long as there is no load. */
+  async sinceLast(): Promise<Seen | undefined> {
+    if (!this.running && this.#ended.length === 0) return undefined;
+    await sleep(settle);
+    const { requests, failed } = this.total();
+    const seen = { requests: requests - this.#reported.requests, failed: failed - this.#reported.failed };
+    this.#reported = { requests, failed };
+    return seen;
+  }
+
+  total(): Seen {
+    const all = [...this.#ended, ...[...this.#loads.values()].map((load) => load.stats())];
+    const sum = (of: (stats: LoadStats) => number) => all.reduce((total, stats) => total + of(stats), 0);
+    return { requests: sum(({ sent }) => sent), failed: sum(({ failed }) => failed) };
+  }
+
+  /** The versions that visitors of an environment have ever got, with the number of answers. */
+  versions(environment: keyof typeof rates): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const seen of Object.values(this.#loads.get(environment)?.stats().versionsSeen ?? {})) {
+      for (const [version, { count }] of Object.entries(seen)) counts.set(version, (counts.get(version) ?? 0) + count);
+    }
+    return counts;
+  }
+
+  /** The first failures, in words. */
+  failures(): string[] {
+    const all = [...this.#ended, ...[...this.#loads.values()].map((load) => load.stats())];
+    return all.flatMap(({ failures }) =>
+      failures.slice(0, 5).map(({ at, url, kind }) => `${new Date(at).toISOString().slice(11, 23)} ${url} ${kind}`),
+    );
+  }
+
+  async stop(environment: keyof typeof rates): Promise<LoadStats | undefined> {
+    const load = this.#loads.get(environment);
+    if (!load) return undefined;
+    const stats = await load.stop();
+    this.#loads.delete(environment);
+    this.#ended = [...this.#ended, stats];
+    return stats;
+  }
+
+  async stopAll(): Promise<readonly LoadStats[]> {
+    for (const environment of [...this.#loads.keys()]) await this.stop(environment);
+    return this.#ended;
+  }
+}
