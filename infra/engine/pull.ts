@@ -23,6 +23,7 @@ export async function readPull(
   options: { idleTimeout: number; onProgress?: ((progress: PullProgress) => void) | undefined },
 ): Promise<number> {
   const moved = new Map<string, number>();
+  const sizes = new Map<string, number>();
   const lines = new LineReader();
   let silent = false;
   const watch = setTimeout(() => {
@@ -38,7 +39,11 @@ export async function readPull(
     const { current, total } = message.progressDetail ?? {};
     if (message.status === 'Downloading' && current !== undefined) {
       moved.set(message.id, Math.max(moved.get(message.id) ?? 0, current));
+      if (total !== undefined) sizes.set(message.id, total);
     }
+    // Progress is told a few times a second only, so the last word of it may come long before the layer's end.
+    const size = sizes.get(message.id);
+    if (message.status === 'Download complete' && size !== undefined) moved.set(message.id, size);
     options.onProgress?.({ layer: message.id, status: message.status, current, total });
   };
 

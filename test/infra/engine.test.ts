@@ -69,12 +69,14 @@ describe('a pull', () => {
       ),
       '{"status":"Extracting","progressDetail":{"current":500,"total":500},"id":"a"}',
       '{"status":"Downloading","progressDetail":{"current":2,"total":2},"id":"b"}',
+      '{"status":"Downloading","progressDetail":{"current":3,"total":7},"id":"c"}',
+      '{"status":"Download complete","progressDetail":{},"id":"c"}',
     ].join('\n');
     const engine = await engineThat((response) => {
       for (const byte of lines) response.write(byte);
       response.end();
     });
-    expect(await engine.pull('r/shop', 'sha256:1')).toEqual({ bytes: 11 });
+    expect(await engine.pull('r/shop', 'sha256:1')).toEqual({ bytes: 18 });
   });
 });
 
