@@ -27,11 +27,11 @@ function proxy(port: number) {
   return {
     handler: 'reverse_proxy',
     upstreams: [{ dial: `{file./live/now/${port}}` }, { dial: `{file./live/now/${port}.fallback}` }],
-    load_balancing: { selection_policy: { policy: 'first' }, try_duration: '5s', try_interval: '20ms' },
+    load_balancing: { selection_policy: { policy: 'first' }, try_duration: '8s', try_interval: '20ms' },
     health_checks: { passive: { fail_duration: '500ms', max_fails: 1 } },
     transport: {
       protocol: 'http',
-      dial_timeout: '1s',
+      dial_timeout: '3s',
       keep_alive: { idle_timeout: '20s', max_idle_conns_per_host: 64 },
     },
   };
