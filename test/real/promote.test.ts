@@ -9,23 +9,153 @@ describe.runIf(labsWork)('a promotion', () => {
     trial = await TrialPipeline.open({
       environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 3, reach: 'ssh' } },
     });
-    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    await trial.publish({
+      '1.0.0': {},
+      '1.1.0': { unhealthy: true },
+      '1.2.0': { unhealthyOn: 'prod-2' },
+      '1.3.0': { crashAfterMs: 1200 },
+      '1.4.0': { ignoreTerm: true },
+      '1.5.0': { migrationFails: true },
+    });
+    // What prod must refuse has to pass dev first: there nobody waits long enough to see it crash.
+    await trial.configureEnvironment('dev', { watch: '0s' });
+    await trial.succeed('promote', '1.0.0', '--to', 'dev');
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
   });
 
   afterAll(async () => trial?.remove());
 
-  test('a release goes through dev to prod and runs everywhere by its recorded digest', async () => {
-    await trial.succeed('promote', '1.0.0', '--to', 'dev');
-    const promoted = await trial.succeed('promote', '1.0.0', '--to', 'prod');
-    const { digest } = promoted.json.revision.release;
-    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+  test('every host runs the recorded digest', async () => {
+    const { releases } = (await trial.succeed('releases')).json;
+    const { digest } = releases.find(({ version }: { version: string }) => version === '1.0.0');
     for (const { name } of trial.hosts('prod')) {
       const [container] = await trial.engine(name).listContainers({ labels: { 'lockage.part': 'release' } });
-      expect((await trial.engine(name).inspectContainer(container?.Id ?? ''))?.Config.Image).toBe(
+      const details = await trial.engine(name).inspectContainer(container?.Id ?? '');
+      expect(details?.Config.Image).toBe(`${trial.lab.registry}/trial@${digest}`);
+      expect((await trial.engine(name).inspectImage(details?.Image ?? ''))?.RepoDigests).toContain(
         `${trial.lab.registry}/trial@${digest}`,
       );
     }
+    expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+  });
+
+  test('promoting what runs changes nothing and succeeds', async () => {
+    const before = await trial.snapshot('prod');
+    const again = await trial.promote('1.0.0', 'prod');
+    expect([again.code, again.json.outcome]).toEqual([0, 'unchanged']);
+    expect(await trial.snapshot('prod')).toEqual(before);
+    expect((await trial.succeed('history', 'prod')).json.revisions).toHaveLength(1);
+  });
+
+  test('a release may not skip an environment', async () => {
+    const before = await trial.snapshot('prod');
+    const refused = await trial.promote('1.1.0', 'prod');
+    expect([refused.code, refused.json.error.message]).toEqual([2, 'release 1.1.0 may not enter prod']);
+    expect(refused.json.error.details).toEqual(['1.1.0 has not run well in dev, which runs 1.0.0']);
+    expect(await trial.snapshot('prod')).toEqual(before);
+  });
+
+  test('the plan names every container and nothing changes', async () => {
+    const before = await trial.snapshot('dev');
+    const planned = await trial.run('promote', '1.4.0', '--to', 'dev', '--plan', '--json');
+    expect([planned.code, planned.json.outcome]).toEqual([0, 'planned']);
+    const changes = planned.json.plan.containers.map(({ action, host, role, version }: Record<string, string>) => [
+      ...[action, host, role, version],
+    ]);
+    expect(changes).toEqual([
+      ['create', 'dev-1', 'web', '1.4.0'],
+      ['standby', 'dev-1', 'web', '1.0.0'],
+    ]);
+    expect(await trial.snapshot('dev')).toEqual(before);
+  });
+
+  test('a release container is closed in as configured', async () => {
+    const [container] = await trial.engine('prod-1').listContainers({ labels: { 'lockage.part': 'release' } });
+    const details = await trial.engine('prod-1').inspectContainer(container?.Id ?? '');
+    expect(details?.HostConfig).toMatchObject({
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      Memory: 256 * 2 ** 20,
+      MemorySwap: 256 * 2 ** 20,
+      NanoCpus: 1e9,
+      PidsLimit: 256,
+      NetworkMode: 'trial-prod',
+      PortBindings: null,
+      // Only once it has proved itself may its engine bring it back.
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '3495253', 'max-file': '3' } },
+    });
+    expect(details?.HostConfig.Privileged).toBe(false);
+    const inside = await trial
+      .engine('prod-1')
+      .exec(container?.Id ?? '', ['sh', '-c', 'id -u; touch /app/x || echo read-only']);
+    expect(inside.stdout).toBe('1000\nread-only\n');
+  });
+
+  test('an opened hardening and its reason are recorded with the revision', async () => {
+    const hardening = { readOnly: { value: false, reason: 'writes its cache beside the code' } };
+    await trial.configureEnvironment('dev', { watch: '0s', roles: { web: { hardening } } });
+    const promoted = await trial.succeed('promote', '1.4.0', '--to', 'dev');
+    expect(promoted.json.revision.containers[0].hardening).toMatchObject({
+      readOnly: false,
+      reasons: { readOnly: 'writes its cache beside the code' },
+    });
+    const id = (await trial.containerIds('dev'))['dev-1 1.4.0'] ?? '';
+    expect((await trial.engine('dev-1').inspectContainer(id))?.HostConfig.ReadonlyRootfs).toBe(false);
+  });
+
+  describe('that fails', () => {
+    test('leaves the old release serving without one failed request', async () => {
+      await trial.configureEnvironment('dev', { watch: '0s', roles: { web: { health: { path: '/version' } } } });
+      for (const version of ['1.1.0', '1.2.0', '1.3.0']) await trial.succeed('promote', version, '--to', 'dev');
+      const before = await trial.snapshot('prod');
+      const ids = await trial.containerIds('prod');
+      const urls = [...trial.urls('prod'), ...trial.urls('dev')];
+      const load = await startLoad({ urls, rate: 200, connections: 'both' });
+
+      const never = await trial.promote('1.1.0', 'prod');
+      expect([never.code, never.json.error.message]).toEqual([
+        3,
+        expect.stringMatching(/web 1\.1\.0 was not healthy within 4 s/),
+      ]);
+      const details: string[] = never.json.error.details;
+      expect(details).toContain('last health answers:');
+      expect(details.join('\n')).toMatch(/503/);
+      expect(details.join('\n')).toMatch(/trial 1\.1\.0 \(built as 1\.1\.0\) listens/);
+      expect(details).toContain('prod serves 1.0.0 as before');
+      expect(await trial.snapshot('prod')).toEqual(before);
+
+      const oneHost = await trial.promote('1.2.0', 'prod');
+      expect([oneHost.code, oneHost.json.error.message]).toEqual([3, expect.stringContaining('prod-2: web 1.2.0')]);
+      expect(oneHost.stderr).not.toMatch(/ switch /);
+      expect(await trial.snapshot('prod')).toEqual(before);
+
+      // Its crash comes after the switch, so it is seen by the watch.
+      await trial.configureEnvironment('prod', { watch: '8s' });
+      const crashed = await trial.promote('1.3.0', 'prod');
+      expect([crashed.code, crashed.json.error.message]).toEqual([
+        3,
+        expect.stringMatching(/web 1\.3\.0 stopped after the routes switched/),
+      ]);
+      expect(crashed.json.error.details.join('\n')).toContain('crashing, as it was built to');
+      expect(await trial.snapshot('prod')).toEqual(before);
+
+      await trial.configure({ migration: { command: ['node', 'web.mjs', 'migrate'] } });
+      const beforeMigration = await trial.snapshot('dev');
+      const notMigrated = await trial.promote('1.5.0', 'dev');
+      expect([notMigrated.code, notMigrated.json.error.message]).toEqual([3, expect.stringContaining('exit code 7')]);
+      expect(notMigrated.json.error.details.join('\n')).toContain('migrating to 1.5.0');
+      expect(await trial.snapshot('dev')).toEqual(beforeMigration);
+
+      const stats = await load.stop();
+      expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+      expect(stats.sent).toBeGreaterThan(500);
+      expect(await trial.containerIds('prod')).toEqual(ids);
+      const { revisions } = (await trial.succeed('history', 'prod')).json;
+      expect(revisions.map(({ result, release }: any) => `${release.version} ${result}`)).toEqual([
+        ...['1.3.0 failed', '1.2.0 failed', '1.1.0 failed', '1.0.0 succeeded'],
+      ]);
+    });
   });
 });
-void startLoad;

@@ -3,6 +3,7 @@
  * is looked at in the engines themselves, not through Lockage.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -157,14 +158,15 @@ export class TrialPipeline {
     }
   }
 
-  /** Builds and pushes `trial:build-VERSION`. */
-  async build(version: string, behaviour: Behaviour = {}, more: readonly string[] = []): Promise<string> {
+  /** Builds and pushes `trial:build-VERSION`, with that many bytes that no compression makes less. */
+  async build(version: string, behaviour: Behaviour = {}, ballast = 0): Promise<string> {
     const context = await mkdtemp(join(this.#base, 'build-'));
     const image = `${this.lab.registry}/trial:build-${version}`;
     await cp(join(root, 'test/support/trial-app'), context, { recursive: true });
     await writeFile(join(context, 'behaviour.json'), JSON.stringify({ version, ...behaviour }));
+    if (ballast > 0) await writeFile(join(context, 'ballast'), randomBytes(ballast));
     const base = `BASE=${this.lab.registry}/lockage-base/node`;
-    await this.docker('build', '--quiet', '--build-arg', base, '--tag', image, ...more, context);
+    await this.docker('build', '--quiet', '--build-arg', base, '--tag', image, context);
     await this.docker('push', '--quiet', image);
     return image;
   }
@@ -201,7 +203,8 @@ export class TrialPipeline {
       saw: async (text) => {
         for (;;) {
           if (typeof text === 'string' ? stderr.includes(text) : text.test(stderr)) return;
-          if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${text} was not shown:\n${stderr}`);
+          if (child.exitCode !== null || child.signalCode !== null)
+            throw new Error(`${text} was not shown:\n${stderr}`);
           await sleep(10);
         }
       },
@@ -215,7 +218,11 @@ export class TrialPipeline {
 
   /** Runs a command that must end with 0; with `--json` and, where it is taken, `--yes`. */
   async succeed(...words: string[]): Promise<CommandResult> {
-    const result = await this.run(...words, '--json', ...(/^(promote|rollback|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []));
+    const result = await this.run(
+      ...words,
+      '--json',
+      ...(/^(promote|rollback|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []),
+    );
     if (result.code === 0) return result;
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);
   }
@@ -229,7 +236,9 @@ export class TrialPipeline {
   }
 
   /** What every host of an environment answers. */
-  async answers(environment: string): Promise<{ version: string; greeting: string; secretHash: string; built: string }[]> {
+  async answers(
+    environment: string,
+  ): Promise<{ version: string; greeting: string; secretHash: string; built: string }[]> {
     const options = { signal: AbortSignal.timeout(10_000), headers: { connection: 'close' } };
     return Promise.all(this.urls(environment).map(async (url) => (await fetch(url, options)).json() as never));
   }

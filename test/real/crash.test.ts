@@ -1,0 +1,105 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad, type Load } from '../../scripts/load.ts';
+import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+describe.runIf(labsWork)('a promotion that is cut short', () => {
+  let trial: TrialPipeline;
+  let load: Load;
+  let now = '1.0.0';
+
+  beforeAll(async () => {
+    // Without a standby every promotion makes and removes containers.
+    const settings = { standby: 0, watch: '1s' };
+    trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } }, settings);
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
+  });
+
+  afterAll(async () => trial?.remove());
+
+  afterEach(async () => {
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+  });
+
+  async function startUsers(): Promise<void> {
+    load = await startLoad({ urls: trial.urls('prod'), rate: 200, connections: 'both' });
+  }
+
+  /** Everything is as after a promotion that nothing had happened to. */
+  async function expectClean(version: string): Promise<void> {
+    expect(await trial.versions('prod')).toEqual([version, version]);
+    expect(await trial.releaseContainers('prod')).toEqual([`prod-1 ${version} running`, `prod-2 ${version} running`]);
+    for (const { volumes, networks } of Object.values(await trial.snapshot('prod'))) {
+      expect(volumes).toEqual(['trial-prod-live']);
+      expect(networks).toEqual(['bridge', 'host', 'none', 'trial-prod']);
+    }
+    expect(await trial.leftProcesses()).toEqual([]);
+    const status = (await trial.succeed('status', '--env', 'prod')).json;
+    expect(status).toMatchObject({ version, problems: [], hosts: { ready: 2, total: 2 } });
+    expect(status.lock).toBeUndefined();
+    for (const { routes } of status.hosts.list) expect(routes).toBe('as recorded');
+  }
+
+  test.each([
+    ['when the release was found', 'at:resolve'],
+    ['when it holds the lock', 'at:pull'],
+    ['when the image is on the first host', 'at:pulled'],
+    ['before the stack is changed', 'at:deploy'],
+    ['when the first container was made', 'after:container'],
+    ['when all containers are healthy', 'after:verification'],
+    ['when the first host switched', 'at:switch'],
+    ['when all hosts switched', 'after:routes'],
+    ['when the switch was confirmed', 'after:watch'],
+    ['while it is recorded', 'after:ledger'],
+    ['when the first old container was removed', 'at:remove'],
+  ])('%s is finished by the same command', async (_when, point) => {
+    if ((await trial.releaseContainers('prod')).length === 0) await trial.succeed('promote', now, '--to', 'prod');
+    const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await startUsers();
+    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
+    const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+
+    const again = await trial.run(...words);
+    expect(again.code, again.stderr).toBe(0);
+    now = next;
+    await expectClean(next);
+  });
+
+  test('between switch and confirmation is taken back by the hosts themselves', async () => {
+    const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await startUsers();
+    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
+    const killed = await trial.start(words, { LOCKAGE_FAILPOINT: 'after:routes' }).ended;
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+    expect(await trial.versions('prod')).toEqual([next, next]);
+
+    await load.waitUntilVersion(now, trial.urls('prod'), 25_000);
+    expect(await trial.versions('prod')).toEqual([now, now]);
+  });
+
+  test('by Ctrl-C during verification or watch goes back within seconds', async () => {
+    const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await trial.succeed('promote', now, '--to', 'prod');
+    const before = await trial.snapshot('prod');
+    await startUsers();
+    const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '60s' }, stop: '4s' };
+    await trial.configure({ roles: { web }, watch: '60s' });
+
+    for (const [version, moment] of [
+      ['1.2.0', /prod-2 +start /],
+      [next, /prod-2 +switch /],
+    ] as const) {
+      const running = trial.start(['promote', version, '--to', 'prod', '--yes', '--json']);
+      await running.saw(moment);
+      const asked = performance.now();
+      running.kill('SIGINT');
+      const stopped = await running.ended;
+      expect([stopped.code, stopped.signal], stopped.stderr).toEqual([130, null]);
+      expect(performance.now() - asked).toBeLessThan(15_000);
+      expect(await trial.versions('prod')).toEqual([now, now]);
+      expect(await trial.snapshot('prod')).toEqual(before);
+    }
+    expect(await trial.leftProcesses()).toEqual([]);
+  });
+});
