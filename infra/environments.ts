@@ -39,13 +39,35 @@ export class EnvironmentStacks implements StacksPort {
     await stacks.up(desired.environment, environmentProgram(desired), workshop, { message });
   }
 
-  async foundation(environment: Environment, reports: readonly HostReport[]): Promise<void> {
-    const { project, tools, records } = this.#parts;
+  async foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]> {
+    const { due, recorded, edges } = await this.#foundationDue(environment, reports);
+    if (!due) return [];
+    if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
+    return recorded.edges === edges
+      ? ['networks or accessories are changed first']
+      : ['the edge proxies are replaced first: their ports are closed for a moment'];
+  }
+
+  async #foundationDue(environment: Environment, reports: readonly HostReport[]) {
+    const { project, records } = this.#parts;
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
+    const edges = fingerprint(edgesOf(project, environment));
     const missing = missingParts(project, environment, reports);
-    if (recorded?.fingerprint === wanted && missing.length === 0) return;
+    const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    return { due, recorded, secretVersions, wanted, edges, missing };
+  }
+
+  async foundation(
+    configured: Environment,
+    reports: readonly HostReport[],
+    options: { readonly leaving: 'stay' | 'go' },
+  ): Promise<void> {
+    const { project, tools } = this.#parts;
+    const environment = options.leaving === 'stay' ? await this.#withLeaving(configured) : configured;
+    const { due, recorded, secretVersions, wanted, edges, missing } = await this.#foundationDue(environment, reports);
+    if (!due) return;
 
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const images = await this.#pinImages(environment, recorded?.images ?? {});
@@ -60,6 +82,7 @@ export class EnvironmentStacks implements StacksPort {
       sockets,
       secretVersions,
       fingerprint: wanted,
+      edges,
     };
     const stack = foundationStack(environment.name);
     try {
@@ -82,6 +105,13 @@ export class EnvironmentStacks implements StacksPort {
     ];
     if (first) await (await this.#parts.stacks()).destroy(stack, workshopOf(this.#parts.tools, false));
     return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
+  }
+
+  /** A host that is no longer configured keeps its network until its containers are gone. */
+  async #withLeaving(environment: Environment): Promise<Environment> {
+    const recorded = await this.#parts.records.foundation(environment.name);
+    const leaving = (recorded?.hosts ?? []).filter(({ name }) => !environment.hosts.some((host) => host.name === name));
+    return leaving.length === 0 ? environment : { ...environment, hosts: [...environment.hosts, ...leaving] };
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {
@@ -141,11 +171,17 @@ export class EnvironmentStacks implements StacksPort {
 
 function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {
   return {
+    ...edgesOf(project, environment),
+    accessories: environment.accessories,
+    secretVersions,
+  };
+}
+
+function edgesOf(project: Project, environment: Environment) {
+  return {
     edge: project.edgeImage,
     script: edgeScript,
     hosts: environment.hosts.map((host) => ({ name: host.name, url: host.url, ports: publicPorts(environment, host) })),
-    accessories: environment.accessories,
-    secretVersions,
   };
 }
 

@@ -21,6 +21,8 @@ export interface FoundationPlan {
   readonly secretVersions: Readonly<Record<string, string>>;
   /** hash of everything above that matters: the foundation is only looked at again when it differs */
   readonly fingerprint: string;
+  /** hash of what the edge proxies are made from */
+  readonly edges: string;
 }
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
@@ -36,7 +38,14 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
       return [edge, ...neighbours];
     });
     new Foundation(
-      { app, environment: environment.name, fingerprint: plan.fingerprint, images: plan.images },
+      {
+        app,
+        environment: environment.name,
+        fingerprint: plan.fingerprint,
+        edges: plan.edges,
+        hosts: environment.hosts,
+        images: plan.images,
+      },
       { dependsOn: done },
     );
   };

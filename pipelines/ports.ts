@@ -68,8 +68,17 @@ export interface Hosts {
 }
 
 export interface StacksPort {
-  /** Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. */
-  foundation(environment: Environment, reports: readonly HostReport[]): Promise<void>;
+  /** What making the foundation would mean, for people to read before they confirm; nothing when it stands. */
+  foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]>;
+  /**
+   * Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. Hosts
+   * that are no longer configured stay until their containers are gone, and go when that is said.
+   */
+  foundation(
+    environment: Environment,
+    reports: readonly HostReport[],
+    options: { readonly leaving: 'stay' | 'go' },
+  ): Promise<void>;
   /** One `pulumi up` of the environment. Throws what failed. */
   deploy(desired: Desired, message: string): Promise<void>;
 }

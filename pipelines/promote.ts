@@ -52,7 +52,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   checkPlatform(release, early);
 
   if (request.planOnly) {
-    const { plan } = assemble(world, { environment, release, record: seen, reports: early, values });
+    const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
+    const plan = { ...bare, notes: await world.stacks.foundationNotes(environment, early) };
     terminal.plan(plan);
     return { outcome: 'planned', plan };
   }
@@ -73,15 +74,16 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     }
     terminal.step('pull', release.version);
     const bytesMoved = await world.hosts.pull(environment, release);
-    terminal.plan(plan);
+    terminal.plan({ ...plan, notes: await world.stacks.foundationNotes(environment, reports) });
     await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
-    await world.stacks.foundation(environment, reports);
+    await world.stacks.foundation(environment, reports, { leaving: 'stay' });
     const recorded = await carryOut(world, {
       desired,
       before: record,
       revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
       startedAt,
     });
+    await world.stacks.foundation(environment, reports, { leaving: 'go' });
     await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
     return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
   } finally {

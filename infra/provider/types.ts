@@ -83,5 +83,8 @@ export interface SecretFilesInputs extends Place {
 /** What a foundation was made from. */
 export interface FoundationInputs extends Place {
   readonly fingerprint: string;
+  /** of what the edge proxies were made from: another one means that they are replaced */
+  readonly edges: string;
+  readonly hosts: readonly Host[];
   readonly images: Readonly<Record<string, string>>;
 }
