@@ -34,7 +34,7 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
       const { edge, network } = hostParts(plan, host, provider);
       const neighbours = environment.accessories
         .filter((accessory) => accessory.host === host.name)
-        .map((accessory) => accessoryParts(plan, host, accessory, { provider, edge, network }));
+        .map((accessory) => accessoryParts(plan, host, accessory, { provider, network }));
       return [edge, ...neighbours];
     });
     new Foundation(
@@ -95,7 +95,7 @@ function accessoryParts(
   plan: FoundationPlan,
   host: Host,
   accessory: Accessory,
-  parts: { provider: docker.Provider; edge: docker.Container; network: docker.Network },
+  parts: { provider: docker.Provider; network: docker.Network },
 ): pulumi.Resource {
   const { app, environment } = plan;
   const name = `${app}-${environment.name}-${accessory.name}`;
@@ -111,11 +111,14 @@ function accessoryParts(
     return { volumeName: created.name, containerPath };
   });
   const versions = Object.fromEntries(accessory.secrets.map((secret) => [secret, plan.secretVersions[secret] ?? '']));
-  const files = new SecretFiles(
-    `${accessory.name}-secrets`,
-    { app, environment: environment.name, host, container: name, secrets: versions },
-    { dependsOn: [parts.edge] },
-  );
+  // Without a dependency on the edge, which delivers them: an edge that is replaced would take the accessory with it.
+  const files = new SecretFiles(`${accessory.name}-secrets`, {
+    app,
+    environment: environment.name,
+    host,
+    container: name,
+    secrets: versions,
+  });
   const shared = environment.hosts.length > 1 && accessory.port !== undefined;
   return new docker.Container(
     accessory.name,

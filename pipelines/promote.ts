@@ -66,15 +66,19 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await world.hosts.preflight(environment) : early;
     const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
+    const notes = await world.stacks.foundationNotes(environment, reports);
     if (unchanged) {
-      terminal.note(
-        `${environment.name} already runs ${release.version} (revision ${plan.from?.number}): nothing to do`,
-      );
+      const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
+      terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
+      if (notes.length > 0) {
+        await terminal.confirm(`Change what ${environment.name} stands on?`);
+        await world.stacks.foundation(environment, reports, { leaving: 'go' });
+      }
       return { outcome: 'unchanged', plan };
     }
     terminal.step('pull', release.version);
     const bytesMoved = await world.hosts.pull(environment, release);
-    terminal.plan({ ...plan, notes: await world.stacks.foundationNotes(environment, reports) });
+    terminal.plan({ ...plan, notes });
     await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
     await world.stacks.foundation(environment, reports, { leaving: 'stay' });
     const recorded = await carryOut(world, {

@@ -1,4 +1,5 @@
-import { fingerprint } from '../../pipelines/container.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environmentNames, fingerprint } from '../../pipelines/container.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { createBody, labels } from '../containers.ts';
 import type { Engine } from '../engine/client.ts';
@@ -62,6 +63,17 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
   }
   await engine.removeContainer(spec.name, { force: true });
   return undefined;
+}
+
+/** Writes an accessory's secrets, as soon as its host's edge runs: both are made at the same time. */
+export async function deliverAccessorySecrets(workshop: Workshop, inputs: SecretFilesInputs): Promise<void> {
+  const engine = await workshop.engine(inputs.host);
+  const { edge } = environmentNames(inputs.app, inputs.environment);
+  for (const end = Date.now() + 60_000; !(await engine.inspectContainer(edge))?.State.Running;) {
+    if (Date.now() > end) throw new LockageError(`${inputs.host.name}: the edge proxy ${edge} did not start`);
+    await sleep(200);
+  }
+  await deliverSecretFiles(workshop, inputs);
 }
 
 /** Writes the secrets of a container to its host's memory. Throws when a value is not known to this process. */

@@ -1,7 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
 import { failpoint } from '../failpoint.ts';
-import { createContainer, deliverSecretFiles, removeContainer } from './container.ts';
+import { createContainer, deliverAccessorySecrets, removeContainer } from './container.ts';
 import { runMigration } from './migration.ts';
 import { switchRoutes } from './routes.ts';
 import type {
@@ -36,7 +36,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
   Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
   Secret: {},
-  SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverSecretFiles(workshop, inputs) },
+  SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverAccessorySecrets(workshop, inputs) },
   Foundation: {},
   Releases: {},
   Ledger: {},
