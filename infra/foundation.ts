@@ -139,7 +139,7 @@ function accessoryParts(
       labels: labelList({ ...ownerLabels(app, environment.name, 'accessory'), [labels.role]: accessory.name }),
       memory: megabytes(accessory.memory),
       memorySwap: megabytes(accessory.memory),
-      cpus: String(accessory.cpus),
+      cpus: decimal(accessory.cpus),
       logDriver: 'json-file',
       logOpts: { 'max-size': '10m', 'max-file': '3' },
       securityOpts: ['no-new-privileges'],
@@ -181,7 +181,7 @@ function hardened(limits: { memory: number; cpus: number; capabilities: string[]
     securityOpts: ['no-new-privileges'],
     memory: limits.memory,
     memorySwap: limits.memory,
-    cpus: String(limits.cpus),
+    cpus: decimal(limits.cpus),
     logDriver: 'json-file',
     logOpts: { 'max-size': '10m', 'max-file': '3' },
   };
@@ -189,6 +189,11 @@ function hardened(limits: { memory: number; cpus: number; capabilities: string[]
 
 function megabytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
+}
+
+/** As the plugin reads it back: `1` would show as a change of `1.0`, and a change of it replaces the container. */
+function decimal(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 function labelList(values: Record<string, string>) {
