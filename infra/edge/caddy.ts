@@ -2,7 +2,8 @@
  * Caddy's configuration for a host's edge: one server per published port. Where a port sends to is read from a file at
  * every request, so a switch of releases is a rename and never a reload (a reload loses connections).
  * A failing release is covered by the fallback: a request that finds no answer is tried again on it, which is the
- * earlier release while a switch is unconfirmed.
+ * earlier release while a switch is unconfirmed. One lost connection is no failing release, and repeating too often would
+ * keep a busy host busy: waiting requests then cost more than answering them.
  */
 export function caddyConfig(ports: readonly number[]): string {
   const servers = Object.fromEntries(
@@ -27,8 +28,8 @@ function proxy(port: number) {
   return {
     handler: 'reverse_proxy',
     upstreams: [{ dial: `{file./live/now/${port}}` }, { dial: `{file./live/now/${port}.fallback}` }],
-    load_balancing: { selection_policy: { policy: 'first' }, try_duration: '8s', try_interval: '20ms' },
-    health_checks: { passive: { fail_duration: '500ms', max_fails: 1 } },
+    load_balancing: { selection_policy: { policy: 'first' }, try_duration: '8s', try_interval: '100ms' },
+    health_checks: { passive: { fail_duration: '500ms', max_fails: 3 } },
     transport: {
       protocol: 'http',
       dial_timeout: '3s',

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad, type LoadStats } from '../../scripts/load.ts';
+import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+// Five pairs show every path; LOCKAGE_TEST_PAIRS=20 is for a bench run, which has the time for rare cases.
+const pairs = Number(process.env['LOCKAGE_TEST_PAIRS'] ?? 5);
+
+describe.runIf(labsWork)('under load', () => {
+  let trial: TrialPipeline;
+
+  beforeAll(async () => {
+    trial = await TrialPipeline.open({ environments: { prod: { hosts: 3, reach: 'unix' } } }, { watch: '1s' });
+    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+  });
+
+  afterAll(async () => trial?.remove());
+
+  test(
+    `${pairs} times promote and rollback fail no request of 500 a second`,
+    async () => {
+      const load = await startLoad({
+        urls: trial.urls('prod'),
+        rate: 500,
+        connections: 'both',
+        // At every moment, so also at every switch, some are in flight on each host.
+        slow: { path: '/slow?ms=2000', everyMs: 200 },
+      });
+      let stats: LoadStats;
+      try {
+        for (let pair = 1; pair <= pairs; pair += 1) {
+          await trial.succeed('promote', '1.1.0', '--to', 'prod');
+          expect(await trial.versions('prod')).toEqual(['1.1.0', '1.1.0', '1.1.0']);
+          await trial.succeed('rollback', 'prod');
+          expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+          await trial.succeed('resume', 'prod');
+        }
+      } finally {
+        stats = await load.stop();
+      }
+      expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+      expect(stats.slow.ok).toBe(stats.slow.sent);
+    },
+    pairs * 60_000,
+  );
+});

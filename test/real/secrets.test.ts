@@ -1,0 +1,116 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { labsWork, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+
+describe.runIf(labsWork)('the value of a secret', () => {
+  const canary = `canary-${randomBytes(12).toString('hex')}`;
+  // As it is, as base64, and as JSON in base64 would show it at the other two offsets.
+  const forms = [canary, ...['', 'x', 'xx'].map((before) => middleOfBase64(before + canary))];
+  let trial: TrialPipeline;
+  const said: string[] = [];
+
+  beforeAll(async () => {
+    const web = {
+      port: 8080,
+      publish: 8000,
+      health: { path: '/healthz', timeout: '3s' },
+      secrets: ['TOKEN'],
+      stop: '2s',
+    };
+    trial = await TrialPipeline.open(
+      { environments: { prod: { hosts: 1, reach: 'unix' } } },
+      {
+        roles: { web },
+        secrets: { TOKEN: { env: 'TOKEN' } },
+        migration: { command: ['node', 'web.mjs', 'migrate'], secrets: ['TOKEN'] },
+      },
+    );
+    trial.env['TOKEN'] = canary;
+    await trial.publish({
+      '1.0.0': { echoSecrets: true },
+      '1.1.0': {},
+      '1.2.0': { unhealthy: true, echoSecrets: true },
+    });
+    await keep(trial.promote('1.0.0', 'prod'), 0);
+    await keep(trial.run('promote', '1.1.0', '--to', 'prod', '--yes'), 0);
+    await keep(trial.promote('1.2.0', 'prod'), 3);
+    await keep(trial.run('promote', '1.2.0', '--to', 'prod', '--yes'), 3);
+  });
+
+  afterAll(async () => trial?.remove());
+
+  async function keep(result: Promise<CommandResult>, code: number): Promise<CommandResult> {
+    const ended = await result;
+    said.push(ended.stdout, ended.stderr);
+    expect(ended.code, ended.stderr).toBe(code);
+    return ended;
+  }
+
+  function expectSilent(text: string): void {
+    for (const form of forms) expect(text.includes(form), `${form} in ${excerpt(text, form)}`).toBe(false);
+  }
+
+  test('is what the application reads', async () => {
+    const [answer] = await trial.answers('prod');
+    expect(answer?.secretHash).toBe(createHash('sha256').update(canary).digest('hex'));
+  });
+
+  test('is in the output of no command, not even with the log of a program that prints it', async () => {
+    await keep(trial.run('status'), 0);
+    await keep(trial.run('status', '--env', 'prod', '--json'), 0);
+    await keep(trial.run('history', 'prod', '--json'), 0);
+    await keep(trial.run('releases', '--json'), 0);
+    await keep(trial.run('logs', '--env', 'prod'), 0);
+    await keep(trial.run('promote', '1.0.0', '--to', 'prod', '--plan', '--json'), 0);
+    await keep(trial.rollback('prod'), 0);
+    await keep(trial.run('rollback', 'prod', '--yes'), 2);
+    expect(said.join('\n')).toContain('the secret is [secret]');
+    expectSilent(said.join('\n'));
+  });
+
+  test('is nowhere in the project: state, records and what Pulumi works with', () => {
+    // grep ends with 1 when it finds nothing.
+    const { status, stdout } = spawnSync('grep', ['-rF', ...forms.flatMap((form) => ['-e', form]), trial.folder], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect([status, stdout]).toEqual([1, '']);
+  });
+
+  test('is not in the description, arguments or environment of any container', async () => {
+    const engine = trial.engine('prod-1');
+    for (const { Id, State } of await engine.listContainers({ all: true })) {
+      const details = await engine.inspectContainer(Id);
+      expectSilent(JSON.stringify(details));
+      if (State !== 'running') continue;
+      const shown = await engine.exec(Id, [
+        'sh',
+        '-c',
+        'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n"; true',
+      ]);
+      expect(shown.stdout).toContain('PATH=');
+      expectSilent(shown.stdout);
+    }
+  });
+
+  test('is gone from the host with the container that needed it', async () => {
+    const edge = 'trial-prod-edge';
+    const kept = (await trial.engine('prod-1').exec(edge, ['ls', '/secrets'])).stdout.trim().split('\n').sort();
+    const labels = { 'lockage.part': 'release' };
+    const there = await trial.engine('prod-1').listContainers({ all: true, labels });
+    expect(kept).toEqual(there.map(({ Names }) => Names[0]?.slice(1)).sort());
+    const type = await trial.engine('prod-1').exec(edge, ['stat', '-f', '-c', '%T', '/secrets']);
+    expect(type.stdout.trim()).toBe('tmpfs');
+  });
+});
+
+/** The part of a text's base64 that does not depend on what stands before or after it. */
+function middleOfBase64(text: string): string {
+  return Buffer.from(text).toString('base64').slice(4, -4);
+}
+
+function excerpt(text: string, form: string): string {
+  const at = text.indexOf(form);
+  return at < 0 ? '' : text.slice(Math.max(0, at - 100), at + form.length + 50);
+}
