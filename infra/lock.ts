@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { environmentNames } from '../pipelines/container.ts';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { whenText } from '../pipelines/when.ts';
 import { ownerLabels } from './containers.ts';
 import type { CallOptions, Engine } from './engine/client.ts';
 
@@ -91,11 +92,14 @@ async function release(engine: Engine, lock: string, token: string): Promise<voi
 }
 
 function locked(environment: string, holder: LockHolder): LockageError {
-  return new LockageError(`${environment} is locked by ${holder.actor} since ${holder.since}: ${holder.purpose}`, {
-    code: ExitCode.locked,
-    details: [`process ${holder.pid} on ${holder.machine}`],
-    hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
-  });
+  return new LockageError(
+    `${environment} is locked by ${holder.actor} since ${whenText(holder.since)}: ${holder.purpose}`,
+    {
+      code: ExitCode.locked,
+      details: [`process ${holder.pid} on ${holder.machine}`],
+      hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
+    },
+  );
 }
 
 function alive(pid: number): boolean {

@@ -131,6 +131,9 @@ export class Stacks {
    * stands.
    */
   async #afterStaleLock(name: string, work: () => Promise<unknown>): Promise<void> {
+    const print = console.error;
+    // Pulumi's provider server prints the stack of every error it passes on; the error itself is what we throw.
+    console.error = () => undefined;
     try {
       await work();
     } catch (error) {
@@ -138,6 +141,8 @@ export class Stacks {
       if (holder?.machine !== hostname() || !(await processEnds(holder.pid, 15_000))) throw error;
       await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
       await work();
+    } finally {
+      console.error = print;
     }
   }
 

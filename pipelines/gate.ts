@@ -4,6 +4,7 @@ import { currentRevision, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { shortDigest } from './release.ts';
 import { didYouMean } from './suggest.ts';
+import { whenText } from './when.ts';
 
 /**
  * What must hold before a release may enter an environment: no hold, and it ran well in every environment before.
@@ -19,7 +20,7 @@ export function judge(
   const hints: string[] = [];
   const { hold } = record.ledger;
   if (hold) {
-    reasons.push(`${environment.name} is on hold since ${hold.since} by ${hold.actor}: ${hold.reason}`);
+    reasons.push(`${environment.name} is on hold since ${whenText(hold.since)} by ${hold.actor}: ${hold.reason}`);
     hints.push(`lockage resume ${environment.name}`);
   }
   for (const name of environment.after) {

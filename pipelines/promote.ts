@@ -47,7 +47,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   judge(release, environment, seen, await upstreamRecords(world, environment));
   const values = await world.secrets.read(environment);
 
-  terminal.step('preflight', `${environment.hosts.length} hosts`);
+  terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const early = await world.hosts.preflight(environment);
   checkPlatform(release, early);
 

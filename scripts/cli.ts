@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { Command, Option } from 'commander';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import { version } from './version.ts';
@@ -93,7 +94,6 @@ program
   .command('resume')
   .argument('<environment>')
   .description('lift the hold that a rollback set')
-  .addOption(reason())
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
 
@@ -187,6 +187,8 @@ program
 /** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
 function interrupt(): AbortSignal {
   const controller = new AbortController();
+  // Every host of every step listens to it; that is no leak.
+  setMaxListeners(0, controller.signal);
   let asked = false;
   const stop = () => {
     if (asked) process.exit(ExitCode.interrupted);

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import colors from 'picocolors';
+import { colors } from './colors.ts';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import type { Plan } from '../pipelines/plan.ts';
 import type { Terminal } from '../pipelines/ports.ts';

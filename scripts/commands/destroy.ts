@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';

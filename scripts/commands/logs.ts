@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../follow.ts';
 import type { Flags } from '../cli.ts';

@@ -19,10 +19,11 @@ export async function promoteCommand(
     });
     const { revision, bytesMoved = {} } = result;
     const moved = Object.values(bytesMoved).reduce((sum, bytes) => sum + bytes, 0);
+    const hosts = Object.keys(bytesMoved).length;
     const lines = revision
       ? [
           `${flags.to} runs ${version} (${shortDigest(revision.release.digest)}), revision ${revision.number}, ` +
-            `on ${Object.keys(bytesMoved).length} hosts: ${durationText(revision.duration)}, ${bytesText(moved)} moved`,
+            `on ${hosts} host${hosts === 1 ? '' : 's'}: ${durationText(revision.duration)}, ${bytesText(moved)} moved`,
         ]
       : [];
     world.terminal.result(result, lines);

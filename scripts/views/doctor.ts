@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import type { Check } from '../doctor/check.ts';
 
 const marks: Record<Check['level'], string> = {

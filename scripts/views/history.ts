@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import type { History, ReleaseStatus } from '../../pipelines/history.ts';
 import { shortDigest } from '../../pipelines/release.ts';
 import { agoText, durationText, table } from '../format.ts';

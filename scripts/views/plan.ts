@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import { shortDigest } from '../../pipelines/release.ts';
 import type { ContainerChange, Plan } from '../../pipelines/plan.ts';
 import { table } from '../format.ts';

@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import type { Remains } from '../../infra/remains.ts';
 import { table } from '../format.ts';
 

@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 import { shortDigest } from '../../pipelines/release.ts';
 import type { ContainerStatus, EnvironmentStatus, HostView } from '../../pipelines/status.ts';
 import { agoText, table } from '../format.ts';

@@ -1,4 +1,4 @@
-import colors from 'picocolors';
+import { colors } from '../colors.ts';
 
 const palette = [colors.cyan, colors.magenta, colors.green, colors.yellow, colors.blue, colors.red];
 
