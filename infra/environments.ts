@@ -48,20 +48,20 @@ export class EnvironmentStacks implements StacksPort {
       : ['the edge proxies are replaced first: their ports are closed for a moment'];
   }
 
-  async #foundationDue(environment: Environment, reports: readonly HostReport[]) {
+  async #foundationDue(environment: Environment, reports: readonly HostReport[] | undefined) {
     const { project, records } = this.#parts;
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
     const edges = fingerprint(edgesOf(project, environment));
-    const missing = missingParts(project, environment, reports);
+    const missing = reports ? missingParts(project, environment, reports) : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
     return { due, recorded, secretVersions, wanted, edges, missing };
   }
 
   async foundation(
     configured: Environment,
-    reports: readonly HostReport[],
+    reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void> {
     const { project, tools } = this.#parts;

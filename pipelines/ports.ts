@@ -72,11 +72,12 @@ export interface StacksPort {
   foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]>;
   /**
    * Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. Hosts
-   * that are no longer configured stay until their containers are gone, and go when that is said.
+   * that are no longer configured stay until their containers are gone, and go when that is said. Without reports only
+   * a change of the configuration counts.
    */
   foundation(
     environment: Environment,
-    reports: readonly HostReport[],
+    reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void>;
   /** One `pulumi up` of the environment. Throws what failed. */

@@ -87,7 +87,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
       revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
       startedAt,
     });
-    await world.stacks.foundation(environment, reports, { leaving: 'go' });
+    // The reports are from before: what they miss has been made by now, and an edge must not be made again.
+    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
     await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
     return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
   } finally {
