@@ -7,6 +7,7 @@ import { LockageError } from '../pipelines/errors.ts';
 import type { HostReport, Hosts } from '../pipelines/ports.ts';
 import { imageByDigest, type Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
+import type { Engine } from './engine/client.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
@@ -44,7 +45,13 @@ export class EngineHosts implements Hosts {
   }
 
   async preflight(environment: Environment): Promise<readonly HostReport[]> {
-    const reports = await Promise.allSettled(environment.hosts.map((host) => this.#ask(environment, host)));
+    const connected = await this.#tools.connections.connectAll(environment.hosts);
+    const reports = await Promise.allSettled(
+      connected.map(async (found) => {
+        if ('error' in found) throw found.error;
+        return this.#ask(environment, found.host, found.engine);
+      }),
+    );
     const problems = reports.flatMap((report, index) =>
       report.status === 'rejected' ? [problemOf(environment.hosts[index], report.reason)] : [],
     );
@@ -61,8 +68,7 @@ export class EngineHosts implements Hosts {
     return reports.flatMap((report) => (report.status === 'fulfilled' ? [report.value] : []));
   }
 
-  async #ask(environment: Environment, host: Host): Promise<HostReport> {
-    const engine = await this.#tools.connections.engine(host);
+  async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
     const [version, containers] = await Promise.all([engine.version(), engine.listContainers({ all: true })]);
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));

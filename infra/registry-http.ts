@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../pipelines/errors.ts';
 import { Limit } from './engine/limit.ts';
+import { exchange, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { Reference } from './reference.ts';
 import { storedCredentials, type Credentials } from './registry-credentials.ts';
 
@@ -22,16 +23,9 @@ export interface RegistryRequest {
   readonly accept?: readonly number[];
 }
 
-export interface RegistryAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Buffer;
-}
-
 const attempts = 4;
 const deadline = 30_000;
 const longestPause = 30_000;
-const longestBody = 4 * 1024 * 1024;
 
 /** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
 export class RegistryHttp {
@@ -48,14 +42,14 @@ export class RegistryHttp {
   }
 
   /** Throws LockageError, naming the registry and what to do. */
-  async request(reference: Reference, request: RegistryRequest): Promise<RegistryAnswer> {
+  async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
     const action = request.method === 'PUT' ? 'pull,push' : 'pull';
     const key = `${registry}/${name} ${action}`;
     let answer = await this.#send(registry, url, request, this.#authorization.get(key));
     if (answer.status === 401) {
-      const header = await this.#authorize(reference, answer.headers.get('www-authenticate') ?? '', action);
+      const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '', action);
       if (header !== undefined) {
         answer = await this.#send(registry, url, request, header);
         if (answer.status !== 401) this.#authorization.set(key, header);
@@ -127,19 +121,19 @@ export class RegistryHttp {
   async #send(
     registry: string,
     url: string,
-    request: { method: string; headers?: Readonly<Record<string, string>>; body?: Buffer },
+    request: HttpRequest,
     authorization: string | undefined,
-  ): Promise<RegistryAnswer> {
+  ): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt++) {
       const last = attempt === attempts;
       try {
         const answer = await this.#once(url, request, authorization);
         if (last || (answer.status !== 429 && answer.status < 500)) return answer;
-        await sleep(pause(attempt, answer.headers.get('retry-after')), undefined, this.#signal());
+        await sleep(pause(attempt, answer.header('retry-after')), undefined, this.#signal());
       } catch (error) {
         if (this.#options.signal?.aborted) throw this.#options.signal.reason;
         if (last || !isPassing(error)) throw unreachable(registry, error);
-        await sleep(pause(attempt, null), undefined, this.#signal());
+        await sleep(pause(attempt, undefined), undefined, this.#signal());
       }
     }
   }
@@ -150,18 +144,13 @@ export class RegistryHttp {
 
   async #once(
     url: string,
-    request: { method: string; headers?: Readonly<Record<string, string>>; body?: Buffer },
+    request: HttpRequest,
     authorization: string | undefined,
-  ): Promise<RegistryAnswer> {
+  ): Promise<HttpAnswer> {
     const limit = new Limit({ deadline, signal: this.#options.signal });
     try {
-      const response = await fetch(url, {
-        method: request.method,
-        headers: { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) },
-        ...(request.body ? { body: request.body } : {}),
-        signal: limit.signal,
-      });
-      return { status: response.status, headers: response.headers, body: await readBody(response) };
+      const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+      return await exchange(new URL(url), { ...request, headers }, limit.signal);
     } catch (error) {
       throw limit.passed ? new Error(`no answer within ${deadline / 1000} s`, { cause: error }) : error;
     } finally {
@@ -169,7 +158,7 @@ export class RegistryHttp {
     }
   }
 
-  async #refusal(reference: Reference, request: RegistryRequest, answer: RegistryAnswer): Promise<LockageError> {
+  async #refusal(reference: Reference, request: RegistryRequest, answer: HttpAnswer): Promise<LockageError> {
     const { registry, name } = reference;
     const what = `${request.method} ${name}/${request.path}`;
     const details = [`${what}: ${answer.status} ${errorText(answer.body)}`.trim()];
@@ -190,23 +179,12 @@ export class RegistryHttp {
   }
 }
 
-async function readBody(response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > longestBody) throw new LockageError(`${new URL(response.url).host} sent more than ${longestBody} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function basicHeader({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
 /** Milliseconds: what the registry asks for (seconds or a date), else longer each time; never for long. */
-function pause(attempt: number, retryAfter: string | null): number {
+function pause(attempt: number, retryAfter: string | undefined): number {
   const seconds = Number(retryAfter ?? Number.NaN);
   const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
   const own = 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);

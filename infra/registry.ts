@@ -110,9 +110,9 @@ export class Registry {
   /** The digest that a tag points at now; undefined when there is no such tag. One request without a body. */
   async tagDigest(repository: string, tag: string): Promise<Digest | undefined> {
     const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: [404] } as const;
-    const { status, headers } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
+    const { status, header } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
     if (status === 404) return undefined;
-    const digest = headers.get('docker-content-digest') ?? '';
+    const digest = header('docker-content-digest') ?? '';
     return isDigest(digest) ? digest : (await this.resolve(repository, tag)).digest;
   }
 
@@ -134,8 +134,8 @@ export class Registry {
       headers,
       body: bytes,
     });
-    const stored = answer.headers.get('docker-content-digest');
-    if (stored !== null && stored !== digest) {
+    const stored = answer.header('docker-content-digest');
+    if (stored !== undefined && stored !== digest) {
       throw new LockageError(
         `${reference.registry} stored ${shortDigest(stored)} for ${tag}, not ${shortDigest(digest)}`,
       );
@@ -154,15 +154,15 @@ export class Registry {
 
   async #read(reference: Reference, tagOrDigest: string): Promise<Manifest> {
     const path = `manifests/${tagOrDigest}`;
-    const { headers, body } = await this.#http.request(reference, { method: 'GET', path, headers: accept });
+    const { header, body } = await this.#http.request(reference, { method: 'GET', path, headers: accept });
     const digest = digestOf(body);
-    const named = isDigest(tagOrDigest) ? tagOrDigest : headers.get('docker-content-digest');
-    if (named !== null && named !== digest) {
+    const named = isDigest(tagOrDigest) ? tagOrDigest : header('docker-content-digest');
+    if (named !== undefined && named !== digest) {
       throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
         hint: 'the registry, or something between, changes what it stores: do not use it',
       });
     }
-    const declared = (headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '';
+    const declared = (header('content-type') ?? '').split(';')[0]?.trim() ?? '';
     const mediaType = json<{ mediaType?: string }>(reference.registry, body).mediaType ?? declared;
     if (![...indexTypes, ...manifestTypes].includes(mediaType)) {
       throw new LockageError(
