@@ -142,11 +142,7 @@ export class RegistryHttp {
     return this.#options.signal ? { signal: this.#options.signal } : {};
   }
 
-  async #once(
-    url: string,
-    request: HttpRequest,
-    authorization: string | undefined,
-  ): Promise<HttpAnswer> {
+  async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
     const limit = new Limit({ deadline, signal: this.#options.signal });
     try {
       const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
