@@ -1,0 +1,54 @@
+import type { Part } from './parts.ts';
+import { takeTurns, timed, type Row } from './measure.ts';
+import type { Place, Stage } from './stage.ts';
+import { smallReleases } from './releases.ts';
+
+/** A promotion, from the start of the process to its end, against the least that the engines need for the same change. */
+export const promotePart: Part = {
+  name: 'promote',
+  environments: { host: { hosts: 3, reach: 'unix' }, far: { hosts: 1, reach: 'ssh' } },
+  async measure(stage, { rounds }) {
+    const hosts = stage.lab.hosts.filter(({ environment }) => environment === 'host');
+    const far = stage.lab.hosts.filter(({ environment }) => environment === 'far');
+    const one = await stage.place('one', hosts.slice(0, 1));
+    const three = await stage.place('three', hosts);
+    const overSsh = await stage.place('far', far);
+    const releases = await smallReleases(stage);
+    return [
+      await compare(stage, one, releases, rounds, '1 host', 3.5),
+      await compare(stage, three, releases, rounds, '3 hosts', 2.5),
+      await compare(stage, overSsh, releases, rounds, '1 host over ssh'),
+    ];
+  },
+};
+
+async function compare(
+  stage: Stage,
+  place: Place,
+  releases: readonly { version: string; image: string }[],
+  rounds: number,
+  what: string,
+  most?: number,
+): Promise<Row> {
+  const byHand = await stage.byHand(place);
+  // With as many releases as this, none of them is still there as a standby when its turn comes again.
+  const release = (round: number) => releases[round % releases.length] ?? { version: '', image: '' };
+  const measured = await takeTurns(
+    rounds,
+    {
+      ours: async (round) => (await stage.promote(release(round).version, place)).took,
+      hand: async (round) => timed(() => Promise.all(byHand.map((host) => host.promote(release(round).image)))),
+    },
+    releases.length,
+  );
+  const ratio = measured.ours.median / measured.hand.median;
+  return {
+    part: 'promote',
+    what,
+    unit: 'ms',
+    ours: measured.ours,
+    baseline: measured.hand,
+    against: 'Engine API by hand',
+    ...(most === undefined ? {} : { goal: `at most ${most} times`, met: ratio <= most }),
+  };
+}

@@ -1,0 +1,16 @@
+import type { LabEnvironment } from '../../scripts/lab/lab.ts';
+import type { Row } from './measure.ts';
+import type { Stage } from './stage.ts';
+
+export interface PartOptions {
+  readonly rounds: number;
+  readonly signal: AbortSignal;
+  readonly log: (line: string) => void;
+}
+
+/** A part of the benchmark, on hosts of its own. */
+export interface Part {
+  readonly name: string;
+  readonly environments: Readonly<Record<string, LabEnvironment>>;
+  measure(stage: Stage, options: PartOptions): Promise<readonly Row[]>;
+}

@@ -1,0 +1,210 @@
+/** The benchmark's own hosts, project and images, and the command line as a user runs it. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run, tryRun } from '../../scripts/lab/command.ts';
+import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
+import { packageRoot } from '../../scripts/setup/cache.ts';
+import { HandHost } from './by-hand.ts';
+import type { Door } from './visitor.ts';
+
+const longestCommand = 300_000;
+
+/** An environment of the benchmark: some of the lab's hosts, under a port that no other environment has. */
+export interface Place {
+  readonly name: string;
+  readonly hosts: readonly BareHost[];
+  readonly doors: readonly Door[];
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** milliseconds from the start of the process to its end */
+  readonly took: number;
+}
+
+export class Stage {
+  readonly lab: Lab;
+  readonly #folder: string;
+  readonly #places: Place[] = [];
+  readonly #byHand = new Map<string, HandHost>();
+
+  private constructor(lab: Lab, folder: string) {
+    this.lab = lab;
+    this.#folder = folder;
+  }
+
+  /** Makes the hosts. What was made is in `made` at once, so that it can be removed whatever happens. */
+  static async open(
+    environments: Readonly<Record<string, LabEnvironment>>,
+    signal: AbortSignal,
+    log: (line: string) => void,
+  ): Promise<Stage> {
+    const folder = await mkdtemp(join(tmpdir(), 'lb-'));
+    try {
+      const name = `b${folder.slice(-6).toLowerCase()}`;
+      const lab = await createLab({ name, environments, dataDir: join(folder, 'lab'), seed: ['edge', 'node'], log });
+      const stage = new Stage(lab, folder);
+      await mkdir(join(stage.#project, 'environments'), { recursive: true });
+      signal.throwIfAborted();
+      return stage;
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+      throw error;
+    }
+  }
+
+  get #project(): string {
+    return join(this.#folder, 'project');
+  }
+
+  get images(): { edge: string; node: string } {
+    const { edge = '', node = '' } = this.lab.images;
+    return { edge, node };
+  }
+
+  /** Adds an environment on these hosts. Its releases pass no other environment, and it is not watched after a switch. */
+  async place(name: string, hosts: readonly BareHost[]): Promise<Place> {
+    const port = 8001 + this.#places.length;
+    const place = { name, hosts, doors: hosts.map(({ address }) => ({ address, port })) };
+    this.#places.push(place);
+    const targets = hosts.map(({ name: host, url, address, identity, hostKey }) => ({
+      ...{ name: host, url, address },
+      ...(identity === undefined ? {} : { identity, hostKey }),
+    }));
+    await this.#write(`environments/${name}.yaml`, { targets, roles: { web: { publish: port } } });
+    const { registry } = this.lab;
+    await this.#write('lockage.yaml', {
+      app: 'bench',
+      repository: `${registry}/bench`,
+      insecureRegistries: [registry],
+      edge: { image: this.images.edge },
+      pipeline: this.#places.map((each) => ({ name: each.name, after: [] })),
+      roles: { web: { port: 8080, health: { path: '/healthz', interval: '100ms', healthy: 1 }, stop: '2s' } },
+      watch: '0s',
+    });
+    return place;
+  }
+
+  /** The same hosts with a proxy of their own, changed by hand. */
+  async byHand(place: Place): Promise<HandHost[]> {
+    return Promise.all(
+      place.hosts.map(async (host) => {
+        const found = this.#byHand.get(host.name);
+        if (found) return found;
+        const made = new HandHost(host);
+        this.#byHand.set(host.name, made);
+        await made.prepare(this.images.edge);
+        return made;
+      }),
+    );
+  }
+
+  /**
+   * Builds a small static server as a release: it answers its version within a few milliseconds of its start.
+   * `ballast`: bytes of a first layer that no compression makes less, and of a second one.
+   */
+  async release(version: string, ballast: readonly Buffer[] = []): Promise<string> {
+    const context = await mkdtemp(join(this.#folder, 'build-'));
+    const steps = ballast.map((_, index) => `COPY ballast-${index} /`);
+    const dockerfile = [
+      ...[`FROM ${this.images.edge}`, ...steps, 'COPY www /www', 'USER 1000'],
+      'ENTRYPOINT ["httpd","-f","-p","8080","-h","/www"]',
+      'CMD []',
+    ];
+    await mkdir(join(context, 'www'));
+    const answer = `{"version":"${version}"}\n`;
+    await Promise.all([
+      writeFile(join(context, 'Dockerfile'), `${dockerfile.join('\n')}\n`),
+      writeFile(join(context, 'www', 'index.html'), answer),
+      writeFile(join(context, 'www', 'healthz'), answer),
+      ...ballast.map((bytes, index) => writeFile(join(context, `ballast-${index}`), bytes)),
+    ]);
+    return this.#publish(version, context, []);
+  }
+
+  /** Builds the tests' service as a release: it takes its time where it is asked to. */
+  async slowRelease(version: string): Promise<string> {
+    const context = await mkdtemp(join(this.#folder, 'build-'));
+    await cp(join(packageRoot(), 'test/support/trial-app'), context, { recursive: true });
+    await writeFile(join(context, 'behaviour.json'), `{"version":"${version}"}\n`);
+    return this.#publish(version, context, ['--build-arg', `BASE=${this.images.node}`]);
+  }
+
+  /** Runs `lockage WORDS` to its end; any exit code is a result. */
+  async lockage(...words: string[]): Promise<Ended> {
+    const started = performance.now();
+    const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'lockage.mjs'), ...words], {
+      cwd: this.#project,
+      env: this.#env(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: longestCommand,
+      killSignal: 'SIGKILL',
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    return new Promise((resolve, reject) => {
+      let took = 0;
+      child.on('error', reject);
+      child.on('exit', () => (took = performance.now() - started));
+      child.on('close', (code) => resolve({ code, stdout, stderr, took }));
+    });
+  }
+
+  /** The same for a command that has to succeed. */
+  async must(...words: string[]): Promise<Ended> {
+    const ended = await this.lockage(...words);
+    if (ended.code === 0) return ended;
+    throw new Error(`lockage ${words.join(' ')} ended with ${ended.code}:\n${ended.stderr}`);
+  }
+
+  promote(version: string, place: Place): Promise<Ended> {
+    return this.must('promote', version, '--to', place.name, '--yes', '--json');
+  }
+
+  async remove(): Promise<void> {
+    for (const host of this.#byHand.values()) host.close();
+    await endSshMasters(join(this.#folder, 'lockage'));
+    await this.lab.remove();
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+
+  async #publish(version: string, context: string, options: readonly string[]): Promise<string> {
+    const image = `${this.lab.registry}/bench:build-${version}`;
+    const env = { DOCKER_HOST: this.lab.builder.dockerHost };
+    await run(['docker', 'build', '--quiet', ...options, '--tag', image, context], { env, timeout: 180_000 });
+    await run(['docker', 'push', '--quiet', image], { env, timeout: 180_000 });
+    await this.must('release', version, '--image', image);
+    await rm(context, { recursive: true });
+    return image;
+  }
+
+  // More certificate authorities cost every Node.js process some milliseconds, and nothing here speaks TLS.
+  #env(): NodeJS.ProcessEnv {
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    return { ...env, XDG_RUNTIME_DIR: this.#folder, NO_COLOR: '1', LOCKAGE_ACTOR: 'bench' };
+  }
+
+  async #write(file: string, content: unknown): Promise<void> {
+    await writeFile(join(this.#project, file), `${JSON.stringify(content, undefined, 2)}\n`);
+  }
+}
+
+/** What a command keeps open for the next one would outlive the hosts. */
+async function endSshMasters(folder: string): Promise<void> {
+  const sockets = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
+  await Promise.all(
+    sockets.map((name) => tryRun(['ssh', '-F', 'none', '-S', join(folder, name), '-O', 'exit', 'any'])),
+  );
+}
+
+/** Bytes that no compression makes less. */
+export function ballast(bytes: number): Buffer {
+  return randomBytes(bytes);
+}
