@@ -4,6 +4,7 @@ import { currentRevision, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { shortDigest } from './release.ts';
 import { didYouMean } from './suggest.ts';
+import { parseVersion } from './version.ts';
 import { whenText } from './when.ts';
 
 /**
@@ -52,6 +53,7 @@ export function ranWell(record: EnvironmentRecord, release: Release): boolean {
 export function releaseNamed(releases: readonly Release[], version: string): Release {
   const found = releases.find((release) => release.version === version);
   if (found) return found;
+  parseVersion(version);
   const names = releases.map((release) => release.version);
   const recent = releases.slice(-5).map((release) => `${release.version} (${shortDigest(release.digest)})`);
   throw new LockageError(`there is no release ${version}${didYouMean(version, names)}`, {

@@ -18,6 +18,8 @@ const program = new Command('lockage')
   .showHelpAfterError('(lockage --help lists the commands)')
   .showSuggestionAfterError()
   .enablePositionalOptions()
+  // A command line that is not understood has changed nothing.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.refused))
   .configureHelp({ sortSubcommands: false })
   .addHelpText(
     'after',
@@ -63,7 +65,8 @@ program
 program
   .command('promote')
   .argument('<version>', 'a recorded release')
-  .requiredOption('-e, --to <environment>', 'where to')
+  .option('-e, --to <environment>', 'where to')
+  .addOption(new Option('--env <environment>').hideHelp())
   .description('bring a release into an environment: all hosts serve it, or all keep what they serve')
   .addOption(planOption())
   .addOption(reason())
@@ -100,7 +103,8 @@ program
 program
   .command('plan')
   .argument('<version>')
-  .requiredOption('-e, --to <environment>', 'where to')
+  .option('-e, --to <environment>', 'where to')
+  .addOption(new Option('--env <environment>').hideHelp())
   .description('show what a promotion would do, container by container')
   .addOption(json())
   .action(async (given, flags) =>

@@ -1,3 +1,4 @@
+import { LockageError } from '../../pipelines/errors.ts';
 import { promote } from '../../pipelines/promote.ts';
 import { shortDigest } from '../../pipelines/release.ts';
 import type { Flags } from '../cli.ts';
@@ -7,13 +8,17 @@ import { withWorld } from '../with-world.ts';
 /** `lockage promote` and `lockage plan`. */
 export async function promoteCommand(
   version: string,
-  flags: Flags & { to: string },
+  flags: Flags & { to?: string; env?: string },
   signal: AbortSignal,
 ): Promise<void> {
+  const environment = flags.to ?? flags.env;
+  if (environment === undefined) {
+    throw new LockageError('which environment?', { hint: `lockage promote ${version} --to ENVIRONMENT` });
+  }
   await withWorld(flags, signal, async (world) => {
     const result = await promote(world, {
       version,
-      environment: flags.to,
+      environment,
       ...(flags.reason ? { reason: flags.reason } : {}),
       ...(flags.plan ? { planOnly: true } : {}),
     });
@@ -22,7 +27,7 @@ export async function promoteCommand(
     const hosts = Object.keys(bytesMoved).length;
     const lines = revision
       ? [
-          `${flags.to} runs ${version} (${shortDigest(revision.release.digest)}), revision ${revision.number}, ` +
+          `${environment} runs ${version} (${shortDigest(revision.release.digest)}), revision ${revision.number}, ` +
             `on ${hosts} host${hosts === 1 ? '' : 's'}: ${durationText(revision.duration)}, ${bytesText(moved)} moved`,
         ]
       : [];
