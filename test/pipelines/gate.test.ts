@@ -61,7 +61,7 @@ describe('a gate', () => {
   test('is closed while the environment is on hold', () => {
     const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
     expect(refusal(() => judge(release('1.0.0'), environment(), record([r1], [], { hold }), {}))).toBe(
-      'release 1.0.0 may not enter prod | prod is on hold since 2026-01-01T12:00:00.000Z by anna@desk: slow' +
+      'release 1.0.0 may not enter prod | prod is on hold since 2026-01-01 12:00 UTC by anna@desk: slow' +
         ' | Run `lockage resume prod`.',
     );
   });
