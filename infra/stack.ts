@@ -116,14 +116,21 @@ export class Stacks {
 
   /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
   async #clearPending(name: string): Promise<void> {
-    const exported = await runPulumi(this.#in(name), ['stack', 'export', '--stack', name]);
-    if (exported.code !== 0) throw pulumiFailed(name, exported.stderr);
-    const stack = JSON.parse(exported.stdout) as { deployment: { pending_operations?: unknown } };
-    delete stack.deployment.pending_operations;
-    const imported = await runPulumi(this.#in(name), ['stack', 'import', '--stack', name], {
-      input: JSON.stringify(stack),
-    });
-    if (imported.code !== 0) throw pulumiFailed(name, imported.stderr);
+    const run = async (argv: string[], input?: string) => {
+      const result = await runPulumi(this.#in(name), [...argv, '--stack', name], input === undefined ? {} : { input });
+      if (result.code !== 0) throw new PulumiError(result.stderr);
+      return result.stdout;
+    };
+    try {
+      // The killed run's lock is in the way here already.
+      await this.#afterStaleLock(name, async () => {
+        const stack = JSON.parse(await run(['stack', 'export'])) as { deployment: { pending_operations?: unknown } };
+        delete stack.deployment.pending_operations;
+        await run(['stack', 'import'], JSON.stringify(stack));
+      });
+    } catch (error) {
+      throw translate(error, name);
+    }
   }
 
   /**
