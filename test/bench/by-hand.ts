@@ -11,10 +11,10 @@ export const handPort = 9000;
 
 const network = 'by-hand';
 const edge = 'by-hand-edge';
-const start =
+export const edgeStart =
   'mkdir -p /live/now && cd /live/now && echo 127.0.0.1:9 | tee 9000 > 9000.fallback && ' +
   'printf %s "$EDGE_CONFIG" > /live/caddy.json && exec caddy run --config /live/caddy.json';
-const moveTo = 'echo "$1" > /live/next && mv /live/next /live/now/9000';
+export const moveTo = 'echo "$1" > /live/next && mv /live/next /live/now/9000';
 const untilItAnswers = 'until wget -q -O /dev/null "$1"; do usleep 20000; done';
 
 /** One host, changed over the Engine API by the benchmark's own process. */
@@ -36,7 +36,7 @@ export class HandHost {
     await this.#engine.createNetwork(network);
     await this.#engine.createContainer(edge, {
       Image: edgeImage,
-      Entrypoint: ['sh', '-c', start],
+      Entrypoint: ['sh', '-c', edgeStart],
       Env: [`EDGE_CONFIG=${caddyConfig([handPort])}`],
       ExposedPorts: { [`${handPort}/tcp`]: {} },
       HostConfig: {

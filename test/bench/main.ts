@@ -7,11 +7,17 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Row } from './measure.ts';
 import type { Part } from './parts.ts';
+import { bytesPart } from './part-bytes.ts';
+import { commandsPart } from './part-commands.ts';
+import { loadPart } from './part-load.ts';
+import { manyPart } from './part-many.ts';
+import { peersPart } from './part-peers.ts';
 import { promotePart } from './part-promote.ts';
+import { rollbackPart } from './part-rollback.ts';
 import { Stage } from './stage.ts';
 import { tableLines } from './table.ts';
 
-const parts: readonly Part[] = [promotePart];
+const parts: readonly Part[] = [promotePart, rollbackPart, commandsPart, manyPart, bytesPart, peersPart, loadPart];
 const help = `Usage: npm run bench [-- options]
 
 Measures Lockage and, in turns on the same hosts, what it is compared with.

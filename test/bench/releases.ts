@@ -6,12 +6,25 @@ export interface SmallRelease {
   readonly image: string;
 }
 
+interface Recorded {
+  readonly version: string;
+  readonly repository: string;
+  readonly digest: `sha256:${string}`;
+}
+
 /** Three small releases: going round them, each one's containers are made anew. */
-export async function smallReleases(stage: Stage): Promise<readonly SmallRelease[]> {
-  const versions = ['1.0.0', '1.1.0', '1.2.0'];
-  for (const version of versions) await stage.release(version);
-  const { releases } = JSON.parse((await stage.must('releases', '--json')).stdout) as {
-    releases: { version: string; repository: string; digest: string }[];
-  };
-  return releases.map(({ version, repository, digest }) => ({ version, image: `${repository}@${digest}` }));
+export async function smallReleases(stage: Stage): Promise<[SmallRelease, SmallRelease, SmallRelease]> {
+  for (const version of ['1.0.0', '1.1.0', '1.2.0']) await stage.release(version);
+  const [first, second, third] = (await recordedReleases(stage)).map(({ version, repository, digest }) => ({
+    version,
+    image: `${repository}@${digest}`,
+  }));
+  if (!first || !second || !third) throw new Error('three releases were made and not all are recorded');
+  return [first, second, third];
+}
+
+/** The releases there are, the oldest first. */
+export async function recordedReleases(stage: Stage): Promise<Recorded[]> {
+  const { releases } = JSON.parse((await stage.must('releases', '--json')).stdout) as { releases: Recorded[] };
+  return releases.reverse();
 }

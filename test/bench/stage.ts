@@ -205,6 +205,6 @@ async function endSshMasters(folder: string): Promise<void> {
 }
 
 /** Bytes that no compression makes less. */
-export function ballast(bytes: number): Buffer {
+export function randomContent(bytes: number): Buffer {
   return randomBytes(bytes);
 }
