@@ -22,7 +22,7 @@ Shows releases going from dev to prod, a rollback, and three releases that fail,
 
 Options:
   --one-engine  all environments on the Docker Engine that answers, instead of a lab of bare hosts
-  --keep-going  play the remaining scenes after one has failed
+  --keep-going  play on after something has not held
   --clean       remove what the demo left: lab, folder, connections
   --help        this text`;
 
@@ -67,8 +67,9 @@ async function demo(options: Options): Promise<number> {
   const started = performance.now();
   const kind = options['one-engine'] || !canHaveBareHosts() ? 'one-engine' : 'bare';
   const stage = await prepare(kind);
-  const player = new Player(stage);
-  const failed = await play(player, options['keep-going'] ?? false);
+  const keepGoing = options['keep-going'] ?? false;
+  const player = new Player(stage, keepGoing);
+  const failed = await play(player, keepGoing);
   const loads = await player.traffic.stopAll();
   const lost = loads.reduce((sum, stats) => sum + stats.failed, 0);
   if (lost > 0) failed.push(`${lost} requests of visitors failed`);
@@ -100,7 +101,7 @@ async function prepare(kind: Stage['kind']): Promise<Stage> {
 
 /** Plays the scenes; gives what did not hold. */
 async function play(player: Player, keepGoing: boolean): Promise<string[]> {
-  const failed: string[] = [];
+  const failed = player.broken;
   for (const [index, scene] of story.entries()) {
     if (stopped || (failed.length > 0 && !keepGoing)) break;
     screen.heading(`${index + 1}  ${scene.title}`);

@@ -45,9 +45,13 @@ export class Player {
   readonly stage: Stage;
   readonly traffic = new Traffic();
   readonly rows: Row[] = [];
+  /** what did not hold */
+  readonly broken: string[] = [];
+  readonly #keepGoing: boolean;
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, keepGoing: boolean) {
     this.stage = stage;
+    this.#keepGoing = keepGoing;
   }
 
   /** Where the visitors of an environment go. */
@@ -56,7 +60,7 @@ export class Player {
   }
 
   /**
-   * Runs a command of Lockage. Throws NotHeld when it ends with another exit code, or when a visitor noticed it.
+   * Runs a command of Lockage, which must end with that exit code and without a visitor noticing it.
    * `note` says for the table what is worth knowing of it.
    */
   async lockage(
@@ -65,7 +69,7 @@ export class Player {
   ): Promise<Ended> {
     const { code = 0, json = false, note = () => '' } = options;
     screen.command(['lockage', ...words]);
-    const started = performance.now();
+    const [startedAt, started] = [Date.now(), performance.now()];
     const ended = await this.#run(words, json);
     const ms = performance.now() - started;
     const seen = await this.traffic.sinceLast();
@@ -74,13 +78,22 @@ export class Player {
     const held = ended.code === code;
     const result = code === 0 && held ? 'done' : `exit ${ended.code}${held ? ', as it must' : `, not ${code}`}`;
     this.rows.push({ step, ms, result, ...(seen ? { seen } : {}), note: held ? note({ answer, ms }) : '' });
-    if (!held) throw new NotHeld(`\`lockage ${step}\` ended with exit code ${ended.code} instead of ${code}`);
-    screen.held([`exit code ${ended.code} after ${durationText(ms)}`, ...(seen ? [seenText(seen)] : [])].join('; '));
-    this.#refuseFailures(step, seen);
+    const took = `exit code ${ended.code} after ${durationText(ms)}${seen ? `; ${seenText(seen)}` : ''}`;
+    this.check(held, took, `\`lockage ${step}\`: ${took}; expected was exit code ${code}`);
+    if (seen && seen.failed > 0) {
+      for (const line of this.traffic.failures(startedAt)) screen.quote(line);
+      this.check(false, '', `visitors saw ${seen.failed} failed requests during \`lockage ${step}\``);
+    }
     return { answer, ms };
   }
 
-  /** Throws NotHeld unless every host of the environment answers with the version. */
+  /** Says of the command that ran last, in the table, what is worth knowing. */
+  annotate(note: string): void {
+    const row = this.rows.pop();
+    if (row) this.rows.push({ ...row, note });
+  }
+
+  /** Every host of the environment must answer with the version. */
   async serves(environment: EnvironmentName, version: string): Promise<void> {
     const found = await Promise.all(
       hostsOf(this.stage, environment).map(async ({ url, target }) => ({
@@ -89,24 +102,20 @@ export class Player {
       })),
     );
     const text = found.map((host) => `${host.name} ${host.version ?? 'nothing'}`).join(', ');
-    if (found.some((host) => host.version !== version)) {
-      throw new NotHeld(`${environment} should answer with ${version} everywhere: ${text}`);
-    }
-    screen.held(
-      `${found.map(({ name }) => name).join(', ')} ${found.length === 1 ? 'answers' : 'answer'} with ${version}`,
+    const names = found.map(({ name }) => name).join(', ');
+    this.check(
+      found.every((host) => host.version === version),
+      `${names} ${found.length === 1 ? 'answers' : 'answer'} with ${version}`,
+      `${environment} should answer with ${version} everywhere: ${text}`,
     );
   }
 
-  /** Throws NotHeld with the explanation unless it is true; else says what held. */
+  /** Says what held, or what did not; then it throws NotHeld, unless the demo shall go on whatever happens. */
   check(isTrue: boolean, held: string, otherwise: string): void {
-    if (!isTrue) throw new NotHeld(otherwise);
-    screen.held(held);
-  }
-
-  #refuseFailures(step: string, seen: Seen | undefined): void {
-    if (!seen || seen.failed === 0) return;
-    for (const line of this.traffic.failures()) screen.quote(line);
-    throw new NotHeld(`visitors saw ${seen.failed} failed requests during \`lockage ${step}\``);
+    if (isTrue) return screen.held(held);
+    if (!this.#keepGoing) throw new NotHeld(otherwise);
+    screen.failed(otherwise);
+    this.broken.push(otherwise);
   }
 
   async #run(words: readonly string[], json: boolean): Promise<{ code: number | null; stdout: string }> {

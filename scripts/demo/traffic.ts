@@ -4,6 +4,8 @@ import { startLoad, type Load, type LoadStats } from '../load.ts';
 
 /** Requests a second on prod, over all its hosts together, and on dev while that is looked at. */
 const rates = { prod: 210, dev: 50 } as const;
+/** A visitor of a machine that is busy with other things waits that long; how long they waited is shown at the end. */
+const timeout = 30_000;
 const slow = { path: '/slow?ms=2000', everyMs: 250 };
 /** The load's numbers are this old at most. */
 const settle = 200;
@@ -20,7 +22,7 @@ export class Traffic {
 
   async start(environment: keyof typeof rates, urls: readonly string[]): Promise<void> {
     const rate = rates[environment];
-    this.#loads.set(environment, await startLoad({ urls, rate, connections: 'both', slow }));
+    this.#loads.set(environment, await startLoad({ urls, rate, connections: 'both', slow, timeout }));
   }
 
   get running(): boolean {
@@ -52,12 +54,11 @@ export class Traffic {
     return counts;
   }
 
-  /** The first failures, in words. */
-  failures(): string[] {
+  /** The first failures since a time (ms since 1970), in words. */
+  failures(since: number): string[] {
     const all = [...this.#ended, ...[...this.#loads.values()].map((load) => load.stats())];
-    return all.flatMap(({ failures }) =>
-      failures.slice(0, 5).map(({ at, url, kind }) => `${new Date(at).toISOString().slice(11, 23)} ${url} ${kind}`),
-    );
+    const recent = all.flatMap(({ failures }) => failures).filter(({ at }) => at >= since);
+    return recent.slice(0, 5).map(({ at, url, kind }) => `${new Date(at).toISOString().slice(11, 23)} ${url} ${kind}`);
   }
 
   async stop(environment: keyof typeof rates): Promise<LoadStats | undefined> {
