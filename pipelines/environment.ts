@@ -71,6 +71,7 @@ export interface Health {
   readonly timeout: number;
 }
 
+/** What one container may use. */
 export interface Limits {
   /** bytes */
   readonly memory: number;
@@ -98,7 +99,10 @@ export interface Hardening {
   readonly reasons: Readonly<Record<string, string>>;
 }
 
-/** A stateful neighbour, created once, which promotions do not touch. */
+/**
+ * A stateful neighbour, such as a database. A promotion makes it where it is missing or configured otherwise than before,
+ * and leaves it alone else.
+ */
 export interface Accessory {
   readonly name: string;
   readonly image: string;
@@ -116,7 +120,7 @@ export interface Accessory {
   readonly cpus: number;
 }
 
-/** Runs once per environment and release, with the release's own environment, before the new containers are verified. */
+/** Runs once per environment and release, on its first host, before the new containers are started. */
 export interface Migration {
   readonly command: readonly string[];
   readonly timeout: number;

@@ -11,7 +11,7 @@ export interface EnvironmentRecord {
   readonly secrets: readonly { readonly name: string; readonly version: string }[];
 }
 
-/** Revisions in a ledger: the most recent first would be surprising, so newest last. */
+/** How many revisions a ledger keeps. */
 export const ledgerLength = 30;
 
 /** The revision that runs: the last one that succeeded. */

@@ -1,7 +1,10 @@
 import type { Release } from './release.ts';
 import type { ContainerSpec } from './container.ts';
 
-/** One numbered change of an environment: everything that is needed to run it again exactly. */
+/**
+ * One numbered change of an environment, done or failed: everything that is needed to run it again exactly but the
+ * secrets' values, which the state holds by their version.
+ */
 export interface Revision {
   readonly number: number;
   readonly release: Release;
@@ -28,7 +31,7 @@ export interface Hold {
   readonly since: string;
   readonly actor: string;
   readonly reason: string;
-  /** versions that were taken back */
+  /** the version that was taken back */
   readonly version: string;
 }
 

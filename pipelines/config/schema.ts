@@ -234,7 +234,7 @@ const image = z
   .regex(imagePattern, { error: expected('an image such as postgres:16') });
 
 const accessory = mapping({
-  image: image.optional().meta({ description: 'Changed only by the accessory commands, never by a promotion.' }),
+  image: image.optional().meta({ description: 'Another image is used at the next promotion; the volumes stay.' }),
   host: name.optional().meta({ description: 'Name of the target it runs on. Default: the first.' }),
   command: command.optional(),
   port: port.optional().meta({ description: 'Containers find it as NAME_HOST and NAME_PORT.' }),
@@ -252,7 +252,9 @@ const accessory = mapping({
     memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,
   }).optional(),
-}).meta({ description: 'A stateful neighbour, such as a database, which promotions do not touch.' });
+}).meta({
+  description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
+});
 
 const secretSourceMessage = 'has no source: write { env: NAME }, { file: path } or { command: [program, argument] }';
 const secretSource = z
@@ -361,7 +363,7 @@ export const projectFile = mapping({
   roles: roles.optional(),
   accessories: accessories.optional(),
   migration: mapping({
-    command: command.meta({ description: 'Run once per environment and release, before its containers are verified.' }),
+    command: command.meta({ description: 'Run once per environment and release, before its containers are started.' }),
     timeout: duration('5m', '1s', '24h').optional().meta({ description: 'Default 5m.' }),
     env: env.optional(),
     secrets: secretNames.optional(),
