@@ -24,11 +24,11 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
     const containers = [...desired.serving, ...desired.standby].map(
       (placed) => new Container({ ...place, ...placed }, { dependsOn: [...secrets, ...migration] }),
     );
+    const hosts = hostRoutes(desired);
     const verification = new Verification(
-      { ...place, operation, wake: desired.wake, containers: desired.verify },
+      { ...place, operation, wake: desired.wake, containers: desired.verify, routes: desired.guarded ? hosts : [] },
       { dependsOn: containers },
     );
-    const hosts = hostRoutes(desired);
     const guard = desired.guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
     const routes = new Routes({ ...place, operation, hosts, guard }, { dependsOn: [verification] });
     const watch = new Watch(

@@ -48,22 +48,21 @@ export class Edge {
 
   /**
    * Sends traffic by another set, in one rename. Unless `seconds` is 0 the host goes back by itself when nobody
-   * confirms within that time. Returns the name of the set that served before, `none` for the first.
+   * confirms within that time. Returns the name of the set that served before, `none` for the first; undefined when the
+   * host does not have the set.
    */
-  async switch(set: string, token: string, seconds: number): Promise<string> {
-    return (await this.#run(['switch', set, token, String(Math.ceil(seconds))])).trim();
-  }
-
-  /** Switches for good to a set that the host has from before. Gives the set that served, or undefined if it is gone. */
-  async switchBack(set: string, token: string): Promise<string | undefined> {
-    const result = await this.#exec(['switch', set, token, '0']);
+  async switch(set: string, token: string, seconds: number): Promise<string | undefined> {
+    const result = await this.#exec(['switch', set, token, String(Math.ceil(seconds))]);
     if (result.code !== 0 && result.code !== 3) throw this.#failed('switch', result);
     return result.code === 0 ? result.stdout.trim() : undefined;
   }
 
-  /** Keeps an unconfirmed switch and goes on to `set`. Throws when the host has taken the switch back meanwhile. */
-  async confirm(set: string, token: string): Promise<void> {
-    await this.#run(['confirm', set, token]);
+  /**
+   * Makes an unconfirmed switch final, goes on to `set`, and forgets all other sets but `kept`. Throws when the host has
+   * taken the switch back meanwhile.
+   */
+  async confirm(set: string, token: string, kept: readonly string[]): Promise<void> {
+    await this.#run(['confirm', set, token, ...kept]);
   }
 
   /** Takes an unconfirmed switch back; nothing happens if there is none with this token. */

@@ -30,6 +30,15 @@ take_back() {
   rm -f pending
 }
 
+keep() {
+  rm -rf incoming/*
+  for set in sets/*; do
+    [ -d "$set" ] || continue
+    name=${'$'}{set#sets/}
+    case " none $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
+  done
+}
+
 guard() {
   while sleep 0.5; do
     [ -f pending ] || continue
@@ -71,13 +80,16 @@ case $command in
     echo "$previous"
     ;;
   confirm)
-    # confirm SET TOKEN: keep the switch, and go on to the set without a fallback
+    # confirm SET TOKEN KEEP...: keep the switch, go on to the set without a fallback, and forget what is not kept
     [ -f pending ] || { echo "not pending" >&2; exit 4; }
     read -r deadline token previous < pending
     [ "$token" = "$2" ] || { echo "pending for $token" >&2; exit 4; }
     have "$1"
     point_at "$1"
     rm -f pending
+    shift 2
+    # The switch stands by now, whatever becomes of old files.
+    keep "$@" || true
     ;;
   revert)
     # revert TOKEN: nothing to do if that switch never happened or was taken back already
@@ -92,12 +104,7 @@ case $command in
     ;;
   keep)
     # keep SET...: forget all others, except those in use
-    rm -rf incoming/*
-    for set in sets/*; do
-      [ -d "$set" ] || continue
-      name=${'$'}{set#sets/}
-      case " none $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
-    done
+    keep "$@"
     ;;
   forget)
     # forget NAME...: remove the secret files of containers that are gone

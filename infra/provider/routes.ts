@@ -5,23 +5,19 @@ import type { Place, RoutesInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
 /**
- * Switches the routes of all hosts at once. Everything that can fail slowly is done first; the switch itself is one
- * rename a host. If any host fails, those that switched go back and the error names it.
+ * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
+ * host fails, those that switched go back and the error names it.
  */
 export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Promise<void> {
   const edges = await Promise.all(
     inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(workshop, inputs, host) })),
   );
-  if (inputs.guard > 0) await Promise.all(edges.map(({ edge, set }) => edge.prepare([set, withoutFallback(set)])));
   workshop.signal.throwIfAborted();
   const switched = await Promise.allSettled(
     edges.map(async ({ host, edge, set }) => {
-      const name = setName(inputs.guard > 0 ? set : withoutFallback(set));
-      const before =
-        inputs.guard > 0
-          ? await edge.switch(name, inputs.operation, inputs.guard)
-          : await switchForGood(edge, withoutFallback(set), inputs.operation);
-      if (before !== name) workshop.progress({ host: host.name, step: 'switch' });
+      const wanted = inputs.guard > 0 ? set : withoutFallback(set);
+      const before = await switchTo(edge, wanted, inputs);
+      if (before !== setName(wanted)) workshop.progress({ host: host.name, step: 'switch' });
     }),
   );
   const failed = switched.flatMap((result, index) =>
@@ -32,12 +28,12 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   throw new LockageError('the routes did not switch on every host', { details: failed });
 }
 
-/** A host has the routes of what it served before, so going back is one call to it. */
-async function switchForGood(edge: Edge, set: RouteSet, operation: string): Promise<string> {
-  const before = await edge.switchBack(setName(set), operation);
+/** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */
+async function switchTo(edge: Edge, set: RouteSet, { operation, guard }: RoutesInputs): Promise<string | undefined> {
+  const before = await edge.switch(setName(set), operation, guard);
   if (before !== undefined) return before;
-  await edge.prepare([set]);
-  return edge.switch(setName(set), operation, 0);
+  await edge.prepare([set, withoutFallback(set)]);
+  return edge.switch(setName(set), operation, guard);
 }
 
 /** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */

@@ -29,6 +29,8 @@ export interface VerificationInputs extends Place {
   /** containers that rested and are started first */
   readonly wake: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** routes that each host must have before any of them switches */
+  readonly routes: readonly HostRoutes[];
 }
 
 /** What one host's edge sends where, and which containers without traffic run. */
@@ -76,6 +78,7 @@ export interface LedgerInputs extends Place {
 export interface SecretFilesInputs extends Place {
   readonly host: Host;
   readonly container: string;
+  readonly delivery: string;
   /** secret name → short hash of its value */
   readonly secrets: Readonly<Record<string, string>>;
 }
@@ -85,6 +88,7 @@ export interface FoundationInputs extends Place {
   readonly fingerprint: string;
   /** of what the edge proxies were made from: another one means that they are replaced */
   readonly edges: string;
+  readonly delivery: string;
   readonly hosts: readonly Host[];
   readonly images: Readonly<Record<string, string>>;
 }

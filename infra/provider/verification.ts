@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Host } from '../../pipelines/environment.ts';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { withoutFallback } from '../edge/routes.ts';
 import type { Engine } from '../engine/client.ts';
 import type { Place, VerificationInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
@@ -12,8 +13,8 @@ interface Subject extends Place {
 }
 
 /**
- * The barrier: every container of the environment proves itself, all at the same time. Throws LockageError with the
- * container's last log lines and health answers as soon as one does not.
+ * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.
+ * Throws LockageError with the container's last log lines and health answers as soon as one does not.
  */
 export async function verifyContainers(workshop: Workshop, inputs: VerificationInputs): Promise<void> {
   await Promise.all(inputs.wake.map(async ({ host, spec }) => (await workshop.engine(host)).startContainer(spec.name)));
@@ -24,11 +25,14 @@ export async function verifyContainers(workshop: Workshop, inputs: VerificationI
     await verify(workshop, { app: inputs.app, environment: inputs.environment, host, spec }, signal);
     workshop.progress({ host: host.name, step: 'healthy', detail: `${spec.name} after ${Date.now() - started} ms` });
   });
+  const deliveries = inputs.routes.map(async ({ host, set }) => {
+    await (await edgeOf(workshop, inputs, host)).prepare([set, withoutFallback(set)]);
+  });
   try {
-    await Promise.all(checks);
+    await Promise.all([...checks, ...deliveries]);
   } finally {
     stop.abort();
-    await Promise.allSettled(checks);
+    await Promise.allSettled([...checks, ...deliveries]);
   }
 }
 

@@ -83,7 +83,8 @@ async function failed(
 async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
-      await (await edgeOf(workshop, inputs, host)).confirm(setName(withoutFallback(set)), inputs.operation);
+      const edge = await edgeOf(workshop, inputs, host);
+      await edge.confirm(setName(withoutFallback(set)), inputs.operation, [setName(before(set))]);
     }),
   );
   const lost = results.flatMap((result, index) =>
@@ -104,7 +105,7 @@ async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
       const engine = await workshop.engine(host);
       await engine.updateContainer(spec.name, { RestartPolicy: { Name: 'unless-stopped' } });
     }),
-    ...inputs.hosts.map(async ({ host, set }) => {
+    ...(inputs.guarded ? [] : inputs.hosts).map(async ({ host, set }) => {
       await (await edgeOf(workshop, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
     }),
     ...inputs.stop.map(async ({ host, name, grace }) => {
