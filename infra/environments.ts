@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { fingerprint } from '../pipelines/container.ts';
 import type { Desired } from '../pipelines/desired.ts';
 import type { Environment, Project } from '../pipelines/environment.ts';
@@ -83,6 +84,8 @@ export class EnvironmentStacks implements StacksPort {
       secretVersions,
       fingerprint: wanted,
       edges,
+      // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
+      delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
     const stack = foundationStack(environment.name);
     try {

@@ -23,6 +23,8 @@ export interface FoundationPlan {
   readonly fingerprint: string;
   /** hash of what the edge proxies are made from */
   readonly edges: string;
+  /** another one delivers the accessories' secrets once more */
+  readonly delivery: string;
 }
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
@@ -43,6 +45,7 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
         environment: environment.name,
         fingerprint: plan.fingerprint,
         edges: plan.edges,
+        delivery: plan.delivery,
         hosts: environment.hosts,
         images: plan.images,
       },
@@ -117,6 +120,7 @@ function accessoryParts(
     environment: environment.name,
     host,
     container: name,
+    delivery: plan.delivery,
     secrets: versions,
   });
   const shared = environment.hosts.length > 1 && accessory.port !== undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { environmentNames } from '../pipelines/container.ts';
+import { defaults } from '../pipelines/config/defaults.ts';
 import type { Desired, Placed } from '../pipelines/desired.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
@@ -8,6 +9,7 @@ import type { HostReport, Hosts } from '../pipelines/ports.ts';
 import { imageByDigest, type Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { Engine } from './engine/client.ts';
+import { Edge } from './edge/routes.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
@@ -15,6 +17,9 @@ import { hostRoutes } from './routes.ts';
 import { switchRoutes } from './provider/routes.ts';
 import type { Registry as RegistryClient } from './registry.ts';
 import { workshopOf, type Tools } from './workshop.ts';
+
+/** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
+const patience = 10_000;
 
 /** The hosts of an environment, asked and changed all at once. */
 export class EngineHosts implements Hosts {
@@ -69,7 +74,11 @@ export class EngineHosts implements Hosts {
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
-    const [version, containers] = await Promise.all([engine.version(), engine.listContainers({ all: true })]);
+    const call = { deadline: patience };
+    const [version, containers] = await Promise.all([
+      engine.version(call),
+      engine.listContainers({ all: true, ...call }),
+    ]);
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));
     refuseTakenPorts(environment, host, foreign);
@@ -79,6 +88,7 @@ export class EngineHosts implements Hosts {
       platform: `${version.Os}/${version.Arch}`,
       running,
       present: new Set(own.map(nameOf)),
+      foreign: new Set(foreign.map(nameOf)),
       edge: running.has(environmentNames(this.#app, environment.name).edge),
     };
   }
@@ -147,6 +157,27 @@ export class EngineHosts implements Hosts {
         (await this.#tools.connections.engine(host)).stopContainer(spec.name, spec.stopGrace),
       ),
     ]);
+  }
+
+  async removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void> {
+    const app = this.#app;
+    const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
+    await Promise.all(
+      environment.hosts.map(async (host) => {
+        const engine = await this.#tools.connections.engine(host);
+        const names = (await engine.listContainers({ all: true, labels: own })).map(nameOf);
+        const kept = new Set(recorded.filter((placed) => placed.host.name === host.name).map(({ spec }) => spec.name));
+        const others = names.filter((name) => !kept.has(name));
+        await Promise.all(
+          others.map(async (name) => {
+            await engine.stopContainer(name, defaults.stopGrace);
+            await engine.removeContainer(name, { force: true });
+            this.#tools.progress({ host: host.name, step: 'remove', detail: name });
+          }),
+        );
+        await new Edge(engine, environmentNames(app, environment.name).edge).forgetSecrets(others);
+      }),
+    );
   }
 }
 

@@ -44,7 +44,7 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
       { dependsOn: [routes] },
     );
     // Only when the watch is over is it known how long the operation took.
-    const revisions = watch.id.apply(() => timed(desired));
+    const revisions = watch.id.apply(() => JSON.stringify(timed(desired)));
     new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
   };
 }

@@ -77,7 +77,8 @@ function environmentRecord(state: StackState | undefined): EnvironmentRecord {
 
 function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
   if (!inputs) return { revisions: [] };
-  return { revisions: inputs.revisions, ...(inputs.hold ? { hold: inputs.hold } : {}) };
+  const revisions = JSON.parse(inputs.revisions) as Ledger['revisions'];
+  return { revisions, ...(inputs.hold ? { hold: inputs.hold } : {}) };
 }
 
 function inputsOf<Inputs>(state: StackState | undefined, type: string): Inputs[] {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -108,8 +108,9 @@ export class Stacks {
 
   /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */
   async #useSalt(name: string, salt: string | undefined): Promise<void> {
-    if (salt === undefined) return;
     const path = join(this.#in(name).folder, `Pulumi.${name}.yaml`);
+    // Without a state, the salt of an earlier one would be taken for a wrong passphrase.
+    if (salt === undefined) return rm(path, { force: true });
     const text = `encryptionsalt: ${salt}\n`;
     if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text, { mode: 0o600 });
   }

@@ -1,5 +1,6 @@
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
+import type { ContainerChange } from './plan.ts';
 import { currentRevision, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { shortDigest } from './release.ts';
@@ -80,5 +81,22 @@ export function checkUser(release: Release, environment: Environment): void {
   throw new LockageError(`release ${release.version} runs as root`, {
     details: roots.map(({ name }) => `role ${name} of ${environment.name} takes the image's user`),
     hint: 'Add a USER to the Dockerfile, or set hardening.user; hardening.allowRoot opens it, with a reason.',
+  });
+}
+
+/** Refuses to make containers whose names somebody else's have. */
+export function checkNames(
+  app: string,
+  changes: readonly ContainerChange[],
+  hosts: readonly { host: { name: string }; foreign: ReadonlySet<string> }[],
+): void {
+  const taken = changes.filter(
+    ({ action, host, name }) =>
+      action === 'create' && hosts.some((report) => report.host.name === host && report.foreign.has(name)),
+  );
+  if (taken.length === 0) return;
+  throw new LockageError("names of new containers are taken by somebody else's", {
+    details: taken.map(({ host, name }) => `${host}: a container named ${name} exists and is not of ${app}`),
+    hint: 'Rename or remove it, then run the same command again.',
   });
 }

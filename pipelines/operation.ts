@@ -1,5 +1,6 @@
 import { asRecorded } from './as-recorded.ts';
 import type { Desired, Placed } from './desired.ts';
+import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import type { World } from './ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from './record.ts';
@@ -76,6 +77,23 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
     hint: `Run \`lockage history ${name}\` to see what was tried.`,
     cause: error,
   });
+}
+
+/**
+ * Makes an environment again what is recorded, after an operation that was killed: routes, then containers. Costs a call
+ * to each host when there is nothing to do.
+ */
+export async function settleAsRecorded(world: World, environment: Environment, desired: Desired): Promise<void> {
+  await world.hosts.switchNow(desired);
+  const record = await world.records.environment(environment.name);
+  const kept = [...desired.serving, ...desired.standby];
+  const containers = record.containers.filter((placed) => kept.some((other) => sameContainer(other, placed)));
+  if (containers.length < record.containers.length) {
+    const place = { app: desired.app, environment: environment.name };
+    const again = asRecorded(place, { ...record, containers }, record.ledger, { operation: desired.operation });
+    await world.stacks.deploy(again, 'clear up');
+  }
+  await world.hosts.removeOthers(environment, containers);
 }
 
 function sameContainer(a: Placed, b: Placed): boolean {

@@ -46,6 +46,8 @@ export interface HostReport {
   readonly running: ReadonlySet<string>;
   /** names of all its containers of this environment */
   readonly present: ReadonlySet<string>;
+  /** names of everybody else's containers */
+  readonly foreign: ReadonlySet<string>;
   readonly edge: boolean;
 }
 
@@ -65,6 +67,8 @@ export interface Hosts {
   switchNow(desired: Desired): Promise<void>;
   /** Starts containers that were stopped, and stops others: those without traffic. */
   startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
+  /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
+  removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void>;
 }
 
 export interface StacksPort {

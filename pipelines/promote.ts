@@ -2,8 +2,8 @@ import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } fro
 import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
-import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
-import { carryOut } from './operation.ts';
+import { checkNames, checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
+import { carryOut, settleAsRecorded } from './operation.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
@@ -74,8 +74,11 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
         await terminal.confirm(`Change what ${environment.name} stands on?`);
         await world.stacks.foundation(environment, reports, { leaving: 'go' });
       }
+      // A killed operation may have left other routes, or containers, than those of the record.
+      await settleAsRecorded(world, environment, desired);
       return { outcome: 'unchanged', plan };
     }
+    checkNames(project.app, plan.containers, reports);
     terminal.step('pull', release.version);
     const bytesMoved = await world.hosts.pull(environment, release);
     terminal.plan({ ...plan, notes });
@@ -89,6 +92,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     });
     // The reports are from before: what they miss has been made by now, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
+    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
     await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
     return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
   } finally {
@@ -130,7 +134,10 @@ function assemble(world: World, situation: Situation) {
   const serving = placed(environment, specs);
   const servingBefore = current ? existingContainers(record, current) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
-  const standby = standbyFor(record, environment.standby, serving);
+  // A host that is no longer configured keeps nothing: its network goes after this.
+  const standby = standbyFor(record, environment.standby, serving).filter(({ host }) =>
+    environment.hosts.some(({ name }) => name === host.name),
+  );
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
     number: nextNumber(record.ledger),
@@ -180,7 +187,13 @@ function assemble(world: World, situation: Situation) {
 function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
   const { environment, release, record, reports } = situation;
   const current = currentRevision(record.ledger);
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);
+  // What runs now may be a later attempt: if it does well, it is what the release is here.
+  const now = current?.release.digest === release.digest ? namesOf(current.containers) : '';
+  const ofNow = attempts.find(
+    (attempt) => namesOf(containerSpecs(app, environment, release, versions, attempt)) === now,
+  );
+  for (const attempt of ofNow === undefined ? attempts : [ofNow, ...attempts]) {
     const specs = containerSpecs(app, environment, release, versions, attempt);
     const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
     const broken = recorded.some((spec) => {
@@ -189,12 +202,19 @@ function freshSpecs(app: string, situation: Situation, versions: Record<string, 
       const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
       return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
     });
-    if (!broken) return { specs, broken: attempt > 0 };
+    if (!broken) return { specs, broken: attempt > 0 && attempt !== ofNow };
   }
   throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
     code: ExitCode.refused,
     hint: 'Make a new release.',
   });
+}
+
+function namesOf(specs: readonly ContainerSpec[]): string {
+  return specs
+    .map(({ name }) => name)
+    .sort()
+    .join();
 }
 
 function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {

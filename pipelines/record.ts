@@ -1,3 +1,4 @@
+import { canonicalJson } from './container.ts';
 import type { Placed } from './desired.ts';
 import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
@@ -35,16 +36,19 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each) || surplus-- <= 0) };
 }
 
-/** Whether two revisions run the very same containers: same image, configuration and secrets on the same hosts. */
+/**
+ * Whether two revisions run the same: image, configuration and secrets on the same hosts. Their containers may differ
+ * where one of them is a repair of the other.
+ */
 export function sameContainers(a: Pick<Revision, 'containers'>, b: Pick<Revision, 'containers'>): boolean {
-  return names(a) === names(b);
+  return contents(a) === contents(b);
 }
 
-function names(revision: Pick<Revision, 'containers'>): string {
+function contents(revision: Pick<Revision, 'containers'>): string {
   return revision.containers
-    .map(({ host, name }) => `${host}/${name}`)
+    .map(({ name: _, alias: __, ...content }) => canonicalJson(content))
     .sort()
-    .join(' ');
+    .join();
 }
 
 /**

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Host } from '../../pipelines/environment.ts';
 import { unixSocket } from './address.ts';
 import { Engine } from './client.ts';
@@ -33,7 +35,8 @@ export class Connections {
    * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
    * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
    */
-  engine(host: Host): Promise<Engine> {
+  engine(given: Host): Promise<Engine> {
+    const host = atHome(given);
     const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
     const found = this.#engines.get(key);
     if (found) return found;
@@ -109,4 +112,10 @@ export class Connections {
     };
     return new Engine({ host: host.name, socketPath: await link.open(), reconnect });
   }
+}
+
+/** `~/` in the path of a key is the home folder of whoever runs this. */
+function atHome(host: Host): Host {
+  if (!host.identity?.startsWith('~/')) return host;
+  return { ...host, identity: join(homedir(), host.identity.slice(2)) };
 }

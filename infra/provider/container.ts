@@ -77,7 +77,10 @@ export async function deliverAccessorySecrets(workshop: Workshop, inputs: Secret
 }
 
 /** Writes the secrets of a container to its host's memory. Throws when a value is not known to this process. */
-export async function deliverSecretFiles(workshop: Workshop, inputs: SecretFilesInputs): Promise<void> {
+export async function deliverSecretFiles(
+  workshop: Workshop,
+  inputs: Omit<SecretFilesInputs, 'delivery'>,
+): Promise<void> {
   const edge = await edgeOf(workshop, inputs, inputs.host);
   const values: Record<string, string> = {};
   for (const [name, version] of Object.entries(inputs.secrets)) values[name] = workshop.secretValue(name, version);

@@ -69,7 +69,7 @@ export class Secret extends Resource<SecretInputs> {
 /** The record of an environment. */
 export class Ledger extends Resource<LedgerInputs> {
   constructor(
-    inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<LedgerInputs['revisions']> },
+    inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<string> },
     options?: pulumi.CustomResourceOptions,
   ) {
     super('Ledger', 'ledger', { ...inputs } as LedgerInputs, options);

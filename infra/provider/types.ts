@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Host, Migration } from '../../pipelines/environment.ts';
-import type { Hold, Revision } from '../../pipelines/revision.ts';
+import type { Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
 
 /** What every resource of an environment knows: where it is. */
@@ -70,7 +70,8 @@ export interface SecretInputs extends Place {
 
 /** The record: revisions and the hold. */
 export interface LedgerInputs extends Place {
-  readonly revisions: readonly Revision[];
+  /** a list of Revision as JSON: Pulumi passes text on as it is, and takes a second to pass on as many small values */
+  readonly revisions: string;
   readonly hold?: Hold;
 }
 
