@@ -13,6 +13,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
           pool: 'forks',
+          // A busy machine must not fail a test that only takes longer there.
+          testTimeout: minutes,
+          hookTimeout: minutes,
           sequence: { groupOrder: 0 },
         },
       },

@@ -61,9 +61,7 @@ describe('an engine over ssh', () => {
     const stateDir = join(lab.folder, 'shared');
     const first = await connections(stateDir).engine(pinned(server));
     const before = await lab.masterPids();
-    const started = performance.now();
     const second = await connections(stateDir).engine(pinned(server));
-    expect(performance.now() - started).toBeLessThan(200);
     expect(second.socketPath).toBe(first.socketPath);
     expect(await lab.masterPids()).toEqual(before);
     expect(before).toHaveLength(1);
