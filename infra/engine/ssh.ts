@@ -41,8 +41,10 @@ export class SshLink {
     const { socket, control } = await this.#paths();
     await this.#keys.ensure(this.#host);
     if (await this.#answers(socket)) return socket;
+    const asked = performance.now();
     return withLock(`${control}.lock`, 2 * loginDeadline, async () => {
-      if (await this.#answers(socket)) return socket;
+      // Somebody else may have connected meanwhile; else asking a host that is gone again would only cost time.
+      if (performance.now() - asked > 100 && (await this.#answers(socket))) return socket;
       const reused = await this.#login(control);
       await this.#forward(control, socket);
       if (await this.#answers(socket)) return socket;

@@ -66,6 +66,17 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     await expectClean(next);
   });
 
+  test('when the switch was confirmed goes back by promoting what is recorded', async () => {
+    const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await startUsers();
+    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
+    expect((await trial.start(words, { LOCKAGE_FAILPOINT: 'after:watch' }).ended).signal).toBe('SIGKILL');
+
+    const back = await trial.promote(now, 'prod');
+    expect([back.code, back.json?.outcome], back.stderr).toEqual([0, 'unchanged']);
+    await expectClean(now);
+  });
+
   test('between switch and confirmation is taken back by the hosts themselves', async () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
