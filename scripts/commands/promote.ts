@@ -16,6 +16,8 @@ export async function promoteCommand(
     throw new LockageError('which environment?', { hint: `lockage promote ${version} --to ENVIRONMENT` });
   }
   await withWorld(flags, signal, async (world) => {
+    // Pulumi's libraries load while registry and hosts are asked.
+    if (!flags.plan) void world.stackRunner().catch(() => undefined);
     const result = await promote(world, {
       version,
       environment,
