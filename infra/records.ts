@@ -3,6 +3,7 @@ import type { Records } from '../pipelines/ports.ts';
 import type { EnvironmentRecord } from '../pipelines/record.ts';
 import type { Release } from '../pipelines/release.ts';
 import type { Ledger } from '../pipelines/revision.ts';
+import { unpacked } from './provider/content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -84,5 +85,5 @@ function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
 function inputsOf<Inputs>(state: StackState | undefined, type: string): Inputs[] {
   return (state?.resources ?? [])
     .filter((resource) => resource.type === `lockage:index:${type}`)
-    .map((resource) => resource.inputs as Inputs);
+    .map((resource) => unpacked(resource.inputs) as Inputs);
 }

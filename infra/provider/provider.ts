@@ -1,6 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
 import { failpoint } from '../failpoint.ts';
+import { unpacked } from './content.ts';
 import { createContainer, deliverAccessorySecrets, removeContainer } from './container.ts';
 import { runMigration } from './migration.ts';
 import { switchRoutes } from './routes.ts';
@@ -62,7 +63,7 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
     create: (urn, inputs) =>
       run(async () => {
-        await kindOf(urn).apply?.(workshop(), inputs as never);
+        await kindOf(urn).apply?.(workshop(), unpacked(inputs) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { id: nameOf(urn), outs: inputs as unknown };
       }),
@@ -70,11 +71,11 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
       run(async () => {
         // A container's name follows from its content: what changed is only how its host is reached.
         const kind = kindOf(urn);
-        if (!kind.remove) await kind.apply?.(workshop(), news as never);
+        if (!kind.remove) await kind.apply?.(workshop(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
-    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), props as never)),
+    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), unpacked(props) as never)),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),
   };
 }

@@ -1,5 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { Release } from '../../pipelines/release.ts';
+import { packed } from './content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -13,49 +14,49 @@ import type {
 } from './types.ts';
 
 /** A resource of Lockage's own provider, as Pulumi programs declare it. */
-class Resource<Inputs extends object> extends pulumi.CustomResource {
-  constructor(type: string, name: string, inputs: pulumi.Inputs & Inputs, options?: pulumi.CustomResourceOptions) {
+class Resource extends pulumi.CustomResource {
+  constructor(type: string, name: string, inputs: pulumi.Inputs, options?: pulumi.CustomResourceOptions) {
     super(`lockage:index:${type}`, name, inputs, options);
   }
 }
 
 /** One release container on one host. Named by its content, so that it is added or removed and never replaced. */
-export class Container extends Resource<ContainerInputs> {
+export class Container extends Resource {
   constructor(inputs: ContainerInputs, options?: pulumi.CustomResourceOptions) {
-    super('Container', inputs.spec.name, { ...inputs }, options);
+    super('Container', inputs.spec.name, packed(inputs), options);
   }
 }
 
 /** The migration of a release, run once. */
-export class Migration extends Resource<MigrationInputs> {
+export class Migration extends Resource {
   constructor(inputs: MigrationInputs, options?: pulumi.CustomResourceOptions) {
-    super('Migration', 'migration', { ...inputs }, options);
+    super('Migration', 'migration', packed(inputs), options);
   }
 }
 
 /** All containers of the environment proved themselves. */
-export class Verification extends Resource<VerificationInputs> {
+export class Verification extends Resource {
   constructor(inputs: VerificationInputs, options?: pulumi.CustomResourceOptions) {
-    super('Verification', 'verification', { ...inputs }, options);
+    super('Verification', 'verification', packed(inputs), options);
   }
 }
 
 /** What the edges of all hosts send traffic to. */
-export class Routes extends Resource<RoutesInputs> {
+export class Routes extends Resource {
   constructor(inputs: RoutesInputs, options?: pulumi.CustomResourceOptions) {
-    super('Routes', 'routes', { ...inputs }, options);
+    super('Routes', 'routes', packed(inputs), options);
   }
 }
 
 /** The release still ran well some time after the switch. */
-export class Watch extends Resource<WatchInputs> {
+export class Watch extends Resource {
   constructor(inputs: WatchInputs, options?: pulumi.CustomResourceOptions) {
-    super('Watch', 'watch', { ...inputs }, options);
+    super('Watch', 'watch', packed(inputs), options);
   }
 }
 
 /** A version of a secret, kept encrypted. Its value is given once; later runs need not know it. */
-export class Secret extends Resource<SecretInputs> {
+export class Secret extends Resource {
   constructor(inputs: SecretInputs, options?: pulumi.CustomResourceOptions) {
     super(
       'Secret',
@@ -67,32 +68,32 @@ export class Secret extends Resource<SecretInputs> {
 }
 
 /** The record of an environment. */
-export class Ledger extends Resource<LedgerInputs> {
+export class Ledger extends Resource {
   constructor(
     inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<string> },
     options?: pulumi.CustomResourceOptions,
   ) {
-    super('Ledger', 'ledger', { ...inputs } as LedgerInputs, options);
+    super('Ledger', 'ledger', { ...inputs }, options);
   }
 }
 
 /** Secrets of an accessory, as files in its host's memory. */
-export class SecretFiles extends Resource<SecretFilesInputs> {
+export class SecretFiles extends Resource {
   constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
-    super('SecretFiles', name, { ...inputs }, options);
+    super('SecretFiles', name, packed(inputs), options);
   }
 }
 
 /** The record of a foundation: what it was made from. */
-export class Foundation extends Resource<FoundationInputs> {
+export class Foundation extends Resource {
   constructor(inputs: FoundationInputs, options?: pulumi.CustomResourceOptions) {
-    super('Foundation', 'foundation', { ...inputs }, options);
+    super('Foundation', 'foundation', packed(inputs), options);
   }
 }
 
 /** The record of an application's releases. */
-export class Releases extends Resource<{ app: string; releases: readonly Release[] }> {
+export class Releases extends Resource {
   constructor(inputs: { app: string; releases: readonly Release[] }, options?: pulumi.CustomResourceOptions) {
-    super('Releases', 'releases', { ...inputs }, options);
+    super('Releases', 'releases', packed(inputs), options);
   }
 }
