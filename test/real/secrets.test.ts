@@ -99,7 +99,7 @@ describe.runIf(labsWork)('the value of a secret', () => {
     const kept = (await trial.engine('prod-1').exec(edge, ['ls', '/secrets'])).stdout.trim().split('\n').sort();
     const labels = { 'lockage.part': 'release' };
     const there = await trial.engine('prod-1').listContainers({ all: true, labels });
-    expect(kept).toEqual(there.map(({ Names }) => Names[0]?.slice(1)).sort());
+    expect(kept).toEqual(there.map(({ Names }) => Names[0]?.slice(1) ?? '').sort());
     const type = await trial.engine('prod-1').exec(edge, ['stat', '-f', '-c', '%T', '/secrets']);
     expect(type.stdout.trim()).toBe('tmpfs');
   });
