@@ -99,7 +99,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
 
     for (const [version, moment] of [
       ['1.2.0', /prod-2 +start /],
-      [next, /prod-2 +switch /],
+      [next, /prod-2 +switch\b/],
     ] as const) {
       const running = trial.start(['promote', version, '--to', 'prod', '--yes', '--json']);
       await running.saw(moment);
