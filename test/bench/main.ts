@@ -63,6 +63,8 @@ async function main(): Promise<number> {
 }
 
 async function measure(part: Part, rounds: number, signal: AbortSignal): Promise<readonly Row[]> {
+  const known = (await part.withoutHosts?.()) ?? [];
+  if (known.length > 0) return known;
   const log = (line: string) => console.error(`  ${part.name.padEnd(9)} ${line}`);
   const stage = await Stage.open(part.environments, signal, log);
   try {

@@ -10,54 +10,74 @@ import type { Place, Stage } from './stage.ts';
 export const peersPart: Part = {
   name: 'peers',
   environments: { host: { hosts: 1, reach: 'unix' } },
+  withoutHosts: async () => ((await installed()).length > 0 ? [] : tools.map(missing)),
   async measure(stage, { rounds }) {
     const place = await stage.place('one', stage.lab.hosts);
     const releases = await smallReleases(stage);
-    return [await compose(stage, place, releases, rounds), await ansible(stage, place, releases, rounds)];
+    const found = await installed();
+    const rows: Row[] = [];
+    for (const tool of tools) {
+      rows.push(found.includes(tool) ? await compare(stage, place, releases, rounds, tool) : missing(tool));
+    }
+    return rows;
   },
 };
 
-const missing = (what: string): Row => ({ part: 'peers', what, unit: 'ms', against: 'not installed' });
-
-async function compose(stage: Stage, place: Place, releases: readonly SmallRelease[], rounds: number): Promise<Row> {
-  const name = 'docker compose up, 1 host';
-  if ((await tryRun(['docker', 'compose', 'version'], { timeout: 10_000 })) === undefined) return missing(name);
-  const file = join(stage.lab.dataDir, 'compose.json');
-  return against(stage, place, releases, rounds, name, async (image) => {
-    await writeFile(file, JSON.stringify({ services: { web: { image, init: true, ports: ['9100:8080'] } } }));
-    const words = ['compose', '--project-name', 'bench', '--file', file, 'up', '--detach', '--wait', '--quiet-pull'];
-    await run(['docker', '-H', place.hosts[0]?.dockerHost ?? '', ...words]);
-  });
+interface Tool {
+  readonly name: string;
+  readonly version: readonly string[];
+  /** changes to this image */
+  change(stage: Stage, dockerHost: string, image: string): Promise<void>;
 }
 
-async function ansible(stage: Stage, place: Place, releases: readonly SmallRelease[], rounds: number): Promise<Row> {
-  const name = 'ansible docker_container, 1 host';
-  if ((await tryRun(['ansible', '--version'], { timeout: 20_000 })) === undefined) return missing(name);
-  return against(stage, place, releases, rounds, name, async (image) => {
-    const wanted = { name: 'by-ansible', image, init: true, state: 'started', published_ports: ['9200:8080'] };
-    const settings = JSON.stringify({ ...wanted, docker_host: place.hosts[0]?.dockerHost });
-    const words = ['localhost', '--connection', 'local', '--module-name', 'community.docker.docker_container'];
-    await run(['ansible', ...words, '--args', settings]);
-  });
+const tools: readonly Tool[] = [
+  {
+    name: 'docker compose up',
+    version: ['docker', 'compose', 'version'],
+    change: async (stage, dockerHost, image) => {
+      const file = join(stage.lab.dataDir, 'compose.json');
+      await writeFile(file, JSON.stringify({ services: { web: { image, init: true, ports: ['9100:8080'] } } }));
+      const words = ['--project-name', 'bench', '--file', file, 'up', '--detach', '--wait', '--quiet-pull'];
+      await run(['docker', '-H', dockerHost, 'compose', ...words]);
+    },
+  },
+  {
+    name: 'ansible docker_container',
+    version: ['ansible', '--version'],
+    change: async (_stage, dockerHost, image) => {
+      const wanted = { name: 'by-ansible', image, init: true, state: 'started', published_ports: ['9200:8080'] };
+      const words = ['localhost', '--connection', 'local', '--module-name', 'community.docker.docker_container'];
+      await run(['ansible', ...words, '--args', JSON.stringify({ ...wanted, docker_host: dockerHost })]);
+    },
+  },
+];
+
+async function installed(): Promise<Tool[]> {
+  const answers = await Promise.all(tools.map(({ version }) => tryRun(version, { timeout: 20_000 })));
+  return tools.filter((_, index) => answers[index] !== undefined);
 }
 
-async function against(
+function missing({ name }: Tool): Row {
+  return { part: 'peers', what: `${name}, 1 host`, unit: 'ms', against: 'not installed' };
+}
+
+async function compare(
   stage: Stage,
   place: Place,
   releases: readonly SmallRelease[],
   rounds: number,
-  name: string,
-  change: (image: string) => Promise<void>,
+  { name, change }: Tool,
 ): Promise<Row> {
+  const dockerHost = place.hosts[0]?.dockerHost ?? '';
   const release = (round: number) => releases[round % releases.length] ?? { version: '', image: '' };
   const { ours, peer } = await takeTurns(
     rounds,
     {
       ours: async (round) => (await stage.promote(release(round).version, place)).took,
-      peer: async (round) => timed(() => change(release(round).image)),
+      peer: async (round) => timed(() => change(stage, dockerHost, release(round).image)),
     },
     releases.length,
   );
-  const note = 'it stops the old container before the new one answers: requests fail meanwhile';
+  const note = 'the other tool stops the old container before the new one answers: requests fail meanwhile';
   return { part: 'peers', what: 'promote, 1 host', unit: 'ms', ours, baseline: peer, against: name, note };
 }
