@@ -61,7 +61,7 @@ export class Secret extends Resource {
     super(
       'Secret',
       `secret-${inputs.secret}-${inputs.version}`,
-      { ...inputs, value: pulumi.secret(inputs.value) as unknown as string },
+      { ...inputs, value: pulumi.secret(inputs.value) },
       { ...options, ignoreChanges: ['value'], additionalSecretOutputs: ['value'] },
     );
   }
