@@ -29,7 +29,8 @@ async function compare(
   fresh: SmallRelease,
   rounds: number,
 ): Promise<Row> {
-  await stage.promote(old.version, place);
+  // Both sides need both images on the hosts.
+  for (const { version } of [fresh, old]) await stage.promote(version, place);
   const byHand = await stage.byHand(place);
   const doors = byHand.map(({ door }) => door);
   const containers = await Promise.all(
