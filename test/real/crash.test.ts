@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load.ts';
-import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion that is cut short', () => {
   let trial: TrialPipeline;
@@ -12,7 +12,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     const settings = { standby: 0, watch: '1s' };
     trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } }, settings);
     await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
-  });
+  }, setupTime);
 
   afterAll(async () => trial?.remove());
 
@@ -22,7 +22,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   });
 
   async function startUsers(): Promise<void> {
-    load = await startLoad({ urls: trial.urls('prod'), rate: 200, connections: 'both' });
+    load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
   }
 
   /** Everything is as after a promotion that nothing had happened to. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type LoadStats } from '../../scripts/load.ts';
-import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 // Five pairs show every path; LOCKAGE_TEST_PAIRS=20 is for a bench run, which has the time for rare cases.
 const pairs = Number(process.env['LOCKAGE_TEST_PAIRS'] ?? 5);
@@ -12,7 +12,7 @@ describe.runIf(labsWork)('under load', () => {
     trial = await TrialPipeline.open({ environments: { prod: { hosts: 3, reach: 'unix' } } }, { watch: '1s' });
     await trial.publish({ '1.0.0': {}, '1.1.0': {} });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
-  });
+  }, setupTime);
 
   afterAll(async () => trial?.remove());
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad } from '../../scripts/load.ts';
-import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion', () => {
   let trial: TrialPipeline;
@@ -21,7 +21,7 @@ describe.runIf(labsWork)('a promotion', () => {
     await trial.configureEnvironment('dev', { watch: '0s' });
     await trial.succeed('promote', '1.0.0', '--to', 'dev');
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
-  });
+  }, setupTime);
 
   afterAll(async () => trial?.remove());
 

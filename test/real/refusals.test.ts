@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command } from '../support/engine-fixture.ts';
-import { labsWork, TrialPipeline, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
 
 // The engines of prod have their data on a file system of this size, which a test fills.
 const disk = 700 * 2 ** 20;
@@ -19,7 +19,7 @@ describe.runIf(labsWork)('refused before any change', () => {
     await trial.succeed('release', '1.0.0');
     await trial.publish({ '1.1.0': {} });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
-  });
+  }, setupTime);
 
   afterAll(async () => trial?.remove());
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load.ts';
-import { labsWork, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -19,7 +19,7 @@ describe.runIf(labsWork)('a rollback', () => {
     await promoteWith('1.1.0', 'good day', 'token-two');
     idsBefore = await trial.containerIds('prod');
     await promoteWith('1.2.0', 'good evening', 'token-three');
-  });
+  }, setupTime);
 
   afterAll(async () => {
     await load?.stop();

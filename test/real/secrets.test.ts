@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { labsWork, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('the value of a secret', () => {
   const canary = `canary-${randomBytes(12).toString('hex')}`;
@@ -36,7 +36,7 @@ describe.runIf(labsWork)('the value of a secret', () => {
     await keep(trial.run('promote', '1.1.0', '--to', 'prod', '--yes'), 0);
     await keep(trial.promote('1.2.0', 'prod'), 3);
     await keep(trial.run('promote', '1.2.0', '--to', 'prod', '--yes'), 3);
-  });
+  }, setupTime);
 
   afterAll(async () => trial?.remove());
 

@@ -15,6 +15,9 @@ import { command } from './engine-fixture.ts';
 /** Every test of a pipeline needs bare hosts, which only root on Linux can make. */
 export const labsWork = process.platform === 'linux' && process.getuid?.() === 0;
 
+/** For a lab and its first release, also on a machine that is busy with other things: ms. */
+export const setupTime = 360_000;
+
 const root = resolve(import.meta.dirname, '../..');
 const program = process.env['LOCKAGE_TEST_CLI'] ?? join(root, 'dist', 'lockage.mjs');
 const longestCommand = 120_000;
