@@ -3,13 +3,14 @@ import { startLoad } from '../../scripts/load.ts';
 import { figure } from './measure.ts';
 import type { Part } from './parts.ts';
 
-const pairs = 20;
+const pairsOfARound = 4;
 
 /** Promotions and rollbacks under constant load: how many requests fail. */
 export const loadPart: Part = {
   name: 'load',
   environments: { host: { hosts: 3, reach: 'unix' } },
-  async measure(stage, { log }) {
+  async measure(stage, { rounds, log }) {
+    const pairs = rounds * pairsOfARound;
     const place = await stage.place('three', stage.lab.hosts);
     const versions = ['2.0.0', '2.1.0', '2.2.0'];
     for (const version of versions) await stage.slowRelease(version);
