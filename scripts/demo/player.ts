@@ -13,6 +13,8 @@ import { versionAt } from './visitor.ts';
 
 /** No command of the demo takes this long; one that hangs must not hang the demo. */
 const longest = 300_000;
+/** As long as a visitor of a busy machine waits for an answer. */
+const patience = 30_000;
 
 /** Something that the demo promises is not so. */
 export class NotHeld extends Error {
@@ -98,7 +100,7 @@ export class Player {
     const found = await Promise.all(
       hostsOf(this.stage, environment).map(async ({ url, target }) => ({
         name: target['name'],
-        version: await versionAt(url),
+        version: await versionAt(url, patience),
       })),
     );
     const text = found.map((host) => `${host.name} ${host.version ?? 'nothing'}`).join(', ');

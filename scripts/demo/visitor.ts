@@ -1,10 +1,10 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks once, on a connection of its own, which version answers; undefined for anything but a good answer. */
-export async function versionAt(url: string): Promise<string | undefined> {
+/** Asks once, on a connection of its own, which version answers; undefined for anything but a good answer in time. */
+export async function versionAt(url: string, timeout: number): Promise<string | undefined> {
   return await new Promise((resolve) => {
-    const call = request(url, { agent: false, timeout: 2000 }, (response) => {
+    const call = request(url, { agent: false, timeout }, (response) => {
       const version = response.headers['x-version'];
       response.resume();
       response.on('end', () =>
@@ -30,7 +30,7 @@ export async function untilAllAnswer(
   const both = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
   const times = await Promise.all(
     urls.map(async (url) => {
-      while ((await versionAt(url)) !== version) await sleep(10, undefined, { signal: both });
+      while ((await versionAt(url, 2000)) !== version) await sleep(10, undefined, { signal: both });
       return performance.now();
     }),
   );
