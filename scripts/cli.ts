@@ -30,7 +30,7 @@ A first release, from a folder with a Dockerfile:
   $ lockage promote 1.0.0 --to dev    all hosts of dev serve it, or none
   $ lockage promote 1.0.0 --to prod   the same digest, after it ran well in dev
   $ lockage status                    what runs where
-  $ lockage rollback prod             the earlier containers are back in well under a second
+  $ lockage rollback prod             the earlier containers get the traffic back at once
 
 Exit codes: 0 done, 2 refused and nothing changed, 3 failed and rolled back, 4 failed and not rolled back,
 5 only some hosts, 75 locked by somebody else.`,
