@@ -1,5 +1,6 @@
 /** The benchmark's own hosts, project and images, and the command line as a user runs it. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,6 +33,7 @@ export class Stage {
   readonly #folder: string;
   readonly #places: Place[] = [];
   readonly #byHand = new Map<string, HandHost>();
+  readonly #running = new Set<ChildProcess>();
 
   private constructor(lab: Lab, folder: string) {
     this.lab = lab;
@@ -145,6 +147,8 @@ export class Stage {
       timeout: longestCommand,
       killSignal: 'SIGKILL',
     });
+    this.#running.add(child);
+    child.once('exit', () => this.#running.delete(child));
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -169,6 +173,10 @@ export class Stage {
   }
 
   async remove(): Promise<void> {
+    // A command under way would write its folder again after it was removed.
+    const ending = [...this.#running].map((child) => once(child, 'exit'));
+    for (const child of this.#running) child.kill('SIGKILL');
+    await Promise.all(ending);
     for (const host of this.#byHand.values()) host.close();
     await endSshMasters(join(this.#folder, 'lockage'));
     await this.lab.remove();
