@@ -85,7 +85,9 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     expect(killed.signal, killed.stderr).toBe('SIGKILL');
     expect(await trial.versions('prod')).toEqual([next, next]);
 
-    await load.waitUntilVersion(now, trial.urls('prod'), 25_000);
+    // The users have to have seen the switch before they can see it taken back.
+    await load.waitUntilVersion(next, trial.urls('prod'), 10_000);
+    await load.waitUntilVersion(now, trial.urls('prod'), 60_000);
     expect(await trial.versions('prod')).toEqual([now, now]);
   });
 
