@@ -90,13 +90,22 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
       revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
       startedAt,
     });
-    // The reports are from before: what they miss has been made by now, and an edge must not be made again.
-    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
-    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
-    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
+    await clearUp(world, environment, release);
     return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
   } finally {
     await unlock();
+  }
+}
+
+/** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
+async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
+  try {
+    // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
+    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
+    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
+    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
+  } catch (error) {
+    world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }
 }
 

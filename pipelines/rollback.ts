@@ -34,11 +34,19 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
   const environment = environmentNamed(world.project, request.environment);
   const record = await world.records.environment(environment.name);
   const target = targetOf(environment.name, record.ledger, request.to);
-  const [reports, unlock] = await Promise.all([
-    world.hosts.preflight(environment),
-    request.planOnly ? Promise.resolve(async () => undefined) : world.hosts.lock(environment, 'rollback'),
-  ]);
+  const asked = world.hosts.preflight(environment);
+  // It is awaited below, where the lock is let go of if it fails.
+  asked.catch(() => undefined);
+  const unlock = request.planOnly ? async () => undefined : await world.hosts.lock(environment, 'rollback');
   try {
+    const reports = await asked;
+    // Another operator may have acted before the lock was taken: going back from something else is another decision.
+    const { ledger } = await world.records.environment(environment.name);
+    if (nextNumber(ledger) !== nextNumber(record.ledger)) {
+      throw new LockageError(`${environment.name} was changed by somebody else meanwhile: nothing was done`, {
+        hint: `Look at \`lockage history ${environment.name}\`, then run the same command again.`,
+      });
+    }
     const { desired, plan, standby } = assemble(world, { environment, record, reports, target, request });
     if (request.planOnly) {
       world.terminal.plan(plan);
