@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fingerprint } from '../pipelines/container.ts';
 import type { Desired } from '../pipelines/desired.ts';
 import type { Environment, Project } from '../pipelines/environment.ts';
-import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
 import { publicPorts } from './ports.ts';
@@ -95,6 +95,7 @@ export class EnvironmentStacks implements StacksPort {
         refresh: recorded !== undefined && missing.length > 0,
       });
     } catch (error) {
+      if (error instanceof NotStartedError) throw error;
       throw await this.#undo(environment, stack, recorded === undefined, error);
     }
   }

@@ -171,7 +171,8 @@ function addressToBind(host: Host): string {
 
 function healthcheck(health: NonNullable<Accessory['health']>) {
   return {
-    healthcheck: { tests: ['CMD', ...health.command], interval: '1s', timeout: '5s', retries: 120 },
+    // Asked for as long as the accessory lives, so not more often than a person who waits for the first answer needs.
+    healthcheck: { tests: ['CMD', ...health.command], interval: '3s', timeout: '5s', retries: 40 },
     wait: true,
     waitTimeout: Math.ceil(health.timeout / 1000),
   };

@@ -57,20 +57,8 @@ export class EngineHosts implements Hosts {
         return this.#ask(environment, found.host, found.engine);
       }),
     );
-    const problems = reports.flatMap((report, index) =>
-      report.status === 'rejected' ? [problemOf(environment.hosts[index], report.reason)] : [],
-    );
-    if (problems.length > 0) {
-      const hint = reports.find((report) => report.status === 'rejected')?.reason as { hint?: string } | undefined;
-      throw new LockageError(
-        `${problems.length} of ${environment.hosts.length} hosts of ${environment.name} cannot be used`,
-        {
-          details: problems,
-          ...(hint?.hint ? { hint: hint.hint } : {}),
-        },
-      );
-    }
-    return reports.flatMap((report) => (report.status === 'fulfilled' ? [report.value] : []));
+    const hosts = environment.hosts;
+    return allOf(hosts, reports, (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`);
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
@@ -112,25 +100,15 @@ export class EngineHosts implements Hosts {
               onProgress: ({ layer, current = 0, total = 0 }) =>
                 this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
             });
-        this.#tools.progress({ host: host.name, step: 'pulled', detail: bytes === 0 ? 'present' : megabytes(bytes) });
+        this.#tools.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
       }),
     );
-    const problems = moved.flatMap((result, index) =>
-      result.status === 'rejected' ? [problemOf(environment.hosts[index], result.reason)] : [],
-    );
     this.#tools.signal.throwIfAborted();
-    if (problems.length > 0) {
-      const hint = moved.find((result) => result.status === 'rejected')?.reason as { hint?: string } | undefined;
-      throw new LockageError(
-        `release ${release.version} cannot be pulled on ${problems.length} of ${moved.length} hosts`,
-        {
-          details: problems,
-          ...(hint?.hint ? { hint: hint.hint } : {}),
-        },
-      );
-    }
-    return Object.fromEntries(moved.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+    const { hosts } = environment;
+    const what = (failed: number) =>
+      `release ${release.version} cannot be pulled on ${failed} of ${hosts.length} hosts`;
+    return Object.fromEntries(allOf(hosts, moved, what));
   }
 
   async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
@@ -199,12 +177,25 @@ function nameOf(container: ContainerSummary): string {
   return container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
 }
 
+/** What every host gave. Throws LockageError that names each host that failed and why, in the order of the hosts. */
+function allOf<T>(
+  hosts: readonly Host[],
+  results: readonly PromiseSettledResult<T>[],
+  what: (failed: number) => string,
+): T[] {
+  const failed = results.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ host: hosts[index], reason: result.reason as unknown }] : [],
+  );
+  if (failed.length > 0) {
+    const hint = failed.map(({ reason }) => (reason instanceof LockageError ? reason.hint : undefined)).find(Boolean);
+    const details = failed.map(({ host, reason }) => problemOf(host, reason));
+    throw new LockageError(what(failed.length), { details, ...(hint ? { hint } : {}) });
+  }
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
 function problemOf(host: Host | undefined, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const name = host?.name ?? '';
   return message.startsWith(`${name}:`) ? message : `${name}: ${message}`;
-}
-
-function megabytes(bytes: number): string {
-  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

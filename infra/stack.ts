@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { main as serve } from '@pulumi/pulumi/provider/index.js';
-import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import { createProvider, providerName } from './provider/provider.ts';
 import type { Workshop } from './provider/workshop.ts';
 import { runPulumi, type PulumiSettings } from './pulumi.ts';
@@ -202,9 +202,15 @@ function pulumiFailed(name: string, output: string): LockageError {
   const holder = lockHolder(output);
   if (holder) {
     const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
-    return new LockageError(`${name} is being changed by ${who} since ${holder.since}`, {
+    return new NotStartedError(`${name} is being changed by ${who} since ${holder.since}`, {
       code: ExitCode.locked,
       hint: 'Try again when it has finished.',
+    });
+  }
+  if (/incorrect passphrase/.test(output)) {
+    return new NotStartedError(`the passphrase does not open the state of ${name}`, {
+      details: ['PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with'],
+      hint: 'Ask whoever made the environment for its passphrase.',
     });
   }
   return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });

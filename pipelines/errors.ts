@@ -38,3 +38,6 @@ export class LockageError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** An operation was turned away before anything of it was carried out: there is nothing to go back from. */
+export class NotStartedError extends LockageError {}

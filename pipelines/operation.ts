@@ -1,7 +1,7 @@
 import { asRecorded } from './as-recorded.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
-import { ExitCode, LockageError } from './errors.ts';
+import { ExitCode, LockageError, NotStartedError } from './errors.ts';
 import type { World } from './ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from './record.ts';
 import type { Revision } from './revision.ts';
@@ -13,11 +13,14 @@ export interface Operation {
   readonly revision: Omit<Revision, 'result' | 'duration'>;
   /** milliseconds since 1970 */
   readonly startedAt: number;
+  /** the traffic was moved before, so that this only makes the state agree */
+  readonly switched?: boolean;
 }
 
 /**
  * Carries out an operation behind the barrier and records it. When it fails, everything goes back to what served before,
- * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too.
+ * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too. Traffic that was
+ * moved before stays where it is: throws LockageError (broken).
  */
 export async function carryOut(world: World, operation: Operation): Promise<Revision> {
   const { desired, startedAt } = operation;
@@ -32,7 +35,8 @@ export async function carryOut(world: World, operation: Operation): Promise<Revi
       world.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
       return succeeded;
     }
-    if (error instanceof LockageError && error.code === ExitCode.locked) throw error;
+    if (operation.switched) throw notRecorded(operation, error);
+    if (error instanceof NotStartedError) throw error;
     throw await goBack(world, operation, error);
   }
 }
@@ -41,6 +45,20 @@ export async function carryOut(world: World, operation: Operation): Promise<Revi
 async function wasRecorded(world: World, { desired, revision }: Operation): Promise<boolean> {
   const { ledger } = await world.records.environment(desired.environment);
   return currentRevision(ledger)?.number === revision.number;
+}
+
+/** To switch once more, to the release that somebody has just rolled back from, would be the worst that could be done. */
+function notRecorded({ desired, revision }: Operation, error: unknown): LockageError {
+  const { environment } = desired;
+  const { version } = revision.release;
+  const reason = error instanceof Error ? error.message : String(error);
+  const details = error instanceof LockageError ? error.details : [];
+  return new LockageError(`${environment} serves ${version} on all hosts, but it could not be recorded: ${reason}`, {
+    code: ExitCode.broken,
+    details,
+    hint: `Run the same command again once the cause is gone: it records what runs.`,
+    cause: error,
+  });
 }
 
 async function goBack(world: World, operation: Operation, error: unknown): Promise<LockageError> {

@@ -85,7 +85,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       desired.serving.filter(({ spec }) => !spec.route),
       desired.standby.filter(({ spec }) => !spec.route),
     );
-    const recorded = await carryOut(world, { ...operation, desired });
+    const recorded = await carryOut(world, { ...operation, desired, switched: true });
     return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
   } finally {
     await unlock();

@@ -4,16 +4,9 @@ import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import type { Plan } from '../pipelines/plan.ts';
 import type { Terminal } from '../pipelines/ports.ts';
 import { failpoint } from '../infra/failpoint.ts';
+import type { Progress } from '../infra/provider/workshop.ts';
 import { bytesText, durationText } from './format.ts';
 import { planLines } from './views/plan.ts';
-
-/** What happened on a host. */
-export interface HostEvent {
-  readonly host: string;
-  readonly step: string;
-  readonly detail?: string;
-  readonly layer?: { readonly id: string; readonly current: number; readonly total: number };
-}
 
 export interface TerminalOptions {
   /** one JSON document on stdout, nothing else there */
@@ -58,7 +51,7 @@ export class ConsoleTerminal implements Terminal {
     for (const line of planLines(plan)) this.#line(line);
   }
 
-  host(event: HostEvent): void {
+  host(event: Progress): void {
     if (event.layer) {
       const layers = this.#pulls.get(event.host) ?? new Map<string, { current: number; total: number }>();
       this.#pulls.set(event.host, layers.set(event.layer.id, event.layer));
@@ -66,8 +59,9 @@ export class ConsoleTerminal implements Terminal {
       return;
     }
     if (event.step === 'pulled') this.#pulls.delete(event.host);
+    const moved = event.bytes === 0 ? 'present' : event.bytes === undefined ? '' : bytesText(event.bytes);
     this.#line(
-      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? '')}`,
+      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? moved)}`,
     );
     failpoint(`at:${event.step}`);
   }

@@ -33,7 +33,7 @@ function proxy(port: number) {
     transport: {
       protocol: 'http',
       dial_timeout: '3s',
-      keep_alive: { idle_timeout: '20s', max_idle_conns_per_host: 64 },
+      keep_alive: { idle_timeout: '20s', max_idle_conns_per_host: 256 },
     },
   };
 }

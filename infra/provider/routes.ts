@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
 import type { Place, RoutesInputs } from './types.ts';
@@ -6,7 +6,8 @@ import { edgeOf, type Workshop } from './workshop.ts';
 
 /**
  * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
- * host fails, those that switched go back and the error names it.
+ * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
+ * be good, stands on the others. Throws LockageError (rolledBack or partial).
  */
 export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Promise<void> {
   const edges = await Promise.all(
@@ -24,8 +25,15 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
     result.status === 'rejected' ? [`${edges[index]?.host.name}: ${messageOf(result.reason)}`] : [],
   );
   if (failed.length === 0) return;
+  if (inputs.guard === 0) {
+    throw new LockageError(`the routes did not switch on ${failed.length} of ${edges.length} hosts`, {
+      code: ExitCode.partial,
+      details: failed,
+      hint: 'Run the same command again when these hosts answer.',
+    });
+  }
   await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
-  throw new LockageError('the routes did not switch on every host', { details: failed });
+  throw new LockageError('the routes did not switch on every host', { code: ExitCode.rolledBack, details: failed });
 }
 
 /** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */

@@ -10,6 +10,8 @@ export interface Progress {
   /** `create`, `healthy`, `switch` … */
   readonly step: string;
   readonly detail?: string;
+  /** moved to the host */
+  readonly bytes?: number;
   /** of a pull: a layer and its bytes so far */
   readonly layer?: { readonly id: string; readonly current: number; readonly total: number };
 }

@@ -40,6 +40,19 @@ describe.runIf(labsWork)('a rollback', () => {
     }
   }
 
+  test('that cannot be recorded leaves the traffic on the earlier release, and is recorded when it is run again', async () => {
+    const { revisions } = (await trial.succeed('history', 'prod')).json;
+    trial.env['PULUMI_CONFIG_PASSPHRASE'] = 'not the one';
+    const back = await trial.rollback('prod');
+    delete trial.env['PULUMI_CONFIG_PASSPHRASE'];
+    expect([back.code, back.json.error.message]).toEqual([
+      4,
+      'prod serves 1.1.0 on all hosts, but it could not be recorded: the passphrase does not open the state of prod',
+    ]);
+    await expectServed('1.1.0', 'good day', 'token-two');
+    expect((await trial.succeed('history', 'prod')).json.revisions).toEqual(revisions);
+  });
+
   test('brings image, configuration and secret back together, in the very containers that ran', async () => {
     await expectServed('1.2.0', 'good evening', 'token-three');
     const back = await trial.rollback('prod', '--reason', 'checkout is slow');
