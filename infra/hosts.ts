@@ -58,7 +58,11 @@ export class EngineHosts implements Hosts {
       }),
     );
     const hosts = environment.hosts;
-    return allOf(hosts, reports, (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`);
+    return allOf(
+      hosts,
+      reports,
+      (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`,
+    );
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
