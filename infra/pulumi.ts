@@ -34,13 +34,22 @@ export interface PulumiSettings {
 export function pulumiEnvironment(settings: PulumiSettings): Record<string, string> {
   return {
     PULUMI_HOME: join(cacheFolder(), 'pulumi-home'),
-    PULUMI_BACKEND_URL: settings.backend,
+    PULUMI_BACKEND_URL: backendUrl(settings.backend),
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     // Without it every start asks the internet for a plugin that this process serves itself (0.8 s).
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'false',
+    PULUMI_LOG_ROTATION_MAX_TOTAL_MB: '20',
   };
+}
+
+/**
+ * Beside each file of a folder backend Pulumi writes another one with its attributes, in place: a process that dies while it
+ * does leaves it empty, and the stack cannot be loaded any more. Nothing needs these attributes.
+ */
+function backendUrl(backend: string): string {
+  return backend.startsWith('file://') ? `${backend}${backend.includes('?') ? '&' : '?'}metadata=skip` : backend;
 }
 
 export interface PulumiResult {
