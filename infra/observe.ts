@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
+import { withoutCordoned } from '../pipelines/in-service.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../pipelines/status.ts';
@@ -34,7 +35,7 @@ export async function observe(
   record: EnvironmentRecord,
   options: ObserveOptions,
 ): Promise<Observation> {
-  const [lockHost] = environment.hosts;
+  const [lockHost] = withoutCordoned(environment, record.ledger).hosts;
   let lock: LockView | undefined;
   const ask = async (host: Host, signal: AbortSignal): Promise<HostView> => {
     const engine = await connections.engine(host);
@@ -48,7 +49,12 @@ export async function observe(
     const view: HostView = { host, engine: version.Version, containers: containers.map(seen) };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
-  const hosts = await Promise.all(hostsToAsk(environment, record).map((host) => within(options.patience, host, ask)));
+  const hosts = await Promise.all(
+    hostsToAsk(environment, record).map((host): Promise<HostView> => {
+      const cordon = record.ledger.cordons?.find((each) => each.host === host.name);
+      return cordon ? Promise.resolve({ host, cordon, containers: [] }) : within(options.patience, host, ask);
+    }),
+  );
   return { hosts, ...(lock ? { lock } : {}) };
 }
 
@@ -108,7 +114,11 @@ async function routesOf(
 ): Promise<HostView['routes']> {
   const current = currentRevision(record.ledger);
   if (!current) return undefined;
-  const recorded = hostRoutes({ serving: existingContainers(record, current), fallback: [] });
+  const recorded = hostRoutes({
+    serving: existingContainers(record, current),
+    fallback: [],
+    ledger: record.ledger,
+  });
   const own = recorded.find(({ host }) => host.name === view.host.name);
   if (!own) return undefined;
   if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) return 'unknown';

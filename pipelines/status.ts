@@ -3,7 +3,7 @@ import type { Placed } from './desired.ts';
 import type { Environment, Host } from './environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Digest } from './release.ts';
-import type { Hold, Revision } from './revision.ts';
+import type { Cordon, Hold, Revision } from './revision.ts';
 
 /** A container as its host sees it. */
 export interface SeenContainer {
@@ -23,6 +23,8 @@ export interface SeenContainer {
 export interface HostView {
   readonly host: Host;
   readonly error?: string;
+  /** it was not asked, as it is out of service */
+  readonly cordon?: Cordon;
   /** version of its Docker Engine */
   readonly engine?: string;
   readonly containers: readonly SeenContainer[];
@@ -55,6 +57,7 @@ export interface EnvironmentStatus {
     readonly from: 'standby' | 'image';
   }[];
   readonly hold?: Hold;
+  readonly cordons: readonly Cordon[];
   readonly lock?: LockView;
   /** the last attempt, if it failed */
   readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
@@ -88,10 +91,14 @@ export function environmentStatus(
           actor: current.actor,
         }
       : {}),
-    hosts: { ready: problems.filter((problem) => problem === undefined).length, total: views.length },
+    hosts: {
+      ready: views.filter(({ cordon }, index) => !cordon && problems[index] === undefined).length,
+      total: views.length,
+    },
     problems: problems.filter((problem) => problem !== undefined),
     rollback: rollbacks(record, views),
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
+    cordons: record.ledger.cordons ?? [],
     ...(lock ? { lock } : {}),
     ...(last?.result === 'failed' ? { failed: failureOf(last) } : {}),
   };
@@ -99,7 +106,8 @@ export function environmentStatus(
 
 /** What keeps a host from being ready, or undefined. Where nothing runs yet, a host that answers is ready. */
 function hostProblem(environment: Environment, current: Revision | undefined, view: HostView): string | undefined {
-  const { host, error, containers } = view;
+  const { host, error, cordon, containers } = view;
+  if (cordon) return undefined;
   if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
   if (!current) return undefined;
   const expected = current.containers.filter((spec) => spec.host === host.name);
@@ -142,6 +150,7 @@ function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): Envir
 /** A rollback is a switch if what gets traffic runs; what gets none rests meanwhile, and is started then. */
 function isKept(spec: ContainerSpec, views: readonly HostView[]): boolean {
   const view = views.find(({ host }) => host.name === spec.host);
+  if (view?.cordon) return true;
   if (!view || view.error !== undefined) return false;
   return spec.route ? isRunning(view, spec) : view.containers.some(({ name }) => name === spec.name);
 }

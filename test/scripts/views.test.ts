@@ -15,7 +15,13 @@ const now = Date.parse('2026-01-01T12:05:00.000Z');
 const noon = '2026-01-01T12:00:00.000Z';
 const plain = (lines: readonly string[]) => lines.map(stripVTControlCharacters);
 
-const empty: EnvironmentStatus = { name: 'uat', hosts: { ready: 0, total: 1 }, problems: [], rollback: [] };
+const empty: EnvironmentStatus = {
+  name: 'uat',
+  hosts: { ready: 0, total: 1 },
+  problems: [],
+  cordons: [],
+  rollback: [],
+};
 const prod: EnvironmentStatus = {
   name: 'prod',
   version: '2.0.0',
@@ -25,6 +31,7 @@ const prod: EnvironmentStatus = {
   actor: 'anna@desk',
   hosts: { ready: 1, total: 2 },
   problems: ['prod-2: does not answer within 2 s'],
+  cordons: [],
   rollback: [
     { version: '1.0.0', revision: 11, from: 'standby' },
     { version: '0.9.0', revision: 10, from: 'standby' },

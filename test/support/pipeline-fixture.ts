@@ -238,16 +238,17 @@ export class TrialPipeline {
     return this.run('rollback', environment, '--yes', '--json', ...more);
   }
 
-  /** What every host of an environment answers. */
+  /** What every host of an environment answers, or those at these urls. */
   async answers(
     environment: string,
+    urls = this.urls(environment),
   ): Promise<{ version: string; greeting: string; secretHash: string; built: string }[]> {
     const options = { signal: AbortSignal.timeout(10_000), headers: { connection: 'close' } };
-    return Promise.all(this.urls(environment).map(async (url) => (await fetch(url, options)).json() as never));
+    return Promise.all(urls.map(async (url) => (await fetch(url, options)).json() as never));
   }
 
-  async versions(environment: string): Promise<string[]> {
-    return (await this.answers(environment)).map(({ version }) => version);
+  async versions(environment: string, urls?: string[]): Promise<string[]> {
+    return (await this.answers(environment, urls)).map(({ version }) => version);
   }
 
   /** The release containers of an environment: `prod-1 1.1.0 running`, sorted. */
