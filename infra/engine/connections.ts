@@ -1,11 +1,12 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Host } from '../../pipelines/environment.ts';
-import { unixSocket } from './address.ts';
+import type { Host, TlsFiles } from '../../pipelines/environment.ts';
+import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
+import { TlsLink } from './tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
 
@@ -22,12 +23,14 @@ export type Connected =
 /** The engines of hosts, each connected once, at its first use. */
 export class Connections {
   readonly #keys: HostKeys;
+  readonly #stateDir: string;
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
+    this.#stateDir = options.stateDir;
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -37,7 +40,7 @@ export class Connections {
    */
   engine(given: Host): Promise<Engine> {
     const host = atHome(given);
-    const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
+    const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey, host.tls]);
     const found = this.#engines.get(key);
     if (found) return found;
     const made = this.#connect(host);
@@ -97,25 +100,41 @@ export class Connections {
 
   async #connect(host: Host): Promise<Engine> {
     const socketPath = unixSocket(host);
-    if (socketPath !== undefined) {
-      const engine = new Engine({ host: host.name, socketPath });
+    const tcp = tcpAddress(host);
+    if (socketPath !== undefined || (tcp && !host.tls)) {
+      const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
       await engine.ping();
       return engine;
     }
-    const link = new SshLink(host, this.#keys);
-    this.#links.push(link);
-    let reconnecting: Promise<string> | undefined;
+    const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
+    let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
       this.#log(`${host.name}: the connection broke, connecting again`);
-      reconnecting ??= link.open().finally(() => (reconnecting = undefined));
+      reconnecting ??= open().finally(() => (reconnecting = undefined));
       return reconnecting;
     };
-    return new Engine({ host: host.name, socketPath: await link.open(), reconnect });
+    return new Engine({ host: host.name, ...(await open()), reconnect });
+  }
+
+  #overSsh(host: Host): () => Promise<EngineAddress> {
+    const link = new SshLink(host, this.#keys);
+    this.#links.push(link);
+    return async () => ({ socketPath: await link.open() });
+  }
+
+  #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
+    const link = new TlsLink(host, tcp, files, this.#stateDir);
+    return async () => ({ tcp: await link.open() });
   }
 }
 
 /** `~/` in the path of a key is the home folder of whoever runs this. */
 function atHome(host: Host): Host {
-  if (!host.identity?.startsWith('~/')) return host;
-  return { ...host, identity: join(homedir(), host.identity.slice(2)) };
+  const { identity, tls } = host;
+  const here = (file: string) => (file.startsWith('~/') ? join(homedir(), file.slice(2)) : file);
+  return {
+    ...host,
+    ...(identity === undefined ? {} : { identity: here(identity) }),
+    ...(tls === undefined ? {} : { tls: { ca: here(tls.ca), cert: here(tls.cert), key: here(tls.key) } }),
+  };
 }

@@ -19,6 +19,7 @@ const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
   platform: 'linux/amd64',
   milliseconds: 1.24,
   info,
+  warnings: [],
   ...changes,
 });
 const texts = (checks: readonly { level: string; text: string }[]) =>
