@@ -65,7 +65,7 @@ function keyIn(host: string, file: string, text: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE') {
+    if (/^(?:-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(text)) {
       throw new LockageError(`${host}: the private key ${file} is locked with a passphrase`, {
         hint: `write it without one, for you alone: \`umask 077; openssl pkey -in ${file} -out NEW\``,
         cause,

@@ -38,7 +38,7 @@ function sshProblem(text: string): string | undefined {
   return undefined;
 }
 
-const tcpUrl = /^tcp:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?):(\d{1,5})$/i;
+const tcpUrl = /^tcp:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?):(\d{1,5})$/;
 
 function tcpProblem(text: string): string | undefined {
   const port = Number(tcpUrl.exec(text)?.[1]);

@@ -58,6 +58,11 @@ describe('a host', () => {
       'warning: containers stop while its Docker is restarted',
     ],
     [
+      'a certificate that ends soon',
+      facts('prod-1', { warnings: ['the server certificate expires on 2026-12-01, in 9 days'] }),
+      'warning: the server certificate expires on 2026-12-01, in 9 days',
+    ],
+    [
       'vfs',
       facts('prod-1', { info: { ...info, Driver: 'vfs' } }),
       'warning: storage driver vfs copies every layer: slow, and needs much disk',
