@@ -6,7 +6,7 @@ import { alertOf } from './tls-errors.ts';
 export function connectionError(host: string, address: EngineAddress, what: string, cause: unknown): EngineError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const where = 'socketPath' in address ? address.socketPath : joined(address.tcp);
-  if (code === 'EACCES') {
+  if (code === 'EACCES' && 'socketPath' in address) {
     return new EngineError(host, what, `permission denied on ${where}`, {
       hint: 'add your user to the group "docker" and log in again; leave the mode of the socket as it is',
       cause,

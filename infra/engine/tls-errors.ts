@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import type { Host, TlsFiles } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -62,12 +62,13 @@ export function distrust(
     });
   }
   if (unknownIssuer.has(code)) {
+    const issuer = server ? nameOf(new X509Certificate(server.raw).issuer) : 'nobody';
+    const authorities = identity.ca.map(({ subject }) => nameOf(subject));
     return new LockageError(`${host.name}: the server certificate of ${at} is not signed by the CA in ${files.ca}`, {
       details: [
-        `it is signed by ${Object.entries(server?.issuer ?? {})
-          .map(([key, value]) => `${key}=${String(value)}`)
-          .join(', ')}`,
-        ...identity.ca.map(({ subject }) => `${files.ca} has ${nameOf(subject)}`),
+        `it is signed by ${issuer}`,
+        `${files.ca} has ${authorities.join('; ')}`,
+        ...(authorities.includes(issuer) ? ['they have the same name, but not the same key'] : []),
       ],
       hint: `somebody may be in between; if the host has a new CA, get its certificate another way and name it as tls.ca`,
     });

@@ -24,12 +24,15 @@ export interface Issue {
 const hour = 60 * 60_000;
 const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** A CA of its own, valid for that many days. */
+/** A CA of its own, valid for that many days from now; a number below 0 makes one that is over. */
 export async function createAuthority(folder: string, name: string, days = 365): Promise<KeyPair> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const pair = filesOf(folder, 'ca');
-  const words = ['-x509', ...ecKey, '-days', String(days), '-subj', `/CN=${name}`];
-  await run(['openssl', 'req', ...words, '-keyout', pair.key, '-out', pair.cert]);
+  const [request, extensions] = [path.join(folder, 'ca.csr'), path.join(folder, 'ca.cnf')];
+  await run(['openssl', 'req', '-new', ...ecKey, '-subj', `/CN=${name}`, '-keyout', pair.key, '-out', request]);
+  await writeFile(extensions, 'basicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign\n');
+  const signing = ['-req', '-in', request, '-signkey', pair.key, '-days', String(days), '-extfile', extensions];
+  await run(['openssl', 'x509', ...signing, '-out', pair.cert]);
   return pair;
 }
 
@@ -38,8 +41,9 @@ export async function issueCertificate(authority: KeyPair, folder: string, issue
   const { name, use, altNames = [], from = Date.now() - hour, until = Date.now() + 365 * 24 * hour } = issue;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const pair = filesOf(folder, name);
-  const [request, config, index] = ['csr', 'cnf', 'index'].map((ending) => path.join(folder, `${name}.${ending}`));
-  await run(['openssl', 'req', '-new', ...ecKey, '-subj', `/CN=${name}`, '-keyout', pair.key, '-out', request ?? '']);
+  const fileOf = (ending: string) => path.join(folder, `${name}.${ending}`);
+  const [request, config, index] = [fileOf('csr'), fileOf('cnf'), fileOf('index')];
+  await run(['openssl', 'req', '-new', ...ecKey, '-subj', `/CN=${name}`, '-keyout', pair.key, '-out', request]);
   // Only `openssl ca` takes both dates, and it wants a file that says how.
   const lines = [
     ...['[ca]', 'default_ca = lab', '[lab]', `database = ${index}`, `new_certs_dir = ${folder}`, 'rand_serial = yes'],
@@ -47,11 +51,11 @@ export async function issueCertificate(authority: KeyPair, folder: string, issue
     ...['[uses]', `extendedKeyUsage = ${use}Auth`],
     ...(altNames.length === 0 ? [] : [`subjectAltName = ${altNames.join(',')}`]),
   ];
-  await writeFile(config ?? '', `${lines.join('\n')}\n`);
-  await writeFile(index ?? '', '');
+  await writeFile(config, `${lines.join('\n')}\n`);
+  await writeFile(index, '');
   const dates = ['-startdate', asn1Time(from), '-enddate', asn1Time(until)];
   const signer = ['-cert', authority.cert, '-keyfile', authority.key];
-  const files = ['-config', config ?? '', '-in', request ?? '', '-out', pair.cert];
+  const files = ['-config', config, '-in', request, '-out', pair.cert];
   await run(['openssl', 'ca', '-batch', '-notext', ...signer, ...files, ...dates]);
   return pair;
 }

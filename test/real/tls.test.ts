@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +7,7 @@ import type { Host, TlsFiles } from '../../pipelines/environment.ts';
 import type { LockageError } from '../../pipelines/errors.ts';
 import { createAuthority, issueCertificate, type Issue, type KeyPair } from '../../scripts/lab/certificates.ts';
 import { labAuthority, serverFolder } from '../../scripts/lab/tls.ts';
+import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 const day = 24 * 60 * 60_000;
@@ -76,7 +76,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   test('are asked by several commands at the same time', async () => {
     const promoting = trial.promote('1.1.0', 'prod');
     const asked = await Promise.all(Array.from({ length: 4 }, () => trial.run('status', '--env', 'prod', '--json')));
-    expect(asked.map(({ code, json }) => [code, json.problems])).toEqual(Array(4).fill([0, []]));
+    for (const { code, json } of asked) expect([code, json.problems]).toEqual([0, []]);
     expect((await promoting).code).toBe(0);
     expect((await trial.rollback('prod')).code).toBe(0);
     expect(await trial.versions('prod')).toEqual(['1.0.0']);
@@ -162,6 +162,24 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     expect([plan.code, plan.stderr]).toEqual([0, expect.stringMatching(text)]);
   });
 
+  test('that are cut off are given up after ten seconds', async () => {
+    const host = trial.lab.host('prod-1');
+    await host.unplug();
+    const started = performance.now();
+    expect((await failure(hostWith())).message).toContain('it does not answer');
+    expect(performance.now() - started).toBeLessThan(12_000);
+    await host.plug();
+  });
+
+  test('are trusted under one of several CAs, the others of which may be over', async () => {
+    const old = await createAuthority(join(folder, 'old'), 'old CA', -10);
+    const both = join(folder, 'both.pem');
+    await writeFile(both, (await readFile(old.cert, 'utf8')) + (await readFile(authority.cert, 'utf8')));
+    const { certificates } = await connect(hostWith({ ca: both }));
+    expect(certificates.map(({ use }) => use)).toEqual(['client', 'server', 'CA']);
+    expect(certificates.every(({ expires }) => Date.parse(expires) > Date.now())).toBe(true);
+  });
+
   test('may change their certificate under the same CA', async () => {
     const engine = await connect(hostWith());
     await serve({});
@@ -192,10 +210,20 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     expect(refused.stderr).not.toMatch(/^\s+at /m);
   });
 
+  test('are refused when their CA is over', async () => {
+    const over = await createAuthority(join(folder, 'over'), 'CA of yesterday', -1);
+    await serve({}, over);
+    expect((await failure(hostWith({ ca: over.cert }))).message).toMatch(
+      /the CA certificate .*over\/ca\.pem expired on 20/,
+    );
+  });
+
   test('that are somebody else are refused', async () => {
     const rogue = await createAuthority(join(folder, 'rogue'), `lab ${trial.lab.name}`);
     await serve({}, rogue);
-    expect((await failure(hostWith())).message).toContain('is not signed by the CA in');
+    const error = await failure(hostWith());
+    expect(error.message).toContain('is not signed by the CA in');
+    expect(error.details).toContain('they have the same name, but not the same key');
   });
 
   async function client(dates: Partial<Issue>): Promise<KeyPair> {
@@ -210,7 +238,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
 
   async function locked(): Promise<string> {
     const file = join(trial.lab.dataDir, 'locked.pem');
-    execFileSync('openssl', ['pkey', '-aes256', '-passout', 'pass:secret', '-in', files.key, '-out', file]);
+    await command('openssl', 'pkey', '-aes256', '-passout', 'pass:secret', '-in', files.key, '-out', file);
     return file;
   }
 });
