@@ -13,6 +13,8 @@ export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-er
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
+  /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
+  readonly configured?: readonly Host[];
   /** told when a connection is made anew */
   readonly log?: (line: string) => void;
 }
@@ -24,13 +26,16 @@ export type Connected =
 export class Connections {
   readonly #keys: HostKeys;
   readonly #stateDir: string;
+  readonly #configured: readonly Host[];
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
+  readonly #closing = new AbortController();
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
     this.#stateDir = options.stateDir;
+    this.#configured = options.configured ?? [];
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -39,8 +44,8 @@ export class Connections {
    * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
    */
   engine(given: Host): Promise<Engine> {
-    const host = atHome(given);
-    const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey, host.tls]);
+    const host = atHome(this.#today(given));
+    const key = keyOf(host);
     const found = this.#engines.get(key);
     if (found) return found;
     const made = this.#connect(host);
@@ -86,6 +91,7 @@ export class Connections {
    * them for every process of this user.
    */
   async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
+    this.#closing.abort();
     // A host that has not answered yet must not keep the user waiting: it is let go of when it does.
     for (const engine of this.#engines.values()) {
       engine.then(
@@ -96,6 +102,12 @@ export class Connections {
     this.#engines.clear();
     if (options.disconnect) await Promise.all(this.#links.map((link) => link.disconnect()));
     this.#links.length = 0;
+  }
+
+  /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
+  #today(host: Host): Host {
+    const namesakes = this.#configured.filter(({ name, url }) => name === host.name && url === host.url);
+    return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
   }
 
   async #connect(host: Host): Promise<Engine> {
@@ -124,8 +136,13 @@ export class Connections {
 
   #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
     const link = new TlsLink(host, tcp, files, this.#stateDir);
-    return async () => ({ tcp: await link.open() });
+    return async () => ({ tcp: await link.open(this.#closing.signal) });
   }
+}
+
+/** Two hosts with the same key are reached alike. */
+function keyOf({ name, url, identity, jump, hostKey, tls }: Host): string {
+  return JSON.stringify([name, url, identity, jump, hostKey, tls]);
 }
 
 /** `~/` in the path of a key is the home folder of whoever runs this. */

@@ -31,8 +31,11 @@ export class TlsLink {
     this.#stateDir = stateDir;
   }
 
-  /** The address with what opens it: both sides accepted each other just now. Throws LockageError saying what is wrong. */
-  async open(): Promise<TcpAddress> {
+  /**
+   * The address with what opens it: both sides accepted each other just now. Throws LockageError saying what is wrong.
+   * The signal ends the attempt.
+   */
+  async open(signal: AbortSignal): Promise<TcpAddress> {
     const identity = await readTlsFiles(this.#host.name, this.#files);
     const attempt = { host: this.#host, address: this.#address, files: this.#files, identity };
     const { client } = identity;
@@ -44,7 +47,7 @@ export class TlsLink {
       Date.now(),
     );
     if (outOfDate) throw outOfDate;
-    const chain = await greet(attempt);
+    const chain = await greet(attempt, signal);
     const certificates: Certificate[] = [
       { use: 'client', expires: isoOf(client.validTo) },
       ...chain.map(({ valid_to: until }, index) => ({
@@ -82,20 +85,24 @@ export class TlsLink {
  * Both sides show their certificates, and nothing more is said. Gives the host's certificate and those above it. What
  * the host shows is looked at even if it cannot be trusted, to say why.
  */
-function greet(attempt: TlsAttempt): Promise<DetailedPeerCertificate[]> {
+function greet(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCertificate[]> {
   const { host, port } = attempt.address;
   return new Promise((resolve, reject) => {
     const options = tlsOptions(host, attempt.identity.context);
     const socket = connect({ ...options, host, port, rejectUnauthorized: false });
     const settle = (act: () => void) => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
       act();
       socket.destroy();
     };
     const fail = (error: Error) => settle(() => reject(handshakeFailure(attempt, error)));
     const timer = setTimeout(() => fail(new Error('no answer')), deadline);
+    const giveUp = () => fail(new Error('closed'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) return giveUp();
     socket.on('error', fail);
-    socket.on('close', () => fail(new Error('closed')));
+    socket.on('close', giveUp);
     socket.once('secureConnect', () => {
       const chain = chainOf(socket);
       if (!socket.authorized) {

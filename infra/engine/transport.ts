@@ -54,7 +54,7 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.host = options.host;
-    this.#address = options;
+    this.#address = 'tcp' in options ? { tcp: options.tcp } : { socketPath: options.socketPath };
     this.#reconnect = options.reconnect;
     const kept = { keepAlive: true, maxSockets: socketsPerEngine };
     this.#agent = isTls(options) ? new TlsAgent(kept) : new Agent(kept);

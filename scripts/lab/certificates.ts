@@ -24,7 +24,7 @@ export interface Issue {
 const hour = 60 * 60_000;
 const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** A CA of its own, valid for that many days from now; a number below 0 makes one that is over. */
+/** A CA of its own, valid for that many days from now; with -1 it was over yesterday. */
 export async function createAuthority(folder: string, name: string, days = 365): Promise<KeyPair> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const pair = filesOf(folder, 'ca');

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../infra/engine/client.ts';
 import { Connections } from '../../infra/engine/connections.ts';
@@ -83,15 +84,20 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     await trial.succeed('resume', 'prod');
   });
 
-  test('get back an edge that is gone, by the certificates of today', async () => {
-    // Pulumi's state knows the engine by a path that has to be good still, though the files have moved.
-    const moved = await issueCertificate(authority, folder, { name: 'moved', use: 'client' });
+  test('are found by the certificates of today, whatever was recorded', async () => {
+    const before = join(folder, 'before.pem');
     const { name, url, address } = trial.lab.host('prod-1');
+    const moved = await issueCertificate(authority, folder, { name: 'moved', use: 'client' });
     await trial.configureEnvironment('prod', { targets: [{ name, url, address, tls: { ...files, ...moved } }] });
+    await rename(files.cert, before);
+    // What is missing makes Pulumi ask the engine by what its state has.
     await trial.engine('prod-1').removeContainer('trial-prod-edge', { force: true });
-    const healed = await trial.promote('1.0.0', 'prod');
-    expect([healed.code, healed.stderr]).toEqual([0, expect.any(String)]);
+    expect((await trial.promote('1.0.0', 'prod')).code).toBe(0);
+    expect((await trial.promote('1.1.0', 'prod')).code).toBe(0);
+    expect((await trial.rollback('prod')).code).toBe(0);
     expect(await trial.versions('prod')).toEqual(['1.0.0']);
+    await trial.succeed('resume', 'prod');
+    await rename(before, files.cert);
     await trial.configureEnvironment('prod', {});
   });
 
@@ -171,8 +177,21 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     await host.plug();
   });
 
+  test('that do not answer are let go of when a command ends', async () => {
+    const host = trial.lab.host('prod-1');
+    await host.unplug();
+    const connections = new Connections({ stateDir: join(trial.folder, '.lockage') });
+    const connecting = connections.engine(hostWith()).catch((error: unknown) => error);
+    await sleep(200);
+    const closed = performance.now();
+    await connections.close();
+    expect(await connecting).toMatchObject({ message: expect.stringContaining('closed') });
+    expect(performance.now() - closed).toBeLessThan(1000);
+    await host.plug();
+  });
+
   test('are trusted under one of several CAs, the others of which may be over', async () => {
-    const old = await createAuthority(join(folder, 'old'), 'old CA', -10);
+    const old = await createAuthority(join(folder, 'old'), 'old CA', -1);
     const both = join(folder, 'both.pem');
     await writeFile(both, (await readFile(old.cert, 'utf8')) + (await readFile(authority.cert, 'utf8')));
     const { certificates } = await connect(hostWith({ ca: both }));
