@@ -10,6 +10,9 @@ import { TlsLink } from './tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
 
+/** Milliseconds for an engine on the network to answer at first. */
+const patience = 10_000;
+
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
@@ -115,7 +118,7 @@ export class Connections {
     const tcp = tcpAddress(host);
     if (socketPath !== undefined || (tcp && !host.tls)) {
       const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
-      await engine.ping();
+      await engine.ping(tcp ? { deadline: patience } : {});
       return engine;
     }
     const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
@@ -125,7 +128,9 @@ export class Connections {
       reconnecting ??= open().finally(() => (reconnecting = undefined));
       return reconnecting;
     };
-    return new Engine({ host: host.name, ...(await open()), reconnect });
+    const engine = new Engine({ host: host.name, ...(await open()), reconnect });
+    if (tcp) await engine.ping({ deadline: patience });
+    return engine;
   }
 
   #overSsh(host: Host): () => Promise<EngineAddress> {
