@@ -5,6 +5,8 @@ import type { Environment, Project } from '../pipelines/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
+import { dockerHost } from './engine/address.ts';
+import type { FoundationPlan } from './foundation.ts';
 import { publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
 import { parseReference, type Registry as RegistryClient } from './registry.ts';
@@ -81,15 +83,18 @@ export class EnvironmentStacks implements StacksPort {
 
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const images = await this.#pinImages(environment, recorded?.images ?? {});
-    const sockets: Record<string, string> = {};
-    for (const host of environment.hosts) sockets[host.name] = (await tools.connections.engine(host)).socketPath;
+    const engines: FoundationPlan['engines'] = Object.fromEntries(
+      await Promise.all(
+        environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
+      ),
+    );
     const [stacks, { foundationProgram }] = await Promise.all([this.#parts.stacks(), import('./foundation.ts')]);
     const plan = {
       app: project.app,
       environment,
       images,
       edgeImage: project.edgeImage,
-      sockets,
+      engines,
       secretVersions,
       fingerprint: wanted,
       edges,

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expiryWarnings } from '../pipelines/certificates.ts';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { withoutCordoned } from '../pipelines/in-service.ts';
@@ -46,7 +47,8 @@ export async function observe(
       host === lockHost ? readLock(engine, { app, environment: environment.name }, { signal }) : undefined,
     ]);
     lock ??= holder;
-    const view: HostView = { host, engine: version.Version, containers: containers.map(seen) };
+    const warnings = expiryWarnings(engine.certificates, Date.now());
+    const view: HostView = { host, engine: version.Version, containers: containers.map(seen), warnings };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
   const hosts = await Promise.all(

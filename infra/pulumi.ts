@@ -30,6 +30,10 @@ export interface PulumiSettings {
   readonly folder: string;
 }
 
+const dockerVariables = ['CONTEXT', 'CERT_PATH', 'CA_MATERIAL', 'CERT_MATERIAL', 'KEY_MATERIAL'].map(
+  (name) => `DOCKER_${name}`,
+);
+
 /** Environment of every Pulumi process: our backend, no look at the network, nothing of a user's own set-up. */
 export function pulumiEnvironment(settings: PulumiSettings): Record<string, string> {
   return {
@@ -41,6 +45,8 @@ export function pulumiEnvironment(settings: PulumiSettings): Record<string, stri
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'false',
     PULUMI_LOG_ROTATION_MAX_TOTAL_MB: '20',
+    // The Docker plugin would let these overrule the host and the certificates that it is given.
+    ...Object.fromEntries(dockerVariables.map((name) => [name, ''])),
   };
 }
 

@@ -41,6 +41,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const early = await world.hosts.preflight(environment);
   checkPlatform(release, early);
+  for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });

@@ -30,6 +30,8 @@ export interface HostView {
   readonly containers: readonly SeenContainer[];
   /** how the traffic goes, compared with the record; absent where it was not asked */
   readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what a person should know, though nothing is wrong yet */
+  readonly warnings?: readonly string[];
 }
 
 export interface LockView {
@@ -50,6 +52,8 @@ export interface EnvironmentStatus {
   readonly hosts: { readonly ready: number; readonly total: number };
   /** one line for each host that is not as it should be */
   readonly problems: readonly string[];
+  /** one line for each thing that will be wrong, such as a certificate that ends soon */
+  readonly warnings?: readonly string[];
   /** the earlier versions that a rollback can go to now; the first is the one it goes to unless told */
   readonly rollback: readonly {
     readonly version: string;
@@ -80,6 +84,7 @@ export function environmentStatus(
   const current = currentRevision(record.ledger);
   const last = record.ledger.revisions.at(-1);
   const problems = views.map((view) => hostProblem(environment, current, view));
+  const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   return {
     name: environment.name,
     ...(current
@@ -96,6 +101,7 @@ export function environmentStatus(
       total: views.length,
     },
     problems: problems.filter((problem) => problem !== undefined),
+    ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
     cordons: record.ledger.cordons ?? [],

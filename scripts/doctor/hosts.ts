@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expiryWarnings } from '../../pipelines/certificates.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Connections } from '../../infra/engine/connections.ts';
@@ -19,6 +20,8 @@ export interface HostFacts {
   readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal'> & {
     readonly LiveRestoreEnabled?: unknown;
   };
+  /** about certificates that end soon */
+  readonly warnings: readonly string[];
 }
 
 /** The hosts of an environment, all at once, and how they differ from each other. */
@@ -62,11 +65,12 @@ async function ask(connections: Connections, host: Host): Promise<HostFacts> {
   const milliseconds = performance.now() - started;
   const [version, info] = await Promise.all([engine.version(), engine.info()]);
   const { Version, ApiVersion, Os, Arch } = version;
-  return { host: host.name, engine: Version, api: ApiVersion, platform: `${Os}/${Arch}`, milliseconds, info };
+  const warnings = expiryWarnings(engine.certificates, Date.now());
+  return { host: host.name, engine: Version, api: ApiVersion, platform: `${Os}/${Arch}`, milliseconds, info, warnings };
 }
 
 /** One host by itself. */
-export function factChecks({ host, engine, api, platform, milliseconds, info }: HostFacts): Check[] {
+export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostFacts): Check[] {
   const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
   const summary =
     `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
@@ -91,6 +95,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info }: 
           ),
         ]
       : []),
+    ...warnings.map((text) => warning(host, text, 'Have a new one issued in time; promotions are refused after it.')),
   ];
 }
 

@@ -14,6 +14,7 @@ const labPackages = [
   'docker-registry',
   'busybox-static',
   'git',
+  'openssl',
   'ca-certificates',
 ];
 

@@ -37,6 +37,7 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
   const { hold, cordons, lock, failed } = status;
   const notes = [
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
+    ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
     ...(hold
       ? [
           `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +

@@ -19,6 +19,7 @@ const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
   platform: 'linux/amd64',
   milliseconds: 1.24,
   info,
+  warnings: [],
   ...changes,
 });
 const texts = (checks: readonly { level: string; text: string }[]) =>
@@ -55,6 +56,11 @@ describe('a host', () => {
       'no live-restore',
       facts('prod-1', { info: { ...info, LiveRestoreEnabled: false } }),
       'warning: containers stop while its Docker is restarted',
+    ],
+    [
+      'a certificate that ends soon',
+      facts('prod-1', { warnings: ['the server certificate expires on 2026-12-01, in 9 days'] }),
+      'warning: the server certificate expires on 2026-12-01, in 9 days',
     ],
     [
       'vfs',

@@ -126,9 +126,10 @@ export class TrialPipeline {
   }
 
   async configureEnvironment(environment: string, settings: Settings): Promise<void> {
-    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey }) => ({
+    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey, tls }) => ({
       ...{ name, url, address },
       ...(identity === undefined ? {} : { identity, hostKey }),
+      ...(tls === undefined ? {} : { tls }),
     }));
     const file = join(this.folder, 'environments', `${environment}.yaml`);
     await writeFile(file, `${JSON.stringify({ targets, ...settings }, undefined, 2)}\n`);
