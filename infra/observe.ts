@@ -1,14 +1,13 @@
-import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../pipelines/status.ts';
+import { askHosts } from './ask-host.ts';
 import { labels } from './containers.ts';
 import { Edge, setName } from './edge/routes.ts';
 import type { Engine } from './engine/client.ts';
-import { HostKeyUnknownError, type Connections } from './engine/connections.ts';
+import type { Connections } from './engine/connections.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { readLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
@@ -48,33 +47,9 @@ export async function observe(
     const view: HostView = { host, engine: version.Version, containers: containers.map(seen) };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
-  const hosts = await Promise.all(hostsToAsk(environment, record).map((host) => within(options.patience, host, ask)));
+  const asked = await askHosts(hostsToAsk(environment, record), options.patience, ask);
+  const hosts = asked.map((found): HostView => ('answer' in found ? found.answer : { ...found, containers: [] }));
   return { hosts, ...(lock ? { lock } : {}) };
-}
-
-async function within(
-  patience: number,
-  host: Host,
-  ask: (host: Host, signal: AbortSignal) => Promise<HostView>,
-): Promise<HostView> {
-  const over = new AbortController();
-  // Each question to the host listens to it.
-  setMaxListeners(0, over.signal);
-  const late = sleep(patience, undefined, { signal: over.signal }).then(
-    () => ({ host, error: `does not answer within ${patience / 1000} s`, containers: [] }),
-    (): never => {
-      throw new Error('answered');
-    },
-  );
-  try {
-    return await Promise.race([ask(host, over.signal), late]);
-  } catch (error) {
-    const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
-    return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}`, containers: [] };
-  } finally {
-    late.catch(() => undefined);
-    over.abort();
-  }
 }
 
 async function lookClosely(

@@ -4,7 +4,8 @@ import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { checkNames, checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
 import { carryOut, settleAsRecorded } from './operation.ts';
-import { environmentNamed } from './pipeline.ts';
+import { checkParity, type HostTraits } from './parity.ts';
+import { environmentNamed, upstream } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
 import { currentRevision, keptReleases, nextNumber, type EnvironmentRecord } from './record.ts';
@@ -48,8 +49,12 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
-  const early = await world.hosts.preflight(environment);
+  const [early, before] = await Promise.all([
+    world.hosts.preflight(environment, environment.same),
+    traitsBefore(world, environment),
+  ]);
   checkPlatform(release, early);
+  checkParity(environment, early.map(traitsIn(environment)), before);
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
@@ -114,6 +119,17 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
     environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
   );
   return Object.fromEntries(records);
+}
+
+/** The hosts that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
+  if (environment.same.length === 0) return [];
+  const found = upstream(world.project, environment).map((each) => world.hosts.traits(each, environment.same));
+  return (await Promise.all(found)).flat();
+}
+
+function traitsIn({ name }: Environment): (report: HostReport) => HostTraits {
+  return ({ host, traits }) => ({ environment: name, host: host.name, traits });
 }
 
 /** Images that some environment runs, or may go back to: environments can share a host. */

@@ -188,6 +188,25 @@ program
   .description('show the ssh host keys of an environment and pin them')
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
+const host = program
+  .command('host')
+  .description('the hosts of environments: list, check, prepare and add, take out')
+  .helpCommand(false);
+
+host
+  .command('ls')
+  .argument('[environment]', 'only the hosts of this one')
+  .description('every host, how it is reached, and whether it answers')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/host-list.ts')).hostListCommand(name, flags, interrupt()));
+
+host
+  .command('check')
+  .argument('[environment]', 'only the hosts of this one')
+  .description('machine, engine, disk, clock and images of every host, and what differs between them')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/host-check.ts')).hostCheckCommand(name, flags, interrupt()));
+
 /** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
 function interrupt(): AbortSignal {
   const controller = new AbortController();
