@@ -207,6 +207,35 @@ host
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/host-check.ts')).hostCheckCommand(name, flags, interrupt()));
 
+host
+  .command('add')
+  .argument('<url>', 'ssh://user@host or ssh://user@host:port, of a Debian or Ubuntu')
+  .requiredOption('-e, --env <environment>', 'whose host it becomes')
+  .option('--name <name>', 'default: the first part of the host name')
+  .option('--identity <file>', 'private key to log in with')
+  .option('--jump <user@host:port>', 'machine to go through')
+  .option('--address <address>', "where its published ports are reached (default: the URL's host)")
+  .option('--host-key <fingerprint...>', 'the ssh host key to expect, instead of a question')
+  .description('install and set up Docker on a machine over ssh, and make it a target of an environment')
+  .addOption(yes())
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage host add ssh://root@10.0.0.7 --env prod --name prod-3\n  $ lockage host add ssh://deploy@prod-3.example.com --env prod --host-key SHA256:… --yes',
+  )
+  .action(async (url, flags) => (await import('./commands/host-add.ts')).hostAddCommand(url, flags, interrupt()));
+
+host
+  .command('rm')
+  .argument('<host>', 'its name')
+  .requiredOption('-e, --env <environment>', 'whose host it is')
+  .description('take a host out of the targets; the next promotion removes what it has of the environment')
+  .addOption(yes())
+  .addOption(json())
+  .action(async (name, flags) =>
+    (await import('./commands/host-remove.ts')).hostRemoveCommand(name, flags, interrupt()),
+  );
+
 /** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
 function interrupt(): AbortSignal {
   const controller = new AbortController();

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, parse, parseDocument, type Node, type Pair, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isMap, isScalar, isSeq, parse, parseDocument, type Node, type Pair, type YAMLSeq } from 'yaml';
 import { LockageError } from '../errors.ts';
 import type { TargetFile } from './schema.ts';
 import type { SourceFile } from './source.ts';
@@ -56,7 +56,8 @@ function listOf(file: SourceFile): YAMLSeq<Node> {
   const list: unknown = document.get('targets', true);
   if (document.errors.length > 0 || !isSeq(list)) throw notEditable(file);
   // An item that stands elsewhere, or is said to be shared, is not this file's line to change.
-  if (!list.items.every((item) => (isMap(item) || isScalar(item)) && item.anchor === undefined)) throw notEditable(file);
+  if (!list.items.every((item) => (isMap(item) || isScalar(item)) && item.anchor === undefined))
+    throw notEditable(file);
   return list as YAMLSeq<Node>;
 }
 
@@ -83,7 +84,12 @@ function named(text: string, item: Node, name: string): string {
   if (!isMap(item)) {
     const url = text.slice(startOf(item), endOf(item));
     const asJson = url.startsWith('"');
-    return spliced(text, startOf(item), url.length, asJson ? `{ "name": "${name}", "url": ${url} }` : `{ name: ${name}, url: ${url} }`);
+    return spliced(
+      text,
+      startOf(item),
+      url.length,
+      asJson ? `{ "name": "${name}", "url": ${url} }` : `{ name: ${name}, url: ${url} }`,
+    );
   }
   const [first] = item.items as Pair<Node>[];
   const at = first ? startOf(first.key) : startOf(item);
@@ -114,7 +120,7 @@ function startOf(node: Node): number {
 
 /** Where a value ends; a block of lines ends with the value of its last line, before any comment. */
 function endOf(node: Node): number {
-  if ((isMap(node) || isSeq(node)) && !(node as YAMLMap | YAMLSeq).flow) {
+  if ((isMap(node) || isSeq(node)) && !node.flow) {
     const last: unknown = node.items.at(-1);
     const value = isMap(node) ? ((last as Pair<Node, Node>).value ?? (last as Pair<Node>).key) : last;
     return endOf(value as Node);

@@ -139,7 +139,7 @@ function lxcConfig(machine: { name: string; root: string; bridge: string; addres
     'lxc.apparmor.profile = unconfined',
     'lxc.cap.drop =',
     `lxc.${groups}.devices.allow = a`,
-    'lxc.mount.auto = proc:rw sys:rw cgroup:rw',
+    'lxc.mount.auto = proc:rw sys:rw cgroup:rw:force',
     'lxc.autodev = 1',
     'lxc.tty.max = 0',
     'lxc.pty.max = 256',

@@ -28,12 +28,12 @@ export interface CheckedEnvironment {
 const muchSkew = 2000;
 const littleDisk = 2e9;
 
-/** Environments, host by host, with their differences. */
-export function hostCheckLines(environments: readonly CheckedEnvironment[]): string[] {
+/** Environments, host by host, with their differences; `only`: the facts of this host alone. */
+export function hostCheckLines(environments: readonly CheckedEnvironment[], only?: string): string[] {
   return environments.flatMap((environment, index) => [
     ...(index === 0 ? [] : ['']),
     colors.bold(environment.name),
-    ...environment.hosts.flatMap(hostLines),
+    ...environment.hosts.filter(({ name }) => (only ?? name) === name).flatMap(hostLines),
     ...parityLines(environment),
     ...silentLine(environment),
   ]);

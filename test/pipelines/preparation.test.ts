@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mergeDaemonConfig } from '../../pipelines/daemon-config.ts';
+import { mergeDaemonConfig, type DaemonWish } from '../../pipelines/daemon-config.ts';
 import { preparationOf, type MachineState } from '../../pipelines/preparation.ts';
 import { refusal } from './values.ts';
 
@@ -10,7 +10,7 @@ const wanted = {
   'no-new-privileges': true,
   'live-restore': true,
 };
-const merged = (settings: unknown, changes: Partial<typeof wish> & { insecureRegistries?: string[] } = {}) => {
+const merged = (settings: unknown, changes: Partial<DaemonWish> = {}) => {
   const { text, ...rest } = mergeDaemonConfig(JSON.stringify(settings), { ...wish, ...changes });
   return { settings: text === undefined ? undefined : JSON.parse(text), ...rest };
 };

@@ -39,7 +39,10 @@ describe('a target more', () => {
   });
 
   test('a file in JSON stays JSON', () => {
-    expect(JSON.parse(withTarget(file('{ "targets": ["ssh://root@a"] }'), added)).targets).toEqual(['ssh://root@a', added]);
+    expect(JSON.parse(withTarget(file('{ "targets": ["ssh://root@a"] }'), added)).targets).toEqual([
+      'ssh://root@a',
+      added,
+    ]);
   });
 
   test.each(['10.0.0.1', 'fe80::1', 'null', '1e3', "/home/o'neil/key", 'ssh://root@[fe80::1]:22', '~/.ssh/id'])(
@@ -77,7 +80,8 @@ describe('a target less', () => {
   });
 
   test('the others keep the names that came from their place in the list', () => {
-    const urls = 'targets:\n  - ssh://root@10.0.0.1\n  - ssh://root@10.0.0.2 # two\n  - url: ssh://root@10.0.0.3\n    jump: gate\n';
+    const urls =
+      'targets:\n  - ssh://root@10.0.0.1\n  - ssh://root@10.0.0.2 # two\n  - url: ssh://root@10.0.0.3\n    jump: gate\n';
     expect(withoutTarget(file(urls), 'prod', 0)).toBe(
       'targets:\n  - { name: prod-2, url: ssh://root@10.0.0.2 } # two\n  - name: prod-3\n    url: ssh://root@10.0.0.3\n    jump: gate\n',
     );
