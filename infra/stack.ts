@@ -209,7 +209,9 @@ function pulumiFailed(name: string, output: string): LockageError {
   }
   if (/incorrect passphrase/.test(output)) {
     return new NotStartedError(`the passphrase does not open the state of ${name}`, {
-      details: ['PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with'],
+      details: [
+        'PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with',
+      ],
       hint: 'Ask whoever made the environment for its passphrase.',
     });
   }

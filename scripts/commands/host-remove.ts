@@ -2,7 +2,7 @@ import { withoutTarget } from '../../pipelines/config/edit-targets.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
-import { currentRevision } from '../../pipelines/record.ts';
+import { currentRevision, type EnvironmentRecord } from '../../pipelines/record.ts';
 import { didYouMean } from '../../pipelines/suggest.ts';
 import { askHosts } from '../../infra/ask-host.ts';
 import { remainsOf } from '../../infra/remains.ts';
@@ -26,11 +26,12 @@ export async function hostRemoveCommand(
     refuseNeeded(environment, host);
     const change = editOf(world, environment, host);
     await tryEdit(change);
+    const record = await world.records.environment(environment.name);
     // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
-    const isFirst = host === environment.hosts[0];
-    const unlock = isFirst ? await world.hosts.lock(environment, `host rm ${name}`) : async () => undefined;
+    const locks = host === environment.hosts[0] && record.ledger.revisions.length > 0;
+    const unlock = locks ? await world.hosts.lock(environment, `host rm ${name}`) : async () => undefined;
     try {
-      const { text, containers, next } = await whatHappens(world, environment, host, isFirst);
+      const { text, containers, next } = await whatHappens(world, environment, record, host);
       world.terminal.note(text);
       await world.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
       await writeEdit(change);
@@ -73,14 +74,13 @@ function refuseNeeded(environment: Environment, host: Host): void {
 async function whatHappens(
   world: LiveWorld,
   environment: Environment,
+  record: EnvironmentRecord,
   host: Host,
-  ownLock: boolean,
 ): Promise<{ text: string; containers: string[]; next?: string }> {
   const place = { app: world.project.app, environment: environment.name };
-  const record = await world.records.environment(environment.name);
   const recorded = record.containers.filter((placed) => placed.host.name === host.name);
   const [asked] = await askHosts([host], patience, async () =>
-    remainsOf(await world.connections.engine(host), host, place, ownLock),
+    remainsOf(await world.connections.engine(host), host, place, false),
   );
   if (!asked || 'error' in asked) {
     const why = withoutName(host.name, asked?.error ?? '');

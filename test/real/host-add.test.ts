@@ -14,7 +14,9 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   let file: string;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 1, reach: 'unix' } } });
+    trial = await TrialPipeline.open({
+      environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 1, reach: 'unix' } },
+    });
     file = join(trial.folder, 'environments/prod.yaml');
     const { url, address } = trial.lab.host('prod-1');
     await writeFile(
@@ -23,26 +25,15 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     );
     machine = await createMachine(trial.lab.dataDir, 'prod-2');
     await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
   afterAll(async () => trial?.remove());
 
   const add = (on: Machine, user: string, ...words: string[]): Promise<CommandResult> => {
-    const url = `ssh://${user}@${on.address}`;
-    return trial.run(
-      'host',
-      'add',
-      url,
-      '--env',
-      'prod',
-      '--name',
-      on.name,
-      '--identity',
-      on.identity,
-      '--json',
-      ...words,
-    );
+    const called = ['--env', 'prod', '--name', on.name, '--identity', on.identity];
+    return trial.run('host', 'add', `ssh://${user}@${on.address}`, ...called, '--json', ...words);
   };
   const versionOf = async (on: { address: string }) => {
     const answer: any = await (await fetch(`http://${on.address}:8000/`)).json();
@@ -125,7 +116,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     expect(facts.memory.available).toBeGreaterThan(1e8);
     // All hosts of a lab have the same clock, read through the same kernel.
     expect(Math.abs(facts.clock.ahead)).toBeLessThanOrEqual(facts.clock.precision + 1);
-    const listed = await trial.run('host', 'ls', '--json');
+    const listed = await trial.run('host', 'ls', 'prod', '--json');
     expect(listed.json.hosts.map(({ name, state }: any) => `${name} ${state}`)).toEqual([
       'prod-1 ready',
       'prod-2 ready',
@@ -166,7 +157,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
       expect([refused.code, refused.json.error.message, refused.json.error.details], refused.stderr).toEqual([
         2,
         'hosts differ in what has to be the same for prod',
-        ['storage: overlay2 on prod-1, prod-2; vfs on prod-3'],
+        ['storage: overlay2 on prod-1, prod-2; vfs on prod-3', 'storage: vfs on prod-3; overlay2 on dev-1 of dev'],
       ]);
       expect(await trial.snapshot('prod')).toEqual(before);
       const shown = await trial.run('host', 'check', 'prod');
@@ -222,5 +213,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     const result = await trial.run('host', 'check', '--json');
     await trial.lab.host('prod-1').startDocker();
     expect([result.code, result.json.silent]).toEqual([5, ['prod-1']]);
+    const listed = await trial.run('host', 'ls');
+    expect(listed.stdout).toMatch(/dev +dev-1 .* ready\nprod +prod-1 .* ready/);
   });
 });
