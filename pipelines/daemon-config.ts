@@ -17,6 +17,8 @@ export interface DaemonChange {
   readonly added: readonly string[];
   /** what somebody set otherwise, and stays so: `"log-driver": "journald"` */
   readonly kept: readonly string[];
+  /** containers run on while the engine restarts, as that is read before the restart */
+  readonly liveRestore: boolean;
 }
 
 type Settings = Record<string, unknown>;
@@ -50,6 +52,7 @@ export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): D
     ...(changed ? { text: `${JSON.stringify({ ...settings, ...added }, undefined, 2)}\n` } : {}),
     added: shown(added),
     kept: shown(kept),
+    liveRestore: { ...settings, ...added }['live-restore'] === true,
   };
 }
 

@@ -57,7 +57,8 @@ export function traitsOf(said: Said): Traits {
   const { architecture, kernel, engine, os, storage, cgroup } = said;
   const found: Record<Trait, string | undefined> = {
     architecture,
-    os,
+    // An engine says this of itself when it runs in a container; the distribution is the same.
+    os: os?.replace(/ \(containerized\)$/, ''),
     'kernel.minor': minor(kernel),
     engine,
     'engine.minor': minor(engine),

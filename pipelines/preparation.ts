@@ -50,15 +50,15 @@ export interface Preparation {
  */
 export function preparationOf(machine: MachineState, insecureRegistries: readonly string[]): Preparation {
   refuseUnfit(machine);
-  const { engine, user, groups, swarm } = machine;
-  const { text, added, kept } = mergeDaemonConfig(machine.settings, { insecureRegistries, swarm });
+  const { user, groups, swarm } = machine;
+  const { text, added, kept, liveRestore } = mergeDaemonConfig(machine.settings, { insecureRegistries, swarm });
   const mayUse = user === 'root' || groups.includes('docker');
   return {
     steps: [
       text === undefined
         ? { name: 'settings', action: 'none', subject: daemonFile, text: 'as it should be' }
         : { name: 'settings', action: 'configure', subject: daemonFile, text: `add ${added.join(', ')}` },
-      { name: 'engine', subject: 'Docker Engine', ...engineStep(machine, engine !== undefined && text !== undefined) },
+      { name: 'engine', subject: 'Docker Engine', ...engineStep(machine, text !== undefined, liveRestore) },
       mayUse
         ? { name: 'user', action: 'none', subject: `user ${user}`, text: 'may use the engine' }
         : {
@@ -76,16 +76,14 @@ export function preparationOf(machine: MachineState, insecureRegistries: readonl
 function engineStep(
   { engine, running }: MachineState,
   reconfigured: boolean,
+  liveRestore: boolean,
 ): Pick<PreparationStep, 'action' | 'text'> {
   if (!engine) return { action: 'install', text: "install the distribution's docker.io" };
   if (!engine.active) return { action: 'start', text: `start ${engine.version}, which is there` };
   if (!reconfigured) return { action: 'none', text: `${engine.version} runs` };
-  const cost = running === 0 ? 'no container runs there' : `${containers(running)} there may stop for a moment`;
+  const meanwhile = `containers that run there (${running}) ${liveRestore ? 'go on' : 'stop for a moment'}`;
+  const cost = running === 0 ? 'no container runs there' : meanwhile;
   return { action: 'restart', text: `restart ${engine.version} with its new settings; ${cost}` };
-}
-
-function containers(count: number): string {
-  return `${count} container${count === 1 ? '' : 's'}`;
 }
 
 function refuseUnfit(machine: MachineState): void {

@@ -23,7 +23,7 @@ export function withTarget(file: SourceFile, target: WrittenTarget): string {
   const list = listOf(file);
   const last = list.items.at(-1);
   if (last === undefined) throw notEditable(file);
-  if (list.flow) return spliced(text, endOf(last), 0, `, ${inFlow(target, text)}`);
+  if (list.flow) return inFlowAfter(text, last, target);
   const indent = ' '.repeat(columnOf(text, startOf(list)));
   const lines = Object.entries(target).map(([key, value]) => `${key}: ${plain(value)}`);
   const item = lines.map((line, index) => `${indent}${index === 0 ? '- ' : '  '}${line}\n`).join('');
@@ -97,6 +97,17 @@ function named(text: string, item: Node, name: string): string {
   const value = text[at] === '"' ? JSON.stringify(name) : name;
   const next = item.flow ? ', ' : `\n${' '.repeat(columnOf(text, at))}`;
   return spliced(text, at, 0, `${key}${value}${next}`);
+}
+
+/** Behind the last item, or below it where each has a line of its own, with whatever stands behind it on that line. */
+function inFlowAfter(text: string, last: Node, target: WrittenTarget): string {
+  const item = inFlow(target, text);
+  const indent = text.slice(text.lastIndexOf('\n', startOf(last) - 1) + 1, startOf(last));
+  const end = endOfLine(text, endOf(last));
+  const [rest, comma] = /^\s*(,?)\s*(?:#.*)?\n$/.exec(text.slice(endOf(last), end)) ?? [];
+  if (rest === undefined || indent.trim() !== '') return spliced(text, endOf(last), 0, `, ${item}`);
+  const below = spliced(text, end, 0, `${indent}${item}\n`);
+  return comma === '' ? spliced(below, endOf(last), 0, ',') : below;
 }
 
 /** One line; as JSON where the whole file is. */

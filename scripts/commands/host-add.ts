@@ -1,6 +1,7 @@
 import { withTarget, type WrittenTarget } from '../../pipelines/config/edit-targets.ts';
-import type { Environment, Host } from '../../pipelines/environment.ts';
+import type { Environment } from '../../pipelines/environment.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { currentRevision } from '../../pipelines/record.ts';
 import { preparationOf, type PreparationStep } from '../../pipelines/preparation.ts';
 import { Machine } from '../../infra/prepare/machine.ts';
 import type { Flags } from '../cli.ts';
@@ -42,7 +43,7 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
     terminal.result({ outcome, environment: environment.name, host: name, steps, ...facts }, [
       ...lines,
       ...(checked ? hostCheckLines([checked], name) : []),
-      ...nextLine(environment, name, outcome),
+      ...(outcome === 'added' ? [await nextLine(world, environment, name)] : []),
     ]);
   });
 }
@@ -71,7 +72,7 @@ async function prepare(
   const file = environmentFile(environment.name);
   const lines = preparationLines(host, before, preparation, file, written !== undefined);
   const isReady = preparation.steps.every(({ action }) => action === 'none');
-  if (isReady && !written) return { steps: [...preparation.steps], lines: ['', `${host.name} is as it should be`] };
+  if (isReady && !written) return { steps: [...preparation.steps], lines: [`${host.name} is as it should be`] };
 
   for (const line of lines) terminal.line(line, 'stderr');
   await terminal.confirm(isReady ? `Add ${host.name} to ${file}?` : `Change ${host.name} as shown?`);
@@ -98,8 +99,8 @@ function editOf({ project }: LiveWorld, environment: Environment, written: Writt
   };
 }
 
-function nextLine({ name }: Environment, host: Host['name'], outcome: string): string[] {
-  return outcome === 'added'
-    ? [`${host} is a target of ${name} now; the next promotion brings it what ${name} runs: lockage status -e ${name}`]
-    : [];
+async function nextLine(world: LiveWorld, { name }: Environment, host: string): Promise<string> {
+  const current = currentRevision((await world.records.environment(name)).ledger);
+  const next = current ? `: lockage promote ${current.release.version} --to ${name}` : '';
+  return `${host} is a target of ${name} now, and takes part from the next promotion on${next}`;
 }

@@ -45,6 +45,10 @@ test('traits are read from what an engine says; what it does not say stays open'
   });
 });
 
+test('the distribution is the same in a container', () => {
+  expect(traitsOf({ ...usual, os: `${usual.os} (containerized)` })).toEqual(traitsOf(usual));
+});
+
 test('only some traits cost a further question', () => {
   expect(traitNames.filter((trait) => needsInfo([trait]))).toEqual(['os', 'storage', 'cgroup']);
   expect(needsInfo([])).toBe(false);

@@ -28,7 +28,12 @@ describe('the settings of an engine', () => {
   });
 
   test('stay as they are once they are as they should be', () => {
-    expect(merged({ ...wanted, 'data-root': '/srv/docker' })).toEqual({ settings: undefined, added: [], kept: [] });
+    expect(merged({ ...wanted, 'data-root': '/srv/docker' })).toEqual({
+      settings: undefined,
+      added: [],
+      kept: [],
+      liveRestore: true,
+    });
   });
 
   test('keep what somebody set otherwise, and say so', () => {
@@ -37,6 +42,7 @@ describe('the settings of an engine', () => {
       settings: { ...theirs, 'no-new-privileges': true },
       added: ['"no-new-privileges": true'],
       kept: ['"log-driver": "journald"', '"live-restore": false'],
+      liveRestore: false,
     });
   });
 
@@ -98,9 +104,13 @@ describe('a machine', () => {
     const { steps } = preparationOf({ ...ready, running: 2 }, ['10.0.0.1:5000']);
     expect(steps.map(({ action, text }) => `${action}: ${text}`)).toEqual([
       'configure: add "insecure-registries": ["10.0.0.1:5000"]',
-      'restart: restart 20.10.24 with its new settings; 2 containers there may stop for a moment',
+      'restart: restart 20.10.24 with its new settings; containers that run there (2) go on',
       'none: may use the engine',
     ]);
+    const [, engineStep] = preparationOf({ ...ready, settings: '{ "live-restore": false }', running: 1 }, []).steps;
+    expect(engineStep?.text).toBe(
+      'restart 20.10.24 with its new settings; containers that run there (1) stop for a moment',
+    );
   });
 
   test('that cannot become a host is refused with all reasons', () => {

@@ -124,8 +124,13 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   });
 
   test('whose containers go on while its engine gets new settings', async () => {
-    const show = `docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $(docker ps --quiet)`;
+    const all = 'until [ "$(docker ps --quiet | wc -l)" = 2 ]; do sleep 0.1; done';
+    const show = `${all}; docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $(docker ps --quiet)`;
     const started = () => machine.exec(['sh', '-c', show]);
+    // As it was before it was prepared: only what lets it pull.
+    const bare = JSON.stringify({ 'insecure-registries': [trial.lab.registry] });
+    await machine.exec(['sh', '-c', 'cat > /etc/docker/daemon.json'], { input: bare });
+    await machine.exec(['systemctl', 'restart', 'docker']);
     const before = await started();
     expect(before.trim().split('\n')).toHaveLength(2);
     await trial.configure({ insecureRegistries: [trial.lab.registry, '10.255.0.1:5000'] });

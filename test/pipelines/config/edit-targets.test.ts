@@ -38,6 +38,14 @@ describe('a target more', () => {
     expect(parse(withTarget(file(text), added))).toEqual({ targets: [...targets, added], ...rest });
   });
 
+  test('on a line of its own where the others have one', () => {
+    const text = 'targets: [\n    ssh://root@a, # one\n    ssh://root@b # two\n  ]\n';
+    const item = `{ name: prod-9, url: ssh://root@10.0.0.9, hostKey: ${added.hostKey} }`;
+    expect(withTarget(file(text), added)).toBe(text.replace('b # two\n', `b, # two\n    ${item}\n`));
+    const comma = text.replace('b #', 'b, #');
+    expect(withTarget(file(comma), added)).toBe(comma.replace('# two\n', `# two\n    ${item}\n`));
+  });
+
   test('a file in JSON stays JSON', () => {
     expect(JSON.parse(withTarget(file('{ "targets": ["ssh://root@a"] }'), added)).targets).toEqual([
       'ssh://root@a',
