@@ -19,6 +19,8 @@ export interface MachineState {
   readonly groups: readonly string[];
   /** what its daemon.json holds */
   readonly settings?: string;
+  /** an earlier preparation ended between writing them and starting the engine with them */
+  readonly unread: boolean;
   readonly swarm: boolean;
   /** containers that run there now */
   readonly running: number;
@@ -50,7 +52,7 @@ export interface Preparation {
  */
 export function preparationOf(machine: MachineState, insecureRegistries: readonly string[]): Preparation {
   refuseUnfit(machine);
-  const { user, groups, swarm } = machine;
+  const { user, groups, swarm, unread } = machine;
   const { text, added, kept, liveRestore } = mergeDaemonConfig(machine.settings, { insecureRegistries, swarm });
   const mayUse = user === 'root' || groups.includes('docker');
   return {
@@ -58,7 +60,7 @@ export function preparationOf(machine: MachineState, insecureRegistries: readonl
       text === undefined
         ? { name: 'settings', action: 'none', subject: daemonFile, text: 'as it should be' }
         : { name: 'settings', action: 'configure', subject: daemonFile, text: `add ${added.join(', ')}` },
-      { name: 'engine', subject: 'Docker Engine', ...engineStep(machine, text !== undefined, liveRestore) },
+      { name: 'engine', subject: 'Docker Engine', ...engineStep(machine, text !== undefined || unread, liveRestore) },
       mayUse
         ? { name: 'user', action: 'none', subject: `user ${user}`, text: 'may use the engine' }
         : {

@@ -93,6 +93,7 @@ export function machineState(lines: string): MachineState {
     ...(program ? { engine: { version: said.get('version') ?? '', program, active: said.has('active') } } : {}),
     groups: words('groups'),
     ...(settings ? { settings: Buffer.from(settings, 'base64').toString('utf8') } : {}),
+    unread: said.has('unread'),
     swarm: said.has('swarm'),
     running: Number(said.get('running')) || 0,
   };

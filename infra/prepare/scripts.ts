@@ -27,6 +27,7 @@ main() {
   if as_root test -s /etc/docker/daemon.json; then
     say settings "$(as_root cat /etc/docker/daemon.json | base64 | tr -d '\n')"
   fi
+  if as_root test -e /etc/docker/daemon.json.before; then say unread yes; fi
   if as_root test -s /var/lib/docker/swarm/docker-state.json; then say swarm yes; fi
   tasks=/run/containerd/io.containerd.runtime.v2.task/moby
   say running "$(as_root ls "$tasks" | wc -l)"
@@ -45,8 +46,11 @@ main() {
     exit 9
   fi
   mkdir -p /etc/docker
-  if [ -e "$file" ]; then cp -p "$file" "$file.before"; else rm -f "$file.before"; fi
   umask 022
+  # It stays until an engine has started with the new settings; one that is there is of an earlier, interrupted time.
+  if [ ! -e "$file.before" ]; then
+    if [ -e "$file" ]; then cp -p "$file" "$file.before"; else : > "$file.before"; fi
+  fi
   printf '%s\n' "$1" > "$file.draft"
   mv "$file.draft" "$file"
 }
@@ -64,13 +68,17 @@ main() {
   apt-get -q -o DPkg::Lock::Timeout=120 update
   apt-get -q -o DPkg::Lock::Timeout=120 install -y --no-install-recommends docker.io ca-certificates $confine
   systemctl enable --now docker
+  rm -f /etc/docker/daemon.json.before
 }
 main </dev/null
 `;
 
 export const startScript = String.raw`
 main() {
-  systemctl enable --now docker && return
+  if systemctl enable --now docker; then
+    rm -f /etc/docker/daemon.json.before
+    exit 0
+  fi
   journalctl --no-pager -n 20 -u docker >&2
   exit 1
 }
@@ -87,7 +95,7 @@ main() {
     exit 0
   fi
   journalctl --no-pager -n 20 -u docker >&2
-  if [ -e "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file"; fi
+  if [ -s "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file.before" "$file"; fi
   systemctl reset-failed docker
   systemctl restart docker || exit 4
   exit 3

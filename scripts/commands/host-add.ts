@@ -3,6 +3,7 @@ import type { Environment } from '../../pipelines/environment.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { currentRevision } from '../../pipelines/record.ts';
 import { preparationOf, type PreparationStep } from '../../pipelines/preparation.ts';
+import { failpoint } from '../../infra/failpoint.ts';
 import { Machine } from '../../infra/prepare/machine.ts';
 import type { Flags } from '../cli.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../environment-file.ts';
@@ -81,6 +82,7 @@ async function prepare(
     signal.throwIfAborted();
     const started = performance.now();
     await machine.carryOut(step, before, preparation);
+    failpoint(`after:${step.action}`);
     const { subject, action } = step;
     const done =
       action === 'none' ? { subject, action } : { subject, action, milliseconds: performance.now() - started };

@@ -30,6 +30,7 @@ test('a machine is what its probe says', () => {
     systemd: true,
     engine: { version: '26.1.3', program: '/usr/bin/dockerd', active: true },
     settings: '{ "debug": true }\n',
+    unread: false,
     swarm: false,
     running: 3,
   });
@@ -44,6 +45,7 @@ test('one that says little is plain', () => {
     groups: [],
     root: false,
     systemd: false,
+    unread: false,
     swarm: false,
     running: 0,
   });

@@ -82,6 +82,7 @@ describe('a machine', () => {
     root: true,
     systemd: true,
     groups: ['deploy'],
+    unread: false,
     swarm: false,
     running: 0,
   };
@@ -96,6 +97,7 @@ describe('a machine', () => {
     ['with an engine that does not run', { engine: { ...engine, active: false } }, ['configure', 'start', 'join']],
     ['that root logs in to', { ...ready, user: 'root', groups: [] }, ['none', 'none', 'none']],
     ['that is prepared', ready, ['none', 'none', 'none']],
+    ['whose preparation was interrupted', { ...ready, unread: true }, ['none', 'restart', 'none']],
   ])('%s', (_case, changes, expected) => {
     expect(actions(changes)).toEqual(expected);
   });
