@@ -6,12 +6,14 @@ import { defaults } from '../pipelines/config/defaults.ts';
 import type { Desired, Placed } from '../pipelines/desired.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
+import { needsInfo, traitsOf, type HostTraits, type Trait, type Traits } from '../pipelines/parity.ts';
 import type { HostReport, Hosts } from '../pipelines/ports.ts';
 import { imageByDigest, type Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { Engine } from './engine/client.ts';
 import { Edge } from './edge/routes.ts';
-import type { ContainerSummary } from './engine/types.ts';
+import type { ContainerSummary, EngineVersion } from './engine/types.ts';
+import { said } from './host-facts.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
@@ -50,12 +52,12 @@ export class EngineHosts implements Hosts {
     return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
   }
 
-  async preflight(environment: Environment): Promise<readonly HostReport[]> {
+  async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostReport[]> {
     const connected = await this.#tools.connections.connectAll(environment.hosts);
     const reports = await Promise.allSettled(
       connected.map(async (found) => {
         if ('error' in found) throw found.error;
-        return this.#ask(environment, found.host, found.engine);
+        return this.#ask(environment, found.host, found.engine, wanted);
       }),
     );
     const hosts = environment.hosts;
@@ -66,10 +68,10 @@ export class EngineHosts implements Hosts {
     );
   }
 
-  async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
+  async #ask(environment: Environment, host: Host, engine: Engine, wanted: readonly Trait[]): Promise<HostReport> {
     const call = { deadline: patience };
-    const [version, containers] = await Promise.all([
-      engine.version(call),
+    const [{ version, traits }, containers] = await Promise.all([
+      askTraits(engine, wanted),
       engine.listContainers({ all: true, ...call }),
     ]);
     const own = containers.filter((container) => this.#owns(environment, container));
@@ -79,12 +81,25 @@ export class EngineHosts implements Hosts {
     return {
       host,
       platform: `${version.Os}/${version.Arch}`,
+      traits,
       running,
       present: new Set(own.map(nameOf)),
       foreign: new Set(foreign.map(nameOf)),
       edge: running.has(environmentNames(this.#app, environment.name).edge),
       warnings: expiryWarnings(engine.certificates, Date.now()),
     };
+  }
+
+  async traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]> {
+    const { hosts, name } = environment;
+    const found = await Promise.allSettled(
+      (await this.#tools.connections.connectAll(hosts)).map(async (connected): Promise<HostTraits> => {
+        if ('error' in connected) throw connected.error;
+        const { traits } = await askTraits(connected.engine, wanted);
+        return { environment: name, host: connected.host.name, traits };
+      }),
+    );
+    return allOf(hosts, found, (failed) => `${failed} of ${hosts.length} hosts of ${name} cannot be compared with`);
   }
 
   #owns(environment: Environment, container: ContainerSummary): boolean {
@@ -163,6 +178,16 @@ export class EngineHosts implements Hosts {
       }),
     );
   }
+}
+
+/** Its version, and what it is made of: as far as that is known without a further question, unless it is wanted. */
+async function askTraits(
+  engine: Engine,
+  wanted: readonly Trait[],
+): Promise<{ readonly version: EngineVersion; readonly traits: Traits }> {
+  const call = { deadline: patience };
+  const [version, info] = await Promise.all([engine.version(call), needsInfo(wanted) ? engine.info(call) : undefined]);
+  return { version, traits: traitsOf(said(version, info)) };
 }
 
 /** A public port that somebody else's container has would fail later, when the edge starts. */

@@ -1,5 +1,3 @@
-import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expiryWarnings } from '../pipelines/certificates.ts';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
@@ -7,10 +5,11 @@ import { withoutCordoned } from '../pipelines/in-service.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../pipelines/status.ts';
+import { askHosts } from './ask-host.ts';
 import { labels } from './containers.ts';
 import { Edge, setName } from './edge/routes.ts';
 import type { Engine } from './engine/client.ts';
-import { HostKeyUnknownError, type Connections } from './engine/connections.ts';
+import type { Connections } from './engine/connections.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { readLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
@@ -51,38 +50,20 @@ export async function observe(
     const view: HostView = { host, engine: version.Version, containers: containers.map(seen), warnings };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
-  const hosts = await Promise.all(
-    hostsToAsk(environment, record).map((host): Promise<HostView> => {
-      const cordon = record.ledger.cordons?.find((each) => each.host === host.name);
-      return cordon ? Promise.resolve({ host, cordon, containers: [] }) : within(options.patience, host, ask);
-    }),
+  const cordonOf = (host: Host) => record.ledger.cordons?.find((each) => each.host === host.name);
+  const all = hostsToAsk(environment, record);
+  const asked = await askHosts(
+    all.filter((host) => !cordonOf(host)),
+    options.patience,
+    ask,
   );
+  const hosts = all.map((host): HostView => {
+    const cordon = cordonOf(host);
+    if (cordon) return { host, cordon, containers: [] };
+    const found = asked.find((each) => each.host.name === host.name);
+    return found && 'answer' in found ? found.answer : { host, ...found, containers: [] };
+  });
   return { hosts, ...(lock ? { lock } : {}) };
-}
-
-async function within(
-  patience: number,
-  host: Host,
-  ask: (host: Host, signal: AbortSignal) => Promise<HostView>,
-): Promise<HostView> {
-  const over = new AbortController();
-  // Each question to the host listens to it.
-  setMaxListeners(0, over.signal);
-  const late = sleep(patience, undefined, { signal: over.signal }).then(
-    () => ({ host, error: `does not answer within ${patience / 1000} s`, containers: [] }),
-    (): never => {
-      throw new Error('answered');
-    },
-  );
-  try {
-    return await Promise.race([ask(host, over.signal), late]);
-  } catch (error) {
-    const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
-    return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}`, containers: [] };
-  } finally {
-    late.catch(() => undefined);
-    over.abort();
-  }
 }
 
 async function lookClosely(

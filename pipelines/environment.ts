@@ -1,3 +1,5 @@
+import type { Trait } from './parity.ts';
+
 /**
  * What an environment is, after its configuration was read, checked and merged with what all environments share.
  * Durations are milliseconds, sizes bytes, unless a name says otherwise.
@@ -16,6 +18,8 @@ export interface Environment {
   readonly watch: number;
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
+  /** in what its hosts have to be like each other, and like those of the environments before it */
+  readonly same: readonly Trait[];
 }
 
 /**

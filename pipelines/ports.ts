@@ -1,5 +1,6 @@
 import type { Desired, Placed } from './desired.ts';
 import type { Environment, Host, Project } from './environment.ts';
+import type { HostTraits, Trait, Traits } from './parity.ts';
 import type { Plan } from './plan.ts';
 import type { EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
@@ -42,6 +43,8 @@ export interface Registry {
 export interface HostReport {
   readonly host: Host;
   readonly platform: string;
+  /** those that were wanted, and those that cost no question */
+  readonly traits: Traits;
   /** names of the environment's own containers that run and never restarted */
   readonly running: ReadonlySet<string>;
   /** names of all its containers of this environment */
@@ -56,8 +59,13 @@ export interface HostReport {
 export interface Hosts {
   /** Takes the environment's lock. Throws LockageError (locked) naming who holds it and since when. */
   lock(environment: Environment, purpose: string): Promise<() => Promise<void>>;
-  /** Asks every host at once. Throws LockageError naming each one that does not answer or whose ports are taken. */
-  preflight(environment: Environment): Promise<readonly HostReport[]>;
+  /**
+   * Asks every host at once, also for the traits that are wanted. Throws LockageError naming each one that does not
+   * answer or whose ports are taken.
+   */
+  preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly HostReport[]>;
+  /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
+  traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
   pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
   /**

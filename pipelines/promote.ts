@@ -2,9 +2,10 @@ import { assemble } from './assemble.ts';
 import type { Environment } from './environment.ts';
 import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
 import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
-import { environmentNamed } from './pipeline.ts';
+import { checkParity, type HostTraits } from './parity.ts';
+import { environmentNamed, upstream } from './pipeline.ts';
 import type { Plan } from './plan.ts';
-import type { World } from './ports.ts';
+import type { HostReport, World } from './ports.ts';
 import { nextNumber, type EnvironmentRecord } from './record.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
 
@@ -39,9 +40,13 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
-  const early = await world.hosts.preflight(environment);
+  const [early, before] = await Promise.all([
+    world.hosts.preflight(environment, environment.same),
+    traitsBefore(world, environment),
+  ]);
   checkPlatform(release, early);
   for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
+  checkParity(environment, early.map(traitsIn(environment)), before);
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
@@ -69,4 +74,15 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
     environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
   );
   return Object.fromEntries(records);
+}
+
+/** The hosts that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
+  if (environment.same.length === 0) return [];
+  const found = upstream(world.project, environment).map((each) => world.hosts.traits(each, environment.same));
+  return (await Promise.all(found)).flat();
+}
+
+function traitsIn({ name }: Environment): (report: HostReport) => HostTraits {
+  return ({ host, traits }) => ({ environment: name, host: host.name, traits });
 }

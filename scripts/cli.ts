@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { setMaxListeners } from 'node:events';
 import { Command, Option } from 'commander';
-import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { ExitCode } from '../pipelines/errors.ts';
+import { addHostCommands } from './cli-hosts.ts';
+import { interrupt, json, planOption, reason, yes } from './cli-options.ts';
 import { version } from './version.ts';
 
 /** Options that every command takes. */
@@ -35,11 +36,6 @@ A first release, from a folder with a Dockerfile:
 Exit codes: 0 done, 2 refused and nothing changed, 3 failed and rolled back, 4 failed and not rolled back,
 5 only some hosts, 75 locked by somebody else.`,
   );
-
-const json = () => new Option('--json', 'print one JSON document for machines');
-const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
-const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
-const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
 program
   .command('init')
@@ -188,23 +184,7 @@ program
   .description('show the ssh host keys of an environment and pin them')
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
-/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
-function interrupt(): AbortSignal {
-  const controller = new AbortController();
-  // Every host of every step listens to it; that is no leak.
-  setMaxListeners(0, controller.signal);
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(ExitCode.interrupted);
-    asked = true;
-    process.stderr.write('stopping at the next safe point; once more to stop at once (see `lockage status` then)\n');
-    controller.abort(new LockageError('interrupted', { code: ExitCode.interrupted }));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
-  return controller.signal;
-}
+addHostCommands(program);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

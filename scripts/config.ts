@@ -11,7 +11,7 @@ import { LockageError } from '../pipelines/errors.ts';
  */
 export async function loadProject(cwd: string): Promise<Project> {
   const root = await findRoot(cwd);
-  return loadConfiguration(await readFiles(root), root);
+  return loadConfiguration(await readSources(root), root);
 }
 
 /**
@@ -28,7 +28,8 @@ export async function findRoot(cwd: string): Promise<string> {
   });
 }
 
-async function readFiles(root: string): Promise<SourceFile[]> {
+/** The configuration's files as they are. Throws LockageError for one that cannot be read. */
+export async function readSources(root: string): Promise<SourceFile[]> {
   const entries = await readdir(path.join(root, environmentsFolder)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;

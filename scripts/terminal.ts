@@ -67,10 +67,14 @@ export class ConsoleTerminal implements Terminal {
   }
 
   async confirm(question: string): Promise<void> {
-    if (this.#options.yes) return;
+    if (!this.#options.yes) await this.ask(question);
+  }
+
+  /** As `confirm`, for what `--yes` does not answer. */
+  async ask(question: string, hint = 'Run it on a terminal, or say --yes.'): Promise<void> {
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
       throw new LockageError('nobody can be asked for confirmation here', {
-        hint: 'Run it on a terminal, or say --yes.',
+        hint,
       });
     }
     this.#clear();

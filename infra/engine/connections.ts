@@ -74,6 +74,11 @@ export class Connections {
     return results;
   }
 
+  /** The way to a host's machine itself, for a host that is reached by ssh. */
+  link(host: Host): SshLink {
+    return new SshLink(atHome(host), this.#keys);
+  }
+
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
   scanHostKeys(host: Host): Promise<{ address: string; keys: HostKey[] }> {
     return this.#keys.scan(host);

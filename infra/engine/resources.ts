@@ -4,6 +4,7 @@ import { readPull } from './pull.ts';
 import type {
   CallOptions,
   ImageDetails,
+  ImageUse,
   NetworkBody,
   NetworkDetails,
   NetworkEndpoint,
@@ -48,6 +49,16 @@ export class EngineResources extends EngineApi {
       ...options,
     });
     return images.flatMap((image) => image.RepoDigests ?? []).filter((ref) => ref.startsWith(`${repository}@`));
+  }
+
+  /** What the images take. The engine measures containers and volumes as well for it, so it may take its time. */
+  async imageUse(options: CallOptions = {}): Promise<ImageUse> {
+    const what = 'ask what the images take';
+    const found = await this.json<DiskUse>(what, 'GET', '/system/df', options);
+    return {
+      bytes: found.LayersSize ?? 0,
+      references: (found.Images ?? []).flatMap(({ RepoDigests }) => RepoDigests ?? []),
+    };
   }
 
   /** An absent image is fine; one that a container uses is refused. */
@@ -117,6 +128,11 @@ export class EngineResources extends EngineApi {
       (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? []
     );
   }
+}
+
+interface DiskUse {
+  readonly LayersSize?: number | null;
+  readonly Images?: readonly { readonly RepoDigests?: readonly string[] | null }[] | null;
 }
 
 function labelFilter(labels: Readonly<Record<string, string>>): string {

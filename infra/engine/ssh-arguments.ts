@@ -74,6 +74,7 @@ function withoutTokens(path: string): string {
   return path.replaceAll('%', '%%');
 }
 
-function shellWord(word: string): string {
+/** The word as a shell reads it back, whatever is in it. */
+export function shellWord(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -7,9 +7,9 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { sshTarget, written, type SshTarget } from './address.ts';
 import { Engine } from './client.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
-import { runToEnd } from './process.ts';
+import { runToEnd, type Ended } from './process.ts';
 import { runtimeFolder, withLock } from './runtime-folder.ts';
-import { sshArguments } from './ssh-arguments.ts';
+import { shellWord, sshArguments } from './ssh-arguments.ts';
 import { sshFailure } from './ssh-errors.ts';
 
 /** Seconds an unused master connection stays, so that the next command need not log in again. */
@@ -57,6 +57,23 @@ export class SshLink {
       }
       throw await this.#diagnose(control);
     });
+  }
+
+  /**
+   * Runs a POSIX shell script on the machine itself, with values as its arguments, within `deadline` milliseconds. Any
+   * exit code is a result. Throws as `open` does when the machine cannot be reached.
+   */
+  async script(
+    text: string,
+    values: readonly string[],
+    options: { readonly deadline: number; readonly sudo?: boolean },
+  ): Promise<Ended> {
+    const { control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
+    const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
+    const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
+    return runToEnd('ssh', argv, options.deadline, text);
   }
 
   /** Ends the master connection, for all processes of this user. */

@@ -17,6 +17,10 @@ export interface EngineInfo {
   readonly Name: string;
   readonly ServerVersion: string;
   readonly OSType: string;
+  /** the distribution: `Debian GNU/Linux 12 (bookworm)` */
+  readonly OperatingSystem: string;
+  /** RFC 3339, at the moment of the answer */
+  readonly SystemTime: string;
   readonly Architecture: string;
   readonly KernelVersion: string;
   readonly DockerRootDir: string;
@@ -26,6 +30,14 @@ export interface EngineInfo {
   /** bytes */
   readonly MemTotal: number;
   readonly [field: string]: unknown;
+}
+
+/** What the engine's images take on its disk. */
+export interface ImageUse {
+  /** bytes of all layers, each counted once */
+  readonly bytes: number;
+  /** `repository@digest` of every image that has one */
+  readonly references: readonly string[];
 }
 
 export interface CallOptions {

@@ -8,6 +8,7 @@ export interface Written {
   readonly secrets: NonNullable<ProjectFile['secrets']>;
   readonly watch: string | undefined;
   readonly standby: number | undefined;
+  readonly same: ProjectFile['same'];
 }
 
 /**
@@ -24,6 +25,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     secrets: { ...project.secrets, ...environment.secrets },
     watch: environment.watch ?? project.watch,
     standby: environment.standby ?? project.standby,
+    same: environment.same ?? project.same,
   };
 }
 

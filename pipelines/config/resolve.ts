@@ -50,6 +50,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     secrets: written.secrets as Environment['secrets'],
     watch: duration(written.watch) ?? defaults.watch,
     standby: written.standby ?? defaults.standby,
+    same: [...new Set(written.same)],
   };
 }
 

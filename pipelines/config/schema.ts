@@ -3,6 +3,7 @@ import { capabilities } from './capabilities.ts';
 import { namePattern, nameRule } from './names.ts';
 import { openPortProblem, settingProblems, urlProblem } from './targets.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
+import { traitNames } from '../parity.ts';
 import { didYouMean } from '../suggest.ts';
 
 /*
@@ -288,6 +289,14 @@ const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
 });
 
+const trait = z.enum(traitNames, {
+  error: (issue) => `expected one of ${traitNames.join(', ')}${didYouMean(String(issue.input), traitNames)}`,
+});
+const same = list(trait, 'what hosts have in common').meta({
+  description:
+    'In what the hosts have to be like each other and like those before them; else nothing is promoted there.',
+});
+
 const repositoryPattern =
   /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
 const repository = z
@@ -372,6 +381,7 @@ export const projectFile = mapping({
   secrets: secrets.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
+  same: same.optional(),
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
@@ -438,6 +448,7 @@ export const environmentFile = mapping({
   secrets: secrets.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
+  same: same.optional(),
 }).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
 
 export type ProjectFile = z.output<typeof projectFile>;

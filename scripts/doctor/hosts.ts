@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expiryWarnings } from '../../pipelines/certificates.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { differencesAmong, differenceText, traitsOf, type Traits } from '../../pipelines/parity.ts';
 import type { Connections } from '../../infra/engine/connections.ts';
 import type { EngineInfo } from '../../infra/engine/client.ts';
+import { said } from '../../infra/host-facts.ts';
 import { bytesText } from '../format.ts';
 import { bad, checking, good, warning, type Check } from './check.ts';
 
@@ -16,6 +18,7 @@ export interface HostFacts {
   readonly engine: string;
   readonly api: string;
   readonly platform: string;
+  readonly traits: Traits;
   readonly milliseconds: number;
   readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal'> & {
     readonly LiveRestoreEnabled?: unknown;
@@ -65,8 +68,10 @@ async function ask(connections: Connections, host: Host): Promise<HostFacts> {
   const milliseconds = performance.now() - started;
   const [version, info] = await Promise.all([engine.version(), engine.info()]);
   const { Version, ApiVersion, Os, Arch } = version;
+  const traits = traitsOf(said(version, info));
   const warnings = expiryWarnings(engine.certificates, Date.now());
-  return { host: host.name, engine: Version, api: ApiVersion, platform: `${Os}/${Arch}`, milliseconds, info, warnings };
+  const platform = `${Os}/${Arch}`;
+  return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
 }
 
 /** One host by itself. */
@@ -101,25 +106,15 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
 
 /** Hosts of one environment should be alike: what runs on one must run on the others. */
 export function parityChecks(environment: string, facts: readonly HostFacts[]): Check[] {
-  const differ = (what: string, value: (each: HostFacts) => string) => {
-    const values = new Map<string, string[]>();
-    for (const each of facts) values.set(value(each), [...(values.get(value(each)) ?? []), each.host]);
-    if (values.size < 2) return [];
-    const list = [...values].map(([each, hosts]) => `${each} on ${hosts.sort().join(', ')}`).sort();
-    return [{ what, text: `its hosts differ in ${what}: ${list.join('; ')}` }];
-  };
-  return [
-    ...differ('architecture', ({ platform }) => platform).map(({ text }) =>
-      bad(environment, text, 'One release runs on one platform.'),
-    ),
-    ...differ('Docker', ({ engine }) => engine.split('.').slice(0, 2).join('.')).map(({ text }) =>
-      warning(environment, text),
-    ),
-    ...differ('cgroup version', ({ info }) => `v${info.CgroupVersion ?? '1'}`).map(({ text }) =>
-      warning(environment, text),
-    ),
-    ...differ('storage driver', ({ info }) => info.Driver).map(({ text }) => warning(environment, text)),
-  ];
+  const hosts = facts
+    .map(({ host, traits }) => ({ environment, host, traits }))
+    .sort((a, b) => a.host.localeCompare(b.host));
+  return differencesAmong(hosts, ['architecture', 'engine.minor', 'cgroup', 'storage']).map((difference) => {
+    const text = `its hosts differ: ${differenceText(difference, environment)}`;
+    return difference.trait === 'architecture'
+      ? bad(environment, text, 'One release runs on one platform.')
+      : warning(environment, text);
+  });
 }
 
 function olderThan(version: string, oldest: string): boolean {

@@ -108,8 +108,8 @@ async function bootstrap(image: string, progress: (line: string) => void, plan: 
   progress(`${image} is in the engine`);
 }
 
-// The machine's own release: its keyring and its mirror are the ones that work here.
-async function suite(): Promise<string> {
+/** The machine's own release: its keyring and its mirror are the ones that work here. */
+export async function suite(): Promise<string> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(release)?.[1] ?? 'bookworm';
 }

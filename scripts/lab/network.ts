@@ -52,8 +52,28 @@ export async function disconnectHost(namespace: string, cable: string): Promise<
   await tryRun(['ip', 'netns', 'del', namespace]);
 }
 
+/** Lets what is on the bridge reach whatever this machine reaches, behind its address. `removeBridge` ends it. */
+export async function openWayOut(bridge: string, subnet: string): Promise<void> {
+  await run(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
+  for (const [table, ...rule] of wayOut(bridge, subnet)) {
+    const words = (action: string) => ['iptables', '-w', '10', '-t', table, action, ...rule];
+    if ((await tryRun(words('-C'))) === undefined) await run(words('-I'));
+  }
+}
+
+function wayOut(bridge: string, subnet: string): [table: string, ...rule: string[]][] {
+  return [
+    ['nat', 'POSTROUTING', '-s', `${subnet}.0/24`, '!', '-o', bridge, '-j', 'MASQUERADE'],
+    ['filter', 'FORWARD', '-i', bridge, '-j', 'ACCEPT'],
+    ['filter', 'FORWARD', '-o', bridge, '-m', 'conntrack', '--ctstate', 'RELATED,ESTABLISHED', '-j', 'ACCEPT'],
+  ];
+}
+
 /** Takes away the bridge and its firewall rules; what is already gone is fine. */
-export async function removeBridge(bridge: string): Promise<void> {
+export async function removeBridge(bridge: string, subnet: string): Promise<void> {
+  for (const [table, ...rule] of wayOut(bridge, subnet)) {
+    await tryRun(['iptables', '-w', '10', '-t', table, '-D', ...rule]);
+  }
   for (const rule of firewallRules(bridge)) {
     // A creator that died and was run again may have added a rule twice.
     for (let round = 0; round < 5; round += 1) {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryRun } from './command.ts';
 import { baseImages } from './images.ts';
+import { removeMachines } from './machine.ts';
 import { disconnectHost, removeBridge } from './network.ts';
 import { findRegistries } from './registry.ts';
 import { isRunning, readState, type HostState } from './state.ts';
@@ -29,7 +30,8 @@ export async function removeLab(dataDir: string): Promise<void> {
   }
   for (const { pid } of state.kind === 'bare' ? await findRegistries(folder) : []) kill(pid);
   await Promise.all(state.hosts.map(removeHost));
-  if (state.bridge !== undefined) await removeBridge(state.bridge);
+  await removeMachines(folder);
+  if (state.bridge !== undefined) await removeBridge(state.bridge, state.subnet ?? '');
   // What the kernel frees a moment later (mounts of a killed engine) may hold a folder that long.
   await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }

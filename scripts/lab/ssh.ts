@@ -58,8 +58,18 @@ export async function prepareSshServer(
   ];
   await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   const [type = '', blob = ''] = (await readFile(`${key}.pub`, 'utf8')).split(' ');
-  const hash = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '');
-  return { config, fingerprint: `SHA256:${hash}`, knownHost: `${host.address} ${type} ${blob}` };
+  return { config, fingerprint: fingerprintOf(blob), knownHost: `${host.address} ${type} ${blob}` };
+}
+
+/** Makes the host key of a machine that has an ssh server of its own; gives its fingerprint. */
+export async function prepareHostKey(file: string, comment: string): Promise<string> {
+  await makeKey(file, comment);
+  return fingerprintOf((await readFile(`${file}.pub`, 'utf8')).split(' ')[1] ?? '');
+}
+
+function fingerprintOf(blob: string): string {
+  const hash = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64');
+  return `SHA256:${hash.replace(/=+$/, '')}`;
 }
 
 async function makeKey(file: string, comment: string): Promise<void> {

@@ -11,6 +11,7 @@ const labPackages = [
   'iproute2',
   'iptables',
   'mmdebstrap',
+  'lxc',
   'docker-registry',
   'busybox-static',
   'git',
@@ -22,6 +23,7 @@ const labPackages = [
 const servicesToKeepOff: Readonly<Record<string, readonly string[]>> = {
   'openssh-server': ['ssh.service', 'ssh.socket'],
   'docker-registry': ['docker-registry.service'],
+  lxc: ['lxc.service', 'lxc-net.service'],
 };
 
 /** Debian packages that the lab of several hosts on one machine is made of. Left out where it cannot run anyway. */

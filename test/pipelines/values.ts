@@ -47,6 +47,7 @@ export function environment(changes: Partial<Environment> = {}): Environment {
     secrets: {},
     watch: 0,
     standby: 1,
+    same: [],
     ...changes,
   };
 }

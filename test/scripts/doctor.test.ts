@@ -17,6 +17,7 @@ const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
   engine: '24.0.7',
   api: '1.43',
   platform: 'linux/amd64',
+  traits: { architecture: 'amd64', engine: '24.0.7', 'engine.minor': '24.0', cgroup: '2', storage: 'overlay2' },
   milliseconds: 1.24,
   info,
   warnings: [],
@@ -72,18 +73,17 @@ describe('a host', () => {
   });
 });
 
-describe('hosts of an environment', () => {
-  test('that are alike are not mentioned; patches of Docker may differ', () => {
-    expect(parityChecks('prod', [facts('prod-1'), facts('prod-2', { engine: '24.0.9' })])).toEqual([]);
+test('hosts of an environment that differ are named; patches of Docker may differ', () => {
+  const { traits } = facts('prod-1');
+  const patched = facts('prod-2', { traits: { ...traits, engine: '24.0.9' } });
+  const arm = facts('prod-3', {
+    traits: { ...traits, architecture: 'arm64', engine: '25.0.1', 'engine.minor': '25.0' },
   });
-
-  test('that differ are named', () => {
-    const arm = facts('prod-3', { platform: 'linux/arm64', engine: '25.0.1' });
-    expect(texts(parityChecks('prod', [facts('prod-2'), facts('prod-1'), arm]))).toEqual([
-      'bad: its hosts differ in architecture: linux/amd64 on prod-1, prod-2; linux/arm64 on prod-3',
-      'warning: its hosts differ in Docker: 24.0 on prod-1, prod-2; 25.0 on prod-3',
-    ]);
-  });
+  expect(parityChecks('prod', [facts('prod-1'), patched])).toEqual([]);
+  expect(texts(parityChecks('prod', [patched, facts('prod-1'), arm]))).toEqual([
+    'bad: its hosts differ: architecture: amd64 on prod-1, prod-2; arm64 on prod-3',
+    'warning: its hosts differ: engine.minor: 24.0 on prod-1, prod-2; 25.0 on prod-3',
+  ]);
 });
 
 test('what could not be found out is a problem with its hint, and the name is not said twice', async () => {

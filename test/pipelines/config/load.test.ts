@@ -53,6 +53,7 @@ describe('a first service needs six lines', () => {
         secrets: {},
         watch: 10_000,
         standby: 1,
+        same: [],
       },
     ]);
   });
@@ -99,6 +100,12 @@ roles:
       healthy: 3,
       timeout: 20_000,
     });
+  });
+
+  test('what hosts have to have in common, as a whole', () => {
+    const lockage = `${common}same: [architecture, engine, engine]\n`;
+    expect(environment(lockage)?.same).toEqual(['architecture', 'engine']);
+    expect(environment(lockage, `${own}same: []\n`)?.same).toEqual([]);
   });
 
   test('watch, standby, secrets and accessories', () => {

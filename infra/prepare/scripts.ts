@@ -1,0 +1,115 @@
+/**
+ * What runs on a machine that becomes a host: POSIX shell, sent on stdin to `sh -s`, values as its arguments. Each is a
+ * function that is called in the last line, so that it is read whole before anything in it could read the rest.
+ */
+
+const path = 'PATH=$PATH:/usr/sbin:/sbin';
+
+/** Says what is there, as lines `name=value`. Changes nothing. */
+export const probeScript = String.raw`
+${path}
+say() { printf '%s=%s\n' "$1" "$2"; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+main() {
+  if [ -r /etc/os-release ]; then . /etc/os-release; fi
+  say distribution "${'$'}{ID:-} ${'$'}{ID_LIKE:-}"
+  say system "${'$'}{PRETTY_NAME:-}"
+  say architecture "$(uname -m)"
+  say user "$(id -un)"
+  say groups "$(id -Gn "$(id -un)")"
+  if as_root true; then say root yes; fi
+  if [ -d /run/systemd/system ]; then say systemd yes; fi
+  if program=$(command -v dockerd); then
+    say program "$program"
+    say version "$("$program" --version | sed -n 's/^Docker version \([^,]*\).*/\1/p')"
+  fi
+  if [ "$(systemctl is-active docker)" = active ]; then say active yes; fi
+  if as_root test -s /etc/docker/daemon.json; then
+    say settings "$(as_root cat /etc/docker/daemon.json | base64 | tr -d '\n')"
+  fi
+  if as_root test -e /etc/docker/daemon.json.before; then say unread yes; fi
+  if as_root test -s /var/lib/docker/swarm/docker-state.json; then say swarm yes; fi
+  tasks=/run/containerd/io.containerd.runtime.v2.task/moby
+  say running "$(as_root ls "$tasks" | wc -l)"
+}
+main </dev/null 2>/dev/null
+`;
+
+/** $1: the settings as they shall be. $2: as they were when it was decided, so that nobody's change is lost. */
+export const configureScript = String.raw`
+main() {
+  set -eu
+  file=/etc/docker/daemon.json
+  now=$(cat "$file" 2>/dev/null || true)
+  if [ "$now" != "$2" ]; then
+    echo "$file was changed by somebody else meanwhile" >&2
+    exit 9
+  fi
+  mkdir -p /etc/docker
+  umask 022
+  # It stays until an engine has started with the new settings; one that is there is of an earlier, interrupted time.
+  if [ ! -e "$file.before" ]; then
+    if [ -e "$file" ]; then cp -p "$file" "$file.before"; else : > "$file.before"; fi
+  fi
+  printf '%s\n' "$1" > "$file.draft"
+  mv "$file.draft" "$file"
+}
+main "$@" </dev/null
+`;
+
+/** The distribution's engine, and what its kernel needs to confine containers. The package starts it. */
+export const installScript = String.raw`
+${path}
+main() {
+  set -eu
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  confine=
+  if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then confine=apparmor; fi
+  apt-get -q -o DPkg::Lock::Timeout=120 update
+  apt-get -q -o DPkg::Lock::Timeout=120 install -y --no-install-recommends docker.io ca-certificates $confine
+  systemctl enable --now docker
+  rm -f /etc/docker/daemon.json.before
+}
+main </dev/null
+`;
+
+export const startScript = String.raw`
+main() {
+  if systemctl enable --now docker; then
+    rm -f /etc/docker/daemon.json.before
+    exit 0
+  fi
+  journalctl --no-pager -n 20 -u docker >&2
+  exit 1
+}
+main </dev/null
+`;
+
+/** First the setting that lets containers run on is read, then the rest. An engine that does not start gets its old settings back. */
+export const restartScript = String.raw`
+main() {
+  file=/etc/docker/daemon.json
+  systemctl reload docker
+  if systemctl restart docker; then
+    rm -f "$file.before"
+    exit 0
+  fi
+  journalctl --no-pager -n 20 -u docker >&2
+  if [ -s "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file.before" "$file"; fi
+  systemctl reset-failed docker
+  systemctl restart docker || exit 4
+  exit 3
+}
+main </dev/null
+`;
+
+/** $1: who shall use the engine. */
+export const joinScript = String.raw`
+${path}
+main() {
+  set -eu
+  getent group docker >/dev/null || groupadd --system docker
+  usermod --append --groups docker "$1"
+}
+main "$@" </dev/null
+`;

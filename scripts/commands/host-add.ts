@@ -1,0 +1,108 @@
+import { withTarget, type WrittenTarget } from '../../pipelines/config/edit-targets.ts';
+import type { Environment } from '../../pipelines/environment.ts';
+import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { currentRevision } from '../../pipelines/record.ts';
+import { preparationOf, type PreparationStep } from '../../pipelines/preparation.ts';
+import { failpoint } from '../../infra/failpoint.ts';
+import { Machine } from '../../infra/prepare/machine.ts';
+import type { Flags } from '../cli.ts';
+import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../environment-file.ts';
+import { firstContact } from '../first-contact.ts';
+import { hostCheckLines } from '../views/host-check.ts';
+import { doneLine, preparationLines } from '../views/preparation.ts';
+import { withWorld } from '../with-world.ts';
+import type { LiveWorld } from '../world.ts';
+import { checkHosts } from './host-check.ts';
+import { targetOf, type Target, type TargetFlags } from './host-target.ts';
+
+interface AddFlags extends Flags, TargetFlags {
+  readonly env: string;
+}
+
+/** `lockage host add` */
+export async function hostAddCommand(url: string, flags: AddFlags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const { project, terminal } = world;
+    const environment = environmentNamed(project, flags.env);
+    const target = targetOf(environment, url, flags, { root: project.root, cwd: process.cwd() });
+    // What the file cannot take shall be known before anything happens on the machine.
+    if (target.written) await tryEdit(editOf(world, environment, target.written));
+
+    terminal.step('connect', target.host.url);
+    const pinned = await pin(world, target, flags);
+    const { steps, lines } = await prepare(world, environment, pinned);
+
+    terminal.step('reach', 'its Docker Engine');
+    await world.connections.engine(pinned.host);
+    const now = pinned.written ? await writeEdit(editOf(world, environment, pinned.written)) : environment;
+
+    terminal.step('check', pinned.host.name);
+    const [checked] = await checkHosts(world, [now]);
+    const { name } = pinned.host;
+    const outcome = pinned.written ? 'added' : steps.some(({ action }) => action !== 'none') ? 'prepared' : 'unchanged';
+    const facts = checked?.hosts.find((host) => host.name === name);
+    terminal.result({ outcome, environment: environment.name, host: name, steps, ...facts }, [
+      ...lines,
+      ...(checked ? hostCheckLines([checked], name) : []),
+      ...(outcome === 'added' ? [await nextLine(world, environment, name)] : []),
+    ]);
+  });
+}
+
+/** The target with the key that a person confirmed, which every operator is to expect from now on. */
+async function pin(world: LiveWorld, { host, written }: Target, flags: AddFlags): Promise<Target> {
+  const given = flags.hostKey ?? (host.hostKey === undefined ? [] : [host.hostKey]);
+  const hostKey = await firstContact(world, host, given);
+  return written ? { host: { ...host, hostKey }, written: { ...written, hostKey } } : { host };
+}
+
+interface Done extends Pick<PreparationStep, 'subject' | 'action'> {
+  readonly milliseconds?: number;
+}
+
+/** Shows what is to be done on the machine and in the file, asks, and does what is to be done on the machine. */
+async function prepare(
+  world: LiveWorld,
+  environment: Environment,
+  { host, written }: Target,
+): Promise<{ steps: Done[]; lines: string[] }> {
+  const { project, terminal, signal } = world;
+  const machine = new Machine(host, world.connections.link(host));
+  const before = await machine.state();
+  const preparation = preparationOf(before, project.insecureRegistries);
+  const file = environmentFile(environment.name);
+  const lines = preparationLines(host, before, preparation, file, written !== undefined);
+  const isReady = preparation.steps.every(({ action }) => action === 'none');
+  if (isReady && !written) return { steps: [...preparation.steps], lines: [`${host.name} is as it should be`] };
+
+  for (const line of lines) terminal.line(line, 'stderr');
+  await terminal.confirm(isReady ? `Add ${host.name} to ${file}?` : `Change ${host.name} as shown?`);
+  const steps: Done[] = [];
+  for (const step of preparation.steps) {
+    signal.throwIfAborted();
+    const started = performance.now();
+    await machine.carryOut(step, before, preparation);
+    failpoint(`after:${step.action}`);
+    const { subject, action } = step;
+    const done =
+      action === 'none' ? { subject, action } : { subject, action, milliseconds: performance.now() - started };
+    terminal.line(doneLine(step, done.milliseconds), 'stderr');
+    steps.push(done);
+  }
+  return { steps, lines: [] };
+}
+
+function editOf({ project }: LiveWorld, environment: Environment, written: WrittenTarget): EnvironmentEdit {
+  return {
+    root: project.root,
+    environment: environment.name,
+    edit: (file) => withTarget(file, written),
+    hosts: [...environment.hosts.map(({ name }) => name), written.name],
+  };
+}
+
+async function nextLine(world: LiveWorld, { name }: Environment, host: string): Promise<string> {
+  const current = currentRevision((await world.records.environment(name)).ledger);
+  const next = current ? `: lockage promote ${current.release.version} --to ${name}` : '';
+  return `${host} is a target of ${name} now, and takes part from the next promotion on${next}`;
+}

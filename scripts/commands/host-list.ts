@@ -1,0 +1,42 @@
+import type { Environment } from '../../pipelines/environment.ts';
+import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { askHosts } from '../../infra/ask-host.ts';
+import type { Flags } from '../cli.ts';
+import { hostListLines, type ListedHost } from '../views/hosts.ts';
+import { withWorld } from '../with-world.ts';
+import type { LiveWorld } from '../world.ts';
+
+/** Milliseconds for a host to answer: an ssh connection may have to be made first. */
+const patience = 5000;
+
+/** `lockage host ls` */
+export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const hosts = (await Promise.all(chosen(world, name).map((environment) => listed(world, environment)))).flat();
+    world.terminal.result({ app: world.project.app, hosts }, hostListLines(hosts));
+  });
+}
+
+/** The environment of that name, or all. Throws LockageError. */
+export function chosen({ project }: LiveWorld, name: string | undefined): readonly Environment[] {
+  return name === undefined ? project.environments : [environmentNamed(project, name)];
+}
+
+async function listed(world: LiveWorld, environment: Environment): Promise<ListedHost[]> {
+  const asked = await askHosts(environment.hosts, patience, async (host, signal) => {
+    const { Version, Os, Arch } = await (await world.connections.engine(host)).version({ signal });
+    return { engine: Version, platform: `${Os}/${Arch}` };
+  });
+  return asked.map(({ host, ...found }): ListedHost => {
+    const { name, url, address, jump } = host;
+    const place = { environment: environment.name, name, url, address, ...(jump === undefined ? {} : { jump }) };
+    return 'answer' in found
+      ? { ...place, state: 'ready', ...found.answer }
+      : { ...place, state: 'not reachable', error: withoutName(name, found.error) };
+  });
+}
+
+/** The host's name stands beside it already. */
+export function withoutName(host: string, error: string): string {
+  return error.startsWith(`${host}: `) ? error.slice(host.length + 2) : error;
+}

@@ -1,0 +1,114 @@
+import { withoutTarget } from '../../pipelines/config/edit-targets.ts';
+import type { Environment, Host } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { environmentNamed } from '../../pipelines/pipeline.ts';
+import { currentRevision, type EnvironmentRecord } from '../../pipelines/record.ts';
+import { didYouMean } from '../../pipelines/suggest.ts';
+import { askHosts } from '../../infra/ask-host.ts';
+import { remainsOf } from '../../infra/remains.ts';
+import type { Flags } from '../cli.ts';
+import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../environment-file.ts';
+import { withWorld } from '../with-world.ts';
+import type { LiveWorld } from '../world.ts';
+import { withoutName } from './host-list.ts';
+
+const patience = 10_000;
+
+/** `lockage host rm` */
+export async function hostRemoveCommand(
+  name: string,
+  flags: Flags & { readonly env: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const environment = environmentNamed(world.project, flags.env);
+    const host = hostNamed(environment, name);
+    refuseNeeded(environment, host);
+    const change = editOf(world, environment, host);
+    await tryEdit(change);
+    const record = await world.records.environment(environment.name);
+    // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
+    const locks = host === environment.hosts[0] && record.ledger.revisions.length > 0;
+    const unlock = locks ? await world.hosts.lock(environment, `host rm ${name}`) : async () => undefined;
+    try {
+      const { text, containers, next } = await whatHappens(world, environment, record, host);
+      world.terminal.note(text);
+      await world.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
+      await writeEdit(change);
+      world.terminal.result({ outcome: 'removed', environment: environment.name, host: name, containers, next }, [
+        `${name} is no target of ${environment.name} any more`,
+        ...(next === undefined ? [] : [`What it has goes with the next promotion: ${next}`]),
+      ]);
+    } finally {
+      await unlock();
+    }
+  });
+}
+
+function hostNamed(environment: Environment, name: string): Host {
+  const found = environment.hosts.find((host) => host.name === name);
+  if (found) return found;
+  const names = environment.hosts.map((host) => host.name);
+  throw new LockageError(`no host ${JSON.stringify(name)} in ${environment.name}${didYouMean(name, names)}`, {
+    hint: `Hosts of ${environment.name}: ${names.join(', ')}.`,
+  });
+}
+
+function refuseNeeded(environment: Environment, host: Host): void {
+  if (environment.hosts.length === 1) {
+    throw new LockageError(`${host.name} is the only host of ${environment.name}`, {
+      hint: `Add another one first, or take the environment down: \`lockage destroy ${environment.name}\`.`,
+    });
+  }
+  const living = environment.accessories.filter((accessory) => accessory.host === host.name);
+  if (living.length === 0) return;
+  throw new LockageError(`${host.name} has the data of ${living.map(({ name }) => name).join(', ')}`, {
+    details: living.map(
+      ({ name, volumes }) => `accessory ${name}: volumes ${Object.keys(volumes).join(', ') || 'none'}`,
+    ),
+    hint: 'Move that to another host first, and name it as `host` of the accessory.',
+  });
+}
+
+/** What taking the host out leads to. Throws LockageError where what it has could not be removed later. */
+async function whatHappens(
+  world: LiveWorld,
+  environment: Environment,
+  record: EnvironmentRecord,
+  host: Host,
+): Promise<{ text: string; containers: string[]; next?: string }> {
+  const place = { app: world.project.app, environment: environment.name };
+  const recorded = record.containers.filter((placed) => placed.host.name === host.name);
+  const [asked] = await askHosts([host], patience, async () =>
+    remainsOf(await world.connections.engine(host), host, place, false),
+  );
+  if (!asked || 'error' in asked) {
+    const why = withoutName(host.name, asked?.error ?? '');
+    if (recorded.length === 0) return { text: `${host.name}: ${why}; nothing of it is recorded`, containers: [] };
+    throw new LockageError(
+      `${host.name} does not answer, and what it has of ${environment.name} could not be removed`,
+      {
+        details: [why, ...recorded.map(({ spec }) => spec.name)],
+        hint: 'Bring it back, or give a new machine its place: docs/operations.md, "A host died".',
+      },
+    );
+  }
+  const containers = asked.answer.containers.map(({ name }) => name);
+  const current = currentRevision(record.ledger);
+  if (containers.length === 0 || !current) {
+    return { text: `nothing of ${environment.name} runs on ${host.name}`, containers };
+  }
+  const next = `lockage promote ${current.release.version} --to ${environment.name}`;
+  const text = `${containers.length} containers of ${environment.name} on ${host.name} serve until the next promotion`;
+  return { text, containers, next };
+}
+
+function editOf({ project }: LiveWorld, environment: Environment, host: Host): EnvironmentEdit {
+  const index = environment.hosts.indexOf(host);
+  return {
+    root: project.root,
+    environment: environment.name,
+    edit: (file) => withoutTarget(file, environment.name, index),
+    hosts: environment.hosts.map(({ name }) => name).toSpliced(index, 1),
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * A whole machine beside a lab's hosts: an LXC system container with systemd, its own packages and sshd, on the lab's
+ * network and with a way out to the packages that this machine gets. It lives in the lab's folder and goes with the lab.
+ */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, tryRun, type RunOptions } from './command.ts';
+import { machineImage, machineUser } from './machine-image.ts';
+import { openWayOut } from './network.ts';
+import { identityFile, prepareHostKey } from './ssh.ts';
+import { readState } from './state.ts';
+
+const startTimeout = 60_000;
+/** The first number of machines in the lab's network: its hosts have those below. */
+const firstNumber = 200;
+
+export interface Machine {
+  readonly name: string;
+  readonly address: string;
+  /** private key that logs in as root and as `user` */
+  readonly identity: string;
+  /** somebody who is not root and may become it */
+  readonly user: string;
+  /** `SHA256:…` of its ssh host key */
+  readonly hostKey: string;
+  /** runs a program inside, as root */
+  exec(argv: readonly string[], options?: RunOptions): Promise<string>;
+  destroy(): Promise<void>;
+}
+
+/** Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is taken away. */
+export async function createMachine(labFolder: string, name: string): Promise<Machine> {
+  const folder = path.resolve(labFolder);
+  const state = await readState(folder);
+  const { bridge, subnet } = state ?? {};
+  if (state?.kind !== 'bare' || bridge === undefined || subnet === undefined) {
+    throw new Error(`there is no lab of bare hosts in ${folder}`);
+  }
+  const home = path.join(machinesFolder(folder), name);
+  const number = firstNumber + (await readdir(machinesFolder(folder)).catch(() => [])).length;
+  const address = `${subnet}.${number}`;
+  const archive = await machineImage();
+  try {
+    const root = path.join(home, 'rootfs');
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    await run(['tar', '-C', root, '--numeric-owner', '-xpf', archive], { timeout: 180_000 });
+    const hostKey = await furnish(root, folder, name);
+    await openWayOut(bridge, subnet);
+    const config = path.join(home, 'config');
+    await writeFile(config, lxcConfig({ name, root, bridge, address, gateway: `${subnet}.1` }));
+    await run(['lxc-start', ...lxcName(home), '-f', config, '-o', path.join(home, 'lxc.log')]);
+    await untilListening(address, 22, path.join(home, 'lxc.log'));
+    return {
+      name,
+      address,
+      identity: identityFile(folder),
+      user: machineUser,
+      hostKey,
+      exec: (argv, options) => run(['lxc-attach', ...lxcName(home), '--clear-env', '--', ...argv], options),
+      destroy: () => removeMachine(home),
+    };
+  } catch (error) {
+    await removeMachine(home);
+    throw error;
+  }
+}
+
+/** Takes away all machines of a lab, also those that a killed creator left half made. */
+export async function removeMachines(labFolder: string): Promise<void> {
+  const names = await readdir(machinesFolder(labFolder)).catch(() => []);
+  for (const name of names) await removeMachine(path.join(machinesFolder(labFolder), name));
+}
+
+async function removeMachine(home: string): Promise<void> {
+  // One that does not run, or was never started, is fine.
+  await tryRun(['lxc-stop', ...lxcName(home), '--kill'], { timeout: 30_000 });
+  // What the kernel frees a moment later may hold a folder that long.
+  await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+}
+
+function machinesFolder(labFolder: string): string {
+  return path.join(labFolder, 'machines');
+}
+
+function lxcName(home: string): string[] {
+  return ['-P', path.dirname(home), '-n', path.basename(home)];
+}
+
+/** Gives a new root file system its name, keys, and the way to packages that this machine has. */
+async function furnish(root: string, labFolder: string, name: string): Promise<string> {
+  const inRoot = (file: string) => path.join(root, file);
+  await writeFile(inRoot('etc/hostname'), `${name}\n`);
+  await writeFile(inRoot('etc/hosts'), `127.0.0.1 localhost ${name}\n::1 localhost\n`);
+  await rm(inRoot('etc/resolv.conf'), { force: true });
+  await cp('/etc/resolv.conf', inRoot('etc/resolv.conf'), { dereference: true });
+  const publicKey = await readFile(`${identityFile(labFolder)}.pub`, 'utf8');
+  await writeAuthorized(inRoot('root/.ssh'), publicKey);
+  await writeAuthorized(inRoot(`home/${machineUser}/.ssh`), publicKey);
+  await run(['chroot', root, 'chown', '-R', machineUser, `/home/${machineUser}/.ssh`]);
+  await copyAptSettings(root);
+  return prepareHostKey(inRoot('etc/ssh/ssh_host_ed25519_key'), name);
+}
+
+async function writeAuthorized(folder: string, publicKey: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(folder, 'authorized_keys'), publicKey, { mode: 0o600 });
+}
+
+/** Where packages come from and how they are fetched; not what this machine does after an installation. */
+async function copyAptSettings(root: string): Promise<void> {
+  const apt = path.join(root, 'etc/apt');
+  await rm(path.join(apt, 'sources.list'), { force: true });
+  for (const part of ['sources.list', 'sources.list.d', 'keyrings', 'trusted.gpg', 'trusted.gpg.d']) {
+    const from = path.join('/etc/apt', part);
+    if (existsSync(from)) await cp(from, path.join(apt, part), { recursive: true, dereference: true });
+  }
+  const settings = (await run(['apt-config', 'dump'])).split('\n').filter((line) => /^Acquire::\S+ ".+";$/.test(line));
+  await writeFile(path.join(apt, 'apt.conf.d/90machine'), [...settings, ''].join('\n'));
+  const authorities = 'etc/ssl/certs/ca-certificates.crt';
+  if (existsSync(`/${authorities}`)) await cp(`/${authorities}`, path.join(root, authorities), { dereference: true });
+}
+
+function lxcConfig(machine: { name: string; root: string; bridge: string; address: string; gateway: string }): string {
+  // A kernel with the old control groups does not know the setting of the new ones, and the other way round.
+  const groups = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cgroup2' : 'cgroup';
+  const settings = [
+    `lxc.uts.name = ${machine.name}`,
+    `lxc.rootfs.path = dir:${machine.root}`,
+    'lxc.net.0.type = veth',
+    `lxc.net.0.link = ${machine.bridge}`,
+    'lxc.net.0.name = eth0',
+    'lxc.net.0.flags = up',
+    `lxc.net.0.ipv4.address = ${machine.address}/24`,
+    `lxc.net.0.ipv4.gateway = ${machine.gateway}`,
+    // Containers shall run inside, so the machine has all rights that a real one has.
+    'lxc.apparmor.profile = unconfined',
+    'lxc.cap.drop =',
+    `lxc.${groups}.devices.allow = a`,
+    'lxc.mount.auto = proc:rw sys:rw cgroup:rw:force',
+    'lxc.autodev = 1',
+    'lxc.tty.max = 0',
+    'lxc.pty.max = 256',
+  ];
+  return `${settings.join('\n')}\n`;
+}
+
+async function untilListening(address: string, port: number, log: string): Promise<void> {
+  const deadline = Date.now() + startTimeout;
+  while (!(await listens(address, port))) {
+    if (Date.now() > deadline) {
+      const said = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-3).join('; ');
+      throw new Error(`nothing listens at ${address}:${port} after ${startTimeout / 1000} s: ${said}`);
+    }
+    await sleep(100);
+  }
+}
+
+function listens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const end = (found: boolean) => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.on('connect', () => end(true));
+    socket.on('timeout', () => end(false));
+    socket.on('error', () => end(false));
+  });
+}

@@ -1,0 +1,31 @@
+import { colors } from '../colors.ts';
+import { table } from '../format.ts';
+
+/** A host of an environment, and whether it answers. */
+export interface ListedHost {
+  readonly environment: string;
+  readonly name: string;
+  readonly url: string;
+  /** where its published ports are reached */
+  readonly address: string;
+  readonly jump?: string;
+  readonly state: 'ready' | 'not reachable';
+  /** why it is not reachable */
+  readonly error?: string;
+  readonly engine?: string;
+  readonly platform?: string;
+}
+
+/** One line for each host. */
+export function hostListLines(hosts: readonly ListedHost[]): string[] {
+  const header = ['environment', 'host', 'reached by', 'engine', 'platform', 'state'].map((word) => colors.dim(word));
+  const rows = hosts.map(({ environment, name, url, jump, engine = '-', platform = '-', state, error }, index) => [
+    hosts[index - 1]?.environment === environment ? '' : colors.bold(environment),
+    name,
+    jump === undefined ? url : `${url} through ${jump}`,
+    engine,
+    platform,
+    state === 'ready' ? colors.green(state) : `${colors.red(state)}: ${error}`,
+  ]);
+  return table([header, ...rows]);
+}

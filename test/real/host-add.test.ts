@@ -1,0 +1,233 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMachine, type Machine } from '../../scripts/lab/machine.ts';
+import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+
+/** A machine downloads and installs its packages: ms. */
+const installing = 240_000;
+
+describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
+  let trial: TrialPipeline;
+  let machine: Machine;
+  let second: Machine;
+  let file: string;
+
+  beforeAll(async () => {
+    trial = await TrialPipeline.open({
+      environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 1, reach: 'unix' } },
+    });
+    file = join(trial.folder, 'environments/prod.yaml');
+    const { url, address } = trial.lab.host('prod-1');
+    await writeFile(
+      file,
+      `# where prod runs\ntargets:\n  - name: prod-1 # since ever\n    url: ${url}\n    address: ${address}\n# the end\n`,
+    );
+    machine = await createMachine(trial.lab.dataDir, 'prod-2');
+    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+  }, setupTime);
+
+  afterAll(async () => trial?.remove());
+
+  const words = (on: Machine, user: string, ...more: string[]): string[] => {
+    const called = ['--env', 'prod', '--name', on.name, '--identity', on.identity];
+    return ['host', 'add', `ssh://${user}@${on.address}`, ...called, '--json', ...more];
+  };
+  const add = (on: Machine, user: string, ...more: string[]): Promise<CommandResult> =>
+    trial.run(...words(on, user, ...more));
+  const versionOf = async (on: { address: string }) => {
+    const answer: any = await (await fetch(`http://${on.address}:8000/`)).json();
+    return answer.version;
+  };
+  const actions = (result: CommandResult) => result.json.steps.map(({ action }: { action: string }) => action);
+
+  test('not without a word about its host key, and not with everything else that is wrong', async () => {
+    const before = await readFile(file, 'utf8');
+    const silent = await add(machine, machine.user, '--yes');
+    expect([silent.code, silent.json.error.hint], silent.stderr).toEqual([
+      2,
+      expect.stringContaining('--host-key SHA256:'),
+    ]);
+    const other = await add(machine, machine.user, '--yes', '--host-key', `SHA256:${'A'.repeat(43)}`);
+    expect([other.code, other.json.error.details.at(-1)], other.stderr).toEqual([2, `offered:  ${machine.hostKey}`]);
+    const bad = ['--env', 'prod', '--name', 'Prod', '--jump', '-x', '--host-key', 'x', '--yes', '--json'];
+    const wrong = await trial.run('host', 'add', 'unix:///run/docker.sock', ...bad);
+    expect([wrong.code, wrong.json.error.details.length], wrong.stderr).toEqual([2, 4]);
+    const taken = await trial.run(
+      'host',
+      'add',
+      `ssh://root@${machine.address}`,
+      '--env',
+      'prod',
+      '--name',
+      'prod-1',
+      '--json',
+    );
+    expect([taken.code, taken.json.error.details[0]]).toEqual([
+      2,
+      expect.stringContaining('prod-1 is a host of prod already'),
+    ]);
+    expect(await readFile(file, 'utf8')).toBe(before);
+    expect(await machine.exec(['sh', '-c', 'ls /etc/docker /usr/sbin/dockerd 2>/dev/null || true'])).toBe('');
+  });
+
+  test(
+    'with an engine, settings, a user who may use it, and a line in the file of the environment',
+    { timeout: installing },
+    async () => {
+      const result = await add(machine, machine.user, '--yes', '--host-key', machine.hostKey);
+      expect(result.code, result.stderr).toBe(0);
+      expect([result.json.outcome, actions(result)]).toEqual(['added', ['configure', 'install', 'join']]);
+      expect(JSON.parse(await machine.exec(['cat', '/etc/docker/daemon.json']))).toEqual({
+        'log-driver': 'json-file',
+        'log-opts': { 'max-size': '10m', 'max-file': '3' },
+        'no-new-privileges': true,
+        'live-restore': true,
+        'insecure-registries': [trial.lab.registry],
+      });
+      expect(await machine.exec(['id', '-Gn', machine.user])).toContain('docker');
+      const { url, address } = trial.lab.host('prod-1');
+      expect(await readFile(file, 'utf8')).toBe(
+        `# where prod runs\ntargets:\n  - name: prod-1 # since ever\n    url: ${url}\n    address: ${address}\n` +
+          `  - name: prod-2\n    url: ssh://${machine.user}@${machine.address}\n    identity: ${machine.identity}\n` +
+          `    hostKey: ${machine.hostKey}\n# the end\n`,
+      );
+      expect(result.json.facts).toMatchObject({ platform: 'linux/amd64', dataFolder: '/var/lib/docker' });
+    },
+  );
+
+  test('once: the second time everything is as it should be', async () => {
+    const before = await readFile(file, 'utf8');
+    const result = await add(machine, machine.user);
+    expect([result.code, result.json?.outcome], result.stderr).toEqual([0, 'unchanged']);
+    expect(actions(result)).toEqual(['none', 'none', 'none']);
+    expect(await readFile(file, 'utf8')).toBe(before);
+  });
+
+  test('that serves with the others after the next promotion, and can be looked at', async () => {
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    expect([await versionOf(trial.lab.host('prod-1')), await versionOf(machine)]).toEqual(['1.0.0', '1.0.0']);
+    const checked = await trial.run('host', 'check', 'prod', '--json');
+    expect(checked.code, checked.stderr).toBe(0);
+    const [{ hosts }] = checked.json.environments;
+    const [, { name: checkedName, facts }] = hosts;
+    expect([checkedName, facts.images.present]).toEqual(['prod-2', ['1.0.0']]);
+    expect(facts.disk.free).toBeGreaterThan(1e9);
+    expect(facts.memory.available).toBeGreaterThan(1e8);
+    // All hosts of a lab have the same clock, read through the same kernel.
+    expect(Math.abs(facts.clock.ahead)).toBeLessThanOrEqual(facts.clock.precision + 1);
+    const listed = await trial.run('host', 'ls', 'prod', '--json');
+    expect(listed.json.hosts.map(({ name, state }: any) => `${name} ${state}`)).toEqual([
+      'prod-1 ready',
+      'prod-2 ready',
+    ]);
+  });
+
+  test('whose containers go on while its engine gets new settings, in two goes if it has to be', async () => {
+    const all = 'until [ "$(docker ps --quiet | wc -l)" = 2 ]; do sleep 0.1; done';
+    const show = `docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $(docker ps --quiet)`;
+    const started = () => machine.exec(['timeout', '30', 'sh', '-c', `${all}; ${show}`]);
+    // As it was before it was prepared: an engine that takes its containers along, and can pull.
+    const bare = { 'insecure-registries': [trial.lab.registry] };
+    const write = (settings: object) =>
+      machine.exec(['sh', '-c', 'cat > /etc/docker/daemon.json'], { input: JSON.stringify(settings) });
+    await write({ ...bare, 'live-restore': false });
+    for (const action of ['reload', 'restart']) await machine.exec(['systemctl', action, 'docker']);
+    await write(bare);
+    const before = await started();
+    expect(before.trim().split('\n')).toHaveLength(2);
+    await trial.configure({ insecureRegistries: [trial.lab.registry, '10.255.0.1:5000'] });
+    const killed = words(machine, machine.user, '--yes');
+    const crash = await trial.start(killed, { LOCKAGE_FAILPOINT: 'after:configure' }).ended;
+    expect(crash.signal, crash.stderr).toBe('SIGKILL');
+    const result = await add(machine, machine.user, '--yes');
+    expect([result.code, result.json?.outcome], result.stderr).toEqual([0, 'prepared']);
+    expect(actions(result)).toEqual(['none', 'restart', 'none']);
+    expect(actions(await add(machine, machine.user))).toEqual(['none', 'none', 'none']);
+    expect(await started()).toBe(before);
+    expect(await versionOf(machine)).toBe('1.0.0');
+  });
+
+  test(
+    'beside one that is otherwise, where a demand for likeness refuses a promotion',
+    { timeout: installing },
+    async () => {
+      second = await createMachine(trial.lab.dataDir, 'prod-3');
+      const theirs = { 'storage-driver': 'vfs', 'log-driver': 'journald' };
+      await second.exec(['sh', '-c', 'mkdir /etc/docker && cat > /etc/docker/daemon.json'], {
+        input: JSON.stringify(theirs),
+      });
+      const result = await add(second, 'root', '--yes', '--host-key', second.hostKey);
+      expect(result.code, result.stderr).toBe(0);
+      expect(actions(result)).toEqual(['configure', 'install', 'none']);
+      expect(result.stderr).toContain('stays as somebody set it there: "log-driver": "journald"');
+      expect(JSON.parse(await second.exec(['cat', '/etc/docker/daemon.json']))).toMatchObject(theirs);
+
+      await trial.configure({ same: ['architecture', 'engine.minor', 'storage'] });
+      const before = await trial.snapshot('prod');
+      const refused = await trial.promote('1.1.0', 'prod');
+      expect([refused.code, refused.json.error.message, refused.json.error.details], refused.stderr).toEqual([
+        2,
+        'hosts differ in what has to be the same for prod',
+        ['storage: overlay2 on prod-1, prod-2; vfs on prod-3', 'storage: vfs on prod-3; overlay2 on dev-1 of dev'],
+      ]);
+      expect(await trial.snapshot('prod')).toEqual(before);
+      const shown = await trial.run('host', 'check', 'prod');
+      expect([shown.code, shown.stdout]).toEqual([
+        0,
+        expect.stringContaining('✗ storage: overlay2 on prod-1, prod-2; vfs on prod-3'),
+      ]);
+    },
+  );
+
+  test('whose engine does not start with its settings gets the earlier ones back', async () => {
+    const settings = '/etc/docker/daemon.json';
+    const { 'no-new-privileges': _, ...others } = JSON.parse(await second.exec(['cat', settings]));
+    const input = JSON.stringify(others);
+    await second.exec(['sh', '-c', `cat > ${settings}`], { input });
+    // What is said twice keeps an engine from starting.
+    const unit = '[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --no-new-privileges=true\n';
+    const drop = '/etc/systemd/system/docker.service.d';
+    await second.exec(['sh', '-c', `mkdir -p ${drop} && cat > ${drop}/flag.conf`], { input: unit });
+    await second.exec(['systemctl', 'daemon-reload']);
+    await second.exec(['systemctl', 'restart', 'docker']);
+    const result = await add(second, 'root', '--yes');
+    expect([result.code, result.json.error.details.join(' ')], result.stderr).toEqual([
+      3,
+      expect.stringContaining('no-new-privileges'),
+    ]);
+    expect(await second.exec(['cat', settings])).toBe(input);
+    expect((await second.exec(['systemctl', 'is-active', 'docker'])).trim()).toBe('active');
+  });
+
+  test('that is taken out again has nothing left after the next promotion', async () => {
+    const unused = await trial.run('host', 'rm', 'prod-3', '--env', 'prod', '--yes', '--json');
+    expect([unused.code, unused.json?.containers], unused.stderr).toEqual([0, []]);
+    const result = await trial.run('host', 'rm', 'prod-2', '--env', 'prod', '--yes', '--json');
+    expect([result.code, result.json?.containers.length], result.stderr).toEqual([0, 2]);
+    expect(await readFile(file, 'utf8')).toMatch(
+      /^# where prod runs\ntargets:\n {2}- name: prod-1 # since ever\n.*\n.*\n# the end\n$/,
+    );
+    expect(await versionOf(machine)).toBe('1.0.0');
+    await trial.succeed('promote', '1.1.0', '--to', 'prod');
+    expect(await versionOf(trial.lab.host('prod-1'))).toBe('1.1.0');
+    expect(await machine.exec(['docker', 'ps', '--all', '--quiet'])).toBe('');
+    expect(await machine.exec(['docker', 'network', 'ls', '--format', '{{.Name}}'])).not.toContain('trial');
+  });
+
+  test('but not the last one', async () => {
+    const last = await trial.run('host', 'rm', 'prod-1', '--env', 'prod', '--yes', '--json');
+    expect([last.code, last.json.error.message]).toEqual([2, 'prod-1 is the only host of prod']);
+  });
+
+  test('one that does not answer is listed', async () => {
+    await trial.lab.host('prod-1').stopDocker();
+    const result = await trial.run('host', 'check', '--json');
+    await trial.lab.host('prod-1').startDocker();
+    expect([result.code, result.json.silent]).toEqual([5, ['prod-1']]);
+    const listed = await trial.run('host', 'ls');
+    expect(listed.stdout).toMatch(/dev +dev-1 .* ready\nprod +prod-1 .* ready/);
+  });
+});
