@@ -31,9 +31,9 @@ export function nextNumber(ledger: Ledger): number {
  */
 export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   const all = { ...ledger, revisions: [...ledger.revisions, revision] };
-  const needed = [currentRevision(all), rollbackCandidates(all)[0]];
+  const needed = [currentRevision(all), rollbackCandidates(all)[0]].map((each) => each?.number);
   let surplus = all.revisions.length - ledgerLength;
-  return { ...all, revisions: all.revisions.filter((each) => needed.includes(each) || surplus-- <= 0) };
+  return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
 }
 
 type Contents = Pick<Revision, 'containers' | 'without'>;
@@ -67,7 +67,32 @@ export function rollbackCandidates(ledger: Ledger): Revision[] {
     if (sameContainers(revision, current)) continue;
     if (!found.some((other) => sameContainers(other, revision))) found.push(revision);
   }
-  return found;
+  return found.map((revision) => completed(ledger, revision));
+}
+
+/**
+ * A revision with the containers of hosts that were cordoned when it was made, as far as an equal revision ran on them:
+ * going back to it leaves none of them out.
+ */
+export function completed(ledger: Ledger, revision: Revision): Revision {
+  const { without = [], ...rest } = revision;
+  const found = without.map((host) => ({ host, containers: containersOn(host, ledger, revision) }));
+  const missed = found.filter(({ containers }) => containers.length === 0).map(({ host }) => host);
+  return {
+    ...rest,
+    containers: [...revision.containers, ...found.flatMap(({ containers }) => containers)],
+    ...(missed.length > 0 ? { without: missed } : {}),
+  };
+}
+
+function containersOn(host: string, { revisions }: Ledger, like: Revision): Revision['containers'] {
+  const equal = revisions.findLast(
+    (other) =>
+      other.result === 'succeeded' &&
+      sameContainers(other, like) &&
+      other.containers.some((spec) => spec.host === host),
+  );
+  return equal?.containers.filter((spec) => spec.host === host) ?? [];
 }
 
 /**

@@ -1,6 +1,7 @@
 import { asRecorded } from './as-recorded.ts';
 import type { Desired } from './desired.ts';
 import { LockageError } from './errors.ts';
+import { withoutCordoned } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import type { World } from './ports.ts';
 import type { EnvironmentRecord } from './record.ts';
@@ -21,7 +22,7 @@ export async function resume(world: World, request: { readonly environment: stri
   const { ledger } = await world.records.environment(environment.name);
   if (!ledger.hold) return { outcome: 'not on hold' };
 
-  const unlock = await world.hosts.lock(environment, 'resume');
+  const unlock = await world.hosts.lock(withoutCordoned(environment, ledger), 'resume');
   try {
     const record = await world.records.environment(environment.name);
     const { hold } = record.ledger;

@@ -6,7 +6,7 @@ import { absent, inService, refuseOtherHosts, withoutCordoned } from './in-servi
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
-import { currentRevision, nextNumber, rollbackCandidates, type EnvironmentRecord } from './record.ts';
+import { completed, currentRevision, nextNumber, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Hold, Ledger, Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
 
@@ -112,7 +112,7 @@ export function targetOf(environment: string, ledger: Ledger, to?: string): Revi
   if (found && current && found.number === current.number) {
     throw new LockageError(`${environment} runs ${to} already (revision ${current.number})`);
   }
-  if (found) return found;
+  if (found) return completed(ledger, found);
   throw new LockageError(`${environment} has no good revision ${to}`, {
     details: candidates.map(({ number, release }) => `revision ${number}: ${release.version}`),
     hint: `Run \`lockage history ${environment}\` to see them all.`,
@@ -171,10 +171,16 @@ function assemble(world: World, { environment, record, reports, target, request 
   return { desired, plan, standby };
 }
 
-/** Hosts as they are configured now; a container of a host that is gone cannot come back. */
+/**
+ * The target's containers on the hosts of today. Throws LockageError when it ran on one that is gone, or did not run on one
+ * that serves now and would go on with what was bad.
+ */
 function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
-  const missing = new Set<string>();
   const away = new Set(absent(record.ledger).without);
+  const ran = new Set(target.containers.map(({ host }) => host));
+  const serves = (currentRevision(record.ledger)?.containers ?? []).map(({ host }) => host);
+  const configured = new Set(environment.hosts.map(({ name }) => name));
+  const missing = new Set(serves.filter((host) => configured.has(host) && !ran.has(host)));
   const reachable = target.containers.filter(({ host }) => !away.has(host));
   const containers = reachable.flatMap((spec) => {
     const existing = record.containers.find(
@@ -186,9 +192,9 @@ function placedAsRecorded(environment: Environment, record: EnvironmentRecord, t
     return host ? [{ host, spec }] : [];
   });
   if (missing.size === 0) return containers;
-  throw new LockageError(`revision ${target.number} of ${environment.name} ran on hosts that are gone`, {
+  throw new LockageError(`revision ${target.number} of ${environment.name} did not run on the hosts of today`, {
     code: ExitCode.refused,
-    details: [...missing],
+    details: [`other hosts: ${[...missing].join(', ')}`],
     hint: `Promote ${target.release.version} instead: it is made for the hosts of today.`,
   });
 }

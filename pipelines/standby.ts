@@ -2,7 +2,7 @@ import type { ContainerSpec } from './container.ts';
 import { absent, outOfReach } from './in-service.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Ledger, Revision } from './revision.ts';
-import { sameContainers, type EnvironmentRecord } from './record.ts';
+import { completed, sameContainers, type EnvironmentRecord } from './record.ts';
 
 /** A revision's containers as far as the state says they exist. */
 export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
@@ -25,7 +25,8 @@ export function standbyFor(record: EnvironmentRecord, count: number, serving: re
     if (existingContainers(record, revision).length > 0) kept.push(revision);
   }
   const names = new Set(next.containers.map(({ name }) => name));
-  const candidates = [...kept.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
+  const whole = kept.map((revision) => completed(record.ledger, revision));
+  const candidates = [...whole.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
   return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
 }
 

@@ -45,6 +45,17 @@ describe('a cordoned host', () => {
     expect(rollbackCandidates(ledger).map(({ number }) => number)).toEqual([1]);
   });
 
+  test('is not left out of going back to a revision that it missed, if it ran the same before', () => {
+    const first = revision(1, '1.0.0', { containers: [here.spec, there.spec] });
+    const again = revision(3, '1.0.0', { containers: [here.spec], without: ['prod-2'] });
+    const now = revision(4, '3.0.0', { containers: [spec('web-3.0.0'), spec('web-3.0.0', 'prod-2')] });
+    const [target] = rollbackCandidates({ revisions: [first, again, now] });
+    expect(target).toMatchObject({ number: 3, containers: [here.spec, there.spec] });
+    expect(target?.without).toBeUndefined();
+    const [never] = rollbackCandidates({ revisions: [again, now] });
+    expect(never).toMatchObject({ number: 3, containers: [here.spec], without: ['prod-2'] });
+  });
+
   test('is cordoned once, and is back when its cordon is gone', () => {
     const ledger = withCordon(withCordon({ revisions: [] }, cordon('prod-2')), { ...cordon('prod-2'), reason: 'disk' });
     expect(ledger.cordons?.map(({ reason }) => reason)).toEqual(['disk']);
