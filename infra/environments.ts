@@ -5,6 +5,8 @@ import type { Environment, Project } from '../pipelines/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
+import { dockerHost } from './engine/address.ts';
+import type { FoundationPlan } from './foundation.ts';
 import { publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
 import { parseReference, type Registry as RegistryClient } from './registry.ts';
@@ -40,8 +42,8 @@ export class EnvironmentStacks implements StacksPort {
     await stacks.up(desired.environment, environmentProgram(desired), workshop, { message });
   }
 
-  async foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]> {
-    const { due, recorded, edges } = await this.#foundationDue(environment, reports);
+  async foundationNotes(inService: Environment, reports: readonly HostReport[]): Promise<readonly string[]> {
+    const { due, recorded, edges } = await this.#foundationDue(this.#whole(inService), inService, reports);
     if (!due) return [];
     if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
     return recorded.edges === edges
@@ -49,38 +51,50 @@ export class EnvironmentStacks implements StacksPort {
       : ['the edge proxies are replaced first: their ports are closed for a moment'];
   }
 
-  async #foundationDue(environment: Environment, reports: readonly HostReport[] | undefined) {
+  /** Whether something is to do, and what; `inService` is the environment without cordoned hosts. */
+  async #foundationDue(environment: Environment, inService: Environment, reports: readonly HostReport[] | undefined) {
     const { project, records } = this.#parts;
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
     const edges = fingerprint(edgesOf(project, environment));
-    const missing = reports ? missingParts(project, environment, reports) : [];
+    const missing = reports ? missingParts(project, inService, reports) : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    if (due) refuseWhileCordoned(environment, inService, missing);
     return { due, recorded, secretVersions, wanted, edges, missing };
   }
 
+  /** With the cordoned hosts: what stands on them is still declared. */
+  #whole(inService: Environment): Environment {
+    return this.#parts.project.environments.find(({ name }) => name === inService.name) ?? inService;
+  }
+
   async foundation(
-    configured: Environment,
+    inService: Environment,
     reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void> {
     const { project, tools } = this.#parts;
+    const configured = this.#whole(inService);
     const environment = options.leaving === 'stay' ? await this.#withLeaving(configured) : configured;
-    const { due, recorded, secretVersions, wanted, edges, missing } = await this.#foundationDue(environment, reports);
+    const state = await this.#foundationDue(environment, inService, reports);
+    const { due, recorded, secretVersions, wanted, edges, missing } = state;
     if (!due) return;
 
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const images = await this.#pinImages(environment, recorded?.images ?? {});
-    const sockets: Record<string, string> = {};
-    for (const host of environment.hosts) sockets[host.name] = (await tools.connections.engine(host)).socketPath;
+    const engines: FoundationPlan['engines'] = Object.fromEntries(
+      await Promise.all(
+        environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
+      ),
+    );
     const [stacks, { foundationProgram }] = await Promise.all([this.#parts.stacks(), import('./foundation.ts')]);
     const plan = {
       app: project.app,
       environment,
       images,
       edgeImage: project.edgeImage,
-      sockets,
+      engines,
       secretVersions,
       fingerprint: wanted,
       edges,
@@ -187,6 +201,20 @@ function edgesOf(project: Project, environment: Environment) {
     script: edgeScript,
     hosts: environment.hosts.map((host) => ({ name: host.name, url: host.url, ports: publicPorts(environment, host) })),
   };
+}
+
+/** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
+function refuseWhileCordoned(environment: Environment, inService: Environment, missing: readonly string[]): void {
+  const serving = new Set(inService.hosts.map(({ name }) => name));
+  const away = environment.hosts.map(({ name }) => name).filter((name) => !serving.has(name));
+  if (away.length === 0) return;
+  throw new LockageError(`what ${environment.name} stands on has to change, which needs all its hosts`, {
+    details: [
+      `cordoned: ${away.join(', ')}`,
+      missing.length > 0 ? `missing: ${missing.join(', ')}` : 'networks, edges or accessories are configured otherwise',
+    ],
+    hint: `Take the host back with \`lockage host uncordon ${away[0]} --env ${environment.name}\` first.`,
+  });
 }
 
 function missingParts(project: Project, environment: Environment, reports: readonly HostReport[]): string[] {

@@ -15,8 +15,8 @@ export interface FoundationPlan {
   /** image reference in the configuration → reference by digest, fixed when it was first used */
   readonly images: Readonly<Record<string, string>>;
   readonly edgeImage: string;
-  /** host name → socket of its engine on this machine */
-  readonly sockets: Readonly<Record<string, string>>;
+  /** host name → how the Docker plugin reaches its engine */
+  readonly engines: Readonly<Record<string, { readonly host: string; readonly certPath?: string }>>;
   /** secret name → short hash of its value, for the accessories */
   readonly secretVersions: Readonly<Record<string, string>>;
   /** hash of everything above that matters: the foundation is only looked at again when it differs */
@@ -32,7 +32,7 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   return async () => {
     const { app, environment } = plan;
     const done = environment.hosts.flatMap((host) => {
-      const provider = new docker.Provider(host.name, { host: `unix://${plan.sockets[host.name] ?? ''}` });
+      const provider = new docker.Provider(host.name, plan.engines[host.name] ?? { host: 'unix://' });
       const { edge, network } = hostParts(plan, host, provider);
       const neighbours = environment.accessories
         .filter((accessory) => accessory.host === host.name)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { expiryWarnings } from '../pipelines/certificates.ts';
 import { environmentNames } from '../pipelines/container.ts';
 import { defaults } from '../pipelines/config/defaults.ts';
 import type { Desired, Placed } from '../pipelines/desired.ts';
@@ -85,6 +86,7 @@ export class EngineHosts implements Hosts {
       present: new Set(own.map(nameOf)),
       foreign: new Set(foreign.map(nameOf)),
       edge: running.has(environmentNames(this.#app, environment.name).edge),
+      warnings: expiryWarnings(engine.certificates, Date.now()),
     };
   }
 

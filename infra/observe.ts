@@ -1,5 +1,7 @@
+import { expiryWarnings } from '../pipelines/certificates.ts';
 import { environmentNames } from '../pipelines/container.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
+import { withoutCordoned } from '../pipelines/in-service.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../pipelines/status.ts';
@@ -33,7 +35,7 @@ export async function observe(
   record: EnvironmentRecord,
   options: ObserveOptions,
 ): Promise<Observation> {
-  const [lockHost] = environment.hosts;
+  const [lockHost] = withoutCordoned(environment, record.ledger).hosts;
   let lock: LockView | undefined;
   const ask = async (host: Host, signal: AbortSignal): Promise<HostView> => {
     const engine = await connections.engine(host);
@@ -44,11 +46,20 @@ export async function observe(
       host === lockHost ? readLock(engine, { app, environment: environment.name }, { signal }) : undefined,
     ]);
     lock ??= holder;
-    const view: HostView = { host, engine: version.Version, containers: containers.map(seen) };
+    const warnings = expiryWarnings(engine.certificates, Date.now());
+    const view: HostView = { host, engine: version.Version, containers: containers.map(seen), warnings };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
-  const asked = await askHosts(hostsToAsk(environment, record), options.patience, ask);
-  const hosts = asked.map((found): HostView => ('answer' in found ? found.answer : { ...found, containers: [] }));
+  const cordons = record.ledger.cordons ?? [];
+  const all = hostsToAsk(environment, record);
+  const inService = all.filter(({ name }) => !cordons.some((cordon) => cordon.host === name));
+  const asked = await askHosts(inService, options.patience, ask);
+  const hosts = all.map((host): HostView => {
+    const found = asked.find((each) => each.host === host);
+    if (found) return 'answer' in found ? found.answer : { ...found, containers: [] };
+    const cordon = cordons.find((each) => each.host === host.name);
+    return { host, ...(cordon ? { cordon } : {}), containers: [] };
+  });
   return { hosts, ...(lock ? { lock } : {}) };
 }
 
@@ -83,7 +94,11 @@ async function routesOf(
 ): Promise<HostView['routes']> {
   const current = currentRevision(record.ledger);
   if (!current) return undefined;
-  const recorded = hostRoutes({ serving: existingContainers(record, current), fallback: [] });
+  const recorded = hostRoutes({
+    serving: existingContainers(record, current),
+    fallback: [],
+    ledger: record.ledger,
+  });
   const own = recorded.find(({ host }) => host.name === view.host.name);
   if (!own) return undefined;
   if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) return 'unknown';

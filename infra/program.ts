@@ -1,3 +1,4 @@
+import { inService } from '../pipelines/in-service.ts';
 import type { Desired } from '../pipelines/desired.ts';
 import type { Revision } from '../pipelines/revision.ts';
 import { Container, Ledger, Migration, Routes, Secret, Verification, Watch } from './provider/resources.ts';
@@ -38,7 +39,7 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
         duration: desired.watch,
         guarded: desired.guarded,
         hosts,
-        containers: desired.serving,
+        containers: inService(desired.ledger, desired.serving),
         stop: withoutTraffic(desired),
       },
       { dependsOn: [routes] },
@@ -58,7 +59,7 @@ function timed({ ledger, startedAt }: Desired): Revision[] {
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
 function withoutTraffic(desired: Desired) {
-  return desired.standby
+  return inService(desired.ledger, desired.standby)
     .filter(({ spec }) => !spec.route)
     .map(({ host, spec }) => ({ host, name: spec.name, grace: spec.stopGrace }));
 }

@@ -30,17 +30,32 @@ export interface PulumiSettings {
   readonly folder: string;
 }
 
+const dockerVariables = ['CONTEXT', 'CERT_PATH', 'CA_MATERIAL', 'CERT_MATERIAL', 'KEY_MATERIAL'].map(
+  (name) => `DOCKER_${name}`,
+);
+
 /** Environment of every Pulumi process: our backend, no look at the network, nothing of a user's own set-up. */
 export function pulumiEnvironment(settings: PulumiSettings): Record<string, string> {
   return {
     PULUMI_HOME: join(cacheFolder(), 'pulumi-home'),
-    PULUMI_BACKEND_URL: settings.backend,
+    PULUMI_BACKEND_URL: backendUrl(settings.backend),
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     // Without it every start asks the internet for a plugin that this process serves itself (0.8 s).
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'false',
+    PULUMI_LOG_ROTATION_MAX_TOTAL_MB: '20',
+    // The Docker plugin would let these overrule the host and the certificates that it is given.
+    ...Object.fromEntries(dockerVariables.map((name) => [name, ''])),
   };
+}
+
+/**
+ * Beside each file of a folder backend Pulumi writes another one with its attributes, in place: a process that dies while it
+ * does leaves it empty, and the stack cannot be loaded any more. Nothing needs these attributes.
+ */
+function backendUrl(backend: string): string {
+  return backend.startsWith('file://') ? `${backend}${backend.includes('?') ? '&' : '?'}metadata=skip` : backend;
 }
 
 export interface PulumiResult {

@@ -79,7 +79,11 @@ function environmentRecord(state: StackState | undefined): EnvironmentRecord {
 function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
   if (!inputs) return { revisions: [] };
   const revisions = JSON.parse(inputs.revisions) as Ledger['revisions'];
-  return { revisions, ...(inputs.hold ? { hold: inputs.hold } : {}) };
+  return {
+    revisions,
+    ...(inputs.hold ? { hold: inputs.hold } : {}),
+    ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
+  };
 }
 
 function inputsOf<Inputs>(state: StackState | undefined, type: string): Inputs[] {

@@ -1,12 +1,16 @@
 import type { Desired, Placed } from '../pipelines/desired.ts';
+import { inService } from '../pipelines/in-service.ts';
 import type { Host } from '../pipelines/environment.ts';
 import type { PortTarget } from './edge/routes.ts';
 import type { HostRoutes } from './provider/types.ts';
 
-/** What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. */
-export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): HostRoutes[] {
+/**
+ * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. A
+ * cordoned host keeps what it has.
+ */
+export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
-  for (const { host, spec } of desired.serving) {
+  for (const { host, spec } of inService(desired.ledger, desired.serving)) {
     const entry = hosts.get(host.name) ?? { host, set: {} };
     hosts.set(host.name, entry);
     if (!spec.route) continue;

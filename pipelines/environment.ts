@@ -22,7 +22,10 @@ export interface Environment {
   readonly same: readonly Trait[];
 }
 
-/** A machine with a Docker Engine, reached by `unix:///path` or `ssh://user@host:port[/path/of/docker.sock]`. */
+/**
+ * A machine with a Docker Engine, reached by `unix:///path`, `ssh://user@host:port[/path/of/docker.sock]`, or
+ * `tcp://host:port` with certificates (without them on this machine only).
+ */
 export interface Host {
   readonly name: string;
   readonly url: string;
@@ -34,6 +37,17 @@ export interface Host {
   readonly jump?: string;
   /** pinned host key: `SHA256:…` fingerprint */
   readonly hostKey?: string;
+  readonly tls?: TlsFiles;
+}
+
+/** PEM files by which a client and an engine know each other. */
+export interface TlsFiles {
+  /** who signed the engine's certificate; nobody else is trusted */
+  readonly ca: string;
+  /** the client's certificate */
+  readonly cert: string;
+  /** its private key */
+  readonly key: string;
 }
 
 /** One process kind of the release: web, worker. */

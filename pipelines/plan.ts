@@ -47,7 +47,14 @@ export function changesOf(
     ...serving.map((placed) =>
       change(has(servingBefore, placed) ? 'keep' : has(existing, placed) ? 'serve' : 'create', placed),
     ),
-    ...standby.map((placed) => change('standby', placed)),
-    ...existing.filter((placed) => !has(kept, placed)).map((placed) => change('remove', placed)),
+    ...byHost(standby.map((placed) => change('standby', placed))),
+    ...byHost(existing.filter((placed) => !has(kept, placed)).map((placed) => change('remove', placed))),
   ];
+}
+
+/** The record knows no order of its own: a state lists its resources as they came. */
+function byHost(changes: readonly ContainerChange[]): ContainerChange[] {
+  return [...changes].sort(
+    (a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }) || a.role.localeCompare(b.role),
+  );
 }

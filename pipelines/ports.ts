@@ -52,6 +52,8 @@ export interface HostReport {
   /** names of everybody else's containers */
   readonly foreign: ReadonlySet<string>;
   readonly edge: boolean;
+  /** what a person should know of it, such as a certificate that ends soon */
+  readonly warnings: readonly string[];
 }
 
 export interface Hosts {

@@ -1,17 +1,13 @@
-import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } from './container.ts';
-import type { Desired, Placed } from './desired.ts';
+import { assemble } from './assemble.ts';
 import type { Environment } from './environment.ts';
-import { ExitCode, LockageError } from './errors.ts';
-import { checkNames, checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
-import { carryOut, settleAsRecorded } from './operation.ts';
+import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
+import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
 import { checkParity, type HostTraits } from './parity.ts';
 import { environmentNamed, upstream } from './pipeline.ts';
-import { changesOf, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
-import { currentRevision, keptReleases, nextNumber, type EnvironmentRecord } from './record.ts';
-import type { Release } from './release.ts';
-import type { Revision } from './revision.ts';
-import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+import { nextNumber, type EnvironmentRecord } from './record.ts';
+import { rollOut, type RolloutResult } from './rollout.ts';
 
 export interface PromoteRequest {
   readonly version: string;
@@ -21,13 +17,7 @@ export interface PromoteRequest {
   readonly planOnly?: boolean;
 }
 
-export interface PromoteResult {
-  readonly outcome: 'promoted' | 'unchanged' | 'planned';
-  readonly plan?: Plan;
-  readonly revision?: Revision;
-  /** host name → bytes */
-  readonly bytesMoved?: Readonly<Record<string, number>>;
-}
+export type PromoteResult = RolloutResult | { readonly outcome: 'planned'; readonly plan: Plan };
 
 /**
  * Brings a release into an environment: all hosts serve it at the end, or all serve what they served before.
@@ -36,15 +26,16 @@ export interface PromoteResult {
 export async function promote(world: World, request: PromoteRequest): Promise<PromoteResult> {
   const { project, terminal } = world;
   const startedAt = world.now();
-  const environment = environmentNamed(project, request.environment);
+  const configured = environmentNamed(project, request.environment);
 
-  terminal.step('resolve', `${request.version} for ${environment.name}`);
+  terminal.step('resolve', `${request.version} for ${configured.name}`);
   const release = releaseNamed(await world.records.releases(), request.version);
-  checkUser(release, environment);
+  checkUser(release, configured);
   await world.registry.verify(release);
 
   terminal.step('judge');
-  const seen = await world.records.environment(environment.name);
+  const seen = await world.records.environment(configured.name);
+  const environment = withoutCordoned(configured, seen.ledger);
   judge(release, environment, seen, await upstreamRecords(world, environment));
   const values = await world.secrets.read(environment);
 
@@ -55,6 +46,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   ]);
   checkPlatform(release, early);
   checkParity(environment, early.map(traitsIn(environment)), before);
+  for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
@@ -68,49 +60,12 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await world.records.environment(environment.name);
     judge(release, environment, record, await upstreamRecords(world, environment));
+    refuseOtherHosts(configured, seen, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await world.hosts.preflight(environment) : early;
-    const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
-    const notes = await world.stacks.foundationNotes(environment, reports);
-    if (unchanged) {
-      const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
-      terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
-      if (notes.length > 0) {
-        await terminal.confirm(`Change what ${environment.name} stands on?`);
-        await world.stacks.foundation(environment, reports, { leaving: 'go' });
-      }
-      // A killed operation may have left other routes, or containers, than those of the record.
-      await settleAsRecorded(world, environment, desired);
-      return { outcome: 'unchanged', plan };
-    }
-    checkNames(project.app, plan.containers, reports);
-    terminal.step('pull', release.version);
-    const bytesMoved = await world.hosts.pull(environment, release);
-    terminal.plan({ ...plan, notes });
-    await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
-    await world.stacks.foundation(environment, reports, { leaving: 'stay' });
-    const recorded = await carryOut(world, {
-      desired,
-      before: record,
-      revision: { ...revision, ...(request.reason ? { reason: request.reason } : {}) },
-      startedAt,
-    });
-    await clearUp(world, environment, release);
-    return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
+    return await rollOut(world, { environment, release, record, reports, values }, { ...request, startedAt });
   } finally {
     await unlock();
-  }
-}
-
-/** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
-async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
-  try {
-    // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
-    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
-    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
-    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
-  } catch (error) {
-    world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }
 }
 
@@ -121,186 +76,16 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
   return Object.fromEntries(records);
 }
 
-/** The hosts that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+/** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
 async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
   if (environment.same.length === 0) return [];
-  const found = upstream(world.project, environment).map((each) => world.hosts.traits(each, environment.same));
+  const found = upstream(world.project, environment).map(async (configured) => {
+    const { ledger } = await world.records.environment(configured.name);
+    return world.hosts.traits(withoutCordoned(configured, ledger), environment.same);
+  });
   return (await Promise.all(found)).flat();
 }
 
 function traitsIn({ name }: Environment): (report: HostReport) => HostTraits {
   return ({ host, traits }) => ({ environment: name, host: host.name, traits });
-}
-
-/** Images that some environment runs, or may go back to: environments can share a host. */
-async function neededDigests(world: World): Promise<ReadonlySet<string>> {
-  const records = await Promise.all(world.project.environments.map(({ name }) => world.records.environment(name)));
-  return new Set(records.flatMap(({ ledger }) => keptReleases(ledger).map(({ digest }) => digest)));
-}
-
-interface Situation {
-  readonly environment: Environment;
-  readonly release: Release;
-  readonly record: EnvironmentRecord;
-  readonly reports: readonly HostReport[];
-  /** secret name → value */
-  readonly values: Readonly<Record<string, string>>;
-}
-
-/** Everything about the promotion that can be known before it: pure but for names and time of the world. */
-function assemble(world: World, situation: Situation) {
-  const { app } = world.project;
-  const { environment, release, record, reports, values } = situation;
-  const versions = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
-  );
-  const current = currentRevision(record.ledger);
-  const { specs, broken } = freshSpecs(app, situation, versions);
-  const serving = placed(environment, specs);
-  const servingBefore = current ? existingContainers(record, current) : [];
-  const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
-  // A host that is no longer configured keeps nothing: its network goes after this.
-  const standby = standbyFor(record, environment.standby, serving).filter(({ host }) =>
-    environment.hosts.some(({ name }) => name === host.name),
-  );
-  const migration = migrationOf(app, environment, release, versions, record);
-  const revision: Omit<Revision, 'result' | 'duration'> = {
-    number: nextNumber(record.ledger),
-    release,
-    containers: specs,
-    secretVersions: versions,
-    kind: broken ? 'repair' : 'promote',
-    actor: world.actor,
-    startedAt: new Date(world.now()).toISOString(),
-  };
-  const desired: Desired = {
-    app,
-    environment: environment.name,
-    operation: world.newOperation(),
-    serving,
-    standby,
-    fallback: servingBefore,
-    wake: serving.filter(
-      ({ host, spec }) =>
-        record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name) &&
-        !reports.some((report) => report.host.name === host.name && report.running.has(spec.name)),
-    ),
-    verify: serving,
-    watch: environment.watch,
-    guarded: true,
-    ...(migration ? { migration: migration.inputs } : {}),
-    secrets: neededSecrets([...serving, ...standby], record.ledger, values, versions, migration?.inputs.spec),
-    ledger: record.ledger,
-  };
-  const plan: Plan = {
-    kind: revision.kind,
-    environment: environment.name,
-    number: revision.number,
-    release,
-    ...(current ? { from: current } : {}),
-    containers: changesOf(record.containers, serving, servingBefore, standby),
-    migration: migration?.runs ?? false,
-    notes: [],
-  };
-  return { plan, desired, revision, unchanged };
-}
-
-/**
- * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
- * names are taken: what is broken is replaced by new containers and never repaired.
- */
-function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
-  const { environment, release, record, reports } = situation;
-  const current = currentRevision(record.ledger);
-  const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);
-  // What runs now may be a later attempt: if it does well, it is what the release is here.
-  const now = current?.release.digest === release.digest ? namesOf(current.containers) : '';
-  const ofNow = attempts.find(
-    (attempt) => namesOf(containerSpecs(app, environment, release, versions, attempt)) === now,
-  );
-  for (const attempt of ofNow === undefined ? attempts : [ofNow, ...attempts]) {
-    const specs = containerSpecs(app, environment, release, versions, attempt);
-    const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
-    const broken = recorded.some((spec) => {
-      const report = reports.find(({ host }) => host.name === spec.host);
-      // A standby without traffic rests; everything else has to run.
-      const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
-      return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
-    });
-    if (!broken) return { specs, broken: attempt > 0 && attempt !== ofNow };
-  }
-  throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
-    code: ExitCode.refused,
-    hint: 'Make a new release.',
-  });
-}
-
-function namesOf(specs: readonly ContainerSpec[]): string {
-  return specs
-    .map(({ name }) => name)
-    .sort()
-    .join();
-}
-
-function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
-  return specs.flatMap((spec) => {
-    const host = environment.hosts.find(({ name }) => name === spec.host);
-    return host ? [{ host, spec }] : [];
-  });
-}
-
-function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
-  const names = (list: readonly Placed[]) =>
-    list
-      .map(({ host, spec }) => `${host.name}/${spec.name}`)
-      .sort()
-      .join();
-  return names(a) === names(b);
-}
-
-function runAll(reports: readonly HostReport[], containers: readonly Placed[]): boolean {
-  return containers.every(({ host, spec }) =>
-    reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
-  );
-}
-
-/** The migration as it shall be recorded, and whether it runs: once for an image and its migration's configuration. */
-function migrationOf(
-  app: string,
-  environment: Environment,
-  release: Release,
-  versions: Record<string, string>,
-  record: EnvironmentRecord,
-) {
-  const { migration } = environment;
-  const [host] = environment.hosts;
-  const [role] = environment.roles;
-  if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
-  const [like] = containerSpecs(
-    app,
-    {
-      ...environment,
-      hosts: [host],
-      roles: [
-        {
-          ...role,
-          name: 'migration',
-          command: migration.command,
-          count: 1,
-          hosts: [host.name],
-          env: migration.env,
-          secrets: migration.secrets,
-          health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
-        },
-      ],
-    },
-    release,
-    versions,
-  );
-  if (!like) return undefined;
-  const { route: _, ...spec } = like;
-  const base = environmentNames(app, environment.name).network;
-  const name = `${base}-migration-${fingerprint(spec)}`;
-  const inputs = { host, spec: { ...spec, name, alias: name }, timeout: migration.timeout };
-  return { inputs, runs: record.migration?.spec.name !== name };
 }

@@ -36,16 +36,20 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each) || surplus-- <= 0) };
 }
 
+type Contents = Pick<Revision, 'containers' | 'without'>;
+
 /**
  * Whether two revisions run the same: image, configuration and secrets on the same hosts. Their containers may differ
- * where one of them is a repair of the other.
+ * where one of them is a repair of the other; a host that was cordoned for one of them says nothing.
  */
-export function sameContainers(a: Pick<Revision, 'containers'>, b: Pick<Revision, 'containers'>): boolean {
-  return contents(a) === contents(b);
+export function sameContainers(a: Contents, b: Contents): boolean {
+  const ignored = new Set([...(a.without ?? []), ...(b.without ?? [])]);
+  return contents(a, ignored) === contents(b, ignored);
 }
 
-function contents(revision: Pick<Revision, 'containers'>): string {
+function contents(revision: Contents, ignored: ReadonlySet<string>): string {
   return revision.containers
+    .filter(({ host }) => !ignored.has(host))
     .map(({ name: _, alias: __, ...content }) => canonicalJson(content))
     .sort()
     .join();

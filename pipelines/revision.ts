@@ -24,6 +24,8 @@ export interface Revision {
   readonly reason?: string;
   /** of a rollback: the revision whose containers serve again */
   readonly restores?: number;
+  /** names of the hosts that were cordoned and did not get it */
+  readonly without?: readonly string[];
 }
 
 /** Set by a rollback: nothing is promoted until a person lifts it. */
@@ -35,8 +37,19 @@ export interface Hold {
   readonly version: string;
 }
 
-/** What an environment's stack records: the revisions, newest last, and a hold. */
+/** A host that a person took out of its environment, because it died or is worked on: nothing is asked of it. */
+export interface Cordon {
+  /** name of the host */
+  readonly host: string;
+  /** ISO 8601 */
+  readonly since: string;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** What an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
 export interface Ledger {
   readonly revisions: readonly Revision[];
   readonly hold?: Hold;
+  readonly cordons?: readonly Cordon[];
 }

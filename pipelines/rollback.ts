@@ -2,6 +2,7 @@ import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { carryOut } from './operation.ts';
+import { absent, inService, refuseOtherHosts, withoutCordoned } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
@@ -31,8 +32,9 @@ export interface RollbackResult {
  * Throws LockageError.
  */
 export async function rollback(world: World, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
-  const environment = environmentNamed(world.project, request.environment);
-  const record = await world.records.environment(environment.name);
+  const configured = environmentNamed(world.project, request.environment);
+  const record = await world.records.environment(configured.name);
+  const environment = withoutCordoned(configured, record.ledger);
   const target = targetOf(environment.name, record.ledger, request.to);
   const asked = world.hosts.preflight(environment);
   // It is awaited below, where the lock is let go of if it fails.
@@ -41,8 +43,9 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
   try {
     const reports = await asked;
     // Another operator may have acted before the lock was taken: going back from something else is another decision.
-    const { ledger } = await world.records.environment(environment.name);
-    if (nextNumber(ledger) !== nextNumber(record.ledger)) {
+    const now = await world.records.environment(environment.name);
+    refuseOtherHosts(configured, record, now);
+    if (nextNumber(now.ledger) !== nextNumber(record.ledger)) {
       throw new LockageError(`${environment.name} was changed by somebody else meanwhile: nothing was done`, {
         hint: `Look at \`lockage history ${environment.name}\`, then run the same command again.`,
       });
@@ -58,12 +61,13 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
     const revision: Omit<Revision, 'result' | 'duration'> = {
       number: plan.number,
       release: target.release,
-      containers: target.containers,
+      containers: desired.serving.map(({ spec }) => spec),
       secretVersions: target.secretVersions,
       kind: 'rollback',
       actor: world.actor,
       startedAt: new Date(startedAt).toISOString(),
       restores: target.number,
+      ...absent(record.ledger),
       ...(request.reason ? { reason: request.reason } : {}),
     };
     const operation = { before: record, revision, startedAt };
@@ -126,7 +130,7 @@ interface Situation {
 function assemble(world: World, { environment, record, reports, target, request }: Situation) {
   const current = currentRevision(record.ledger);
   const serving = placedAsRecorded(environment, record, target);
-  const servingBefore = current ? existingContainers(record, current) : [];
+  const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const standby = serving.every(({ host, spec }) => {
     const report = reports.find((candidate) => candidate.host.name === host.name);
     return spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name);
@@ -170,7 +174,9 @@ function assemble(world: World, { environment, record, reports, target, request 
 /** Hosts as they are configured now; a container of a host that is gone cannot come back. */
 function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
   const missing = new Set<string>();
-  const containers = target.containers.flatMap((spec) => {
+  const away = new Set(absent(record.ledger).without);
+  const reachable = target.containers.filter(({ host }) => !away.has(host));
+  const containers = reachable.flatMap((spec) => {
     const existing = record.containers.find(
       (placed) => placed.spec.name === spec.name && placed.host.name === spec.host,
     );

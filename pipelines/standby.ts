@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container.ts';
+import { absent, outOfReach } from './in-service.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Ledger, Revision } from './revision.ts';
 import { sameContainers, type EnvironmentRecord } from './record.ts';
@@ -10,9 +11,12 @@ export function existingContainers(record: EnvironmentRecord, revision: Pick<Rev
   );
 }
 
-/** The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. */
+/**
+ * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With
+ * them, everything on cordoned hosts, where nothing can be removed.
+ */
 export function standbyFor(record: EnvironmentRecord, count: number, serving: readonly Placed[]): Placed[] {
-  const next = { containers: serving.map(({ spec }) => spec) };
+  const next = { containers: serving.map(({ spec }) => spec), ...absent(record.ledger) };
   const kept: Revision[] = [];
   for (const revision of [...record.ledger.revisions].reverse()) {
     if (kept.length >= count) break;
@@ -21,7 +25,8 @@ export function standbyFor(record: EnvironmentRecord, count: number, serving: re
     if (existingContainers(record, revision).length > 0) kept.push(revision);
   }
   const names = new Set(next.containers.map(({ name }) => name));
-  return kept.flatMap((revision) => existingContainers(record, revision)).filter(({ spec }) => !names.has(spec.name));
+  const candidates = [...kept.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
+  return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
 }
 
 /** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */

@@ -3,7 +3,7 @@ import type { Placed } from './desired.ts';
 import type { Environment, Host } from './environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Digest } from './release.ts';
-import type { Hold, Revision } from './revision.ts';
+import type { Cordon, Hold, Revision } from './revision.ts';
 
 /** A container as its host sees it. */
 export interface SeenContainer {
@@ -23,11 +23,15 @@ export interface SeenContainer {
 export interface HostView {
   readonly host: Host;
   readonly error?: string;
+  /** it was not asked, as it is out of service */
+  readonly cordon?: Cordon;
   /** version of its Docker Engine */
   readonly engine?: string;
   readonly containers: readonly SeenContainer[];
   /** how the traffic goes, compared with the record; absent where it was not asked */
   readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what a person should know, though nothing is wrong yet */
+  readonly warnings?: readonly string[];
 }
 
 export interface LockView {
@@ -48,6 +52,8 @@ export interface EnvironmentStatus {
   readonly hosts: { readonly ready: number; readonly total: number };
   /** one line for each host that is not as it should be */
   readonly problems: readonly string[];
+  /** one line for each thing that will be wrong, such as a certificate that ends soon */
+  readonly warnings?: readonly string[];
   /** the earlier versions that a rollback can go to now; the first is the one it goes to unless told */
   readonly rollback: readonly {
     readonly version: string;
@@ -55,6 +61,7 @@ export interface EnvironmentStatus {
     readonly from: 'standby' | 'image';
   }[];
   readonly hold?: Hold;
+  readonly cordons: readonly Cordon[];
   readonly lock?: LockView;
   /** the last attempt, if it failed */
   readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
@@ -77,6 +84,7 @@ export function environmentStatus(
   const current = currentRevision(record.ledger);
   const last = record.ledger.revisions.at(-1);
   const problems = views.map((view) => hostProblem(environment, current, view));
+  const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   return {
     name: environment.name,
     ...(current
@@ -88,10 +96,15 @@ export function environmentStatus(
           actor: current.actor,
         }
       : {}),
-    hosts: { ready: problems.filter((problem) => problem === undefined).length, total: views.length },
+    hosts: {
+      ready: views.filter(({ cordon }, index) => !cordon && problems[index] === undefined).length,
+      total: views.length,
+    },
     problems: problems.filter((problem) => problem !== undefined),
+    ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
+    cordons: record.ledger.cordons ?? [],
     ...(lock ? { lock } : {}),
     ...(last?.result === 'failed' ? { failed: failureOf(last) } : {}),
   };
@@ -99,7 +112,8 @@ export function environmentStatus(
 
 /** What keeps a host from being ready, or undefined. Where nothing runs yet, a host that answers is ready. */
 function hostProblem(environment: Environment, current: Revision | undefined, view: HostView): string | undefined {
-  const { host, error, containers } = view;
+  const { host, error, cordon, containers } = view;
+  if (cordon) return undefined;
   if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
   if (!current) return undefined;
   const expected = current.containers.filter((spec) => spec.host === host.name);
@@ -142,6 +156,7 @@ function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): Envir
 /** A rollback is a switch if what gets traffic runs; what gets none rests meanwhile, and is started then. */
 function isKept(spec: ContainerSpec, views: readonly HostView[]): boolean {
   const view = views.find(({ host }) => host.name === spec.host);
+  if (view?.cordon) return true;
   if (!view || view.error !== undefined) return false;
   return spec.route ? isRunning(view, spec) : view.containers.some(({ name }) => name === spec.name);
 }

@@ -44,7 +44,10 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   });
   const stateFolder = join(project.root, '.lockage');
   const passphrase = await readPassphrase(stateFolder, project.backend);
-  const connections = new Connections({ stateDir: stateFolder });
+  const connections = new Connections({
+    stateDir: stateFolder,
+    configured: project.environments.flatMap(({ hosts }) => hosts),
+  });
   const tools: Tools = {
     connections,
     secretValues: new Map(),

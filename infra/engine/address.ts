@@ -1,3 +1,5 @@
+import type { SecureContext } from 'node:tls';
+import type { Certificate } from '../../pipelines/certificates.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Host } from '../../pipelines/environment.ts';
 
@@ -15,6 +17,24 @@ export interface SshTarget extends SshAddress {
   readonly jump: SshAddress | undefined;
 }
 
+/** Where an engine listens. */
+export type EngineAddress = { readonly socketPath: string } | { readonly tcp: TcpAddress };
+
+export interface TcpAddress {
+  /** name or address; an IPv6 address without brackets */
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsAccess;
+}
+
+/** What makes a connection to an engine a trusted one, both ways. */
+export interface TlsAccess {
+  readonly context: SecureContext;
+  /** folder with `ca.pem`, `cert.pem` and `key.pem`, for programs that are told so */
+  readonly folder: string;
+  readonly certificates: readonly Certificate[];
+}
+
 const address = /^(?:([^@/]+)@)?(\[[^\]]*\]|[^:/@[\]]+)(?::(\d{1,5}))?$/;
 const hostName = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f]*:[0-9a-f:.]*)$/i;
 const userName = /^[a-z0-9_][a-z0-9_.-]*$/i;
@@ -28,6 +48,23 @@ export function unixSocket(host: Host): string | undefined {
   throw new LockageError(`${host.name}: "${host.url}" has no absolute path`, {
     hint: 'write unix:///var/run/docker.sock',
   });
+}
+
+/** Host and port of a `tcp://` URL, or undefined for another kind. */
+export function tcpAddress(host: Host): TcpAddress | undefined {
+  if (!host.url.startsWith('tcp://')) return undefined;
+  const [, name = '', bare = '', port = ''] = /^tcp:\/\/(?:\[([^\]]*)\]|([^:/@[\]]+)):(\d{1,5})$/.exec(host.url) ?? [];
+  if (hostName.test(name || bare)) return { host: name || bare, port: Number(port) };
+  throw new LockageError(`${host.name}: "${host.url}" is no address of a Docker Engine`, {
+    hint: 'write tcp://host:port',
+  });
+}
+
+/** How Docker's own programs are told where an engine is: its URL, and the folder of their certificates. */
+export function dockerHost(engine: EngineAddress): { host: string; certPath?: string } {
+  if ('socketPath' in engine) return { host: `unix://${engine.socketPath}` };
+  const { tcp } = engine;
+  return { host: `tcp://${joined(tcp)}`, ...(tcp.tls ? { certPath: tcp.tls.folder } : {}) };
 }
 
 /**
@@ -68,5 +105,10 @@ export function knownName({ host, port }: SshAddress): string {
 
 /** `user@host:port`, for messages. */
 export function written({ user, host, port }: SshAddress): string {
-  return `${user === undefined ? '' : `${user}@`}${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${user === undefined ? '' : `${user}@`}${joined({ host, port })}`;
+}
+
+/** `host:port`, with brackets where they are needed. */
+export function joined({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,3 +1,5 @@
+import type { Certificate } from '../../pipelines/certificates.ts';
+import type { EngineAddress } from './address.ts';
 import { EngineError } from './errors.ts';
 import { Transport, type Answer, type Call, type TransportOptions } from './transport.ts';
 import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
@@ -16,9 +18,14 @@ export class EngineApi {
     this.transport = new Transport(options);
   }
 
-  /** The unix socket it is reached by, which other programs may use as well while the connection lives. */
-  get socketPath(): string {
-    return this.transport.socketPath;
+  /** Where it is reached, which other programs may use as well while the connection lives. */
+  get address(): EngineAddress {
+    return this.transport.address;
+  }
+
+  /** The certificates that the connection depends on; none where it is not over TLS. */
+  get certificates(): readonly Certificate[] {
+    return 'tcp' in this.address ? (this.address.tcp.tls?.certificates ?? []) : [];
   }
 
   /** Lets go of idle connections. */

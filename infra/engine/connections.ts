@@ -1,17 +1,23 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Host } from '../../pipelines/environment.ts';
-import { unixSocket } from './address.ts';
+import type { Host, TlsFiles } from '../../pipelines/environment.ts';
+import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
+import { TlsLink } from './tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
+
+/** Milliseconds for an engine on the network to answer at first. */
+const patience = 10_000;
 
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
+  /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
+  readonly configured?: readonly Host[];
   /** told when a connection is made anew */
   readonly log?: (line: string) => void;
 }
@@ -22,12 +28,17 @@ export type Connected =
 /** The engines of hosts, each connected once, at its first use. */
 export class Connections {
   readonly #keys: HostKeys;
+  readonly #stateDir: string;
+  readonly #configured: readonly Host[];
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
+  readonly #closing = new AbortController();
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
+    this.#stateDir = options.stateDir;
+    this.#configured = options.configured ?? [];
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -36,8 +47,8 @@ export class Connections {
    * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
    */
   engine(given: Host): Promise<Engine> {
-    const host = atHome(given);
-    const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
+    const host = atHome(this.#today(given));
+    const key = keyOf(host);
     const found = this.#engines.get(key);
     if (found) return found;
     const made = this.#connect(host);
@@ -88,6 +99,7 @@ export class Connections {
    * them for every process of this user.
    */
   async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
+    this.#closing.abort();
     // A host that has not answered yet must not keep the user waiting: it is let go of when it does.
     for (const engine of this.#engines.values()) {
       engine.then(
@@ -100,27 +112,56 @@ export class Connections {
     this.#links.length = 0;
   }
 
+  /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
+  #today(host: Host): Host {
+    const namesakes = this.#configured.filter(({ name, url }) => name === host.name && url === host.url);
+    return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
+  }
+
   async #connect(host: Host): Promise<Engine> {
     const socketPath = unixSocket(host);
-    if (socketPath !== undefined) {
-      const engine = new Engine({ host: host.name, socketPath });
-      await engine.ping();
+    const tcp = tcpAddress(host);
+    if (socketPath !== undefined || (tcp && !host.tls)) {
+      const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
+      await engine.ping(tcp ? { deadline: patience } : {});
       return engine;
     }
-    const link = new SshLink(host, this.#keys);
-    this.#links.push(link);
-    let reconnecting: Promise<string> | undefined;
+    const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
+    let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
       this.#log(`${host.name}: the connection broke, connecting again`);
-      reconnecting ??= link.open().finally(() => (reconnecting = undefined));
+      reconnecting ??= open().finally(() => (reconnecting = undefined));
       return reconnecting;
     };
-    return new Engine({ host: host.name, socketPath: await link.open(), reconnect });
+    const engine = new Engine({ host: host.name, ...(await open()), reconnect });
+    if (tcp) await engine.ping({ deadline: patience });
+    return engine;
   }
+
+  #overSsh(host: Host): () => Promise<EngineAddress> {
+    const link = new SshLink(host, this.#keys);
+    this.#links.push(link);
+    return async () => ({ socketPath: await link.open() });
+  }
+
+  #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
+    const link = new TlsLink(host, tcp, files, this.#stateDir);
+    return async () => ({ tcp: await link.open(this.#closing.signal) });
+  }
+}
+
+/** Two hosts with the same key are reached alike. */
+function keyOf({ name, url, identity, jump, hostKey, tls }: Host): string {
+  return JSON.stringify([name, url, identity, jump, hostKey, tls]);
 }
 
 /** `~/` in the path of a key is the home folder of whoever runs this. */
 function atHome(host: Host): Host {
-  if (!host.identity?.startsWith('~/')) return host;
-  return { ...host, identity: join(homedir(), host.identity.slice(2)) };
+  const { identity, tls } = host;
+  const here = (file: string) => (file.startsWith('~/') ? join(homedir(), file.slice(2)) : file);
+  return {
+    ...host,
+    ...(identity === undefined ? {} : { identity: here(identity) }),
+    ...(tls === undefined ? {} : { tls: { ca: here(tls.ca), cert: here(tls.cert), key: here(tls.key) } }),
+  };
 }

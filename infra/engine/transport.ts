@@ -1,7 +1,11 @@
-import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { EngineAddress } from './address.ts';
+import { connectionError } from './connection-error.ts';
 import { EngineError } from './errors.ts';
 import { Limit, defaultDeadline } from './limit.ts';
+import { tlsOptions } from './tls-options.ts';
 import { encodeBody, engineMessage, queryString } from './wire.ts';
 
 /** One request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
@@ -26,37 +30,38 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-export interface TransportOptions {
+export type TransportOptions = EngineAddress & {
   /** name of the host, for messages */
   readonly host: string;
-  readonly socketPath: string;
-  /** called once when nobody listens at the socket; gives the path to try then */
-  readonly reconnect?: (() => Promise<string>) | undefined;
-}
+  /** called once when nobody listens there; gives the address to try then */
+  readonly reconnect?: (() => Promise<EngineAddress>) | undefined;
+};
 
 const longestAnswer = 64 * 1024 * 1024;
 const socketsPerEngine = 8;
 
 /**
- * HTTP on a unix socket: a call is sent, and its answer read whole, as a stream, or as the raw connection.
+ * HTTP on a unix socket, TCP or TLS: a call is sent, and its answer read whole, as a stream, or as the raw connection.
  * A request that was surely never sent, or that only reads, is repeated once on a new connection; others never are,
  * because the engine may have done them. Only short reading calls share kept connections: on a new one, a dead peer shows
  * before anything is sent, and a long answer keeps nobody waiting.
  */
 export class Transport {
   readonly host: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: socketsPerEngine });
-  readonly #reconnect: (() => Promise<string>) | undefined;
-  #socketPath: string;
+  readonly #agent: Agent;
+  readonly #reconnect: (() => Promise<EngineAddress>) | undefined;
+  #address: EngineAddress;
 
   constructor(options: TransportOptions) {
     this.host = options.host;
-    this.#socketPath = options.socketPath;
+    this.#address = 'tcp' in options ? { tcp: options.tcp } : { socketPath: options.socketPath };
     this.#reconnect = options.reconnect;
+    const kept = { keepAlive: true, maxSockets: socketsPerEngine };
+    this.#agent = isTls(options) ? new TlsAgent(kept) : new Agent(kept);
   }
 
-  get socketPath(): string {
-    return this.#socketPath;
+  get address(): EngineAddress {
+    return this.#address;
   }
 
   close(): void {
@@ -116,7 +121,7 @@ export class Transport {
     } catch (error) {
       const repeatable = error instanceof ConnectionLost && (!error.sent || reads(call));
       if (!repeatable || signal.aborted || (!error.sent && !this.#reconnect)) throw error;
-      if (this.#reconnect) this.#socketPath = await this.#reconnect();
+      if (this.#reconnect) this.#address = await this.#reconnect();
       return this.#attempt(call, signal, mode);
     }
   }
@@ -126,8 +131,9 @@ export class Transport {
     const { payload, headers } = encodeBody(call, mode === 'upgrade');
     return new Promise((resolve, reject) => {
       let sent = false;
-      const outgoing = request({
-        socketPath: this.#socketPath,
+      const secure = isTls(this.#address);
+      const outgoing = (secure ? tlsRequest : request)({
+        ...dialing(this.#address),
         path: call.path + queryString(call.query),
         method: call.method,
         headers,
@@ -136,7 +142,7 @@ export class Transport {
       });
       outgoing.on('socket', (socket) => {
         if (!socket.connecting) sent = true;
-        else socket.once('connect', () => (sent = true));
+        else socket.once(secure ? 'secureConnect' : 'connect', () => (sent = true));
       });
       outgoing.on('error', (error) => reject(new ConnectionLost(error, sent)));
       outgoing.on('response', (response) => resolve({ response }));
@@ -158,7 +164,7 @@ export class Transport {
       return new EngineError(this.host, call.what, `no answer within ${seconds} s`, { cause: error });
     }
     if (call.signal?.aborted) return call.signal.reason;
-    if (error instanceof ConnectionLost) return connectionError(this.host, this.#socketPath, call.what, error.cause);
+    if (error instanceof ConnectionLost) return connectionError(this.host, this.#address, call.what, error.cause);
     return error;
   }
 }
@@ -184,22 +190,15 @@ function reads(call: Call): boolean {
   return call.method === 'GET' || call.method === 'HEAD';
 }
 
-function connectionError(host: string, socketPath: string, what: string, cause: unknown): EngineError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  if (code === 'EACCES') {
-    return new EngineError(host, what, `permission denied on ${socketPath}`, {
-      hint: 'add your user to the group "docker" and log in again; leave the mode of the socket as it is',
-      cause,
-    });
-  }
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-    return new EngineError(host, what, `no Docker Engine listens at ${socketPath}`, {
-      hint: 'start it, for example with `systemctl start docker`',
-      cause,
-    });
-  }
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new EngineError(host, what, `the connection to the Docker Engine broke: ${text}`, { cause });
+function isTls(address: EngineAddress): boolean {
+  return 'tcp' in address && address.tcp.tls !== undefined;
+}
+
+/** What node's http and https are told about an address. */
+function dialing(address: EngineAddress): RequestOptions {
+  if ('socketPath' in address) return { socketPath: address.socketPath };
+  const { host, port, tls } = address.tcp;
+  return { host, port, ...(tls ? tlsOptions(host, tls.context) : {}) };
 }
 
 async function collect(response: IncomingMessage, signal: AbortSignal): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Host, Migration } from '../../pipelines/environment.ts';
-import type { Hold } from '../../pipelines/revision.ts';
+import type { Cordon, Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
 
 /** What every resource of an environment knows: where it is. */
@@ -73,6 +73,7 @@ export interface LedgerInputs extends Place {
   /** a list of Revision as JSON: Pulumi passes text on as it is, and takes a second to pass on as many small values */
   readonly revisions: string;
   readonly hold?: Hold;
+  readonly cordons?: readonly Cordon[];
 }
 
 /** Secret files of a container that is not a release's. */

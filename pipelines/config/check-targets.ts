@@ -11,14 +11,6 @@ export function checkTargets(environment: string, own: EnvironmentFile, root: st
     report(isPlain ? ['targets', index] : ['targets', index, key], message);
   };
 
-  for (const [index, target] of own.targets.entries()) {
-    if (typeof target === 'string' || !target.url.startsWith('unix:')) continue;
-    for (const key of ['identity', 'jump', 'hostKey'] as const) {
-      if (target[key] !== undefined) refuse(index, key, 'is for ssh:// targets only');
-    }
-  }
-  if (!usable) return false;
-
   const hosts = hostsOf(environment, own.targets, root);
   for (const [index, host] of hosts.entries()) {
     const sameName = hosts.findIndex((other) => other.name === host.name);

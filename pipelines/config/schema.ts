@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { capabilities } from './capabilities.ts';
 import { namePattern, nameRule } from './names.ts';
-import { urlProblem } from './targets.ts';
+import { openPortProblem, settingProblems, urlProblem } from './targets.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
 import { traitNames } from '../parity.ts';
 import { didYouMean } from '../suggest.ts';
@@ -388,11 +388,23 @@ const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
   .refine((url) => url === '' || urlProblem(url) === undefined, {
     error: (issue) => urlProblem(String(issue.input)) ?? '',
   })
-  .meta({ description: 'unix:///path or ssh://user@host:port.' });
+  .meta({ description: 'unix:///path, ssh://user@host:port, or tcp://host:port with tls.' });
+
+const plainTarget = targetUrl.refine((url) => urlProblem(url) !== undefined || openPortProblem(url) === undefined, {
+  error: (issue) => openPortProblem(String(issue.input)) ?? '',
+});
+
+const tls = mapping({
+  ca: text('the PEM file of the CA').meta({
+    description: "Who signed the host's certificate. Nobody else is trusted.",
+  }),
+  cert: text('the PEM file of the client certificate').meta({ description: 'Client certificate.' }),
+  key: text('the PEM file of its private key').meta({ description: 'Private key of the client certificate.' }),
+}).meta({ description: 'For tcp://: PEM files, relative to lockage.yaml. All three are needed.' });
 
 const target = z.union(
   [
-    targetUrl,
+    plainTarget,
     mapping({
       name: name.optional().meta({ description: 'Default: first part of the host name, else ENVIRONMENT-NUMBER.' }),
       url: targetUrl,
@@ -415,6 +427,11 @@ const target = z.union(
         .regex(/^SHA256:[A-Za-z0-9+/]{43}$/, { error: expected('a fingerprint as ssh-keygen -l prints it, SHA256:…') })
         .optional()
         .meta({ description: 'Pinned host key.' }),
+      tls: tls.optional(),
+    }).superRefine((written, context) => {
+      if (urlProblem(written.url) !== undefined) return;
+      for (const { key, message } of settingProblems(written))
+        context.addIssue({ code: 'custom', path: [key], message });
     }),
   ],
   { error: expected('a URL such as ssh://deploy@web-1.example.com') },

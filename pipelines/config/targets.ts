@@ -1,14 +1,11 @@
 import path from 'node:path';
-import type { Host } from '../environment.ts';
+import type { Host, TlsFiles } from '../environment.ts';
 import { namePattern } from './names.ts';
 import type { TargetFile } from './schema.ts';
 
 /** What is wrong with a target's URL, or undefined. */
 export function urlProblem(url: string): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === 'tcp' || scheme === 'http' || scheme === 'https') {
-    return `${scheme}:// needs TLS and is not supported yet: write ssh://user@host`;
-  }
   if (scheme === undefined || !url.includes('://')) {
     return url.startsWith('/')
       ? `expected a URL: write unix://${url}`
@@ -16,7 +13,8 @@ export function urlProblem(url: string): string | undefined {
   }
   if (scheme === 'unix') return unixProblem(url);
   if (scheme === 'ssh') return sshProblem(url);
-  return `${scheme}:// is not supported: write ssh://user@host or unix:///path`;
+  if (scheme === 'tcp') return tcpProblem(url);
+  return `${scheme}:// is not supported: write ssh://user@host, unix:///path or tcp://host:port`;
 }
 
 function unixProblem(url: string): string | undefined {
@@ -40,6 +38,41 @@ function sshProblem(text: string): string | undefined {
   return undefined;
 }
 
+const tcpUrl = /^tcp:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?):(\d{1,5})$/;
+
+function tcpProblem(text: string): string | undefined {
+  const port = Number(tcpUrl.exec(text)?.[1]);
+  if (Number.isNaN(port)) return 'expected tcp://host:port';
+  return port < 1 || port > 65_535 ? 'expected a port from 1 to 65535' : undefined;
+}
+
+/** That a host would be anybody's who reaches its port: a Docker Engine without TLS asks nobody who they are. */
+export function openPortProblem(url: string): string | undefined {
+  if (!url.startsWith('tcp:') || isLoopback(hostname(url) ?? '')) return undefined;
+  return 'tcp:// without TLS leaves the host to everybody: add tls: { ca, cert, key }, or write ssh://user@host';
+}
+
+function isLoopback(host: string): boolean {
+  const numbers = host.split('.');
+  const isLocal =
+    numbers.length === 4 &&
+    numbers[0] === '127' &&
+    numbers.every((number) => /^\d{1,3}$/.test(number) && Number(number) < 256);
+  return host.toLowerCase() === 'localhost' || host === '::1' || isLocal;
+}
+
+/** Settings that do not go with a target's URL, which must have passed `urlProblem`. */
+export function settingProblems(target: Exclude<TargetFile, string>): { key: string; message: string }[] {
+  const { url } = target;
+  const sshOnly = (['identity', 'jump', 'hostKey'] as const).filter((key) => target[key] !== undefined);
+  const open = target.tls === undefined ? openPortProblem(url) : undefined;
+  return [
+    ...(url.startsWith('ssh:') ? [] : sshOnly.map((key) => ({ key, message: 'is for ssh:// targets only' }))),
+    ...(target.tls && !url.startsWith('tcp:') ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
+    ...(open === undefined ? [] : [{ key: 'url', message: open }]),
+  ];
+}
+
 /** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */
 export function hostsOf(environment: string, targets: readonly TargetFile[], root: string): Host[] {
   const written = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
@@ -54,6 +87,7 @@ export function hostsOf(environment: string, targets: readonly TargetFile[], roo
       ...(target.identity === undefined ? {} : { identity: keyFile(target.identity, root) }),
       ...(target.jump === undefined ? {} : { jump: target.jump }),
       ...(target.hostKey === undefined ? {} : { hostKey: target.hostKey }),
+      ...(target.tls === undefined ? {} : { tls: tlsFiles(target.tls, root) }),
     };
   });
 }
@@ -61,12 +95,13 @@ export function hostsOf(environment: string, targets: readonly TargetFile[], roo
 /** Two targets with the same key are the same Docker Engine. */
 export function engineKey(url: string): string {
   if (url.startsWith('unix:')) return url.replace('/var/run/', '/run/');
-  const { hostname: host, port, pathname } = new URL(url);
+  const { protocol, hostname: host, port, pathname } = new URL(url);
+  if (protocol === 'tcp:') return `tcp://${host.toLowerCase()}:${port}`;
   return `ssh://${host.toLowerCase()}:${port || '22'}${pathname.replace(/\/$/, '').replace('/var/run/', '/run/').replace('/run/docker.sock', '')}`;
 }
 
 function hostname(url: string): string | undefined {
-  return url.startsWith('ssh:') ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
+  return /^(?:ssh|tcp):/.test(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
 }
 
 function firstLabel(url: string): string | undefined {
@@ -76,4 +111,8 @@ function firstLabel(url: string): string | undefined {
 
 function keyFile(file: string, root: string): string {
   return file.startsWith('~') ? file : path.posix.resolve(root, file);
+}
+
+function tlsFiles({ ca, cert, key }: TlsFiles, root: string): TlsFiles {
+  return { ca: keyFile(ca, root), cert: keyFile(cert, root), key: keyFile(key, root) };
 }

@@ -1,6 +1,7 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { promote } from '../../pipelines/promote.ts';
 import { shortDigest } from '../../pipelines/release.ts';
+import type { Revision } from '../../pipelines/revision.ts';
 import type { Flags } from '../cli.ts';
 import { bytesText, durationText } from '../format.ts';
 import { withWorld } from '../with-world.ts';
@@ -24,15 +25,24 @@ export async function promoteCommand(
       ...(flags.reason ? { reason: flags.reason } : {}),
       ...(flags.plan ? { planOnly: true } : {}),
     });
+    if (result.outcome === 'planned') return world.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;
-    const moved = Object.values(bytesMoved).reduce((sum, bytes) => sum + bytes, 0);
-    const hosts = Object.keys(bytesMoved).length;
-    const lines = revision
-      ? [
-          `${environment} runs ${version} (${shortDigest(revision.release.digest)}), revision ${revision.number}, ` +
-            `on ${hosts} host${hosts === 1 ? '' : 's'}: ${durationText(revision.duration)}, ${bytesText(moved)} moved`,
-        ]
-      : [];
-    world.terminal.result(result, lines);
+    if (revision?.without) process.exitCode = ExitCode.partial;
+    world.terminal.result(result, revision ? promotedLines(environment, revision, bytesMoved) : []);
   });
+}
+
+/** What runs now, on how many hosts, and which ones it did not reach. */
+export function promotedLines(
+  environment: string,
+  { release, number, duration, without }: Revision,
+  bytesMoved: Readonly<Record<string, number>>,
+): string[] {
+  const moved = Object.values(bytesMoved).reduce((sum, bytes) => sum + bytes, 0);
+  const hosts = Object.keys(bytesMoved).length;
+  return [
+    `${environment} runs ${release.version} (${shortDigest(release.digest)}), revision ${number}, ` +
+      `on ${hosts} host${hosts === 1 ? '' : 's'}: ${durationText(duration)}, ${bytesText(moved)} moved`,
+    ...(without ? [`without ${without.join(', ')}, cordoned: \`lockage host uncordon\` brings it there`] : []),
+  ];
 }

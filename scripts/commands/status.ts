@@ -35,7 +35,7 @@ async function showOne(world: LiveWorld, environment: Environment): Promise<void
   const status = environmentStatus(environment, record, seen.hosts, seen.lock);
   const hosts = seen.hosts.map((view) => ({
     view,
-    containers: view.error === undefined ? containersOf(record, view) : [],
+    containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],
   }));
   const shown = hosts.map(({ view, containers }) => ({
     name: view.host.name,

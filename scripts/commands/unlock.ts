@@ -1,4 +1,5 @@
 import { LockageError } from '../../pipelines/errors.ts';
+import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { liftLock, readLock, type LockHolder } from '../../infra/lock.ts';
 import type { Flags } from '../cli.ts';
@@ -9,7 +10,8 @@ import { withWorld } from '../with-world.ts';
 export async function unlockCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
   await withWorld(flags, signal, async (world) => {
     const environment = environmentNamed(world.project, name);
-    const [host] = environment.hosts;
+    const { ledger } = await world.records.environment(environment.name);
+    const [host] = withoutCordoned(environment, ledger).hosts;
     if (!host) return;
     const engine = await world.connections.engine(host);
     const place = { app: world.project.app, environment: environment.name };

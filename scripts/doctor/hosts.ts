@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expiryWarnings } from '../../pipelines/certificates.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { differencesAmong, differenceText, traitsOf, type Traits } from '../../pipelines/parity.ts';
@@ -22,6 +23,8 @@ export interface HostFacts {
   readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal'> & {
     readonly LiveRestoreEnabled?: unknown;
   };
+  /** about certificates that end soon */
+  readonly warnings: readonly string[];
 }
 
 /** The hosts of an environment, all at once, and how they differ from each other. */
@@ -66,11 +69,13 @@ async function ask(connections: Connections, host: Host): Promise<HostFacts> {
   const [version, info] = await Promise.all([engine.version(), engine.info()]);
   const { Version, ApiVersion, Os, Arch } = version;
   const traits = traitsOf(said(version, info));
-  return { host: host.name, engine: Version, api: ApiVersion, platform: `${Os}/${Arch}`, traits, milliseconds, info };
+  const warnings = expiryWarnings(engine.certificates, Date.now());
+  const platform = `${Os}/${Arch}`;
+  return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
 }
 
 /** One host by itself. */
-export function factChecks({ host, engine, api, platform, milliseconds, info }: HostFacts): Check[] {
+export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostFacts): Check[] {
   const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
   const summary =
     `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
@@ -95,6 +100,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info }: 
           ),
         ]
       : []),
+    ...warnings.map((text) => warning(host, text, 'Have a new one issued in time; promotions are refused after it.')),
   ];
 }
 

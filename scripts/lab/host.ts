@@ -1,6 +1,6 @@
 /**
  * A bare host without a machine of its own: a network, mount, host name and process namespace with its own `/run`,
- * its own Docker Engine at `/var/run/docker.sock` and, if wanted, its own ssh server. Its first process keeps it
+ * its own Docker Engine at `/var/run/docker.sock` and, if wanted, an ssh server or a port with TLS. Its first process keeps it
  * alive; when that one is killed, the kernel ends everything inside.
  */
 import { mkdir, readFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { run, startDetached, type RunOptions } from './command.ts';
 import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { prepareSshServer } from './ssh.ts';
+import { createServerCertificate, tlsArguments } from './tls.ts';
 
 const startTimeout = 60_000;
 
@@ -25,6 +26,7 @@ export async function startHost(file: StateFile, name: string): Promise<void> {
   const folder = path.join(file.dataDir, 'hosts', name);
   await mkdir(dataRoot(file.dataDir, name), { recursive: true });
   const ssh = host.reach === 'ssh' ? await prepareSshServer(file.dataDir, host) : undefined;
+  if (host.reach === 'tls') await createServerCertificate(file.dataDir, host);
   await startKeeper(file, host, folder, ssh !== undefined);
   const engine = startEngine(file, name);
   if (ssh) {
@@ -49,15 +51,16 @@ export async function execInHost(
 
 /** Starts a host's engine and waits until it answers. */
 export async function startEngine(file: StateFile, name: string): Promise<void> {
-  const { namespace } = hostState(file, name);
+  const host = hostState(file, name);
   const dockerd = [
     'dockerd',
     ...['--data-root', dataRoot(file.dataDir, name)],
     ...['--host', 'unix:///var/run/docker.sock'],
     ...['--host', `unix://${hostSocket(file.dataDir, name)}`],
     ...['--insecure-registry', file.state.registry],
+    ...(host.reach === 'tls' ? tlsArguments(file.dataDir, host) : []),
     // A tree of its own among the control groups, so that it can be found when the lab is removed.
-    ...['--cgroup-parent', `/${namespace}`],
+    ...['--cgroup-parent', `/${host.namespace}`],
   ];
   const log = path.join(file.dataDir, 'hosts', name, 'docker.log');
   const background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!';

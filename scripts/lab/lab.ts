@@ -1,6 +1,6 @@
 /**
  * A lab: real bare hosts on one Linux machine, for tests, benchmarks and the demo. Each host has its own address,
- * Docker Engine and (by wish) ssh server; all pull from one registry, and one more host builds images.
+ * Docker Engine and (by wish) ssh server or port with TLS; all pull from one registry, and one more host builds images.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -13,13 +13,14 @@ import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
+import { clientFiles, createTlsIdentity, tlsUrl } from './tls.ts';
 import { baseImages, type BaseImage } from './images.ts';
 
 export { removeLab } from './remove.ts';
 
 export interface LabEnvironment {
   readonly hosts: number;
-  readonly reach: 'unix' | 'ssh';
+  readonly reach: 'unix' | 'ssh' | 'tls';
   /** bytes: the engines' data lies on a file system in memory of that size, which can be filled */
   readonly disk?: number;
 }
@@ -39,13 +40,14 @@ export interface LabOptions {
 export interface LabHost {
   readonly name: string;
   readonly environment: string;
-  /** `unix:///…` or `ssh://root@…`: how Lockage reaches it */
+  /** `unix:///…`, `ssh://root@…` or `tcp://…`: how Lockage reaches it */
   readonly url: string;
   /** `unix:///…`: how a test looks into its engine beside Lockage */
   readonly dockerHost: string;
   readonly address: string;
   readonly identity?: string;
   readonly hostKey?: string;
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 /** A host that is the lab's own, so that it can be broken. */
@@ -109,6 +111,7 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   const log = options.log ?? (() => undefined);
   await createBridge(bridge, subnet);
   await createIdentity(dataDir, options.name);
+  if (state.hosts.some(({ reach }) => reach === 'tls')) await createTlsIdentity(dataDir, options.name);
   log(`network ${subnet}.0/24 on ${bridge}`);
   await file.update({ registryProcess: await startRegistry(dataDir, state.registry) });
   log(`registry ${state.registry}`);
@@ -212,8 +215,9 @@ function hostOf(file: StateFile, host: HostState): BareHost {
     environment: host.environment ?? '',
     address,
     dockerHost,
-    url: host.reach === 'ssh' ? `ssh://root@${address}` : dockerHost,
+    url: { unix: dockerHost, ssh: `ssh://root@${address}`, tls: tlsUrl(address) }[host.reach],
     ...(host.reach === 'ssh' ? { identity: identityFile(file.dataDir) } : {}),
+    ...(host.reach === 'tls' ? { tls: clientFiles(file.dataDir) } : {}),
     ...(hostKey === undefined ? {} : { hostKey }),
     exec: (argv, options) => execInHost(file, name, argv, options),
     stopDocker: (options) => stopEngine(file, name, options?.crash),

@@ -17,7 +17,7 @@ export interface HostState {
   readonly name: string;
   /** absent for the builder */
   readonly environment?: string;
-  readonly reach: 'unix' | 'ssh';
+  readonly reach: 'unix' | 'ssh' | 'tls';
   readonly address: string;
   /** name of its network namespace */
   readonly namespace: string;

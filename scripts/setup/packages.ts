@@ -15,6 +15,7 @@ const labPackages = [
   'docker-registry',
   'busybox-static',
   'git',
+  'openssl',
   'ca-certificates',
 ];
 

@@ -34,15 +34,21 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, lock, failed } = status;
+  const { hold, cordons, lock, failed } = status;
   const notes = [
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
+    ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
     ...(hold
       ? [
           `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +
             colors.dim(` (lockage resume ${status.name})`),
         ]
       : []),
+    ...cordons.map(
+      ({ host, actor, since, reason }) =>
+        `${colors.yellow('CORDONED')} ${host} by ${actor} ${agoText(since, now)}: ${reason}` +
+        colors.dim(` (lockage host uncordon ${host} --env ${status.name})`),
+    ),
     ...(lock ? [`${colors.yellow('locked')} by ${lock.actor} ${agoText(lock.since, now)}: ${lock.purpose}`] : []),
     ...(failed
       ? [
@@ -86,8 +92,9 @@ export function environmentLines(status: EnvironmentStatus, hosts: readonly Host
   ];
 }
 
-function hostLine({ host, error, engine, routes, containers }: HostView): string {
+function hostLine({ host, error, cordon, engine, routes, containers }: HostView): string {
   const name = colors.bold(host.name);
+  if (cordon) return `${name}  ${colors.yellow('cordoned')}`;
   if (error !== undefined) {
     const reason = error.startsWith(`${host.name}: `) ? error.slice(host.name.length + 2) : error;
     return `${name}  ${colors.red('✗')} ${reason}`;

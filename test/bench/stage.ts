@@ -74,9 +74,10 @@ export class Stage {
     const port = 8001 + this.#places.length;
     const place = { name, hosts, doors: hosts.map(({ address }) => ({ address, port })) };
     this.#places.push(place);
-    const targets = hosts.map(({ name: host, url, address, identity, hostKey }) => ({
+    const targets = hosts.map(({ name: host, url, address, identity, hostKey, tls }) => ({
       ...{ name: host, url, address },
       ...(identity === undefined ? {} : { identity, hostKey }),
+      ...(tls === undefined ? {} : { tls }),
     }));
     await this.#write(`environments/${name}.yaml`, { targets, roles: { web: { publish: port } } });
     const { registry } = this.lab;

@@ -4,8 +4,9 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sshTarget, unixSocket } from '../../infra/engine/address.ts';
+import { dockerHost, sshTarget, tcpAddress, unixSocket } from '../../infra/engine/address.ts';
 import { Engine } from '../../infra/engine/client.ts';
+import { Connections } from '../../infra/engine/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../infra/engine/frames.ts';
 import { imagePath, segment } from '../../infra/engine/names.ts';
 import { tarArchive } from '../../infra/engine/tar.ts';
@@ -201,6 +202,29 @@ describe('addresses', () => {
     'tcp://host:2375',
   ])('refuse %s', (url) => {
     expect(() => sshTarget(host(url))).toThrow('prod-1: ');
+  });
+
+  it('of ports are read, and told to Docker’s own programs', () => {
+    expect(tcpAddress(host('ssh://prod.example.com'))).toBeUndefined();
+    const address = tcpAddress(host('tcp://[2001:db8::1]:2376'));
+    expect(address).toEqual({ host: '2001:db8::1', port: 2376 });
+    expect(dockerHost({ tcp: { host: '2001:db8::1', port: 2376 } })).toEqual({ host: 'tcp://[2001:db8::1]:2376' });
+    expect(dockerHost({ socketPath: '/run/d.sock' })).toEqual({ host: 'unix:///run/d.sock' });
+    for (const url of ['tcp://host', 'tcp://a b:1', 'tcp://me@host:1', 'tcp://host:1/x']) {
+      expect(() => tcpAddress(host(url))).toThrow('prod-1: ');
+    }
+  });
+
+  it('of a port of this machine need no certificates', async () => {
+    const made = createServer((_, response) => response.end('{"OSType":"linux","ApiVersion":"1.47"}'));
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    const { port } = made.address() as { port: number };
+    const connections = new Connections({ stateDir: folder });
+    const engine = await connections.engine(host(`tcp://127.0.0.1:${port}`));
+    expect((await engine.info()).OSType).toBe('linux');
+    expect(engine.certificates).toEqual([]);
+    await connections.close();
   });
 
   it.each(['-oProxyCommand=x', 'a@b@c', 'gate;id', ''])('refuse to jump through "%s"', (jump) => {

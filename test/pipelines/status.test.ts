@@ -37,6 +37,7 @@ test('an environment that is as it should be', () => {
     actor: 'anna@desk',
     hosts: { ready: 1, total: 1 },
     problems: [],
+    cordons: [],
     rollback: [{ version: '1.0.0', revision: 1, from: 'standby' }],
   });
 });
@@ -46,6 +47,7 @@ test('an environment where nothing runs: hosts that answer are ready', () => {
     name: 'prod',
     hosts: { ready: 1, total: 1 },
     problems: [],
+    cordons: [],
     rollback: [],
   });
 });

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad } from '../../scripts/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
@@ -45,6 +47,12 @@ describe.runIf(labsWork)('a promotion', () => {
     expect([again.code, again.json.outcome]).toEqual([0, 'unchanged']);
     expect(await trial.snapshot('prod')).toEqual(before);
     expect((await trial.succeed('history', 'prod')).json.revisions).toHaveLength(1);
+  });
+
+  test('leaves nothing in the backend that a crash could have left half written', async () => {
+    const files = await readdir(join(trial.folder, '.lockage'), { recursive: true });
+    expect(files.filter((file) => file.endsWith('prod.json'))).toHaveLength(1);
+    expect(files.filter((file) => file.endsWith('.attrs'))).toEqual([]);
   });
 
   test('a release may not skip an environment', async () => {

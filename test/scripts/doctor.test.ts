@@ -20,6 +20,7 @@ const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
   traits: { architecture: 'amd64', engine: '24.0.7', 'engine.minor': '24.0', cgroup: '2', storage: 'overlay2' },
   milliseconds: 1.24,
   info,
+  warnings: [],
   ...changes,
 });
 const texts = (checks: readonly { level: string; text: string }[]) =>
@@ -56,6 +57,11 @@ describe('a host', () => {
       'no live-restore',
       facts('prod-1', { info: { ...info, LiveRestoreEnabled: false } }),
       'warning: containers stop while its Docker is restarted',
+    ],
+    [
+      'a certificate that ends soon',
+      facts('prod-1', { warnings: ['the server certificate expires on 2026-12-01, in 9 days'] }),
+      'warning: the server certificate expires on 2026-12-01, in 9 days',
     ],
     [
       'vfs',

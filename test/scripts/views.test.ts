@@ -15,7 +15,13 @@ const now = Date.parse('2026-01-01T12:05:00.000Z');
 const noon = '2026-01-01T12:00:00.000Z';
 const plain = (lines: readonly string[]) => lines.map(stripVTControlCharacters);
 
-const empty: EnvironmentStatus = { name: 'uat', hosts: { ready: 0, total: 1 }, problems: [], rollback: [] };
+const empty: EnvironmentStatus = {
+  name: 'uat',
+  hosts: { ready: 0, total: 1 },
+  problems: [],
+  cordons: [],
+  rollback: [],
+};
 const prod: EnvironmentStatus = {
   name: 'prod',
   version: '2.0.0',
@@ -25,6 +31,7 @@ const prod: EnvironmentStatus = {
   actor: 'anna@desk',
   hosts: { ready: 1, total: 2 },
   problems: ['prod-2: does not answer within 2 s'],
+  cordons: [],
   rollback: [
     { version: '1.0.0', revision: 11, from: 'standby' },
     { version: '0.9.0', revision: 10, from: 'standby' },
@@ -35,10 +42,12 @@ test('all environments, a line each, with what a person should know below', () =
   const hold = { since: noon, actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
   const lock = { actor: 'bert@desk', since: '2026-01-01T12:04:30.000Z', purpose: 'promote 3.0.0' };
   const tried = { version: '3.0.0', at: noon, actor: 'bert@desk', reason: 'prod-1: web was not healthy' };
-  expect(plain(overviewLines([{ ...prod, hold, lock, failed: tried }, empty], now))).toEqual([
+  const warnings = ['prod-1: the CA certificate expires on 2026-01-04, in 2 days'];
+  expect(plain(overviewLines([{ ...prod, warnings, hold, lock, failed: tried }, empty], now))).toEqual([
     '      version  digest        rev  since      by         hosts  rollback',
     'prod  2.0.0    222222222222  12   5 min ago  anna@desk  1/2    1.0.0 ready, 0.9.0 ready',
     '  ✗ prod-2: does not answer within 2 s',
+    '  ! prod-1: the CA certificate expires on 2026-01-04, in 2 days',
     '  HOLD by anna@desk 5 min ago: slow (lockage resume prod)',
     '  locked by bert@desk 30 s ago: promote 3.0.0',
     '  last attempt, 3.0.0 5 min ago by bert@desk, failed: prod-1: web was not healthy',

@@ -126,9 +126,10 @@ export class TrialPipeline {
   }
 
   async configureEnvironment(environment: string, settings: Settings): Promise<void> {
-    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey }) => ({
+    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey, tls }) => ({
       ...{ name, url, address },
       ...(identity === undefined ? {} : { identity, hostKey }),
+      ...(tls === undefined ? {} : { tls }),
     }));
     const file = join(this.folder, 'environments', `${environment}.yaml`);
     await writeFile(file, `${JSON.stringify({ targets, ...settings }, undefined, 2)}\n`);
@@ -238,16 +239,17 @@ export class TrialPipeline {
     return this.run('rollback', environment, '--yes', '--json', ...more);
   }
 
-  /** What every host of an environment answers. */
+  /** What every host of an environment answers, or those at these urls. */
   async answers(
     environment: string,
+    urls = this.urls(environment),
   ): Promise<{ version: string; greeting: string; secretHash: string; built: string }[]> {
     const options = { signal: AbortSignal.timeout(10_000), headers: { connection: 'close' } };
-    return Promise.all(this.urls(environment).map(async (url) => (await fetch(url, options)).json() as never));
+    return Promise.all(urls.map(async (url) => (await fetch(url, options)).json() as never));
   }
 
-  async versions(environment: string): Promise<string[]> {
-    return (await this.answers(environment)).map(({ version }) => version);
+  async versions(environment: string, urls?: string[]): Promise<string[]> {
+    return (await this.answers(environment, urls)).map(({ version }) => version);
   }
 
   /** The release containers of an environment: `prod-1 1.1.0 running`, sorted. */

@@ -225,6 +225,23 @@ describe('targets', () => {
     });
   });
 
+  test('may be reached by TLS', () => {
+    const tls = '{ ca: keys/ca.pem, cert: /etc/lockage/cert.pem, key: ~/.docker/key.pem }';
+    const [named, numbered, here] =
+      hosts(`  - { url: "tcp://web-1.example.com:2376", tls: ${tls} }
+  - { url: "tcp://[fd00::7]:2376", tls: ${tls} }
+  - tcp://127.0.0.1:2375
+`) ?? [];
+    expect(named).toEqual({
+      name: 'web-1',
+      url: 'tcp://web-1.example.com:2376',
+      address: 'web-1.example.com',
+      tls: { ca: '/srv/shop/keys/ca.pem', cert: '/etc/lockage/cert.pem', key: '~/.docker/key.pem' },
+    });
+    expect([numbered?.name, numbered?.address]).toEqual(['dev-2', 'fd00::7']);
+    expect([here?.name, here?.address, here?.tls]).toEqual(['dev-3', '127.0.0.1', undefined]);
+  });
+
   test('keep a key file of the home folder', () => {
     expect(hosts('  - { url: "ssh://a@b", identity: ~/.ssh/dev }\n')?.[0]?.identity).toBe('~/.ssh/dev');
   });

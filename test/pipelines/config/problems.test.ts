@@ -40,7 +40,7 @@ roles:
         "lockage.yaml:8            roles.web.limits.cpus    expected a number of CPUs such as 0.5, got "lots"",
         "environments/dev.yaml:1   targets                  expected at least one target",
         "environments/dev.yaml:2   watch                    expected a duration such as 10s, got 10",
-        "environments/prod.yaml:1  targets[0]               tcp:// needs TLS and is not supported yet: write ssh://user@host",
+        "environments/prod.yaml:1  targets[0]               tcp:// without TLS leaves the host to everybody: add tls: { ca, cert, key }, or write ssh://user@host",
         "environments/prod.yaml:2  standby                  expected a number of releases from 0 to 10, got 99",
       ]
     `);
@@ -170,8 +170,19 @@ describe('repository', () => {
 });
 
 describe('targets', () => {
+  const openPort =
+    'tcp:// without TLS leaves the host to everybody: add tls: { ca, cert, key }, or write ssh://user@host';
   test.each([
-    ['tcp://10.0.0.1:2376', 'tcp:// needs TLS and is not supported yet: write ssh://user@host'],
+    ['tcp://10.0.0.1:2376', openPort],
+    ['tcp://127.0.0.1.example.com:2375', openPort],
+    ['tcp://127.0.0.999:2375', openPort],
+    ['tcp://[::2]:2375', openPort],
+    ['tcp://10.0.0.1', 'expected tcp://host:port'],
+    ['tcp://user@10.0.0.1:2376', 'expected tcp://host:port'],
+    ['tcp://10.0.0.1:2376/path', 'expected tcp://host:port'],
+    ['TCP://10.0.0.1:2376', 'expected tcp://host:port'],
+    ['tcp://10.0.0.1:0', 'expected a port from 1 to 65535'],
+    ['https://10.0.0.1:2376', 'https:// is not supported: write ssh://user@host, unix:///path or tcp://host:port'],
     ['/var/run/docker.sock', 'expected a URL: write unix:///var/run/docker.sock'],
     ['unix://docker.sock', 'expected the path of a socket: unix:///var/run/docker.sock'],
     ['deploy@web-1', 'expected a URL: write ssh://user@host or unix:///path'],
@@ -179,7 +190,7 @@ describe('targets', () => {
     ['ssh://a:b@host', 'has a password: ssh is used with keys only'],
     ['ssh://-oProxyCommand=x', 'has an invalid host name: -oProxyCommand=x'],
     ['ssh://-l@host', 'has an invalid user name: -l'],
-    ['ftp://host', 'ftp:// is not supported: write ssh://user@host or unix:///path'],
+    ['ftp://host', 'ftp:// is not supported: write ssh://user@host, unix:///path or tcp://host:port'],
   ])('%s', (url, message) => {
     expect(withTargets(`["${url}"]`)).toEqual([`environments/dev.yaml:1  targets[0]  ${message}`]);
     expect(withTargets(`[{ url: "${url}" }]`)).toEqual([`environments/dev.yaml:1  targets[0].url  ${message}`]);
@@ -199,6 +210,30 @@ describe('targets', () => {
     expect(withTargets('[{ url: "unix:///run/docker.sock", jump: gate }]')).toEqual([
       'environments/dev.yaml:1  targets[0].jump  is for ssh:// targets only',
     ]);
+  });
+
+  test('tls that is not whole, or of another kind of target', () => {
+    const tls = (text: string, url = 'tcp://prod-1:2376') => withTargets(`[{ url: "${url}", tls: ${text} }]`);
+    const at = 'environments/dev.yaml:1  targets[0]';
+    expect(tls('{ cert: a.pem, key: b.pem }')).toEqual([`${at}.tls.ca  is missing: expected the PEM file of the CA`]);
+    expect(tls('{ ca: a.pem, ket: b.pem }')).toEqual([
+      `${at}.tls.cert  is missing: expected the PEM file of the client certificate`,
+      `${at}.tls.key  is missing: expected the PEM file of its private key`,
+      `${at}.tls.ket  unknown key, did you mean key?`,
+    ]);
+    expect(tls('{ ca: "", cert: 5, key: c.pem }')).toEqual([
+      `${at}.tls.ca  expected the PEM file of the CA, got nothing`,
+      `${at}.tls.cert  expected the PEM file of the client certificate, got 5`,
+    ]);
+    const whole = '{ ca: a.pem, cert: b.pem, key: c.pem }';
+    expect(tls(whole)).toEqual([]);
+    expect(tls(whole, 'ssh://prod-1')).toEqual([`${at}.tls  is for tcp:// targets only`]);
+    expect(tls(whole, 'unix:///run/docker.sock')).toEqual([`${at}.tls  is for tcp:// targets only`]);
+    expect(tls(`${whole}, hostKey: "SHA256:${'a'.repeat(43)}"`)).toEqual([`${at}.hostKey  is for ssh:// targets only`]);
+    expect(withTargets('["tcp://127.0.0.1:2375", "tcp://[::1]:2375", "tcp://localhost:2375"]')).toEqual([]);
+    expect(withTargets(`["tcp://localhost:1", { url: "tcp://LOCALHOST:1", tls: ${whole} }]`)[0]).toContain(
+      'is the same',
+    );
   });
 
   test('wrong shapes', () => {

@@ -1,0 +1,181 @@
+import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } from './container.ts';
+import type { Desired, Placed } from './desired.ts';
+import type { Environment } from './environment.ts';
+import { ExitCode, LockageError } from './errors.ts';
+import { absent, inService } from './in-service.ts';
+import { changesOf, type Plan } from './plan.ts';
+import type { HostReport, World } from './ports.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
+import type { Revision } from './revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+/** What a rollout is decided from. */
+export interface Situation {
+  /** with the hosts that are in service */
+  readonly environment: Environment;
+  readonly release: Release;
+  readonly record: EnvironmentRecord;
+  readonly reports: readonly HostReport[];
+  /** secret name → value */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Everything about a rollout that can be known before it: pure but for names and time of the world. */
+export function assemble(world: World, situation: Situation) {
+  const { app } = world.project;
+  const { environment, release, record, reports, values } = situation;
+  const versions = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
+  );
+  const current = currentRevision(record.ledger);
+  const { specs, broken } = freshSpecs(app, situation, versions);
+  const serving = placed(environment, specs);
+  const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
+  const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
+  // A host that is no longer configured keeps nothing: its network goes after this.
+  const standby = standbyFor(record, environment.standby, serving).filter(({ host }) =>
+    environment.hosts.some(({ name }) => name === host.name),
+  );
+  const migration = migrationOf(app, environment, release, versions, record);
+  const revision: Omit<Revision, 'result' | 'duration'> = {
+    number: nextNumber(record.ledger),
+    release,
+    containers: specs,
+    secretVersions: versions,
+    kind: broken ? 'repair' : 'promote',
+    actor: world.actor,
+    startedAt: new Date(world.now()).toISOString(),
+    ...absent(record.ledger),
+  };
+  const desired: Desired = {
+    app,
+    environment: environment.name,
+    operation: world.newOperation(),
+    serving,
+    standby,
+    fallback: servingBefore,
+    wake: serving.filter(
+      ({ host, spec }) =>
+        record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name) &&
+        !reports.some((report) => report.host.name === host.name && report.running.has(spec.name)),
+    ),
+    verify: serving,
+    watch: environment.watch,
+    guarded: true,
+    ...(migration ? { migration: migration.inputs } : {}),
+    secrets: neededSecrets([...serving, ...standby], record.ledger, values, versions, migration?.inputs.spec),
+    ledger: record.ledger,
+  };
+  const plan: Plan = {
+    kind: revision.kind,
+    environment: environment.name,
+    number: revision.number,
+    release,
+    ...(current ? { from: current } : {}),
+    containers: changesOf(record.containers, serving, servingBefore, standby),
+    migration: migration?.runs ?? false,
+    notes: [],
+  };
+  return { plan, desired, revision, unchanged };
+}
+
+/**
+ * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
+ * names are taken: what is broken is replaced by new containers and never repaired.
+ */
+function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
+  const { environment, release, record, reports } = situation;
+  const current = currentRevision(record.ledger);
+  const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);
+  // What runs now may be a later attempt: if it does well, it is what the release is here.
+  const now = current?.release.digest === release.digest ? namesOf(current.containers) : '';
+  const ofNow = attempts.find(
+    (attempt) => namesOf(containerSpecs(app, environment, release, versions, attempt)) === now,
+  );
+  for (const attempt of ofNow === undefined ? attempts : [ofNow, ...attempts]) {
+    const specs = containerSpecs(app, environment, release, versions, attempt);
+    const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
+    const broken = recorded.some((spec) => {
+      const report = reports.find(({ host }) => host.name === spec.host);
+      // A standby without traffic rests; everything else has to run.
+      const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
+      return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
+    });
+    if (!broken) return { specs, broken: attempt > 0 && attempt !== ofNow };
+  }
+  throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
+    code: ExitCode.refused,
+    hint: 'Make a new release.',
+  });
+}
+
+function namesOf(specs: readonly ContainerSpec[]): string {
+  return specs
+    .map(({ name }) => name)
+    .sort()
+    .join();
+}
+
+function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
+  return specs.flatMap((spec) => {
+    const host = environment.hosts.find(({ name }) => name === spec.host);
+    return host ? [{ host, spec }] : [];
+  });
+}
+
+function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
+  const names = (list: readonly Placed[]) =>
+    list
+      .map(({ host, spec }) => `${host.name}/${spec.name}`)
+      .sort()
+      .join();
+  return names(a) === names(b);
+}
+
+function runAll(reports: readonly HostReport[], containers: readonly Placed[]): boolean {
+  return containers.every(({ host, spec }) =>
+    reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
+  );
+}
+
+/** The migration as it shall be recorded, and whether it runs: once for an image and its migration's configuration. */
+function migrationOf(
+  app: string,
+  environment: Environment,
+  release: Release,
+  versions: Record<string, string>,
+  record: EnvironmentRecord,
+) {
+  const { migration } = environment;
+  const [host] = environment.hosts;
+  const [role] = environment.roles;
+  if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
+  const [like] = containerSpecs(
+    app,
+    {
+      ...environment,
+      hosts: [host],
+      roles: [
+        {
+          ...role,
+          name: 'migration',
+          command: migration.command,
+          count: 1,
+          hosts: [host.name],
+          env: migration.env,
+          secrets: migration.secrets,
+          health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
+        },
+      ],
+    },
+    release,
+    versions,
+  );
+  if (!like) return undefined;
+  const { route: _, ...spec } = like;
+  const base = environmentNames(app, environment.name).network;
+  const name = `${base}-migration-${fingerprint(spec)}`;
+  const inputs = { host, spec: { ...spec, name, alias: name }, timeout: migration.timeout };
+  return { inputs, runs: record.migration?.spec.name !== name };
+}

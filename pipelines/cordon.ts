@@ -1,0 +1,120 @@
+import { asRecorded } from './as-recorded.ts';
+import type { Environment } from './environment.ts';
+import { LockageError } from './errors.ts';
+import { refuseOtherHosts, withCordon, withoutCordon, withoutCordoned } from './in-service.ts';
+import { environmentNamed } from './pipeline.ts';
+import type { World } from './ports.ts';
+import { currentRevision, type EnvironmentRecord } from './record.ts';
+import type { Cordon, Ledger, Revision } from './revision.ts';
+import { rollOut } from './rollout.ts';
+import { didYouMean } from './suggest.ts';
+
+export interface CordonRequest {
+  readonly environment: string;
+  /** name of a host */
+  readonly host: string;
+  readonly reason?: string;
+}
+
+export interface CordonResult {
+  readonly outcome: 'cordoned' | 'cordoned already';
+  readonly cordon: Cordon;
+  /** hosts that are still in service */
+  readonly remaining: readonly string[];
+}
+
+/**
+ * Takes a host out of its environment: promotions and rollbacks go on without it, and nothing is asked of it, so it may be
+ * dead. What it runs is left alone. Throws LockageError: refused, locked, or what kept it from being recorded.
+ */
+export async function cordon(world: World, request: CordonRequest): Promise<CordonResult> {
+  const environment = environmentNamed(world.project, request.environment);
+  checkHost(environment, request.host);
+  const asked: Cordon = {
+    host: request.host,
+    since: new Date(world.now()).toISOString(),
+    actor: world.actor,
+    reason: request.reason ?? 'no reason given',
+  };
+  const before = await world.records.environment(environment.name);
+  const left = withoutCordoned(environment, withCordon(before.ledger, asked));
+  if (left.hosts.length === 0) {
+    throw new LockageError(`${request.host} is the last host of ${environment.name} in service`, {
+      hint: `Take another one back first, or remove the environment with \`lockage destroy ${environment.name}\`.`,
+    });
+  }
+  // The host itself may be dead, so the lock is taken on one that stays.
+  const unlock = await world.hosts.lock(left, `cordon ${request.host}`);
+  try {
+    const record = await world.records.environment(environment.name);
+    const remaining = left.hosts.map(({ name }) => name);
+    const found = record.ledger.cordons?.find(({ host }) => host === request.host);
+    if (found) return { outcome: 'cordoned already', cordon: found, remaining };
+    await recordAgain(world, environment, record, withCordon(record.ledger, asked), `cordon ${request.host}`);
+    return { outcome: 'cordoned', cordon: asked, remaining };
+  } finally {
+    await unlock();
+  }
+}
+
+export type UncordonResult =
+  | { readonly outcome: 'not cordoned' }
+  | { readonly outcome: 'in service'; readonly cordon: Cordon; readonly revision?: Revision };
+
+/**
+ * Takes a host back into service: it gets what the environment runs, which has to prove itself there, and only then traffic.
+ * Throws LockageError; the host stays cordoned then.
+ */
+export async function uncordon(world: World, request: CordonRequest): Promise<UncordonResult> {
+  const startedAt = world.now();
+  const configured = environmentNamed(world.project, request.environment);
+  checkHost(configured, request.host);
+  const seen = await world.records.environment(configured.name);
+  if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) return { outcome: 'not cordoned' };
+
+  const environment = withoutCordoned(configured, withoutCordon(seen.ledger, request.host));
+  world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
+  const reports = await world.hosts.preflight(environment);
+  const values = await world.secrets.read(environment);
+  const unlock = await world.hosts.lock(withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`);
+  try {
+    const before = await world.records.environment(configured.name);
+    refuseOtherHosts(configured, seen, before);
+    const found = before.ledger.cordons?.find(({ host }) => host === request.host);
+    if (!found) return { outcome: 'not cordoned' };
+    const ledger = withoutCordon(before.ledger, request.host);
+    const current = currentRevision(ledger);
+    if (!current) {
+      await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+      return { outcome: 'in service', cordon: found };
+    }
+    const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
+    const reason = request.reason ?? `${request.host} is back in service`;
+    const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });
+    if (outcome === 'unchanged') await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+    return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
+  } finally {
+    await unlock();
+  }
+}
+
+/** Writes another ledger; what runs stays as it is. */
+async function recordAgain(
+  world: World,
+  environment: Environment,
+  record: EnvironmentRecord,
+  ledger: Ledger,
+  message: string,
+): Promise<void> {
+  const place = { app: world.project.app, environment: environment.name };
+  await world.stacks.deploy(asRecorded(place, record, ledger, { operation: world.newOperation() }), message);
+}
+
+/** Throws LockageError when the environment has no such host. */
+function checkHost(environment: Environment, host: string): void {
+  const names = environment.hosts.map(({ name }) => name);
+  if (names.includes(host)) return;
+  throw new LockageError(`${environment.name} has no host ${host}${didYouMean(host, names)}`, {
+    details: [`its hosts: ${names.join(', ')}`],
+  });
+}

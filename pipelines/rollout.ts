@@ -1,0 +1,80 @@
+import { assemble, type Situation } from './assemble.ts';
+import type { Environment } from './environment.ts';
+import { checkNames } from './gate.ts';
+import { carryOut, settleAsRecorded } from './operation.ts';
+import type { Plan } from './plan.ts';
+import type { World } from './ports.ts';
+import { keptReleases, type EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
+import type { Revision } from './revision.ts';
+
+export interface RolloutOptions {
+  /** milliseconds since 1970: when the command began */
+  readonly startedAt: number;
+  readonly reason?: string;
+  /** what to go back to if it fails; absent: the situation's own record */
+  readonly before?: EnvironmentRecord;
+}
+
+export interface RolloutResult {
+  readonly outcome: 'promoted' | 'unchanged';
+  readonly plan: Plan;
+  readonly revision?: Revision;
+  /** host name → bytes */
+  readonly bytesMoved?: Readonly<Record<string, number>>;
+}
+
+/**
+ * From what was decided to a recorded revision: pull, plan, confirm, foundation, the operation behind the barrier, and
+ * what is left of earlier releases goes. Nothing but settling where it runs already. To be called under the lock.
+ * Throws LockageError.
+ */
+export async function rollOut(world: World, situation: Situation, options: RolloutOptions): Promise<RolloutResult> {
+  const { terminal } = world;
+  const { environment, release, record, reports } = situation;
+  const { plan, desired, revision, unchanged } = assemble(world, situation);
+  const notes = await world.stacks.foundationNotes(environment, reports);
+  if (unchanged) {
+    const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
+    terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
+    if (notes.length > 0) {
+      await terminal.confirm(`Change what ${environment.name} stands on?`);
+      await world.stacks.foundation(environment, reports, { leaving: 'go' });
+    }
+    // A killed operation may have left other routes, or containers, than those of the record.
+    await settleAsRecorded(world, environment, desired);
+    return { outcome: 'unchanged', plan };
+  }
+  checkNames(world.project.app, plan.containers, reports);
+  terminal.step('pull', release.version);
+  const bytesMoved = await world.hosts.pull(environment, release);
+  terminal.plan({ ...plan, notes });
+  await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
+  await world.stacks.foundation(environment, reports, { leaving: 'stay' });
+  const recorded = await carryOut(world, {
+    desired,
+    before: options.before ?? record,
+    revision: { ...revision, ...(options.reason ? { reason: options.reason } : {}) },
+    startedAt: options.startedAt,
+  });
+  await clearUp(world, environment, release);
+  return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
+}
+
+/** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
+async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
+  try {
+    // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
+    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
+    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
+    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
+  } catch (error) {
+    world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
+  }
+}
+
+/** Images that some environment runs, or may go back to: environments can share a host. */
+async function neededDigests(world: World): Promise<ReadonlySet<string>> {
+  const records = await Promise.all(world.project.environments.map(({ name }) => world.records.environment(name)));
+  return new Set(records.flatMap(({ ledger }) => keptReleases(ledger).map(({ digest }) => digest)));
+}
