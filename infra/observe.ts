@@ -50,15 +50,18 @@ export async function observe(
     const view: HostView = { host, engine: version.Version, containers: containers.map(seen), warnings };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
-  const cordons = record.ledger.cordons ?? [];
+  const cordonOf = (host: Host) => record.ledger.cordons?.find((each) => each.host === host.name);
   const all = hostsToAsk(environment, record);
-  const inService = all.filter(({ name }) => !cordons.some((cordon) => cordon.host === name));
-  const asked = await askHosts(inService, options.patience, ask);
+  const asked = await askHosts(
+    all.filter((host) => !cordonOf(host)),
+    options.patience,
+    ask,
+  );
   const hosts = all.map((host): HostView => {
-    const found = asked.find((each) => each.host === host);
-    if (found) return 'answer' in found ? found.answer : { ...found, containers: [] };
-    const cordon = cordons.find((each) => each.host === host.name);
-    return { host, ...(cordon ? { cordon } : {}), containers: [] };
+    const cordon = cordonOf(host);
+    if (cordon) return { host, cordon, containers: [] };
+    const found = asked.find((each) => each.host.name === host.name);
+    return found && 'answer' in found ? found.answer : { host, ...found, containers: [] };
   });
   return { hosts, ...(lock ? { lock } : {}) };
 }

@@ -33,9 +33,10 @@ export function assemble(world: World, situation: Situation) {
   const serving = placed(environment, specs);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
+  const away = new Set(absent(record.ledger).without);
   // A host that is no longer configured keeps nothing: its network goes after this.
-  const standby = standbyFor(record, environment.standby, serving).filter(({ host }) =>
-    environment.hosts.some(({ name }) => name === host.name),
+  const standby = standbyFor(record, environment.standby, serving).filter(
+    ({ host }) => away.has(host.name) || environment.hosts.some(({ name }) => name === host.name),
   );
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
@@ -173,9 +174,10 @@ function migrationOf(
     versions,
   );
   if (!like) return undefined;
-  const { route: _, ...spec } = like;
-  const base = environmentNames(app, environment.name).network;
-  const name = `${base}-migration-${fingerprint(spec)}`;
-  const inputs = { host, spec: { ...spec, name, alias: name }, timeout: migration.timeout };
-  return { inputs, runs: record.migration?.spec.name !== name };
+  const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
+  // Not by its host: on whichever one it ran, it ran.
+  const name = `${environmentNames(app, environment.name).network}-migration-${fingerprint(spec)}`;
+  if (record.migration?.spec.name === name) return { inputs: record.migration, runs: false };
+  const inputs = { host, spec: { ...spec, host: host.name, name, alias: name }, timeout: migration.timeout };
+  return { inputs, runs: true };
 }

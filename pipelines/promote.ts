@@ -45,8 +45,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     traitsBefore(world, environment),
   ]);
   checkPlatform(release, early);
-  checkParity(environment, early.map(traitsIn(environment)), before);
   for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
+  checkParity(environment, early.map(traitsIn(environment)), before);
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });

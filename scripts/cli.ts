@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { setMaxListeners } from 'node:events';
 import { Command, Option } from 'commander';
-import { ExitCode, LockageError } from '../pipelines/errors.ts';
+import { ExitCode } from '../pipelines/errors.ts';
+import { addHostCommands } from './cli-hosts.ts';
+import { interrupt, json, planOption, reason, yes } from './cli-options.ts';
 import { version } from './version.ts';
 
 /** Options that every command takes. */
@@ -35,11 +36,6 @@ A first release, from a folder with a Dockerfile:
 Exit codes: 0 done, 2 refused and nothing changed, 3 failed and rolled back, 4 failed and not rolled back,
 5 only some hosts, 75 locked by somebody else.`,
   );
-
-const json = () => new Option('--json', 'print one JSON document for machines');
-const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
-const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
-const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
 program
   .command('init')
@@ -188,71 +184,7 @@ program
   .description('show the ssh host keys of an environment and pin them')
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
-const host = program
-  .command('host')
-  .description('the hosts of environments: list, check, prepare and add, take out')
-  .helpCommand(false);
-
-host
-  .command('ls')
-  .argument('[environment]', 'only the hosts of this one')
-  .description('every host, how it is reached, and whether it answers')
-  .addOption(json())
-  .action(async (name, flags) => (await import('./commands/host-list.ts')).hostListCommand(name, flags, interrupt()));
-
-host
-  .command('check')
-  .argument('[environment]', 'only the hosts of this one')
-  .description('machine, engine, disk, clock and images of every host, and what differs between them')
-  .addOption(json())
-  .action(async (name, flags) => (await import('./commands/host-check.ts')).hostCheckCommand(name, flags, interrupt()));
-
-host
-  .command('add')
-  .argument('<url>', 'ssh://user@host or ssh://user@host:port, of a Debian or Ubuntu')
-  .requiredOption('-e, --env <environment>', 'whose host it becomes')
-  .option('--name <name>', 'default: the first part of the host name')
-  .option('--identity <file>', 'private key to log in with')
-  .option('--jump <user@host:port>', 'machine to go through')
-  .option('--address <address>', "where its published ports are reached (default: the URL's host)")
-  .option('--host-key <fingerprint...>', 'the ssh host key to expect, instead of a question')
-  .description('install and set up Docker on a machine over ssh, and make it a target of an environment')
-  .addOption(yes())
-  .addOption(json())
-  .addHelpText(
-    'after',
-    '\nExamples:\n  $ lockage host add ssh://root@10.0.0.7 --env prod --name prod-3\n  $ lockage host add ssh://deploy@prod-3.example.com --env prod --host-key SHA256:… --yes',
-  )
-  .action(async (url, flags) => (await import('./commands/host-add.ts')).hostAddCommand(url, flags, interrupt()));
-
-host
-  .command('rm')
-  .argument('<host>', 'its name')
-  .requiredOption('-e, --env <environment>', 'whose host it is')
-  .description('take a host out of the targets; the next promotion removes what it has of the environment')
-  .addOption(yes())
-  .addOption(json())
-  .action(async (name, flags) =>
-    (await import('./commands/host-remove.ts')).hostRemoveCommand(name, flags, interrupt()),
-  );
-
-/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
-function interrupt(): AbortSignal {
-  const controller = new AbortController();
-  // Every host of every step listens to it; that is no leak.
-  setMaxListeners(0, controller.signal);
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(ExitCode.interrupted);
-    asked = true;
-    process.stderr.write('stopping at the next safe point; once more to stop at once (see `lockage status` then)\n');
-    controller.abort(new LockageError('interrupted', { code: ExitCode.interrupted }));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
-  return controller.signal;
-}
+addHostCommands(program);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
