@@ -60,7 +60,8 @@ export class EnvironmentStacks implements StacksPort {
     const edges = fingerprint(edgesOf(project, environment));
     const missing = reports ? missingParts(project, inService, reports) : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
-    if (due) refuseWhileCordoned(environment, inService, missing);
+    // Hosts that leave are no longer configured, and not cordoned.
+    if (due) refuseWhileCordoned(this.#whole(inService), inService, missing);
     return { due, recorded, secretVersions, wanted, edges, missing };
   }
 

@@ -76,10 +76,13 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
   return Object.fromEntries(records);
 }
 
-/** The hosts that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+/** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
 async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
   if (environment.same.length === 0) return [];
-  const found = upstream(world.project, environment).map((each) => world.hosts.traits(each, environment.same));
+  const found = upstream(world.project, environment).map(async (configured) => {
+    const { ledger } = await world.records.environment(configured.name);
+    return world.hosts.traits(withoutCordoned(configured, ledger), environment.same);
+  });
   return (await Promise.all(found)).flat();
 }
 

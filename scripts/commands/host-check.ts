@@ -1,6 +1,7 @@
 import { environmentNames } from '../../pipelines/container.ts';
 import type { Environment } from '../../pipelines/environment.ts';
 import { ExitCode } from '../../pipelines/errors.ts';
+import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { differencesAmong, differencesFrom, type HostTraits } from '../../pipelines/parity.ts';
 import { upstream } from '../../pipelines/pipeline.ts';
 import { keptReleases } from '../../pipelines/record.ts';
@@ -45,6 +46,7 @@ export async function checkHosts(
     return {
       name,
       hosts: own,
+      cordoned: environment.hosts.map((host) => host.name).filter((host) => !own.some((each) => each.name === host)),
       differences: differencesAmong(traits(name, own)),
       before: after.map((other) => {
         const there = hosts.get(other) ?? [];
@@ -62,8 +64,11 @@ export async function checkHosts(
 async function factsOf(world: LiveWorld, environment: Environment): Promise<CheckedHost[]> {
   const { app } = world.project;
   const { edge } = environmentNames(app, environment.name);
-  const retained = keptReleases((await world.records.environment(environment.name)).ledger);
-  const asked = await askHosts(environment.hosts, patience, async (host, signal) =>
+  const { ledger } = await world.records.environment(environment.name);
+  const retained = keptReleases(ledger);
+  // A host that is out of service is not missed.
+  const { hosts } = withoutCordoned(environment, ledger);
+  const asked = await askHosts(hosts, patience, async (host, signal) =>
     hostFacts(await world.connections.engine(host), host, { edge, retained, signal }),
   );
   return asked.map((found) => {

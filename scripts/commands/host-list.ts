@@ -1,4 +1,5 @@
 import type { Environment } from '../../pipelines/environment.ts';
+import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { askHosts } from '../../infra/ask-host.ts';
 import type { Flags } from '../cli.ts';
@@ -23,13 +24,17 @@ export function chosen({ project }: LiveWorld, name: string | undefined): readon
 }
 
 async function listed(world: LiveWorld, environment: Environment): Promise<ListedHost[]> {
-  const asked = await askHosts(environment.hosts, patience, async (host, signal) => {
+  const { ledger } = await world.records.environment(environment.name);
+  const inService = withoutCordoned(environment, ledger).hosts;
+  const asked = await askHosts(inService, patience, async (host, signal) => {
     const { Version, Os, Arch } = await (await world.connections.engine(host)).version({ signal });
     return { engine: Version, platform: `${Os}/${Arch}` };
   });
-  return asked.map(({ host, ...found }): ListedHost => {
+  return environment.hosts.map((host): ListedHost => {
     const { name, url, address, jump } = host;
     const place = { environment: environment.name, name, url, address, ...(jump === undefined ? {} : { jump }) };
+    const found = asked.find((each) => each.host === host);
+    if (!found) return { ...place, state: 'cordoned' };
     return 'answer' in found
       ? { ...place, state: 'ready', ...found.answer }
       : { ...place, state: 'not reachable', error: withoutName(name, found.error) };

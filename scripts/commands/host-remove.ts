@@ -1,6 +1,7 @@
 import { withoutTarget } from '../../pipelines/config/edit-targets.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { currentRevision, type EnvironmentRecord } from '../../pipelines/record.ts';
 import { didYouMean } from '../../pipelines/suggest.ts';
@@ -28,8 +29,9 @@ export async function hostRemoveCommand(
     await tryEdit(change);
     const record = await world.records.environment(environment.name);
     // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
-    const locks = host === environment.hosts[0] && record.ledger.revisions.length > 0;
-    const unlock = locks ? await world.hosts.lock(environment, `host rm ${name}`) : async () => undefined;
+    const serving = withoutCordoned(environment, record.ledger);
+    const locks = host === serving.hosts[0] && record.ledger.revisions.length > 0;
+    const unlock = locks ? await world.hosts.lock(serving, `host rm ${name}`) : async () => undefined;
     try {
       const { text, containers, next } = await whatHappens(world, environment, record, host);
       world.terminal.note(text);

@@ -11,6 +11,8 @@ export type CheckedHost =
 export interface CheckedEnvironment {
   readonly name: string;
   readonly hosts: readonly CheckedHost[];
+  /** out of service, and not asked */
+  readonly cordoned: readonly string[];
   /** in what its hosts differ from each other */
   readonly differences: readonly Difference[];
   /** in what they differ from the environments directly before it */
@@ -34,6 +36,7 @@ export function hostCheckLines(environments: readonly CheckedEnvironment[], only
     ...(index === 0 ? [] : ['']),
     colors.bold(environment.name),
     ...environment.hosts.filter(({ name }) => (only ?? name) === name).flatMap(hostLines),
+    ...environment.cordoned.map((name) => `  ${colors.yellow('-')} ${name}  cordoned`),
     ...parityLines(environment),
     ...silentLine(environment),
   ]);

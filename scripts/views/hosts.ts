@@ -9,7 +9,7 @@ export interface ListedHost {
   /** where its published ports are reached */
   readonly address: string;
   readonly jump?: string;
-  readonly state: 'ready' | 'not reachable';
+  readonly state: 'ready' | 'not reachable' | 'cordoned';
   /** why it is not reachable */
   readonly error?: string;
   readonly engine?: string;
@@ -25,7 +25,18 @@ export function hostListLines(hosts: readonly ListedHost[]): string[] {
     jump === undefined ? url : `${url} through ${jump}`,
     engine,
     platform,
-    state === 'ready' ? colors.green(state) : `${colors.red(state)}: ${error}`,
+    stateText(state, error),
   ]);
   return table([header, ...rows]);
+}
+
+function stateText(state: ListedHost['state'], error: string | undefined): string {
+  switch (state) {
+    case 'ready':
+      return colors.green(state);
+    case 'cordoned':
+      return colors.yellow(state);
+    case 'not reachable':
+      return `${colors.red(state)}: ${error}`;
+  }
 }

@@ -48,6 +48,7 @@ test('what is known of hosts, what is not, and in what they differ', () => {
       { name: 'prod-2', facts: unseen },
       { name: 'prod-3', error: 'does not answer within 15 s' },
     ],
+    cordoned: ['prod-4'],
     differences: [
       {
         trait: 'storage',
@@ -77,6 +78,7 @@ test('what is known of hosts, what is not, and in what they differ', () => {
     '      clock    2.5 s behind (± 40 ms)',
     '      images   no release is retained; all images: unknown',
     '  ✗ prod-3  does not answer within 15 s',
+    '  - prod-4  cordoned',
     '  its hosts are not alike',
     '      ✗ storage: overlay2 on prod-1; unknown on prod-2',
     '  compared with qa: alike, without qa-2, which does not answer',
