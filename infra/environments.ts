@@ -46,9 +46,10 @@ export class EnvironmentStacks implements StacksPort {
     const { due, recorded, edges } = await this.#foundationDue(this.#whole(inService), inService, reports);
     if (!due) return [];
     if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
-    return recorded.edges === edges
-      ? ['networks or accessories are changed first']
-      : ['the edge proxies are replaced first: their ports are closed for a moment'];
+    const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
+    return replaced.length === 0
+      ? ['networks, edge proxies or accessories are changed first']
+      : [`the edge proxies of ${replaced.join(', ')} are replaced first: their ports are closed for a moment`];
   }
 
   /** Whether something is to do, and what; `inService` is the environment without cordoned hosts. */
@@ -57,7 +58,7 @@ export class EnvironmentStacks implements StacksPort {
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
-    const edges = fingerprint(edgesOf(project, environment));
+    const edges = edgesOf(project, environment);
     const missing = reports ? missingParts(project, inService, reports) : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
     // Hosts that leave are no longer configured, and not cordoned.
@@ -190,18 +191,19 @@ export class EnvironmentStacks implements StacksPort {
 
 function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {
   return {
-    ...edgesOf(project, environment),
+    edges: edgesOf(project, environment),
+    hosts: environment.hosts.map(({ name, url }) => ({ name, url })),
     accessories: environment.accessories,
     secretVersions,
   };
 }
 
-function edgesOf(project: Project, environment: Environment) {
-  return {
-    edge: project.edgeImage,
-    script: edgeScript,
-    hosts: environment.hosts.map((host) => ({ name: host.name, url: host.url, ports: publicPorts(environment, host) })),
-  };
+/** Host name → hash of what its edge proxy is made from. */
+function edgesOf(project: Project, environment: Environment): Record<string, string> {
+  const made = { edge: project.edgeImage, script: edgeScript };
+  return Object.fromEntries(
+    environment.hosts.map((host) => [host.name, fingerprint({ ...made, ports: publicPorts(environment, host) })]),
+  );
 }
 
 /** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */

@@ -21,8 +21,8 @@ export interface FoundationPlan {
   readonly secretVersions: Readonly<Record<string, string>>;
   /** hash of everything above that matters: the foundation is only looked at again when it differs */
   readonly fingerprint: string;
-  /** hash of what the edge proxies are made from */
-  readonly edges: string;
+  /** host name → hash of what its edge proxy is made from */
+  readonly edges: Readonly<Record<string, string>>;
   /** another one delivers the accessories' secrets once more */
   readonly delivery: string;
 }

@@ -88,8 +88,8 @@ export interface SecretFilesInputs extends Place {
 /** What a foundation was made from. */
 export interface FoundationInputs extends Place {
   readonly fingerprint: string;
-  /** of what the edge proxies were made from: another one means that they are replaced */
-  readonly edges: string;
+  /** host name → hash of what its edge proxy was made from: another one means that it is replaced */
+  readonly edges: Readonly<Record<string, string>>;
   readonly delivery: string;
   readonly hosts: readonly Host[];
   readonly images: Readonly<Record<string, string>>;
