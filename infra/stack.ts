@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { main as serve } from '@pulumi/pulumi/provider/index.js';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
+import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from './provider/provider.ts';
 import type { Workshop } from './provider/workshop.ts';
 import { runPulumi, type PulumiSettings } from './pulumi.ts';
@@ -117,17 +118,33 @@ export class Stacks {
 
   /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
   async #clearPending(name: string): Promise<void> {
+    await this.#rewrite(name, ({ pending_operations: _, ...deployment }) => deployment);
+  }
+
+  /**
+   * Makes a stack's state forget what a host has of it, for a host that is gone for good: nothing can be removed there, and
+   * Pulumi must not try. A stack that does not exist is fine.
+   */
+  async forgetHost(name: string, host: string): Promise<void> {
+    const state = await readStack(this.#in(name), this.#project, name);
+    if (state === undefined) return;
+    await mkdir(this.#in(name).folder, { recursive: true, mode: 0o700 });
+    await this.#useSalt(name, state.salt);
+    await this.#rewrite(name, (deployment) => withoutHost(deployment, host));
+  }
+
+  /** Replaces a stack's deployment in the backend. */
+  async #rewrite(name: string, change: (deployment: Deployment) => Deployment): Promise<void> {
     const run = async (argv: string[], input?: string) => {
       const result = await runPulumi(this.#in(name), [...argv, '--stack', name], input === undefined ? {} : { input });
       if (result.code !== 0) throw new PulumiError(result.stderr);
       return result.stdout;
     };
     try {
-      // The killed run's lock is in the way here already.
+      // The lock of a run that was killed is in the way here already.
       await this.#afterStaleLock(name, async () => {
-        const stack = JSON.parse(await run(['stack', 'export'])) as { deployment: { pending_operations?: unknown } };
-        delete stack.deployment.pending_operations;
-        await run(['stack', 'import'], JSON.stringify(stack));
+        const stack = JSON.parse(await run(['stack', 'export'])) as { deployment: Deployment };
+        await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: change(stack.deployment) }));
       });
     } catch (error) {
       throw translate(error, name);

@@ -46,6 +46,7 @@ export function addHostCommands(program: Command): void {
     .command('rm')
     .argument('<host>', 'its name')
     .requiredOption('-e, --env <environment>', 'whose host it is')
+    .option('--gone', 'it is cordoned and never comes back: forget what it had instead of removing it')
     .description('take a host out of the targets; the next promotion removes what it has of the environment')
     .addOption(yes())
     .addOption(json())

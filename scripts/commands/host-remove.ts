@@ -7,6 +7,7 @@ import { currentRevision, type EnvironmentRecord } from '../../pipelines/record.
 import { didYouMean } from '../../pipelines/suggest.ts';
 import { askHosts } from '../../infra/ask-host.ts';
 import { remainsOf } from '../../infra/remains.ts';
+import { foundationStack } from '../../infra/stack-names.ts';
 import type { Flags } from '../cli.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../environment-file.ts';
 import { withWorld } from '../with-world.ts';
@@ -18,7 +19,7 @@ const patience = 10_000;
 /** `lockage host rm` */
 export async function hostRemoveCommand(
   name: string,
-  flags: Flags & { readonly env: string },
+  flags: Flags & { readonly env: string; readonly gone?: boolean },
   signal: AbortSignal,
 ): Promise<void> {
   await withWorld(flags, signal, async (world) => {
@@ -30,16 +31,23 @@ export async function hostRemoveCommand(
     const record = await world.records.environment(environment.name);
     // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
     const serving = withoutCordoned(environment, record.ledger);
-    const locks = host === serving.hosts[0] && record.ledger.revisions.length > 0;
+    const gone = flags.gone === true;
+    if (gone) refuseInService(environment, serving, host);
+    const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
     const unlock = locks ? await world.hosts.lock(serving, `host rm ${name}`) : async () => undefined;
     try {
-      const { text, containers, next } = await whatHappens(world, environment, record, host);
+      const { text, containers, next } = gone
+        ? whatIsForgotten(environment, record, host)
+        : await whatHappens(world, environment, record, host);
       world.terminal.note(text);
       await world.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
+      if (gone) await forget(world, environment, host);
       await writeEdit(change);
       world.terminal.result({ outcome: 'removed', environment: environment.name, host: name, containers, next }, [
         `${name} is no target of ${environment.name} any more`,
-        ...(next === undefined ? [] : [`What it has goes with the next promotion: ${next}`]),
+        ...(next === undefined
+          ? []
+          : [`${gone ? 'The record follows' : 'What it has goes'} with the next promotion: ${next}`]),
       ]);
     } finally {
       await unlock();
@@ -72,6 +80,28 @@ function refuseNeeded(environment: Environment, host: Host): void {
   });
 }
 
+/** A host that still serves may go on doing so when nobody knows it any more. */
+function refuseInService(environment: Environment, serving: Environment, host: Host): void {
+  if (!serving.hosts.includes(host)) return;
+  throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
+    hint: `lockage host cordon ${host.name} --env ${environment.name}`,
+  });
+}
+
+function whatIsForgotten(environment: Environment, { containers, ledger }: EnvironmentRecord, host: Host) {
+  const names = containers.filter((placed) => placed.host.name === host.name).map(({ spec }) => spec.name);
+  const current = currentRevision(ledger);
+  const next = current && `lockage promote ${current.release.version} --to ${environment.name}`;
+  const text = `${names.length} containers of ${environment.name} on ${host.name} are forgotten; nothing is removed there`;
+  return { text, containers: names, ...(next ? { next } : {}) };
+}
+
+async function forget(world: LiveWorld, { name }: Environment, host: Host): Promise<void> {
+  const stacks = await world.stackRunner();
+  await stacks.forgetHost(name, host.name);
+  await stacks.forgetHost(foundationStack(name), host.name);
+}
+
 /** What taking the host out leads to. Throws LockageError where what it has could not be removed later. */
 async function whatHappens(
   world: LiveWorld,
@@ -91,7 +121,7 @@ async function whatHappens(
       `${host.name} does not answer, and what it has of ${environment.name} could not be removed`,
       {
         details: [why, ...recorded.map(({ spec }) => spec.name)],
-        hint: 'Bring it back, or give a new machine its place: docs/operations.md, "A host died".',
+        hint: `Bring it back; or, if it is gone for good, \`lockage host cordon ${host.name} --env ${environment.name}\`, then \`lockage host rm ${host.name} --env ${environment.name} --gone\`.`,
       },
     );
   }

@@ -80,7 +80,23 @@ describe.runIf(labsWork)('a host that died', () => {
   });
 
   test('is not noticed by anybody who uses the others', () => {
-    const stats = load.stats();
+    const stats = await load.stop();
     expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+  });
+
+  test('can be forgotten when it is gone for good, but not while it serves', async () => {
+    await trial.succeed('resume', 'prod');
+    const remove = ['host', 'rm', 'prod-3', '--env', 'prod', '--gone', '--yes', '--json'];
+    expect((await trial.run(...remove)).json.error.message).toMatch(/^prod-3 is in service/);
+    await trial.lab.host('prod-3').stopDocker();
+    await trial.succeed('host', 'cordon', 'prod-3', '--env', 'prod');
+    const removed = await trial.run(...remove);
+    expect(removed.code, removed.stderr).toBe(0);
+    const promoted = await trial.promote('1.1.0', 'prod');
+    expect([promoted.code, promoted.json?.revision.without], promoted.stderr).toEqual([0, undefined]);
+    expect(await trial.versions('prod', trial.urls('prod').slice(0, 2))).toEqual(['1.1.0', '1.1.0']);
+    const status = (await trial.succeed('status', '--env', 'prod')).json;
+    expect(status).toMatchObject({ problems: [], cordons: [], hosts: { ready: 2, total: 2 } });
+    expect((await trial.rollback('prod')).code).toBe(0);
   });
 });
