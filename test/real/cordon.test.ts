@@ -79,7 +79,7 @@ describe.runIf(labsWork)('a host that died', () => {
     expect(await answers(0)).toEqual(['1.0.0', '1.0.0', '1.0.0']);
   });
 
-  test('is not noticed by anybody who uses the others', () => {
+  test('is not noticed by anybody who uses the others', async () => {
     const stats = await load.stop();
     expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
   });
