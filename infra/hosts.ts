@@ -7,7 +7,7 @@ import type { Desired, Placed } from '../pipelines/desired.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import { needsInfo, traitsOf, type HostTraits, type Trait, type Traits } from '../pipelines/parity.ts';
-import type { HostReport, Hosts } from '../pipelines/ports.ts';
+import type { HostFacts, HostReport, Hosts } from '../pipelines/ports.ts';
 import { imageByDigest, type Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { Engine } from './engine/client.ts';
@@ -52,36 +52,40 @@ export class EngineHosts implements Hosts {
     return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
   }
 
-  async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostReport[]> {
-    const connected = await this.#tools.connections.connectAll(environment.hosts);
+  look(environment: Environment): Promise<readonly HostReport[]> {
+    return this.#ofAll(environment, (host, engine) => this.#ask(environment, host, engine));
+  }
+
+  preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostFacts[]> {
+    return this.#ofAll(environment, async (host, engine) => {
+      const [report, { version, traits }] = await Promise.all([
+        this.#ask(environment, host, engine),
+        askTraits(engine, wanted),
+      ]);
+      return { ...report, platform: `${version.Os}/${version.Arch}`, traits };
+    });
+  }
+
+  async #ofAll<T>(environment: Environment, ask: (host: Host, engine: Engine) => Promise<T>): Promise<T[]> {
+    const { hosts, name } = environment;
+    const connected = await this.#tools.connections.connectAll(hosts);
     const reports = await Promise.allSettled(
       connected.map(async (found) => {
         if ('error' in found) throw found.error;
-        return this.#ask(environment, found.host, found.engine, wanted);
+        return ask(found.host, found.engine);
       }),
     );
-    const hosts = environment.hosts;
-    return allOf(
-      hosts,
-      reports,
-      (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`,
-    );
+    return allOf(hosts, reports, (failed) => `${failed} of ${hosts.length} hosts of ${name} cannot be used`);
   }
 
-  async #ask(environment: Environment, host: Host, engine: Engine, wanted: readonly Trait[]): Promise<HostReport> {
-    const call = { deadline: patience };
-    const [{ version, traits }, containers] = await Promise.all([
-      askTraits(engine, wanted),
-      engine.listContainers({ all: true, ...call }),
-    ]);
+  async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
+    const containers = await engine.listContainers({ all: true, deadline: patience });
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));
     refuseTakenPorts(environment, host, foreign);
     const running = new Set(own.filter(({ State }) => State === 'running').map(nameOf));
     return {
       host,
-      platform: `${version.Os}/${version.Arch}`,
-      traits,
       running,
       present: new Set(own.map(nameOf)),
       foreign: new Set(foreign.map(nameOf)),

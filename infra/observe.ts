@@ -41,13 +41,19 @@ export async function observe(
     const engine = await connections.engine(host);
     const own = { [labels.app]: app, [labels.environment]: environment.name };
     const [version, containers, holder] = await Promise.all([
-      engine.version({ signal }),
+      // The engine starts two programs to answer this: not for one screen of all environments.
+      options.closely ? engine.version({ signal }) : undefined,
       engine.listContainers({ all: true, labels: own, signal }),
       host === lockHost ? readLock(engine, { app, environment: environment.name }, { signal }) : undefined,
     ]);
     lock ??= holder;
     const warnings = expiryWarnings(engine.certificates, Date.now());
-    const view: HostView = { host, engine: version.Version, containers: containers.map(seen), warnings };
+    const view: HostView = {
+      host,
+      ...(version ? { engine: version.Version } : {}),
+      containers: containers.map(seen),
+      warnings,
+    };
     return options.closely ? lookClosely(engine, app, environment, record, view, signal) : view;
   };
   const cordonOf = (host: Host) => record.ledger.cordons?.find((each) => each.host === host.name);

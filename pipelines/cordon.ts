@@ -1,6 +1,7 @@
 import { asRecorded } from './as-recorded.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
+import { checkPlatform } from './gate.ts';
 import { refuseOtherHosts, withCordon, withoutCordon, withoutCordoned } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import type { World } from './ports.ts';
@@ -88,6 +89,7 @@ export async function uncordon(world: World, request: CordonRequest): Promise<Un
       await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
       return { outcome: 'in service', cordon: found };
     }
+    checkPlatform(current.release, reports);
     const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
     const reason = request.reason ?? `${request.host} is back in service`;
     const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });

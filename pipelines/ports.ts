@@ -42,9 +42,6 @@ export interface Registry {
 /** What a host said when it was asked before a change. */
 export interface HostReport {
   readonly host: Host;
-  readonly platform: string;
-  /** those that were wanted, and those that cost no question */
-  readonly traits: Traits;
   /** names of the environment's own containers that run and never restarted */
   readonly running: ReadonlySet<string>;
   /** names of all its containers of this environment */
@@ -56,14 +53,23 @@ export interface HostReport {
   readonly warnings: readonly string[];
 }
 
+/** With what the host is made of. */
+export interface HostFacts extends HostReport {
+  readonly platform: string;
+  /** those that were wanted, and those that cost no question */
+  readonly traits: Traits;
+}
+
 export interface Hosts {
   /** Takes the environment's lock. Throws LockageError (locked) naming who holds it and since when. */
   lock(environment: Environment, purpose: string): Promise<() => Promise<void>>;
   /**
-   * Asks every host at once, also for the traits that are wanted. Throws LockageError naming each one that does not
-   * answer or whose ports are taken.
+   * Asks every host at once what it has: all that going back needs, where every millisecond counts. Throws LockageError
+   * naming each one that does not answer or whose ports are taken.
    */
-  preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly HostReport[]>;
+  look(environment: Environment): Promise<readonly HostReport[]>;
+  /** The same, and what the hosts are made of, with the traits that are wanted. */
+  preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly HostFacts[]>;
   /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
   traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */

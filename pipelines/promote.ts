@@ -5,7 +5,7 @@ import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
 import { checkParity, type HostTraits } from './parity.ts';
 import { environmentNamed, upstream } from './pipeline.ts';
 import type { Plan } from './plan.ts';
-import type { HostReport, World } from './ports.ts';
+import type { HostFacts, World } from './ports.ts';
 import { nextNumber, type EnvironmentRecord } from './record.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
 
@@ -86,6 +86,6 @@ async function traitsBefore(world: World, environment: Environment): Promise<rea
   return (await Promise.all(found)).flat();
 }
 
-function traitsIn({ name }: Environment): (report: HostReport) => HostTraits {
+function traitsIn({ name }: Environment): (report: HostFacts) => HostTraits {
   return ({ host, traits }) => ({ environment: name, host: host.name, traits });
 }

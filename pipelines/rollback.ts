@@ -36,7 +36,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
   const record = await world.records.environment(configured.name);
   const environment = withoutCordoned(configured, record.ledger);
   const target = targetOf(environment.name, record.ledger, request.to);
-  const asked = world.hosts.preflight(environment);
+  const asked = world.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
   const unlock = request.planOnly ? async () => undefined : await world.hosts.lock(environment, 'rollback');
