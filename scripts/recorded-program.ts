@@ -2,6 +2,7 @@ import { environmentProgram } from '../infra/program.ts';
 import { asRecorded } from '../pipelines/as-recorded.ts';
 import { canonicalJson, containerSpecs } from '../pipelines/container.ts';
 import { LockageError } from '../pipelines/errors.ts';
+import { withoutCordoned } from '../pipelines/in-service.ts';
 import { environmentNamed } from '../pipelines/pipeline.ts';
 import { currentRevision } from '../pipelines/record.ts';
 import { openWorld } from './world.ts';
@@ -12,8 +13,9 @@ import { openWorld } from './world.ts';
  */
 export async function recordedProgram(stack: string, folder: string): Promise<void> {
   const world = await openWorld({ cwd: folder }, new AbortController().signal);
-  const environment = environmentNamed(world.project, stack);
-  const record = await world.records.environment(environment.name);
+  const configured = environmentNamed(world.project, stack);
+  const record = await world.records.environment(configured.name);
+  const environment = withoutCordoned(configured, record.ledger);
   const current = currentRevision(record.ledger);
   if (!current) {
     throw new LockageError(`nothing runs in ${stack} yet, and a release enters it by its gates only`, {

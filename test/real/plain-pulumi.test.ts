@@ -1,0 +1,59 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findPulumi, pulumiEnvironment } from '../../infra/pulumi.ts';
+import { readStack } from '../../infra/state.ts';
+import { recordedProgram } from '../../scripts/recorded-program.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+// The Pulumi CLI and the provider as a plugin are those that a plain `pulumi up` starts; the program is the one that
+// Pulumi.yaml names, run by this process, as Pulumi's own host for Node.js programs comes with the official CLI only.
+describe.runIf(labsWork)('a plain pulumi run', () => {
+  let trial: TrialPipeline;
+
+  beforeAll(async () => {
+    trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } });
+    await trial.publish({ '1.0.0': {} });
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+  }, setupTime);
+
+  afterAll(async () => trial?.remove());
+
+  async function plainStack(): Promise<Stack> {
+    const state = join(trial.folder, '.lockage');
+    const passphrase = (await readFile(join(state, 'passphrase'), 'utf8')).trimEnd();
+    const settings = { backend: `file://${join(state, 'state')}`, passphrase, folder: join(trial.folder, 'plain') };
+    await mkdir(settings.folder, { recursive: true });
+    const salt = (await readStack(settings, 'trial', 'prod'))?.salt;
+    const plugins = { providers: [{ name: 'lockage', path: resolve(import.meta.dirname, '../../dist/plugin') }] };
+    const workspace = await LocalWorkspace.create({
+      workDir: settings.folder,
+      program: () => recordedProgram('prod', trial.folder),
+      // The SDK's type does not know `plugins`, the CLI does.
+      projectSettings: { name: 'trial', runtime: 'nodejs', plugins } as ProjectSettings,
+      stackSettings: { prod: { encryptionSalt: salt ?? '' } },
+      envVars: { ...pulumiEnvironment(settings), PATH: `${resolve(findPulumi(), '..')}:${process.env['PATH']}` },
+    });
+    return Stack.select('prod', workspace);
+  }
+
+  test('of what was promoted finds nothing to change, and changes nothing', async () => {
+    const before = await trial.snapshot('prod');
+    const stack = await plainStack();
+    const { changeSummary } = await stack.preview();
+    expect(Object.keys(changeSummary)).toEqual(['same']);
+    const { summary } = await stack.up();
+    expect(Object.keys(summary.resourceChanges ?? {})).toEqual(['same']);
+    expect(await trial.snapshot('prod')).toEqual(before);
+    expect((await trial.promote('1.0.0', 'prod')).json.outcome).toBe('unchanged');
+  });
+
+  test('is refused where it would bring a change in past the gates', async () => {
+    const before = await trial.snapshot('prod');
+    await trial.configure({ env: { GREETING: 'good day' } });
+    const stack = await plainStack();
+    await expect(stack.up()).rejects.toThrow('the configuration of prod has changed since revision 1');
+    expect(await trial.snapshot('prod')).toEqual(before);
+  });
+});
