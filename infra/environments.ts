@@ -185,6 +185,7 @@ function edgesOf(project: Project, environment: Environment) {
   return {
     edge: project.edgeImage,
     script: edgeScript,
+    ...(environment.swarm ? { swarm: true } : {}),
     hosts: environment.hosts.map((host) => ({ name: host.name, url: host.url, ports: publicPorts(environment, host) })),
   };
 }

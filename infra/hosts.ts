@@ -14,8 +14,11 @@ import type { ContainerSummary } from './engine/types.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
+import { partOf } from './provider/parts.ts';
 import { switchRoutes } from './provider/routes.ts';
 import type { Registry as RegistryClient } from './registry.ts';
+import { removeService, removeUnusedSecrets } from './swarm/removal.ts';
+import { swarmIdOf, swarmReport } from './swarm/survey.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 /** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
@@ -57,16 +60,31 @@ export class EngineHosts implements Hosts {
         return this.#ask(environment, found.host, found.engine);
       }),
     );
-    const hosts = environment.hosts;
-    return allOf(
+    const { hosts, swarm } = environment;
+    const found = allOf(
       hosts,
       reports,
       (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`,
     );
+    if (!swarm) return found;
+    const engine = await this.#tools.connections.engine(swarm);
+    const place = { app: this.#app, environment: environment.name };
+    const edges = found.every(({ edge }) => edge);
+    return [...found, await swarmReport(engine, swarm, place, edges)];
+  }
+
+  /** Throws LockageError when managers are no managers, or of two swarms. */
+  async #checkSwarm(environment: Environment, manager: Host, engine: Engine): Promise<void> {
+    const [first] = environment.hosts;
+    const id = await swarmIdOf(engine, manager);
+    if (!first || first === manager) return;
+    const other = await swarmIdOf(await this.#tools.connections.engine(first), first);
+    if (id !== other) throw new LockageError(`${manager.name}: is a manager of another swarm than ${first.name}`);
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
     const call = { deadline: patience };
+    if (environment.swarm) await this.#checkSwarm(environment, host, engine);
     const [version, containers] = await Promise.all([
       engine.version(call),
       engine.listContainers({ all: true, ...call }),
@@ -133,12 +151,10 @@ export class EngineHosts implements Hosts {
   }
 
   async startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
-    await Promise.all([
-      ...start.map(async ({ host, spec }) => (await this.#tools.connections.engine(host)).startContainer(spec.name)),
-      ...stop.map(async ({ host, spec }) =>
-        (await this.#tools.connections.engine(host)).stopContainer(spec.name, spec.stopGrace),
-      ),
-    ]);
+    const workshop = workshopOf(this.#tools, false);
+    // What a part does to itself does not depend on whose it is.
+    const part = (placed: Placed) => partOf(workshop, { app: this.#app, environment: '', ...placed });
+    await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 
   async removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void> {
@@ -160,6 +176,21 @@ export class EngineHosts implements Hosts {
         await new Edge(engine, environmentNames(app, environment.name).edge).forgetSecrets(others);
       }),
     );
+    if (environment.swarm) await this.#removeOtherServices(environment.swarm, own, recorded);
+  }
+
+  async #removeOtherServices(swarm: Host, own: Record<string, string>, recorded: readonly Placed[]): Promise<void> {
+    const engine = await this.#tools.connections.engine(swarm);
+    const kept = new Set(recorded.filter(({ host }) => host.name === swarm.name).map(({ spec }) => spec.name));
+    const others = (await engine.listServices(own)).filter(({ Spec }) => !kept.has(Spec.Name));
+    await Promise.all(
+      others.map(async (service) => {
+        await removeService(engine, service, defaults.stopGrace);
+        this.#tools.progress({ host: swarm.name, step: 'remove', detail: service.Spec.Name });
+      }),
+    );
+    const { [labels.part]: _, ...place } = own;
+    await removeUnusedSecrets(engine, place);
   }
 }
 

@@ -3,7 +3,10 @@ import type { Host } from '../pipelines/environment.ts';
 import type { PortTarget } from './edge/routes.ts';
 import type { HostRoutes } from './provider/types.ts';
 
-/** What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. */
+/**
+ * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
+ * of a swarm are on its managers, and all send to the same services.
+ */
 export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): HostRoutes[] {
   const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
   for (const { host, spec } of desired.serving) {
@@ -16,7 +19,7 @@ export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback'>): Host
       fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
     };
   }
-  return [...hosts.values()].map(({ host, set }) => ({ host, set }));
+  return [...hosts.values()].flatMap(({ host, set }) => (host.managers ?? [host]).map((edge) => ({ host: edge, set })));
 }
 
 function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {

@@ -1,6 +1,14 @@
-import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } from './container.ts';
+import {
+  containerSpecs,
+  environmentNames,
+  fingerprint,
+  placesOf,
+  roleContainers,
+  type ContainerSpec,
+} from './container.ts';
+import { countNotes, countsNow, withCounts } from './counts.ts';
 import type { Desired, Placed } from './desired.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, Role } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { checkNames, checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
 import { carryOut, settleAsRecorded } from './operation.ts';
@@ -16,6 +24,8 @@ export interface PromoteRequest {
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
+  /** role → its number of containers from now on: the release runs there already, and is only scaled */
+  readonly counts?: Readonly<Record<string, number>>;
   /** show the plan and stop */
   readonly planOnly?: boolean;
 }
@@ -44,7 +54,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
 
   terminal.step('judge');
   const seen = await world.records.environment(environment.name);
-  judge(release, environment, seen, await upstreamRecords(world, environment));
+  await mayEnter(world, request, release, seen);
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
@@ -52,8 +62,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   checkPlatform(release, early);
 
   if (request.planOnly) {
-    const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
-    const plan = { ...bare, notes: await world.stacks.foundationNotes(environment, early) };
+    const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
+    const plan = { ...bare, notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))] };
     terminal.plan(plan);
     return { outcome: 'planned', plan };
   }
@@ -62,10 +72,11 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   try {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await world.records.environment(environment.name);
-    judge(release, environment, record, await upstreamRecords(world, environment));
+    await mayEnter(world, request, release, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await world.hosts.preflight(environment) : early;
-    const { plan, desired, revision, unchanged } = assemble(world, { environment, release, record, reports, values });
+    const situation = { ...request, environment, release, record, reports, values };
+    const { plan, desired, revision, unchanged } = assemble(world, situation);
     const notes = await world.stacks.foundationNotes(environment, reports);
     if (unchanged) {
       const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
@@ -81,8 +92,10 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     checkNames(project.app, plan.containers, reports);
     terminal.step('pull', release.version);
     const bytesMoved = await world.hosts.pull(environment, release);
-    terminal.plan({ ...plan, notes });
-    await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
+    terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
+    await terminal.confirm(
+      `${request.counts ? 'Scale' : 'Promote'} ${release.version} ${request.counts ? 'in' : 'to'} ${environment.name}?`,
+    );
     await world.stacks.foundation(environment, reports, { leaving: 'stay' });
     const recorded = await carryOut(world, {
       desired,
@@ -109,6 +122,24 @@ async function clearUp(world: World, environment: Environment, release: Release)
   }
 }
 
+/** The gates, which a release that runs there has passed. Throws LockageError. */
+async function mayEnter(
+  world: World,
+  request: PromoteRequest,
+  release: Release,
+  record: EnvironmentRecord,
+): Promise<void> {
+  const environment = environmentNamed(world.project, request.environment);
+  if (request.counts === undefined) {
+    return judge(release, environment, record, await upstreamRecords(world, environment));
+  }
+  const current = currentRevision(record.ledger);
+  if (current?.release.digest === release.digest) return;
+  throw new LockageError(`${environment.name} runs ${current?.release.version} by now: nothing was scaled`, {
+    hint: 'Run the same command again.',
+  });
+}
+
 async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {
   const records = await Promise.all(
     environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
@@ -122,7 +153,7 @@ async function neededDigests(world: World): Promise<ReadonlySet<string>> {
   return new Set(records.flatMap(({ ledger }) => keptReleases(ledger).map(({ digest }) => digest)));
 }
 
-interface Situation {
+interface Situation extends Pick<PromoteRequest, 'counts'> {
   readonly environment: Environment;
   readonly release: Release;
   readonly record: EnvironmentRecord;
@@ -134,18 +165,20 @@ interface Situation {
 /** Everything about the promotion that can be known before it: pure but for names and time of the world. */
 function assemble(world: World, situation: Situation) {
   const { app } = world.project;
-  const { environment, release, record, reports, values } = situation;
+  const { release, record, reports, values } = situation;
+  const current = currentRevision(record.ledger);
+  const counts = countsNow(situation.environment, current?.counts, situation.counts);
+  const environment = withCounts(situation.environment, counts);
   const versions = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
   );
-  const current = currentRevision(record.ledger);
-  const { specs, broken } = freshSpecs(app, situation, versions);
+  const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placed(environment, specs);
   const servingBefore = current ? existingContainers(record, current) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
   // A host that is no longer configured keeps nothing: its network goes after this.
   const standby = standbyFor(record, environment.standby, serving).filter(({ host }) =>
-    environment.hosts.some(({ name }) => name === host.name),
+    placesOf(environment).some(({ name }) => name === host.name),
   );
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
@@ -153,7 +186,8 @@ function assemble(world: World, situation: Situation) {
     release,
     containers: specs,
     secretVersions: versions,
-    kind: broken ? 'repair' : 'promote',
+    kind: situation.counts ? 'scale' : broken ? 'repair' : 'promote',
+    ...(Object.keys(counts).length > 0 ? { counts } : {}),
     actor: world.actor,
     startedAt: new Date(world.now()).toISOString(),
   };
@@ -184,7 +218,7 @@ function assemble(world: World, situation: Situation) {
     ...(current ? { from: current } : {}),
     containers: changesOf(record.containers, serving, servingBefore, standby),
     migration: migration?.runs ?? false,
-    notes: [],
+    notes: countNotes(counts),
   };
   return { plan, desired, revision, unchanged };
 }
@@ -228,7 +262,7 @@ function namesOf(specs: readonly ContainerSpec[]): string {
 
 function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
   return specs.flatMap((spec) => {
-    const host = environment.hosts.find(({ name }) => name === spec.host);
+    const host = placesOf(environment).find(({ name }) => name === spec.host);
     return host ? [{ host, spec }] : [];
   });
 }
@@ -260,27 +294,17 @@ function migrationOf(
   const [host] = environment.hosts;
   const [role] = environment.roles;
   if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
-  const [like] = containerSpecs(
-    app,
-    {
-      ...environment,
-      hosts: [host],
-      roles: [
-        {
-          ...role,
-          name: 'migration',
-          command: migration.command,
-          count: 1,
-          hosts: [host.name],
-          env: migration.env,
-          secrets: migration.secrets,
-          health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
-        },
-      ],
-    },
-    release,
-    versions,
-  );
+  const once: Role = {
+    ...role,
+    name: 'migration',
+    command: migration.command,
+    count: 1,
+    hosts: [host.name],
+    env: migration.env,
+    secrets: migration.secrets,
+    health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
+  };
+  const [like] = roleContainers(app, environment, once, host, release, versions);
   if (!like) return undefined;
   const { route: _, ...spec } = like;
   const base = environmentNames(app, environment.name).network;

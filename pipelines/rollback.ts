@@ -1,3 +1,4 @@
+import { placesOf } from './container.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
@@ -64,6 +65,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       actor: world.actor,
       startedAt: new Date(startedAt).toISOString(),
       restores: target.number,
+      ...(target.counts ? { counts: target.counts } : {}),
       ...(request.reason ? { reason: request.reason } : {}),
     };
     const operation = { before: record, revision, startedAt };
@@ -175,7 +177,7 @@ function placedAsRecorded(environment: Environment, record: EnvironmentRecord, t
       (placed) => placed.spec.name === spec.name && placed.host.name === spec.host,
     );
     if (existing) return [existing];
-    const host = environment.hosts.find(({ name }) => name === spec.host);
+    const host = placesOf(environment).find(({ name }) => name === spec.host);
     if (!host) missing.add(spec.host);
     return host ? [{ host, spec }] : [];
   });

@@ -45,9 +45,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stateFolder = join(project.root, '.lockage');
   const passphrase = await readPassphrase(stateFolder, project.backend);
   const connections = new Connections({ stateDir: stateFolder });
+  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const tools: Tools = {
     connections,
     secretValues: new Map(),
+    registryAuth: (repository) => registryClient.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
     signal,
   };
@@ -56,7 +58,6 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
-  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {

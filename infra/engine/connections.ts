@@ -4,6 +4,7 @@ import type { Host } from '../../pipelines/environment.ts';
 import { unixSocket } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
+import { anyManager } from './manager.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
 
@@ -33,9 +34,11 @@ export class Connections {
 
   /**
    * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
-   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
+   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering. Of a swarm, the engine of
+   * a manager that can decide now.
    */
   engine(given: Host): Promise<Engine> {
+    if (given.managers) return anyManager(given, (manager) => this.engine(manager));
     const host = atHome(given);
     const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
     const found = this.#engines.get(key);

@@ -11,6 +11,7 @@ import { connectHost, createBridge, freeSubnet } from './network.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
+import { formSwarm } from './swarm.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
 import { baseImages, type BaseImage } from './images.ts';
@@ -22,6 +23,8 @@ export interface LabEnvironment {
   readonly reach: 'unix' | 'ssh';
   /** bytes: the engines' data lies on a file system in memory of that size, which can be filled */
   readonly disk?: number;
+  /** the hosts form a Docker Swarm, of which this many are managers */
+  readonly managers?: number;
 }
 
 export interface LabOptions {
@@ -39,6 +42,8 @@ export interface LabOptions {
 export interface LabHost {
   readonly name: string;
   readonly environment: string;
+  /** its part in the environment's swarm */
+  readonly node?: 'manager' | 'worker';
   /** `unix:///…` or `ssh://root@…`: how Lockage reaches it */
   readonly url: string;
   /** `unix:///…`: how a test looks into its engine beside Lockage */
@@ -134,16 +139,18 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   ]);
   // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
+  for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
 }
 
 function plan(options: LabOptions, subnet: string): LabState {
   const { name } = options;
-  const wanted = Object.entries(options.environments).flatMap(([environment, { hosts, reach, disk }]) =>
+  const wanted = Object.entries(options.environments).flatMap(([environment, { hosts, reach, disk, managers }]) =>
     Array.from({ length: hosts }, (_, index) => ({
       name: `${environment}-${index + 1}`,
       environment,
       reach,
+      ...(managers === undefined ? {} : { node: index < managers ? ('manager' as const) : ('worker' as const) }),
       ...(disk === undefined ? {} : { disk }),
     })),
   );
@@ -210,6 +217,7 @@ function hostOf(file: StateFile, host: HostState): BareHost {
   return {
     name,
     environment: host.environment ?? '',
+    ...(host.node === undefined ? {} : { node: host.node }),
     address,
     dockerHost,
     url: host.reach === 'ssh' ? `ssh://root@${address}` : dockerHost,

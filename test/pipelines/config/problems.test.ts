@@ -70,7 +70,7 @@ describe('keys', () => {
       'lockage.yaml:1  repository  is missing: expected a repository such as registry.example.com/shop',
     ]);
     expect(problemsOf(common, { dev: 'watch: 1s\n' })).toEqual([
-      'environments/dev.yaml:1  targets  is missing: expected a list of targets',
+      'environments/dev.yaml:1  targets  is missing: expected a list of targets, or { kind: swarm, managers: […] }',
     ]);
   });
 
@@ -203,7 +203,7 @@ describe('targets', () => {
 
   test('wrong shapes', () => {
     expect(withTargets('ssh://host')).toEqual([
-      'environments/dev.yaml:1  targets  expected a list of targets, got "ssh://host"',
+      'environments/dev.yaml:1  targets  expected a list of targets, or { kind: swarm, managers: […] }, got "ssh://host"',
     ]);
     expect(withTargets('[5]')).toEqual([
       'environments/dev.yaml:1  targets[0]  expected a URL such as ssh://deploy@web-1.example.com, got 5',
