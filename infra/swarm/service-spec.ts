@@ -105,8 +105,10 @@ function driverOf(spec: ContainerSpec) {
  * once it succeeded. All else is asked over the network; the image's own check would only delay it.
  */
 function healthcheck({ health }: ContainerSpec) {
-  const { check, interval, timeout } = health;
+  const { check, timeout } = health;
   if (check.kind !== 'command') return { Test: ['NONE'] };
+  // Asked for as long as the service lives, so not as often as a verification asks.
+  const interval = Math.max(health.interval, 3000);
   return {
     Test: ['CMD', ...check.command],
     Interval: interval * nanoseconds,
