@@ -20,12 +20,16 @@ export interface ConnectionsOptions {
 export type Connected =
   { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
 
+/** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
+const speakerLife = 1000;
+
 /** The engines of hosts, each connected once, at its first use. */
 export class Connections {
   readonly #keys: HostKeys;
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
+  readonly #speakers = new Map<string, { readonly engine: Promise<Engine>; readonly until: number }>();
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
@@ -38,7 +42,7 @@ export class Connections {
    * a manager that can decide now.
    */
   engine(given: Host): Promise<Engine> {
-    if (given.managers) return anyManager(given, (manager) => this.engine(manager));
+    if (given.managers) return this.#speaker(given);
     const host = atHome(given);
     const key = JSON.stringify([host.name, host.url, host.identity, host.jump, host.hostKey]);
     const found = this.#engines.get(key);
@@ -48,6 +52,17 @@ export class Connections {
     // a failure is not remembered: the host may be back, or its key confirmed
     made.catch(() => this.#engines.delete(key));
     return made;
+  }
+
+  /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
+  #speaker(swarm: Host): Promise<Engine> {
+    const key = JSON.stringify(swarm.managers?.map(({ name, url }) => [name, url]));
+    const found = this.#speakers.get(key);
+    if (found && Date.now() < found.until) return found.engine;
+    const engine = anyManager(swarm, (manager) => this.engine(manager));
+    this.#speakers.set(key, { engine, until: Date.now() + speakerLife });
+    engine.catch(() => this.#speakers.delete(key));
+    return engine;
   }
 
   /** Connects to hosts, at most `limit` at once. Never throws: each host has its own result, in the given order. */
