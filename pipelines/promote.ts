@@ -15,7 +15,7 @@ import { carryOut, settleAsRecorded } from './operation.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
-import { currentRevision, keptReleases, nextNumber, type EnvironmentRecord } from './record.ts';
+import { currentRevision, keptReleases, nextNumber, sameContainers, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import type { Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
@@ -172,6 +172,7 @@ function assemble(world: World, situation: Situation) {
   const versions = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
   );
+  if (situation.counts) refuseOtherChanges(app, situation, versions);
   const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placed(environment, specs);
   const servingBefore = current ? existingContainers(record, current) : [];
@@ -221,6 +222,19 @@ function assemble(world: World, situation: Situation) {
     notes: countNotes(counts),
   };
   return { plan, desired, revision, unchanged };
+}
+
+/** To scale is no way around the gates: what else has changed enters as a promotion. Throws LockageError. */
+function refuseOtherChanges(app: string, situation: Situation, versions: Record<string, string>): void {
+  const { environment, release, record } = situation;
+  const current = currentRevision(record.ledger);
+  if (!current) return;
+  const asIs = withCounts(environment, countsNow(environment, current.counts));
+  if (sameContainers({ containers: containerSpecs(app, asIs, release, versions) }, current)) return;
+  throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
+    details: ['to scale would bring the other changes in as well, past the gates'],
+    hint: `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { EngineError } from './errors.ts';
 import { outputLines } from './frames.ts';
 import { segment } from './names.ts';
 import { EngineResources, labelFilter } from './resources.ts';
@@ -51,7 +52,7 @@ export class EngineSwarm extends EngineResources {
     return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options);
   }
 
-  /** The id of a secret of that name, which is made unless it is there. */
+  /** The id of a secret of that name, which is made unless it is there. Throws EngineError for one with other labels. */
   async ensureSecret(
     name: string,
     value: string,
@@ -61,8 +62,14 @@ export class EngineSwarm extends EngineResources {
     const body = { Name: name, Labels: labels, Data: Buffer.from(value).toString('base64') };
     const call = { body, accept: [409], ...options };
     await this.call(`create secret ${name}`, 'POST', '/secrets/create', call);
-    const what = `inspect secret ${name}`;
-    return (await this.json<{ ID: string }>(what, 'GET', `/secrets/${segment(name)}`, options)).ID;
+    const found = await this.json<{ ID: string; Spec: { Labels: Record<string, string> | null } }>(
+      `inspect secret ${name}`,
+      'GET',
+      `/secrets/${segment(name)}`,
+      options,
+    );
+    if (Object.entries(labels).every(([key, label]) => found.Spec.Labels?.[key] === label)) return found.ID;
+    throw new EngineError(this.host, `create secret ${name}`, 'somebody else has one of that name');
   }
 
   /** Whether it is gone; one that a service uses stays. */

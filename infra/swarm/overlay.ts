@@ -20,7 +20,7 @@ export async function createOverlay(workshop: Workshop, inputs: OverlayInputs): 
   if (found && isOurs(found, inputs)) return;
   if (found) {
     throw new LockageError(`a network named ${network} exists and is not of ${inputs.app} on this swarm`, {
-      hint: `Remove it (\`docker network rm ${network}\`), then run the same command again.`,
+      hint: `If ${inputs.environment} ran on these machines as hosts, \`lockage destroy ${inputs.environment}\` first; else \`docker network rm ${network}\`.`,
     });
   }
   await engine.createNetwork(network, {

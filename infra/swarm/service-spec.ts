@@ -74,7 +74,7 @@ function containerSpec(place: Place, spec: ContainerSpec) {
     Init: true,
     ReadOnly: hardening.readOnly,
     CapabilityDrop: ['ALL'],
-    CapabilityAdd: hardening.capabilities,
+    CapabilityAdd: [...hardening.capabilities].sort(),
     Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
     StopGracePeriod: spec.stopGrace * nanoseconds,
     Mounts: Object.entries(hardening.tmpfs).map(([Target, SizeBytes]) => ({

@@ -95,7 +95,11 @@ export class ServicePart implements Part {
     const probes = (host.managers ?? []).flatMap((manager) =>
       addresses.map(async (address) => {
         const edge = await edgeOf(this.#workshop, this.#inputs, manager);
-        return edge.probe({ address, port: check.port, path: check.path }, rounds, asking);
+        const at = { address, port: check.port, path: check.path };
+        return edge.probe(at, rounds, {
+          ...asking,
+          onAnswer: (answer) => asking.onAnswer?.(`${manager.name} from ${address}: ${answer}`),
+        });
       }),
     );
     return addresses.length > 0 && (await Promise.all(probes)).every(Boolean);

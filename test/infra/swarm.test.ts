@@ -27,7 +27,9 @@ function service(change: (spec: Mutable) => void = () => undefined): ServiceDeta
   return { ID: 's1', Version: { Index: 7 }, CreatedAt: '', Spec: copy as unknown as ServiceSpec };
 }
 
-type Mutable = Record<'TaskTemplate' | 'EndpointSpec' | 'Mode', any>;
+// oxlint-disable-next-line typescript/no-explicit-any -- the parts of a service are an engine's own free form
+type Free = any;
+type Mutable = Record<'TaskTemplate' | 'EndpointSpec' | 'Mode', Free>;
 
 const task = (ID: string, changes: Partial<SwarmTask> = {}): SwarmTask => ({
   ID,
@@ -39,7 +41,7 @@ const task = (ID: string, changes: Partial<SwarmTask> = {}): SwarmTask => ({
 });
 
 describe('what is asked of a swarm', () => {
-  const { ContainerSpec: container, ...template } = asked.TaskTemplate as Record<string, any>;
+  const { ContainerSpec: container, ...template } = asked.TaskTemplate as Record<string, Free>;
 
   test('is closed in as a container on a host is', () => {
     expect(container).toMatchObject({
@@ -76,7 +78,7 @@ describe('what is asked of a swarm', () => {
   test('a command is given to the engines of the nodes, which ask it not too often', () => {
     const check = { kind: 'command', command: ['true'] } as const;
     const job = spec('job-1.0.0', 'swarm', { health: { check, interval: 100, healthy: 3, timeout: 10_000 } });
-    const { ContainerSpec } = serviceSpec(place, job).TaskTemplate as Record<string, any>;
+    const { ContainerSpec } = serviceSpec(place, job).TaskTemplate as Record<string, Free>;
     expect(ContainerSpec.Healthcheck).toEqual({ Test: ['CMD', 'true'], Interval: 3e9, Timeout: 10e9, Retries: 4 });
   });
 });

@@ -130,6 +130,12 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
   });
 
   test('takes another number of containers as a revision, which later promotions keep', async () => {
+    const refused = await trial.run('scale', 'prod', 'web=2', '--yes', '--json');
+    expect([refused.code, refused.json?.error.message], refused.stderr).toEqual([
+      2,
+      expect.stringMatching(/^the configuration of prod has changed since revision/),
+    ]);
+    trial.env['TOKEN'] = 'token-one';
     const scaled = await trial.succeed('scale', 'prod', 'web=2', '--reason', 'night');
     expect(scaled.json.revision).toMatchObject({
       kind: 'scale',
