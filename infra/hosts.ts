@@ -150,10 +150,10 @@ export class EngineHosts implements Hosts {
     await switchRoutes(workshopOf(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
   }
 
-  async startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
+  async startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
     const workshop = workshopOf(this.#tools, false);
-    // What a part does to itself does not depend on whose it is.
-    const part = (placed: Placed) => partOf(workshop, { app: this.#app, environment: '', ...placed });
+    const place = { app: this.#app, environment: environment.name };
+    const part = (placed: Placed) => partOf(workshop, { ...place, ...placed });
     await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 

@@ -84,6 +84,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       `${environment.name} serves ${target.release.version} again on all hosts, ${trafficBack} ms after the command's start`,
     );
     await world.hosts.startAndStop(
+      environment,
       desired.serving.filter(({ spec }) => !spec.route),
       desired.standby.filter(({ spec }) => !spec.route),
     );
