@@ -68,7 +68,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
 }
 
 /** Docker's own rotating log driver, in three files of a third each. */
-function logConfig(bytes: number) {
+export function logConfig(bytes: number) {
   return { Type: 'json-file', Config: { 'max-size': `${Math.max(1, Math.floor(bytes / 3))}`, 'max-file': '3' } };
 }
 

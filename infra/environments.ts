@@ -200,7 +200,7 @@ function foundationOf(project: Project, environment: Environment, secretVersions
 
 /** Host name → hash of what its edge proxy is made from. */
 function edgesOf(project: Project, environment: Environment): Record<string, string> {
-  const made = { edge: project.edgeImage, script: edgeScript };
+  const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
   return Object.fromEntries(
     environment.hosts.map((host) => [host.name, fingerprint({ ...made, ports: publicPorts(environment, host) })]),
   );

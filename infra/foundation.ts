@@ -6,7 +6,7 @@ import { labels, ownerLabels, secretsFolder } from './containers.ts';
 import { caddyConfig } from './edge/caddy.ts';
 import { edgeScript } from './edge/script.ts';
 import { publicPorts } from './ports.ts';
-import { Foundation, SecretFiles } from './provider/resources.ts';
+import { Foundation, Overlay, SecretFiles } from './provider/resources.ts';
 
 /** What stays on an environment's hosts while releases come and go. */
 export interface FoundationPlan {
@@ -31,12 +31,14 @@ export interface FoundationPlan {
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   return async () => {
     const { app, environment } = plan;
+    const { swarm } = environment;
+    const overlay = swarm ? new Overlay({ app, environment: environment.name, host: swarm }) : undefined;
     const done = environment.hosts.flatMap((host) => {
       const provider = new docker.Provider(host.name, plan.engines[host.name] ?? { host: 'unix://' });
-      const { edge, network } = hostParts(plan, host, provider);
+      const { edge, network } = hostParts(plan, host, provider, overlay);
       const neighbours = environment.accessories
         .filter((accessory) => accessory.host === host.name)
-        .map((accessory) => accessoryParts(plan, host, accessory, { provider, network }));
+        .map((accessory) => accessoryParts(plan, host, accessory, { provider, network, overlay }));
       return [edge, ...neighbours];
     });
     new Foundation(
@@ -54,15 +56,11 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   };
 }
 
-function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider) {
+function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, overlay: Overlay | undefined) {
   const { app, environment } = plan;
   const names = environmentNames(app, environment.name);
-  const options = { provider };
-  const network = new docker.Network(
-    `${host.name}-network`,
-    { name: names.network, driver: 'bridge', labels: labelList(ownerLabels(app, environment.name, 'network')) },
-    options,
-  );
+  const options = { provider, ...(overlay ? { dependsOn: [overlay] } : {}) };
+  const network = overlay ? names.network : bridgeOf(plan, host, options).name;
   const live = new docker.Volume(
     `${host.name}-live`,
     { name: names.live, labels: labelList(ownerLabels(app, environment.name, 'edge')) },
@@ -81,7 +79,7 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider) 
         { volumeName: live.name, containerPath: '/live' },
         { hostPath: secretsFolder(app, environment.name), containerPath: '/secrets' },
       ],
-      networksAdvanced: [{ name: network.name, aliases: ['edge'] }],
+      networksAdvanced: [{ name: network, aliases: ['edge'] }],
       labels: labelList(ownerLabels(app, environment.name, 'edge')),
       ...hardened({ memory: 256, cpus: 1, capabilities: ['CAP_NET_BIND_SERVICE'], tmpfs: { '/tmp': 'rw,size=16m' } }),
       restart: 'unless-stopped',
@@ -94,11 +92,17 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider) 
   return { edge, network };
 }
 
+function bridgeOf({ app, environment }: FoundationPlan, host: Host, options: pulumi.CustomResourceOptions) {
+  const { network } = environmentNames(app, environment.name);
+  const labelled = labelList(ownerLabels(app, environment.name, 'network'));
+  return new docker.Network(`${host.name}-network`, { name: network, driver: 'bridge', labels: labelled }, options);
+}
+
 function accessoryParts(
   plan: FoundationPlan,
   host: Host,
   accessory: Accessory,
-  parts: { provider: docker.Provider; network: docker.Network },
+  parts: { provider: docker.Provider; network: pulumi.Input<string>; overlay: Overlay | undefined },
 ): pulumi.Resource {
   const { app, environment } = plan;
   const name = `${app}-${environment.name}-${accessory.name}`;
@@ -123,7 +127,7 @@ function accessoryParts(
     delivery: plan.delivery,
     secrets: versions,
   });
-  const shared = environment.hosts.length > 1 && accessory.port !== undefined;
+  const shared = environment.hosts.length > 1 && !environment.swarm && accessory.port !== undefined;
   return new docker.Container(
     accessory.name,
     {
@@ -139,7 +143,7 @@ function accessoryParts(
         ...volumes,
         { hostPath: `${secretsFolder(app, environment.name)}/${name}`, containerPath: secretsPath, readOnly: true },
       ],
-      networksAdvanced: [{ name: parts.network.name, aliases: [accessory.name] }],
+      networksAdvanced: [{ name: parts.network, aliases: [accessory.name] }],
       labels: labelList({ ...ownerLabels(app, environment.name, 'accessory'), [labels.role]: accessory.name }),
       memory: megabytes(accessory.memory),
       memorySwap: megabytes(accessory.memory),
@@ -153,7 +157,7 @@ function accessoryParts(
       removeVolumes: false,
       ...(accessory.health ? healthcheck(accessory.health) : {}),
     },
-    { ...options, dependsOn: [files], deleteBeforeReplace: true },
+    { ...options, dependsOn: [files, ...(parts.overlay ? [parts.overlay] : [])], deleteBeforeReplace: true },
   );
 }
 

@@ -17,8 +17,11 @@ import { said } from './host-facts.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
+import { partOf } from './provider/parts.ts';
 import { switchRoutes } from './provider/routes.ts';
 import type { Registry as RegistryClient } from './registry.ts';
+import { removeService, removeUnusedSecrets } from './swarm/removal.ts';
+import { swarmIdOf, swarmReport } from './swarm/survey.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 /** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
@@ -52,18 +55,20 @@ export class EngineHosts implements Hosts {
     return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
   }
 
-  look(environment: Environment): Promise<readonly HostReport[]> {
-    return this.#ofAll(environment, (host, engine) => this.#ask(environment, host, engine));
+  async look(environment: Environment): Promise<readonly HostReport[]> {
+    const found = await this.#ofAll(environment, (host, engine) => this.#ask(environment, host, engine));
+    return this.#withSwarm(environment, found);
   }
 
-  preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostFacts[]> {
-    return this.#ofAll(environment, async (host, engine) => {
+  async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostFacts[]> {
+    const found = await this.#ofAll(environment, async (host, engine): Promise<HostFacts> => {
       const [report, { version, traits }] = await Promise.all([
         this.#ask(environment, host, engine),
         askTraits(engine, wanted),
       ]);
       return { ...report, platform: `${version.Os}/${version.Arch}`, traits };
     });
+    return this.#withSwarm(environment, found);
   }
 
   async #ofAll<T>(environment: Environment, ask: (host: Host, engine: Engine) => Promise<T>): Promise<T[]> {
@@ -78,7 +83,26 @@ export class EngineHosts implements Hosts {
     return allOf(hosts, reports, (failed) => `${failed} of ${hosts.length} hosts of ${name} cannot be used`);
   }
 
+  /** What managers said, and after them what their swarm says of itself. */
+  async #withSwarm<T extends HostReport>(environment: Environment, found: readonly T[]): Promise<(T | HostFacts)[]> {
+    const { swarm, name } = environment;
+    if (!swarm) return [...found];
+    const engine = await this.#tools.connections.engine(swarm);
+    const edges = found.every(({ edge }) => edge);
+    return [...found, await swarmReport(engine, swarm, { app: this.#app, environment: name }, edges)];
+  }
+
+  /** Throws LockageError when managers are no managers, or of two swarms. */
+  async #checkSwarm(environment: Environment, manager: Host, engine: Engine): Promise<void> {
+    const [first] = environment.hosts;
+    const id = await swarmIdOf(engine, manager);
+    if (!first || first === manager) return;
+    const other = await swarmIdOf(await this.#tools.connections.engine(first), first);
+    if (id !== other) throw new LockageError(`${manager.name}: is a manager of another swarm than ${first.name}`);
+  }
+
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
+    if (environment.swarm) await this.#checkSwarm(environment, host, engine);
     const containers = await engine.listContainers({ all: true, deadline: patience });
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));
@@ -153,13 +177,11 @@ export class EngineHosts implements Hosts {
     await switchRoutes(workshopOf(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
   }
 
-  async startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
-    await Promise.all([
-      ...start.map(async ({ host, spec }) => (await this.#tools.connections.engine(host)).startContainer(spec.name)),
-      ...stop.map(async ({ host, spec }) =>
-        (await this.#tools.connections.engine(host)).stopContainer(spec.name, spec.stopGrace),
-      ),
-    ]);
+  async startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
+    const workshop = workshopOf(this.#tools, false);
+    const place = { app: this.#app, environment: environment.name };
+    const part = (placed: Placed) => partOf(workshop, { ...place, ...placed });
+    await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 
   async removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void> {
@@ -181,6 +203,21 @@ export class EngineHosts implements Hosts {
         await new Edge(engine, environmentNames(app, environment.name).edge).forgetSecrets(others);
       }),
     );
+    if (environment.swarm) await this.#removeOtherServices(environment.swarm, own, recorded);
+  }
+
+  async #removeOtherServices(swarm: Host, own: Record<string, string>, recorded: readonly Placed[]): Promise<void> {
+    const engine = await this.#tools.connections.engine(swarm);
+    const kept = new Set(recorded.filter(({ host }) => host.name === swarm.name).map(({ spec }) => spec.name));
+    const others = (await engine.listServices(own)).filter(({ Spec }) => !kept.has(Spec.Name));
+    await Promise.all(
+      others.map(async (service) => {
+        await removeService(engine, service, defaults.stopGrace);
+        this.#tools.progress({ host: swarm.name, step: 'remove', detail: service.Spec.Name });
+      }),
+    );
+    const { [labels.part]: _, ...place } = own;
+    await removeUnusedSecrets(engine, place);
   }
 }
 

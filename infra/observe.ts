@@ -13,6 +13,7 @@ import type { Connections } from './engine/connections.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { readLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
+import { swarmView } from './swarm/survey.ts';
 
 /** What the hosts of an environment say about it. */
 export interface Observation {
@@ -39,6 +40,7 @@ export async function observe(
   let lock: LockView | undefined;
   const ask = async (host: Host, signal: AbortSignal): Promise<HostView> => {
     const engine = await connections.engine(host);
+    if (host.managers) return swarmView(engine, host, { app, environment: environment.name }, { signal });
     const own = { [labels.app]: app, [labels.environment]: environment.name };
     const [version, containers, holder] = await Promise.all([
       // The engine starts two programs to answer this: not for one screen of all environments.

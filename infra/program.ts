@@ -59,7 +59,5 @@ function timed({ ledger, startedAt }: Desired): Revision[] {
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
 function withoutTraffic(desired: Desired) {
-  return inService(desired.ledger, desired.standby)
-    .filter(({ spec }) => !spec.route)
-    .map(({ host, spec }) => ({ host, name: spec.name, grace: spec.stopGrace }));
+  return inService(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
 }

@@ -14,6 +14,7 @@ const workshop = workshopOf(
   {
     connections: new Connections({ stateDir }),
     secretValues: new Map(),
+    registryAuth: async () => undefined,
     progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
     signal: new AbortController().signal,
   },

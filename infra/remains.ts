@@ -5,6 +5,8 @@ import { Edge } from './edge/routes.ts';
 import type { Engine } from './engine/client.ts';
 import { containerName } from './observe.ts';
 import type { Place } from './provider/types.ts';
+import { removeNetworkWhenFree } from './swarm/overlay.ts';
+import { removeService } from './swarm/removal.ts';
 
 const stopGrace = 10_000;
 
@@ -17,14 +19,17 @@ export interface Remains {
   readonly volumes: readonly string[];
   /** volumes with an accessory's data */
   readonly data: readonly string[];
+  /** of a swarm: secrets in its managers' store */
+  readonly secrets: readonly string[];
 }
 
 /** Everything of an environment on a host, whatever the record says. `ownLock`: the lock there is held by who asks. */
 export async function remainsOf(engine: Engine, host: Host, place: Place, ownLock: boolean): Promise<Remains> {
   const own = { [labels.app]: place.app, [labels.environment]: place.environment };
+  if (host.managers) return remainsOfSwarm(engine, host, own);
   const [containers, networks, volumes] = await Promise.all([
     engine.listContainers({ all: true, labels: own }),
-    engine.listNetworks(own),
+    engine.listNetworks(own, { scope: 'local' }),
     engine.listVolumes(own),
   ]);
   const { lock } = environmentNames(place.app, place.environment);
@@ -41,11 +46,23 @@ export async function remainsOf(engine: Engine, host: Host, place: Place, ownLoc
     networks,
     volumes: volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
     data: volumes.filter(isData).map(({ Name }) => Name),
+    secrets: [],
   };
+}
+
+async function remainsOfSwarm(engine: Engine, host: Host, own: Record<string, string>): Promise<Remains> {
+  const [services, networks, secrets] = await Promise.all([
+    engine.listServices(own),
+    engine.listNetworks(own, { scope: 'swarm' }),
+    engine.listSecrets(own),
+  ]);
+  const containers = services.map(({ Spec }) => ({ name: Spec.Name, part: 'release', running: true }));
+  return { host, containers, networks, volumes: [], data: [], secrets };
 }
 
 /** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
 export async function sweep(engine: Engine, remains: Remains, withData: boolean): Promise<void> {
+  if (remains.host.managers) return sweepSwarm(engine, remains);
   await Promise.all(
     remains.containers.map(async ({ name, running }) => {
       if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
@@ -55,6 +72,19 @@ export async function sweep(engine: Engine, remains: Remains, withData: boolean)
   await Promise.all([
     ...remains.networks.map((name) => engine.removeNetwork(name)),
     ...[...remains.volumes, ...(withData ? remains.data : [])].map((name) => engine.removeVolume(name)),
+  ]);
+}
+
+async function sweepSwarm(engine: Engine, { containers, networks, secrets }: Remains): Promise<void> {
+  await Promise.all(
+    containers.map(async ({ name }) => {
+      const service = await engine.inspectService(name);
+      if (service) await removeService(engine, service, stopGrace);
+    }),
+  );
+  await Promise.all([
+    ...networks.map((name) => removeNetworkWhenFree(engine, name)),
+    ...secrets.map((name) => engine.removeSecret(name)),
   ]);
 }
 

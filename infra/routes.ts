@@ -5,8 +5,8 @@ import type { PortTarget } from './edge/routes.ts';
 import type { HostRoutes } from './provider/types.ts';
 
 /**
- * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. A
- * cordoned host keeps what it has.
+ * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
+ * of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
  */
 export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
@@ -20,7 +20,7 @@ export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledg
       fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
     };
   }
-  return [...hosts.values()].map(({ host, set }) => ({ host, set }));
+  return [...hosts.values()].flatMap(({ host, set }) => (host.managers ?? [host]).map((edge) => ({ host: edge, set })));
 }
 
 function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {

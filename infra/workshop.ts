@@ -6,6 +6,8 @@ export interface Tools {
   readonly connections: Connections;
   /** `NAME@version` → value, of the secrets this process has read */
   readonly secretValues: Map<string, string>;
+  /** the credentials for a repository, as engines take them */
+  registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
   readonly signal: AbortSignal;
 }
@@ -14,6 +16,7 @@ export interface Tools {
 export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
   return {
     engine: (host) => tools.connections.engine(host),
+    registryAuth: (repository) => tools.registryAuth(repository),
     secretValue: (name, version) => {
       const value = tools.secretValues.get(`${name}@${version}`);
       if (value === undefined) throw new Error(`the value of secret ${name} (version ${version}) is not known here`);

@@ -1,11 +1,19 @@
-import { containerSpecs, environmentNames, fingerprint, type ContainerSpec } from './container.ts';
+import {
+  containerSpecs,
+  environmentNames,
+  fingerprint,
+  placesOf,
+  roleContainers,
+  type ContainerSpec,
+} from './container.ts';
+import { countNotes, countsNow, withCounts } from './counts.ts';
 import type { Desired, Placed } from './desired.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, Role } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { absent, inService } from './in-service.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
-import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
+import { currentRevision, nextNumber, sameContainers, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import type { Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
@@ -19,24 +27,29 @@ export interface Situation {
   readonly reports: readonly HostReport[];
   /** secret name → value */
   readonly values: Readonly<Record<string, string>>;
+  /** role → its number of containers from now on; absent where nothing is scaled */
+  readonly counts?: Readonly<Record<string, number>>;
 }
 
 /** Everything about a rollout that can be known before it: pure but for names and time of the world. */
 export function assemble(world: World, situation: Situation) {
   const { app } = world.project;
-  const { environment, release, record, reports, values } = situation;
+  const { release, record, reports, values } = situation;
+  const current = currentRevision(record.ledger);
+  const counts = countsNow(situation.environment, current?.counts, situation.counts);
+  const environment = withCounts(situation.environment, counts);
   const versions = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
   );
-  const current = currentRevision(record.ledger);
-  const { specs, broken } = freshSpecs(app, situation, versions);
+  if (situation.counts) refuseOtherChanges(app, situation, versions);
+  const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placed(environment, specs);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
   const away = new Set(absent(record.ledger).without);
   // A host that is no longer configured keeps nothing: its network goes after this.
   const standby = standbyFor(record, environment.standby, serving).filter(
-    ({ host }) => away.has(host.name) || environment.hosts.some(({ name }) => name === host.name),
+    ({ host }) => away.has(host.name) || placesOf(environment).some(({ name }) => name === host.name),
   );
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
@@ -44,7 +57,8 @@ export function assemble(world: World, situation: Situation) {
     release,
     containers: specs,
     secretVersions: versions,
-    kind: broken ? 'repair' : 'promote',
+    kind: situation.counts ? 'scale' : broken ? 'repair' : 'promote',
+    ...(Object.keys(counts).length > 0 ? { counts } : {}),
     actor: world.actor,
     startedAt: new Date(world.now()).toISOString(),
     ...absent(record.ledger),
@@ -76,9 +90,22 @@ export function assemble(world: World, situation: Situation) {
     ...(current ? { from: current } : {}),
     containers: changesOf(record.containers, serving, servingBefore, standby),
     migration: migration?.runs ?? false,
-    notes: [],
+    notes: countNotes(counts),
   };
   return { plan, desired, revision, unchanged };
+}
+
+/** To scale is no way around the gates: what else has changed enters as a promotion. Throws LockageError. */
+function refuseOtherChanges(app: string, situation: Situation, versions: Record<string, string>): void {
+  const { environment, release, record } = situation;
+  const current = currentRevision(record.ledger);
+  if (!current) return;
+  const asIs = withCounts(environment, countsNow(environment, current.counts));
+  if (sameContainers({ containers: containerSpecs(app, asIs, release, versions) }, current)) return;
+  throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
+    details: ['to scale would bring the other changes in as well, past the gates'],
+    hint: `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
+  });
 }
 
 /**
@@ -120,7 +147,7 @@ function namesOf(specs: readonly ContainerSpec[]): string {
 
 function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
   return specs.flatMap((spec) => {
-    const host = environment.hosts.find(({ name }) => name === spec.host);
+    const host = placesOf(environment).find(({ name }) => name === spec.host);
     return host ? [{ host, spec }] : [];
   });
 }
@@ -152,27 +179,17 @@ function migrationOf(
   const [host] = environment.hosts;
   const [role] = environment.roles;
   if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
-  const [like] = containerSpecs(
-    app,
-    {
-      ...environment,
-      hosts: [host],
-      roles: [
-        {
-          ...role,
-          name: 'migration',
-          command: migration.command,
-          count: 1,
-          hosts: [host.name],
-          env: migration.env,
-          secrets: migration.secrets,
-          health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
-        },
-      ],
-    },
-    release,
-    versions,
-  );
+  const once: Role = {
+    ...role,
+    name: 'migration',
+    command: migration.command,
+    count: 1,
+    hosts: [host.name],
+    env: migration.env,
+    secrets: migration.secrets,
+    health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
+  };
+  const [like] = roleContainers(app, environment, once, host, release, versions);
   if (!like) return undefined;
   const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
   // Not by its host: on whichever one it ran, it ran.

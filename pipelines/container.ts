@@ -5,11 +5,14 @@ import { imageByDigest, type Release } from './release.ts';
 /** Where secrets are inside a container, as with Docker secrets and Compose. */
 export const secretsPath = '/run/secrets';
 
-/** A release container as it will run on one host, resolved to the last field. Its name follows from its content. */
+/**
+ * A release container as it will run on one host, or a service as it will run on a swarm, resolved to the last field. Its
+ * name follows from its content.
+ */
 export interface ContainerSpec {
   /** `shop-prod-web-3f9a1c20-1`: any difference below gives another name */
   readonly name: string;
-  /** network alias shared by all containers of the role on that host: `shop-prod-web-3f9a1c20` */
+  /** name on the network, shared by all containers of the role on that host or swarm: `shop-prod-web-3f9a1c20` */
   readonly alias: string;
   readonly host: string;
   readonly role: string;
@@ -24,6 +27,8 @@ export interface ContainerSpec {
   readonly limits: Role['limits'];
   readonly hardening: Role['hardening'];
   readonly stopGrace: number;
+  /** it is a service on a swarm, of that many containers */
+  readonly replicas?: number;
 }
 
 /** Names that belong to an environment on its hosts. */
@@ -32,8 +37,13 @@ export function environmentNames(app: string, environment: string) {
   return { network: base, edge: `${base}-edge`, lock: `${base}-lock`, live: `${base}-live` };
 }
 
+/** Where an environment's releases run: its swarm, or else its hosts. */
+export function placesOf(environment: Pick<Environment, 'hosts' | 'swarm'>): readonly Host[] {
+  return environment.swarm ? [environment.swarm] : environment.hosts;
+}
+
 /**
- * The containers of a release in an environment, in the order of hosts, roles and numbers.
+ * The containers of a release in an environment, in the order of hosts, roles and numbers; a swarm has one service a role.
  * `secretVersions` maps each secret to a short hash of its value; `attempt` tells a repeated attempt from the first.
  */
 export function containerSpecs(
@@ -43,21 +53,22 @@ export function containerSpecs(
   secretVersions: Readonly<Record<string, string>>,
   attempt = 0,
 ): ContainerSpec[] {
-  return environment.hosts.flatMap((host) =>
+  return placesOf(environment).flatMap((host) =>
     environment.roles
       .filter((role) => role.hosts.includes(host.name))
       .flatMap((role) => roleContainers(app, environment, role, host, release, secretVersions, attempt)),
   );
 }
 
-function roleContainers(
+/** The containers of one role on a host, or its one service on a swarm. */
+export function roleContainers(
   app: string,
   environment: Environment,
   role: Role,
   host: Host,
   release: Release,
   secretVersions: Readonly<Record<string, string>>,
-  attempt: number,
+  attempt = 0,
 ): ContainerSpec[] {
   const secrets = Object.fromEntries(role.secrets.map((name) => [name, secretVersions[name] ?? '']));
   const content = {
@@ -80,19 +91,25 @@ function roleContainers(
     limits: role.limits,
     hardening: role.hardening,
     stopGrace: role.stopGrace,
+    ...(host.managers ? { replicas: role.count } : {}),
   };
   const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, attempt })}`;
+  if (host.managers) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
 }
 
-/** `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host, by the host's address from others. */
+/**
+ * `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host and on a swarm, whose network all nodes share; by
+ * the host's address from other hosts.
+ */
 export function accessoryAddresses(environment: Environment, host: Host): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const accessory of environment.accessories) {
     if (accessory.port === undefined) continue;
     const prefix = accessory.name.toUpperCase().replaceAll('-', '_');
     const home = environment.hosts.find((candidate) => candidate.name === accessory.host);
-    variables[`${prefix}_HOST`] = accessory.host === host.name ? accessory.name : (home?.address ?? accessory.host);
+    const byName = environment.swarm !== undefined || accessory.host === host.name;
+    variables[`${prefix}_HOST`] = byName ? accessory.name : (home?.address ?? accessory.host);
     variables[`${prefix}_PORT`] = String(accessory.port);
   }
   return variables;

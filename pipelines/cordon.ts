@@ -30,6 +30,7 @@ export interface CordonResult {
  */
 export async function cordon(world: World, request: CordonRequest): Promise<CordonResult> {
   const environment = environmentNamed(world.project, request.environment);
+  refuseSwarm(environment);
   checkHost(environment, request.host);
   const asked: Cordon = {
     host: request.host,
@@ -110,6 +111,14 @@ async function recordAgain(
 ): Promise<void> {
   const place = { app: world.project.app, environment: environment.name };
   await world.stacks.deploy(asRecorded(place, record, ledger, { operation: world.newOperation() }), message);
+}
+
+/** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */
+function refuseSwarm({ name, swarm }: Environment): void {
+  if (!swarm) return;
+  throw new LockageError(`${name} runs on a swarm, whose nodes are not cordoned one by one`, {
+    hint: 'Take a node out of service with `docker node update --availability drain NODE`.',
+  });
 }
 
 /** Throws LockageError when the environment has no such host. */

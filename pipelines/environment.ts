@@ -8,7 +8,10 @@ export interface Environment {
   readonly name: string;
   /** the environments a release must have passed before it may enter this one */
   readonly after: readonly string[];
+  /** where its edges and accessories run; on a swarm, the managers */
   readonly hosts: readonly Host[];
+  /** the swarm that runs its releases as services; absent: its hosts run them as containers */
+  readonly swarm?: Host;
   readonly roles: readonly Role[];
   readonly accessories: readonly Accessory[];
   readonly migration?: Migration;
@@ -38,6 +41,8 @@ export interface Host {
   /** pinned host key: `SHA256:…` fingerprint */
   readonly hostKey?: string;
   readonly tls?: TlsFiles;
+  /** it is no machine but a swarm: whichever of these answers speaks for it */
+  readonly managers?: readonly Host[];
 }
 
 /** PEM files by which a client and an engine know each other. */
@@ -55,9 +60,9 @@ export interface Role {
   readonly name: string;
   /** replaces the image's command */
   readonly command?: readonly string[];
-  /** containers per host */
+  /** containers per host; on a swarm, replicas over all its nodes */
   readonly count: number;
-  /** names of the hosts it runs on */
+  /** names of the hosts it runs on; on a swarm, the swarm's */
   readonly hosts: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** names of the secrets it gets as files in /run/secrets */

@@ -82,7 +82,7 @@ export interface Hosts {
   /** Switches all hosts to containers that run already, at once. */
   switchNow(desired: Desired): Promise<void>;
   /** Starts containers that were stopped, and stops others: those without traffic. */
-  startAndStop(start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
+  startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
   /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
   removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void>;
 }

@@ -1,18 +1,22 @@
 import { assemble } from './assemble.ts';
 import type { Environment } from './environment.ts';
+import { LockageError } from './errors.ts';
 import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
 import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
 import { checkParity, type HostTraits } from './parity.ts';
 import { environmentNamed, upstream } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import type { HostFacts, World } from './ports.ts';
-import { nextNumber, type EnvironmentRecord } from './record.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
+import type { Release } from './release.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
 
 export interface PromoteRequest {
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
+  /** role → its number of containers from now on: the release runs there already, and is only scaled */
+  readonly counts?: Readonly<Record<string, number>>;
   /** show the plan and stop */
   readonly planOnly?: boolean;
 }
@@ -36,7 +40,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   terminal.step('judge');
   const seen = await world.records.environment(configured.name);
   const environment = withoutCordoned(configured, seen.ledger);
-  judge(release, environment, seen, await upstreamRecords(world, environment));
+  await mayEnter(world, request, release, seen);
   const values = await world.secrets.read(environment);
 
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
@@ -46,11 +50,11 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   ]);
   checkPlatform(release, early);
   for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
-  checkParity(environment, early.map(traitsIn(environment)), before);
+  checkParity(environment, early.filter(({ host }) => !host.managers).map(traitsIn(environment)), before);
 
   if (request.planOnly) {
-    const { plan: bare } = assemble(world, { environment, release, record: seen, reports: early, values });
-    const plan = { ...bare, notes: await world.stacks.foundationNotes(environment, early) };
+    const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
+    const plan = { ...bare, notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))] };
     terminal.plan(plan);
     return { outcome: 'planned', plan };
   }
@@ -59,14 +63,33 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   try {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await world.records.environment(environment.name);
-    judge(release, environment, record, await upstreamRecords(world, environment));
+    await mayEnter(world, request, release, record);
     refuseOtherHosts(configured, seen, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await world.hosts.preflight(environment) : early;
-    return await rollOut(world, { environment, release, record, reports, values }, { ...request, startedAt });
+    const situation = { ...request, environment, release, record, reports, values };
+    return await rollOut(world, situation, { ...request, startedAt });
   } finally {
     await unlock();
   }
+}
+
+/** The gates, which a release that runs there has passed. Throws LockageError. */
+async function mayEnter(
+  world: World,
+  request: PromoteRequest,
+  release: Release,
+  record: EnvironmentRecord,
+): Promise<void> {
+  const environment = environmentNamed(world.project, request.environment);
+  if (request.counts === undefined) {
+    return judge(release, environment, record, await upstreamRecords(world, environment));
+  }
+  const current = currentRevision(record.ledger);
+  if (current?.release.digest === release.digest) return;
+  throw new LockageError(`${environment.name} runs ${current?.release.version} by now: nothing was scaled`, {
+    hint: 'Run the same command again.',
+  });
 }
 
 async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {

@@ -1,3 +1,4 @@
+import type { Counts } from './counts.ts';
 import type { Release } from './release.ts';
 import type { ContainerSpec } from './container.ts';
 
@@ -12,7 +13,7 @@ export interface Revision {
   readonly containers: readonly ContainerSpec[];
   /** names of the secrets → short hash of their value, so that a change shows without the value */
   readonly secretVersions: Readonly<Record<string, string>>;
-  readonly kind: 'promote' | 'rollback' | 'repair';
+  readonly kind: 'promote' | 'rollback' | 'repair' | 'scale';
   readonly result: 'succeeded' | 'failed';
   /** `user@machine` */
   readonly actor: string;
@@ -22,6 +23,8 @@ export interface Revision {
   readonly duration: number;
   /** why: given by the user, or what failed */
   readonly reason?: string;
+  /** roles that have another number of containers than the configuration had */
+  readonly counts?: Counts;
   /** of a rollback: the revision whose containers serve again */
   readonly restores?: number;
   /** names of the hosts that were cordoned and did not get it */

@@ -1,3 +1,4 @@
+import { placesOf } from './container.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
@@ -68,6 +69,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       startedAt: new Date(startedAt).toISOString(),
       restores: target.number,
       ...absent(record.ledger),
+      ...(target.counts ? { counts: target.counts } : {}),
       ...(request.reason ? { reason: request.reason } : {}),
     };
     const operation = { before: record, revision, startedAt };
@@ -86,6 +88,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       `${environment.name} serves ${target.release.version} again on all hosts, ${trafficBack} ms after the command's start`,
     );
     await world.hosts.startAndStop(
+      environment,
       desired.serving.filter(({ spec }) => !spec.route),
       desired.standby.filter(({ spec }) => !spec.route),
     );
@@ -187,7 +190,7 @@ function placedAsRecorded(environment: Environment, record: EnvironmentRecord, t
       (placed) => placed.spec.name === spec.name && placed.host.name === spec.host,
     );
     if (existing) return [existing];
-    const host = environment.hosts.find(({ name }) => name === spec.host);
+    const host = placesOf(environment).find(({ name }) => name === spec.host);
     if (!host) missing.add(spec.host);
     return host ? [{ host, spec }] : [];
   });

@@ -48,8 +48,9 @@ export async function rollOut(world: World, situation: Situation, options: Rollo
   checkNames(world.project.app, plan.containers, reports);
   terminal.step('pull', release.version);
   const bytesMoved = await world.hosts.pull(environment, release);
-  terminal.plan({ ...plan, notes });
-  await terminal.confirm(`Promote ${release.version} to ${environment.name}?`);
+  terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
+  const question = situation.counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
+  await terminal.confirm(`${question} ${environment.name}?`);
   await world.stacks.foundation(environment, reports, { leaving: 'stay' });
   const recorded = await carryOut(world, {
     desired,

@@ -17,6 +17,8 @@ export interface SeenContainer {
   /** ISO 8601: running since, or ended at */
   readonly since?: string;
   readonly restarts?: number;
+  /** of a service: containers that run */
+  readonly replicas?: number;
 }
 
 /** What a host said, or why it did not. */
@@ -32,6 +34,8 @@ export interface HostView {
   readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
   /** what a person should know, though nothing is wrong yet */
   readonly warnings?: readonly string[];
+  /** what else is wrong there: nodes of a swarm that are down */
+  readonly faults?: readonly string[];
 }
 
 export interface LockView {
@@ -67,11 +71,12 @@ export interface EnvironmentStatus {
   readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
 }
 
-/** The hosts to ask: those configured, and those where something recorded still runs. */
+/** The hosts to ask: those configured with their swarm, and those where something recorded still runs. */
 export function hostsToAsk(environment: Environment, record: EnvironmentRecord): Host[] {
-  const configured = new Set(environment.hosts.map(({ name }) => name));
+  const wanted = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
+  const configured = new Set(wanted.map(({ name }) => name));
   const left = record.containers.map(({ host }) => host).filter(({ name }) => !configured.has(name));
-  return [...environment.hosts, ...new Map(left.map((host) => [host.name, host])).values()];
+  return [...wanted, ...new Map(left.map((host) => [host.name, host])).values()];
 }
 
 /** Sums up what is recorded of an environment and what its hosts say. */
@@ -85,6 +90,8 @@ export function environmentStatus(
   const last = record.ledger.revisions.at(-1);
   const problems = views.map((view) => hostProblem(environment, current, view));
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
+  // A swarm is no host more: its managers are counted.
+  const ready = views.filter(({ host, cordon }, index) => !host.managers && !cordon && problems[index] === undefined);
   return {
     name: environment.name,
     ...(current
@@ -96,10 +103,7 @@ export function environmentStatus(
           actor: current.actor,
         }
       : {}),
-    hosts: {
-      ready: views.filter(({ cordon }, index) => !cordon && problems[index] === undefined).length,
-      total: views.length,
-    },
+    hosts: { ready: ready.length, total: views.filter(({ host }) => !host.managers).length },
     problems: problems.filter((problem) => problem !== undefined),
     ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
@@ -117,18 +121,22 @@ function hostProblem(environment: Environment, current: Revision | undefined, vi
   if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
   if (!current) return undefined;
   const expected = current.containers.filter((spec) => spec.host === host.name);
-  const configured = environment.hosts.some(({ name }) => name === host.name);
+  const places = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
+  const configured = places.some(({ name }) => name === host.name);
   if (!configured) return `${host.name}: not configured any more, and has containers of ${current.release.version}`;
   if (expected.length === 0 && environment.roles.some((role) => role.hosts.includes(host.name))) {
     return `${host.name}: has nothing of revision ${current.number}`;
   }
   const down = expected.filter((spec) => !isRunning(view, spec));
   const faults = [
-    ...(containers.some(({ part, state }) => part === 'edge' && state === 'running') ? [] : ['the edge does not run']),
+    ...(host.managers || containers.some(({ part, state }) => part === 'edge' && state === 'running')
+      ? []
+      : ['the edge does not run']),
     ...down.map((spec) => `${spec.role} ${spec.version} ${stateOf(view, spec)}`),
     ...containers
       .filter(({ part, state }) => part === 'accessory' && state !== 'running')
       .map(({ role, state }) => `accessory ${role} is ${state}`),
+    ...(view.faults ?? []),
   ];
   return faults.length === 0 ? undefined : `${host.name}: ${faults.join(', ')}`;
 }

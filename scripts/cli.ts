@@ -97,6 +97,23 @@ program
   .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
 
 program
+  .command('scale')
+  .argument('<environment>')
+  .argument('<role=number...>', 'how many containers the role shall have')
+  .description('give roles on a swarm another number of containers')
+  .addOption(planOption())
+  .addOption(reason())
+  .addOption(yes())
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage scale prod web=6\n  $ lockage scale prod web=4 worker=2 --reason "sale"',
+  )
+  .action(async (name, counts, flags) =>
+    (await import('./commands/scale.ts')).scaleCommand(name, counts, flags, interrupt()),
+  );
+
+program
   .command('plan')
   .argument('<version>')
   .option('-e, --to <environment>', 'where to')

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { placesOf } from '../pipelines/container.ts';
 import type { Placed } from '../pipelines/desired.ts';
 import type { Environment, Host } from '../pipelines/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { labels } from '../infra/containers.ts';
-import type { OutputStream } from '../infra/engine/client.ts';
+import type { Engine, OutputStream } from '../infra/engine/client.ts';
 import type { Connections } from '../infra/engine/connections.ts';
 import { containerName } from '../infra/observe.ts';
+import { servicesOf } from '../infra/swarm/survey.ts';
 import type { Selection } from './select.ts';
 
 /** A container whose output is read. */
@@ -85,7 +87,10 @@ async function read(
 ): Promise<void> {
   try {
     const engine = await reader.connections.engine(source.host);
-    for await (const { stream, line } of engine.logs(source.container, { ...options, signal: reader.signal })) {
+    const from = { ...options, signal: reader.signal };
+    const { host, container } = source;
+    const lines = host.managers ? engine.serviceLogs(container, from) : engine.logs(container, from);
+    for await (const { stream, line } of lines) {
       reader.onLine(source, stream, line);
     }
   } catch (error) {
@@ -97,10 +102,11 @@ async function read(
 async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
   const { app, environment, selection, signal } = reader;
   const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
-  const hosts = environment.hosts.filter(({ name }) => (selection.host ?? name) === name);
+  const hosts = placesOf(environment).filter(({ name }) => (selection.host ?? name) === name);
   const lists = await Promise.allSettled(
     hosts.map(async (host) => {
       const engine = await reader.connections.engine(host);
+      if (host.managers) return presentOnSwarm(reader, engine, host);
       const containers = await engine.listContainers({ all: true, labels: own, deadline: 5000, signal });
       return containers.map((container) => ({
         host,
@@ -114,6 +120,15 @@ async function present(reader: LogReader): Promise<(Source & { readonly runs: bo
   return lists
     .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
     .filter(({ role }) => (selection.role ?? role) === role);
+}
+
+async function presentOnSwarm(reader: LogReader, engine: Engine, host: Host): Promise<(Source & { runs: boolean })[]> {
+  const place = { app: reader.app, environment: reader.environment.name };
+  const services = await servicesOf(engine, place, { deadline: 5000, signal: reader.signal });
+  return services.map(({ name, role, version, state }) => ({
+    ...{ host, role, version, container: name },
+    runs: state !== 'resting',
+  }));
 }
 
 function servingKeys(record: EnvironmentRecord): string[] {

@@ -1,6 +1,7 @@
 import { environmentProgram } from '../infra/program.ts';
 import { asRecorded } from '../pipelines/as-recorded.ts';
 import { canonicalJson, containerSpecs } from '../pipelines/container.ts';
+import { countsNow, withCounts } from '../pipelines/counts.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import { withoutCordoned } from '../pipelines/in-service.ts';
 import { environmentNamed } from '../pipelines/pipeline.ts';
@@ -22,7 +23,8 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
       hint: `Run \`lockage promote VERSION --to ${stack}\`.`,
     });
   }
-  const wanted = containerSpecs(world.project.app, environment, current.release, current.secretVersions);
+  const sized = withCounts(environment, countsNow(environment, current.counts));
+  const wanted = containerSpecs(world.project.app, sized, current.release, current.secretVersions);
   const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => canonicalJson(spec);
   const recorded = new Set(current.containers.map(plain));
   if (wanted.some((spec) => !recorded.has(plain(spec)))) {

@@ -48,9 +48,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     stateDir: stateFolder,
     configured: project.environments.flatMap(({ hosts }) => hosts),
   });
+  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const tools: Tools = {
     connections,
     secretValues: new Map(),
+    registryAuth: (repository) => registryClient.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
     signal,
   };
@@ -59,7 +61,6 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
-  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {

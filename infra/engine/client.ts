@@ -2,7 +2,7 @@ import { EngineError } from './errors.ts';
 import { exec, execDetached } from './exec.ts';
 import { outputLines } from './frames.ts';
 import { checkedName, segment } from './names.ts';
-import { EngineResources } from './resources.ts';
+import { EngineSwarm } from './swarm.ts';
 import { tarArchive } from './tar.ts';
 import { defaultDeadline } from './limit.ts';
 import type {
@@ -27,7 +27,7 @@ export type * from './types.ts';
  * connection that breaks and for a deadline that passes; and the signal's reason when the caller's signal aborts.
  * It speaks the oldest API version that both sides know, so that all engines answer alike.
  */
-export class Engine extends EngineResources {
+export class Engine extends EngineSwarm {
   /** The new container's id. `platform` as `linux/amd64`. */
   async createContainer(
     name: string,

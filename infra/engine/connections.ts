@@ -4,6 +4,7 @@ import type { Host, TlsFiles } from '../../pipelines/environment.ts';
 import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
+import { anyManager } from './manager.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
 import { TlsLink } from './tls.ts';
@@ -25,6 +26,9 @@ export interface ConnectionsOptions {
 export type Connected =
   { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
 
+/** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
+const speakerLife = 1000;
+
 /** The engines of hosts, each connected once, at its first use. */
 export class Connections {
   readonly #keys: HostKeys;
@@ -34,6 +38,7 @@ export class Connections {
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
   readonly #closing = new AbortController();
+  readonly #speakers = new Map<string, { readonly engine: Promise<Engine>; readonly until: number }>();
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
@@ -44,9 +49,11 @@ export class Connections {
 
   /**
    * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
-   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering.
+   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering. Of a swarm, the engine of
+   * a manager that can decide now.
    */
   engine(given: Host): Promise<Engine> {
+    if (given.managers) return this.#speaker(given);
     const host = atHome(this.#today(given));
     const key = keyOf(host);
     const found = this.#engines.get(key);
@@ -56,6 +63,17 @@ export class Connections {
     // a failure is not remembered: the host may be back, or its key confirmed
     made.catch(() => this.#engines.delete(key));
     return made;
+  }
+
+  /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
+  #speaker(swarm: Host): Promise<Engine> {
+    const key = JSON.stringify(swarm.managers?.map(({ name, url }) => [name, url]));
+    const found = this.#speakers.get(key);
+    if (found && Date.now() < found.until) return found.engine;
+    const engine = anyManager(swarm, (manager) => this.engine(manager));
+    this.#speakers.set(key, { engine, until: Date.now() + speakerLife });
+    engine.catch(() => this.#speakers.delete(key));
+    return engine;
   }
 
   /** Connects to hosts, at most `limit` at once. Never throws: each host has its own result, in the given order. */

@@ -99,9 +99,13 @@ export class EngineResources extends EngineApi {
     await this.call(what, 'POST', `/networks/${segment(network)}/disconnect`, { body, ...options });
   }
 
-  /** Names of the networks that carry all the labels. */
-  async listNetworks(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
-    const call = { query: { filters: labelFilter(labels) }, ...options };
+  /** Names of the networks that carry all the labels: the engine's own ones, or those of its swarm. */
+  async listNetworks(
+    labels: Readonly<Record<string, string>>,
+    options: CallOptions & { readonly scope?: 'local' | 'swarm' } = {},
+  ): Promise<string[]> {
+    const { scope, ...rest } = options;
+    const call = { query: { filters: labelFilter(labels, scope ? { scope: [scope] } : {}) }, ...rest };
     const networks = await this.json<{ Name: string }[]>('list networks', 'GET', '/networks', call);
     return networks.map(({ Name }) => Name);
   }
@@ -135,6 +139,7 @@ interface DiskUse {
   readonly Images?: readonly { readonly RepoDigests?: readonly string[] | null }[] | null;
 }
 
-function labelFilter(labels: Readonly<Record<string, string>>): string {
-  return JSON.stringify({ label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) });
+/** The filter of a list: all the labels, and what else is asked for. */
+export function labelFilter(labels: Readonly<Record<string, string>>, others: object = {}): string {
+  return JSON.stringify({ label: Object.entries(labels).map(([key, value]) => `${key}=${value}`), ...others });
 }

@@ -29,6 +29,14 @@ export interface EngineInfo {
   readonly NCPU: number;
   /** bytes */
   readonly MemTotal: number;
+  readonly Swarm?: {
+    readonly NodeID: string;
+    readonly LocalNodeState: string;
+    /** it is a manager, and its swarm can decide */
+    readonly ControlAvailable: boolean;
+    readonly Error: string;
+    readonly Cluster?: { readonly ID: string } | null;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -119,4 +127,47 @@ export interface ArchiveEntry {
   readonly uid?: number;
   readonly gid?: number;
   readonly type?: 'file' | 'directory';
+}
+
+/** A service as it is asked for; only the parts that Lockage sets or reads. */
+export interface ServiceSpec {
+  readonly Name: string;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly TaskTemplate: Readonly<Record<string, unknown>>;
+  readonly Mode: { readonly Replicated?: { readonly Replicas: number } };
+  readonly EndpointSpec: { readonly Mode?: string; readonly Ports?: readonly unknown[] };
+}
+
+export interface ServiceDetails {
+  readonly ID: string;
+  readonly Version: { readonly Index: number };
+  readonly CreatedAt: string;
+  readonly Spec: ServiceSpec;
+}
+
+/** One container of a service, from its scheduling to its end. A container that is started again is another task. */
+export interface SwarmTask {
+  readonly ID: string;
+  readonly ServiceID: string;
+  readonly NodeID?: string;
+  readonly DesiredState: string;
+  readonly Spec: { readonly ContainerSpec?: { readonly Image: string } };
+  readonly Status: {
+    readonly State: string;
+    readonly Timestamp: string;
+    readonly Message?: string;
+    readonly Err?: string;
+    readonly ContainerStatus?: { readonly ContainerID?: string; readonly ExitCode?: number };
+  };
+  readonly NetworksAttachments?: readonly { readonly Addresses?: readonly string[] }[] | null;
+}
+
+export interface SwarmNode {
+  readonly ID: string;
+  readonly Spec: { readonly Role: string; readonly Availability: string };
+  readonly Description: {
+    readonly Hostname: string;
+    readonly Platform: { readonly OS: string; readonly Architecture: string };
+  };
+  readonly Status: { readonly State: string };
 }

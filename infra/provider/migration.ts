@@ -1,7 +1,7 @@
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { createContainer, removeContainer } from './container.ts';
+import { ContainerPart } from './container-part.ts';
+import { failure } from './failure.ts';
 import type { MigrationInputs } from './types.ts';
-import { failure } from './verification.ts';
 import type { Workshop } from './workshop.ts';
 
 /**
@@ -12,16 +12,17 @@ export async function runMigration(workshop: Workshop, inputs: MigrationInputs):
   const { host, spec } = inputs;
   const engine = await workshop.engine(host);
   const started = Date.now();
-  await createContainer(workshop, inputs);
+  const container = new ContainerPart(workshop, inputs);
+  await container.create();
   try {
     const code = await engine.waitContainer(spec.name, { deadline: inputs.timeout, signal: workshop.signal });
-    if (code !== 0) throw await failure(engine, inputs, 'failed', []);
+    if (code !== 0) throw await failure(container, inputs, 'failed');
     workshop.progress({ host: host.name, step: 'migrated', detail: `${spec.name} in ${Date.now() - started} ms` });
   } catch (error) {
     if (error instanceof LockageError && error.code === ExitCode.rolledBack) throw error;
     if (workshop.signal.aborted) throw error;
-    throw await failure(engine, inputs, `did not end within ${inputs.timeout / 1000} s`, []);
+    throw await failure(container, inputs, `did not end within ${inputs.timeout / 1000} s`);
   } finally {
-    await removeContainer(workshop, inputs);
+    await container.remove();
   }
 }

@@ -2,12 +2,15 @@ import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpacked } from './content.ts';
-import { createContainer, deliverAccessorySecrets, removeContainer } from './container.ts';
+import { deliverAccessorySecrets } from './container.ts';
+import { createOverlay, removeOverlay } from '../swarm/overlay.ts';
 import { runMigration } from './migration.ts';
+import { partOf } from './parts.ts';
 import { switchRoutes } from './routes.ts';
 import type {
   ContainerInputs,
   MigrationInputs,
+  OverlayInputs,
   RoutesInputs,
   SecretFilesInputs,
   VerificationInputs,
@@ -29,13 +32,17 @@ interface Kind {
 /** Every resource type of the provider: what it does, or nothing where it only records. */
 const kinds: Readonly<Record<string, Kind>> = {
   Container: {
-    apply: (workshop, inputs: ContainerInputs) => createContainer(workshop, inputs),
-    remove: (workshop, inputs: ContainerInputs) => removeContainer(workshop, inputs),
+    apply: (workshop, inputs: ContainerInputs) => partOf(workshop, inputs).create(),
+    remove: (workshop, inputs: ContainerInputs) => partOf(workshop, inputs).remove(),
   },
   Migration: { apply: (workshop, inputs: MigrationInputs) => runMigration(workshop, inputs) },
   Verification: { apply: (workshop, inputs: VerificationInputs) => verifyContainers(workshop, inputs) },
   Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
   Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
+  Overlay: {
+    apply: (workshop, inputs: OverlayInputs) => createOverlay(workshop, inputs),
+    remove: (workshop, inputs: OverlayInputs) => removeOverlay(workshop, inputs),
+  },
   Secret: {},
   SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverAccessorySecrets(workshop, inputs) },
   Foundation: {},

@@ -6,6 +6,7 @@ import type {
   FoundationInputs,
   LedgerInputs,
   MigrationInputs,
+  OverlayInputs,
   RoutesInputs,
   SecretFilesInputs,
   SecretInputs,
@@ -20,7 +21,7 @@ class Resource extends pulumi.CustomResource {
   }
 }
 
-/** One release container on one host. Named by its content, so that it is added or removed and never replaced. */
+/** One release container on one host, or one service on a swarm. Named by its content, so that it is added or removed and never replaced. */
 export class Container extends Resource {
   constructor(inputs: ContainerInputs, options?: pulumi.CustomResourceOptions) {
     super('Container', inputs.spec.name, packed(inputs), options);
@@ -81,6 +82,13 @@ export class Ledger extends Resource {
 export class SecretFiles extends Resource {
   constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
     super('SecretFiles', name, packed(inputs), options);
+  }
+}
+
+/** The network of an environment on a swarm. */
+export class Overlay extends Resource {
+  constructor(inputs: OverlayInputs, options?: pulumi.CustomResourceOptions) {
+    super('Overlay', 'overlay', packed(inputs), options);
   }
 }
 

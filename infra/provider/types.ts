@@ -9,10 +9,15 @@ export interface Place {
   readonly environment: string;
 }
 
-/** One release container on one host. */
+/** One release container on one host, or one service on a swarm. */
 export interface ContainerInputs extends Place {
   readonly host: Host;
   readonly spec: ContainerSpec;
+}
+
+/** The network of an environment on a swarm. */
+export interface OverlayInputs extends Place {
+  readonly host: Host;
 }
 
 /** The migration of a release, run once in an environment, in a container like the release's own. */
@@ -58,7 +63,7 @@ export interface WatchInputs extends Place {
   /** the containers that serve now */
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
   /** containers of earlier releases without traffic: stopped once the new release stands */
-  readonly stop: readonly { readonly host: Host; readonly name: string; readonly grace: number }[];
+  readonly stop: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
 }
 
 /** A secret's value, encrypted in the state for as long as a revision needs it. */

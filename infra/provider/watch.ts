@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
+import { failure } from './failure.ts';
+import type { Part } from './part.ts';
+import { partOf } from './parts.ts';
 import { revertRoutes } from './routes.ts';
 import type { WatchInputs } from './types.ts';
-import { failure, healthAddress, runningState } from './verification.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
 /**
@@ -27,57 +29,41 @@ export async function watchRelease(workshop: Workshop, inputs: WatchInputs): Pro
 
 async function watch(workshop: Workshop, inputs: WatchInputs): Promise<void> {
   const end = Date.now() + inputs.duration;
-  const first = await Promise.all(inputs.containers.map((container) => state(workshop, inputs, container)));
+  const watched = inputs.containers.map((placed) => {
+    const { app, environment } = inputs;
+    return { placed, part: partOf(workshop, { app, environment, ...placed }) };
+  });
+  const first = await Promise.all(watched.map(state));
   for (let round = 1; Date.now() < end; round += 1) {
     await sleep(Math.min(250, Math.max(0, end - Date.now())), undefined, { signal: workshop.signal });
     const asks = round % 8 === 0;
     await Promise.all(
-      inputs.containers.map(async (container, index) => {
-        const now = await state(workshop, inputs, container);
-        if (now !== first[index])
-          throw await failed(workshop, inputs, container, 'restarted after the routes switched');
-        if (asks) await stillHealthy(workshop, inputs, container);
+      watched.map(async (each, index) => {
+        const now = await state(each);
+        if (now !== first[index]) throw await failure(each.part, each.placed, 'restarted after the routes switched');
+        if (asks) await stillHealthy(each);
       }),
     );
   }
 }
 
-async function state(
-  workshop: Workshop,
-  inputs: WatchInputs,
-  container: WatchInputs['containers'][number],
-): Promise<string> {
-  const running = await runningState(await workshop.engine(container.host), container.spec.name);
-  if (running === undefined) throw await failed(workshop, inputs, container, 'stopped after the routes switched');
+interface Watched {
+  readonly placed: WatchInputs['containers'][number];
+  readonly part: Part;
+}
+
+async function state({ part, placed }: Watched): Promise<string> {
+  const running = await part.state();
+  if (running === undefined) throw await failure(part, placed, 'stopped after the routes switched');
   return running;
 }
 
-async function stillHealthy(
-  workshop: Workshop,
-  inputs: WatchInputs,
-  container: WatchInputs['containers'][number],
-): Promise<void> {
-  const { check } = container.spec.health;
-  if (check.kind !== 'http') return;
-  const edge = await edgeOf(workshop, inputs, container.host);
+async function stillHealthy({ part, placed }: Watched): Promise<void> {
+  if (placed.spec.health.check.kind !== 'http') return;
   const answers: string[] = [];
-  const at = await healthAddress(await workshop.engine(container.host), container.spec.name, check);
-  const good = await edge.probe(
-    at,
-    { times: 1, interval: 200, seconds: 3 },
-    { onAnswer: (answer) => answers.push(answer) },
-  );
-  if (!good) throw await failed(workshop, inputs, container, 'became unhealthy after the routes switched', answers);
-}
-
-async function failed(
-  workshop: Workshop,
-  inputs: WatchInputs,
-  container: WatchInputs['containers'][number],
-  why: string,
-  answers: readonly string[] = [],
-): Promise<LockageError> {
-  return failure(await workshop.engine(container.host), { ...inputs, ...container }, why, answers);
+  const once = { times: 1, interval: 200, seconds: 3 };
+  if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
+  throw await failure(part, placed, 'became unhealthy after the routes switched', answers);
 }
 
 async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
@@ -100,16 +86,16 @@ async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
 
 /** From here on the release is the environment's own: hosts bring it back after a restart, and its forerunner rests. */
 async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+  const { app, environment } = inputs;
   await Promise.all([
-    ...inputs.containers.map(async ({ host, spec }) => {
-      const engine = await workshop.engine(host);
-      await engine.updateContainer(spec.name, { RestartPolicy: { Name: 'unless-stopped' } });
-    }),
+    ...inputs.containers.map((placed) => partOf(workshop, { app, environment, ...placed }).keep()),
     ...(inputs.guarded ? [] : inputs.hosts).map(async ({ host, set }) => {
       await (await edgeOf(workshop, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
     }),
-    ...inputs.stop.map(async ({ host, name, grace }) => {
-      await (await workshop.engine(host)).stopContainer(name, grace).catch(() => undefined);
+    ...inputs.stop.map(async (placed) => {
+      await partOf(workshop, { app, environment, ...placed })
+        .stop()
+        .catch(() => undefined);
     }),
   ]);
 }

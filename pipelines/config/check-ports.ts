@@ -31,14 +31,14 @@ function message(use: Use, first: Use): string {
 }
 
 function usesOf({ resolved, report }: Checked): Use[] {
-  const { name: environment, hosts, roles, accessories } = resolved;
-  // On a single host, containers find accessories on the network, and nothing is published.
-  const published = hosts.length > 1 ? accessories : [];
+  const { name: environment, hosts, swarm, roles, accessories } = resolved;
+  // On a single host and on a swarm, containers find accessories on the network, and nothing is published.
+  const published = hosts.length > 1 && !swarm ? accessories : [];
   return hosts.flatMap((host) => {
     const common = { environment, host: host.name, engine: engineKey(host.url), report };
     return [
       ...roles.flatMap(({ name, route, hosts: on }) =>
-        route !== undefined && on.includes(host.name)
+        route !== undefined && (swarm !== undefined || on.includes(host.name))
           ? [{ ...common, what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] }]
           : [],
       ),

@@ -22,7 +22,7 @@ export function checkRoles(checked: Checked): void {
     const asWritten = written.roles[role.name];
     if (asWritten === undefined) continue;
     checkName(checked, role);
-    checkRoleHosts(checked, role);
+    checkRoleHosts(checked, role, asWritten);
     checkHealth(checked, role, asWritten);
     checkEnv(checked, ['roles', role.name], role.env, role.secrets);
     checkSecrets(checked, ['roles', role.name], role.secrets);
@@ -46,7 +46,12 @@ function checkName({ app, resolved, report }: Checked, role: Role): void {
   );
 }
 
-function checkRoleHosts({ resolved, report }: Checked, role: Role): void {
+function checkRoleHosts({ resolved, report }: Checked, role: Role, asWritten: RoleFile): void {
+  if (resolved.swarm) {
+    const message = `is for hosts: ${resolved.name} is a swarm, which places the replicas itself`;
+    if (asWritten.hosts !== undefined) report(['roles', role.name, 'hosts'], message);
+    return;
+  }
   const names = resolved.hosts.map((host) => host.name);
   for (const [index, host] of role.hosts.entries()) {
     const path = ['roles', role.name, 'hosts', host];

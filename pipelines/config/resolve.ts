@@ -4,7 +4,7 @@ import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues } from './merge.ts';
 import type { Stage } from './order.ts';
 import type { AccessoryFile, EnvironmentFile, ProjectFile, RoleFile } from './schema.ts';
-import { hostsOf } from './targets.ts';
+import { hostsOf, swarmName, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 /** The project with every default filled in. `environments` are the files' contents by name. */
@@ -37,12 +37,15 @@ export function resolveProject(
 /** One environment: its own file over lockage.yaml over the defaults. */
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
-  const hosts = hostsOf(stage.name, own.targets, root);
+  const targets = targetsOf(own);
+  const hosts = hostsOf(stage.name, targets.list, root);
+  const swarm = targets.isSwarm ? swarmOf(hosts) : undefined;
   return {
     name: stage.name,
     after: stage.after,
     hosts,
-    roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, hosts)),
+    ...(swarm ? { swarm } : {}),
+    roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, swarm ? [swarm] : hosts)),
     accessories: Object.entries(written.accessories).map(([name, accessory]) =>
       resolveAccessory(name, accessory, hosts),
     ),
@@ -52,6 +55,11 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
   };
+}
+
+/** The swarm as the place where releases run; it has no address of its own. */
+function swarmOf(managers: readonly Host[]): Host {
+  return { name: swarmName, url: 'swarm:', address: '', managers };
 }
 
 function resolveRole(name: string, role: RoleFile, hosts: readonly Host[]): Role {

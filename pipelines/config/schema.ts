@@ -219,8 +219,10 @@ const role = mapping({
     .meta({ description: 'The port its containers listen on. Without it the role gets no traffic.' }),
   publish: port.optional().meta({ description: "The port on the host's edge proxy. Default 80." }),
   health: health.optional(),
-  count: integer('a number of containers', 1, 100).optional().meta({ description: 'Containers per host. Default 1.' }),
-  hosts: hosts.optional().meta({ description: 'Names of the targets it runs on. Default all.' }),
+  count: integer('a number of containers', 1, 100)
+    .optional()
+    .meta({ description: 'Containers per host; on a swarm, replicas over all nodes. Default 1.' }),
+  hosts: hosts.optional().meta({ description: 'Names of the targets it runs on. Default all. Not on a swarm.' }),
   env: env.optional(),
   secrets: secretNames.optional(),
   limits: limits.optional(),
@@ -437,11 +439,22 @@ const target = z.union(
   { error: expected('a URL such as ssh://deploy@web-1.example.com') },
 );
 
+const targets = z.union(
+  [
+    list(target, 'targets').min(1, { error: 'expected at least one target' }),
+    mapping({
+      kind: z.literal('swarm', { error: expected('swarm') }),
+      managers: list(target, 'managers')
+        .min(1, { error: 'expected at least one manager' })
+        .meta({ description: 'Managers of the swarm. An edge proxy runs on each.' }),
+    }),
+  ],
+  { error: expected('a list of targets, or { kind: swarm, managers: […] }') },
+);
+
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
 export const environmentFile = mapping({
-  targets: list(target, 'targets')
-    .min(1, { error: 'expected at least one target' })
-    .meta({ description: 'The hosts.' }),
+  targets: targets.meta({ description: 'The hosts, or a Docker Swarm.' }),
   roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
   env: env.optional(),

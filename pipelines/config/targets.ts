@@ -1,7 +1,22 @@
 import path from 'node:path';
 import type { Host, TlsFiles } from '../environment.ts';
 import { namePattern } from './names.ts';
-import type { TargetFile } from './schema.ts';
+import type { Path } from './problem.ts';
+import type { EnvironmentFile, TargetFile } from './schema.ts';
+
+/** What a swarm is called where an environment's hosts are called by their names. */
+export const swarmName = 'swarm';
+
+/** The machines that an environment's file names, and where they stand in it. */
+export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
+  readonly list: readonly TargetFile[];
+  readonly path: Path;
+  readonly isSwarm: boolean;
+} {
+  return 'managers' in own.targets
+    ? { list: own.targets.managers, path: ['targets', 'managers'], isSwarm: true }
+    : { list: own.targets, path: ['targets'], isSwarm: false };
+}
 
 /** What is wrong with a target's URL, or undefined. */
 export function urlProblem(url: string): string | undefined {

@@ -70,8 +70,8 @@ async function isThere(
   return isRecorded || hosts.some((remains) => countOf(remains, withData) > 0);
 }
 
-function countOf({ containers, networks, volumes, data }: Remains, withData: boolean): number {
-  return containers.length + networks.length + volumes.length + (withData ? data.length : 0);
+function countOf({ containers, networks, volumes, data, secrets }: Remains, withData: boolean): number {
+  return containers.length + networks.length + volumes.length + secrets.length + (withData ? data.length : 0);
 }
 
 /** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
@@ -92,9 +92,14 @@ async function destroy(
     environment,
     before.map(({ host }) => host),
   );
-  await Promise.all(
-    left.map(async (remains) => sweep(await world.connections.engine(remains.host), remains, withData)),
-  );
+  const sweepAll = async (part: readonly Remains[]) => {
+    await Promise.all(
+      part.map(async (remains) => sweep(await world.connections.engine(remains.host), remains, withData)),
+    );
+  };
+  // The network of a swarm goes when no edge is in it any more.
+  await sweepAll(left.filter(({ host }) => !host.managers));
+  await sweepAll(left.filter(({ host }) => host.managers));
   await forgetReleases();
   await forgetFoundation();
 }
@@ -120,6 +125,7 @@ async function forgetAllSecrets(world: LiveWorld, environment: Environment, befo
   const place = { app: world.project.app, environment: environment.name };
   await Promise.all(
     before.map(async ({ host, containers }) => {
+      if (host.managers) return;
       const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
       const engine = await world.connections.engine(host);
       await forgetSecrets(engine, place, names).catch(() => {
@@ -133,8 +139,8 @@ async function forgetAllSecrets(world: LiveWorld, environment: Environment, befo
 }
 
 function refuseRemains(environment: string, after: readonly Remains[], withData: boolean): void {
-  const left = after.flatMap(({ host, containers, networks, volumes, data }) =>
-    [...containers.map(({ name }) => name), ...networks, ...volumes, ...(withData ? data : [])].map(
+  const left = after.flatMap(({ host, containers, networks, volumes, data, secrets }) =>
+    [...containers.map(({ name }) => name), ...networks, ...volumes, ...secrets, ...(withData ? data : [])].map(
       (name) => `${host.name}: ${name}`,
     ),
   );

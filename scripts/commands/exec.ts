@@ -3,6 +3,7 @@ import type { Placed } from '../../pipelines/desired.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import type { OutputStream } from '../../infra/engine/client.ts';
 import { LineReader } from '../../infra/engine/frames.ts';
+import { reachableContainer } from '../../infra/swarm/reach.ts';
 import { selectServing } from '../select.ts';
 import { linePrefixes } from '../views/stream.ts';
 import { withWorld } from '../with-world.ts';
@@ -44,12 +45,14 @@ async function runIn(
   argv: readonly string[],
   prefix: string,
 ): Promise<number> {
-  const engine = await world.connections.engine(host);
+  const { engine, container } = host.managers
+    ? await reachableContainer(world.connections, host, spec.name)
+    : { engine: await world.connections.engine(host), container: spec.name };
   const readers = { stdout: new LineReader(), stderr: new LineReader() };
   const print = (stream: OutputStream, lines: Iterable<string>) => {
     for (const line of lines) world.terminal.line(`${prefix}${line}`, stream);
   };
-  const { code } = await engine.exec(spec.name, argv, {
+  const { code } = await engine.exec(container, argv, {
     deadline,
     signal: world.signal,
     onOutput: (stream, data) => print(stream, readers[stream].read(data)),

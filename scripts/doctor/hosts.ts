@@ -6,6 +6,7 @@ import { differencesAmong, differenceText, traitsOf, type Traits } from '../../p
 import type { Connections } from '../../infra/engine/connections.ts';
 import type { EngineInfo } from '../../infra/engine/client.ts';
 import { said } from '../../infra/host-facts.ts';
+import { managerProblem } from '../../infra/engine/manager.ts';
 import { bytesText } from '../format.ts';
 import { bad, checking, good, warning, type Check } from './check.ts';
 
@@ -20,7 +21,7 @@ export interface HostFacts {
   readonly platform: string;
   readonly traits: Traits;
   readonly milliseconds: number;
-  readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal'> & {
+  readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal' | 'Swarm'> & {
     readonly LiveRestoreEnabled?: unknown;
   };
   /** about certificates that end soon */
@@ -35,7 +36,9 @@ export async function hostChecks(connections: Connections, environment: Environm
       checking(host.name, async () => {
         const found = await inTime(host, ask(connections, host));
         facts.push(found);
-        return factChecks(found);
+        if (!environment.swarm) return factChecks(found);
+        const problem = await managerProblem(await connections.engine(host));
+        return [...factChecks(found), ...(problem === undefined ? [] : [bad(host.name, problem)])];
       }),
     ),
   );
@@ -91,7 +94,8 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
     ...(driver === 'vfs'
       ? [warning(host, 'storage driver vfs copies every layer: slow, and needs much disk', 'Use overlay2.')]
       : []),
-    ...(info.LiveRestoreEnabled === false
+    // A swarm and live-restore exclude each other; a swarm brings its services back on other nodes.
+    ...(info.LiveRestoreEnabled === false && info.Swarm?.LocalNodeState !== 'active'
       ? [
           warning(
             host,

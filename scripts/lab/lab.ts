@@ -11,6 +11,7 @@ import { connectHost, createBridge, freeSubnet } from './network.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
+import { formSwarm } from './swarm.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
 import { clientFiles, createTlsIdentity, tlsUrl } from './tls.ts';
@@ -23,6 +24,8 @@ export interface LabEnvironment {
   readonly reach: 'unix' | 'ssh' | 'tls';
   /** bytes: the engines' data lies on a file system in memory of that size, which can be filled */
   readonly disk?: number;
+  /** the hosts form a Docker Swarm, of which this many are managers */
+  readonly managers?: number;
 }
 
 export interface LabOptions {
@@ -40,6 +43,8 @@ export interface LabOptions {
 export interface LabHost {
   readonly name: string;
   readonly environment: string;
+  /** its part in the environment's swarm */
+  readonly node?: 'manager' | 'worker';
   /** `unix:///…`, `ssh://root@…` or `tcp://…`: how Lockage reaches it */
   readonly url: string;
   /** `unix:///…`: how a test looks into its engine beside Lockage */
@@ -137,16 +142,18 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   ]);
   // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
+  for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
 }
 
 function plan(options: LabOptions, subnet: string): LabState {
   const { name } = options;
-  const wanted = Object.entries(options.environments).flatMap(([environment, { hosts, reach, disk }]) =>
+  const wanted = Object.entries(options.environments).flatMap(([environment, { hosts, reach, disk, managers }]) =>
     Array.from({ length: hosts }, (_, index) => ({
       name: `${environment}-${index + 1}`,
       environment,
       reach,
+      ...(managers === undefined ? {} : { node: index < managers ? ('manager' as const) : ('worker' as const) }),
       ...(disk === undefined ? {} : { disk }),
     })),
   );
@@ -213,6 +220,7 @@ function hostOf(file: StateFile, host: HostState): BareHost {
   return {
     name,
     environment: host.environment ?? '',
+    ...(host.node === undefined ? {} : { node: host.node }),
     address,
     dockerHost,
     url: { unix: dockerHost, ssh: `ssh://root@${address}`, tls: tlsUrl(address) }[host.reach],

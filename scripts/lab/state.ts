@@ -18,6 +18,8 @@ export interface HostState {
   /** absent for the builder */
   readonly environment?: string;
   readonly reach: 'unix' | 'ssh' | 'tls';
+  /** its part in its environment's swarm; absent where the hosts form none */
+  readonly node?: 'manager' | 'worker';
   readonly address: string;
   /** name of its network namespace */
   readonly namespace: string;

@@ -117,7 +117,7 @@ function routesText(routes: NonNullable<HostView['routes']>): string {
 }
 
 function containerRow(container: ContainerStatus, now: number): string[] {
-  const { use, wrong, state, since, restarts = 0 } = container;
+  const { use, wrong, state, since, restarts = 0, replicas } = container;
   const mark =
     use === 'unknown' || use === 'left over' ? colors.yellow('?') : wrong ? colors.red('✗') : colors.green('✓');
   const times = since && !since.startsWith('0001') ? agoText(since, now) : '';
@@ -125,7 +125,7 @@ function containerRow(container: ContainerStatus, now: number): string[] {
     `  ${mark}`,
     container.role || (use === 'unknown' ? '' : use),
     container.version,
-    wrong && state !== 'running' ? colors.red(state) : state,
+    wrong && state !== 'running' ? colors.red(state) : `${state}${replicas === undefined ? '' : ` ×${replicas}`}`,
     restarts > 0 ? `${times}, ${restarts} restart${restarts === 1 ? '' : 's'}` : times,
     use === 'serving' ? colors.green(use) : use === 'unknown' || use === 'left over' ? colors.yellow(use) : use,
     colors.dim(container.name),

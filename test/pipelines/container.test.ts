@@ -31,6 +31,23 @@ test('an environment’s own names', () => {
   });
 });
 
+test('on a swarm a role is one service, which finds accessories by their names', () => {
+  const hosts = [host('prod-1'), host('prod-2')];
+  const swarm = { name: 'swarm', url: 'swarm:', address: '', managers: hosts };
+  const roles = [role({ count: 3, hosts: ['swarm'] }), role({ name: 'worker', hosts: ['swarm'] })];
+  const onSwarm = environment({ hosts, swarm, roles, accessories: [database] });
+  const specs = containerSpecs('shop', onSwarm, release('1.0.0'), {});
+  expect(specs.map((spec) => [spec.host, spec.role, spec.replicas])).toEqual([
+    ['swarm', 'web', 3],
+    ['swarm', 'worker', 1],
+  ]);
+  expect(specs[0]?.name).toMatch(/^shop-prod-web-[0-9a-f]{8}$/);
+  expect(specs[0]?.name).toBe(specs[0]?.alias);
+  expect(specs[0]?.env).toMatchObject({ MAIN_DB_HOST: 'main-db', MAIN_DB_PORT: '5432' });
+  const more = environment({ ...onSwarm, roles: [role({ count: 4, hosts: ['swarm'] })] });
+  expect(names('shop', more, release('1.0.0'), {})[0]).not.toBe(specs[0]?.name);
+});
+
 test('containers in the order of hosts, roles and numbers, each on the hosts of its role', () => {
   const two = environment({
     hosts: [host('prod-1'), host('prod-2')],

@@ -183,6 +183,7 @@ test('what destroy removes, and the data it leaves', () => {
     networks: ['shop-prod'],
     volumes: ['shop-prod-live'],
     data: ['shop-prod-db-data'],
+    secrets: [],
   };
   expect(plain(remainsLines([remains], false))).toEqual([
     '  - remove  prod-1  edge     shop-prod-edge',

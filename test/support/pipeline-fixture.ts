@@ -126,11 +126,13 @@ export class TrialPipeline {
   }
 
   async configureEnvironment(environment: string, settings: Settings): Promise<void> {
-    const targets = this.hosts(environment).map(({ name, url, address, identity, hostKey, tls }) => ({
+    const edges = this.edges(environment);
+    const written = edges.map(({ name, url, address, identity, hostKey, tls }) => ({
       ...{ name, url, address },
       ...(identity === undefined ? {} : { identity, hostKey }),
       ...(tls === undefined ? {} : { tls }),
     }));
+    const targets = edges[0]?.node === undefined ? written : { kind: 'swarm', managers: written };
     const file = join(this.folder, 'environments', `${environment}.yaml`);
     await writeFile(file, `${JSON.stringify({ targets, ...settings }, undefined, 2)}\n`);
   }
@@ -139,8 +141,13 @@ export class TrialPipeline {
     return this.lab.hosts.filter((host) => host.environment === environment);
   }
 
+  /** The hosts with an edge proxy: all, or the managers of a swarm. */
+  edges(environment: string): BareHost[] {
+    return this.hosts(environment).filter(({ node }) => node !== 'worker');
+  }
+
   urls(environment: string): string[] {
-    return this.hosts(environment).map(({ address }) => `http://${address}:8000/`);
+    return this.edges(environment).map(({ address }) => `http://${address}:8000/`);
   }
 
   /** A host's engine, beside Lockage. */
@@ -225,7 +232,7 @@ export class TrialPipeline {
     const result = await this.run(
       ...words,
       '--json',
-      ...(/^(promote|rollback|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []),
+      ...(/^(promote|rollback|scale|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []),
     );
     if (result.code === 0) return result;
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);

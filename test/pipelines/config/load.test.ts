@@ -247,6 +247,15 @@ describe('targets', () => {
   });
 });
 
+test('a swarm is one place for all roles, and its managers are the hosts', () => {
+  const managers = '[ssh://a.example.com, { url: ssh://b.example.com, identity: keys/b }]';
+  const [dev] = load(common, { dev: `targets: { kind: swarm, managers: ${managers} }\n` }).environments;
+  expect(dev?.hosts.map(({ name }) => name)).toEqual(['a', 'b']);
+  expect(dev?.swarm).toEqual({ name: 'swarm', url: 'swarm:', address: '', managers: dev?.hosts });
+  expect(dev?.hosts[1]?.identity).toBe('/srv/shop/keys/b');
+  expect(dev?.roles.map(({ hosts }) => hosts)).toEqual([['swarm']]);
+});
+
 describe('the pipeline', () => {
   const environments = (...names: string[]) =>
     Object.fromEntries(names.map((name) => [name, `targets: [ssh://deploy@${name}.example.com]\n`]));

@@ -70,7 +70,7 @@ describe('keys', () => {
       'lockage.yaml:1  repository  is missing: expected a repository such as registry.example.com/shop',
     ]);
     expect(problemsOf(common, { dev: 'watch: 1s\n' })).toEqual([
-      'environments/dev.yaml:1  targets  is missing: expected a list of targets',
+      'environments/dev.yaml:1  targets  is missing: expected a list of targets, or { kind: swarm, managers: […] }',
     ]);
   });
 
@@ -238,7 +238,7 @@ describe('targets', () => {
 
   test('wrong shapes', () => {
     expect(withTargets('ssh://host')).toEqual([
-      'environments/dev.yaml:1  targets  expected a list of targets, got "ssh://host"',
+      'environments/dev.yaml:1  targets  expected a list of targets, or { kind: swarm, managers: […] }, got "ssh://host"',
     ]);
     expect(withTargets('[5]')).toEqual([
       'environments/dev.yaml:1  targets[0]  expected a URL such as ssh://deploy@web-1.example.com, got 5',
@@ -246,6 +246,44 @@ describe('targets', () => {
     expect(withTargets('[{ ulr: ssh://host }]')).toEqual([
       'environments/dev.yaml:1  targets[0].url  is missing: expected a URL such as ssh://deploy@web-1.example.com',
       'environments/dev.yaml:1  targets[0].ulr  unknown key, did you mean url?',
+    ]);
+  });
+});
+
+describe('a swarm', () => {
+  const swarm = '{ kind: swarm, managers: [ssh://a.example.com, ssh://b.example.com] }';
+
+  test.each([
+    ['{ kind: kubernetes, managers: [ssh://host] }', 'targets.kind  expected swarm, got "kubernetes"'],
+    ['{ managers: [ssh://host] }', 'targets.kind  is missing: expected swarm'],
+    ['{ kind: swarm }', 'targets.managers  is missing: expected a list of managers'],
+    ['{ kind: swarm, managers: [] }', 'targets.managers  expected at least one manager'],
+    ['{ kind: swarm, managers: [ssh://host], mangers: [] }', 'targets.mangers  unknown key, did you mean managers?'],
+    ['{ kind: swarm, managers: [ssh://a, ssh://a] }', 'targets.managers[1]  is the same Docker Engine as dev-1'],
+    [
+      '{ kind: swarm, managers: [{ url: ssh://a, name: swarm }] }',
+      'targets.managers[0].name  swarm is what the swarm itself is called',
+    ],
+    [
+      '{ kind: swarm, managers: [{ url: "unix:///run/docker.sock", jump: gate }] }',
+      'targets.managers[0].jump  is for ssh:// targets only',
+    ],
+  ])('%s', (targets, problem) => {
+    expect(withTargets(targets)).toEqual([`environments/dev.yaml:1  ${problem}`]);
+  });
+
+  test('places its replicas itself', () => {
+    const lockage = common.replace('{ port: 8080 }', '{ port: 8080, hosts: [a] }');
+    expect(problemsOf(lockage, { dev: `targets: ${swarm}\n` })).toEqual([
+      'lockage.yaml:4  roles.web.hosts  is for hosts: dev is a swarm, which places the replicas itself',
+    ]);
+  });
+
+  test('publishes each role on every manager', () => {
+    const lockage = common.replace('{ port: 8080 }', '{ port: 8080 }\n  api: { port: 8081 }');
+    expect(problemsOf(lockage, { dev: `targets: ${swarm}\n` })).toEqual([
+      'lockage.yaml:5  roles.api.publish  port 80 of a is taken by role web',
+      'lockage.yaml:5  roles.api.publish  port 80 of b is taken by role web',
     ]);
   });
 });

@@ -1,0 +1,105 @@
+import { EngineError } from './errors.ts';
+import { outputLines } from './frames.ts';
+import { segment } from './names.ts';
+import { EngineResources, labelFilter } from './resources.ts';
+import type {
+  CallOptions,
+  LogOptions,
+  OutputLine,
+  ServiceDetails,
+  ServiceSpec,
+  SwarmNode,
+  SwarmTask,
+} from './types.ts';
+
+/** What a manager of a Docker Swarm knows and does for all nodes: services, their tasks, secrets. */
+export class EngineSwarm extends EngineResources {
+  /** The new service's id. `auth`: the registry's credentials, which the nodes pull with. A name that is taken is refused. */
+  async createService(spec: ServiceSpec, options: CallOptions & { readonly auth?: string } = {}): Promise<string> {
+    const { auth, ...rest } = options;
+    const call = { body: spec, ...(auth === undefined ? {} : { headers: { 'X-Registry-Auth': auth } }), ...rest };
+    return (await this.json<{ ID: string }>(`create service ${spec.Name}`, 'POST', '/services/create', call)).ID;
+  }
+
+  /** Undefined when the swarm does not have it. */
+  async inspectService(name: string, options: CallOptions = {}): Promise<ServiceDetails | undefined> {
+    return this.find<ServiceDetails>(`inspect service ${name}`, `/services/${segment(name)}`, options);
+  }
+
+  /** Refused when somebody changed it since `version`. The nodes go on with the credentials they have. */
+  async updateService(name: string, version: number, spec: ServiceSpec, options: CallOptions = {}): Promise<void> {
+    const call = { query: { version, registryAuthFrom: 'spec' }, body: spec, ...options };
+    await this.call(`update service ${name}`, 'POST', `/services/${segment(name)}/update`, call);
+  }
+
+  /** An absent one is fine. Its tasks end after it. */
+  async removeService(name: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove service ${name}`, 'DELETE', `/services/${segment(name)}`, { accept: [404], ...options });
+  }
+
+  /** Services that carry all the labels. */
+  async listServices(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<ServiceDetails[]> {
+    const query = { filters: labelFilter(labels) };
+    return this.json<ServiceDetails[]>('list services', 'GET', '/services', { query, ...options });
+  }
+
+  /** Tasks of all services, also those that have ended as far as the swarm remembers them. */
+  async listTasks(options: CallOptions = {}): Promise<SwarmTask[]> {
+    return this.json<SwarmTask[]>('list tasks', 'GET', '/tasks', options);
+  }
+
+  async listNodes(options: CallOptions = {}): Promise<SwarmNode[]> {
+    return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options);
+  }
+
+  /** The id of a secret of that name, which is made unless it is there. Throws EngineError for one with other labels. */
+  async ensureSecret(
+    name: string,
+    value: string,
+    labels: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<string> {
+    const body = { Name: name, Labels: labels, Data: Buffer.from(value).toString('base64') };
+    const call = { body, accept: [409], ...options };
+    await this.call(`create secret ${name}`, 'POST', '/secrets/create', call);
+    const found = await this.json<{ ID: string; Spec: { Labels: Record<string, string> | null } }>(
+      `inspect secret ${name}`,
+      'GET',
+      `/secrets/${segment(name)}`,
+      options,
+    );
+    if (Object.entries(labels).every(([key, label]) => found.Spec.Labels?.[key] === label)) return found.ID;
+    throw new EngineError(this.host, `create secret ${name}`, 'somebody else has one of that name');
+  }
+
+  /** Whether it is gone; one that a service uses stays. */
+  async removeSecret(name: string, options: CallOptions = {}): Promise<boolean> {
+    const call = { accept: [400, 404], ...options };
+    return (await this.call(`remove secret ${name}`, 'DELETE', `/secrets/${segment(name)}`, call)).status !== 400;
+  }
+
+  /** Names of the secrets that carry all the labels. */
+  async listSecrets(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
+    const call = { query: { filters: labelFilter(labels) }, ...options };
+    const secrets = await this.json<{ Spec: { Name: string } }[]>('list secrets', 'GET', '/secrets', call);
+    return secrets.map(({ Spec }) => Spec.Name);
+  }
+
+  /** Lines of all its containers, as their nodes send them. An aborted signal ends them quietly. */
+  async *serviceLogs(name: string, options: LogOptions = {}): AsyncGenerator<OutputLine> {
+    const { tail = 'all', follow = false, since, signal } = options;
+    const query = { stdout: true, stderr: true, tail, follow, since: since && Math.floor(since.getTime() / 1000) };
+    const path = `${await this.prefix()}/services/${segment(name)}/logs`;
+    try {
+      const what = `read the logs of service ${name}`;
+      const response = await this.transport.stream({ what, method: 'GET', path, query, signal });
+      try {
+        yield* outputLines(response as AsyncIterable<Buffer>, false);
+      } finally {
+        response.destroy();
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
+}

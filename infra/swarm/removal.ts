@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../engine/client.ts';
+import type { ServiceDetails } from '../engine/types.ts';
+
+/** Milliseconds that nodes get beyond a service's own grace to say that its containers are gone. */
+const margin = 15_000;
+
+const over = new Set(['complete', 'failed', 'rejected', 'orphaned', 'shutdown', 'remove']);
+
+/** Removes a service and waits until its containers are gone from all nodes that are up. */
+export async function removeService(engine: Engine, service: ServiceDetails, graceMs: number): Promise<void> {
+  await engine.removeService(service.ID);
+  await waitForEnd(engine, service.ID, graceMs);
+}
+
+/** Removes the secrets with these labels that no service uses; gives the names of those that stay. */
+export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Record<string, string>>): Promise<string[]> {
+  const names = await engine.listSecrets(labels);
+  const gone = await Promise.all(names.map((name) => engine.removeSecret(name)));
+  return names.filter((_, index) => !gone[index]);
+}
+
+/** Waits until no container of a service runs any more. A node that is down ends its own when it comes back. */
+export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<void> {
+  for (const end = Date.now() + graceMs + margin; Date.now() < end;) {
+    const [tasks, nodes] = await Promise.all([engine.listTasks(), engine.listNodes()]);
+    const up = new Set(nodes.filter(({ Status }) => Status.State === 'ready').map(({ ID }) => ID));
+    const left = tasks.filter(
+      ({ ServiceID, NodeID = '', Status }) => ServiceID === service && up.has(NodeID) && !over.has(Status.State),
+    );
+    if (left.length === 0) return;
+    await sleep(200);
+  }
+}

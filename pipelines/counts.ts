@@ -1,0 +1,32 @@
+import type { Environment } from './environment.ts';
+
+/** Role → the number of containers that an operator gave it, and the one that the configuration had then. */
+export type Counts = Readonly<Record<string, { readonly count: number; readonly configured: number }>>;
+
+/** The numbers that hold now: new ones over those of before, unless the configuration has said another since. */
+export function countsNow(
+  environment: Environment,
+  before: Counts = {},
+  asked: Readonly<Record<string, number>> = {},
+): Counts {
+  const now: Record<string, Counts[string]> = {};
+  for (const { name, count: configured } of environment.roles) {
+    const earlier = before[name]?.configured === configured ? before[name].count : configured;
+    const count = asked[name] ?? earlier;
+    if (count !== configured) now[name] = { count, configured };
+  }
+  return now;
+}
+
+/** The environment with those numbers in place of the configuration's. */
+export function withCounts(environment: Environment, counts: Counts): Environment {
+  const roles = environment.roles.map((role) => ({ ...role, count: counts[role.name]?.count ?? role.count }));
+  return { ...environment, roles };
+}
+
+/** For people who read a plan: which roles do not have the configuration's number of containers. */
+export function countNotes(counts: Counts): string[] {
+  return Object.entries(counts).map(
+    ([role, { count, configured }]) => `${role} is scaled to ${count}; the configuration says ${configured}`,
+  );
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad } from '../../scripts/load.ts';
+import { command } from '../support/engine-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+// The tests of this file are one story: each goes on where the one before ended.
+describe.runIf(labsWork)('things that go wrong on a swarm', () => {
+  let trial: TrialPipeline;
+  let now = '1.0.0';
+
+  beforeAll(async () => {
+    const prod = { hosts: 4, reach: 'unix' as const, managers: 3 };
+    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' }, prod } }, { standby: 0 });
+    const health = { path: '/healthz', timeout: '8s' };
+    await trial.configure({ roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } } });
+    await trial.configureEnvironment('dev', { standby: 1 });
+    await trial.configureEnvironment('prod', { roles: { web: { count: 4 } } });
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true }, '1.3.0': { crashAfterMs: 1000 } });
+  }, setupTime);
+
+  afterAll(async () => trial?.remove());
+
+  const services = async () =>
+    (await trial.engine('prod-1').listServices({ 'lockage.environment': 'prod' })).map(
+      ({ Spec: { Name, Labels } }) => ({
+        name: Name,
+        version: Labels['lockage.release'] ?? '',
+      }),
+    );
+  const docker = (...words: string[]) => command('docker', '-H', trial.lab.host('prod-3').dockerHost, ...words);
+  const status = async () => (await trial.succeed('status', '--env', 'prod')).json;
+  const other = () => (now === '1.0.0' ? '1.1.0' : '1.0.0');
+
+  async function expectClean(version: string): Promise<void> {
+    expect(await trial.versions('prod')).toEqual([version, version, version]);
+    expect((await services()).map((service) => service.version)).toEqual([version]);
+    expect(await status()).toMatchObject({ version, problems: [], hosts: { ready: 3, total: 3 } });
+    expect(await trial.leftProcesses()).toEqual([]);
+  }
+
+  async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    for (const end = Date.now() + 60_000; !(await holds());) {
+      if (Date.now() > end) throw new Error(`not within a minute: ${what}`);
+      await sleep(500);
+    }
+  }
+
+  test('are not in the way of a release that comes from an environment on hosts', async () => {
+    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
+    await trial.succeed('promote', now, '--to', 'prod');
+    await expectClean(now);
+    for (const [version, why] of [
+      ['1.2.0', /dev-1: web 1\.2\.0 was not healthy within 8 s/],
+      ['1.3.0', /dev-1: web 1\.3\.0 stopped .*\(exit code 1\)/],
+    ] as const) {
+      await trial.configureEnvironment('dev', { standby: 1, watch: '5s' });
+      const failed = await trial.promote(version, 'dev');
+      expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([3, expect.stringMatching(why)]);
+      expect((await trial.promote(version, 'prod')).code).toBe(2);
+    }
+    const back = await trial.succeed('rollback', 'dev');
+    expect(back.json.trafficBack).toBeLessThan(5000);
+    expect(await trial.versions('dev')).toEqual(['1.0.0']);
+    await trial.succeed('resume', 'dev');
+    await trial.succeed('promote', '1.1.0', '--to', 'dev');
+  });
+
+  test.each([
+    ['when the first service was made', 'after:container'],
+    ['when all managers switched', 'after:routes'],
+    ['when the switch was confirmed', 'after:watch'],
+  ])('a command that is killed %s is finished by the same command', async (_when, point) => {
+    const next = other();
+    const load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
+    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
+    const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+    const again = await trial.run(...words);
+    expect(again.code, again.stderr).toBe(0);
+    now = next;
+    await expectClean(next);
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+  });
+
+  test('a service that is changed by hand during a promotion takes it back', async () => {
+    await trial.configure({ watch: '60s' });
+    const running = trial.start(['promote', other(), '--to', 'prod', '--yes', '--json']);
+    await running.saw(/prod-3 +switch\b/);
+    const added = (await services()).find(({ version }) => version === other());
+    await docker('service', 'scale', '--detach', `${added?.name}=1`);
+    const ended = await running.ended;
+    expect([ended.code, ended.json?.error.message], ended.stderr).toEqual([
+      3,
+      expect.stringContaining('scaled by hand from 4 to 1'),
+    ]);
+    await trial.configure({ watch: '1s' });
+    await expectClean(now);
+  });
+
+  test('a service that is changed by hand afterwards is seen, and replaced by promoting the same release', async () => {
+    const [service] = await services();
+    await docker('service', 'update', '--detach', '--env-add', 'GREETING=by hand', service?.name ?? '');
+    await until('it is seen', async () => (await status()).problems.length > 0);
+    expect((await status()).problems).toEqual([`swarm: web ${now} is changed by hand: Env`]);
+    const repaired = await trial.promote(now, 'prod');
+    expect([repaired.code, repaired.json?.revision.kind], repaired.stderr).toEqual([0, 'repair']);
+    expect((await trial.answers('prod')).map(({ greeting }) => greeting)).toEqual(['', '', '']);
+    await expectClean(now);
+  });
+
+  test('a node that stops is named, and what ran on it runs on the others', async () => {
+    await trial.lab.host('prod-4').stopDocker();
+    await until('it is brought back', async () => {
+      const { problems, hosts } = await status();
+      const [web] = hosts.list.at(-1).containers;
+      return problems.join() === 'swarm: node prod-4 is down' && web.state === 'running' && web.replicas === 4;
+    });
+    expect(await trial.versions('prod')).toEqual([now, now, now]);
+    await trial.lab.host('prod-4').startDocker();
+    await until('it is back', async () => (await status()).problems.length === 0);
+  });
+
+  test('a manager that is lost is named and refuses promotions, while the others serve', async () => {
+    await trial.lab.host('prod-1').stopDocker();
+    const serving = trial.urls('prod').slice(1);
+    await until('it is brought back', async () => {
+      const { hosts } = await status();
+      const [web] = hosts.list.at(-1).containers ?? [];
+      return hosts.ready === 2 && web?.state === 'running' && web.replicas === 4;
+    });
+    const load = await startLoad({ urls: serving, rate: 100, connections: 'both' });
+    const { problems } = await status();
+    expect(problems).toEqual([expect.stringMatching(/^prod-1: /), 'swarm: node prod-1 is down']);
+    const refused = await trial.promote(other(), 'prod');
+    expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([
+      2,
+      [expect.stringMatching(/^prod-1: /)],
+    ]);
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+
+    await trial.lab.host('prod-1').startDocker();
+    await until('it is back', async () => (await status()).problems.length === 0);
+    const next = other();
+    await trial.succeed('promote', next, '--to', 'prod');
+    now = next;
+    await expectClean(now);
+  });
+});
