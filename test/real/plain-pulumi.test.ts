@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findPulumi, pulumiEnvironment } from '../../infra/pulumi.ts';
 import { readStack } from '../../infra/state.ts';
 import { recordedProgram } from '../../scripts/recorded-program.ts';
@@ -13,12 +13,16 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
   let trial: TrialPipeline;
 
   beforeAll(async () => {
+    vi.stubEnv('PATH', `${dirname(findPulumi())}:${process.env['PATH']}`);
     trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } });
     await trial.publish({ '1.0.0': {} });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await trial?.remove();
+  });
 
   async function plainStack(): Promise<Stack> {
     const state = join(trial.folder, '.lockage');
@@ -33,7 +37,7 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
       // The SDK's type does not know `plugins`, the CLI does.
       projectSettings: { name: 'trial', runtime: 'nodejs', plugins } as ProjectSettings,
       stackSettings: { prod: { encryptionSalt: salt ?? '' } },
-      envVars: { ...pulumiEnvironment(settings), PATH: `${resolve(findPulumi(), '..')}:${process.env['PATH']}` },
+      envVars: pulumiEnvironment(settings),
     });
     return Stack.select('prod', workspace);
   }
