@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/client.ts';
-import type { ServiceDetails } from '../engine/types.ts';
+import type { ServiceDetails, SwarmNode } from '../engine/types.ts';
 
 /** Milliseconds that nodes get beyond a service's own grace to say that its containers are gone. */
 const margin = 15_000;
@@ -24,11 +24,16 @@ export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Recor
 export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<void> {
   for (const end = Date.now() + graceMs + margin; Date.now() < end;) {
     const [tasks, nodes] = await Promise.all([engine.listTasks(), engine.listNodes()]);
-    const up = new Set(nodes.filter(({ Status }) => Status.State === 'ready').map(({ ID }) => ID));
+    const up = new Set(nodes.filter((node) => !isDown(node)).map(({ ID }) => ID));
     const left = tasks.filter(
       ({ ServiceID, NodeID = '', Status }) => ServiceID === service && up.has(NodeID) && !over.has(Status.State),
     );
     if (left.length === 0) return;
     await sleep(200);
   }
+}
+
+/** Whether a swarm has lost a node. A manager that has just begun to lead has heard of none yet: they are `unknown`. */
+export function isDown({ Status }: Pick<SwarmNode, 'Status'>): boolean {
+  return Status.State === 'down' || Status.State === 'disconnected';
 }

@@ -7,6 +7,7 @@ import type { CallOptions, Engine } from '../engine/client.ts';
 import { managerProblem } from '../engine/manager.ts';
 import type { SwarmNode } from '../engine/types.ts';
 import type { Place } from '../provider/types.ts';
+import { isDown } from './removal.ts';
 import { serviceState } from './service-state.ts';
 
 /** What a swarm says about an environment before a change. `edges`: whether all its managers' edges run. */
@@ -38,9 +39,7 @@ export async function swarmView(engine: Engine, swarm: Host, place: Place, optio
     host: swarm,
     engine: `Swarm of ${nodes.length} nodes, ${managers} of them managers`,
     containers,
-    faults: nodes
-      .filter(({ Status }) => Status.State !== 'ready')
-      .map(({ Description, Status }) => `node ${Description.Hostname} is ${Status.State}`),
+    faults: nodes.filter(isDown).map(({ Description, Status }) => `node ${Description.Hostname} is ${Status.State}`),
   };
 }
 
@@ -75,7 +74,7 @@ export async function swarmIdOf(engine: Engine, manager: Host): Promise<string> 
 }
 
 function isUsable({ Status, Spec }: SwarmNode): boolean {
-  return Status.State === 'ready' && Spec.Availability === 'active';
+  return !isDown({ Status }) && Spec.Availability === 'active';
 }
 
 const architectures: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };

@@ -68,8 +68,10 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
 
   test.each([
     ['when the first service was made', 'after:container'],
+    ['when all containers are healthy', 'after:verification'],
     ['when all managers switched', 'after:routes'],
     ['when the switch was confirmed', 'after:watch'],
+    ['when the old service was removed', 'at:remove'],
   ])('a command that is killed %s is finished by the same command', async (_when, point) => {
     const next = other();
     const load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
@@ -126,9 +128,9 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     await trial.lab.host('prod-1').stopDocker();
     const serving = trial.urls('prod').slice(1);
     await until('it is brought back', async () => {
-      const { hosts } = await status();
+      const { problems, hosts } = await status();
       const [web] = hosts.list.at(-1).containers ?? [];
-      return hosts.ready === 2 && web?.state === 'running' && web.replicas === 4;
+      return problems.length === 2 && web?.state === 'running' && web.replicas === 4;
     });
     const load = await startLoad({ urls: serving, rate: 100, connections: 'both' });
     const { problems } = await status();
