@@ -58,7 +58,8 @@ function violations(file: string, text: string): string[] {
       found.push(`${file} imports ${from}`);
     }
     for (const [name, home, exception] of onlyIn) {
-      if (name.test(from) && !typesOnly && file !== home && file !== exception) found.push(`${file} imports ${from}, which is for ${home}`);
+      if (name.test(from) && !typesOnly && file !== home && file !== exception)
+        found.push(`${file} imports ${from}, which is for ${home}`);
     }
   }
   if (folder === 'pipelines') {
