@@ -15,6 +15,11 @@ const workshop = workshopOf(
     connections: new Connections({ stateDir }),
     secretValues: new Map(),
     progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
+    machines: {
+      machines: join(stateDir, 'machines'),
+      keys: join(stateDir, 'machine-keys'),
+      images: join(stateDir, 'machine-images'),
+    },
     signal: new AbortController().signal,
   },
   false,

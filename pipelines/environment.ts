@@ -9,6 +9,8 @@ export interface Environment {
   /** the environments a release must have passed before it may enter this one */
   readonly after: readonly string[];
   readonly hosts: readonly Host[];
+  /** the hosts are machines that the environment makes for itself, and removes with itself */
+  readonly machines?: MachineSet;
   readonly roles: readonly Role[];
   readonly accessories: readonly Accessory[];
   readonly migration?: Migration;
@@ -20,6 +22,16 @@ export interface Environment {
   readonly standby: number;
   /** in what its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
+}
+
+/** Machines of an environment's own, all alike. */
+export interface MachineSet {
+  /** `lxc`: system containers on this computer */
+  readonly kind: 'lxc';
+  readonly count: number;
+  /** bytes of each */
+  readonly memory: number;
+  readonly cpus: number;
 }
 
 /**

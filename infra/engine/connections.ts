@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { machineScheme } from '../../pipelines/config/targets.ts';
 import type { Host, TlsFiles } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
@@ -119,6 +121,11 @@ export class Connections {
   }
 
   async #connect(host: Host): Promise<Engine> {
+    if (host.url.startsWith(machineScheme)) {
+      throw new LockageError(`${host.name} is not made yet`, {
+        hint: 'The next promotion to its environment makes it.',
+      });
+    }
     const socketPath = unixSocket(host);
     const tcp = tcpAddress(host);
     if (socketPath !== undefined || (tcp && !host.tls)) {

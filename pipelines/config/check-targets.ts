@@ -1,17 +1,19 @@
 import type { Report } from './checked.ts';
 import type { EnvironmentFile } from './schema.ts';
-import { engineKey, hostsOf } from './targets.ts';
+import { engineKey, targetHosts } from './targets.ts';
 
 /** Whether the targets of an environment are usable: no name and no engine twice. */
 export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
+  const { targets } = own;
+  if (!Array.isArray(targets)) return true;
   let usable = true;
   const refuse = (index: number, key: string, message: string) => {
     usable = false;
-    const isPlain = typeof own.targets[index] === 'string';
+    const isPlain = typeof targets[index] === 'string';
     report(isPlain ? ['targets', index] : ['targets', index, key], message);
   };
 
-  const hosts = hostsOf(environment, own.targets, root);
+  const hosts = targetHosts(environment, targets, root);
   for (const [index, host] of hosts.entries()) {
     const sameName = hosts.findIndex((other) => other.name === host.name);
     const sameEngine = hosts.findIndex((other) => engineKey(other.url) === engineKey(host.url));

@@ -1,10 +1,20 @@
 import path from 'node:path';
-import type { Accessory, Environment, Hardening, Health, Host, Migration, Project, Role } from '../environment.ts';
+import type {
+  Accessory,
+  Environment,
+  Hardening,
+  Health,
+  Host,
+  MachineSet,
+  Migration,
+  Project,
+  Role,
+} from '../environment.ts';
 import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues } from './merge.ts';
 import type { Stage } from './order.ts';
-import type { AccessoryFile, EnvironmentFile, ProjectFile, RoleFile } from './schema.ts';
-import { hostsOf } from './targets.ts';
+import type { AccessoryFile, EnvironmentFile, MachinesFile, ProjectFile, RoleFile } from './schema.ts';
+import { targetHosts } from './targets.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 /** The project with every default filled in. `environments` are the files' contents by name. */
@@ -37,11 +47,12 @@ export function resolveProject(
 /** One environment: its own file over lockage.yaml over the defaults. */
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
-  const hosts = hostsOf(stage.name, own.targets, root);
+  const hosts = targetHosts(stage.name, own.targets, root);
   return {
     name: stage.name,
     after: stage.after,
     hosts,
+    ...(Array.isArray(own.targets) ? {} : { machines: resolveMachines(own.targets) }),
     roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, hosts)),
     accessories: Object.entries(written.accessories).map(([name, accessory]) =>
       resolveAccessory(name, accessory, hosts),
@@ -51,6 +62,15 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     watch: duration(written.watch) ?? defaults.watch,
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
+  };
+}
+
+function resolveMachines(written: MachinesFile): MachineSet {
+  return {
+    kind: written.kind,
+    count: written.count ?? defaults.machine.count,
+    memory: size(written.memory) ?? defaults.machine.memory,
+    cpus: written.cpus ?? defaults.machine.cpus,
   };
 }
 

@@ -1,7 +1,11 @@
 import path from 'node:path';
 import type { Host, TlsFiles } from '../environment.ts';
 import { namePattern } from './names.ts';
-import type { TargetFile } from './schema.ts';
+import { defaults } from './defaults.ts';
+import type { MachinesFile, TargetFile, TargetsFile } from './schema.ts';
+
+/** The scheme in the URL of a machine that is not made yet. Nobody can write it as a target. */
+export const machineScheme = 'machine:';
 
 /** What is wrong with a target's URL, or undefined. */
 export function urlProblem(url: string): string | undefined {
@@ -71,6 +75,19 @@ export function settingProblems(target: Exclude<TargetFile, string>): { key: str
     ...(target.tls && !url.startsWith('tcp:') ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
     ...(open === undefined ? [] : [{ key: 'url', message: open }]),
   ];
+}
+
+/** The hosts of an environment, whatever kind of targets it has. */
+export function targetHosts(environment: string, targets: TargetsFile, root: string): Host[] {
+  return Array.isArray(targets) ? hostsOf(environment, targets, root) : machineHosts(environment, targets);
+}
+
+/** The machines that an environment makes: where each is reached is known once it is made. */
+function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): Host[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `${environment}-${index + 1}`;
+    return { name, url: `${machineScheme}//${name}`, address: name };
+  });
 }
 
 /** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */

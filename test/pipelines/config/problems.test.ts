@@ -169,6 +169,22 @@ describe('repository', () => {
   });
 });
 
+test.each([
+  ['{ kind: vmware }', 'targets.kind  expected lxc, got "vmware"'],
+  ['{ count: 2 }', 'targets.kind  is missing: expected lxc'],
+  ['{ kind: lxc, count: 0 }', 'targets.count  expected a number from 1 to 50, got 0'],
+  ['{ kind: lxc, memory: 1g }', 'targets.memory  expected a size such as 512MiB or 1GiB, got "1g"'],
+  ['{ kind: lxc, cpus: 0 }', 'targets.cpus  expected a number of CPUs from 0.1 to 256, got 0'],
+  ['{ kind: lxc, memroy: 1GiB }', 'targets.memroy  unknown key, did you mean memory?'],
+  [
+    '[machine://dev-1]',
+    'targets[0]  machine:// is not supported: write ssh://user@host, unix:///path or tcp://host:port',
+  ],
+  ['lxc', 'targets  expected a list of targets, got "lxc"'],
+])('machines that are written as %s', (targets, problem) => {
+  expect(withTargets(targets)).toEqual([`environments/dev.yaml:1  ${problem}`]);
+});
+
 describe('targets', () => {
   const openPort =
     'tcp:// without TLS leaves the host to everybody: add tls: { ca, cert, key }, or write ssh://user@host';
