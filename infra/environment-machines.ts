@@ -143,7 +143,7 @@ export class EnvironmentMachines implements Machines {
       // Machines that could not be made at first leave nothing.
       if (first) await this.destroy(environment);
       throw new LockageError(`the machines of ${environment} could not be made`, {
-        code: first ? ExitCode.rolledBack : ExitCode.broken,
+        code: ExitCode.rolledBack,
         details: [messageOf(error), ...(error instanceof LockageError ? error.details : [])],
         ...(first ? {} : { hint: 'Those that were there before are as they were. Run the same command again.' }),
         cause: error,

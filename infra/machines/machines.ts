@@ -64,14 +64,15 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
   const state = await machineState(places, inputs);
   const image = await imageFor(places, inputs.kind, inputs.image);
   const machine = { ...inputs, home, files: await filesOf(places, inputs) };
-  if (state === 'absent') {
-    await removeMachine(places, inputs);
-    const mark = { app: inputs.app, environment: inputs.environment, made: madeFrom(inputs), kind: inputs.kind };
-    await writeMark(home, { ...mark, complete: false });
-    await kind.create(machine, image);
-    await writeMark(home, { ...mark, complete: true });
-  }
+  const mark = { app: inputs.app, environment: inputs.environment, made: madeFrom(inputs), kind: inputs.kind };
+  // Half of it, or one of another making.
+  if (state === 'absent') await removeMachine(places, inputs);
   try {
+    if (state === 'absent') {
+      await writeMark(home, { ...mark, complete: false });
+      await kind.create(machine, image);
+      await writeMark(home, { ...mark, complete: true });
+    }
     if (state !== 'running') await kind.start(machine);
     await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
   } catch (error) {
