@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image.ts';
 import { program, tryProgram } from './program.ts';
-import type { MachineFile, MachineKind } from './types.ts';
+import type { MachineKind } from './types.ts';
 
 export const lxc: MachineKind = {
   recipe: hostRecipe,
@@ -43,15 +44,6 @@ export async function unpackRoot(home: string, archive: string): Promise<string>
   await mkdir(root, { recursive: true, mode: 0o755 });
   await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], 180_000);
   return root;
-}
-
-/** Writes files below a root file system, owned by root. */
-export async function writeInto(root: string, files: readonly MachineFile[]): Promise<void> {
-  for (const { path: name, text, mode } of files) {
-    const file = path.join(root, name);
-    await mkdir(path.dirname(file), { recursive: true, mode: mode === 0o600 ? 0o700 : 0o755 });
-    await writeFile(file, text, { mode });
-  }
 }
 
 /** Starts the system container in a folder, by the configuration there. */

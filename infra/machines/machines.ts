@@ -12,9 +12,10 @@ import type { Workshop } from '../provider/workshop.ts';
 import { machineImage, type MachineImage } from './image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
 import { lxc } from './lxc.ts';
+import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
 
-const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc };
+const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
 /** What a machine's folder says of it. */
 interface Mark extends Place {
@@ -73,7 +74,7 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
       await kind.create(machine, image);
       await writeMark(home, { ...mark, complete: true });
     }
-    if (state !== 'running') await kind.start(machine);
+    if (state !== 'running') await kind.start(machine, image);
     await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
   } catch (error) {
     const said = await kind.lastWords(home);

@@ -34,7 +34,7 @@ export interface MachineKind {
   readonly patience: number;
   /** Puts what the machine is made of into its folder. Nothing runs after it. */
   create(machine: MachineSpec, image: MachineImage): Promise<void>;
-  start(machine: MachineSpec): Promise<void>;
+  start(machine: MachineSpec, image: MachineImage): Promise<void>;
   runs(home: string): Promise<boolean>;
   /** Ends its processes and takes its network devices away. One that does not run is fine. */
   stop(home: string): Promise<void>;

@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../pipelines/container.ts';
-import type { Host, Migration } from '../../pipelines/environment.ts';
+import type { Host, MachineSet, Migration } from '../../pipelines/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
 
@@ -99,7 +99,7 @@ export interface MachineInputs extends MachineNetworkInputs {
   readonly name: string;
   /** its name as a host of the environment */
   readonly host: string;
-  readonly kind: 'lxc';
+  readonly kind: MachineSet['kind'];
   /** bytes */
   readonly memory: number;
   readonly cpus: number;
