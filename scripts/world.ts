@@ -47,9 +47,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   });
   const stateFolder = join(project.root, '.lockage');
   const passphrase = await readPassphrase(stateFolder, project.backend);
+  // What commands work on: with the addresses of machines, which change while a command makes them.
+  let located = project;
   const connections = new Connections({
     stateDir: stateFolder,
-    configured: project.environments.flatMap(({ hosts }) => hosts),
+    configured: () => located.environments.flatMap(({ hosts }) => hosts),
   });
   const tools: Tools = {
     connections,
@@ -67,8 +69,6 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
-  // What commands work on: with the addresses of machines, which change while a command makes them.
-  let located = project;
   const machines = new EnvironmentMachines({
     project,
     tools,

@@ -19,7 +19,7 @@ export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
   /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
-  readonly configured?: readonly Host[];
+  readonly configured?: () => readonly Host[];
   /** told when a connection is made anew */
   readonly log?: (line: string) => void;
 }
@@ -31,7 +31,7 @@ export type Connected =
 export class Connections {
   readonly #keys: HostKeys;
   readonly #stateDir: string;
-  readonly #configured: readonly Host[];
+  readonly #configured: () => readonly Host[];
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
@@ -40,7 +40,7 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
     this.#stateDir = options.stateDir;
-    this.#configured = options.configured ?? [];
+    this.#configured = options.configured ?? (() => []);
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -116,7 +116,7 @@ export class Connections {
 
   /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
   #today(host: Host): Host {
-    const namesakes = this.#configured.filter(({ name, url }) => name === host.name && url === host.url);
+    const namesakes = this.#configured().filter(({ name, url }) => name === host.name && url === host.url);
     return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
   }
 
