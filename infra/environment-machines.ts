@@ -3,7 +3,7 @@ import { fingerprint } from '../pipelines/container.ts';
 import type { Environment, Host, MachineSet, Project } from '../pipelines/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
-import { ensureBridge, removeOwnBridge } from './machines/bridge.ts';
+import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
 import {
   ensureMachine,
@@ -120,9 +120,9 @@ export class EnvironmentMachines implements Machines {
     for (const name of await machinesHere(tools.machines, place)) {
       await removeMachine(tools.machines, { ...place, name });
     }
-    await removeOwnBridge(
-      recorded?.network ?? { ...place, bridge: this.#bridge(environment), subnet: '', computer: '' },
-    );
+    const bridge = this.#bridge(environment);
+    const subnet = (await subnetOf(bridge)) ?? '';
+    await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
     await forgetKeys(tools.machines.keys, environment);
   }
 
@@ -158,13 +158,10 @@ export class EnvironmentMachines implements Machines {
   }
 
   async #newNetwork(environment: string): Promise<MachineNetworkInputs> {
-    return {
-      app: this.#parts.project.app,
-      environment,
-      bridge: this.#bridge(environment),
-      subnet: await freeSubnet(),
-      computer: hostname(),
-    };
+    const bridge = this.#bridge(environment);
+    // A run that was killed may have made one that is not recorded.
+    const subnet = (await subnetOf(bridge)) ?? (await freeSubnet());
+    return { app: this.#parts.project.app, environment, bridge, subnet, computer: hostname() };
   }
 
   /** A network device's name has fifteen characters at most. */

@@ -13,14 +13,19 @@ export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> 
   const { bridge, subnet } = inputs;
   const found = await bridgeNamed(bridge);
   refuseForeign(found, inputs);
-  const addresses = found && (await program(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]));
-  if (!addresses?.includes(` ${subnet}.1/24 `)) {
+  if ((await subnetOf(bridge)) !== subnet) {
     // One that a killed run left half made.
     if (found) await removeBridge(bridge, subnet);
     await createBridge(bridge, subnet);
     await program(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
   }
   await openWayOut(bridge, subnet);
+}
+
+/** The first three numbers of a bridge's network; undefined where there is no such bridge. */
+export async function subnetOf(bridge: string): Promise<string | undefined> {
+  const shown = await tryProgram(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]);
+  return / inet (\d+\.\d+\.\d+)\.1\/24 /.exec(shown ?? '')?.[1];
 }
 
 /** Takes the bridge away with its firewall rules. One that is gone, or is not ours, stays so. */

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { MachineFile } from './types.ts';
 
@@ -7,6 +7,8 @@ export async function writeInto(root: string, files: readonly MachineFile[]): Pr
   for (const { path: name, text, mode } of files) {
     const file = path.join(root, name);
     await mkdir(path.dirname(file), { recursive: true, mode: mode === 0o600 ? 0o700 : 0o755 });
+    // A link there could lead out of the root.
+    await rm(file, { force: true });
     await writeFile(file, text, { mode });
   }
 }
