@@ -74,7 +74,8 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
       await kind.create(machine, image);
       await writeMark(home, { ...mark, complete: true });
     }
-    if (state !== 'running') await kind.start(machine, image);
+    const remark = state === 'running' ? undefined : await kind.start(machine, image);
+    if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
     await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
   } catch (error) {
     const said = await kind.lastWords(home);

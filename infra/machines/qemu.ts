@@ -73,7 +73,10 @@ export const qemu: MachineKind = {
     await tryProgram(['ip', 'link', 'del', tap]);
     await program(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
     await program(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
-    await program([emulator, ...(await accelerated(image)), ...hardware(machine, tap), ...boot(image)]);
+    const accelerator = await acceleratorHere(image);
+    const processor = ['-machine', `pc,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max'];
+    await program([emulator, ...processor, ...hardware(machine, tap), ...boot(image)]);
+    return accelerator === 'kvm' ? undefined : 'emulated, as KVM does not work here: it takes a minute to start';
   },
   runs: async (home) => (await processOf(home)) !== undefined,
   async stop(home) {
@@ -107,13 +110,14 @@ function boot(image: MachineImage): string[] {
 }
 
 /** How guests run here. The answer holds until this computer starts again, so it is asked for once. */
-async function accelerated(image: MachineImage): Promise<string[]> {
+async function acceleratorHere(image: MachineImage): Promise<'kvm' | 'tcg'> {
   const file = path.join(path.dirname(image.folder), 'accelerator');
   const started = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const [when, known] = (await readFile(file, 'utf8').catch(() => '')).split(' ');
-  const accelerator = when === started && known ? known : (await kvmWorks(image)) ? 'kvm' : 'tcg';
+  if (when === started && (known === 'kvm' || known === 'tcg')) return known;
+  const accelerator = (await kvmWorks(image)) ? 'kvm' : 'tcg';
   await writeFile(file, `${started} ${accelerator}`);
-  return ['-machine', `pc,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max'];
+  return accelerator;
 }
 
 /** A guest that is only to fail: it ends at once, as it may not start again. */
