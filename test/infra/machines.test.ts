@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { hostRecipe, machineImage, suite } from '../../infra/machines/image.ts';
 import { forgetKeys, hostKey, identity } from '../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../infra/machines/lxc.ts';
 import { ensureMachine, hostOf, machinesHere, machineState, removeMachine } from '../../infra/machines/machines.ts';
+import { program } from '../../infra/machines/program.ts';
 import type { MachineInputs } from '../../infra/provider/types.ts';
 import type { Workshop } from '../../infra/provider/workshop.ts';
 
@@ -67,7 +67,7 @@ test('keys are made once, for their owner alone, and go with the environment', a
   expect(own.fingerprint).not.toBe((await hostKey(keys, 'qa', 'qa-2')).fingerprint);
   for (const { file, fingerprint: hash } of [login, own]) {
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(execFileSync('ssh-keygen', ['-lf', `${file}.pub`], { encoding: 'utf8' })).toContain(` ${hash} `);
+    expect(await program(['ssh-keygen', '-lf', `${file}.pub`])).toContain(` ${hash} `);
   }
   await forgetKeys(keys, 'qa');
   expect(existsSync(login.file)).toBe(false);
