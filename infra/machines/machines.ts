@@ -122,16 +122,22 @@ async function filesOf(places: MachinePlaces, inputs: MachineInputs): Promise<Ma
   const { host, environment, insecureRegistries } = inputs;
   const [login, own] = await Promise.all([identity(places.keys, environment), hostKey(places.keys, environment, host)]);
   const daemon = mergeDaemonConfig(undefined, { insecureRegistries, swarm: false }).text ?? '{}\n';
-  const resolver = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   return [
     { path: '/etc/hostname', text: `${host}\n`, mode: 0o644 },
     { path: '/etc/hosts', text: `127.0.0.1 localhost ${host}\n::1 localhost\n`, mode: 0o644 },
-    { path: '/etc/resolv.conf', text: resolver, mode: 0o644 },
+    { path: '/etc/resolv.conf', text: await resolverSettings(), mode: 0o644 },
     { path: '/root/.ssh/authorized_keys', text: login.publicKey, mode: 0o600 },
     { path: '/etc/ssh/ssh_host_ed25519_key', text: own.privateKey, mode: 0o600 },
     { path: '/etc/ssh/ssh_host_ed25519_key.pub', text: own.publicKey, mode: 0o644 },
     { path: daemonFile, text: daemon, mode: 0o644 },
   ];
+}
+
+/** How this computer finds names. Where systemd does that for it, at an address that is its own, what systemd asks. */
+async function resolverSettings(): Promise<string> {
+  const own = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  if (!/^nameserver\s+127\./m.test(own)) return own;
+  return readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => own);
 }
 
 /** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
