@@ -175,9 +175,8 @@ export class EnvironmentMachines implements Machines {
     return (recorded?.machines ?? []).filter(({ host }) => environment.hosts.some(({ name }) => name === host));
   }
 
-  #settings({ kind, memory, cpus, disk }: MachineSet) {
-    const { insecureRegistries } = this.#parts.project;
-    return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
+  #settings({ kind, memory, cpus }: MachineSet) {
+    return { kind, memory, cpus, insecureRegistries: this.#parts.project.insecureRegistries };
   }
 
   async #inputs(

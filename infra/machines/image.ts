@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fingerprint } from '../../pipelines/container.ts';
 import { withLock } from '../engine/runtime-folder.ts';
@@ -17,8 +17,6 @@ export interface Recipe {
   readonly packages: readonly string[];
   /** shell lines run with the new root as $1 after the packages are installed */
   readonly customize: readonly string[];
-  /** it has a kernel of its own, and becomes a disk */
-  readonly bootable?: boolean;
 }
 
 /** An image in the cache. */
@@ -52,11 +50,6 @@ export function archiveOf(image: MachineImage): string {
   return path.join(image.folder, rootArchive);
 }
 
-/** The disk that machines lay their own changes over. */
-export const diskOf = (image: MachineImage) => path.join(image.folder, 'disk.raw');
-export const kernelOf = (image: MachineImage) => path.join(image.folder, 'vmlinuz');
-export const initrdOf = (image: MachineImage) => path.join(image.folder, 'initrd.img');
-
 /**
  * The image of that digest, or else of that recipe: made where it is not in the cache yet, which takes a minute.
  * Throws LockageError when it cannot be made.
@@ -84,25 +77,12 @@ async function build(folder: string, recipe: Recipe): Promise<MachineImage> {
   try {
     await buildRoot(path.join(draft, rootArchive), recipe);
     const digest = `sha256:${await hashOf(path.join(draft, rootArchive))}`;
-    if (recipe.bootable) await makeDisk({ folder: draft, digest });
     await writeFile(path.join(draft, 'digest'), `${digest}\n`);
     await rename(draft, folder);
     return { folder, digest };
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-}
-
-/** A disk with the root file system, and what starts it. Machines make it as large as they are to be. */
-async function makeDisk(image: MachineImage): Promise<void> {
-  const root = path.join(image.folder, 'root');
-  await mkdir(root, { mode: 0o755 });
-  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archiveOf(image)], buildDeadline);
-  await cp(path.join(root, 'vmlinuz'), kernelOf(image), { dereference: true });
-  await cp(path.join(root, 'initrd.img'), initrdOf(image), { dereference: true });
-  await program(['mke2fs', '-q', '-t', 'ext4', '-m', '0', '-d', root, diskOf(image), '2G'], buildDeadline);
-  await rm(root, { recursive: true });
-  await rm(archiveOf(image));
 }
 
 /** Makes the archive of a root file system of this machine's own release of Debian. */

@@ -17,10 +17,7 @@ export const lxc: MachineKind = {
     const { host: name, bridge, address, memory, cpus } = machine;
     await writeLxcConfig(machine.home, { name, root, bridge, address, gateway, memory, cpus });
   },
-  async start(machine) {
-    await startLxc(machine.home);
-    return undefined;
-  },
+  start: (machine) => startLxc(machine.home),
   runs: async (home) => (await tryProgram(['lxc-info', ...lxcName(home), '-s', '-H']))?.trim() === 'RUNNING',
   stop: stopLxc,
   lastWords: async (home) => {

@@ -12,10 +12,9 @@ import type { Workshop } from '../provider/workshop.ts';
 import { machineImage, type MachineImage } from './image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
 import { lxc } from './lxc.ts';
-import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
 
-const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
+const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc };
 
 /** What a machine's folder says of it. */
 interface Mark extends Place {
@@ -74,8 +73,7 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
       await kind.create(machine, image);
       await writeMark(home, { ...mark, complete: true });
     }
-    const remark = state === 'running' ? undefined : await kind.start(machine, image);
-    if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
+    if (state !== 'running') await kind.start(machine);
     await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
   } catch (error) {
     const said = await kind.lastWords(home);
@@ -106,8 +104,8 @@ export async function machinesHere(places: MachinePlaces, { app, environment }: 
 }
 
 /** What makes one machine another; how many there are, and where, does not. */
-function madeFrom({ kind, memory, cpus, disk, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
-  return fingerprint({ kind, memory, cpus, disk, image, address, key, insecureRegistries });
+function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
+  return fingerprint({ kind, memory, cpus, image, address, key, insecureRegistries });
 }
 
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {

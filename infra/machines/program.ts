@@ -8,8 +8,6 @@ const packages: Readonly<Record<string, string>> = {
   'lxc-start': 'lxc',
   mmdebstrap: 'mmdebstrap',
   'ssh-keygen': 'openssh-client',
-  'qemu-system-x86_64': 'qemu-system-x86',
-  'qemu-img': 'qemu-utils',
   iptables: 'iptables',
   ip: 'iproute2',
 };

@@ -34,8 +34,7 @@ export interface MachineKind {
   readonly patience: number;
   /** Puts what the machine is made of into its folder. Nothing runs after it. */
   create(machine: MachineSpec, image: MachineImage): Promise<void>;
-  /** Starts it; gives what people should know of how it runs. */
-  start(machine: MachineSpec, image: MachineImage): Promise<string | undefined>;
+  start(machine: MachineSpec): Promise<void>;
   runs(home: string): Promise<boolean>;
   /** Ends its processes and takes its network devices away. One that does not run is fine. */
   stop(home: string): Promise<void>;

@@ -439,8 +439,8 @@ const target = z.union(
 
 const machines = mapping({
   kind: z
-    .enum(['lxc', 'vm'], { error: expected('lxc or vm') })
-    .meta({ description: 'lxc: system containers on the computer that runs Lockage. vm: virtual machines on it.' }),
+    .enum(['lxc'], { error: expected('lxc') })
+    .meta({ description: 'lxc: system containers on the computer that runs Lockage.' }),
   count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
   memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
   cpus: z
@@ -449,13 +449,7 @@ const machines = mapping({
     .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
     .optional()
     .meta({ description: 'Of each. Default 1.' }),
-  disk: size('16GiB', '3GiB', '64TiB').optional().meta({ description: 'Of each virtual machine. Default 8GiB.' }),
-})
-  .refine(({ kind, disk }) => kind === 'vm' || disk === undefined, {
-    path: ['disk'],
-    error: "is for virtual machines only: system containers share this computer's disk",
-  })
-  .meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
+}).meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
 export const environmentFile = mapping({

@@ -170,14 +170,10 @@ describe('repository', () => {
 });
 
 test.each([
-  ['{ kind: vmware }', 'targets.kind  expected lxc or vm, got "vmware"'],
-  ['{ count: 2 }', 'targets.kind  is missing: expected lxc or vm'],
+  ['{ kind: vmware }', 'targets.kind  expected lxc, got "vmware"'],
+  ['{ count: 2 }', 'targets.kind  is missing: expected lxc'],
   ['{ kind: lxc, count: 0 }', 'targets.count  expected a number from 1 to 50, got 0'],
   ['{ kind: lxc, memory: 1g }', 'targets.memory  expected a size such as 512MiB or 1GiB, got "1g"'],
-  [
-    '{ kind: lxc, disk: 9GiB }',
-    "targets.disk  is for virtual machines only: system containers share this computer's disk",
-  ],
   ['{ kind: lxc, cpus: 0 }', 'targets.cpus  expected a number of CPUs from 0.1 to 256, got 0'],
   ['{ kind: lxc, memroy: 1GiB }', 'targets.memroy  unknown key, did you mean memory?'],
   [
