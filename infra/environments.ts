@@ -15,7 +15,8 @@ import { foundationStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 interface Parts {
-  readonly project: Project;
+  /** with the addresses of its machines, as they are now */
+  readonly project: () => Project;
   readonly tools: Tools;
   readonly records: StackRecords;
   readonly registry: RegistryClient;
@@ -54,7 +55,8 @@ export class EnvironmentStacks implements StacksPort {
 
   /** Whether something is to do, and what; `inService` is the environment without cordoned hosts. */
   async #foundationDue(environment: Environment, inService: Environment, reports: readonly HostReport[] | undefined) {
-    const { project, records } = this.#parts;
+    const { records } = this.#parts;
+    const project = this.#parts.project();
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
@@ -68,7 +70,7 @@ export class EnvironmentStacks implements StacksPort {
 
   /** With the cordoned hosts: what stands on them is still declared. */
   #whole(inService: Environment): Environment {
-    return this.#parts.project.environments.find(({ name }) => name === inService.name) ?? inService;
+    return this.#parts.project().environments.find(({ name }) => name === inService.name) ?? inService;
   }
 
   async foundation(
@@ -76,7 +78,8 @@ export class EnvironmentStacks implements StacksPort {
     reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void> {
-    const { project, tools } = this.#parts;
+    const { tools } = this.#parts;
+    const project = this.#parts.project();
     const configured = this.#whole(inService);
     const environment = options.leaving === 'stay' ? await this.#withLeaving(configured) : configured;
     const state = await this.#foundationDue(environment, inService, reports);
@@ -147,7 +150,8 @@ export class EnvironmentStacks implements StacksPort {
 
   /** Pulls edge and accessory images on their hosts, by a digest that is fixed when an image is first used. */
   async #pinImages(environment: Environment, known: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-    const { project, tools } = this.#parts;
+    const { tools } = this.#parts;
+    const project = this.#parts.project();
     const uses = [
       ...environment.hosts.map((host) => ({ host, image: project.edgeImage })),
       ...environment.accessories.flatMap(({ image, host: name }) =>

@@ -16,6 +16,11 @@ const workshop = workshopOf(
     secretValues: new Map(),
     registryAuth: async () => undefined,
     progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
+    machines: {
+      machines: join(stateDir, 'machines'),
+      keys: join(stateDir, 'machine-keys'),
+      images: join(stateDir, 'machine-images'),
+    },
     signal: new AbortController().signal,
   },
   false,

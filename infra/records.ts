@@ -8,6 +8,8 @@ import type {
   ContainerInputs,
   FoundationInputs,
   LedgerInputs,
+  MachineInputs,
+  MachineNetworkInputs,
   MigrationInputs,
   RoutesInputs,
   SecretInputs,
@@ -15,10 +17,16 @@ import type {
 import type { PulumiSettings } from './pulumi.ts';
 import type { Stacks } from './stack.ts';
 import { readStack, type StackState } from './state.ts';
-import { foundationStack } from './stack-names.ts';
+import { foundationStack, machinesStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 const releasesStack = 'releases';
+
+/** What is recorded of an environment's own machines. */
+export interface MachinesRecord {
+  readonly network?: MachineNetworkInputs;
+  readonly machines: readonly MachineInputs[];
+}
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
 export class StackRecords implements Records {
@@ -48,6 +56,14 @@ export class StackRecords implements Records {
   async foundation(environment: string): Promise<FoundationInputs | undefined> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
     return inputsOf<FoundationInputs>(state, 'Foundation')[0];
+  }
+
+  /** The machines that an environment owns, and their network; undefined when there is none. */
+  async machines(environment: string): Promise<MachinesRecord | undefined> {
+    const state = await readStack(this.#settings, this.#project, machinesStack(environment));
+    const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
+    const machines = inputsOf<MachineInputs>(state, 'Machine');
+    return state && { machines, ...(network ? { network } : {}) };
   }
 
   async releases(): Promise<readonly Release[]> {

@@ -1,5 +1,6 @@
 import type { Progress, Workshop } from './provider/workshop.ts';
 import type { Connections } from './engine/connections.ts';
+import type { MachinePlaces } from './machines/types.ts';
 
 /** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
 export interface Tools {
@@ -9,6 +10,7 @@ export interface Tools {
   /** the credentials for a repository, as engines take them */
   registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
+  readonly machines: MachinePlaces;
   readonly signal: AbortSignal;
 }
 
@@ -23,6 +25,7 @@ export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
       return value;
     },
     progress: (event) => tools.progress(event),
+    machines: tools.machines,
     signal: stoppable ? tools.signal : new AbortController().signal,
   };
 }

@@ -12,6 +12,8 @@ export interface Environment {
   readonly hosts: readonly Host[];
   /** the swarm that runs its releases as services; absent: its hosts run them as containers */
   readonly swarm?: Host;
+  /** the hosts are machines that the environment makes for itself, and removes with itself */
+  readonly machines?: MachineSet;
   readonly roles: readonly Role[];
   readonly accessories: readonly Accessory[];
   readonly migration?: Migration;
@@ -23,6 +25,16 @@ export interface Environment {
   readonly standby: number;
   /** in what its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
+}
+
+/** Machines of an environment's own, all alike. */
+export interface MachineSet {
+  /** `lxc`: system containers on this computer */
+  readonly kind: 'lxc';
+  readonly count: number;
+  /** bytes of each */
+  readonly memory: number;
+  readonly cpus: number;
 }
 
 /**

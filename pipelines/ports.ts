@@ -17,6 +17,7 @@ export interface World {
   readonly records: Records;
   readonly registry: Registry;
   readonly hosts: Hosts;
+  readonly machines: Machines;
   readonly stacks: StacksPort;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
@@ -85,6 +86,19 @@ export interface Hosts {
   startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
   /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
   removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void>;
+}
+
+/** The machines that environments make for themselves. Others have none, and nothing is to do for them. */
+export interface Machines {
+  /**
+   * What has to be done before an environment's machines can be used, for people to read before they confirm; nothing
+   * when they run. Throws LockageError when they were made otherwise than they are configured, or on another computer.
+   */
+  notes(environment: Environment): Promise<readonly string[]>;
+  /** Makes and starts what is missing. The project of the world knows their addresses afterwards. */
+  make(environment: Environment): Promise<void>;
+  /** Removes machines that are no longer configured, once nothing of the environment is on them. */
+  removeOthers(environment: Environment): Promise<void>;
 }
 
 export interface StacksPort {

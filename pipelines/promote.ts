@@ -28,20 +28,28 @@ export type PromoteResult = RolloutResult | { readonly outcome: 'planned'; reado
  * Throws LockageError: refused (nothing changed), locked, or failed and rolled back.
  */
 export async function promote(world: World, request: PromoteRequest): Promise<PromoteResult> {
-  const { project, terminal } = world;
+  const { terminal } = world;
   const startedAt = world.now();
-  const configured = environmentNamed(project, request.environment);
+  const asConfigured = environmentNamed(world.project, request.environment);
 
-  terminal.step('resolve', `${request.version} for ${configured.name}`);
+  terminal.step('resolve', `${request.version} for ${asConfigured.name}`);
   const release = releaseNamed(await world.records.releases(), request.version);
-  checkUser(release, configured);
+  checkUser(release, asConfigured);
   await world.registry.verify(release);
 
   terminal.step('judge');
-  const seen = await world.records.environment(configured.name);
-  const environment = withoutCordoned(configured, seen.ledger);
+  const seen = await world.records.environment(asConfigured.name);
   await mayEnter(world, request, release, seen);
-  const values = await world.secrets.read(environment);
+  const values = await world.secrets.read(asConfigured);
+
+  const missing = await world.machines.notes(asConfigured);
+  if (missing.length > 0 && request.planOnly) {
+    const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
+    return planned(world, { ...assemble(world, { ...situation, reports: [] }).plan, notes: missing });
+  }
+  if (missing.length > 0) await makeMachines(world, asConfigured, missing);
+  const configured = environmentNamed(world.project, asConfigured.name);
+  const environment = withoutCordoned(configured, seen.ledger);
 
   terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const [early, before] = await Promise.all([
@@ -54,9 +62,10 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
 
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
-    const plan = { ...bare, notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))] };
-    terminal.plan(plan);
-    return { outcome: 'planned', plan };
+    return planned(world, {
+      ...bare,
+      notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))],
+    });
   }
 
   const unlock = await world.hosts.lock(environment, `promote ${release.version}`);
@@ -90,6 +99,18 @@ async function mayEnter(
   throw new LockageError(`${environment.name} runs ${current?.release.version} by now: nothing was scaled`, {
     hint: 'Run the same command again.',
   });
+}
+
+function planned(world: World, plan: Plan): PromoteResult {
+  world.terminal.plan(plan);
+  return { outcome: 'planned', plan };
+}
+
+async function makeMachines(world: World, environment: Environment, notes: readonly string[]): Promise<void> {
+  for (const text of notes) world.terminal.note(text);
+  await world.terminal.confirm(`Make ${environment.name} ready for the release?`);
+  world.terminal.step('machines', environment.name);
+  await world.machines.make(environment);
 }
 
 async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {

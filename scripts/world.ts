@@ -5,6 +5,7 @@ import type { Environment, Project } from '../pipelines/environment.ts';
 import type { Secrets, World } from '../pipelines/ports.ts';
 import { Connections } from '../infra/engine/connections.ts';
 import { EngineHosts } from '../infra/hosts.ts';
+import { EnvironmentMachines } from '../infra/environment-machines.ts';
 import { EnvironmentStacks } from '../infra/environments.ts';
 import { StackRecords } from '../infra/records.ts';
 import { Registry as RegistryClient } from '../infra/registry.ts';
@@ -13,6 +14,7 @@ import { readSecretValues } from '../infra/secret-values.ts';
 import type { Tools } from '../infra/workshop.ts';
 import { releaseRegistry } from './release-registry.ts';
 import { loadProject } from './config.ts';
+import { cacheDir } from './setup/cache.ts';
 import { readPassphrase } from './passphrase.ts';
 import { Redactor, readSecrets, secretVersion } from './secrets.ts';
 import { ConsoleTerminal } from './terminal.ts';
@@ -26,6 +28,7 @@ export interface GlobalOptions {
 /** The world outside as the flows see it, with what commands need besides. */
 export interface LiveWorld extends World {
   readonly records: StackRecords;
+  readonly machines: EnvironmentMachines;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   readonly stackRunner: () => Promise<Stacks>;
@@ -44,9 +47,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   });
   const stateFolder = join(project.root, '.lockage');
   const passphrase = await readPassphrase(stateFolder, project.backend);
+  // What commands work on: with the addresses of machines, which change while a command makes them.
+  let located = project;
   const connections = new Connections({
     stateDir: stateFolder,
-    configured: project.environments.flatMap(({ hosts }) => hosts),
+    configured: () => located.environments.flatMap(({ hosts }) => hosts),
   });
   const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
   const tools: Tools = {
@@ -54,6 +59,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     secretValues: new Map(),
     registryAuth: (repository) => registryClient.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
+    machines: {
+      machines: join(stateFolder, 'machines'),
+      keys: join(stateFolder, 'machine-keys'),
+      images: join(cacheDir(), 'machine-images'),
+    },
     signal,
   };
   const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
@@ -61,18 +71,29 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
+  const machines = new EnvironmentMachines({
+    project,
+    tools,
+    records,
+    stacks,
+    onChange: (changed) => (located = changed),
+  });
+  await machines.locate();
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {
-    project,
+    get project() {
+      return located;
+    },
     actor,
     now: () => Date.now(),
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registryClient),
     hosts: new EngineHosts(project.app, actor, tools, registryClient),
+    machines,
     stacks: new EnvironmentStacks({
-      project,
+      project: () => located,
       tools,
       records,
       registry: registryClient,

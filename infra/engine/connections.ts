@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { machineScheme } from '../../pipelines/config/targets.ts';
 import type { Host, TlsFiles } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
@@ -18,7 +20,7 @@ export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
   /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
-  readonly configured?: readonly Host[];
+  readonly configured?: () => readonly Host[];
   /** told when a connection is made anew */
   readonly log?: (line: string) => void;
 }
@@ -33,7 +35,7 @@ const speakerLife = 1000;
 export class Connections {
   readonly #keys: HostKeys;
   readonly #stateDir: string;
-  readonly #configured: readonly Host[];
+  readonly #configured: () => readonly Host[];
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
@@ -43,7 +45,7 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
     this.#stateDir = options.stateDir;
-    this.#configured = options.configured ?? [];
+    this.#configured = options.configured ?? (() => []);
     this.#log = options.log ?? (() => undefined);
   }
 
@@ -132,11 +134,16 @@ export class Connections {
 
   /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
   #today(host: Host): Host {
-    const namesakes = this.#configured.filter(({ name, url }) => name === host.name && url === host.url);
+    const namesakes = this.#configured().filter(({ name, url }) => name === host.name && url === host.url);
     return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
   }
 
   async #connect(host: Host): Promise<Engine> {
+    if (host.url.startsWith(machineScheme)) {
+      throw new LockageError(`${host.name} is not made yet`, {
+        hint: 'The next promotion to its environment makes it.',
+      });
+    }
     const socketPath = unixSocket(host);
     const tcp = tcpAddress(host);
     if (socketPath !== undefined || (tcp && !host.tls)) {

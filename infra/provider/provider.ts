@@ -1,5 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
+import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
+import { ensureMachine, removeMachine } from '../machines/machines.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpacked } from './content.ts';
 import { deliverAccessorySecrets } from './container.ts';
@@ -9,6 +11,8 @@ import { partOf } from './parts.ts';
 import { switchRoutes } from './routes.ts';
 import type {
   ContainerInputs,
+  MachineInputs,
+  MachineNetworkInputs,
   MigrationInputs,
   OverlayInputs,
   RoutesInputs,
@@ -46,6 +50,14 @@ const kinds: Readonly<Record<string, Kind>> = {
   Secret: {},
   SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverAccessorySecrets(workshop, inputs) },
   Foundation: {},
+  MachineNetwork: {
+    apply: (_workshop, inputs: MachineNetworkInputs) => ensureBridge(inputs),
+    remove: (_workshop, inputs: MachineNetworkInputs) => removeOwnBridge(inputs),
+  },
+  Machine: {
+    apply: (workshop, inputs: MachineInputs) => ensureMachine(workshop, inputs),
+    remove: (workshop, inputs: MachineInputs) => removeMachine(workshop.machines, inputs),
+  },
   Releases: {},
   Ledger: {},
 };

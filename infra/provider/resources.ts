@@ -5,6 +5,8 @@ import type {
   ContainerInputs,
   FoundationInputs,
   LedgerInputs,
+  MachineInputs,
+  MachineNetworkInputs,
   MigrationInputs,
   OverlayInputs,
   RoutesInputs,
@@ -96,6 +98,20 @@ export class Overlay extends Resource {
 export class Foundation extends Resource {
   constructor(inputs: FoundationInputs, options?: pulumi.CustomResourceOptions) {
     super('Foundation', 'foundation', packed(inputs), options);
+  }
+}
+
+/** The network of the machines that an environment owns. */
+export class MachineNetwork extends Resource {
+  constructor(inputs: MachineNetworkInputs, options?: pulumi.CustomResourceOptions) {
+    super('MachineNetwork', inputs.bridge, packed(inputs), options);
+  }
+}
+
+/** A machine that an environment owns. It is made and removed, and never changed. */
+export class Machine extends Resource {
+  constructor(inputs: MachineInputs, options?: pulumi.CustomResourceOptions) {
+    super('Machine', inputs.name, packed(inputs), options);
   }
 }
 

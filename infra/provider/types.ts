@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../pipelines/container.ts';
-import type { Host, Migration } from '../../pipelines/environment.ts';
+import type { Host, MachineSet, Migration } from '../../pipelines/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
 
@@ -88,6 +88,32 @@ export interface SecretFilesInputs extends Place {
   readonly delivery: string;
   /** secret name → short hash of its value */
   readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** The bridge of an environment's machines, on the computer that runs them. */
+export interface MachineNetworkInputs extends Place {
+  readonly bridge: string;
+  /** `10.71.3`: the first three numbers of its addresses */
+  readonly subnet: string;
+  /** name of that computer */
+  readonly computer: string;
+}
+
+/** One machine that an environment owns. */
+export interface MachineInputs extends MachineNetworkInputs {
+  readonly name: string;
+  /** its name as a host of the environment */
+  readonly host: string;
+  readonly kind: MachineSet['kind'];
+  /** bytes */
+  readonly memory: number;
+  readonly cpus: number;
+  /** `sha256:…` of the image it was made from */
+  readonly image: string;
+  readonly address: string;
+  /** `SHA256:…` of its ssh host key */
+  readonly hostKey: string;
+  readonly insecureRegistries: readonly string[];
 }
 
 /** What a foundation was made from. */

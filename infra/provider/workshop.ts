@@ -2,6 +2,7 @@ import type { Host } from '../../pipelines/environment.ts';
 import { environmentNames } from '../../pipelines/container.ts';
 import { Edge } from '../edge/routes.ts';
 import type { Engine } from '../engine/client.ts';
+import type { MachinePlaces } from '../machines/types.ts';
 import type { Place } from './types.ts';
 
 /** What happened on a host, for people who watch. */
@@ -24,6 +25,7 @@ export interface Workshop {
   /** The value of a secret's version. Throws when this process does not have it. */
   secretValue(name: string, version: string): string;
   progress(event: Progress): void;
+  readonly machines: MachinePlaces;
   /** aborted when the operator wants to stop: work ends at the next safe point */
   readonly signal: AbortSignal;
 }

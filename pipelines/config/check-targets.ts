@@ -12,8 +12,6 @@ export function checkTargets(environment: string, own: EnvironmentFile, root: st
     report(isPlain ? [...path, index] : [...path, index, key], message);
   };
 
-  if (!usable) return false;
-
   const hosts = hostsOf(environment, list, root);
   for (const [index, host] of hosts.entries()) {
     const sameName = hosts.findIndex((other) => other.name === host.name);

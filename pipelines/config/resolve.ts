@@ -1,10 +1,20 @@
 import path from 'node:path';
-import type { Accessory, Environment, Hardening, Health, Host, Migration, Project, Role } from '../environment.ts';
+import type {
+  Accessory,
+  Environment,
+  Hardening,
+  Health,
+  Host,
+  MachineSet,
+  Migration,
+  Project,
+  Role,
+} from '../environment.ts';
 import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues } from './merge.ts';
 import type { Stage } from './order.ts';
-import type { AccessoryFile, EnvironmentFile, ProjectFile, RoleFile } from './schema.ts';
-import { hostsOf, swarmName, targetsOf } from './targets.ts';
+import type { AccessoryFile, EnvironmentFile, MachinesFile, ProjectFile, RoleFile } from './schema.ts';
+import { isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 /** The project with every default filled in. `environments` are the files' contents by name. */
@@ -38,13 +48,14 @@ export function resolveProject(
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
   const targets = targetsOf(own);
-  const hosts = hostsOf(stage.name, targets.list, root);
+  const hosts = targetHosts(stage.name, own.targets, root);
   const swarm = targets.isSwarm ? swarmOf(hosts) : undefined;
   return {
     name: stage.name,
     after: stage.after,
     hosts,
     ...(swarm ? { swarm } : {}),
+    ...(isMachines(own.targets) ? { machines: resolveMachines(own.targets) } : {}),
     roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, swarm ? [swarm] : hosts)),
     accessories: Object.entries(written.accessories).map(([name, accessory]) =>
       resolveAccessory(name, accessory, hosts),
@@ -60,6 +71,15 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
 /** The swarm as the place where releases run; it has no address of its own. */
 function swarmOf(managers: readonly Host[]): Host {
   return { name: swarmName, url: 'swarm:', address: '', managers };
+}
+
+function resolveMachines(written: MachinesFile): MachineSet {
+  return {
+    kind: written.kind,
+    count: written.count ?? defaults.machine.count,
+    memory: size(written.memory) ?? defaults.machine.memory,
+    cpus: written.cpus ?? defaults.machine.cpus,
+  };
 }
 
 function resolveRole(name: string, role: RoleFile, hosts: readonly Host[]): Role {

@@ -439,22 +439,43 @@ const target = z.union(
   { error: expected('a URL such as ssh://deploy@web-1.example.com') },
 );
 
+const machines = mapping({
+  kind: z
+    .enum(['lxc'], { error: expected('lxc') })
+    .meta({ description: 'lxc: system containers on the computer that runs Lockage.' }),
+  count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
+  memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
+  cpus: z
+    .number({ error: expected('a number of CPUs from 0.1 to 256') })
+    .min(0.1, { error: expected('a number of CPUs from 0.1 to 256') })
+    .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
+    .optional()
+    .meta({ description: 'Of each. Default 1.' }),
+}).meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
+
+const swarm = mapping({
+  kind: z.literal('swarm'),
+  managers: list(target, 'managers')
+    .min(1, { error: 'expected at least one manager' })
+    .meta({ description: 'Managers of the swarm. An edge proxy runs on each.' }),
+});
+
 const targets = z.union(
   [
     list(target, 'targets').min(1, { error: 'expected at least one target' }),
-    mapping({
-      kind: z.literal('swarm', { error: expected('swarm') }),
-      managers: list(target, 'managers')
-        .min(1, { error: 'expected at least one manager' })
-        .meta({ description: 'Managers of the swarm. An edge proxy runs on each.' }),
+    // What is wrong is the kind, but the library shows the whole mapping.
+    z.discriminatedUnion('kind', [swarm, machines], {
+      error: ({ input }) => instead('swarm or lxc', (input as { kind?: unknown } | undefined)?.kind),
     }),
   ],
-  { error: expected('a list of targets, or { kind: swarm, managers: […] }') },
+  { error: expected('a list of targets, { kind: swarm, … } or { kind: lxc, … }') },
 );
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
 export const environmentFile = mapping({
-  targets: targets.meta({ description: 'The hosts, or a Docker Swarm.' }),
+  targets: targets.meta({
+    description: 'The hosts, a Docker Swarm, or the machines that the environment makes for itself.',
+  }),
   roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
   env: env.optional(),
@@ -469,3 +490,5 @@ export type EnvironmentFile = z.output<typeof environmentFile>;
 export type RoleFile = z.output<typeof role>;
 export type AccessoryFile = z.output<typeof accessory>;
 export type TargetFile = z.output<typeof target>;
+export type MachinesFile = z.output<typeof machines>;
+export type TargetsFile = EnvironmentFile['targets'];

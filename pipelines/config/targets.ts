@@ -1,21 +1,29 @@
 import path from 'node:path';
 import type { Host, TlsFiles } from '../environment.ts';
 import { namePattern } from './names.ts';
+import { defaults } from './defaults.ts';
 import type { Path } from './problem.ts';
-import type { EnvironmentFile, TargetFile } from './schema.ts';
+import type { EnvironmentFile, MachinesFile, TargetFile, TargetsFile } from './schema.ts';
 
 /** What a swarm is called where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
 
-/** The machines that an environment's file names, and where they stand in it. */
+/** The scheme in the URL of a machine that is not made yet. Nobody can write it as a target. */
+export const machineScheme = 'machine:';
+
+/** The targets that an environment's file names, and where they stand in it; none where it makes its machines itself. */
 export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
   readonly list: readonly TargetFile[];
   readonly path: Path;
   readonly isSwarm: boolean;
 } {
-  return 'managers' in own.targets
-    ? { list: own.targets.managers, path: ['targets', 'managers'], isSwarm: true }
-    : { list: own.targets, path: ['targets'], isSwarm: false };
+  const { targets } = own;
+  if ('managers' in targets) return { list: targets.managers, path: ['targets', 'managers'], isSwarm: true };
+  return { list: isMachines(targets) ? [] : targets, path: ['targets'], isSwarm: false };
+}
+
+export function isMachines(targets: TargetsFile): targets is MachinesFile {
+  return 'kind' in targets && targets.kind !== 'swarm';
 }
 
 /** What is wrong with a target's URL, or undefined. */
@@ -86,6 +94,21 @@ export function settingProblems(target: Exclude<TargetFile, string>): { key: str
     ...(target.tls && !url.startsWith('tcp:') ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
     ...(open === undefined ? [] : [{ key: 'url', message: open }]),
   ];
+}
+
+/** The hosts of an environment, whatever kind of targets it has. */
+export function targetHosts(environment: string, targets: TargetsFile, root: string): Host[] {
+  return isMachines(targets)
+    ? machineHosts(environment, targets)
+    : hostsOf(environment, targetsOf({ targets }).list, root);
+}
+
+/** The machines that an environment makes: where each is reached is known once it is made. */
+function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): Host[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `${environment}-${index + 1}`;
+    return { name, url: `${machineScheme}//${name}`, address: name };
+  });
 }
 
 /** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */

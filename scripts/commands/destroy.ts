@@ -8,6 +8,7 @@ import { foundationStack } from '../../infra/stack-names.ts';
 import { workshopOf } from '../../infra/workshop.ts';
 import type { Flags } from '../cli.ts';
 import { remainsLines } from '../views/remains.ts';
+import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
@@ -20,6 +21,8 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
   await withWorld(flags, signal, async (world) => {
     const environment = environmentNamed(world.project, name);
     const withData = flags.volumes ?? false;
+    if (environment.machines) return destroyMachines(world, environment, withData);
+    await refuseFormerMachines(world, name);
     const unlock = await world.hosts.lock(environment, 'destroy');
     try {
       // Also those that are only recorded any more.

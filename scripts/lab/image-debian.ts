@@ -2,7 +2,7 @@
  * Base images from Debian packages: a minimal root file system by mmdebstrap, imported as one layer. They answer to
  * the same user names, variables and paths as the official images they stand for.
  */
-import { readFile } from 'node:fs/promises';
+import { suite } from '../../infra/machines/image.ts';
 import { runPiped } from './command.ts';
 import { postgresEntrypoint } from './postgres-entrypoint.ts';
 
@@ -106,10 +106,4 @@ async function bootstrap(image: string, progress: (line: string) => void, plan: 
     { timeout: 600_000 },
   );
   progress(`${image} is in the engine`);
-}
-
-/** The machine's own release: its keyring and its mirror are the ones that work here. */
-export async function suite(): Promise<string> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(release)?.[1] ?? 'bookworm';
 }

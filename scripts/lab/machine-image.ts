@@ -4,8 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheDir, cacheLock } from '../setup/cache.ts';
 import { withLock } from '../setup/lock.mjs';
-import { run } from './command.ts';
-import { suite } from './image-debian.ts';
+import { buildRoot, suite } from '../../infra/machines/image.ts';
 
 const recipe = 'machine-1';
 
@@ -22,7 +21,7 @@ const customize = [
   // Each machine gets a key of its own.
   'rm -f "$1"/etc/ssh/ssh_host_*',
   'rm -f "$1/etc/machine-id" && : > "$1/etc/machine-id"',
-].join('\n');
+];
 
 /** The archive with the root file system, made where it is not there yet (about a minute). */
 export async function machineImage(): Promise<string> {
@@ -34,10 +33,7 @@ export async function machineImage(): Promise<string> {
     if (existsSync(archive)) return archive;
     const draft = `${archive}.${process.pid}.tar`;
     try {
-      const words = ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`];
-      const lean = ['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'];
-      const hook = `--customize-hook=set -eu\n${customize}`;
-      await run(['mmdebstrap', ...words, ...lean, hook, release, draft], { timeout: 600_000 });
+      await buildRoot(draft, { packages, customize });
       await rename(draft, archive);
     } finally {
       await rm(draft, { force: true });

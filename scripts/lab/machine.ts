@@ -7,9 +7,10 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, tryRun, type RunOptions } from './command.ts';
+import { logFile, lxcName, startLxc, stopLxc, unpackRoot, writeLxcConfig } from '../../infra/machines/lxc.ts';
+import { openWayOut } from '../../infra/machines/network.ts';
+import { run, type RunOptions } from './command.ts';
 import { machineImage, machineUser } from './machine-image.ts';
-import { openWayOut } from './network.ts';
 import { identityFile, prepareHostKey } from './ssh.ts';
 import { readState } from './state.ts';
 
@@ -44,15 +45,12 @@ export async function createMachine(labFolder: string, name: string): Promise<Ma
   const address = `${subnet}.${number}`;
   const archive = await machineImage();
   try {
-    const root = path.join(home, 'rootfs');
-    await mkdir(root, { recursive: true, mode: 0o755 });
-    await run(['tar', '-C', root, '--numeric-owner', '-xpf', archive], { timeout: 180_000 });
+    const root = await unpackRoot(home, archive);
     const hostKey = await furnish(root, folder, name);
     await openWayOut(bridge, subnet);
-    const config = path.join(home, 'config');
-    await writeFile(config, lxcConfig({ name, root, bridge, address, gateway: `${subnet}.1` }));
-    await run(['lxc-start', ...lxcName(home), '-f', config, '-o', path.join(home, 'lxc.log')]);
-    await untilListening(address, 22, path.join(home, 'lxc.log'));
+    await writeLxcConfig(home, { name, root, bridge, address, gateway: `${subnet}.1` });
+    await startLxc(home);
+    await untilListening(address, 22, logFile(home));
     return {
       name,
       address,
@@ -75,18 +73,13 @@ export async function removeMachines(labFolder: string): Promise<void> {
 }
 
 async function removeMachine(home: string): Promise<void> {
-  // One that does not run, or was never started, is fine.
-  await tryRun(['lxc-stop', ...lxcName(home), '--kill'], { timeout: 30_000 });
+  await stopLxc(home);
   // What the kernel frees a moment later may hold a folder that long.
   await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }
 
 function machinesFolder(labFolder: string): string {
   return path.join(labFolder, 'machines');
-}
-
-function lxcName(home: string): string[] {
-  return ['-P', path.dirname(home), '-n', path.basename(home)];
 }
 
 /** Gives a new root file system its name, keys, and the way to packages that this machine has. */
@@ -121,30 +114,6 @@ async function copyAptSettings(root: string): Promise<void> {
   await writeFile(path.join(apt, 'apt.conf.d/90machine'), [...settings, ''].join('\n'));
   const authorities = 'etc/ssl/certs/ca-certificates.crt';
   if (existsSync(`/${authorities}`)) await cp(`/${authorities}`, path.join(root, authorities), { dereference: true });
-}
-
-function lxcConfig(machine: { name: string; root: string; bridge: string; address: string; gateway: string }): string {
-  // A kernel with the old control groups does not know the setting of the new ones, and the other way round.
-  const groups = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'cgroup2' : 'cgroup';
-  const settings = [
-    `lxc.uts.name = ${machine.name}`,
-    `lxc.rootfs.path = dir:${machine.root}`,
-    'lxc.net.0.type = veth',
-    `lxc.net.0.link = ${machine.bridge}`,
-    'lxc.net.0.name = eth0',
-    'lxc.net.0.flags = up',
-    `lxc.net.0.ipv4.address = ${machine.address}/24`,
-    `lxc.net.0.ipv4.gateway = ${machine.gateway}`,
-    // Containers shall run inside, so the machine has all rights that a real one has.
-    'lxc.apparmor.profile = unconfined',
-    'lxc.cap.drop =',
-    `lxc.${groups}.devices.allow = a`,
-    'lxc.mount.auto = proc:rw sys:rw cgroup:rw:force',
-    'lxc.autodev = 1',
-    'lxc.tty.max = 0',
-    'lxc.pty.max = 256',
-  ];
-  return `${settings.join('\n')}\n`;
 }
 
 async function untilListening(address: string, port: number, log: string): Promise<void> {

@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tryRun } from './command.ts';
 import { baseImages } from './images.ts';
 import { removeMachines } from './machine.ts';
-import { disconnectHost, removeBridge } from './network.ts';
+import { removeBridge } from '../../infra/machines/network.ts';
+import { disconnectHost } from './network.ts';
 import { findRegistries } from './registry.ts';
 import { isRunning, readState, type HostState } from './state.ts';
 

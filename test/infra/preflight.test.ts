@@ -48,14 +48,10 @@ const hosts = [{ name: 'prod-1', url: '', address: '10.0.0.1' }];
 const here = () => environment({ hosts: hosts.map((host) => ({ ...host, url: `unix://${folder}/docker.sock` })) });
 const engines = () => {
   const connections = new Connections({ stateDir: folder });
+  const machines = { machines: folder, keys: folder, images: folder };
   const registryAuth = async () => undefined;
-  const tools = {
-    connections,
-    secretValues: new Map<string, string>(),
-    progress: () => undefined,
-    signal,
-    registryAuth,
-  };
+  const secretValues = new Map<string, string>();
+  const tools = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
   return new EngineHosts('shop', 'anna@desk', tools, new Registry({ insecure: [], signal }));
 };
 const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };

@@ -188,6 +188,25 @@ describe('values', () => {
   });
 });
 
+describe('machines of its own', () => {
+  const dev = (targets: string) => environment(common, `targets: ${targets}\n`);
+
+  test('are its hosts, by number, and are reached once they are made', () => {
+    const { hosts, machines, roles } = dev('{ kind: lxc, count: 2, memory: 2GiB, cpus: 0.5 }') ?? {};
+    expect(machines).toEqual({ kind: 'lxc', count: 2, memory: 2 * 2 ** 30, cpus: 0.5 });
+    expect(hosts).toEqual([
+      { name: 'dev-1', url: 'machine://dev-1', address: 'dev-1' },
+      { name: 'dev-2', url: 'machine://dev-2', address: 'dev-2' },
+    ]);
+    expect(roles?.[0]?.hosts).toEqual(['dev-1', 'dev-2']);
+  });
+
+  test('are one of a modest size unless more is said', () => {
+    expect(dev('{ kind: lxc }')?.machines).toEqual({ kind: 'lxc', count: 1, memory: 2 ** 30, cpus: 1 });
+    expect(dev('[ssh://root@a]')?.machines).toBeUndefined();
+  });
+});
+
 describe('targets', () => {
   const hosts = (targets: string) => environment(common, `targets:\n${targets}`)?.hosts;
 

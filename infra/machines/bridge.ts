@@ -1,0 +1,57 @@
+/** The bridge of an environment's machines. It says whose it is, so that nobody else's is taken for it. */
+import { LockageError } from '../../pipelines/errors.ts';
+import type { MachineNetworkInputs } from '../provider/types.ts';
+import { createBridge, openWayOut, removeBridge } from './network.ts';
+import { program, tryProgram } from './program.ts';
+
+interface Link {
+  readonly ifalias?: string;
+}
+
+/** Makes the bridge, or what is missing of it. Throws LockageError when somebody else's has its name. */
+export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> {
+  const { bridge, subnet } = inputs;
+  const found = await bridgeNamed(bridge);
+  refuseForeign(found, inputs);
+  if ((await subnetOf(bridge)) !== subnet) {
+    // One that a killed run left half made.
+    if (found) await removeBridge(bridge, subnet);
+    await createBridge(bridge, subnet);
+    await program(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
+  }
+  await openWayOut(bridge, subnet);
+}
+
+/** The first three numbers of a bridge's network; undefined where there is no such bridge. */
+export async function subnetOf(bridge: string): Promise<string | undefined> {
+  const shown = await tryProgram(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]);
+  return / inet (\d+\.\d+\.\d+)\.1\/24 /.exec(shown ?? '')?.[1];
+}
+
+/** Takes the bridge away with its firewall rules. One that is gone, or is not ours, stays so. */
+export async function removeOwnBridge(inputs: MachineNetworkInputs): Promise<void> {
+  const found = await bridgeNamed(inputs.bridge);
+  if (found && !isOwn(found, inputs)) return;
+  await removeBridge(inputs.bridge, inputs.subnet);
+}
+
+async function bridgeNamed(name: string): Promise<Link | undefined> {
+  const shown = await tryProgram(['ip', '-j', 'link', 'show', 'dev', name]);
+  return shown === undefined ? undefined : (JSON.parse(shown) as Link[])[0];
+}
+
+function ownerOf({ app, environment }: MachineNetworkInputs): string {
+  return `lockage ${app} ${environment}`;
+}
+
+// A run that was killed between making a bridge and naming its owner leaves one without: its name is a hash of ours.
+function isOwn({ ifalias = '' }: Link, inputs: MachineNetworkInputs): boolean {
+  return ifalias === '' || ifalias === ownerOf(inputs);
+}
+
+function refuseForeign(found: Link | undefined, inputs: MachineNetworkInputs): void {
+  if (!found || isOwn(found, inputs)) return;
+  throw new LockageError(`the network device ${inputs.bridge} is not of ${inputs.environment}: ${found.ifalias}`, {
+    hint: `Look at \`ip link show ${inputs.bridge}\`, and remove it if nobody needs it.`,
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * What machines are made from: a Debian root file system, made once of packages and kept in the cache under a hash of
+ * its recipe. The digest of what came of it is what is recorded.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fingerprint } from '../../pipelines/container.ts';
+import { withLock } from '../engine/runtime-folder.ts';
+import { program } from './program.ts';
+
+const buildDeadline = 600_000;
+
+/** What goes into a root file system. */
+export interface Recipe {
+  readonly packages: readonly string[];
+  /** shell lines run with the new root as $1 after the packages are installed */
+  readonly customize: readonly string[];
+}
+
+/** An image in the cache. */
+export interface MachineImage {
+  readonly folder: string;
+  /** `sha256:…` of its root file system */
+  readonly digest: string;
+}
+
+const rootArchive = 'root.tar';
+
+/** A host as an engine needs it: sshd and dockerd begin with the machine. */
+export const hostRecipe: Recipe = {
+  packages: [
+    ...['systemd-sysv', 'dbus', 'kmod', 'iproute2', 'iptables', 'netbase'],
+    ...['openssh-server', 'docker.io', 'ca-certificates'],
+  ],
+  customize: [
+    // Each machine gets a key and an identity of its own.
+    'rm -f "$1"/etc/ssh/ssh_host_*',
+    'rm -f "$1/etc/machine-id" && : > "$1/etc/machine-id"',
+    'printf "%s\\n" "PasswordAuthentication no" "KbdInteractiveAuthentication no" ' +
+      '"PermitRootLogin prohibit-password" "X11Forwarding no" > "$1/etc/ssh/sshd_config.d/lockage.conf"',
+    // A machine is replaced, never patched.
+    'rm -f "$1"/etc/systemd/system/timers.target.wants/apt-daily*',
+  ],
+};
+
+/** The root file system's archive in an image's folder. */
+export function archiveOf(image: MachineImage): string {
+  return path.join(image.folder, rootArchive);
+}
+
+/**
+ * The image of that digest, or else of that recipe: made where it is not in the cache yet, which takes a minute.
+ * Throws LockageError when it cannot be made.
+ */
+export async function machineImage(cache: string, recipe: Recipe, digest?: string): Promise<MachineImage> {
+  const known = await cachedImages(cache);
+  const recorded = known.find((image) => image.digest === digest);
+  if (recorded) return recorded;
+  const release = await suite();
+  const folder = path.join(cache, fingerprint({ ...recipe, release }));
+  const isThis = (image: MachineImage) => image.folder === folder;
+  const found = known.find(isThis);
+  if (found) return found;
+  await mkdir(cache, { recursive: true, mode: 0o700 });
+  return withLock(`${folder}.lock`, buildDeadline, async () => {
+    const meanwhile = (await cachedImages(cache)).find(isThis);
+    return meanwhile ?? (await build(folder, recipe));
+  });
+}
+
+async function build(folder: string, recipe: Recipe): Promise<MachineImage> {
+  const draft = `${folder}.draft`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { mode: 0o700 });
+  try {
+    await buildRoot(path.join(draft, rootArchive), recipe);
+    const digest = `sha256:${await hashOf(path.join(draft, rootArchive))}`;
+    await writeFile(path.join(draft, 'digest'), `${digest}\n`);
+    await rename(draft, folder);
+    return { folder, digest };
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Makes the archive of a root file system of this machine's own release of Debian. */
+export async function buildRoot(archive: string, recipe: Recipe): Promise<void> {
+  const words = ['--quiet', '--variant=minbase', `--include=${recipe.packages.join(',')}`];
+  const lean = ['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'];
+  const recommends = '--aptopt=APT::Install-Recommends "false"';
+  const hook = `--customize-hook=set -eu\n${recipe.customize.join('\n')}`;
+  await program(['mmdebstrap', ...words, ...lean, recommends, hook, await suite(), archive], buildDeadline);
+}
+
+/** The machine's own release: its keyring and its mirror are the ones that work here. */
+export async function suite(): Promise<string> {
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(release)?.[1] ?? 'bookworm';
+}
+
+async function cachedImages(cache: string): Promise<MachineImage[]> {
+  const names = await readdir(cache).catch(() => []);
+  const folders = names.map((name) => path.join(cache, name)).filter((folder) => existsSync(`${folder}/digest`));
+  return Promise.all(
+    folders
+      .filter((folder) => !folder.endsWith('.draft'))
+      .map(async (folder) => ({ folder, digest: (await readFile(path.join(folder, 'digest'), 'utf8')).trim() })),
+  );
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,52 @@
+/** Key pairs of an environment's machines: one that logs in to all of them, and a host key for each. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { program } from './program.ts';
+
+/** A key pair in files; the private one is for its owner alone. */
+export interface KeyPair {
+  readonly file: string;
+  readonly privateKey: string;
+  readonly publicKey: string;
+  /** `SHA256:…` */
+  readonly fingerprint: string;
+}
+
+/** The private key that logs in to an environment's machines. */
+export function identityFile(keys: string, environment: string): string {
+  return path.join(keys, environment, 'id_ed25519');
+}
+
+/** The key pair that logs in, made where it is not there yet. */
+export function identity(keys: string, environment: string): Promise<KeyPair> {
+  return keyPair(identityFile(keys, environment), 'lockage');
+}
+
+/** The key pair that a machine's sshd shows, made where it is not there yet. */
+export function hostKey(keys: string, environment: string, host: string): Promise<KeyPair> {
+  return keyPair(path.join(keys, environment, 'hosts', host), host);
+}
+
+/** Removes all keys of an environment. */
+export async function forgetKeys(keys: string, environment: string): Promise<void> {
+  await rm(path.join(keys, environment), { recursive: true, force: true });
+}
+
+async function keyPair(file: string, comment: string): Promise<KeyPair> {
+  if (!existsSync(file) || !existsSync(`${file}.pub`)) {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    const draft = `${file}.${process.pid}`;
+    for (const left of [draft, `${draft}.pub`]) await rm(left, { force: true });
+    await program(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', draft]);
+    // The private half comes last: one without the other is made again.
+    await rename(`${draft}.pub`, `${file}.pub`);
+    await rename(draft, file);
+  }
+  const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
+  const hash = createHash('sha256')
+    .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))
+    .digest('base64');
+  return { file, privateKey, publicKey, fingerprint: `SHA256:${hash.replace(/=+$/, '')}` };
+}

@@ -1,0 +1,110 @@
+/** LXC system containers: systemd as the first process, an sshd and a Docker Engine of its own, in two seconds. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { writeInto } from './files.ts';
+import { archiveOf, hostRecipe } from './image.ts';
+import { program, tryProgram } from './program.ts';
+import type { MachineKind } from './types.ts';
+
+export const lxc: MachineKind = {
+  recipe: hostRecipe,
+  patience: 60_000,
+  async create(machine, image) {
+    const root = await unpackRoot(machine.home, archiveOf(image));
+    await writeInto(root, machine.files);
+    const gateway = `${machine.subnet}.1`;
+    const { host: name, bridge, address, memory, cpus } = machine;
+    await writeLxcConfig(machine.home, { name, root, bridge, address, gateway, memory, cpus });
+  },
+  start: (machine) => startLxc(machine.home),
+  runs: async (home) => (await tryProgram(['lxc-info', ...lxcName(home), '-s', '-H']))?.trim() === 'RUNNING',
+  stop: stopLxc,
+  lastWords: async (home) => {
+    const log = await readFile(logFile(home), 'utf8').catch(() => '');
+    return log.trim().split('\n').slice(-5);
+  },
+};
+
+/** What the configuration of a system container is written from. */
+export interface LxcSettings {
+  readonly name: string;
+  readonly root: string;
+  readonly bridge: string;
+  readonly address: string;
+  readonly gateway: string;
+  /** bytes */
+  readonly memory?: number;
+  readonly cpus?: number;
+}
+
+/** Unpacks a root file system into a machine's folder; gives where it is. */
+export async function unpackRoot(home: string, archive: string): Promise<string> {
+  const root = path.join(home, 'rootfs');
+  await mkdir(root, { recursive: true, mode: 0o755 });
+  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], 180_000);
+  return root;
+}
+
+/** Starts the system container in a folder, by the configuration there. */
+export async function startLxc(home: string): Promise<void> {
+  await program(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
+}
+
+/** Kills the system container in a folder. One that does not run, or was never started, is fine. */
+export async function stopLxc(home: string): Promise<void> {
+  await tryProgram(['lxc-stop', ...lxcName(home), '--kill'], 30_000);
+}
+
+/** The arguments that name the system container in a folder. */
+export function lxcName(home: string): string[] {
+  return ['-P', path.dirname(home), '-n', path.basename(home)];
+}
+
+/** Where a system container's start is logged. */
+export function logFile(home: string): string {
+  return path.join(home, 'lxc.log');
+}
+
+/** Writes the configuration of the system container in a folder. */
+export async function writeLxcConfig(home: string, machine: LxcSettings): Promise<void> {
+  const settings = [
+    `lxc.uts.name = ${machine.name}`,
+    `lxc.rootfs.path = dir:${machine.root}`,
+    'lxc.net.0.type = veth',
+    `lxc.net.0.link = ${machine.bridge}`,
+    'lxc.net.0.name = eth0',
+    'lxc.net.0.flags = up',
+    `lxc.net.0.ipv4.address = ${machine.address}/24`,
+    `lxc.net.0.ipv4.gateway = ${machine.gateway}`,
+    // Containers shall run inside, so the machine has all rights that a real one has.
+    'lxc.apparmor.profile = unconfined',
+    'lxc.cap.drop =',
+    ...groupSettings(machine),
+    'lxc.mount.auto = proc:rw sys:rw cgroup:rw:force',
+    'lxc.autodev = 1',
+    'lxc.tty.max = 0',
+    'lxc.pty.max = 256',
+  ];
+  await writeFile(path.join(home, 'config'), `${settings.join('\n')}\n`);
+}
+
+// A kernel with the old control groups does not know the settings of the new ones, and the other way round.
+function groupSettings({ memory, cpus }: LxcSettings): string[] {
+  const period = 100_000;
+  const share = cpus === undefined ? undefined : Math.round(cpus * period);
+  if (existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+    return [
+      'lxc.cgroup2.devices.allow = a',
+      ...(memory === undefined ? [] : [`lxc.cgroup2.memory.max = ${memory}`]),
+      ...(share === undefined ? [] : [`lxc.cgroup2.cpu.max = ${share} ${period}`]),
+    ];
+  }
+  return [
+    'lxc.cgroup.devices.allow = a',
+    ...(memory === undefined ? [] : [`lxc.cgroup.memory.limit_in_bytes = ${memory}`]),
+    ...(share === undefined
+      ? []
+      : [`lxc.cgroup.cpu.cfs_period_us = ${period}`, `lxc.cgroup.cpu.cfs_quota_us = ${share}`]),
+  ];
+}

@@ -1,0 +1,169 @@
+/** Machines of an environment on this computer, of whatever kind. Each has a folder that says whose it is. */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprint } from '../../pipelines/container.ts';
+import { daemonFile, mergeDaemonConfig } from '../../pipelines/daemon-config.ts';
+import type { Host } from '../../pipelines/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { MachineInputs, Place } from '../provider/types.ts';
+import type { Workshop } from '../provider/workshop.ts';
+import { machineImage, type MachineImage } from './image.ts';
+import { hostKey, identity, identityFile } from './keys.ts';
+import { lxc } from './lxc.ts';
+import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
+
+const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc };
+
+/** What a machine's folder says of it. */
+interface Mark extends Place {
+  /** hash of what it is made from */
+  readonly made: string;
+  readonly kind: MachineInputs['kind'];
+  /** its files are all there */
+  readonly complete: boolean;
+}
+
+export type MachineState = 'running' | 'stopped' | 'absent';
+
+/** The host that a machine is. */
+export function hostOf(places: MachinePlaces, inputs: MachineInputs): Host {
+  return {
+    name: inputs.host,
+    url: `ssh://root@${inputs.address}`,
+    address: inputs.address,
+    identity: identityFile(places.keys, inputs.environment),
+    hostKey: inputs.hostKey,
+  };
+}
+
+/** The image that machines of a kind are made from: that digest's if it is still there, else today's. */
+export function imageFor(places: MachinePlaces, kind: MachineInputs['kind'], digest?: string): Promise<MachineImage> {
+  return machineImage(places.images, kinds[kind].recipe, digest);
+}
+
+/** Whether a machine is there as it was made, and runs. */
+export async function machineState(places: MachinePlaces, inputs: MachineInputs): Promise<MachineState> {
+  const home = path.join(places.machines, inputs.name);
+  const mark = await readMark(home);
+  if (!mark?.complete || mark.made !== madeFrom(inputs)) return 'absent';
+  return (await kinds[mark.kind].runs(home)) ? 'running' : 'stopped';
+}
+
+/**
+ * Makes and starts a machine, and waits until its engine answers. Safe to repeat: what a killed run left is taken over
+ * if it is complete, else made again. One that does not come up leaves nothing.
+ * Throws LockageError, also when a stranger's machine has its name.
+ */
+export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): Promise<void> {
+  const places = workshop.machines;
+  const home = path.join(places.machines, inputs.name);
+  const kind = kinds[inputs.kind];
+  await refuseStranger(home, inputs);
+  const state = await machineState(places, inputs);
+  const image = await imageFor(places, inputs.kind, inputs.image);
+  const machine = { ...inputs, home, files: await filesOf(places, inputs) };
+  const mark = { app: inputs.app, environment: inputs.environment, made: madeFrom(inputs), kind: inputs.kind };
+  // Half of it, or one of another making.
+  if (state === 'absent') await removeMachine(places, inputs);
+  try {
+    if (state === 'absent') {
+      await writeMark(home, { ...mark, complete: false });
+      await kind.create(machine, image);
+      await writeMark(home, { ...mark, complete: true });
+    }
+    if (state !== 'running') await kind.start(machine);
+    await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
+  } catch (error) {
+    const said = await kind.lastWords(home);
+    if (state === 'absent') await removeMachine(places, inputs);
+    throw new LockageError(`the machine ${inputs.name} did not come up`, {
+      details: [...messagesOf(error), ...said],
+      cause: error,
+    });
+  }
+  workshop.progress({ host: inputs.host, step: 'machine', detail: `${inputs.name} at ${inputs.address}` });
+}
+
+/** Ends a machine and removes all it had here. What is gone already is fine, a stranger's is left alone. */
+export async function removeMachine(places: MachinePlaces, { app, environment, name }: Place & { name: string }) {
+  const home = path.join(places.machines, name);
+  const mark = await readMark(home);
+  if (mark?.app !== app || mark.environment !== environment) return;
+  await kinds[mark.kind].stop(home);
+  // What the kernel frees a moment later may hold a folder that long.
+  await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+}
+
+/** Names of the machines that an environment has here, whatever the record says. */
+export async function machinesHere(places: MachinePlaces, { app, environment }: Place): Promise<string[]> {
+  const names = await readdir(places.machines).catch(() => []);
+  const marks = await Promise.all(names.map((name) => readMark(path.join(places.machines, name))));
+  return names.filter((_, index) => marks[index]?.app === app && marks[index]?.environment === environment);
+}
+
+/** What makes one machine another; how many there are, and where, does not. */
+function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
+  return fingerprint({ kind, memory, cpus, image, address, key, insecureRegistries });
+}
+
+async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
+  const mark = await readMark(home);
+  if (!existsSync(home) || (mark?.app === app && mark.environment === environment)) return;
+  throw new LockageError(`there is a folder ${home} that is not of a machine of ${environment}`, {
+    hint: `Look what ${name} is, and move it away; then run the same command again.`,
+  });
+}
+
+async function filesOf(places: MachinePlaces, inputs: MachineInputs): Promise<MachineFile[]> {
+  const { host, environment, insecureRegistries } = inputs;
+  const [login, own] = await Promise.all([identity(places.keys, environment), hostKey(places.keys, environment, host)]);
+  const daemon = mergeDaemonConfig(undefined, { insecureRegistries, swarm: false }).text ?? '{}\n';
+  return [
+    { path: '/etc/hostname', text: `${host}\n`, mode: 0o644 },
+    { path: '/etc/hosts', text: `127.0.0.1 localhost ${host}\n::1 localhost\n`, mode: 0o644 },
+    { path: '/etc/resolv.conf', text: await resolverSettings(), mode: 0o644 },
+    { path: '/root/.ssh/authorized_keys', text: login.publicKey, mode: 0o600 },
+    { path: '/etc/ssh/ssh_host_ed25519_key', text: own.privateKey, mode: 0o600 },
+    { path: '/etc/ssh/ssh_host_ed25519_key.pub', text: own.publicKey, mode: 0o644 },
+    { path: daemonFile, text: daemon, mode: 0o644 },
+  ];
+}
+
+/** How this computer finds names. Where systemd does that for it, at an address that is its own, what systemd asks. */
+async function resolverSettings(): Promise<string> {
+  const own = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  if (!/^nameserver\s+127\./m.test(own)) return own;
+  return readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => own);
+}
+
+/** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
+async function untilItAnswers(workshop: Workshop, host: Host, patience: number): Promise<void> {
+  for (const end = Date.now() + patience; ;) {
+    try {
+      await workshop.engine(host);
+      return;
+    } catch (error) {
+      workshop.signal.throwIfAborted();
+      if (Date.now() > end) throw error;
+      await sleep(200);
+    }
+  }
+}
+
+function messagesOf(error: unknown): string[] {
+  return error instanceof LockageError ? [error.message, ...error.details] : [String(error)];
+}
+
+async function readMark(home: string): Promise<Mark | undefined> {
+  const text = await readFile(path.join(home, 'machine.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Mark);
+}
+
+async function writeMark(home: string, mark: Mark): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const file = path.join(home, 'machine.json');
+  await writeFile(`${file}.draft`, `${JSON.stringify(mark)}\n`, { mode: 0o600 });
+  await rename(`${file}.draft`, file);
+}

@@ -1,0 +1,43 @@
+import type { MachineInputs } from '../provider/types.ts';
+import type { MachineImage, Recipe } from './image.ts';
+
+/** Where machines of a project are kept on the computer that runs them. */
+export interface MachinePlaces {
+  /** a folder for each machine */
+  readonly machines: string;
+  /** key pairs, a folder for each environment */
+  readonly keys: string;
+  /** images, shared by all projects of a user */
+  readonly images: string;
+}
+
+/** A machine as a kind makes it. */
+export interface MachineSpec extends MachineInputs {
+  /** a folder of its own, which is there and goes with it */
+  readonly home: string;
+  readonly image: string;
+  /** files that it starts with, besides those of its image */
+  readonly files: readonly MachineFile[];
+}
+
+export interface MachineFile {
+  /** absolute, inside the machine */
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** A way to make machines. Its address and its keys are decided before; each step may be repeated. */
+export interface MachineKind {
+  readonly recipe: Recipe;
+  /** milliseconds after its start until its engine has to answer */
+  readonly patience: number;
+  /** Puts what the machine is made of into its folder. Nothing runs after it. */
+  create(machine: MachineSpec, image: MachineImage): Promise<void>;
+  start(machine: MachineSpec): Promise<void>;
+  runs(home: string): Promise<boolean>;
+  /** Ends its processes and takes its network devices away. One that does not run is fine. */
+  stop(home: string): Promise<void>;
+  /** What it said last, for people who look for the reason of a failure. */
+  lastWords(home: string): Promise<readonly string[]>;
+}

@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fingerprint } from '../../pipelines/container.ts';
+import { hostRecipe, machineImage, suite } from '../../infra/machines/image.ts';
+import { forgetKeys, hostKey, identity } from '../../infra/machines/keys.ts';
+import { writeLxcConfig } from '../../infra/machines/lxc.ts';
+import { ensureMachine, hostOf, machinesHere, machineState, removeMachine } from '../../infra/machines/machines.ts';
+import { program } from '../../infra/machines/program.ts';
+import type { MachineInputs } from '../../infra/provider/types.ts';
+import type { Workshop } from '../../infra/provider/workshop.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-machines-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const places = () => ({
+  machines: join(folder, 'machines'),
+  keys: join(folder, 'keys'),
+  images: join(folder, 'images'),
+});
+const inputs: MachineInputs = {
+  app: 'shop',
+  environment: 'qa',
+  bridge: 'lk00000000',
+  subnet: '10.99.1',
+  computer: 'desk',
+  name: 'shop-qa-machine-1',
+  host: 'qa-1',
+  kind: 'lxc',
+  memory: 2 ** 29,
+  cpus: 0.5,
+  image: `sha256:${'a'.repeat(64)}`,
+  address: '10.99.1.11',
+  hostKey: `SHA256:${'A'.repeat(43)}`,
+  insecureRegistries: [],
+};
+
+function folderOf(machine: string, mark?: object): string {
+  const home = join(places().machines, machine);
+  mkdirSync(home, { recursive: true });
+  if (mark)
+    writeFileSync(join(home, 'machine.json'), JSON.stringify({ kind: 'lxc', made: '', complete: true, ...mark }));
+  return home;
+}
+
+test('a machine is a host with its pinned key and the key pair of its environment', () => {
+  expect(hostOf(places(), inputs)).toEqual({
+    name: 'qa-1',
+    url: 'ssh://root@10.99.1.11',
+    address: '10.99.1.11',
+    identity: join(folder, 'keys/qa/id_ed25519'),
+    hostKey: inputs.hostKey,
+  });
+});
+
+test('keys are made once, for their owner alone, and go with the environment', async () => {
+  const { keys } = places();
+  const login = await identity(keys, 'qa');
+  const own = await hostKey(keys, 'qa', 'qa-1');
+  expect([await identity(keys, 'qa'), await hostKey(keys, 'qa', 'qa-1')]).toEqual([login, own]);
+  expect(own.fingerprint).not.toBe((await hostKey(keys, 'qa', 'qa-2')).fingerprint);
+  for (const { file, fingerprint: hash } of [login, own]) {
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(await program(['ssh-keygen', '-lf', `${file}.pub`])).toContain(` ${hash} `);
+  }
+  await forgetKeys(keys, 'qa');
+  expect(existsSync(login.file)).toBe(false);
+});
+
+test('an image is taken by its recorded digest, else by its recipe', async () => {
+  const { images } = places();
+  const today = fingerprint({ ...hostRecipe, release: await suite() });
+  for (const [name, digest] of [
+    [today, 'sha256:today'],
+    ['earlier', 'sha256:earlier'],
+  ] as const) {
+    mkdirSync(join(images, name), { recursive: true });
+    writeFileSync(join(images, name, 'digest'), `${digest}\n`);
+  }
+  const digests = ['sha256:earlier', 'sha256:gone', undefined].map(
+    async (digest) => (await machineImage(images, hostRecipe, digest)).digest,
+  );
+  expect(await Promise.all(digests)).toEqual(['sha256:earlier', 'sha256:today', 'sha256:today']);
+});
+
+test('only machines of the environment are its own', async () => {
+  folderOf('shop-qa-machine-1', { app: 'shop', environment: 'qa' });
+  folderOf('shop-qa-machine-2');
+  folderOf('shop-qa-machine-3', { app: 'shop', environment: 'prod' });
+  expect(await machinesHere(places(), inputs)).toEqual(['shop-qa-machine-1']);
+});
+
+test("a stranger's folder is neither removed nor taken over", async () => {
+  const home = folderOf(inputs.name, { app: 'other', environment: 'qa' });
+  await removeMachine(places(), inputs);
+  expect(existsSync(home)).toBe(true);
+  const workshop = { machines: places() } as Workshop;
+  await expect(ensureMachine(workshop, inputs)).rejects.toThrow(
+    `there is a folder ${home} that is not of a machine of qa`,
+  );
+  expect(existsSync(home)).toBe(true);
+});
+
+test.each([
+  ['half made', { app: 'shop', environment: 'qa', complete: false }],
+  ['made otherwise', { app: 'shop', environment: 'qa', made: '00000000' }],
+])('a machine that is %s counts as absent', async (_what, mark) => {
+  folderOf(inputs.name, mark);
+  expect(await machineState(places(), inputs)).toBe('absent');
+});
+
+test('a system container has its limits, by whichever control groups there are', async () => {
+  const network = { bridge: 'lk00000000', address: '10.99.1.11', gateway: '10.99.1.1' };
+  await writeLxcConfig(folder, { name: 'qa-1', root: '/r', ...network, memory: 2 ** 29, cpus: 0.5 });
+  const lines = readFileSync(join(folder, 'config'), 'utf8').split('\n');
+  expect(lines).toContain('lxc.net.0.ipv4.address = 10.99.1.11/24');
+  const limits = lines.filter((line) => /memory|cpu/.test(line));
+  expect([
+    ['lxc.cgroup2.memory.max = 536870912', 'lxc.cgroup2.cpu.max = 50000 100000'],
+    [
+      'lxc.cgroup.memory.limit_in_bytes = 536870912',
+      'lxc.cgroup.cpu.cfs_period_us = 100000',
+      'lxc.cgroup.cpu.cfs_quota_us = 50000',
+    ],
+  ]).toContainEqual(limits);
+});
