@@ -67,24 +67,29 @@ export class EngineHosts implements Hosts {
       (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`,
     );
     if (!swarm) return found;
+    await this.#checkOneSwarm(environment);
     const engine = await this.#tools.connections.engine(swarm);
     const place = { app: this.#app, environment: environment.name };
     const edges = found.every(({ edge }) => edge);
     return [...found, await swarmReport(engine, swarm, place, edges)];
   }
 
-  /** Throws LockageError when managers are no managers, or of two swarms. */
-  async #checkSwarm(environment: Environment, manager: Host, engine: Engine): Promise<void> {
-    const [first] = environment.hosts;
-    const id = await swarmIdOf(engine, manager);
-    if (!first || first === manager) return;
-    const other = await swarmIdOf(await this.#tools.connections.engine(first), first);
-    if (id !== other) throw new LockageError(`${manager.name}: is a manager of another swarm than ${first.name}`);
+  /** Throws LockageError when the managers, which have all answered, are of two swarms. */
+  async #checkOneSwarm({ hosts }: Environment): Promise<void> {
+    const swarms = await Promise.all(
+      hosts.map(async (host) => ({ host, id: await swarmIdOf(await this.#tools.connections.engine(host), host) })),
+    );
+    const [first] = swarms;
+    const other = swarms.find(({ id }) => id !== first?.id);
+    if (!first || !other) return;
+    throw new LockageError(`${other.host.name} is a manager of another swarm than ${first.host.name}`, {
+      hint: 'All managers of an environment have to be of one swarm: `docker swarm leave`, then `docker swarm join`.',
+    });
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
     const call = { deadline: patience };
-    if (environment.swarm) await this.#checkSwarm(environment, host, engine);
+    if (environment.swarm) await swarmIdOf(engine, host);
     const [version, containers] = await Promise.all([
       engine.version(call),
       engine.listContainers({ all: true, ...call }),
