@@ -87,22 +87,27 @@ export class EngineHosts implements Hosts {
   async #withSwarm<T extends HostReport>(environment: Environment, found: readonly T[]): Promise<(T | HostFacts)[]> {
     const { swarm, name } = environment;
     if (!swarm) return [...found];
+    await this.#checkOneSwarm(environment);
     const engine = await this.#tools.connections.engine(swarm);
     const edges = found.every(({ edge }) => edge);
     return [...found, await swarmReport(engine, swarm, { app: this.#app, environment: name }, edges)];
   }
 
-  /** Throws LockageError when managers are no managers, or of two swarms. */
-  async #checkSwarm(environment: Environment, manager: Host, engine: Engine): Promise<void> {
-    const [first] = environment.hosts;
-    const id = await swarmIdOf(engine, manager);
-    if (!first || first === manager) return;
-    const other = await swarmIdOf(await this.#tools.connections.engine(first), first);
-    if (id !== other) throw new LockageError(`${manager.name}: is a manager of another swarm than ${first.name}`);
+  /** Throws LockageError when the managers, which have all answered, are of two swarms. */
+  async #checkOneSwarm({ hosts }: Environment): Promise<void> {
+    const swarms = await Promise.all(
+      hosts.map(async (host) => ({ host, id: await swarmIdOf(await this.#tools.connections.engine(host), host) })),
+    );
+    const [first] = swarms;
+    const other = swarms.find(({ id }) => id !== first?.id);
+    if (!first || !other) return;
+    throw new LockageError(`${other.host.name} is a manager of another swarm than ${first.host.name}`, {
+      hint: 'All managers of an environment have to be of one swarm: `docker swarm leave`, then `docker swarm join`.',
+    });
   }
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
-    if (environment.swarm) await this.#checkSwarm(environment, host, engine);
+    if (environment.swarm) await swarmIdOf(engine, host);
     const containers = await engine.listContainers({ all: true, deadline: patience });
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));
