@@ -94,6 +94,10 @@ export class EnvironmentMachines implements Machines {
     if (!recorded?.network) return;
     const kept = this.#wantedOf(environment, recorded);
     if (kept.length === recorded.machines.length) return;
+    refuseDataLoss(
+      environment,
+      recorded.machines.filter((machine) => !kept.includes(machine)),
+    );
     if (kept.length === 0) return this.destroy(environment.name);
     for (const machine of recorded.machines) if (!kept.includes(machine)) await this.#letGo(machine);
     await this.#up(environment.name, recorded.network, kept, false);
@@ -231,6 +235,15 @@ function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Pa
     ),
     hint: `A machine is never changed: configure it as before, or \`lockage destroy ${environment}\` and promote again.`,
   });
+}
+
+/** Data of an accessory that moved stays where it was: nobody said that it may go. */
+function refuseDataLoss({ name, accessories }: Environment, leaving: readonly MachineInputs[]): void {
+  if (!accessories.some(({ volumes }) => Object.keys(volumes).length > 0)) return;
+  throw new LockageError(
+    `${leaving.map((machine) => machine.name).join(', ')}: no longer configured, but may hold data of an accessory`,
+    { hint: `Copy it elsewhere; \`lockage destroy ${name} --volumes\` with the machines configured removes it.` },
+  );
 }
 
 function refuseElsewhere(environment: string, recorded: MachinesRecord | undefined): void {

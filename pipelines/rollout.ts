@@ -68,8 +68,8 @@ async function clearUp(world: World, environment: Environment, release: Release)
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
     await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
-    await world.machines.removeOthers(environment);
     await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
+    await world.machines.removeOthers(environment);
   } catch (error) {
     world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }
