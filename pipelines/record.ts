@@ -103,7 +103,9 @@ function goodHistory(ledger: Ledger): Revision[] {
   const line: Revision[] = [];
   for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
     if (revision.kind === 'rollback') {
-      const index = line.findLastIndex((earlier) => sameContainers(earlier, revision));
+      const index = line.findLastIndex(
+        (earlier) => earlier.number === revision.restores || sameContainers(earlier, revision),
+      );
       if (index >= 0) line.length = index;
     }
     line.push(revision);

@@ -175,29 +175,29 @@ function assemble(world: World, { environment, record, reports, target, request 
 }
 
 /**
- * The target's containers on the hosts of today. Throws LockageError when it ran on one that is gone, or did not run on one
- * that serves now and would go on with what was bad.
+ * The target's containers on the hosts of today: those of hosts that left do not come back. Throws LockageError when it did
+ * not run on a host that serves now and would go on with what was bad, or when a role of it would run nowhere.
  */
 function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
   const away = new Set(absent(record.ledger).without);
-  const ran = new Set(target.containers.map(({ host }) => host));
-  const serves = (currentRevision(record.ledger)?.containers ?? []).map(({ host }) => host);
-  const configured = new Set(environment.hosts.map(({ name }) => name));
-  const missing = new Set(serves.filter((host) => configured.has(host) && !ran.has(host)));
-  const reachable = target.containers.filter(({ host }) => !away.has(host));
-  const containers = reachable.flatMap((spec) => {
-    const existing = record.containers.find(
-      (placed) => placed.spec.name === spec.name && placed.host.name === spec.host,
-    );
-    if (existing) return [existing];
-    const host = placesOf(environment).find(({ name }) => name === spec.host);
-    if (!host) missing.add(spec.host);
-    return host ? [{ host, spec }] : [];
+  const placed = target.containers.flatMap((spec) => {
+    const existing = record.containers.find((other) => other.spec.name === spec.name && other.host.name === spec.host);
+    const host = existing?.host ?? placesOf(environment).find(({ name }) => name === spec.host);
+    return host && !away.has(host.name) ? [{ host, spec: existing?.spec ?? spec }] : [];
   });
-  if (missing.size === 0) return containers;
-  throw new LockageError(`revision ${target.number} of ${environment.name} did not run on the hosts of today`, {
+  const configured = new Set(placesOf(environment).map(({ name }) => name));
+  const serving = new Set((currentRevision(record.ledger)?.containers ?? []).map(({ host }) => host));
+  const without = [...serving].filter((name) => configured.has(name) && !placed.some(({ host }) => host.name === name));
+  const lost = [...new Set(target.containers.map(({ role }) => role))].filter(
+    (role) => !placed.some(({ spec }) => spec.role === role),
+  );
+  if (without.length === 0 && lost.length === 0) return placed;
+  throw new LockageError(`revision ${target.number} of ${environment.name} does not fit the hosts of today`, {
     code: ExitCode.refused,
-    details: [`other hosts: ${[...missing].join(', ')}`],
+    details: [
+      ...without.map((host) => `it did not run on ${host}`),
+      ...lost.map((role) => `role ${role} of it ran on hosts that are gone only`),
+    ],
     hint: `Promote ${target.release.version} instead: it is made for the hosts of today.`,
   });
 }

@@ -99,7 +99,10 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
   };
 }
 
+/** What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
 function changed(olds: unknown, news: unknown): boolean {
+  const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
+  if (before !== undefined && after !== undefined) return before !== after;
   const relevant = (value: unknown): object => {
     const { __provider: _, ...rest } = value as Record<string, unknown>;
     return rest;
