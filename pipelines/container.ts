@@ -93,7 +93,8 @@ export function roleContainers(
     stopGrace: role.stopGrace,
     ...(host.managers ? { replicas: role.count } : {}),
   };
-  const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, attempt })}`;
+  // With the count: a container more under an alias that serves would get traffic before it is verified.
+  const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, count: role.count, attempt })}`;
   if (host.managers) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
 }

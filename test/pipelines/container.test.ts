@@ -114,9 +114,12 @@ describe('a name follows from the content', () => {
     expect(names('shop', withSecret, release('1.0.0'), { TOKEN: 'b' })).not.toEqual(one);
   });
 
-  test('one container more leaves the others as they are', () => {
-    const two = names('shop', environment({ roles: [role({ count: 2 })] }), release('1.0.0'), {});
-    expect(two.slice(0, 1)).toEqual(base);
+  test('one container more makes all of them new: none joins those that serve before it is verified', () => {
+    const more = environment({ roles: [role({ count: 2 })] });
+    const [one, two] = [environment(), more].map((each) => containerSpecs('shop', each, release('1.0.0'), {}));
+    const aliases = two?.map(({ alias }) => alias) ?? [];
+    expect(aliases).toHaveLength(2);
+    expect(aliases).not.toContain(one?.[0]?.alias);
   });
 });
 
