@@ -67,8 +67,11 @@ async function clearUp(world: World, environment: Environment, release: Release)
   try {
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
-    await world.hosts.removeOthers(environment, (await world.records.environment(environment.name)).containers);
-    await world.hosts.forgetImages(environment, release.repository, await neededDigests(world));
+    const { containers } = await world.records.environment(environment.name);
+    await Promise.all([
+      world.hosts.removeOthers(environment, containers),
+      world.hosts.forgetImages(environment, release.repository, await neededDigests(world)),
+    ]);
     await world.machines.removeOthers(environment);
   } catch (error) {
     world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);

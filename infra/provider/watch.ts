@@ -18,7 +18,9 @@ export async function watchRelease(workshop: Workshop, inputs: WatchInputs): Pro
     try {
       await watch(workshop, inputs);
       workshop.signal.throwIfAborted();
-      await confirm(workshop, inputs);
+      // What has proven itself may be brought back from now on. Both end before anything is taken back.
+      const ended = await Promise.allSettled([confirm(workshop, inputs), keepRunning(workshop, inputs)]);
+      for (const each of ended) if (each.status === 'rejected') throw each.reason;
     } catch (error) {
       await revertRoutes(workshop, inputs);
       throw error;
@@ -84,11 +86,16 @@ async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
   }
 }
 
-/** From here on the release is the environment's own: hosts bring it back after a restart, and its forerunner rests. */
+/** Hosts bring the release back after a restart. */
+async function keepRunning(workshop: Workshop, { app, environment, containers }: WatchInputs): Promise<void> {
+  await Promise.all(containers.map((placed) => partOf(workshop, { app, environment, ...placed }).keep()));
+}
+
+/** From here on the release is the environment's own, and its forerunner rests. */
 async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
   const { app, environment } = inputs;
   await Promise.all([
-    ...inputs.containers.map((placed) => partOf(workshop, { app, environment, ...placed }).keep()),
+    ...(inputs.guarded ? [] : [keepRunning(workshop, inputs)]),
     ...(inputs.guarded ? [] : inputs.hosts).map(async ({ host, set }) => {
       await (await edgeOf(workshop, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
     }),
