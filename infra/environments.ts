@@ -5,6 +5,8 @@ import type { Environment, Project } from '../pipelines/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
+import { deliverRoutes } from './provider/routes.ts';
+import { hostRoutes } from './routes.ts';
 import { dockerHost } from './engine/address.ts';
 import type { FoundationPlan } from './foundation.ts';
 import { publicPorts } from './ports.ts';
@@ -40,7 +42,21 @@ export class EnvironmentStacks implements StacksPort {
     }
     const [stacks, { environmentProgram }] = await Promise.all([this.#parts.stacks(), import('./program.ts')]);
     const workshop = workshopOf(tools, desired.guarded);
-    await stacks.up(desired.environment, environmentProgram(desired), workshop, { message });
+    // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
+    const delivered = desired.guarded ? deliverRoutes(workshop, desired, hostRoutes(desired)) : Promise.resolve();
+    // The barrier awaits it, and sends them itself where this failed.
+    delivered.catch(() => undefined);
+    const program = environmentProgram(desired);
+    try {
+      await stacks.up(
+        desired.environment,
+        program,
+        { ...workshop, ...(desired.guarded ? { delivered } : {}) },
+        { message },
+      );
+    } finally {
+      await delivered.catch(() => undefined);
+    }
   }
 
   async foundationNotes(inService: Environment, reports: readonly HostReport[]): Promise<readonly string[]> {

@@ -36,6 +36,15 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   throw new LockageError('the routes did not switch on every host', { code: ExitCode.rolledBack, details: failed });
 }
 
+/** Brings the routes of an operation to every host. Changes nothing that serves. */
+export async function deliverRoutes(workshop: Workshop, place: Place, hosts: RoutesInputs['hosts']): Promise<void> {
+  await Promise.all(
+    hosts.map(async ({ host, set }) => {
+      await (await edgeOf(workshop, place, host)).prepare([set, withoutFallback(set)]);
+    }),
+  );
+}
+
 /** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */
 async function switchTo(edge: Edge, set: RouteSet, { operation, guard }: RoutesInputs): Promise<string | undefined> {
   const before = await edge.switch(setName(set), operation, guard);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withoutFallback } from '../edge/routes.ts';
 import { failure } from './failure.ts';
 import type { Part } from './part.ts';
 import { partOf } from './parts.ts';
 import type { ContainerInputs, VerificationInputs } from './types.ts';
-import { edgeOf, type Workshop } from './workshop.ts';
+import { deliverRoutes } from './routes.ts';
+import type { Workshop } from './workshop.ts';
 
 /**
  * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.
@@ -20,14 +20,13 @@ export async function verifyContainers(workshop: Workshop, inputs: VerificationI
     await verify(workshop, { app, environment, host, spec }, signal);
     workshop.progress({ host: host.name, step: 'healthy', detail: `${spec.name} after ${Date.now() - started} ms` });
   });
-  const deliveries = inputs.routes.map(async ({ host, set }) => {
-    await (await edgeOf(workshop, inputs, host)).prepare([set, withoutFallback(set)]);
-  });
+  const deliver = () => deliverRoutes(workshop, inputs, inputs.routes);
+  const delivery = workshop.delivered?.catch(deliver) ?? deliver();
   try {
-    await Promise.all([...checks, ...deliveries]);
+    await Promise.all([...checks, delivery]);
   } finally {
     stop.abort();
-    await Promise.allSettled([...checks, ...deliveries]);
+    await Promise.allSettled([...checks, delivery]);
   }
 }
 

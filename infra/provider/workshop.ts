@@ -26,6 +26,8 @@ export interface Workshop {
   secretValue(name: string, version: string): string;
   progress(event: Progress): void;
   readonly machines: MachinePlaces;
+  /** the routes of this operation are on their way to every host; absent: nobody has sent them yet */
+  readonly delivered?: Promise<void>;
   /** aborted when the operator wants to stop: work ends at the next safe point */
   readonly signal: AbortSignal;
 }
