@@ -7,6 +7,7 @@ import { compareVersions, parseVersion } from '../../pipelines/version.ts';
 import type { Flags } from '../cli.ts';
 import { durationText } from '../format.ts';
 import { imageLines } from '../views/images.ts';
+import { requestOf } from '../cli-options.ts';
 import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
@@ -44,8 +45,7 @@ export async function imagePromoteCommand(
     const result = await promoteImage(world, {
       version,
       environment: flags.to,
-      ...(flags.reason ? { reason: flags.reason } : {}),
-      ...(flags.plan ? { planOnly: true } : {}),
+      ...requestOf(flags),
     });
     if (result.outcome !== 'promoted') return world.terminal.result(result, []);
     const { image, revision } = result;
