@@ -70,10 +70,11 @@ export async function promoteImage(world: World, request: PromoteImageRequest): 
     replaces: serving.hosts,
   });
   refuseOtherChanges(world, situationOf(next, seen));
-  const { plan } = assemble(world, situationOf(next, seen));
+  const { plan: bare } = assemble(world, situationOf(next, seen));
   const from = machines.image === undefined ? '' : ` of image ${imageText(images, machines.kind, machines.image)}`;
-  const replaced = `${serving.hosts.map((host) => host.name).join(', ')}${from} are replaced by ${next.hosts.map((host) => host.name).join(', ')} of image ${image.version}`;
-  world.terminal.plan({ ...plan, notes: [replaced, ...plan.notes] });
+  const replaced = `${namesOf(next)} of image ${image.version} take over from ${namesOf(serving)}${from}`;
+  const plan = { ...bare, notes: [replaced, ...bare.notes] };
+  world.terminal.plan(plan);
   if (request.planOnly) return { outcome: 'planned', image, plan };
   await world.terminal.confirm(`Replace the machines of ${name}?`);
 
@@ -131,6 +132,10 @@ async function recordsBefore(world: World, environment: Environment) {
       record: await world.records.environment(name),
     })),
   );
+}
+
+function namesOf({ hosts }: Environment): string {
+  return hosts.map(({ name }) => name).join(', ');
 }
 
 function noMachines({ name }: Environment): LockageError {
