@@ -124,7 +124,7 @@ async function prepare(kind: Stage['kind']): Promise<Stage> {
 
 /** What makes this kind another than the others, as a user writes it. */
 function quoteTargets(stage: Stage): void {
-  screen.line('\n  environments/prod.yaml, the only thing that another kind changes:');
+  screen.line('\n  environments/prod.yaml has what makes the difference:');
   for (const line of stringify({ targets: targetsOf(stage, 'prod') })
     .trimEnd()
     .split('\n'))
