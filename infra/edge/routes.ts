@@ -129,8 +129,8 @@ export class Edge {
   }
 
   /**
-   * The same of several at once, by one command in the container: each of those costs a host more than all the asking. Answers are passed
-   * on with the address that gave them.
+   * The same of several at once, by one command in the container: each of those costs a host more than all the asking.
+   * Answers are passed on with the address that gave them.
    */
   async probeAll(
     addresses: readonly string[],

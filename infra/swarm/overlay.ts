@@ -6,7 +6,7 @@ import { EngineError, type Engine, type NetworkDetails } from '../engine/client.
 import type { OverlayInputs, Place } from '../provider/types.ts';
 import type { Workshop } from '../provider/workshop.ts';
 
-/** Milliseconds for the nodes to let go of a network: containers of an earlier release may still be ending, in their grace. */
+/** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
 const patience = 120_000;
 
 /**

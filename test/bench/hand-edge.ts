@@ -1,4 +1,4 @@
-/** The proxy in front of what the benchmark changes by hand: one a host, with one route, moved by a rename as Lockage's is. */
+/** The proxy in front of what is changed by hand: one a host, with one route, moved by a rename as Lockage's is. */
 import { caddyConfig } from '../../infra/edge/caddy.ts';
 import type { Engine } from '../../infra/engine/client.ts';
 

@@ -51,6 +51,7 @@ export const swarmPart: Part = {
 
     const [old, fresh] = releases;
     await stage.promote(old.version, place);
+    await service.rest(false);
     await service.update(old.image);
     const rollback = await takeTurns(
       rounds,
@@ -75,6 +76,7 @@ export const swarmPart: Part = {
       },
       1,
     );
+    service.close();
     const note = `asks without a good answer, all rounds: ${lost.ours} of Lockage's, ${lost.docker} of the service`;
     const update = 'docker service update';
     return [

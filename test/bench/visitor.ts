@@ -43,9 +43,9 @@ function ask({ address, port }: Door): Promise<string> {
 }
 
 /**
- * Milliseconds until every answer of every door is the version and stays so. `done` is what changes it: asking goes on until it
- * has ended and nothing else came for a while after it. An entry that spreads requests over containers gives both
- * versions in turn meanwhile.
+ * Milliseconds until every answer of every door is the version and stays so. `done` is what changes it: asking goes on
+ * until it has ended and nothing else came for a while after it. An entry that spreads requests over containers gives
+ * both versions in turn meanwhile.
  */
 export async function untilOnly(
   doors: readonly Door[],
