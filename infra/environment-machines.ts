@@ -1,14 +1,25 @@
 import { hostname } from 'node:os';
 import { fingerprint } from '../pipelines/container.ts';
 import type { Environment, Host, MachineSet, Project } from '../pipelines/environment.ts';
+import {
+  generationNow,
+  inGeneration,
+  isOf,
+  numberOf,
+  otherGeneration,
+  type Generation,
+} from '../pipelines/generation.ts';
+import { machinesBefore, newestImage, nextImageVersion, type MachineImage } from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
 import {
+  buildImage,
   ensureMachine,
   hostOf,
   imageFor,
+  madeFrom,
   machinesHere,
   machineState,
   removeMachine,
@@ -25,14 +36,16 @@ interface Parts {
   /** as it is configured: the machines have no addresses in it */
   readonly project: Project;
   readonly tools: Tools;
+  /** `user@machine` */
+  readonly actor: string;
   readonly records: StackRecords;
   readonly stacks: () => Promise<Stacks>;
   /** told the project with the addresses of its machines, as often as they change */
   readonly onChange: (project: Project) => void;
 }
 
-/** The first number of machines in their network. */
-const firstNumber = 11;
+/** The last number of an address in the network, before the first machine of a generation. */
+const addressBase: Readonly<Record<Generation, number>> = { a: 10, b: 110 };
 
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
 export class EnvironmentMachines implements Machines {
@@ -42,18 +55,42 @@ export class EnvironmentMachines implements Machines {
     this.#parts = parts;
   }
 
-  /** Reads the addresses of all machines from the record. */
-  async locate(): Promise<void> {
-    const { project, records, tools, onChange } = this.#parts;
-    const environments = await Promise.all(
-      project.environments.map(async (environment) => {
-        if (!environment.machines) return environment;
-        const recorded = (await records.machines(environment.name))?.machines ?? [];
-        const located = new Map(recorded.map((machine) => [machine.host, hostOf(tools.machines, machine)]));
-        return { ...environment, hosts: environment.hosts.map((host) => located.get(host.name) ?? host) };
-      }),
-    );
-    onChange({ ...project, environments });
+  async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
+    const { project, onChange } = this.#parts;
+    const located = project.environments.map((environment) => this.#located(environment, taking[environment.name]));
+    onChange({ ...project, environments: await Promise.all(located) });
+  }
+
+  /** With the names of the machines that serve, or of the generation that is told, and where they are reached. */
+  async #located(environment: Environment, taken: Generation | undefined): Promise<Environment> {
+    const { machines: set, name } = environment;
+    if (!set) return environment;
+    const { records, tools } = this.#parts;
+    const recorded = (await records.machines(name))?.machines ?? [];
+    const generation = taken ?? (await this.#generationNow(name, recorded));
+    const own = recorded.filter(({ host }) => isOf(generation, name, host));
+    const places = new Map(own.map((machine) => [machine.host, hostOf(tools.machines, machine)]));
+    const named = inGeneration(environment, generation);
+    const [image] = own.map((machine) => machine.image);
+    return {
+      ...named,
+      machines: { ...set, ...(image === undefined ? {} : { image }) },
+      hosts: named.hosts.map((host) => places.get(host.name) ?? host),
+    };
+  }
+
+  async #generationNow(environment: string, made: readonly MachineInputs[]): Promise<Generation> {
+    const { ledger } = await this.#parts.records.environment(environment);
+    const hosts = made.map(({ host }) => host);
+    return generationNow(environment, ledger, hosts);
+  }
+
+  async differ(environment: Environment, image: string): Promise<boolean> {
+    const recorded = await this.#parts.records.machines(environment.name);
+    const own = this.#wantedOf(environment, recorded);
+    if (!environment.machines || own.length < environment.hosts.length) return true;
+    const settings = { ...this.#settings(environment.machines), image };
+    return own.some((machine) => differing(machine, settings).length > 0);
   }
 
   async notes(environment: Environment): Promise<readonly string[]> {
@@ -71,22 +108,77 @@ export class EnvironmentMachines implements Machines {
     ];
   }
 
-  async make(environment: Environment): Promise<void> {
-    const { machines: set } = environment;
+  async make(asked: Environment, image?: string): Promise<void> {
+    const { machines: set, name } = asked;
     if (!set) return;
     refuseWithoutRoot();
     const { records, tools } = this.#parts;
-    const recorded = await records.machines(environment.name);
-    const network = recorded?.network ?? (await this.#newNetwork(environment.name));
-    tools.progress({ host: environment.name, step: 'image', detail: 'the root file system of its machines' });
-    const machines = await this.#inputs(environment, set, network, recorded);
-    const leaving = (recorded?.machines ?? []).filter(({ name }) => !machines.some((each) => each.name === name));
-    await this.#up(environment.name, network, [...machines, ...leaving], recorded === undefined);
+    const recorded = await records.machines(name);
+    refuseElsewhere(name, recorded);
+    const now = await this.#generationNow(name, recorded?.machines ?? []);
+    const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
+    const environment = inGeneration(asked, generation);
+    const network = recorded?.network ?? (await this.#newNetwork(name));
+    tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+    const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set)).digest;
+    const machines = await this.#inputs(environment, set, network, digest);
+    const others = (recorded?.machines ?? []).filter((machine) => !machines.some((each) => each.name === machine.name));
+    const left = (recorded?.machines ?? []).filter((machine) =>
+      machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
+    );
+    if (left.length > 0) await this.#removeLeft(name, network, recorded?.machines ?? [], left);
+    await this.#up(name, network, [...machines, ...others], recorded?.machines ?? []);
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const workshop = workshopOf(tools, true);
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
-    await this.locate();
+    await this.locate({ [name]: generation });
+  }
+
+  /** Machines that were made to take over, and never did: others have their names now. */
+  async #removeLeft(
+    environment: string,
+    network: MachineNetworkInputs,
+    all: readonly MachineInputs[],
+    left: readonly MachineInputs[],
+  ): Promise<void> {
+    for (const machine of left) await this.#letGo(machine);
+    const kept = all.filter((machine) => !left.includes(machine));
+    await this.#up(environment, network, kept, kept);
+  }
+
+  /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+  async #firstImage(environment: Environment, { kind }: MachineSet): Promise<{ readonly digest: string }> {
+    const { project, records } = this.#parts;
+    for (const earlier of machinesBefore(project, environment)) {
+      const digest = (await this.#located(earlier, undefined)).machines?.image;
+      if (digest !== undefined) return { digest };
+    }
+    const images = await records.machineImages();
+    return newestImage(images, kind) ?? this.#record(kind, nextImageVersion(images, kind), images, false);
+  }
+
+  /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
+  async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
+    const built: MachineImage[] = [];
+    for (const kind of kinds) {
+      const { records } = this.#parts;
+      built.push(await this.#record(kind, version, await records.machineImages(), true));
+    }
+    return built;
+  }
+
+  async #record(
+    kind: MachineSet['kind'],
+    version: string,
+    images: readonly MachineImage[],
+    fresh: boolean,
+  ): Promise<MachineImage> {
+    const { tools, actor, records } = this.#parts;
+    const { digest } = fresh ? await buildImage(tools.machines, kind) : await imageFor(tools.machines, kind);
+    const image: MachineImage = { kind, version, digest, builder: actor, createdAt: new Date().toISOString() };
+    await records.saveMachineImages([...images, image]);
+    return image;
   }
 
   async removeOthers(environment: Environment): Promise<void> {
@@ -100,7 +192,7 @@ export class EnvironmentMachines implements Machines {
     );
     if (kept.length === 0) return this.destroy(environment.name);
     for (const machine of recorded.machines) if (!kept.includes(machine)) await this.#letGo(machine);
-    await this.#up(environment.name, recorded.network, kept, false);
+    await this.#up(environment.name, recorded.network, kept, kept);
     await this.locate();
   }
 
@@ -134,7 +226,7 @@ export class EnvironmentMachines implements Machines {
     environment: string,
     network: MachineNetworkInputs,
     machines: readonly MachineInputs[],
-    first: boolean,
+    before: readonly MachineInputs[],
   ): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([this.#parts.stacks(), import('./machine-program.ts')]);
     const stack = machinesStack(environment);
@@ -145,11 +237,13 @@ export class EnvironmentMachines implements Machines {
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
-      if (first) await this.destroy(environment);
+      if (before.length === 0) await this.destroy(environment);
       throw new LockageError(`the machines of ${environment} could not be made`, {
         code: ExitCode.rolledBack,
         details: [messageOf(error), ...(error instanceof LockageError ? error.details : [])],
-        ...(first ? {} : { hint: 'Those that were there before are as they were. Run the same command again.' }),
+        ...(before.length === 0
+          ? {}
+          : { hint: 'Those that were there before are as they were. Run the same command again.' }),
         cause: error,
       });
     }
@@ -187,17 +281,16 @@ export class EnvironmentMachines implements Machines {
     environment: Environment,
     set: MachineSet,
     network: MachineNetworkInputs,
-    recorded: MachinesRecord | undefined,
+    image: string,
   ): Promise<MachineInputs[]> {
     const { tools } = this.#parts;
-    const image = await imageFor(tools.machines, set.kind, recorded?.machines[0]?.image);
-    const input = async ({ name: host }: Host, index: number): Promise<MachineInputs> => ({
+    const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
       ...network,
       ...this.#settings(set),
       host,
-      name: machineName(network.app, environment.name, index + 1),
-      image: recorded?.machines.find((machine) => machine.host === host)?.image ?? image.digest,
-      address: `${network.subnet}.${firstNumber + index}`,
+      name: `${network.app}-${environment.name}-machine-${host.slice(environment.name.length + 1)}`,
+      image,
+      address: addressOf(network, environment.name, host),
       hostKey: (await hostKey(tools.machines.keys, environment.name, host)).fingerprint,
     });
     return Promise.all(environment.hosts.map(input));
@@ -208,8 +301,9 @@ export class EnvironmentMachines implements Machines {
   }
 }
 
-function machineName(app: string, environment: string, number: number): string {
-  return `${app}-${environment}-machine-${number}`;
+function addressOf({ subnet }: MachineNetworkInputs, environment: string, host: string): string {
+  const generation = isOf('a', environment, host) ? 'a' : 'b';
+  return `${subnet}.${addressBase[generation] + numberOf(environment, host)}`;
 }
 
 function inState(machines: readonly MachineInputs[], states: readonly MachineState[], wanted: MachineState): string[] {
@@ -224,17 +318,22 @@ function note(hosts: readonly string[], what: string): string[] {
 
 /** Other machines would need the containers moved off these first, which destroying them at once does not do. */
 function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Partial<MachineInputs>): void {
-  const differing = Object.entries(wanted).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
-  );
-  if (differing.length === 0) return;
+  const others = differing(machine, wanted);
+  if (others.length === 0) return;
   throw new LockageError(`the machines of ${environment} were made otherwise than they are configured now`, {
-    details: differing.map(
+    details: others.map(
       ([key, value]) =>
         `${key}: ${JSON.stringify(machine[key as keyof MachineInputs])}, configured ${JSON.stringify(value)}`,
     ),
-    hint: `A machine is never changed: configure it as before, or \`lockage destroy ${environment}\` and promote again.`,
+    hint: `A machine is never changed, but replaced: \`lockage vm-image promote VERSION --to ${environment}\`.`,
   });
+}
+
+/** What is wanted otherwise than a machine has it. */
+function differing(machine: MachineInputs, wanted: Partial<MachineInputs>): [key: string, value: unknown][] {
+  return Object.entries(wanted).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
+  );
 }
 
 /** Data of an accessory that moved stays where it was: nobody said that it may go. */

@@ -1,4 +1,5 @@
 import type { Placed } from '../pipelines/desired.ts';
+import type { MachineImage } from '../pipelines/machine-image.ts';
 import type { Records } from '../pipelines/ports.ts';
 import type { EnvironmentRecord } from '../pipelines/record.ts';
 import type { Release } from '../pipelines/release.ts';
@@ -21,6 +22,7 @@ import { foundationStack, machinesStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 const releasesStack = 'releases';
+const imagesStack = 'machine-images';
 
 /** What is recorded of an environment's own machines. */
 export interface MachinesRecord {
@@ -69,6 +71,21 @@ export class StackRecords implements Records {
   async releases(): Promise<readonly Release[]> {
     const state = await readStack(this.#settings, this.#project, releasesStack);
     return inputsOf<{ releases: Release[] }>(state, 'Releases')[0]?.releases ?? [];
+  }
+
+  /** The images that machines are made from, oldest first. */
+  async machineImages(): Promise<readonly MachineImage[]> {
+    const state = await readStack(this.#settings, this.#project, imagesStack);
+    return inputsOf<{ images: MachineImage[] }>(state, 'MachineImages')[0]?.images ?? [];
+  }
+
+  async saveMachineImages(images: readonly MachineImage[]): Promise<void> {
+    const stacks = await this.#stacks();
+    const { MachineImages } = await import('./provider/resources.ts');
+    const program = async () => {
+      new MachineImages({ app: this.#project, images });
+    };
+    await stacks.up(imagesStack, program, workshopOf(this.#tools, false), { message: 'record images' });
   }
 
   async saveReleases(releases: readonly Release[]): Promise<void> {

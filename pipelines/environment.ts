@@ -32,6 +32,8 @@ export interface MachineSet {
   /** `lxc`: system containers on this computer */
   readonly kind: 'lxc';
   readonly count: number;
+  /** `sha256:…` of what they are made from; absent until they are made */
+  readonly image?: string;
   /** bytes of each */
   readonly memory: number;
   readonly cpus: number;

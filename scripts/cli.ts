@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { ExitCode } from '../pipelines/errors.ts';
 import { addHostCommands } from './cli-hosts.ts';
+import { addImageCommands } from './cli-images.ts';
 import { interrupt, json, planOption, reason, yes } from './cli-options.ts';
 import { version } from './version.ts';
 
@@ -202,6 +203,7 @@ program
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
 addHostCommands(program);
+addImageCommands(program);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

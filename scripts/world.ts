@@ -71,16 +71,17 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
+  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   const machines = new EnvironmentMachines({
     project,
     tools,
+    actor,
     records,
     stacks,
     onChange: (changed) => (located = changed),
   });
   await machines.locate();
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
-  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {
     get project() {
       return located;

@@ -6,11 +6,13 @@ import { failpoint } from '../failpoint.ts';
 import { unpacked } from './content.ts';
 import { deliverAccessorySecrets } from './container.ts';
 import { createOverlay, removeOverlay } from '../swarm/overlay.ts';
+import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
 import { partOf } from './parts.ts';
 import { switchRoutes } from './routes.ts';
 import type {
   ContainerInputs,
+  HandoverInputs,
   MachineInputs,
   MachineNetworkInputs,
   MigrationInputs,
@@ -42,6 +44,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Migration: { apply: (workshop, inputs: MigrationInputs) => runMigration(workshop, inputs) },
   Verification: { apply: (workshop, inputs: VerificationInputs) => verifyContainers(workshop, inputs) },
   Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
+  Handover: { apply: (workshop, inputs: HandoverInputs) => handOver(workshop, inputs) },
   Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
   Overlay: {
     apply: (workshop, inputs: OverlayInputs) => createOverlay(workshop, inputs),
@@ -58,6 +61,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     apply: (workshop, inputs: MachineInputs) => ensureMachine(workshop, inputs),
     remove: (workshop, inputs: MachineInputs) => removeMachine(workshop.machines, inputs),
   },
+  MachineImages: {},
   Releases: {},
   Ledger: {},
 };
@@ -99,12 +103,12 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
   };
 }
 
-/** What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
+/** How a container was made says nothing of what it is. What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
 function changed(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
   if (before !== undefined && after !== undefined) return before !== after;
   const relevant = (value: unknown): object => {
-    const { __provider: _, ...rest } = value as Record<string, unknown>;
+    const { __provider: _, rests: __, ...rest } = value as Record<string, unknown>;
     return rest;
   };
   return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));

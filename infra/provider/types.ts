@@ -13,6 +13,8 @@ export interface Place {
 export interface ContainerInputs extends Place {
   readonly host: Host;
   readonly spec: ContainerSpec;
+  /** it is made to rest until somebody goes back to it */
+  readonly rests?: boolean;
 }
 
 /** The network of an environment on a swarm. */
@@ -52,6 +54,13 @@ export interface RoutesInputs extends Place {
   readonly guard: number;
 }
 
+/** All traffic of an environment moves from its machines to others, through the front they share. */
+export interface HandoverInputs extends Place {
+  readonly operation: string;
+  readonly from: readonly Host[];
+  readonly to: readonly Host[];
+}
+
 /** The time after the switch in which a failure takes all hosts back. */
 export interface WatchInputs extends Place {
   readonly operation: string;
@@ -62,6 +71,8 @@ export interface WatchInputs extends Place {
   readonly hosts: readonly HostRoutes[];
   /** the containers that serve now */
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** where the traffic came from, and goes back to */
+  readonly handover?: HandoverInputs;
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
 }

@@ -131,6 +131,17 @@ describe('the pipeline', () => {
     ]);
   });
 
+  test('names of other records', () => {
+    const file = 'targets: [ssh://deploy@other.example.com]\n';
+    const named = (name: string) => problemsOf(`${common}pipeline: [dev, ${name}]\n`, { dev: own, [name]: file });
+    for (const name of ['releases', 'machine-images', 'dev-foundation', 'dev-machines']) {
+      expect(named(name)).toEqual([
+        `environments/${name}.yaml:1  has a name that Lockage keeps other records under: ${name}`,
+      ]);
+    }
+    expect(named('qa-machines')).toEqual([]);
+  });
+
   test('twice', () => {
     expect(pipeline('[dev, prod, dev]')).toEqual(['lockage.yaml:5  pipeline[2]  dev is in the pipeline twice']);
   });
