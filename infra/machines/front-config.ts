@@ -5,6 +5,8 @@ import { fingerprint } from '../../pipelines/container.ts';
 export interface FrontServer {
   readonly name: string;
   readonly address: string;
+  /** those of the front's that it serves; absent: all */
+  readonly ports?: readonly number[];
 }
 
 /** What a front listens on, and where that leads. */
@@ -19,6 +21,11 @@ const slots = 150;
 
 /** How long a machine may not acknowledge what it was sent. HAProxy ignores it among the defaults of servers. */
 const deaf = 'tcp-ut 4s';
+
+/** The machines that serve a port. */
+export function serversAt(servers: readonly FrontServer[], port: number): readonly FrontServer[] {
+  return servers.filter(({ ports }) => ports?.includes(port) ?? true);
+}
 
 /** The name of a port's section. */
 export function sectionOf(port: number): string {
@@ -86,13 +93,14 @@ const defaults: readonly string[] = [
 ];
 
 function section({ address, servers }: FrontTarget, port: number): string[] {
-  const lines = servers.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${deaf}`);
+  const here = serversAt(servers, port);
+  const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${deaf}`);
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
     // What may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...lines,
-    `  server-template slot- ${servers.length + 1}-${slots} 127.0.0.1:9 ${deaf} disabled`,
+    `  server-template slot- ${here.length + 1}-${slots} 127.0.0.1:9 ${deaf} disabled`,
   ];
 }

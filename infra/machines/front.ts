@@ -7,11 +7,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canonicalJson } from '../../pipelines/container.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import type { FrontInputs, Place } from '../provider/types.ts';
 import { withLock } from '../engine/runtime-folder.ts';
 import { askProcess, askSlots, tell, type RunningFront, type Slot } from './front-admin.ts';
-import { frontConfig, sectionOf, shapeOf, type FrontServer, type FrontTarget } from './front-config.ts';
+import { frontConfig, sectionOf, serversAt, shapeOf, type FrontServer, type FrontTarget } from './front-config.ts';
 import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './front-process.ts';
+import type { MachinePlaces } from './types.ts';
 
 /** Milliseconds. */
 const patience = { lock: 120_000, answer: 10_000, drain: 30_000 };
@@ -47,16 +50,45 @@ export async function ensureFront(spec: FrontSpec): Promise<void> {
 
 /**
  * Sends requests to other machines from one moment on; no connection of a client ends for it. Resolves when those that
- * left have no request under way, or `drain` milliseconds are over. Throws LockageError when a machine does not answer
- * within `answer` milliseconds: nothing has changed then.
+ * left have no request under way, or `drain` milliseconds are over. Throws LockageError when a machine that is new does
+ * not answer within `answer` milliseconds: nothing has changed then.
  */
 export async function moveFront(spec: FrontSpec, options: { drain?: number; answer?: number } = {}): Promise<void> {
   const { drain, answer } = { ...patience, ...options };
   await locked(spec.home, async () => {
-    await untilAllAnswer(spec, answer);
+    await untilNewAnswer(spec, answer);
     await become(spec);
     await untilDrained(spec, drain);
   });
+}
+
+/** The folder of an environment's front. */
+export function frontHome(places: MachinePlaces, { environment }: Pick<Place, 'environment'>): string {
+  return path.join(places.fronts, environment);
+}
+
+/** Makes an environment's front what it shall be, or starts it. It leads where it led before, unless `servers` are told. */
+export async function keepFront(
+  places: MachinePlaces,
+  inputs: FrontInputs,
+  servers?: readonly FrontServer[],
+): Promise<void> {
+  const home = frontHome(places, inputs);
+  await ensureFront({ ...inputs, home, servers: servers ?? (await readMark(home))?.servers ?? [] });
+}
+
+/** Lets an environment's front lead to these machines and no others. Nothing happens where it does. */
+export async function leadFront(
+  places: MachinePlaces,
+  inputs: FrontInputs,
+  servers: readonly FrontServer[],
+): Promise<void> {
+  const home = frontHome(places, inputs);
+  const { state, address, ports, servers: now } = await frontState(home);
+  const found = now.map(({ healthy: _, ...server }) => server);
+  const wanted = { state: 'running', address: inputs.address, ports: inputs.ports, servers };
+  if (canonicalJson({ state, address, ports, servers: found }) === canonicalJson(wanted)) return;
+  await moveFront({ ...inputs, home, servers });
 }
 
 /** Whether a front runs, and to which machines it sends. */
@@ -68,7 +100,11 @@ export async function frontState(home: string): Promise<FrontState> {
   if (!slots)
     return { state: 'stopped', address, ports, servers: servers.map((each) => ({ ...each, healthy: false })) };
   const health = (server: FrontServer) =>
-    ports.every((port) => slots.some((slot) => isAt(slot, server, port) && !slot.resting && slot.healthy));
+    ports.every(
+      (port) =>
+        !serversAt([server], port).length ||
+        slots.some((slot) => isAt(slot, server, port) && !slot.resting && slot.healthy),
+    );
   return { state: 'running', address, ports, servers: servers.map((each) => ({ ...each, healthy: health(each) })) };
 }
 
@@ -113,8 +149,9 @@ async function retarget(home: string, ports: readonly number[], servers: readonl
     const here = slots.filter(({ section }) => section === sectionOf(port));
     // A port that the process does not have yet comes with the next one.
     if (here.length === 0) continue;
-    const arriving = servers.filter((server) => !here.some((slot) => !slot.resting && isAt(slot, server, port)));
-    const leaving = here.filter((slot) => !slot.resting && !servers.some((server) => isAt(slot, server, port)));
+    const wanted = serversAt(servers, port);
+    const arriving = wanted.filter((server) => !here.some((slot) => !slot.resting && isAt(slot, server, port)));
+    const leaving = here.filter((slot) => !slot.resting && !wanted.some((server) => isAt(slot, server, port)));
     const free = here.filter(({ resting, busy }) => resting && busy === 0);
     const added = await Promise.all(arriving.map((server, index) => enter(server, port, free[index])));
     const commands = [...added.flat(), ...leaving.map((slot) => `set server ${nameOf(slot)} state maint`)];
@@ -141,17 +178,22 @@ function misplaced(slots: readonly Slot[], ports: readonly number[], servers: re
   return ports.flatMap((port) => {
     const active = slots.filter(({ section, resting }) => section === sectionOf(port) && !resting);
     if (!slots.some(({ section }) => section === sectionOf(port))) return [];
+    const wanted = serversAt(servers, port);
     return [
-      ...servers.filter((server) => !active.some((slot) => isAt(slot, server, port))).map(({ name }) => name),
-      ...active.filter((slot) => !servers.some((server) => isAt(slot, server, port))).map(({ target }) => target),
+      ...wanted.filter((server) => !active.some((slot) => isAt(slot, server, port))).map(({ name }) => name),
+      ...active.filter((slot) => !wanted.some((server) => isAt(slot, server, port))).map(({ target }) => target),
     ];
   });
 }
 
-async function untilAllAnswer({ ports, servers }: FrontSpec, wait: number): Promise<void> {
-  const pairs = servers.flatMap((server) => ports.map((port) => ({ ...server, port })));
+async function untilNewAnswer({ home, ports, servers }: FrontSpec, wait: number): Promise<void> {
+  const slots = await askSlots(home).catch(() => []);
+  const pairs = ports.flatMap((port) => serversAt(servers, port).map((server) => ({ ...server, port })));
+  const isKnown = (server: FrontServer, port: number) =>
+    slots.some((slot) => !slot.resting && isAt(slot, server, port));
   const silent = await Promise.all(
     pairs.map(async (pair) => {
+      if (isKnown(pair, pair.port)) return [];
       const found = await until(wait, () => accepts(pair.address, pair.port));
       return found ? [] : [`${pair.name} at ${pair.address}:${pair.port}`];
     }),

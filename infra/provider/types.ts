@@ -127,6 +127,12 @@ export interface MachineInputs extends MachineNetworkInputs {
   readonly insecureRegistries: readonly string[];
 }
 
+/** The one address of an environment's machines. Which of them it leads to is not recorded: it follows what serves. */
+export interface FrontInputs extends Place {
+  readonly address: string;
+  readonly ports: readonly number[];
+}
+
 /** What a foundation was made from. */
 export interface FoundationInputs extends Place {
   readonly fingerprint: string;

@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureFront, frontState, moveFront, removeFront } from '../../infra/machines/front.ts';
 import { processesOf } from '../../infra/machines/front-process.ts';
+import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
+import { run } from '../../scripts/lab/command.ts';
 import { startLoad, type Load } from '../../scripts/load.ts';
+import { cacheDir } from '../../scripts/setup/cache.ts';
 import { FrontSite } from '../support/front-fixture.ts';
-import { labsWork } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('one address for several machines', () => {
   let site: FrontSite;
@@ -150,5 +153,100 @@ describe.runIf(labsWork)('one address for several machines', () => {
     await removeFront(site.home);
     expect([await processesOf(site.home), await readdir(dirname(site.home))]).toEqual([[], []]);
     await expect(ask()).rejects.toThrow();
+  });
+});
+
+// The tests below are one story: each goes on where the one before ended.
+describe.runIf(labsWork)('the one address of an environment', () => {
+  let trial: TrialPipeline;
+  let url = '';
+
+  beforeAll(async () => {
+    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
+    await writeFile(
+      join(trial.folder, 'environments/prod.yaml'),
+      JSON.stringify({ targets: { kind: 'lxc', count: 2, memory: '512MiB' } }),
+    );
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) await trial.succeed('promote', version, '--to', 'dev');
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    url = ((await front()).urls as string[])[0] ?? '';
+  }, setupTime);
+
+  afterAll(async () => {
+    await trial?.run('destroy', 'prod', '--yes', '--volumes');
+    await trial?.remove();
+  }, 120_000);
+
+  const front = async () => (await trial.run('status', '--env', 'prod', '--json')).json.front;
+  const names = async () => ((await front()).servers as { name: string }[]).map(({ name }) => name);
+  const version = async () => (await trial.versions('prod', [`${url}/`]))[0];
+  const home = () => join(trial.folder, '.lockage/fronts/prod');
+  const start = () =>
+    startLoad({ urls: [`${url}/`], rate: 60, connections: 'both', slow: { path: '/slow?ms=2000', everyMs: 250 } });
+  const finish = async (load: Load) => {
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+    expect(stats.slow.ok).toBe(stats.slow.sent);
+  };
+
+  test('is shown, and leads to the release', async () => {
+    const { json } = await trial.run('host', 'ls', 'prod', '--json');
+    const servers = ['prod-1', 'prod-2'].map((name) => ({ name, healthy: true }));
+    expect(json.fronts).toMatchObject([{ environment: 'prod', urls: [url], state: 'running', servers }]);
+    expect(url).toMatch(/^http:\/\/10\.\d+\.\d+\.1:8000$/);
+    expect((await trial.run('status')).stdout).toContain(`front ${url} → prod-1, prod-2`);
+    expect(await version()).toBe('1.0.0');
+  });
+
+  test(
+    'fails no request while releases come and go, and machines leave and come back',
+    { timeout: 120_000 },
+    async () => {
+      const load = await start();
+      const [pid] = await processesOf(home());
+      await trial.succeed('promote', '1.1.0', '--to', 'prod');
+      await trial.succeed('promote', '1.2.0', '--to', 'prod');
+      await trial.succeed('rollback', 'prod');
+      expect(await version()).toBe('1.1.0');
+      await trial.succeed('resume', 'prod');
+      await trial.succeed('host', 'cordon', 'prod-2', '--env', 'prod');
+      expect(await names()).toEqual(['prod-1']);
+      const back = await trial.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes');
+      expect(back.code, back.stderr).toBe(0);
+      expect(await names()).toEqual(['prod-1', 'prod-2']);
+      expect(await processesOf(home())).toEqual([pid]);
+      await finish(load);
+    },
+  );
+
+  test('goes on when a machine dies', { timeout: 60_000 }, async () => {
+    const load = await start();
+    await sleep(1000);
+    const machines = join(trial.folder, '.lockage/machines');
+    await run(['lxc-stop', '-P', machines, '-n', 'trial-prod-machine-2', '--kill']);
+    await sleep(7000);
+    await finish(load);
+    expect((await frontState(home())).servers.map(({ healthy }) => healthy)).toEqual([true, false]);
+  });
+
+  test('is brought back by a promotion, with its machines', { timeout: 60_000 }, async () => {
+    for (const pid of await processesOf(home())) process.kill(pid, 'SIGKILL');
+    const status = await trial.run('status', '--env', 'prod', '--json');
+    expect(status.json.problems).toContain(
+      `the front ${url} does not run: \`lockage promote 1.1.0 --to prod\` starts it again`,
+    );
+    const result = await trial.promote('1.1.0', 'prod');
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stderr).toContain(`the front ${new URL(url).hostname} is started first`);
+    expect([await version(), await names()]).toEqual(['1.1.0', ['prod-1', 'prod-2']]);
+  });
+
+  test('goes with the environment to the last trace', { timeout: 60_000 }, async () => {
+    await trial.succeed('destroy', 'prod');
+    expect([await processesOf(home()), await readdir(dirname(home()))]).toEqual([[], []]);
+    expect(await trial.leftProcesses(2000)).toEqual([]);
   });
 });
