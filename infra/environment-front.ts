@@ -8,6 +8,7 @@ import type { FrontView } from '../pipelines/status.ts';
 import type { FrontServer } from './machines/front-config.ts';
 import { frontHome, frontState } from './machines/front.ts';
 import type { MachinePlaces } from './machines/types.ts';
+import { publicPorts } from './ports.ts';
 import type { FrontInputs, MachineNetworkInputs } from './provider/types.ts';
 
 /** The front as it is configured; undefined where no role has traffic. */
@@ -21,11 +22,9 @@ export function frontOf(environment: Environment, network: MachineNetworkInputs)
 
 /** Those of an environment's machines that are in service. */
 export function serversOf(environment: Environment, ledger: Ledger): FrontServer[] {
-  const { hosts, roles } = withoutCordoned(environment, ledger);
-  const portsOn = (host: string) =>
-    roles.flatMap((role) => (role.route && role.hosts.includes(host) ? [role.route.publish] : []));
-  return hosts
-    .map(({ name, address }) => ({ name, address, ports: portsOn(name) }))
+  const inService = withoutCordoned(environment, ledger);
+  return inService.hosts
+    .map((host) => ({ name: host.name, address: host.address, ports: publicPorts(inService, host) }))
     .filter(({ ports }) => ports.length > 0);
 }
 

@@ -178,10 +178,8 @@ export class EnvironmentMachines implements Machines {
   async lead(environment: Environment): Promise<void> {
     if (!environment.machines) return;
     const { records, tools } = this.#parts;
-    const front = (await records.machines(environment.name))?.front;
-    if (!front) return;
     const { ledger } = await records.environment(environment.name);
-    await leadFront(tools.machines, front, serversOf(environment, ledger));
+    await leadFront(tools.machines, { environment: environment.name }, serversOf(environment, ledger));
   }
 
   /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */

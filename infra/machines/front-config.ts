@@ -98,6 +98,8 @@ function section({ address, servers }: FrontTarget, port: number): string[] {
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
+    // The machines believe the front who asked, so what a client says of itself ends here.
+    '  http-request del-header x-forwarded- -m beg',
     // What may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...lines,

@@ -77,18 +77,22 @@ export async function keepFront(
   await ensureFront({ ...inputs, home, servers: servers ?? (await readMark(home))?.servers ?? [] });
 }
 
-/** Lets an environment's front lead to these machines and no others. Nothing happens where it does. */
+/**
+ * Lets an environment's front lead to these machines and no others: see `moveFront`. Nothing happens where it does, or where
+ * there is none.
+ */
 export async function leadFront(
   places: MachinePlaces,
-  inputs: FrontInputs,
+  place: Pick<Place, 'environment'>,
   servers: readonly FrontServer[],
 ): Promise<void> {
-  const home = frontHome(places, inputs);
-  const { state, address, ports, servers: now } = await frontState(home);
-  const found = now.map(({ healthy: _, ...server }) => server);
-  const wanted = { state: 'running', address: inputs.address, ports: inputs.ports, servers };
-  if (canonicalJson({ state, address, ports, servers: found }) === canonicalJson(wanted)) return;
-  await moveFront({ ...inputs, home, servers });
+  const home = frontHome(places, place);
+  const [mark, slots] = await Promise.all([readMark(home), askSlots(home).catch(() => undefined)]);
+  if (!mark) return;
+  // A run that was killed may have told the process something else than the folder says.
+  const isSo = slots && misplaced(slots, mark.ports, servers).length === 0;
+  if (isSo && canonicalJson(mark.servers) === canonicalJson(servers)) return;
+  await moveFront({ ...mark, home, servers });
 }
 
 /** Whether a front runs, and to which machines it sends. */

@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ensureFront, frontState, moveFront, removeFront } from '../../infra/machines/front.ts';
+import { askSlots, tell } from '../../infra/machines/front-admin.ts';
+import { ensureFront, frontState, leadFront, moveFront, removeFront } from '../../infra/machines/front.ts';
 import { processesOf } from '../../infra/machines/front-process.ts';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
 import { run } from '../../scripts/lab/command.ts';
@@ -64,8 +65,9 @@ describe.runIf(labsWork)('one address for several machines', () => {
     await ensureFront(spec(['a', 'b']));
     expect(await seen()).toEqual(['a', 'b']);
     expect(await frontState(site.home)).toMatchObject({ state: 'running', address: site.address, ports: [8000] });
-    const told = (await (await fetch(url())).json()) as Record<string, string>;
-    expect(told['x-forwarded-for']).toBe(site.address);
+    const lies = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' };
+    const told = (await (await fetch(url(), { headers: lies })).json()) as Record<string, string>;
+    expect([told['x-forwarded-for'], told['x-forwarded-proto']]).toEqual([site.address, undefined]);
   });
 
   test('made again, it is the same process', async () => {
@@ -121,6 +123,15 @@ describe.runIf(labsWork)('one address for several machines', () => {
     expect(await seen()).toEqual(['d']);
     await sleep(5000);
     await finish(load);
+  });
+
+  test('it is led anew where a killed run has left it elsewhere', async () => {
+    const places = { machines: '', keys: '', images: '', fronts: dirname(site.home) };
+    await ensureFront(spec(['d']));
+    const slot = (await askSlots(site.home)).find(({ target }) => target.startsWith(`${machines.d.address}:`));
+    await tell(site.home, [`set server port-8000/${slot?.name} state maint`]);
+    await leadFront(places, { environment: 'prod' }, spec(['d']).servers);
+    expect(await seen()).toEqual(['d']);
   });
 
   test('its process is killed: the next call brings it back', async () => {
@@ -199,6 +210,9 @@ describe.runIf(labsWork)('the one address of an environment', () => {
     expect(url).toMatch(/^http:\/\/10\.\d+\.\d+\.1:8000$/);
     expect((await trial.run('status')).stdout).toContain(`front ${url} → prod-1, prod-2`);
     expect(await version()).toBe('1.0.0');
+    // From an address of this computer that is not the front's own.
+    const visitor = ['curl', '-s', '--interface', '127.0.0.1', `${url}/visitor`];
+    expect(JSON.parse(await run(visitor))).toMatchObject({ visitor: expect.stringMatching(/^127\.0\.0\.1, 10\./) });
   });
 
   test(

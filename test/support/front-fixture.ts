@@ -35,7 +35,7 @@ export class FrontSite {
 
   private constructor(base: string, subnet: string) {
     // Longer than the path of a socket may be.
-    this.home = join(base, 'deep'.repeat(30), 'trial-prod');
+    this.home = join(base, 'deep'.repeat(30), 'prod');
     this.#base = base;
     this.#subnet = subnet;
     this.#prefix = `lf${randomBytes(3).toString('hex')}`;
