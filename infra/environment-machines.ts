@@ -12,6 +12,8 @@ import {
 import { machinesBefore, newestImage, nextImageVersion, type MachineImage } from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
+import type { FrontView } from '../pipelines/status.ts';
+import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
 import {
@@ -25,8 +27,9 @@ import {
   removeMachine,
   type MachineState,
 } from './machines/machines.ts';
+import { frontHome, frontState, keepFront, leadFront, removeFront } from './machines/front.ts';
 import { freeSubnet } from './machines/network.ts';
-import type { MachineInputs, MachineNetworkInputs } from './provider/types.ts';
+import type { FrontInputs, MachineInputs, MachineNetworkInputs } from './provider/types.ts';
 import type { MachinesRecord, StackRecords } from './records.ts';
 import type { Stacks } from './stack.ts';
 import { machinesStack } from './stack-names.ts';
@@ -99,13 +102,24 @@ export class EnvironmentMachines implements Machines {
     const recorded = await this.#parts.records.machines(environment.name);
     const own = this.#wantedOf(environment, recorded);
     refuseElsewhere(environment.name, recorded);
+    refuseForeignAddress(machines.address);
     for (const machine of own) refuseOtherwise(environment.name, machine, this.#settings(machines));
     const states = await this.#states(own);
     const missing = environment.hosts.filter(({ name }) => !own.some(({ host }) => host === name));
     return [
       ...note([...missing.map(({ name }) => name), ...inState(own, states, 'absent')], 'made'),
       ...note(inState(own, states, 'stopped'), 'started'),
+      ...(own.length > 0 ? await this.#frontNotes(environment, recorded) : []),
     ];
+  }
+
+  async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
+    if (!recorded?.network) return [];
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    const place = { environment: environment.name };
+    const wanted = frontOf(environment, recorded.network);
+    return frontNotes(tools.machines, place, wanted, serversOf(environment, ledger));
   }
 
   async make(asked: Environment, image?: string): Promise<void> {
@@ -120,31 +134,71 @@ export class EnvironmentMachines implements Machines {
     const environment = inGeneration(asked, generation);
     const network = recorded?.network ?? (await this.#newNetwork(name));
     tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+    const before = new Set(await this.#standing(recorded?.machines ?? []));
+    const front = frontOf(asked, network);
     const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set)).digest;
     const machines = await this.#inputs(environment, set, network, digest);
     const others = (recorded?.machines ?? []).filter((machine) => !machines.some((each) => each.name === machine.name));
+    // Gone with a restart of the computer, it would be missed by what is made new.
+    if (recorded?.network) await ensureBridge(network);
     const left = (recorded?.machines ?? []).filter((machine) =>
       machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
     );
-    if (left.length > 0) await this.#removeLeft(name, network, recorded?.machines ?? [], left);
-    await this.#up(name, network, [...machines, ...others], recorded?.machines ?? []);
+    if (left.length > 0) await this.#removeLeft(name, recorded, left);
+    await this.#up(name, network, [...machines, ...others], recorded?.machines ?? [], front);
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const workshop = workshopOf(tools, true);
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
+    if (front) await this.#frontStays(asked, now, front, before);
     await this.locate({ [name]: generation });
+  }
+
+  /** The front leads to those that serve: machines made just now wait until the release is in them. */
+  async #frontStays(
+    asked: Environment,
+    generation: Generation,
+    front: FrontInputs,
+    standing: ReadonlySet<string>,
+  ): Promise<void> {
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(asked.name);
+    const all = serversOf(await this.#located(asked, generation), ledger);
+    const { servers } = await frontState(frontHome(tools.machines, front));
+    const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
+    await keepFront(tools.machines, front, serving.length > 0 ? serving : all);
+  }
+
+  /** Names of the hosts that are there, running or not. */
+  async #standing(machines: readonly MachineInputs[]): Promise<string[]> {
+    const states = await this.#states(machines);
+    return machines.filter((_, index) => states[index] !== 'absent').map(({ host }) => host);
+  }
+
+  async lead(environment: Environment): Promise<void> {
+    if (!environment.machines) return;
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    await leadFront(tools.machines, { environment: environment.name }, serversOf(environment, ledger));
+  }
+
+  /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
+  async front(environment: Environment): Promise<FrontView | undefined> {
+    const recorded = await this.#parts.records.machines(environment.name);
+    if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
+    return frontView(this.#parts.tools.machines, recorded.front);
   }
 
   /** Machines that were made to take over, and never did: others have their names now. */
   async #removeLeft(
     environment: string,
-    network: MachineNetworkInputs,
-    all: readonly MachineInputs[],
+    recorded: MachinesRecord | undefined,
     left: readonly MachineInputs[],
   ): Promise<void> {
+    if (!recorded?.network) return;
     for (const machine of left) await this.#letGo(machine);
-    const kept = all.filter((machine) => !left.includes(machine));
-    await this.#up(environment, network, kept, kept);
+    const kept = recorded.machines.filter((machine) => !left.includes(machine));
+    await this.#up(environment, recorded.network, kept, kept, recorded.front);
   }
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
@@ -192,7 +246,7 @@ export class EnvironmentMachines implements Machines {
     );
     if (kept.length === 0) return this.destroy(environment.name);
     for (const machine of recorded.machines) if (!kept.includes(machine)) await this.#letGo(machine);
-    await this.#up(environment.name, recorded.network, kept, kept);
+    await this.#up(environment.name, recorded.network, kept, kept, recorded.front);
     await this.locate();
   }
 
@@ -216,6 +270,7 @@ export class EnvironmentMachines implements Machines {
     for (const name of await machinesHere(tools.machines, place)) {
       await removeMachine(tools.machines, { ...place, name });
     }
+    await removeFront(frontHome(tools.machines, { environment }));
     const bridge = this.#bridge(environment);
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
@@ -227,11 +282,12 @@ export class EnvironmentMachines implements Machines {
     network: MachineNetworkInputs,
     machines: readonly MachineInputs[],
     before: readonly MachineInputs[],
+    front: FrontInputs | undefined,
   ): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([this.#parts.stacks(), import('./machine-program.ts')]);
     const stack = machinesStack(environment);
     try {
-      await stacks.up(stack, machineProgram(network, machines), workshopOf(this.#parts.tools, true), {
+      await stacks.up(stack, machineProgram(network, machines, front), workshopOf(this.#parts.tools, true), {
         message: 'machines',
       });
     } catch (error) {

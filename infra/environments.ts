@@ -9,7 +9,7 @@ import { deliverRoutes } from './provider/routes.ts';
 import { hostRoutes } from './routes.ts';
 import { dockerHost } from './engine/address.ts';
 import type { FoundationPlan } from './foundation.ts';
-import { publicPorts } from './ports.ts';
+import { frontBefore, publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
 import { parseReference, type Registry as RegistryClient } from './registry.ts';
 import type { Stacks } from './stack.ts';
@@ -222,9 +222,11 @@ function foundationOf(project: Project, environment: Environment, secretVersions
 /** Host name → hash of what its edge proxy is made from. */
 function edgesOf(project: Project, environment: Environment): Record<string, string> {
   const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
-  return Object.fromEntries(
-    environment.hosts.map((host) => [host.name, fingerprint({ ...made, ports: publicPorts(environment, host) })]),
-  );
+  const edge = (host: Host) => {
+    const front = frontBefore(environment, host);
+    return { ...made, ports: publicPorts(environment, host), ...(front === undefined ? {} : { front }) };
+  };
+  return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
 }
 
 /** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */

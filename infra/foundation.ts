@@ -5,7 +5,7 @@ import type { Accessory, Environment, Host } from '../pipelines/environment.ts';
 import { labels, ownerLabels, secretsFolder } from './containers.ts';
 import { caddyConfig } from './edge/caddy.ts';
 import { edgeScript } from './edge/script.ts';
-import { publicPorts } from './ports.ts';
+import { frontBefore, publicPorts } from './ports.ts';
 import { Foundation, Overlay, SecretFiles } from './provider/resources.ts';
 
 /** What stays on an environment's hosts while releases come and go. */
@@ -70,13 +70,14 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, 
     options,
   );
   const ports = publicPorts(environment, host);
+  const config = caddyConfig(ports, frontBefore(environment, host));
   const edge = new docker.Container(
     `${host.name}-edge`,
     {
       name: names.edge,
       image: plan.images[plan.edgeImage] ?? plan.edgeImage,
       entrypoints: ['sh', '-c', edgeStart],
-      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${caddyConfig(ports)}`, `EDGE_PORTS=${ports.join(' ')}`],
+      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${config}`, `EDGE_PORTS=${ports.join(' ')}`],
       ports: ports.map((port) => ({ internal: port, external: port })),
       volumes: [
         { volumeName: live.name, containerPath: '/live' },

@@ -8,6 +8,7 @@ import { unpacked } from './provider/content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
+  FrontInputs,
   LedgerInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -28,6 +29,7 @@ const imagesStack = 'machine-images';
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
+  readonly front?: FrontInputs;
 }
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
@@ -65,7 +67,8 @@ export class StackRecords implements Records {
     const state = await readStack(this.#settings, this.#project, machinesStack(environment));
     const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
     const machines = inputsOf<MachineInputs>(state, 'Machine');
-    return state && { machines, ...(network ? { network } : {}) };
+    const [front] = inputsOf<FrontInputs>(state, 'Front');
+    return state && { machines, ...(network ? { network } : {}), ...(front ? { front } : {}) };
   }
 
   async releases(): Promise<readonly Release[]> {

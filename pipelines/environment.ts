@@ -37,6 +37,8 @@ export interface MachineSet {
   /** bytes of each */
   readonly memory: number;
   readonly cpus: number;
+  /** an address of this computer that leads to all of them; absent: that of their network */
+  readonly address?: string;
 }
 
 /**

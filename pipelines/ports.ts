@@ -106,6 +106,11 @@ export interface Machines {
   make(environment: Environment, image?: string): Promise<void>;
   /** Reads from the records which machines serve, and where they are; the project of the world knows it afterwards. */
   locate(): Promise<void>;
+  /**
+   * Lets the environment's one address lead to its hosts that are in service, and to no others. Resolves when those that it
+   * led to have no request under way.
+   */
+  lead(environment: Environment): Promise<void>;
   /** Removes machines that are no longer configured, once nothing of the environment is on them. */
   removeOthers(environment: Environment): Promise<void>;
 }

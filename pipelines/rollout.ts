@@ -47,6 +47,7 @@ export async function rollOut(world: World, situation: Situation, options: Rollo
     }
     // A killed operation may have left other routes, or containers, than those of the record.
     await settleAsRecorded(world, environment, desired);
+    await world.machines.lead(environment);
     return { outcome: 'unchanged', plan };
   }
   checkNames(world.project.app, plan.containers, reports);
@@ -92,6 +93,8 @@ export async function takeDown(world: World, environment: Environment): Promise<
 /** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
 async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
   try {
+    // Nothing is taken from a machine that the traffic still goes to.
+    await world.machines.lead(environment);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
     const { containers } = await world.records.environment(environment.name);

@@ -61,6 +61,7 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     progress: (event) => terminal.host(event),
     machines: {
       machines: join(stateFolder, 'machines'),
+      fronts: join(stateFolder, 'fronts'),
       keys: join(stateFolder, 'machine-keys'),
       images: join(cacheDir(), 'machine-images'),
     },

@@ -1,6 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
+import { frontHome, keepFront, removeFront } from '../machines/front.ts';
 import { ensureMachine, removeMachine } from '../machines/machines.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpacked } from './content.ts';
@@ -12,6 +13,7 @@ import { partOf } from './parts.ts';
 import { switchRoutes } from './routes.ts';
 import type {
   ContainerInputs,
+  FrontInputs,
   HandoverInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -33,6 +35,8 @@ interface Kind {
   /** carries out what the inputs say, on creation and on every change */
   apply?(workshop: Workshop, inputs: never): Promise<unknown>;
   remove?(workshop: Workshop, inputs: never): Promise<void>;
+  /** it becomes what the inputs say, instead of being named by them */
+  readonly changes?: true;
 }
 
 /** Every resource type of the provider: what it does, or nothing where it only records. */
@@ -60,6 +64,11 @@ const kinds: Readonly<Record<string, Kind>> = {
   Machine: {
     apply: (workshop, inputs: MachineInputs) => ensureMachine(workshop, inputs),
     remove: (workshop, inputs: MachineInputs) => removeMachine(workshop.machines, inputs),
+  },
+  Front: {
+    apply: (workshop, inputs: FrontInputs) => keepFront(workshop.machines, inputs),
+    remove: (workshop, inputs: FrontInputs) => removeFront(frontHome(workshop.machines, inputs)),
+    changes: true,
   },
   MachineImages: {},
   Releases: {},
@@ -94,7 +103,7 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
       run(async () => {
         // A container's name follows from its content: what changed is only how its host is reached.
         const kind = kindOf(urn);
-        if (!kind.remove) await kind.apply?.(workshop(), unpacked(news) as never);
+        if (!kind.remove || kind.changes) await kind.apply?.(workshop(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),

@@ -5,6 +5,7 @@ import { packed } from './content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
+  FrontInputs,
   HandoverInputs,
   LedgerInputs,
   MachineInputs,
@@ -128,6 +129,13 @@ export class Machine extends Resource {
 export class MachineImages extends Resource {
   constructor(inputs: { app: string; images: readonly MachineImage[] }, options?: pulumi.CustomResourceOptions) {
     super('MachineImages', 'machine-images', packed(inputs), options);
+  }
+}
+
+/** The one address of the machines that an environment owns. */
+export class Front extends Resource {
+  constructor(inputs: FrontInputs, options?: pulumi.CustomResourceOptions) {
+    super('Front', 'front', packed(inputs), options);
   }
 }
 

@@ -45,7 +45,8 @@ const server = createServer(async (request, response) => {
   }
   const connection = server.listening ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-type': 'application/json', 'x-version': version, ...connection });
-  response.end(`${JSON.stringify(answer)}\n`);
+  const visitor = url.pathname === '/visitor' ? { visitor: request.headers['x-forwarded-for'] } : {};
+  response.end(`${JSON.stringify({ ...answer, ...visitor })}\n`);
 });
 server.keepAliveTimeout = 180_000;
 server.listen(8080, () => console.log(`trial ${version} (built as ${behaviour.version}) listens`));
