@@ -103,6 +103,9 @@ export class EnvironmentStacks implements StacksPort {
     const { due, recorded, secretVersions, wanted, edges, missing } = state;
     if (!due) return;
 
+    // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
+    if (options.leaving === 'go')
+      await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const images = await this.#pinImages(environment, recorded?.images ?? {});
     const engines: FoundationPlan['engines'] = Object.fromEntries(

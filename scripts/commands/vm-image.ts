@@ -22,7 +22,7 @@ export async function imageBuildCommand(
   await withWorld(flags, signal, async (world) => {
     const kinds = flags.kind ? [flags.kind] : kindsOf(world);
     const images = await world.records.machineImages();
-    const version = given === undefined ? newestOf(images, kinds) : parseVersion(given);
+    const version = given === undefined ? nextOf(images, kinds) : parseVersion(given);
     for (const kind of kinds) refuseBuilt(images, kind, version);
     world.terminal.step('build', `image ${version} of ${kinds.join(' and ')} machines, which takes a minute or two`);
     const built = await world.machines.build(version, kinds);
@@ -83,7 +83,7 @@ function kindsOf({ project }: LiveWorld): Kind[] {
 }
 
 /** The next version for all of the kinds at once. */
-function newestOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
+function nextOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
   const next = kinds.map((kind) => nextImageVersion(images, kind)).toSorted(compareVersions);
   return next.at(-1) ?? '1.0.0';
 }
