@@ -96,7 +96,7 @@ export class Connections {
 
   /** The way to a host's machine itself, for a host that is reached by ssh. */
   link(host: Host): SshLink {
-    return new SshLink(atHome(host), this.#keys);
+    return new SshLink(atHome(this.#today(host)), this.#keys);
   }
 
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
