@@ -16,6 +16,9 @@ export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-er
 /** Milliseconds for an engine on the network to answer at first. */
 const patience = 10_000;
 
+/** Milliseconds. */
+const rest = 5_000;
+
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
@@ -155,7 +158,7 @@ export class Connections {
     let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
       this.#log(`${host.name}: the connection broke, connecting again`);
-      reconnecting ??= open().finally(() => (reconnecting = undefined));
+      reconnecting ??= rested(open, () => (reconnecting = undefined));
       return reconnecting;
     };
     const engine = new Engine({ host: host.name, ...(await open()), reconnect });
@@ -172,6 +175,20 @@ export class Connections {
   #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
     const link = new TlsLink(host, tcp, files, this.#stateDir);
     return async () => ({ tcp: await link.open(this.#closing.signal) });
+  }
+}
+
+/** Where it took long to find out that nobody answers, whoever asks soon after is told the same. */
+async function rested<T>(open: () => Promise<T>, done: () => void): Promise<T> {
+  const started = performance.now();
+  try {
+    const opened = await open();
+    done();
+    return opened;
+  } catch (error) {
+    if (performance.now() - started < rest) done();
+    else setTimeout(done, rest).unref();
+    throw error;
   }
 }
 
