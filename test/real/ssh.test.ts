@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -129,6 +130,28 @@ describe('an engine over ssh', () => {
     expect((await stat(socketPath)).mode & 0o077).toBe(0);
     expect((await stat(join(lab.folder, 'lockage'))).mode & 0o077).toBe(0);
   });
+});
+
+describe('what is offered to a machine', () => {
+  const hello = () => createServer((_, response) => response.end('hello'));
+  const ask = async (port: number) => (await fetch(`http://127.0.0.1:${port}/`)).text();
+
+  it('is reached there at a port of its loopback, until it is taken back', async () => {
+    const link = connections().link(pinned(server));
+    const offers = await Promise.all([link.offer(hello()), link.offer(hello())]);
+    for (const { port } of offers) expect(await ask(port)).toBe('hello');
+    for (const offer of offers) await offer.end();
+    for (const { port } of offers) await expect(ask(port)).rejects.toThrow();
+    expect((await readdir(join(lab.folder, 'lockage'))).filter((name) => name.endsWith('.offer'))).toEqual([]);
+    await link.disconnect();
+  });
+
+  it('needs an sshd that allows it', async () => {
+    const strict = await lab.server(['AllowTcpForwarding local']);
+    const refused = connections().link(pinned(strict)).offer(hello());
+    await expect(refused).rejects.toThrow(/^prod-1: its sshd opens no port/);
+    await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('AllowTcpForwarding') });
+  }, 30_000);
 });
 
 describe('host keys', () => {
