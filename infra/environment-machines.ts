@@ -1,21 +1,35 @@
 import { hostname } from 'node:os';
 import { fingerprint } from '../pipelines/container.ts';
 import type { Environment, Host, MachineSet, Project } from '../pipelines/environment.ts';
+import {
+  generationNow,
+  inGeneration,
+  isOf,
+  numberOf,
+  otherGeneration,
+  type Generation,
+} from '../pipelines/generation.ts';
+import { machinesBefore, newestImage, nextImageVersion, type MachineImage } from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
+import type { FrontView } from '../pipelines/status.ts';
+import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
 import {
+  buildImage,
   ensureMachine,
   hostOf,
   imageFor,
+  madeFrom,
   machinesHere,
   machineState,
   removeMachine,
   type MachineState,
 } from './machines/machines.ts';
+import { frontHome, frontState, keepFront, leadFront, removeFront } from './machines/front.ts';
 import { freeSubnet } from './machines/network.ts';
-import type { MachineInputs, MachineNetworkInputs } from './provider/types.ts';
+import type { FrontInputs, MachineInputs, MachineNetworkInputs } from './provider/types.ts';
 import type { MachinesRecord, StackRecords } from './records.ts';
 import type { Stacks } from './stack.ts';
 import { machinesStack } from './stack-names.ts';
@@ -25,14 +39,16 @@ interface Parts {
   /** as it is configured: the machines have no addresses in it */
   readonly project: Project;
   readonly tools: Tools;
+  /** `user@machine` */
+  readonly actor: string;
   readonly records: StackRecords;
   readonly stacks: () => Promise<Stacks>;
   /** told the project with the addresses of its machines, as often as they change */
   readonly onChange: (project: Project) => void;
 }
 
-/** The first number of machines in their network. */
-const firstNumber = 11;
+/** The last number of an address in the network, before the first machine of a generation. */
+const addressBase: Readonly<Record<Generation, number>> = { a: 10, b: 110 };
 
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
 export class EnvironmentMachines implements Machines {
@@ -42,18 +58,42 @@ export class EnvironmentMachines implements Machines {
     this.#parts = parts;
   }
 
-  /** Reads the addresses of all machines from the record. */
-  async locate(): Promise<void> {
-    const { project, records, tools, onChange } = this.#parts;
-    const environments = await Promise.all(
-      project.environments.map(async (environment) => {
-        if (!environment.machines) return environment;
-        const recorded = (await records.machines(environment.name))?.machines ?? [];
-        const located = new Map(recorded.map((machine) => [machine.host, hostOf(tools.machines, machine)]));
-        return { ...environment, hosts: environment.hosts.map((host) => located.get(host.name) ?? host) };
-      }),
-    );
-    onChange({ ...project, environments });
+  async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
+    const { project, onChange } = this.#parts;
+    const located = project.environments.map((environment) => this.#located(environment, taking[environment.name]));
+    onChange({ ...project, environments: await Promise.all(located) });
+  }
+
+  /** With the names of the machines that serve, or of the generation that is told, and where they are reached. */
+  async #located(environment: Environment, taken: Generation | undefined): Promise<Environment> {
+    const { machines: set, name } = environment;
+    if (!set) return environment;
+    const { records, tools } = this.#parts;
+    const recorded = (await records.machines(name))?.machines ?? [];
+    const generation = taken ?? (await this.#generationNow(name, recorded));
+    const own = recorded.filter(({ host }) => isOf(generation, name, host));
+    const places = new Map(own.map((machine) => [machine.host, hostOf(tools.machines, machine)]));
+    const named = inGeneration(environment, generation);
+    const [image] = own.map((machine) => machine.image);
+    return {
+      ...named,
+      machines: { ...set, ...(image === undefined ? {} : { image }) },
+      hosts: named.hosts.map((host) => places.get(host.name) ?? host),
+    };
+  }
+
+  async #generationNow(environment: string, made: readonly MachineInputs[]): Promise<Generation> {
+    const { ledger } = await this.#parts.records.environment(environment);
+    const hosts = made.map(({ host }) => host);
+    return generationNow(environment, ledger, hosts);
+  }
+
+  async differ(environment: Environment, image: string): Promise<boolean> {
+    const recorded = await this.#parts.records.machines(environment.name);
+    const own = this.#wantedOf(environment, recorded);
+    if (!environment.machines || own.length < environment.hosts.length) return true;
+    const settings = { ...this.#settings(environment.machines), image };
+    return own.some((machine) => differing(machine, settings).length > 0);
   }
 
   async notes(environment: Environment): Promise<readonly string[]> {
@@ -62,31 +102,137 @@ export class EnvironmentMachines implements Machines {
     const recorded = await this.#parts.records.machines(environment.name);
     const own = this.#wantedOf(environment, recorded);
     refuseElsewhere(environment.name, recorded);
+    refuseForeignAddress(machines.address);
     for (const machine of own) refuseOtherwise(environment.name, machine, this.#settings(machines));
     const states = await this.#states(own);
     const missing = environment.hosts.filter(({ name }) => !own.some(({ host }) => host === name));
     return [
       ...note([...missing.map(({ name }) => name), ...inState(own, states, 'absent')], 'made'),
       ...note(inState(own, states, 'stopped'), 'started'),
+      ...(own.length > 0 ? await this.#frontNotes(environment, recorded) : []),
     ];
   }
 
-  async make(environment: Environment): Promise<void> {
-    const { machines: set } = environment;
+  async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
+    if (!recorded?.network) return [];
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    const place = { environment: environment.name };
+    const wanted = frontOf(environment, recorded.network);
+    return frontNotes(tools.machines, place, wanted, serversOf(environment, ledger));
+  }
+
+  async make(asked: Environment, image?: string): Promise<void> {
+    const { machines: set, name } = asked;
     if (!set) return;
     refuseWithoutRoot();
     const { records, tools } = this.#parts;
-    const recorded = await records.machines(environment.name);
-    const network = recorded?.network ?? (await this.#newNetwork(environment.name));
-    tools.progress({ host: environment.name, step: 'image', detail: 'the root file system of its machines' });
-    const machines = await this.#inputs(environment, set, network, recorded);
-    const leaving = (recorded?.machines ?? []).filter(({ name }) => !machines.some((each) => each.name === name));
-    await this.#up(environment.name, network, [...machines, ...leaving], recorded === undefined);
+    const recorded = await records.machines(name);
+    refuseElsewhere(name, recorded);
+    const now = await this.#generationNow(name, recorded?.machines ?? []);
+    const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
+    const environment = inGeneration(asked, generation);
+    const network = recorded?.network ?? (await this.#newNetwork(name));
+    tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+    const before = new Set(await this.#standing(recorded?.machines ?? []));
+    const front = frontOf(asked, network);
+    const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set)).digest;
+    const machines = await this.#inputs(environment, set, network, digest);
+    const others = (recorded?.machines ?? []).filter((machine) => !machines.some((each) => each.name === machine.name));
+    // Gone with a restart of the computer, it would be missed by what is made new.
+    if (recorded?.network) await ensureBridge(network);
+    const left = (recorded?.machines ?? []).filter((machine) =>
+      machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
+    );
+    if (left.length > 0) await this.#removeLeft(name, recorded, left);
+    await this.#up(name, network, [...machines, ...others], recorded?.machines ?? [], front);
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const workshop = workshopOf(tools, true);
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
-    await this.locate();
+    if (front) await this.#frontStays(asked, now, front, before);
+    await this.locate({ [name]: generation });
+  }
+
+  /** The front leads to those that serve: machines made just now wait until the release is in them. */
+  async #frontStays(
+    asked: Environment,
+    generation: Generation,
+    front: FrontInputs,
+    standing: ReadonlySet<string>,
+  ): Promise<void> {
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(asked.name);
+    const all = serversOf(await this.#located(asked, generation), ledger);
+    const { servers } = await frontState(frontHome(tools.machines, front));
+    const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
+    await keepFront(tools.machines, front, serving.length > 0 ? serving : all);
+  }
+
+  /** Names of the hosts that are there, running or not. */
+  async #standing(machines: readonly MachineInputs[]): Promise<string[]> {
+    const states = await this.#states(machines);
+    return machines.filter((_, index) => states[index] !== 'absent').map(({ host }) => host);
+  }
+
+  async lead(environment: Environment): Promise<void> {
+    if (!environment.machines) return;
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    await leadFront(tools.machines, { environment: environment.name }, serversOf(environment, ledger));
+  }
+
+  /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
+  async front(environment: Environment): Promise<FrontView | undefined> {
+    const recorded = await this.#parts.records.machines(environment.name);
+    if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
+    return frontView(this.#parts.tools.machines, recorded.front);
+  }
+
+  /** Machines that were made to take over, and never did: others have their names now. */
+  async #removeLeft(
+    environment: string,
+    recorded: MachinesRecord | undefined,
+    left: readonly MachineInputs[],
+  ): Promise<void> {
+    if (!recorded?.network) return;
+    for (const machine of left) await this.#letGo(machine);
+    const kept = recorded.machines.filter((machine) => !left.includes(machine));
+    await this.#up(environment, recorded.network, kept, kept, recorded.front);
+  }
+
+  /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+  async #firstImage(environment: Environment, { kind }: MachineSet): Promise<{ readonly digest: string }> {
+    const { project, records } = this.#parts;
+    for (const earlier of machinesBefore(project, environment)) {
+      const digest = (await this.#located(earlier, undefined)).machines?.image;
+      if (digest !== undefined) return { digest };
+    }
+    const images = await records.machineImages();
+    return newestImage(images, kind) ?? this.#record(kind, nextImageVersion(images, kind), images, false);
+  }
+
+  /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
+  async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
+    const built: MachineImage[] = [];
+    for (const kind of kinds) {
+      const { records } = this.#parts;
+      built.push(await this.#record(kind, version, await records.machineImages(), true));
+    }
+    return built;
+  }
+
+  async #record(
+    kind: MachineSet['kind'],
+    version: string,
+    images: readonly MachineImage[],
+    fresh: boolean,
+  ): Promise<MachineImage> {
+    const { tools, actor, records } = this.#parts;
+    const { digest } = fresh ? await buildImage(tools.machines, kind) : await imageFor(tools.machines, kind);
+    const image: MachineImage = { kind, version, digest, builder: actor, createdAt: new Date().toISOString() };
+    await records.saveMachineImages([...images, image]);
+    return image;
   }
 
   async removeOthers(environment: Environment): Promise<void> {
@@ -100,7 +246,7 @@ export class EnvironmentMachines implements Machines {
     );
     if (kept.length === 0) return this.destroy(environment.name);
     for (const machine of recorded.machines) if (!kept.includes(machine)) await this.#letGo(machine);
-    await this.#up(environment.name, recorded.network, kept, false);
+    await this.#up(environment.name, recorded.network, kept, kept, recorded.front);
     await this.locate();
   }
 
@@ -124,6 +270,7 @@ export class EnvironmentMachines implements Machines {
     for (const name of await machinesHere(tools.machines, place)) {
       await removeMachine(tools.machines, { ...place, name });
     }
+    await removeFront(frontHome(tools.machines, { environment }));
     const bridge = this.#bridge(environment);
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
@@ -134,22 +281,25 @@ export class EnvironmentMachines implements Machines {
     environment: string,
     network: MachineNetworkInputs,
     machines: readonly MachineInputs[],
-    first: boolean,
+    before: readonly MachineInputs[],
+    front: FrontInputs | undefined,
   ): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([this.#parts.stacks(), import('./machine-program.ts')]);
     const stack = machinesStack(environment);
     try {
-      await stacks.up(stack, machineProgram(network, machines), workshopOf(this.#parts.tools, true), {
+      await stacks.up(stack, machineProgram(network, machines, front), workshopOf(this.#parts.tools, true), {
         message: 'machines',
       });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
-      if (first) await this.destroy(environment);
+      if (before.length === 0) await this.destroy(environment);
       throw new LockageError(`the machines of ${environment} could not be made`, {
         code: ExitCode.rolledBack,
         details: [messageOf(error), ...(error instanceof LockageError ? error.details : [])],
-        ...(first ? {} : { hint: 'Those that were there before are as they were. Run the same command again.' }),
+        ...(before.length === 0
+          ? {}
+          : { hint: 'Those that were there before are as they were. Run the same command again.' }),
         cause: error,
       });
     }
@@ -187,17 +337,16 @@ export class EnvironmentMachines implements Machines {
     environment: Environment,
     set: MachineSet,
     network: MachineNetworkInputs,
-    recorded: MachinesRecord | undefined,
+    image: string,
   ): Promise<MachineInputs[]> {
     const { tools } = this.#parts;
-    const image = await imageFor(tools.machines, set.kind, recorded?.machines[0]?.image);
-    const input = async ({ name: host }: Host, index: number): Promise<MachineInputs> => ({
+    const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
       ...network,
       ...this.#settings(set),
       host,
-      name: machineName(network.app, environment.name, index + 1),
-      image: recorded?.machines.find((machine) => machine.host === host)?.image ?? image.digest,
-      address: `${network.subnet}.${firstNumber + index}`,
+      name: `${network.app}-${environment.name}-machine-${host.slice(environment.name.length + 1)}`,
+      image,
+      address: addressOf(network, environment.name, host),
       hostKey: (await hostKey(tools.machines.keys, environment.name, host)).fingerprint,
     });
     return Promise.all(environment.hosts.map(input));
@@ -208,8 +357,9 @@ export class EnvironmentMachines implements Machines {
   }
 }
 
-function machineName(app: string, environment: string, number: number): string {
-  return `${app}-${environment}-machine-${number}`;
+function addressOf({ subnet }: MachineNetworkInputs, environment: string, host: string): string {
+  const generation = isOf('a', environment, host) ? 'a' : 'b';
+  return `${subnet}.${addressBase[generation] + numberOf(environment, host)}`;
 }
 
 function inState(machines: readonly MachineInputs[], states: readonly MachineState[], wanted: MachineState): string[] {
@@ -224,17 +374,22 @@ function note(hosts: readonly string[], what: string): string[] {
 
 /** Other machines would need the containers moved off these first, which destroying them at once does not do. */
 function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Partial<MachineInputs>): void {
-  const differing = Object.entries(wanted).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
-  );
-  if (differing.length === 0) return;
+  const others = differing(machine, wanted);
+  if (others.length === 0) return;
   throw new LockageError(`the machines of ${environment} were made otherwise than they are configured now`, {
-    details: differing.map(
+    details: others.map(
       ([key, value]) =>
         `${key}: ${JSON.stringify(machine[key as keyof MachineInputs])}, configured ${JSON.stringify(value)}`,
     ),
-    hint: `A machine is never changed: configure it as before, or \`lockage destroy ${environment}\` and promote again.`,
+    hint: `A machine is never changed, but replaced: \`lockage vm-image promote VERSION --to ${environment}\`.`,
   });
+}
+
+/** What is wanted otherwise than a machine has it. */
+function differing(machine: MachineInputs, wanted: Partial<MachineInputs>): [key: string, value: unknown][] {
+  return Object.entries(wanted).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
+  );
 }
 
 /** Data of an accessory that moved stays where it was: nobody said that it may go. */

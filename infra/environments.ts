@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fingerprint } from '../pipelines/container.ts';
 import type { Desired } from '../pipelines/desired.ts';
-import type { Environment, Project } from '../pipelines/environment.ts';
+import type { Environment, Host, Project } from '../pipelines/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { HostReport, StacksPort } from '../pipelines/ports.ts';
 import { edgeScript } from './edge/script.ts';
@@ -10,7 +10,7 @@ import { hostRoutes } from './routes.ts';
 import { dockerHost } from './engine/address.ts';
 import { heldKey, type FoundationPlan } from './foundation-plan.ts';
 import { bring, heldAs } from './images.ts';
-import { publicPorts } from './ports.ts';
+import { frontBefore, publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
 import { parseReference, type Registry as RegistryClient } from './registry.ts';
 import type { Stacks } from './stack.ts';
@@ -98,7 +98,8 @@ export class EnvironmentStacks implements StacksPort {
     const { tools } = this.#parts;
     const project = this.#parts.project();
     const configured = this.#whole(inService);
-    const environment = options.leaving === 'stay' ? await this.#withLeaving(configured) : configured;
+    const leaving = options.leaving === 'stay' ? await this.#leaving(configured) : [];
+    const environment = { ...configured, hosts: [...configured.hosts, ...leaving] };
     const state = await this.#foundationDue(environment, inService, reports);
     const { due, recorded, secretVersions, wanted, edges, missing } = state;
     if (!due) return;
@@ -121,6 +122,7 @@ export class EnvironmentStacks implements StacksPort {
       secretVersions,
       fingerprint: wanted,
       edges,
+      leaving: new Set(leaving.map(({ name }) => name)),
       // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
       delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
@@ -148,11 +150,10 @@ export class EnvironmentStacks implements StacksPort {
     return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
   }
 
-  /** A host that is no longer configured keeps its network until its containers are gone. */
-  async #withLeaving(environment: Environment): Promise<Environment> {
-    const recorded = await this.#parts.records.foundation(environment.name);
-    const leaving = (recorded?.hosts ?? []).filter(({ name }) => !environment.hosts.some((host) => host.name === name));
-    return leaving.length === 0 ? environment : { ...environment, hosts: [...environment.hosts, ...leaving] };
+  /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
+  async #leaving({ name, hosts }: Environment): Promise<readonly Host[]> {
+    const recorded = await this.#parts.records.foundation(name);
+    return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {
@@ -232,9 +233,11 @@ function foundationOf(project: Project, environment: Environment, secretVersions
 /** Host name → hash of what its edge proxy is made from. */
 function edgesOf(project: Project, environment: Environment): Record<string, string> {
   const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
-  return Object.fromEntries(
-    environment.hosts.map((host) => [host.name, fingerprint({ ...made, ports: publicPorts(environment, host) })]),
-  );
+  const edge = (host: Host) => {
+    const front = frontBefore(environment, host);
+    return { ...made, ports: publicPorts(environment, host), ...(front === undefined ? {} : { front }) };
+  };
+  return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
 }
 
 /** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */

@@ -17,6 +17,8 @@ export interface FoundationPlan {
   readonly fingerprint: string;
   /** host name → hash of what its edge proxy is made from */
   readonly edges: Readonly<Record<string, string>>;
+  /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
+  readonly leaving: ReadonlySet<string>;
   /** another one delivers the accessories' secrets once more */
   readonly delivery: string;
 }

@@ -6,7 +6,7 @@ import { labels, ownerLabels, secretsFolder } from './containers.ts';
 import { caddyConfig } from './edge/caddy.ts';
 import { edgeScript } from './edge/script.ts';
 import { heldKey, type FoundationPlan } from './foundation-plan.ts';
-import { publicPorts } from './ports.ts';
+import { frontBefore, publicPorts } from './ports.ts';
 import { Foundation, Overlay, SecretFiles } from './provider/resources.ts';
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
@@ -41,7 +41,8 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
 function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, overlay: Overlay | undefined) {
   const { app, environment } = plan;
   const names = environmentNames(app, environment.name);
-  const options = { provider, ...(overlay ? { dependsOn: [overlay] } : {}) };
+  const asItIs = plan.leaving.has(host.name) ? { ignoreChanges: ['*'] } : {};
+  const options = { provider, ...(overlay ? { dependsOn: [overlay] } : {}), ...asItIs };
   const network = overlay ? names.network : bridgeOf(plan, host, options).name;
   const live = new docker.Volume(
     `${host.name}-live`,
@@ -49,13 +50,14 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, 
     options,
   );
   const ports = publicPorts(environment, host);
+  const config = caddyConfig(ports, frontBefore(environment, host));
   const edge = new docker.Container(
     `${host.name}-edge`,
     {
       name: names.edge,
       image: imageOn(plan, host, plan.edgeImage),
       entrypoints: ['sh', '-c', edgeStart],
-      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${caddyConfig(ports)}`, `EDGE_PORTS=${ports.join(' ')}`],
+      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${config}`, `EDGE_PORTS=${ports.join(' ')}`],
       ports: ports.map((port) => ({ internal: port, external: port })),
       volumes: [
         { volumeName: live.name, containerPath: '/live' },

@@ -52,7 +52,7 @@ async function pull({ tools, registry, onProgress }: Ways, engine: Engine, image
 async function pullOverSsh({ tools, registry, onProgress }: Ways, host: Host, image: Image): Promise<number> {
   const engine = await tools.connections.engine(host);
   const offered = passThrough(registry, image.repository);
-  const offer = await tools.connections.link(host).offer(offered.server);
+  const offer = await tools.connections.offer(host, offered.server);
   try {
     const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
     const options = { auth: offered.auth, signal: tools.signal, onProgress };

@@ -1,10 +1,15 @@
-import { Machine, MachineNetwork } from './provider/resources.ts';
-import type { MachineInputs, MachineNetworkInputs } from './provider/types.ts';
+import { Front, Machine, MachineNetwork } from './provider/resources.ts';
+import type { FrontInputs, MachineInputs, MachineNetworkInputs } from './provider/types.ts';
 
-/** The Pulumi program of an environment's own machines: their network, and all of them on it. */
-export function machineProgram(network: MachineNetworkInputs, machines: readonly MachineInputs[]): () => Promise<void> {
+/** The Pulumi program of an environment's own machines: their network, all of them on it, and their address. */
+export function machineProgram(
+  network: MachineNetworkInputs,
+  machines: readonly MachineInputs[],
+  front: FrontInputs | undefined,
+): () => Promise<void> {
   return async () => {
     const made = new MachineNetwork(network);
-    for (const machine of machines) new Machine(machine, { dependsOn: [made] });
+    const all = machines.map((machine) => new Machine(machine, { dependsOn: [made] }));
+    if (front) new Front(front, { dependsOn: [made, ...all] });
   };
 }

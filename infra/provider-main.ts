@@ -19,6 +19,7 @@ const workshop = workshopOf(
     machines: {
       machines: join(stateDir, 'machines'),
       keys: join(stateDir, 'machine-keys'),
+      fronts: join(stateDir, 'fronts'),
       images: join(stateDir, 'machine-images'),
     },
     signal: new AbortController().signal,

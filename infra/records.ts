@@ -1,4 +1,5 @@
 import type { Placed } from '../pipelines/desired.ts';
+import type { MachineImage } from '../pipelines/machine-image.ts';
 import type { Records } from '../pipelines/ports.ts';
 import type { EnvironmentRecord } from '../pipelines/record.ts';
 import type { Release } from '../pipelines/release.ts';
@@ -7,6 +8,7 @@ import { unpacked } from './provider/content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
+  FrontInputs,
   LedgerInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -21,11 +23,13 @@ import { foundationStack, machinesStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 const releasesStack = 'releases';
+const imagesStack = 'machine-images';
 
 /** What is recorded of an environment's own machines. */
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
+  readonly front?: FrontInputs;
 }
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
@@ -63,7 +67,8 @@ export class StackRecords implements Records {
     const state = await readStack(this.#settings, this.#project, machinesStack(environment));
     const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
     const machines = inputsOf<MachineInputs>(state, 'Machine');
-    return state && { machines, ...(network ? { network } : {}) };
+    const [front] = inputsOf<FrontInputs>(state, 'Front');
+    return state && { machines, ...(network ? { network } : {}), ...(front ? { front } : {}) };
   }
 
   async releases(): Promise<readonly Release[]> {
@@ -71,13 +76,26 @@ export class StackRecords implements Records {
     return inputsOf<{ releases: Release[] }>(state, 'Releases')[0]?.releases ?? [];
   }
 
+  /** The images that machines are made from, oldest first. */
+  async machineImages(): Promise<readonly MachineImage[]> {
+    const state = await readStack(this.#settings, this.#project, imagesStack);
+    return inputsOf<{ images: MachineImage[] }>(state, 'MachineImages')[0]?.images ?? [];
+  }
+
+  async saveMachineImages(images: readonly MachineImage[]): Promise<void> {
+    const { MachineImages } = await import('./provider/resources.ts');
+    await this.#record(imagesStack, () => new MachineImages({ app: this.#project, images }));
+  }
+
   async saveReleases(releases: readonly Release[]): Promise<void> {
-    const stacks = await this.#stacks();
     const { Releases } = await import('./provider/resources.ts');
-    const program = async () => {
-      new Releases({ app: this.#project, releases });
-    };
-    await stacks.up(releasesStack, program, workshopOf(this.#tools, false), { message: 'record releases' });
+    await this.#record(releasesStack, () => new Releases({ app: this.#project, releases }));
+  }
+
+  async #record(stack: string, declare: () => unknown): Promise<void> {
+    const stacks = await this.#stacks();
+    const program = async () => void declare();
+    await stacks.up(stack, program, workshopOf(this.#tools, false), { message: `record ${stack}` });
   }
 }
 

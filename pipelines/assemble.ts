@@ -8,7 +8,7 @@ import {
 } from './container.ts';
 import { countNotes, countsNow, withCounts } from './counts.ts';
 import type { Desired, Placed } from './desired.ts';
-import type { Environment, Role } from './environment.ts';
+import type { Environment, Host, Role } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { absent, inService } from './in-service.ts';
 import { changesOf, type Plan } from './plan.ts';
@@ -16,7 +16,7 @@ import type { HostReport, World } from './ports.ts';
 import { currentRevision, nextNumber, sameContainers, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import type { Revision } from './revision.ts';
-import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+import { existingContainers, neededSecrets, standbyAgain, standbyFor } from './standby.ts';
 
 /** What a rollout is decided from. */
 export interface Situation {
@@ -29,6 +29,8 @@ export interface Situation {
   readonly values: Readonly<Record<string, string>>;
   /** role → its number of containers from now on; absent where nothing is scaled */
   readonly counts?: Readonly<Record<string, number>>;
+  /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
+  readonly replaces?: readonly Host[];
 }
 
 /** Everything about a rollout that can be known before it: pure but for names and time of the world. */
@@ -38,29 +40,30 @@ export function assemble(world: World, situation: Situation) {
   const current = currentRevision(record.ledger);
   const counts = countsNow(situation.environment, current?.counts, situation.counts);
   const environment = withCounts(situation.environment, counts);
-  const versions = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]),
-  );
-  if (situation.counts) refuseOtherChanges(app, situation, versions);
+  const versions = versionsOf(world, values);
+  if (situation.counts) refuseOtherChanges(world, situation);
   const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placed(environment, specs);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
   const away = new Set(absent(record.ledger).without);
   // A host that is no longer configured keeps nothing: its network goes after this.
-  const standby = standbyFor(record, environment.standby, serving).filter(
+  const kept = standbyFor(record, environment.standby, serving).filter(
     ({ host }) => away.has(host.name) || placesOf(environment).some(({ name }) => name === host.name),
   );
+  const { replaces } = situation;
+  const standby = replaces ? placed(environment, standbyAgain(record.ledger, environment.standby, serving)) : kept;
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
     number: nextNumber(record.ledger),
     release,
     containers: specs,
     secretVersions: versions,
-    kind: situation.counts ? 'scale' : broken ? 'repair' : 'promote',
+    kind: replaces ? 'image' : situation.counts ? 'scale' : broken ? 'repair' : 'promote',
     ...(Object.keys(counts).length > 0 ? { counts } : {}),
     actor: world.actor,
     startedAt: new Date(world.now()).toISOString(),
+    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
     ...absent(record.ledger),
   };
   const desired: Desired = {
@@ -78,6 +81,7 @@ export function assemble(world: World, situation: Situation) {
     verify: serving,
     watch: environment.watch,
     guarded: true,
+    ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
     ...(migration ? { migration: migration.inputs } : {}),
     secrets: neededSecrets([...serving, ...standby], record.ledger, values, versions, migration?.inputs.spec),
     ledger: record.ledger,
@@ -95,15 +99,21 @@ export function assemble(world: World, situation: Situation) {
   return { plan, desired, revision, unchanged };
 }
 
-/** To scale is no way around the gates: what else has changed enters as a promotion. Throws LockageError. */
-function refuseOtherChanges(app: string, situation: Situation, versions: Record<string, string>): void {
-  const { environment, release, record } = situation;
+/** secret name → short hash of its value */
+function versionsOf(world: World, values: Situation['values']): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
+}
+
+/** Neither to scale nor to replace machines is a way around the gates: what else has changed enters as a promotion. Throws LockageError. */
+export function refuseOtherChanges(world: World, { environment, release, record, values }: Situation): void {
+  const { app } = world.project;
+  const versions = versionsOf(world, values);
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));
   if (sameContainers({ containers: containerSpecs(app, asIs, release, versions) }, current)) return;
   throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
-    details: ['to scale would bring the other changes in as well, past the gates'],
+    details: ['this would bring the changes in as well, past the gates'],
     hint: `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
   });
 }

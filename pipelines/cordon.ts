@@ -53,6 +53,7 @@ export async function cordon(world: World, request: CordonRequest): Promise<Cord
     const found = record.ledger.cordons?.find(({ host }) => host === request.host);
     if (found) return { outcome: 'cordoned already', cordon: found, remaining };
     await recordAgain(world, environment, record, withCordon(record.ledger, asked), `cordon ${request.host}`);
+    await world.machines.lead(left);
     return { outcome: 'cordoned', cordon: asked, remaining };
   } finally {
     await unlock();
@@ -88,13 +89,17 @@ export async function uncordon(world: World, request: CordonRequest): Promise<Un
     const current = currentRevision(ledger);
     if (!current) {
       await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+      await world.machines.lead(environment);
       return { outcome: 'in service', cordon: found };
     }
     checkPlatform(current.release, reports);
     const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
     const reason = request.reason ?? `${request.host} is back in service`;
     const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });
-    if (outcome === 'unchanged') await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+    if (outcome === 'unchanged') {
+      await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+      await world.machines.lead(environment);
+    }
     return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
   } finally {
     await unlock();

@@ -28,6 +28,8 @@ export interface Desired {
   readonly watch: number;
   /** the operator has not said yet that the routes may be final: hosts go back by themselves */
   readonly guarded: boolean;
+  /** machines of the environment that take over from others: all traffic moves from these to those at once */
+  readonly handover?: { readonly from: readonly Host[]; readonly to: readonly Host[] };
   readonly migration?: { readonly host: Host; readonly spec: ContainerSpec; readonly timeout: number };
   /** secret versions that the containers above need; `value` only where it is new */
   readonly secrets: readonly { readonly name: string; readonly version: string; readonly value?: string }[];

@@ -38,9 +38,13 @@ export interface MachineSet {
   /** `lxc`: system containers on this computer */
   readonly kind: 'lxc';
   readonly count: number;
+  /** `sha256:…` of what they are made from; absent until they are made */
+  readonly image?: string;
   /** bytes of each */
   readonly memory: number;
   readonly cpus: number;
+  /** an address of this computer that leads to all of them; absent: that of their network */
+  readonly address?: string;
 }
 
 /**

@@ -80,7 +80,13 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
     const place = { app: desired.app, environment: name };
     const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: world.newOperation() });
     const ledger = withRevision(before.ledger, failed);
-    await world.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
+    // Traffic that could not be handed over is where it was; to say so once more costs nothing.
+    const { handover } = desired;
+    const handedBack = handover ? { handover: { from: handover.from, to: handover.from } } : {};
+    await world.stacks.deploy(
+      { ...back, ...handedBack, ledger, startedAt },
+      `go back from ${revision.release.version}`,
+    );
   } catch (second) {
     if (second instanceof LockageError && second.code === ExitCode.partial) {
       // Those that answer serve what they did. One that does not takes a switch back that nobody confirmed to it.

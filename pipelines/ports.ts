@@ -1,5 +1,6 @@
 import type { Desired, Placed } from './desired.ts';
 import type { Environment, Host, Project } from './environment.ts';
+import type { MachineImage } from './machine-image.ts';
 import type { HostTraits, Trait, Traits } from './parity.ts';
 import type { Plan } from './plan.ts';
 import type { EnvironmentRecord } from './record.ts';
@@ -30,6 +31,7 @@ export interface Records {
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
   saveReleases(releases: readonly Release[]): Promise<void>;
+  machineImages(): Promise<readonly MachineImage[]>;
 }
 
 export interface Registry {
@@ -95,8 +97,20 @@ export interface Machines {
    * when they run. Throws LockageError when they were made otherwise than they are configured, or on another computer.
    */
   notes(environment: Environment): Promise<readonly string[]>;
-  /** Makes and starts what is missing. The project of the world knows their addresses afterwards. */
-  make(environment: Environment): Promise<void>;
+  /** Whether machines of an image, as they are configured now, are others than those that serve. */
+  differ(environment: Environment, image: string): Promise<boolean>;
+  /**
+   * Makes and starts what is missing. The project of the world knows their addresses afterwards. Where `image` makes others
+   * than those that serve, these are made beside them, and are the environment's hosts for the rest of the command.
+   */
+  make(environment: Environment, image?: string): Promise<void>;
+  /** Reads from the records which machines serve, and where they are; the project of the world knows it afterwards. */
+  locate(): Promise<void>;
+  /**
+   * Lets the environment's one address lead to its hosts that are in service, and to no others. Resolves when those that it
+   * led to have no request under way.
+   */
+  lead(environment: Environment): Promise<void>;
   /** Removes machines that are no longer configured, once nothing of the environment is on them. */
   removeOthers(environment: Environment): Promise<void>;
 }

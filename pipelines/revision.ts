@@ -13,7 +13,7 @@ export interface Revision {
   readonly containers: readonly ContainerSpec[];
   /** names of the secrets → short hash of their value, so that a change shows without the value */
   readonly secretVersions: Readonly<Record<string, string>>;
-  readonly kind: 'promote' | 'rollback' | 'repair' | 'scale';
+  readonly kind: 'promote' | 'rollback' | 'repair' | 'scale' | 'image';
   readonly result: 'succeeded' | 'failed';
   /** `user@machine` */
   readonly actor: string;
@@ -27,6 +27,8 @@ export interface Revision {
   readonly counts?: Counts;
   /** of a rollback: the revision whose containers serve again */
   readonly restores?: number;
+  /** `sha256:…` of the image of the machines it ran on, where they are the environment's own */
+  readonly machineImage?: string;
   /** names of the hosts that were cordoned and did not get it */
   readonly without?: readonly string[];
 }

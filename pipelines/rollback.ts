@@ -7,6 +7,7 @@ import { absent, inService, refuseOtherHosts, withoutCordoned } from './in-servi
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
+import { withRecordedSecrets } from './recorded-secrets.ts';
 import { completed, currentRevision, nextNumber, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Hold, Ledger, Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
@@ -68,6 +69,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       actor: world.actor,
       startedAt: new Date(startedAt).toISOString(),
       restores: target.number,
+      ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
       ...absent(record.ledger),
       ...(target.counts ? { counts: target.counts } : {}),
       ...(request.reason ? { reason: request.reason } : {}),
@@ -78,7 +80,7 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
       await world.hosts.pull(environment, target.release);
       const recorded = await carryOut(world, {
         ...operation,
-        desired: { ...desired, ...(await withSecrets(world, desired)) },
+        desired: await withRecordedSecrets(world, desired),
       });
       return { outcome: 'rolled back', plan, revision: recorded };
     }
@@ -200,15 +202,4 @@ function placedAsRecorded(environment: Environment, record: EnvironmentRecord, t
     ],
     hint: `Promote ${target.release.version} instead: it is made for the hosts of today.`,
   });
-}
-
-/** The recorded secret values, for containers that have to be made again exactly as they were. */
-async function withSecrets(world: World, desired: Desired): Promise<Pick<Desired, 'secrets'>> {
-  const recorded = await world.secrets.recorded(desired.environment);
-  return {
-    secrets: desired.secrets.map((secret) => {
-      const value = recorded[`${secret.name}@${secret.version}`];
-      return value === undefined ? secret : { ...secret, value };
-    }),
-  };
 }

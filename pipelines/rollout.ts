@@ -1,11 +1,13 @@
 import { assemble, type Situation } from './assemble.ts';
+import type { Desired } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { checkNames } from './gate.ts';
 import { carryOut, settleAsRecorded } from './operation.ts';
 import type { Plan } from './plan.ts';
 import type { World } from './ports.ts';
-import { keptReleases, type EnvironmentRecord } from './record.ts';
-import type { Release } from './release.ts';
+import { currentRevision, keptReleases, type EnvironmentRecord } from './record.ts';
+import { withRecordedSecrets } from './recorded-secrets.ts';
+import { imageByDigest, type Release } from './release.ts';
 import type { Revision } from './revision.ts';
 
 export interface RolloutOptions {
@@ -14,6 +16,8 @@ export interface RolloutOptions {
   readonly reason?: string;
   /** what to go back to if it fails; absent: the situation's own record */
   readonly before?: EnvironmentRecord;
+  /** the operator has seen the plan, and agreed */
+  readonly confirmed?: boolean;
 }
 
 export interface RolloutResult {
@@ -43,17 +47,21 @@ export async function rollOut(world: World, situation: Situation, options: Rollo
     }
     // A killed operation may have left other routes, or containers, than those of the record.
     await settleAsRecorded(world, environment, desired);
+    await world.machines.lead(environment);
     return { outcome: 'unchanged', plan };
   }
   checkNames(world.project.app, plan.containers, reports);
   terminal.step('pull', release.version);
   const bytesMoved = await world.hosts.pull(environment, release);
-  terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
-  const question = situation.counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
-  await terminal.confirm(`${question} ${environment.name}?`);
+  if (situation.replaces) await pullStandby(world, environment, desired, record);
+  if (!options.confirmed) {
+    terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
+    const question = situation.counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
+    await terminal.confirm(`${question} ${environment.name}?`);
+  }
   await world.stacks.foundation(environment, reports, { leaving: 'stay' });
   const recorded = await carryOut(world, {
-    desired,
+    desired: situation.replaces ? await withRecordedSecrets(world, desired) : desired,
     before: options.before ?? record,
     revision: { ...revision, ...(options.reason ? { reason: options.reason } : {}) },
     startedAt: options.startedAt,
@@ -62,9 +70,31 @@ export async function rollOut(world: World, situation: Situation, options: Rollo
   return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
 }
 
+/** Machines that take over have nothing yet, also of what is kept to go back to. */
+async function pullStandby(
+  world: World,
+  environment: Environment,
+  { standby }: Desired,
+  { ledger }: EnvironmentRecord,
+): Promise<void> {
+  const images = new Set(standby.map(({ spec }) => spec.image));
+  for (const image of images) {
+    const found = ledger.revisions.find(({ release }) => imageByDigest(release) === image);
+    if (found) await world.hosts.pull(environment, found.release);
+  }
+}
+
+/** What stands and runs for an environment on hosts that are not its own, or not any more, goes with its machines. */
+export async function takeDown(world: World, environment: Environment): Promise<void> {
+  const current = currentRevision((await world.records.environment(environment.name)).ledger);
+  if (current) await clearUp(world, environment, current.release);
+}
+
 /** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
 async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
   try {
+    // Nothing is taken from a machine that the traffic still goes to.
+    await world.machines.lead(environment);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
     const { containers } = await world.records.environment(environment.name);

@@ -2,7 +2,7 @@ import type { ContainerSpec } from './container.ts';
 import { absent, outOfReach } from './in-service.ts';
 import type { Desired, Placed } from './desired.ts';
 import type { Ledger, Revision } from './revision.ts';
-import { completed, sameContainers, type EnvironmentRecord } from './record.ts';
+import { completed, currentRevision, rollbackCandidates, sameContainers, type EnvironmentRecord } from './record.ts';
 
 /** A revision's containers as far as the state says they exist. */
 export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
@@ -28,6 +28,16 @@ export function standbyFor(record: EnvironmentRecord, count: number, serving: re
   const whole = kept.map((revision) => completed(record.ledger, revision));
   const candidates = [...whole.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
   return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
+}
+
+/** The same for machines that take over from others and have none of them yet: to be made there. */
+export function standbyAgain(ledger: Ledger, count: number, serving: readonly Placed[]): ContainerSpec[] {
+  const next = { containers: serving.map(({ spec }) => spec) };
+  const earlier = [currentRevision(ledger), ...rollbackCandidates(ledger)].filter((revision) => revision !== undefined);
+  return earlier
+    .filter((revision) => !sameContainers(revision, next))
+    .slice(0, count)
+    .flatMap(({ containers }) => containers);
 }
 
 /** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */

@@ -38,6 +38,15 @@ export interface HostView {
   readonly faults?: readonly string[];
 }
 
+/** The one address of an environment's own machines. */
+export interface FrontView {
+  readonly address: string;
+  readonly urls: readonly string[];
+  readonly state: 'running' | 'stopped' | 'absent';
+  /** the machines that it leads to */
+  readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
+}
+
 export interface LockView {
   readonly actor: string;
   readonly since: string;
@@ -54,7 +63,8 @@ export interface EnvironmentStatus {
   readonly since?: string;
   readonly actor?: string;
   readonly hosts: { readonly ready: number; readonly total: number };
-  /** one line for each host that is not as it should be */
+  readonly front?: FrontView & { readonly problem?: string };
+  /** one line for each host, and the front, that is not as it should be */
   readonly problems: readonly string[];
   /** one line for each thing that will be wrong, such as a certificate that ends soon */
   readonly warnings?: readonly string[];
@@ -85,10 +95,12 @@ export function environmentStatus(
   record: EnvironmentRecord,
   views: readonly HostView[],
   lock?: LockView,
+  front?: FrontView,
 ): EnvironmentStatus {
   const current = currentRevision(record.ledger);
   const last = record.ledger.revisions.at(-1);
   const problems = views.map((view) => hostProblem(environment, current, view));
+  const problem = front && frontProblem(front, environment.name, current);
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   // A swarm is no host more: its managers are counted.
   const ready = views.filter(({ host, cordon }, index) => !host.managers && !cordon && problems[index] === undefined);
@@ -104,7 +116,8 @@ export function environmentStatus(
         }
       : {}),
     hosts: { ready: ready.length, total: views.filter(({ host }) => !host.managers).length },
-    problems: problems.filter((problem) => problem !== undefined),
+    ...(front ? { front: { ...front, ...(problem === undefined ? {} : { problem }) } } : {}),
+    problems: [...problems, problem].filter((each) => each !== undefined),
     ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
@@ -112,6 +125,15 @@ export function environmentStatus(
     ...(lock ? { lock } : {}),
     ...(last?.result === 'failed' ? { failed: failureOf(last) } : {}),
   };
+}
+
+/** What keeps requests from the machines, and what to do. */
+function frontProblem(front: FrontView, environment: string, current: Revision | undefined): string | undefined {
+  const name = `the front ${front.urls.join(', ')}`;
+  const again = `\`lockage promote ${current?.release.version ?? 'VERSION'} --to ${environment}\` starts it again`;
+  if (front.state !== 'running') return `${name} does not run: ${again}`;
+  if (!current || front.servers.some(({ healthy }) => healthy)) return undefined;
+  return `${name} reaches no machine of ${environment}`;
 }
 
 /** What keeps a host from being ready, or undefined. Where nothing runs yet, a host that answers is ready. */

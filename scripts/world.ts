@@ -61,6 +61,7 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     progress: (event) => terminal.host(event),
     machines: {
       machines: join(stateFolder, 'machines'),
+      fronts: join(stateFolder, 'fronts'),
       keys: join(stateFolder, 'machine-keys'),
       images: join(cacheDir(), 'machine-images'),
     },
@@ -71,16 +72,17 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   const stacks = () =>
     (loaded ??= import('../infra/stack.ts').then((module) => new module.Stacks(settings, project.app)));
   const records = new StackRecords(settings, project.app, tools, stacks);
+  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   const machines = new EnvironmentMachines({
     project,
     tools,
+    actor,
     records,
     stacks,
     onChange: (changed) => (located = changed),
   });
   await machines.locate();
   const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
-  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   return {
     get project() {
       return located;

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { machineScheme } from '../../pipelines/config/targets.ts';
@@ -9,6 +10,7 @@ import { HostKeys } from './host-keys.ts';
 import { anyManager } from './manager.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
+import type { Offer } from './ssh-offer.ts';
 import { TlsLink } from './tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
@@ -99,7 +101,12 @@ export class Connections {
 
   /** The way to a host's machine itself, for a host that is reached by ssh. */
   link(host: Host): SshLink {
-    return new SshLink(atHome(this.#today(host)), this.#keys);
+    return new SshLink(atHome(host), this.#keys);
+  }
+
+  /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
+  offer(host: Host, server: Server): Promise<Offer> {
+    return this.link(this.#today(host)).offer(server);
   }
 
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */

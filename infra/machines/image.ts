@@ -2,11 +2,13 @@
  * What machines are made from: a Debian root file system, made once of packages and kept in the cache under a hash of
  * its recipe. The digest of what came of it is what is recorded.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fingerprint } from '../../pipelines/container.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { shortDigest } from '../../pipelines/release.ts';
 import { withLock } from '../engine/runtime-folder.ts';
 import { program } from './program.ts';
 
@@ -51,13 +53,19 @@ export function archiveOf(image: MachineImage): string {
 }
 
 /**
- * The image of that digest, or else of that recipe: made where it is not in the cache yet, which takes a minute.
- * Throws LockageError when it cannot be made.
+ * The image of that digest; without one, of that recipe: made where it is not in the cache yet, which takes a minute.
+ * Throws LockageError when it cannot be made, or an image of that digest is not in the cache: another one is another image.
  */
 export async function machineImage(cache: string, recipe: Recipe, digest?: string): Promise<MachineImage> {
   const known = await cachedImages(cache);
   const recorded = known.find((image) => image.digest === digest);
   if (recorded) return recorded;
+  if (digest !== undefined) {
+    throw new LockageError(`the image ${shortDigest(digest)} of machines is not on this computer any more`, {
+      details: [`it was in ${cache}`],
+      hint: 'Put that folder back, or build another image with `lockage vm-image build` and promote it.',
+    });
+  }
   const release = await suite();
   const folder = path.join(cache, fingerprint({ ...recipe, release }));
   const isThis = (image: MachineImage) => image.folder === folder;
@@ -68,6 +76,12 @@ export async function machineImage(cache: string, recipe: Recipe, digest?: strin
     const meanwhile = (await cachedImages(cache)).find(isThis);
     return meanwhile ?? (await build(folder, recipe));
   });
+}
+
+/** An image of today's packages, whatever is in the cache. Throws LockageError when it cannot be made. */
+export async function newMachineImage(cache: string, recipe: Recipe): Promise<MachineImage> {
+  await mkdir(cache, { recursive: true, mode: 0o700 });
+  return build(path.join(cache, randomUUID()), recipe);
 }
 
 async function build(folder: string, recipe: Recipe): Promise<MachineImage> {

@@ -9,7 +9,7 @@ import type { Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineInputs, Place } from '../provider/types.ts';
 import type { Workshop } from '../provider/workshop.ts';
-import { machineImage, type MachineImage } from './image.ts';
+import { machineImage, newMachineImage, type MachineImage } from './image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
 import { lxc } from './lxc.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
@@ -38,9 +38,14 @@ export function hostOf(places: MachinePlaces, inputs: MachineInputs): Host {
   };
 }
 
-/** The image that machines of a kind are made from: that digest's if it is still there, else today's. */
+/** The image that machines of a kind are made from: that digest's, or today's where none is given. Throws LockageError. */
 export function imageFor(places: MachinePlaces, kind: MachineInputs['kind'], digest?: string): Promise<MachineImage> {
   return machineImage(places.images, kinds[kind].recipe, digest);
+}
+
+/** An image of a kind as its packages are today. */
+export function buildImage(places: MachinePlaces, kind: MachineInputs['kind']): Promise<MachineImage> {
+  return newMachineImage(places.images, kinds[kind].recipe);
 }
 
 /** Whether a machine is there as it was made, and runs. */
@@ -62,13 +67,13 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
   const kind = kinds[inputs.kind];
   await refuseStranger(home, inputs);
   const state = await machineState(places, inputs);
-  const image = await imageFor(places, inputs.kind, inputs.image);
   const machine = { ...inputs, home, files: await filesOf(places, inputs) };
   const mark = { app: inputs.app, environment: inputs.environment, made: madeFrom(inputs), kind: inputs.kind };
   // Half of it, or one of another making.
   if (state === 'absent') await removeMachine(places, inputs);
   try {
     if (state === 'absent') {
+      const image = await imageFor(places, inputs.kind, inputs.image);
       await writeMark(home, { ...mark, complete: false });
       await kind.create(machine, image);
       await writeMark(home, { ...mark, complete: true });
@@ -104,7 +109,7 @@ export async function machinesHere(places: MachinePlaces, { app, environment }: 
 }
 
 /** What makes one machine another; how many there are, and where, does not. */
-function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
+export function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
   return fingerprint({ kind, memory, cpus, image, address, key, insecureRegistries });
 }
 

@@ -10,6 +10,7 @@ const packages: Readonly<Record<string, string>> = {
   'ssh-keygen': 'openssh-client',
   iptables: 'iptables',
   ip: 'iproute2',
+  haproxy: 'haproxy',
 };
 
 /** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */

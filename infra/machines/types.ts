@@ -5,6 +5,8 @@ import type { MachineImage, Recipe } from './image.ts';
 export interface MachinePlaces {
   /** a folder for each machine */
   readonly machines: string;
+  /** a folder for the front of each environment */
+  readonly fronts: string;
   /** key pairs, a folder for each environment */
   readonly keys: string;
   /** images, shared by all projects of a user */

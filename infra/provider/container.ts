@@ -23,12 +23,12 @@ export async function createContainer(workshop: Workshop, inputs: ContainerInput
   }
   const id = await made(engine, inputs);
   try {
-    await engine.startContainer(spec.name);
+    if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
     await removeContainer(workshop, inputs);
     throw new LockageError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
   }
-  workshop.progress({ host: host.name, step: 'start', detail: spec.name });
+  workshop.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
   return { id };
 }
 

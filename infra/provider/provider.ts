@@ -1,16 +1,20 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { canonicalJson } from '../../pipelines/container.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
+import { frontHome, keepFront, removeFront } from '../machines/front.ts';
 import { ensureMachine, removeMachine } from '../machines/machines.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpacked } from './content.ts';
 import { deliverAccessorySecrets } from './container.ts';
 import { createOverlay, removeOverlay } from '../swarm/overlay.ts';
+import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
 import { partOf } from './parts.ts';
 import { switchRoutes } from './routes.ts';
 import type {
   ContainerInputs,
+  FrontInputs,
+  HandoverInputs,
   MachineInputs,
   MachineNetworkInputs,
   MigrationInputs,
@@ -31,6 +35,8 @@ interface Kind {
   /** carries out what the inputs say, on creation and on every change */
   apply?(workshop: Workshop, inputs: never): Promise<unknown>;
   remove?(workshop: Workshop, inputs: never): Promise<void>;
+  /** it becomes what the inputs say, instead of being named by them */
+  readonly changes?: true;
 }
 
 /** Every resource type of the provider: what it does, or nothing where it only records. */
@@ -42,6 +48,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   Migration: { apply: (workshop, inputs: MigrationInputs) => runMigration(workshop, inputs) },
   Verification: { apply: (workshop, inputs: VerificationInputs) => verifyContainers(workshop, inputs) },
   Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
+  Handover: { apply: (workshop, inputs: HandoverInputs) => handOver(workshop, inputs) },
   Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
   Overlay: {
     apply: (workshop, inputs: OverlayInputs) => createOverlay(workshop, inputs),
@@ -58,6 +65,12 @@ const kinds: Readonly<Record<string, Kind>> = {
     apply: (workshop, inputs: MachineInputs) => ensureMachine(workshop, inputs),
     remove: (workshop, inputs: MachineInputs) => removeMachine(workshop.machines, inputs),
   },
+  Front: {
+    apply: (workshop, inputs: FrontInputs) => keepFront(workshop.machines, inputs),
+    remove: (workshop, inputs: FrontInputs) => removeFront(frontHome(workshop.machines, inputs)),
+    changes: true,
+  },
+  MachineImages: {},
   Releases: {},
   Ledger: {},
 };
@@ -90,7 +103,7 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
       run(async () => {
         // A container's name follows from its content: what changed is only how its host is reached.
         const kind = kindOf(urn);
-        if (!kind.remove) await kind.apply?.(workshop(), unpacked(news) as never);
+        if (!kind.remove || kind.changes) await kind.apply?.(workshop(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
@@ -99,12 +112,12 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
   };
 }
 
-/** What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
+/** How a container was made says nothing of what it is. What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
 function changed(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
   if (before !== undefined && after !== undefined) return before !== after;
   const relevant = (value: unknown): object => {
-    const { __provider: _, ...rest } = value as Record<string, unknown>;
+    const { __provider: _, rests: __, ...rest } = value as Record<string, unknown>;
     return rest;
   };
   return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));

@@ -1,9 +1,12 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { MachineImage } from '../../pipelines/machine-image.ts';
 import type { Release } from '../../pipelines/release.ts';
 import { packed } from './content.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
+  FrontInputs,
+  HandoverInputs,
   LedgerInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -48,6 +51,13 @@ export class Verification extends Resource {
 export class Routes extends Resource {
   constructor(inputs: RoutesInputs, options?: pulumi.CustomResourceOptions) {
     super('Routes', 'routes', packed(inputs), options);
+  }
+}
+
+/** The traffic of the environment comes to other machines. */
+export class Handover extends Resource {
+  constructor(inputs: HandoverInputs, options?: pulumi.CustomResourceOptions) {
+    super('Handover', 'handover', packed(inputs), options);
   }
 }
 
@@ -112,6 +122,20 @@ export class MachineNetwork extends Resource {
 export class Machine extends Resource {
   constructor(inputs: MachineInputs, options?: pulumi.CustomResourceOptions) {
     super('Machine', inputs.name, packed(inputs), options);
+  }
+}
+
+/** The record of the images that machines are made from. */
+export class MachineImages extends Resource {
+  constructor(inputs: { app: string; images: readonly MachineImage[] }, options?: pulumi.CustomResourceOptions) {
+    super('MachineImages', 'machine-images', packed(inputs), options);
+  }
+}
+
+/** The one address of the machines that an environment owns. */
+export class Front extends Resource {
+  constructor(inputs: FrontInputs, options?: pulumi.CustomResourceOptions) {
+    super('Front', 'front', packed(inputs), options);
   }
 }
 

@@ -2,6 +2,7 @@ import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Host, MachineSet, Migration } from '../../pipelines/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
+import type { FrontServer } from '../machines/front-config.ts';
 
 /** What every resource of an environment knows: where it is. */
 export interface Place {
@@ -13,6 +14,8 @@ export interface Place {
 export interface ContainerInputs extends Place {
   readonly host: Host;
   readonly spec: ContainerSpec;
+  /** it is made to rest until somebody goes back to it */
+  readonly rests?: boolean;
 }
 
 /** The network of an environment on a swarm. */
@@ -52,6 +55,13 @@ export interface RoutesInputs extends Place {
   readonly guard: number;
 }
 
+/** All traffic of an environment moves from its machines to others, through the front they share. */
+export interface HandoverInputs extends Place {
+  readonly operation: string;
+  readonly from: readonly FrontServer[];
+  readonly to: readonly FrontServer[];
+}
+
 /** The time after the switch in which a failure takes all hosts back. */
 export interface WatchInputs extends Place {
   readonly operation: string;
@@ -62,6 +72,8 @@ export interface WatchInputs extends Place {
   readonly hosts: readonly HostRoutes[];
   /** the containers that serve now */
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** where the traffic came from, and goes back to */
+  readonly handover?: HandoverInputs;
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
 }
@@ -114,6 +126,12 @@ export interface MachineInputs extends MachineNetworkInputs {
   /** `SHA256:…` of its ssh host key */
   readonly hostKey: string;
   readonly insecureRegistries: readonly string[];
+}
+
+/** The one address of an environment's machines. Which of them it leads to is not recorded: it follows what serves. */
+export interface FrontInputs extends Place {
+  readonly address: string;
+  readonly ports: readonly number[];
 }
 
 /** What a foundation was made from. */

@@ -3,6 +3,7 @@ import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/routes.ts';
 import { messageOf } from './container.ts';
 import { failure } from './failure.ts';
+import { handBack } from './handover.ts';
 import type { Part } from './part.ts';
 import { partOf } from './parts.ts';
 import { revertRoutes } from './routes.ts';
@@ -14,6 +15,15 @@ import { edgeOf, type Workshop } from './workshop.ts';
  * confirmed on all of them, and what the new release replaces without traffic is stopped.
  */
 export async function watchRelease(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+  if (inputs.handover) {
+    try {
+      await watch(workshop, inputs);
+      workshop.signal.throwIfAborted();
+    } catch (error) {
+      await handBack(workshop, inputs.handover);
+      throw error;
+    }
+  }
   if (inputs.guarded) {
     try {
       await watch(workshop, inputs);

@@ -4,6 +4,11 @@ import { orderStages, stagesOf, type Stage } from './order.ts';
 import type { Problem } from './problem.ts';
 import type { ProjectFile } from './schema.ts';
 
+/** Records of the whole project, beside those of its environments. */
+const records = ['releases', 'machine-images'];
+/** Records of a part of an environment. */
+const parts = ['-foundation', '-machines'];
+
 /** The stages in order, and where the pipeline and the environments' files disagree. */
 export function checkPipeline(file: ProjectFile, sources: Sources): { stages: Stage[]; problems: Problem[] } {
   const { project } = sources;
@@ -15,10 +20,11 @@ export function checkPipeline(file: ProjectFile, sources: Sources): { stages: St
     message,
   });
 
+  const taken = takenNames(sources);
   const [only] = names;
   if (file.pipeline === undefined) {
     // With a single environment there is nothing to put in order.
-    if (only !== undefined && names.length === 1) return { stages: [{ name: only, after: [] }], problems: [] };
+    if (only !== undefined && names.length === 1) return { stages: [{ name: only, after: [] }], problems: taken };
     const example = names.length === 0 ? 'dev, prod' : names.join(', ');
     return { stages: [], problems: [at(['pipeline'], `is missing: list the environments in order, as [${example}]`)] };
   }
@@ -29,6 +35,7 @@ export function checkPipeline(file: ProjectFile, sources: Sources): { stages: St
   return {
     stages: ordered,
     problems: [
+      ...taken,
       ...problems.map(({ index, message }) => at(['pipeline', index], message)),
       ...written.flatMap(({ name }, index) =>
         names.includes(name) || staged.indexOf(name) < index
@@ -42,4 +49,22 @@ export function checkPipeline(file: ProjectFile, sources: Sources): { stages: St
       }),
     ],
   };
+}
+
+/** Two records of one name would be one record. */
+function takenNames({ environments }: Sources): Problem[] {
+  const names = [...environments.keys()];
+  const own = names.flatMap((name) => parts.map((part) => `${name}${part}`));
+  return [...environments].flatMap(([name, source]) =>
+    [...records, ...own].includes(name)
+      ? [
+          {
+            file: source.path,
+            line: 1,
+            path: [],
+            message: `has a name that Lockage keeps other records under: ${name}`,
+          },
+        ]
+      : [],
+  );
 }

@@ -31,10 +31,22 @@ function message(use: Use, first: Use): string {
 }
 
 function usesOf({ resolved, report }: Checked): Use[] {
-  const { name: environment, hosts, swarm, roles, accessories } = resolved;
+  const { name: environment, hosts, swarm, machines, roles, accessories } = resolved;
   // On a single host and on a swarm, containers find accessories on the network, and nothing is published.
   const published = hosts.length > 1 && !swarm ? accessories : [];
-  return hosts.flatMap((host) => {
+  // The one address of an environment's own machines may be that of another environment's, too.
+  const front = machines?.address;
+  const shared = roles.flatMap(({ name, route }) =>
+    front === undefined || route === undefined
+      ? []
+      : [
+          {
+            ...{ environment, host: `the front ${front}`, engine: `front ${front}`, report },
+            ...{ what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] },
+          },
+        ],
+  );
+  const onHosts = hosts.flatMap((host) => {
     const common = { environment, host: host.name, engine: engineKey(host.url), report };
     return [
       ...roles.flatMap(({ name, route, hosts: on }) =>
@@ -49,4 +61,5 @@ function usesOf({ resolved, report }: Checked): Use[] {
       ),
     ];
   });
+  return [...onHosts, ...shared];
 }

@@ -80,6 +80,7 @@ function resolveMachines(written: MachinesFile): MachineSet {
     count: written.count ?? defaults.machine.count,
     memory: size(written.memory) ?? defaults.machine.memory,
     cpus: written.cpus ?? defaults.machine.cpus,
+    ...(written.address === undefined ? {} : { address: written.address }),
   };
 }
 

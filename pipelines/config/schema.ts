@@ -449,6 +449,8 @@ const target = z.union(
   { error: expected('a URL such as ssh://deploy@web-1.example.com') },
 );
 
+const ipv4Pattern = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 const machines = mapping({
   kind: z
     .enum(['lxc'], { error: expected('lxc') })
@@ -461,6 +463,11 @@ const machines = mapping({
     .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
     .optional()
     .meta({ description: 'Of each. Default 1.' }),
+  address: z
+    .string({ error: expected('an IPv4 address of this computer') })
+    .regex(ipv4Pattern, { error: expected('an IPv4 address of this computer') })
+    .optional()
+    .meta({ description: 'Where all of them are reached. Default: the address of their network on this computer.' }),
 }).meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
 
 const swarm = mapping({

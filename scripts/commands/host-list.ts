@@ -3,7 +3,7 @@ import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { askHosts } from '../../infra/ask-host.ts';
 import type { Flags } from '../cli.ts';
-import { hostListLines, type ListedHost } from '../views/hosts.ts';
+import { frontListLines, hostListLines, type ListedFront, type ListedHost } from '../views/hosts.ts';
 import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
@@ -13,9 +13,19 @@ const patience = 5000;
 /** `lockage host ls` */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await withWorld(flags, signal, async (world) => {
-    const hosts = (await Promise.all(chosen(world, name).map((environment) => listed(world, environment)))).flat();
-    world.terminal.result({ app: world.project.app, hosts }, hostListLines(hosts));
+    const environments = chosen(world, name);
+    const [hosts, fronts] = await Promise.all([
+      Promise.all(environments.map((environment) => listed(world, environment))),
+      Promise.all(environments.map((environment) => frontOf(world, environment))),
+    ]);
+    const result = { app: world.project.app, hosts: hosts.flat(), fronts: fronts.flat() };
+    world.terminal.result(result, [...hostListLines(result.hosts), ...frontListLines(result.fronts)]);
   });
+}
+
+async function frontOf(world: LiveWorld, environment: Environment): Promise<ListedFront[]> {
+  const front = await world.machines.front(environment);
+  return front ? [{ environment: environment.name, ...front }] : [];
 }
 
 /** The environment of that name, or all. Throws LockageError. */

@@ -21,8 +21,11 @@ async function showAll(world: LiveWorld): Promise<void> {
   const environments = await Promise.all(
     world.project.environments.map(async (environment) => {
       const record = await world.records.environment(environment.name);
-      const { hosts, lock } = await observe(world.connections, world.project.app, environment, record, { patience });
-      return environmentStatus(environment, record, hosts, lock);
+      const [{ hosts, lock }, front] = await Promise.all([
+        observe(world.connections, world.project.app, environment, record, { patience }),
+        world.machines.front(environment),
+      ]);
+      return environmentStatus(environment, record, hosts, lock, front);
     }),
   );
   world.terminal.result({ app: world.project.app, environments }, overviewLines(environments, world.now()));
@@ -31,8 +34,11 @@ async function showAll(world: LiveWorld): Promise<void> {
 async function showOne(world: LiveWorld, environment: Environment): Promise<void> {
   const { app } = world.project;
   const record = await world.records.environment(environment.name);
-  const seen = await observe(world.connections, app, environment, record, { patience, closely: true });
-  const status = environmentStatus(environment, record, seen.hosts, seen.lock);
+  const [seen, front] = await Promise.all([
+    observe(world.connections, app, environment, record, { patience, closely: true }),
+    world.machines.front(environment),
+  ]);
+  const status = environmentStatus(environment, record, seen.hosts, seen.lock, front);
   const hosts = seen.hosts.map((view) => ({
     view,
     containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],

@@ -12,6 +12,7 @@ const labPackages = [
   'iptables',
   'mmdebstrap',
   'lxc',
+  'haproxy',
   'docker-registry',
   'busybox-static',
   'git',
@@ -24,6 +25,7 @@ const servicesToKeepOff: Readonly<Record<string, readonly string[]>> = {
   'openssh-server': ['ssh.service', 'ssh.socket'],
   'docker-registry': ['docker-registry.service'],
   lxc: ['lxc.service', 'lxc-net.service'],
+  haproxy: ['haproxy.service'],
 };
 
 /** Debian packages that the lab of several hosts on one machine is made of. Left out where it cannot run anyway. */

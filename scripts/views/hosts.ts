@@ -1,5 +1,7 @@
 import { colors } from '../colors.ts';
+import type { FrontView } from '../../pipelines/status.ts';
 import { table } from '../format.ts';
+import { frontLine } from './status.ts';
 
 /** A host of an environment, and whether it answers. */
 export interface ListedHost {
@@ -14,6 +16,16 @@ export interface ListedHost {
   readonly error?: string;
   readonly engine?: string;
   readonly platform?: string;
+}
+
+/** The one address of an environment's own machines. */
+export interface ListedFront extends FrontView {
+  readonly environment: string;
+}
+
+/** One line for each front. */
+export function frontListLines(fronts: readonly ListedFront[]): string[] {
+  return fronts.map((front) => `${colors.bold(front.environment)}  ${frontLine(front)}`);
 }
 
 /** One line for each host. */

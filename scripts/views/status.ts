@@ -1,6 +1,6 @@
 import { colors } from '../colors.ts';
 import { shortDigest } from '../../pipelines/release.ts';
-import type { ContainerStatus, EnvironmentStatus, HostView } from '../../pipelines/status.ts';
+import type { ContainerStatus, EnvironmentStatus, FrontView, HostView } from '../../pipelines/status.ts';
 import { agoText, table } from '../format.ts';
 
 /** All environments on one screen: a line each, and below it what a person should know. */
@@ -36,6 +36,7 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 function noteLines(status: EnvironmentStatus, now: number): string[] {
   const { hold, cordons, lock, failed } = status;
   const notes = [
+    ...(status.front ? [frontLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
     ...(hold
@@ -61,6 +62,14 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
   return notes.map((note) => `  ${note}`);
 }
 
+/** `front http://10.71.3.1:8000 → prod-1, prod-2` */
+export function frontLine({ urls, state, servers }: FrontView): string {
+  const where = `front ${urls.join(', ')}`;
+  if (state !== 'running') return `${where}  ${colors.red('does not run')}`;
+  const names = servers.map(({ name, healthy }) => (healthy ? name : colors.red(`${name} (does not answer)`)));
+  return `${where} ${colors.dim('→')} ${names.length === 0 ? colors.dim('no machine') : names.join(', ')}`;
+}
+
 /** A host with its containers. */
 export interface HostDetail {
   readonly view: HostView;
@@ -75,7 +84,8 @@ export function environmentLines(status: EnvironmentStatus, hosts: readonly Host
     : colors.dim('nothing runs yet');
   const rollback = rollbackText(status);
   // What is wrong with a host stands below that host.
-  const notes = noteLines({ ...status, problems: [] }, now);
+  const problem = status.front?.problem;
+  const notes = noteLines({ ...status, problems: problem === undefined ? [] : [problem] }, now);
   const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));
   const aligned = table(rows.flat());
   let next = 0;

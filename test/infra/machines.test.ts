@@ -22,6 +22,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const places = () => ({
   machines: join(folder, 'machines'),
   keys: join(folder, 'keys'),
+  fronts: join(folder, 'fronts'),
   images: join(folder, 'images'),
 });
 const inputs: MachineInputs = {
@@ -73,7 +74,7 @@ test('keys are made once, for their owner alone, and go with the environment', a
   expect(existsSync(login.file)).toBe(false);
 });
 
-test('an image is taken by its recorded digest, else by its recipe', async () => {
+test('an image is taken by its recorded digest and no other, or else by its recipe', async () => {
   const { images } = places();
   const today = fingerprint({ ...hostRecipe, release: await suite() });
   for (const [name, digest] of [
@@ -83,10 +84,9 @@ test('an image is taken by its recorded digest, else by its recipe', async () =>
     mkdirSync(join(images, name), { recursive: true });
     writeFileSync(join(images, name, 'digest'), `${digest}\n`);
   }
-  const digests = ['sha256:earlier', 'sha256:gone', undefined].map(
-    async (digest) => (await machineImage(images, hostRecipe, digest)).digest,
-  );
-  expect(await Promise.all(digests)).toEqual(['sha256:earlier', 'sha256:today', 'sha256:today']);
+  const digestOf = async (digest?: string) => (await machineImage(images, hostRecipe, digest)).digest;
+  expect([await digestOf('sha256:earlier'), await digestOf()]).toEqual(['sha256:earlier', 'sha256:today']);
+  await expect(digestOf('sha256:gone')).rejects.toThrow(/image gone of machines is not on this computer any more/);
 });
 
 test('only machines of the environment are its own', async () => {

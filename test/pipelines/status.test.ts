@@ -5,6 +5,7 @@ import {
   endOf,
   environmentStatus,
   hostsToAsk,
+  type FrontView,
   type HostView,
   type SeenContainer,
 } from '../../pipelines/status.ts';
@@ -181,4 +182,27 @@ test('releases are newest first, with how far each one came', () => {
     { version: '2.0.0', runs: ['dev'], ran: ['prod'], tried: [] },
     { version: '1.0.0', runs: ['prod'], ran: ['dev'], tried: [] },
   ]);
+});
+
+describe('the front of an environment', () => {
+  const front = { address: '10.71.3.1', urls: ['http://10.71.3.1:8000'] };
+  const servers = [{ name: 'prod-1', healthy: false }];
+  const problemsOf = (found: FrontView) =>
+    environmentStatus(environment(), record([r1]), [view(['edge', 'web-1.0.0'])], undefined, found).problems;
+
+  test.each<[string, FrontView, string[]]>([
+    ['runs', { ...front, state: 'running', servers: [{ name: 'prod-1', healthy: true }] }, []],
+    [
+      'does not run',
+      { ...front, state: 'stopped', servers },
+      ['the front http://10.71.3.1:8000 does not run: `lockage promote 1.0.0 --to prod` starts it again'],
+    ],
+    [
+      'reaches nobody',
+      { ...front, state: 'running', servers },
+      ['the front http://10.71.3.1:8000 reaches no machine of prod'],
+    ],
+  ])('that %s', (_, found, problems) => {
+    expect(problemsOf(found)).toEqual(problems);
+  });
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { traitsOf } from '../../pipelines/parity.ts';
 import type { HostFacts } from '../../infra/host-facts.ts';
 import { hostCheckLines, type CheckedEnvironment } from '../../scripts/views/host-check.ts';
-import { hostListLines } from '../../scripts/views/hosts.ts';
+import { frontListLines, hostListLines } from '../../scripts/views/hosts.ts';
 
 test('hosts in aligned columns, each environment named once', () => {
   const place = { environment: 'prod', address: 'a.example.com' };
@@ -14,6 +14,25 @@ test('hosts in aligned columns, each environment named once', () => {
     'environment  host  reached by                 engine    platform     state',
     'prod         a     ssh://root@a               20.10.24  linux/amd64  ready',
     '             b     ssh://root@b through gate  -         -            not reachable: connection refused',
+  ]);
+});
+
+test('the one address of an environment, and which of its machines answer', () => {
+  const front = { environment: 'prod', address: '10.71.3.1', urls: ['http://10.71.3.1:8000'] };
+  const servers = [
+    { name: 'prod-1', healthy: true },
+    { name: 'prod-2', healthy: false },
+  ];
+  expect(
+    frontListLines([
+      { ...front, state: 'running', servers },
+      { ...front, state: 'running', servers: [] },
+      { ...front, state: 'stopped', servers },
+    ]),
+  ).toEqual([
+    'prod  front http://10.71.3.1:8000 → prod-1, prod-2 (does not answer)',
+    'prod  front http://10.71.3.1:8000 → no machine',
+    'prod  front http://10.71.3.1:8000  does not run',
   ]);
 });
 

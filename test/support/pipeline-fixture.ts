@@ -45,6 +45,7 @@ export interface RunningCommand {
 export interface Behaviour {
   readonly unhealthy?: boolean;
   readonly unhealthyOn?: string;
+  readonly healthyIn?: string;
   readonly crashAfterMs?: number;
   readonly ignoreTerm?: boolean;
   readonly migrationFails?: boolean;
@@ -232,7 +233,7 @@ export class TrialPipeline {
     const result = await this.run(
       ...words,
       '--json',
-      ...(/^(promote|rollback|scale|destroy)$/.test(words[0] ?? '') ? ['--yes'] : []),
+      ...(/^(promote|rollback|scale|destroy|vm-image promote)\b/.test(words.join(' ')) ? ['--yes'] : []),
     );
     if (result.code === 0) return result;
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);

@@ -131,6 +131,17 @@ describe('the pipeline', () => {
     ]);
   });
 
+  test('names of other records', () => {
+    const file = 'targets: [ssh://deploy@other.example.com]\n';
+    const named = (name: string) => problemsOf(`${common}pipeline: [dev, ${name}]\n`, { dev: own, [name]: file });
+    for (const name of ['releases', 'machine-images', 'dev-foundation', 'dev-machines']) {
+      expect(named(name)).toEqual([
+        `environments/${name}.yaml:1  has a name that Lockage keeps other records under: ${name}`,
+      ]);
+    }
+    expect(named('qa-machines')).toEqual([]);
+  });
+
   test('twice', () => {
     expect(pipeline('[dev, prod, dev]')).toEqual(['lockage.yaml:5  pipeline[2]  dev is in the pipeline twice']);
   });
@@ -174,6 +185,14 @@ test.each([
   ['{ count: 2 }', 'targets.kind  is missing: expected swarm or lxc'],
   ['{ kind: lxc, count: 0 }', 'targets.count  expected a number from 1 to 50, got 0'],
   ['{ kind: lxc, memory: 1g }', 'targets.memory  expected a size such as 512MiB or 1GiB, got "1g"'],
+  [
+    '{ kind: lxc, address: example.com }',
+    'targets.address  expected an IPv4 address of this computer, got "example.com"',
+  ],
+  [
+    '{ kind: lxc, address: 10.0.0.256 }',
+    'targets.address  expected an IPv4 address of this computer, got "10.0.0.256"',
+  ],
   ['{ kind: lxc, cpus: 0 }', 'targets.cpus  expected a number of CPUs from 0.1 to 256, got 0'],
   ['{ kind: lxc, memroy: 1GiB }', 'targets.memroy  unknown key, did you mean memory?'],
   [
@@ -406,6 +425,15 @@ describe('ports', () => {
     expect(problemsOf(lockage, { dev: 'targets: [ssh://a, ssh://b]\n' })).toEqual([
       'lockage.yaml:5  accessories.db.port  port 80 of a is taken by role web',
     ]);
+  });
+
+  test('of environments whose machines share one address', () => {
+    const at = (address: string) => `targets: { kind: lxc, address: ${address} }\n`;
+    const both = { dev: at('203.0.113.5'), qa: at('203.0.113.5') };
+    expect(problemsOf(`${common}pipeline: [dev, qa]\n`, both)).toEqual([
+      'lockage.yaml:4  roles.web.publish  port 80 of the front 203.0.113.5, which is also the front 203.0.113.5 of dev, is taken by its role web (in qa)',
+    ]);
+    expect(problemsOf(`${common}pipeline: [dev, qa]\n`, { ...both, qa: at('203.0.113.6') })).toEqual([]);
   });
 
   test('of environments that share an engine', () => {

@@ -1,0 +1,25 @@
+import type { MachineImage } from '../../pipelines/machine-image.ts';
+import { shortDigest } from '../../pipelines/release.ts';
+import { colors } from '../colors.ts';
+import { agoText, table } from '../format.ts';
+
+export interface ListedImage extends MachineImage {
+  /** those whose machines are of it */
+  readonly environments: readonly string[];
+}
+
+/** The images of machines, and where they are in use. */
+export function imageLines(images: readonly ListedImage[], now: number): string[] {
+  if (images.length === 0)
+    return ['there are no images yet: `lockage vm-image build` makes one, as does the first promotion'];
+  const header = ['version', 'kind', 'digest', 'built', 'by', 'environments'].map((word) => colors.dim(word));
+  const rows = images.map((image) => [
+    image.version,
+    image.kind,
+    colors.dim(shortDigest(image.digest)),
+    agoText(image.createdAt, now),
+    image.builder,
+    colors.green(image.environments.join(', ')),
+  ]);
+  return table([header, ...rows]);
+}

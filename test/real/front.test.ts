@@ -1,0 +1,266 @@
+import { existsSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { askSlots, tell } from '../../infra/machines/front-admin.ts';
+import { ensureFront, frontState, leadFront, moveFront, removeFront } from '../../infra/machines/front.ts';
+import { processesOf } from '../../infra/machines/front-process.ts';
+import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
+import { run } from '../../scripts/lab/command.ts';
+import { startLoad, type Load } from '../../scripts/load.ts';
+import { cacheDir } from '../../scripts/setup/cache.ts';
+import { FrontSite } from '../support/front-fixture.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+describe.runIf(labsWork)('one address for several machines', () => {
+  let site: FrontSite;
+  let machines: Record<'a' | 'b' | 'c' | 'd', { name: string; address: string }>;
+
+  beforeAll(async () => {
+    site = await FrontSite.open();
+    const [a, b, c, d] = await Promise.all([
+      site.serve('a', 11, [8000, 8001]),
+      site.serve('b', 12, [8000, 8001]),
+      site.serve('c', 13, [8000, 8001]),
+      site.serve('d', 14, [8000, 8001]),
+    ]);
+    machines = { a, b, c, d };
+  });
+
+  afterAll(async () => site?.remove());
+
+  const spec = (names: readonly (keyof typeof machines)[], ports = [8000]) => ({
+    ...{ home: site.home, app: 'trial', environment: 'prod', address: site.address, ports },
+    servers: names.map((name) => machines[name]),
+  });
+  const url = (port = 8000) => `http://${site.address}:${port}/`;
+  const ask = async (port = 8000) =>
+    (await fetch(url(port), { headers: { connection: 'close' } })).headers.get('x-version') ?? '';
+  const seen = async (times = 12) => [...new Set(await Promise.all(Array.from({ length: times }, () => ask())))].sort();
+  const healthy = async () =>
+    (await frontState(site.home)).servers.filter((server) => server.healthy).map(({ name }) => name);
+  const start = () =>
+    startLoad({
+      urls: [url()],
+      rate: 200,
+      connections: 'both',
+      slow: { path: '/slow?ms=2000', everyMs: 100 },
+    });
+  const finish = async (load: Load) => {
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0, retried: 0 });
+    expect([stats.slow.ok, stats.slow.sent > 0]).toEqual([stats.slow.sent, true]);
+    return stats;
+  };
+
+  test('it is not there before it is made', async () => {
+    expect((await frontState(site.home)).state).toBe('absent');
+    await removeFront(site.home);
+    expect(existsSync(site.home)).toBe(false);
+  });
+
+  test('it spreads requests over them, and tells them who asked', async () => {
+    await ensureFront(spec(['a', 'b']));
+    expect(await seen()).toEqual(['a', 'b']);
+    expect(await frontState(site.home)).toMatchObject({ state: 'running', address: site.address, ports: [8000] });
+    const lies = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' };
+    const told = (await (await fetch(url(), { headers: lies })).json()) as Record<string, string>;
+    expect([told['x-forwarded-for'], told['x-forwarded-proto']]).toEqual([site.address, undefined]);
+  });
+
+  test('made again, it is the same process', async () => {
+    const before = await processesOf(site.home);
+    await Promise.all([ensureFront(spec(['a', 'b'])), ensureFront(spec(['a', 'b']))]);
+    expect(await processesOf(site.home)).toEqual(before);
+  });
+
+  test('it moves to other machines without a failed request, and nothing is under way on the old ones then', async () => {
+    const load = await start();
+    await sleep(2500);
+    for (const names of [
+      ['c', 'd'],
+      ['a', 'b'],
+      ['c', 'd'],
+    ] as const) {
+      await moveFront(spec(names));
+      expect(await seen()).toEqual([...names]);
+    }
+    // Whoever had a request there would notice.
+    await Promise.all([site.kill('a'), site.kill('b')]);
+    await sleep(500);
+    await finish(load);
+  });
+
+  test('it does not move to machines that do not answer', async () => {
+    await expect(moveFront(spec(['a', 'c']), { answer: 300 })).rejects.toMatchObject({
+      details: [`a at ${machines.a.address}:8000`],
+    });
+    expect(await healthy()).toEqual(['c', 'd']);
+  });
+
+  test('it gets another port, and loses it, without a failed request', async () => {
+    const load = await start();
+    await sleep(500);
+    await ensureFront(spec(['c', 'd'], [8000, 8001]));
+    expect(['c', 'd']).toContain(await ask(8001));
+    await ensureFront(spec(['c', 'd']));
+    await expect(ask(8001)).rejects.toThrow();
+    await moveFront(spec(['d']));
+    expect((await processesOf(site.home)).length).toBe(1);
+    await ensureFront(spec(['c', 'd']));
+    await finish(load);
+  });
+
+  test('a machine that dies in silence is out in two seconds, and its requests are answered by others', async () => {
+    const load = await start();
+    await sleep(2500);
+    await site.silence('c');
+    const died = Date.now();
+    while ((await healthy()).includes('c')) await sleep(20);
+    expect(Date.now() - died).toBeLessThan(2000);
+    expect(await seen()).toEqual(['d']);
+    await sleep(5000);
+    await finish(load);
+  });
+
+  test('it is led anew where a killed run has left it elsewhere', async () => {
+    const places = { machines: '', keys: '', images: '', fronts: dirname(site.home) };
+    await ensureFront(spec(['d']));
+    const slot = (await askSlots(site.home)).find(({ target }) => target.startsWith(`${machines.d.address}:`));
+    await tell(site.home, [`set server port-8000/${slot?.name} state maint`]);
+    await leadFront(places, { environment: 'prod' }, spec(['d']).servers);
+    expect(await seen()).toEqual(['d']);
+  });
+
+  test('its process is killed: the next call brings it back', async () => {
+    const [pid = 0] = await processesOf(site.home);
+    process.kill(pid, 'SIGKILL');
+    while ((await processesOf(site.home)).length > 0) await sleep(10);
+    expect((await frontState(site.home)).state).toBe('stopped');
+    await ensureFront(spec(['d']));
+    expect(await seen()).toEqual(['d']);
+  });
+
+  test('a stranger at its port is named', async () => {
+    const stranger = createServer().listen(8001, site.address);
+    try {
+      await expect(ensureFront(spec(['d'], [8000, 8001]))).rejects.toMatchObject({
+        message: `${site.address}:8001: taken by somebody else`,
+        details: [expect.stringContaining(`(process ${process.pid})`)],
+      });
+      expect(await seen()).toEqual(['d']);
+    } finally {
+      stranger.close();
+    }
+    await expect(ensureFront({ ...spec(['d']), address: '203.0.113.5' })).rejects.toThrow(
+      'is no address of this computer',
+    );
+    await expect(ensureFront({ ...spec(['d']), environment: 'dev' })).rejects.toThrow('is of trial prod');
+  });
+
+  test('removed, it leaves nothing', async () => {
+    await removeFront(site.home);
+    expect([await processesOf(site.home), await readdir(dirname(site.home))]).toEqual([[], []]);
+    await expect(ask()).rejects.toThrow();
+  });
+});
+
+// The tests below are one story: each goes on where the one before ended.
+describe.runIf(labsWork)('the one address of an environment', () => {
+  let trial: TrialPipeline;
+  let url = '';
+
+  beforeAll(async () => {
+    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
+    await writeFile(
+      join(trial.folder, 'environments/prod.yaml'),
+      JSON.stringify({ targets: { kind: 'lxc', count: 2, memory: '512MiB' } }),
+    );
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) await trial.succeed('promote', version, '--to', 'dev');
+    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    url = ((await front()).urls as string[])[0] ?? '';
+  }, setupTime);
+
+  afterAll(async () => {
+    await trial?.run('destroy', 'prod', '--yes', '--volumes');
+    await trial?.remove();
+  }, 120_000);
+
+  const front = async () => (await trial.run('status', '--env', 'prod', '--json')).json.front;
+  const names = async () => ((await front()).servers as { name: string }[]).map(({ name }) => name);
+  const version = async () => (await trial.versions('prod', [`${url}/`]))[0];
+  const home = () => join(trial.folder, '.lockage/fronts/prod');
+  const start = () =>
+    startLoad({ urls: [`${url}/`], rate: 60, connections: 'both', slow: { path: '/slow?ms=2000', everyMs: 250 } });
+  const finish = async (load: Load) => {
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+    expect(stats.slow.ok).toBe(stats.slow.sent);
+  };
+
+  test('is shown, and leads to the release', async () => {
+    const { json } = await trial.run('host', 'ls', 'prod', '--json');
+    const servers = ['prod-1', 'prod-2'].map((name) => ({ name, healthy: true }));
+    expect(json.fronts).toMatchObject([{ environment: 'prod', urls: [url], state: 'running', servers }]);
+    expect(url).toMatch(/^http:\/\/10\.\d+\.\d+\.1:8000$/);
+    expect((await trial.run('status')).stdout).toContain(`front ${url} → prod-1, prod-2`);
+    expect(await version()).toBe('1.0.0');
+    // From an address of this computer that is not the front's own.
+    const visitor = ['curl', '-s', '--interface', '127.0.0.1', `${url}/visitor`];
+    expect(JSON.parse(await run(visitor))).toMatchObject({ visitor: expect.stringMatching(/^127\.0\.0\.1, 10\./) });
+  });
+
+  test(
+    'fails no request while releases come and go, and machines leave and come back',
+    { timeout: 120_000 },
+    async () => {
+      const load = await start();
+      const [pid] = await processesOf(home());
+      await trial.succeed('promote', '1.1.0', '--to', 'prod');
+      await trial.succeed('promote', '1.2.0', '--to', 'prod');
+      await trial.succeed('rollback', 'prod');
+      expect(await version()).toBe('1.1.0');
+      await trial.succeed('resume', 'prod');
+      await trial.succeed('host', 'cordon', 'prod-2', '--env', 'prod');
+      expect(await names()).toEqual(['prod-1']);
+      const back = await trial.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes');
+      expect(back.code, back.stderr).toBe(0);
+      expect(await names()).toEqual(['prod-1', 'prod-2']);
+      expect(await processesOf(home())).toEqual([pid]);
+      await finish(load);
+    },
+  );
+
+  test('goes on when a machine dies', { timeout: 60_000 }, async () => {
+    const load = await start();
+    await sleep(1000);
+    const machines = join(trial.folder, '.lockage/machines');
+    await run(['lxc-stop', '-P', machines, '-n', 'trial-prod-machine-2', '--kill']);
+    await sleep(7000);
+    await finish(load);
+    expect((await frontState(home())).servers.map(({ healthy }) => healthy)).toEqual([true, false]);
+  });
+
+  test('is brought back by a promotion, with its machines', { timeout: 60_000 }, async () => {
+    for (const pid of await processesOf(home())) process.kill(pid, 'SIGKILL');
+    const status = await trial.run('status', '--env', 'prod', '--json');
+    expect(status.json.problems).toContain(
+      `the front ${url} does not run: \`lockage promote 1.1.0 --to prod\` starts it again`,
+    );
+    const result = await trial.promote('1.1.0', 'prod');
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stderr).toContain(`the front ${new URL(url).hostname} is started first`);
+    expect([await version(), await names()]).toEqual(['1.1.0', ['prod-1', 'prod-2']]);
+  });
+
+  test('goes with the environment to the last trace', { timeout: 60_000 }, async () => {
+    await trial.succeed('destroy', 'prod');
+    expect([await processesOf(home()), await readdir(dirname(home()))]).toEqual([[], []]);
+    expect(await trial.leftProcesses(2000)).toEqual([]);
+  });
+});

@@ -1,0 +1,148 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
+import { cacheDir } from '../../scripts/setup/cache.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+/** Machines are made, started and removed: ms. */
+const replacing = 180_000;
+
+// The tests of this file are one story: each goes on where the one before ended.
+describe.runIf(labsWork)('machines of a new image', () => {
+  let trial: TrialPipeline;
+
+  beforeAll(async () => {
+    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await trial.configure({ pipeline: ['dev', 'qa', 'prod'], standby: 1, secrets: { TOKEN: { env: 'TOKEN' } } });
+    await trial.configure({ roles: roles('TOKEN') });
+    trial.env['TOKEN'] = 'first';
+    for (const environment of ['qa', 'prod']) await own(environment);
+    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
+    for (const environment of ['qa', 'prod']) await trial.succeed('promote', '1.0.0', '--to', environment);
+    await trial.succeed('promote', '1.1.0', '--to', 'qa');
+    await trial.succeed('vm-image', 'build', '1.1.0');
+  }, setupTime);
+
+  afterAll(async () => {
+    for (const environment of ['qa', 'prod']) await trial?.run('destroy', environment, '--yes', '--volumes');
+    await trial?.remove();
+  }, replacing);
+
+  const roles = (secret: string) => ({
+    web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '8s' }, stop: '2s', secrets: [secret] },
+  });
+  const own = (environment: string, settings: object = {}) =>
+    writeFile(
+      join(trial.folder, `environments/${environment}.yaml`),
+      JSON.stringify({ targets: { kind: 'lxc', count: 1, memory: '512MiB', cpus: 1 }, ...settings }),
+    );
+  const hosts = async (environment: string) => {
+    const { json } = await trial.run('host', 'ls', environment, '--json');
+    return json.hosts as { name: string; address: string; state: string }[];
+  };
+  const versions = async (environment: string) =>
+    trial.versions(
+      environment,
+      (await hosts(environment)).map(({ address }) => `http://${address}:8000/`),
+    );
+  const names = async (environment: string) => (await hosts(environment)).map(({ name }) => name);
+  const folders = async () => (await readdir(join(trial.folder, '.lockage/machines'))).toSorted();
+  const images = async () =>
+    (await trial.succeed('vm-image', 'ls')).json.images as {
+      version: string;
+      digest: string;
+      environments: string[];
+    }[];
+
+  test('are of the one that the environment before has, as long as nobody promotes another', async () => {
+    const listed = await images();
+    expect(listed.map(({ version, environments }) => [version, environments])).toEqual([
+      ['1.1.0', []],
+      ['1.0.0', ['qa', 'prod']],
+    ]);
+    expect(new Set(listed.map(({ digest }) => digest)).size).toBe(2);
+    const again = await trial.run('vm-image', 'build', '1.1.0', '--json');
+    expect([again.code, again.json?.error.message]).toEqual([2, 'there is an image 1.1.0 of lxc machines already']);
+  });
+
+  test('may not enter where nothing has proven them in the environment before', async () => {
+    const refused = await trial.run('vm-image', 'promote', '1.1.0', '--to', 'prod', '--yes', '--json');
+    expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([
+      2,
+      ['nothing has run on image 1.1.0 in qa'],
+    ]);
+    expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1']);
+  });
+
+  test('bring in no other change past the gates', async () => {
+    await own('qa', { env: { GREETING: 'hello' } });
+    const refused = await trial.run('vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes', '--json');
+    expect(refused.code, refused.stderr).toBe(2);
+    expect(refused.json?.error.message).toMatch(/^the configuration of qa has changed since revision/);
+    await own('qa');
+  });
+
+  test('are shown in the plan, and not made by it', async () => {
+    const plan = await trial.run('vm-image', 'promote', '1.1.0', '--to', 'qa', '--plan', '--json');
+    expect([plan.code, plan.json?.plan.notes], plan.stderr).toEqual([
+      0,
+      ['qa-1b of image 1.1.0 take over from qa-1 of image 1.0.0'],
+    ]);
+    expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1']);
+  });
+
+  test(
+    'are gone after the next promotion where the command was killed, and the others serve on',
+    { timeout: replacing },
+    async () => {
+      const killed = await trial.start(['vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes'], {
+        LOCKAGE_FAILPOINT: 'after:verification',
+      }).ended;
+      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      expect([await names('qa'), await versions('qa')]).toEqual([['qa-1'], ['1.1.0']]);
+      // Another promotion goes on where they were, and removes what was left.
+      const next = await trial.promote('1.0.0', 'qa');
+      expect(next.code, next.stderr).toBe(0);
+      expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1']);
+      await trial.succeed('promote', '1.1.0', '--to', 'qa');
+    },
+  );
+
+  test.each(['after:machine', 'after:routes', 'after:ledger'])(
+    'are finished by the same command where it was killed %s',
+    { timeout: replacing },
+    async (point) => {
+      const now = (await images()).find(({ environments }) => environments.includes('qa'))?.version;
+      const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
+      const words = ['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json'];
+      const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
+      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      expect(await versions('qa')).toEqual(['1.1.0']);
+      const again = await trial.run(...words);
+      expect(again.code, again.stderr).toBe(0);
+      expect(await versions('qa')).toEqual(['1.1.0']);
+      expect((await images()).find(({ environments }) => environments.includes('qa'))?.version).toBe(other);
+      expect(await folders()).toHaveLength(2);
+      const status = await trial.run('status', '--env', 'qa', '--json');
+      expect(status.json).toMatchObject({ version: '1.1.0', problems: [], hosts: { ready: 1, total: 1 } });
+    },
+  );
+
+  test('keep what a rollback goes back to, also its secrets', { timeout: replacing }, async () => {
+    trial.env['TOKEN'] = 'second';
+    await trial.succeed('promote', '1.1.0', '--to', 'qa');
+    const now = (await images()).find(({ environments }) => environments.includes('qa'))?.version;
+    const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await trial.succeed('vm-image', 'promote', other, '--to', 'qa');
+    const back = await trial.rollback('qa');
+    expect([back.code, back.json?.outcome, typeof back.json?.trafficBack], back.stderr).toEqual([
+      0,
+      'rolled back',
+      'number',
+    ]);
+    expect(await versions('qa')).toEqual(['1.1.0']);
+  });
+});
