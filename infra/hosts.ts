@@ -8,17 +8,19 @@ import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import { needsInfo, traitsOf, type HostTraits, type Trait, type Traits } from '../pipelines/parity.ts';
 import type { HostFacts, HostReport, Hosts } from '../pipelines/ports.ts';
-import { imageByDigest, type Release } from '../pipelines/release.ts';
+import type { Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { Engine } from './engine/client.ts';
 import { Edge } from './edge/routes.ts';
-import type { ContainerSummary, EngineVersion } from './engine/types.ts';
+import type { ContainerSummary, EngineVersion, PullProgress } from './engine/types.ts';
 import { said } from './host-facts.ts';
+import { bring, forget } from './images.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
 import { partOf } from './provider/parts.ts';
 import { switchRoutes } from './provider/routes.ts';
+import type { Progress } from './provider/workshop.ts';
 import type { Registry as RegistryClient } from './registry.ts';
 import { removeService, removeUnusedSecrets } from './swarm/removal.ts';
 import { swarmIdOf, swarmReport } from './swarm/survey.ts';
@@ -52,7 +54,9 @@ export class EngineHosts implements Hosts {
       since: new Date().toISOString(),
       purpose,
     };
-    return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
+    const unlock = await takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
+    // What became of the operation must not be hidden by a host that is gone: the next command lifts what it has left.
+    return () => unlock().catch((error: unknown) => this.#tools.progress(leftLocked(first, error)));
   }
 
   async look(environment: Environment): Promise<readonly HostReport[]> {
@@ -140,20 +144,12 @@ export class EngineHosts implements Hosts {
   }
 
   async pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>> {
-    const auth = await this.#registry.registryAuthHeader(release.repository);
     const moved = await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        const engine = await this.#tools.connections.engine(host);
-        // An engine asks the registry even for what it has; a rollback must not depend on that.
-        const present = await engine.inspectImage(imageByDigest(release));
-        const { bytes } = present
-          ? { bytes: 0 }
-          : await engine.pull(release.repository, release.digest, {
-              ...(auth === undefined ? {} : { auth }),
-              signal: this.#tools.signal,
-              onProgress: ({ layer, current = 0, total = 0 }) =>
-                this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
-            });
+        const onProgress = ({ layer, current = 0, total = 0 }: PullProgress) =>
+          this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
+        const ways = { tools: this.#tools, registry: this.#registry, onProgress };
+        const bytes = await bring(ways, environment, host, release);
         this.#tools.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
       }),
@@ -168,10 +164,7 @@ export class EngineHosts implements Hosts {
   async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
     await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        const engine = await this.#tools.connections.engine(host);
-        const refs = (await engine.listImages(repository)).filter((ref) => !needed.has(ref.split('@')[1] ?? ''));
-        // One that a container still uses is refused by the engine, which is right.
-        await Promise.allSettled(refs.map((ref) => engine.removeImage(ref)));
+        await forget(await this.#tools.connections.engine(host), repository, needed);
       }),
     );
   }
@@ -248,6 +241,11 @@ function refuseTakenPorts(environment: Environment, host: Host, foreign: readonl
       },
     );
   }
+}
+
+function leftLocked(host: Host, error: unknown): Progress {
+  const why = error instanceof Error ? error.message : String(error);
+  return { host: host.name, step: 'stays locked', detail: `until the next command: ${why}` };
 }
 
 function nameOf(container: ContainerSummary): string {
