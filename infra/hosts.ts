@@ -20,7 +20,6 @@ import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
 import { partOf } from './provider/parts.ts';
 import { switchRoutes } from './provider/routes.ts';
-import type { Progress } from './provider/workshop.ts';
 import type { Registry as RegistryClient } from './registry.ts';
 import { removeService, removeUnusedSecrets } from './swarm/removal.ts';
 import { swarmIdOf, swarmReport } from './swarm/survey.ts';
@@ -54,9 +53,7 @@ export class EngineHosts implements Hosts {
       since: new Date().toISOString(),
       purpose,
     };
-    const unlock = await takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
-    // What became of the operation must not be hidden by a host that is gone: the next command lifts what it has left.
-    return () => unlock().catch((error: unknown) => this.#tools.progress(leftLocked(first, error)));
+    return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
   }
 
   async look(environment: Environment): Promise<readonly HostReport[]> {
@@ -241,11 +238,6 @@ function refuseTakenPorts(environment: Environment, host: Host, foreign: readonl
       },
     );
   }
-}
-
-function leftLocked(host: Host, error: unknown): Progress {
-  const why = error instanceof Error ? error.message : String(error);
-  return { host: host.name, step: 'stays locked', detail: `until the next command: ${why}` };
 }
 
 function nameOf(container: ContainerSummary): string {
