@@ -4,7 +4,9 @@ import type { Environment, Host, MachineSet, Project } from '../pipelines/enviro
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
+import { shownContents } from './machines/contents.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
+import { forgetLogs } from './machines/logs.ts';
 import {
   ensureMachine,
   hostOf,
@@ -115,6 +117,12 @@ export class EnvironmentMachines implements Machines {
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   async destroy(environment: string): Promise<void> {
+    const { project, tools } = this.#parts;
+    await this.#removeAll(environment);
+    await forgetLogs(tools.machines, { app: project.app, environment });
+  }
+
+  async #removeAll(environment: string): Promise<void> {
     const { project, records, tools } = this.#parts;
     const recorded = await records.machines(environment);
     refuseElsewhere(environment, recorded);
@@ -145,7 +153,7 @@ export class EnvironmentMachines implements Machines {
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
-      if (first) await this.destroy(environment);
+      if (first) await this.#removeAll(environment);
       throw new LockageError(`the machines of ${environment} could not be made`, {
         code: ExitCode.rolledBack,
         details: [messageOf(error), ...(error instanceof LockageError ? error.details : [])],
@@ -179,8 +187,9 @@ export class EnvironmentMachines implements Machines {
     return (recorded?.machines ?? []).filter(({ host }) => environment.hosts.some(({ name }) => name === host));
   }
 
-  #settings({ kind, memory, cpus }: MachineSet) {
-    return { kind, memory, cpus, insecureRegistries: this.#parts.project.insecureRegistries };
+  #settings({ kind, memory, cpus, disk }: MachineSet) {
+    const { insecureRegistries } = this.#parts.project;
+    return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
   }
 
   async #inputs(
@@ -191,6 +200,9 @@ export class EnvironmentMachines implements Machines {
   ): Promise<MachineInputs[]> {
     const { tools } = this.#parts;
     const image = await imageFor(tools.machines, set.kind, recorded?.machines[0]?.image);
+    if (image.contents) {
+      tools.progress({ host: environment.name, step: 'image', detail: shownContents(image.contents) });
+    }
     const input = async ({ name: host }: Host, index: number): Promise<MachineInputs> => ({
       ...network,
       ...this.#settings(set),

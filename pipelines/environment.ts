@@ -29,12 +29,14 @@ export interface Environment {
 
 /** Machines of an environment's own, all alike. */
 export interface MachineSet {
-  /** `lxc`: system containers on this computer */
-  readonly kind: 'lxc';
+  /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
+  readonly kind: 'lxc' | 'vm';
   readonly count: number;
   /** bytes of each */
   readonly memory: number;
   readonly cpus: number;
+  /** bytes of each; system containers share this computer's */
+  readonly disk?: number;
 }
 
 /**

@@ -11,10 +11,12 @@ import type { MachineInputs, Place } from '../provider/types.ts';
 import type { Workshop } from '../provider/workshop.ts';
 import { machineImage, type MachineImage } from './image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
+import { forgetLogs, keepLog, lastWords } from './logs.ts';
 import { lxc } from './lxc.ts';
+import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
 
-const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc };
+const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
 /** What a machine's folder says of it. */
 interface Mark extends Place {
@@ -73,13 +75,16 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
       await kind.create(machine, image);
       await writeMark(home, { ...mark, complete: true });
     }
-    if (state !== 'running') await kind.start(machine);
-    await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
+    const remark = state === 'running' ? undefined : await kind.start(machine, image);
+    if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
+    await untilItAnswers(workshop, hostOf(places, inputs), () => kind.runs(home), kind.patience);
+    await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
-    const said = await kind.lastWords(home);
+    const said = await lastWords(kind.log(home));
+    const kept = await keepLog(places, inputs.name, kind.log(home));
     if (state === 'absent') await removeMachine(places, inputs);
     throw new LockageError(`the machine ${inputs.name} did not come up`, {
-      details: [...messagesOf(error), ...said],
+      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`])],
       cause: error,
     });
   }
@@ -104,8 +109,8 @@ export async function machinesHere(places: MachinePlaces, { app, environment }: 
 }
 
 /** What makes one machine another; how many there are, and where, does not. */
-function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
-  return fingerprint({ kind, memory, cpus, image, address, key, insecureRegistries });
+function madeFrom({ kind, memory, cpus, disk, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
+  return fingerprint({ kind, memory, cpus, disk, image, address, key, insecureRegistries });
 }
 
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
@@ -139,7 +144,12 @@ async function resolverSettings(): Promise<string> {
 }
 
 /** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
-async function untilItAnswers(workshop: Workshop, host: Host, patience: number): Promise<void> {
+async function untilItAnswers(
+  workshop: Workshop,
+  host: Host,
+  runs: () => Promise<boolean>,
+  patience: number,
+): Promise<void> {
   for (const end = Date.now() + patience; ;) {
     try {
       await workshop.engine(host);
@@ -147,6 +157,7 @@ async function untilItAnswers(workshop: Workshop, host: Host, patience: number):
     } catch (error) {
       workshop.signal.throwIfAborted();
       if (Date.now() > end) throw error;
+      if (!(await runs())) throw new LockageError('it went off by itself', { cause: error });
       await sleep(200);
     }
   }

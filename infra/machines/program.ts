@@ -8,6 +8,9 @@ const packages: Readonly<Record<string, string>> = {
   'lxc-start': 'lxc',
   mmdebstrap: 'mmdebstrap',
   'ssh-keygen': 'openssh-client',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  mke2fs: 'e2fsprogs',
   iptables: 'iptables',
   ip: 'iproute2',
 };

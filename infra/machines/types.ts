@@ -34,10 +34,11 @@ export interface MachineKind {
   readonly patience: number;
   /** Puts what the machine is made of into its folder. Nothing runs after it. */
   create(machine: MachineSpec, image: MachineImage): Promise<void>;
-  start(machine: MachineSpec): Promise<void>;
+  /** Starts it; gives what people should know of how it runs. */
+  start(machine: MachineSpec, image: MachineImage): Promise<string | undefined>;
   runs(home: string): Promise<boolean>;
   /** Ends its processes and takes its network devices away. One that does not run is fine. */
   stop(home: string): Promise<void>;
-  /** What it said last, for people who look for the reason of a failure. */
-  lastWords(home: string): Promise<readonly string[]>;
+  /** Where it writes what happens to it, for people who look for the reason of a failure. */
+  log(home: string): string;
 }

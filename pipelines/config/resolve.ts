@@ -79,6 +79,7 @@ function resolveMachines(written: MachinesFile): MachineSet {
     count: written.count ?? defaults.machine.count,
     memory: size(written.memory) ?? defaults.machine.memory,
     cpus: written.cpus ?? defaults.machine.cpus,
+    ...(written.kind === 'vm' ? { disk: size(written.disk) ?? defaults.machine.disk } : {}),
   };
 }
 

@@ -441,8 +441,8 @@ const target = z.union(
 
 const machines = mapping({
   kind: z
-    .enum(['lxc'], { error: expected('lxc') })
-    .meta({ description: 'lxc: system containers on the computer that runs Lockage.' }),
+    .enum(['lxc', 'vm'], { error: expected('lxc or vm') })
+    .meta({ description: 'lxc: system containers on the computer that runs Lockage. vm: virtual machines on it.' }),
   count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
   memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
   cpus: z
@@ -451,7 +451,17 @@ const machines = mapping({
     .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
     .optional()
     .meta({ description: 'Of each. Default 1.' }),
-}).meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
+  disk: size('16GiB', '3GiB', '64TiB').optional().meta({ description: 'Of each virtual machine. Default 8GiB.' }),
+})
+  .refine(({ kind, disk }) => kind === 'vm' || disk === undefined, {
+    path: ['disk'],
+    error: "is for virtual machines only: system containers share this computer's disk",
+  })
+  .refine(({ kind, cpus = 1 }) => kind !== 'vm' || Number.isInteger(cpus), {
+    path: ['cpus'],
+    error: 'a virtual machine has whole ones',
+  })
+  .meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
 
 const swarm = mapping({
   kind: z.literal('swarm'),
@@ -465,10 +475,10 @@ const targets = z.union(
     list(target, 'targets').min(1, { error: 'expected at least one target' }),
     // What is wrong is the kind, but the library shows the whole mapping.
     z.discriminatedUnion('kind', [swarm, machines], {
-      error: ({ input }) => instead('swarm or lxc', (input as { kind?: unknown } | undefined)?.kind),
+      error: ({ input }) => instead('swarm, lxc or vm', (input as { kind?: unknown } | undefined)?.kind),
     }),
   ],
-  { error: expected('a list of targets, { kind: swarm, … } or { kind: lxc, … }') },
+  { error: expected('a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }') },
 );
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
