@@ -22,7 +22,10 @@ import { currentRevision } from '../pipelines/record.ts';
 import type { FrontView } from '../pipelines/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
+import { shownContents } from './machines/contents.ts';
+import type { CachedImage } from './machines/image.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
+import { forgetLogs } from './machines/logs.ts';
 import {
   buildImage,
   ensureMachine,
@@ -220,8 +223,8 @@ export class EnvironmentMachines implements Machines {
     const images = await records.machineImages();
     const newest = newestImage(images, kind);
     if (newest) return newest;
-    const { digest } = await imageFor(this.#parts.tools.machines, kind);
-    return this.#record(kind, nextImageVersion(images, kind), digest);
+    const today = await imageFor(this.#parts.tools.machines, kind);
+    return this.#record(kind, nextImageVersion(images, kind), today);
   }
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
@@ -230,18 +233,18 @@ export class EnvironmentMachines implements Machines {
     refuseWithoutRoot();
     const built: MachineImage[] = [];
     for (const kind of kinds) {
-      const { digest } = await buildImage(this.#parts.tools.machines, kind);
-      built.push(await this.#record(kind, version, digest));
+      built.push(await this.#record(kind, version, await buildImage(this.#parts.tools.machines, kind)));
     }
     return built;
   }
 
-  async #record(kind: MachineSet['kind'], version: string, digest: string): Promise<MachineImage> {
+  async #record(kind: MachineSet['kind'], version: string, { digest, contents }: CachedImage): Promise<MachineImage> {
     const { actor, records } = this.#parts;
     // To build takes minutes, in which somebody else may have built one.
     const images = await records.machineImages();
     refuseBuilt(images, kind, version);
-    const image: MachineImage = { kind, version, digest, builder: actor, createdAt: new Date().toISOString() };
+    const made = { builder: actor, createdAt: new Date().toISOString() };
+    const image: MachineImage = { kind, version, digest, ...(contents ? { contents } : {}), ...made };
     await records.saveMachineImages([...images, image]);
     return image;
   }
@@ -290,6 +293,12 @@ export class EnvironmentMachines implements Machines {
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   async destroy(environment: string): Promise<void> {
+    const { project, tools } = this.#parts;
+    await this.#removeAll(environment);
+    await forgetLogs(tools.machines, { app: project.app, environment });
+  }
+
+  async #removeAll(environment: string): Promise<void> {
     const { project, records, tools } = this.#parts;
     const recorded = await records.machines(environment);
     refuseElsewhere(environment, recorded);
@@ -325,7 +334,7 @@ export class EnvironmentMachines implements Machines {
       const left =
         before.length > 0
           ? []
-          : await this.destroy(environment).then(
+          : await this.#removeAll(environment).then(
               () => [],
               (second) => [messageOf(second)],
             );
@@ -364,8 +373,9 @@ export class EnvironmentMachines implements Machines {
     return (recorded?.machines ?? []).filter(({ host }) => environment.hosts.some(({ name }) => name === host));
   }
 
-  #settings({ kind, memory, cpus }: MachineSet) {
-    return { kind, memory, cpus, insecureRegistries: this.#parts.project.insecureRegistries };
+  #settings({ kind, memory, cpus, disk }: MachineSet) {
+    const { insecureRegistries } = this.#parts.project;
+    return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
   }
 
   async #inputs(
@@ -375,6 +385,12 @@ export class EnvironmentMachines implements Machines {
     image: string,
   ): Promise<MachineInputs[]> {
     const { tools } = this.#parts;
+    // One that is gone hinders only machines that have to be made or started from it.
+    const contents = await imageFor(tools.machines, set.kind, image).then(
+      (found) => found.contents,
+      () => undefined,
+    );
+    if (contents) tools.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
     const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
       ...network,
       ...this.#settings(set),

@@ -58,6 +58,8 @@ export class Stacks {
 
   /** Removes a stack from the backend, whatever its state says that exists. */
   async forget(name: string): Promise<void> {
+    // That of an environment whose first promotion did not get that far was never made.
+    if ((await readStack(this.#in(name), this.#project, name)) === undefined) return;
     const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
     if (result.code !== 0 && !/no stack named|not found/i.test(result.stderr)) throw pulumiFailed(name, result.stderr);
   }

@@ -35,8 +35,8 @@ export interface Pulling {
 
 /** Machines of an environment's own, all alike. */
 export interface MachineSet {
-  /** `lxc`: system containers on this computer */
-  readonly kind: 'lxc';
+  /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
+  readonly kind: 'lxc' | 'vm';
   readonly count: number;
   /** `sha256:…` of what they are made from; absent until they are made */
   readonly image?: string;
@@ -45,6 +45,8 @@ export interface MachineSet {
   readonly cpus: number;
   /** an address of this computer that leads to all of them; absent: that of their network */
   readonly address?: string;
+  /** bytes of each; system containers share this computer's */
+  readonly disk?: number;
 }
 
 /**

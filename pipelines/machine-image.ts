@@ -6,6 +6,15 @@ import { shortDigest } from './release.ts';
 import { didYouMean } from './suggest.ts';
 import { bumpVersion, compareVersions, parseVersion } from './version.ts';
 
+/** The versions that an image is made of. */
+export interface ImageContents {
+  readonly debian: string;
+  /** version of its package; absent: it runs on the kernel of its computer */
+  readonly kernel?: string;
+  /** version of the Docker Engine's package */
+  readonly engine: string;
+}
+
 /** What machines are made from: built once, and promoted unchanged as a release is. */
 export interface MachineImage {
   readonly kind: MachineSet['kind'];
@@ -13,6 +22,7 @@ export interface MachineImage {
   readonly version: string;
   /** `sha256:…` of its root file system */
   readonly digest: string;
+  readonly contents?: ImageContents;
   /** who built it: `user@machine` */
   readonly builder: string;
   /** ISO 8601 */

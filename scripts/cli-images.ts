@@ -12,7 +12,7 @@ export function addImageCommands(program: Command): void {
     .command('build')
     .argument('[version]', 'semver, as 1.1.0 (default: the next minor version)')
     .description("build an image of today's packages: Debian, kernel, Docker Engine, ssh, hardening")
-    .addOption(new Option('--kind <kind>', 'default: each kind that an environment has').choices(['lxc']))
+    .addOption(new Option('--kind <kind>', 'default: each kind that an environment has').choices(['lxc', 'vm']))
     .addOption(json())
     .action(async (version, flags) =>
       (await import('./commands/vm-image.ts')).imageBuildCommand(version, flags, interrupt()),

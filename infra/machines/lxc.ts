@@ -1,6 +1,6 @@
 /** LXC system containers: systemd as the first process, an sshd and a Docker Engine of its own, in two seconds. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image.ts';
@@ -17,13 +17,13 @@ export const lxc: MachineKind = {
     const { host: name, bridge, address, memory, cpus } = machine;
     await writeLxcConfig(machine.home, { name, root, bridge, address, gateway, memory, cpus });
   },
-  start: (machine) => startLxc(machine.home),
+  async start(machine) {
+    await startLxc(machine.home);
+    return undefined;
+  },
   runs: async (home) => (await tryProgram(['lxc-info', ...lxcName(home), '-s', '-H']))?.trim() === 'RUNNING',
   stop: stopLxc,
-  lastWords: async (home) => {
-    const log = await readFile(logFile(home), 'utf8').catch(() => '');
-    return log.trim().split('\n').slice(-5);
-  },
+  log: logFile,
 };
 
 /** What the configuration of a system container is written from. */

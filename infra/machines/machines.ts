@@ -9,12 +9,14 @@ import type { Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineInputs, Place } from '../provider/types.ts';
 import type { Workshop } from '../provider/workshop.ts';
-import { machineImage, newMachineImage, type MachineImage } from './image.ts';
+import { machineImage, newMachineImage, type CachedImage } from './image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
+import { forgetLogs, keepLog, lastWords } from './logs.ts';
 import { lxc } from './lxc.ts';
+import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
 
-const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc };
+const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
 /** What a machine's folder says of it. */
 interface Mark extends Place {
@@ -39,12 +41,12 @@ export function hostOf(places: MachinePlaces, inputs: MachineInputs): Host {
 }
 
 /** The image that machines of a kind are made from: that digest's, or today's where none is given. Throws LockageError. */
-export function imageFor(places: MachinePlaces, kind: MachineInputs['kind'], digest?: string): Promise<MachineImage> {
+export function imageFor(places: MachinePlaces, kind: MachineInputs['kind'], digest?: string): Promise<CachedImage> {
   return machineImage(places.images, kinds[kind].recipe, digest);
 }
 
 /** An image of a kind as its packages are today. */
-export function buildImage(places: MachinePlaces, kind: MachineInputs['kind']): Promise<MachineImage> {
+export function buildImage(places: MachinePlaces, kind: MachineInputs['kind']): Promise<CachedImage> {
   return newMachineImage(places.images, kinds[kind].recipe);
 }
 
@@ -72,19 +74,24 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
   // Half of it, or one of another making.
   if (state === 'absent') await removeMachine(places, inputs);
   try {
-    if (state === 'absent') {
+    if (state !== 'running') {
       const image = await imageFor(places, inputs.kind, inputs.image);
-      await writeMark(home, { ...mark, complete: false });
-      await kind.create(machine, image);
-      await writeMark(home, { ...mark, complete: true });
+      if (state === 'absent') {
+        await writeMark(home, { ...mark, complete: false });
+        await kind.create(machine, image);
+        await writeMark(home, { ...mark, complete: true });
+      }
+      const remark = await kind.start(machine, image);
+      if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
     }
-    if (state !== 'running') await kind.start(machine);
-    await untilItAnswers(workshop, hostOf(places, inputs), kind.patience);
+    await untilItAnswers(workshop, hostOf(places, inputs), () => kind.runs(home), kind.patience);
+    await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
-    const said = await kind.lastWords(home);
+    const said = await lastWords(kind.log(home));
+    const kept = await keepLog(places, inputs.name, kind.log(home));
     if (state === 'absent') await removeMachine(places, inputs);
     throw new LockageError(`the machine ${inputs.name} did not come up`, {
-      details: [...messagesOf(error), ...said],
+      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`])],
       cause: error,
     });
   }
@@ -113,8 +120,17 @@ export async function machinesHere(places: MachinePlaces, { app, environment }: 
 }
 
 /** What makes one machine another; how many there are, and where, does not. */
-export function madeFrom({ kind, memory, cpus, image, address, hostKey: key, insecureRegistries }: MachineInputs) {
-  return fingerprint({ kind, memory, cpus, image, address, key, insecureRegistries });
+export function madeFrom({
+  kind,
+  memory,
+  cpus,
+  disk,
+  image,
+  address,
+  hostKey: key,
+  insecureRegistries,
+}: MachineInputs) {
+  return fingerprint({ kind, memory, cpus, disk, image, address, key, insecureRegistries });
 }
 
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
@@ -148,7 +164,12 @@ async function resolverSettings(): Promise<string> {
 }
 
 /** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
-async function untilItAnswers(workshop: Workshop, host: Host, patience: number): Promise<void> {
+async function untilItAnswers(
+  workshop: Workshop,
+  host: Host,
+  runs: () => Promise<boolean>,
+  patience: number,
+): Promise<void> {
   for (const end = Date.now() + patience; ;) {
     try {
       await workshop.engine(host);
@@ -156,6 +177,7 @@ async function untilItAnswers(workshop: Workshop, host: Host, patience: number):
     } catch (error) {
       workshop.signal.throwIfAborted();
       if (Date.now() > end) throw error;
+      if (!(await runs())) throw new LockageError('it went off by itself', { cause: error });
       await sleep(200);
     }
   }

@@ -1,5 +1,5 @@
 import type { MachineInputs } from '../provider/types.ts';
-import type { MachineImage, Recipe } from './image.ts';
+import type { CachedImage, Recipe } from './image.ts';
 
 /** Where machines of a project are kept on the computer that runs them. */
 export interface MachinePlaces {
@@ -35,11 +35,12 @@ export interface MachineKind {
   /** milliseconds after its start until its engine has to answer */
   readonly patience: number;
   /** Puts what the machine is made of into its folder. Nothing runs after it. */
-  create(machine: MachineSpec, image: MachineImage): Promise<void>;
-  start(machine: MachineSpec): Promise<void>;
+  create(machine: MachineSpec, image: CachedImage): Promise<void>;
+  /** Starts it; gives what people should know of how it runs. */
+  start(machine: MachineSpec, image: CachedImage): Promise<string | undefined>;
   runs(home: string): Promise<boolean>;
   /** Ends its processes and takes its network devices away. One that does not run is fine. */
   stop(home: string): Promise<void>;
-  /** What it said last, for people who look for the reason of a failure. */
-  lastWords(home: string): Promise<readonly string[]>;
+  /** Where it writes what happens to it, for people who look for the reason of a failure. */
+  log(home: string): string;
 }

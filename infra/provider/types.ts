@@ -120,6 +120,8 @@ export interface MachineInputs extends MachineNetworkInputs {
   /** bytes */
   readonly memory: number;
   readonly cpus: number;
+  /** bytes; absent: no limit of its own */
+  readonly disk?: number;
   /** `sha256:…` of the image it was made from */
   readonly image: string;
   readonly address: string;

@@ -14,6 +14,6 @@ export const defaults = {
   health: { interval: 100, healthy: 3, timeout: 60 * second, path: '/', running: 5 * second },
   limits: { memory: 256 * mebibyte, cpus: 1, pids: 256, files: 4096, log: 10 * mebibyte },
   tmpfs: { '/tmp': 16 * mebibyte },
-  machine: { count: 1, memory: 1024 * mebibyte, cpus: 1 },
+  machine: { count: 1, memory: 1024 * mebibyte, cpus: 1, disk: 8192 * mebibyte },
   accessory: { memory: 512 * mebibyte, cpus: 1, healthTimeout: 60 * second },
 } as const;

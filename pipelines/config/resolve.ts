@@ -81,6 +81,7 @@ function resolveMachines(written: MachinesFile): MachineSet {
     memory: size(written.memory) ?? defaults.machine.memory,
     cpus: written.cpus ?? defaults.machine.cpus,
     ...(written.address === undefined ? {} : { address: written.address }),
+    ...(written.kind === 'vm' ? { disk: size(written.disk) ?? defaults.machine.disk } : {}),
   };
 }
 

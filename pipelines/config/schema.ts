@@ -453,8 +453,8 @@ const ipv4Pattern = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 const machines = mapping({
   kind: z
-    .enum(['lxc'], { error: expected('lxc') })
-    .meta({ description: 'lxc: system containers on the computer that runs Lockage.' }),
+    .enum(['lxc', 'vm'], { error: expected('lxc or vm') })
+    .meta({ description: 'lxc: system containers on the computer that runs Lockage. vm: virtual machines on it.' }),
   count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
   memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
   cpus: z
@@ -468,7 +468,17 @@ const machines = mapping({
     .regex(ipv4Pattern, { error: expected('an IPv4 address of this computer') })
     .optional()
     .meta({ description: 'Where all of them are reached. Default: the address of their network on this computer.' }),
-}).meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
+  disk: size('16GiB', '3GiB', '64TiB').optional().meta({ description: 'Of each virtual machine. Default 8GiB.' }),
+})
+  .refine(({ kind, disk }) => kind === 'vm' || disk === undefined, {
+    path: ['disk'],
+    error: "is for virtual machines only: system containers share this computer's disk",
+  })
+  .refine(({ kind, cpus = 1 }) => kind !== 'vm' || Number.isInteger(cpus), {
+    path: ['cpus'],
+    error: 'a virtual machine has whole ones',
+  })
+  .meta({ description: 'Machines that the environment makes for itself. Its hosts are ENVIRONMENT-1, -2 …' });
 
 const swarm = mapping({
   kind: z.literal('swarm'),
@@ -482,10 +492,10 @@ const targets = z.union(
     list(target, 'targets').min(1, { error: 'expected at least one target' }),
     // What is wrong is the kind, but the library shows the whole mapping.
     z.discriminatedUnion('kind', [swarm, machines], {
-      error: ({ input }) => instead('swarm or lxc', (input as { kind?: unknown } | undefined)?.kind),
+      error: ({ input }) => instead('swarm, lxc or vm', (input as { kind?: unknown } | undefined)?.kind),
     }),
   ],
-  { error: expected('a list of targets, { kind: swarm, … } or { kind: lxc, … }') },
+  { error: expected('a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }') },
 );
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */

@@ -78,7 +78,7 @@ function kindsOf({ project }: LiveWorld): Kind[] {
   const kinds = project.environments.flatMap(({ machines }) => (machines ? [machines.kind] : []));
   if (kinds.length > 0) return [...new Set(kinds)];
   throw new LockageError('no environment makes machines of its own', {
-    hint: 'Give one `targets: { kind: lxc }` in environments/NAME.yaml, or say --kind.',
+    hint: 'Give one `targets: { kind: vm }` or `lxc` in environments/NAME.yaml, or say --kind.',
   });
 }
 

@@ -12,11 +12,16 @@ export interface ListedImage extends MachineImage {
 export function imageLines(images: readonly ListedImage[], now: number): string[] {
   if (images.length === 0)
     return ['there are no images yet: `lockage vm-image build` makes one, as does the first promotion'];
-  const header = ['version', 'kind', 'digest', 'built', 'by', 'environments'].map((word) => colors.dim(word));
+  const header = ['version', 'kind', 'digest', 'debian', 'kernel', 'engine', 'built', 'by', 'environments'].map(
+    (word) => colors.dim(word),
+  );
   const rows = images.map((image) => [
     image.version,
     image.kind,
     colors.dim(shortDigest(image.digest)),
+    image.contents?.debian ?? '',
+    image.contents?.kernel ?? '',
+    image.contents?.engine ?? '',
     agoText(image.createdAt, now),
     image.builder,
     colors.green(image.environments.join(', ')),

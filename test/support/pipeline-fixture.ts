@@ -188,13 +188,17 @@ export class TrialPipeline {
     return command('docker', '-H', this.lab.builder.dockerHost, ...words);
   }
 
-  start(words: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCommand {
+  start(
+    words: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    timeout = longestCommand,
+  ): RunningCommand {
     const started = performance.now();
     const child = spawn(process.execPath, [program, ...words], {
       cwd: this.folder,
       env: { ...process.env, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: longestCommand,
+      timeout,
       killSignal: 'SIGKILL',
     });
     this.#running.add(child);

@@ -205,6 +205,8 @@ describe('machines of its own', () => {
   test('are one of a modest size unless more is said', () => {
     expect(dev('{ kind: lxc, address: 203.0.113.5 }')?.machines).toMatchObject({ address: '203.0.113.5' });
     expect(dev('{ kind: lxc }')?.machines).toEqual({ kind: 'lxc', count: 1, memory: 2 ** 30, cpus: 1 });
+    expect(dev('{ kind: vm, disk: 16GiB }')?.machines).toMatchObject({ kind: 'vm', cpus: 1, disk: 2 ** 34 });
+    expect(dev('{ kind: vm }')?.machines?.disk).toBe(2 ** 33);
     expect(dev('[ssh://root@a]')?.machines).toBeUndefined();
   });
 });

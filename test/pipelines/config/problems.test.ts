@@ -70,7 +70,7 @@ describe('keys', () => {
       'lockage.yaml:1  repository  is missing: expected a repository such as registry.example.com/shop',
     ]);
     expect(problemsOf(common, { dev: 'watch: 1s\n' })).toEqual([
-      'environments/dev.yaml:1  targets  is missing: expected a list of targets, { kind: swarm, … } or { kind: lxc, … }',
+      'environments/dev.yaml:1  targets  is missing: expected a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }',
     ]);
   });
 
@@ -181,8 +181,8 @@ describe('repository', () => {
 });
 
 test.each([
-  ['{ kind: vmware }', 'targets.kind  expected swarm or lxc, got "vmware"'],
-  ['{ count: 2 }', 'targets.kind  is missing: expected swarm or lxc'],
+  ['{ kind: vmware }', 'targets.kind  expected swarm, lxc or vm, got "vmware"'],
+  ['{ count: 2 }', 'targets.kind  is missing: expected swarm, lxc or vm'],
   ['{ kind: lxc, count: 0 }', 'targets.count  expected a number from 1 to 50, got 0'],
   ['{ kind: lxc, memory: 1g }', 'targets.memory  expected a size such as 512MiB or 1GiB, got "1g"'],
   [
@@ -193,13 +193,19 @@ test.each([
     '{ kind: lxc, address: 10.0.0.256 }',
     'targets.address  expected an IPv4 address of this computer, got "10.0.0.256"',
   ],
+  [
+    '{ kind: lxc, disk: 9GiB }',
+    "targets.disk  is for virtual machines only: system containers share this computer's disk",
+  ],
+  ['{ kind: vm, disk: 1GiB }', 'targets.disk  expected a size from 3GiB to 64TiB, got "1GiB"'],
+  ['{ kind: vm, cpus: 1.5 }', 'targets.cpus  a virtual machine has whole ones'],
   ['{ kind: lxc, cpus: 0 }', 'targets.cpus  expected a number of CPUs from 0.1 to 256, got 0'],
   ['{ kind: lxc, memroy: 1GiB }', 'targets.memroy  unknown key, did you mean memory?'],
   [
     '[machine://dev-1]',
     'targets[0]  machine:// is not supported: write ssh://user@host, unix:///path or tcp://host:port',
   ],
-  ['lxc', 'targets  expected a list of targets, { kind: swarm, … } or { kind: lxc, … }, got "lxc"'],
+  ['lxc', 'targets  expected a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }, got "lxc"'],
 ])('machines that are written as %s', (targets, problem) => {
   expect(withTargets(targets)).toEqual([`environments/dev.yaml:1  ${problem}`]);
 });
@@ -273,7 +279,7 @@ describe('targets', () => {
 
   test('wrong shapes', () => {
     expect(withTargets('ssh://host')).toEqual([
-      'environments/dev.yaml:1  targets  expected a list of targets, { kind: swarm, … } or { kind: lxc, … }, got "ssh://host"',
+      'environments/dev.yaml:1  targets  expected a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }, got "ssh://host"',
     ]);
     expect(withTargets('[5]')).toEqual([
       'environments/dev.yaml:1  targets[0]  expected a URL such as ssh://deploy@web-1.example.com, got 5',
@@ -289,8 +295,8 @@ describe('a swarm', () => {
   const swarm = '{ kind: swarm, managers: [ssh://a.example.com, ssh://b.example.com] }';
 
   test.each([
-    ['{ kind: kubernetes, managers: [ssh://host] }', 'targets.kind  expected swarm or lxc, got "kubernetes"'],
-    ['{ managers: [ssh://host] }', 'targets.kind  is missing: expected swarm or lxc'],
+    ['{ kind: kubernetes, managers: [ssh://host] }', 'targets.kind  expected swarm, lxc or vm, got "kubernetes"'],
+    ['{ managers: [ssh://host] }', 'targets.kind  is missing: expected swarm, lxc or vm'],
     ['{ kind: swarm }', 'targets.managers  is missing: expected a list of managers'],
     ['{ kind: swarm, managers: [] }', 'targets.managers  expected at least one manager'],
     ['{ kind: swarm, managers: [ssh://host], mangers: [] }', 'targets.mangers  unknown key, did you mean managers?'],

@@ -1,0 +1,48 @@
+/** What a machine said, kept of the last one of each name that did not come up. */
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import type { Place } from '../provider/types.ts';
+import type { MachinePlaces } from './types.ts';
+
+const mostBytes = 2 ** 18;
+
+/** The last lines of a machine's log. */
+export async function lastWords(log: string, lines = 8): Promise<string[]> {
+  return (await endOf(log)).trim().split('\n').slice(-lines);
+}
+
+/** Keeps the end of a machine's log, in place of what was kept of an earlier one of its name; gives where it is. */
+export async function keepLog(places: MachinePlaces, name: string, log: string): Promise<string | undefined> {
+  const text = await endOf(log);
+  if (text === '') return undefined;
+  const kept = path.join(folderOf(places), `${name}.log`);
+  await mkdir(folderOf(places), { recursive: true, mode: 0o700 });
+  await writeFile(kept, text, { mode: 0o600 });
+  return kept;
+}
+
+/** Removes what was kept of an environment's machines, or of that one. */
+export async function forgetLogs(places: MachinePlaces, { app, environment }: Place, name?: string): Promise<void> {
+  const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+\\.log$`);
+  for (const file of await readdir(folderOf(places)).catch(() => [])) {
+    if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(places), file));
+  }
+}
+
+async function endOf(log: string): Promise<string> {
+  const file = await open(log).catch(() => undefined);
+  if (!file) return '';
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, mostBytes);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return stripVTControlCharacters(buffer.toString()).replaceAll('\r', '');
+  } finally {
+    await file.close();
+  }
+}
+
+function folderOf(places: MachinePlaces): string {
+  return path.join(places.machines, '..', 'machine-logs');
+}

@@ -1,0 +1,129 @@
+/** Virtual machines in QEMU on this computer: by KVM where that works, else emulated. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprint } from '../../pipelines/container.ts';
+import { acceleratorHere, describeAccelerator } from './accelerator.ts';
+import { cpioArchive } from './cpio.ts';
+import { diskOf, initrdOf, kernelOf } from './disk.ts';
+import { program, tryProgram } from './program.ts';
+import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
+import { vmRecipe } from './vm-recipe.ts';
+
+const emulator = 'qemu-system-x86_64';
+
+export const qemu: MachineKind = {
+  recipe: vmRecipe,
+  patience: 300_000,
+  async create(machine, image) {
+    const { home, disk = 0 } = machine;
+    const layer = ['-f', 'qcow2', '-F', 'raw', '-b', diskOf(image.folder)];
+    await program(['qemu-img', 'create', '-q', ...layer, diskFile(home), String(disk)]);
+    const own = cpioArchive([...machine.files.map(inside), networkFile(machine)]);
+    await writeFile(initrdFile(home), Buffer.concat([await readFile(initrdOf(image.folder)), own]), { mode: 0o600 });
+  },
+  async start(machine, image) {
+    const { home, bridge } = machine;
+    const tap = tapOf(home);
+    const kernel = kernelOf(image.folder);
+    const accelerator = await acceleratorHere(emulator, kernel, path.dirname(image.folder));
+    await tryProgram(['ip', 'link', 'del', tap]);
+    await program(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
+    await program(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
+    await program([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
+    return describeAccelerator(accelerator);
+  },
+  runs: async (home) => (await processesOf(home)).length > 0,
+  async stop(home) {
+    for (let pids = await processesOf(home); pids.length > 0; pids = await processesOf(home)) {
+      for (const pid of pids) tryKill(pid);
+      await sleep(50);
+    }
+    await tryProgram(['ip', 'link', 'del', tapOf(home)]);
+  },
+  log: serialLog,
+};
+
+/** Without the instructions that move memory byte by byte: emulated ones are eight times slower than a loop. */
+const emulated = 'max,erms=off,fsrm=off';
+
+/** What a machine's process is started with. */
+export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg', kernel: string): string[] {
+  const { name, home, memory, cpus, address } = machine;
+  const processor =
+    accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulated];
+  return [
+    ...['-name', name, '-machine', 'pc', ...processor, '-smp', String(cpus), '-m', `${Math.floor(memory / 2 ** 20)}M`],
+    // Only what is named here is there, and its process may do no more with the kernel than it needs.
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-sandbox', 'on,obsolete=deny,resourcecontrol=deny'],
+    ...[
+      '-drive',
+      `id=disk,if=none,format=qcow2,file=${escaped(diskFile(home))}`,
+      '-device',
+      'virtio-blk-pci,drive=disk',
+    ],
+    ...['-netdev', `tap,id=net,ifname=${tapOf(home)},script=no,downscript=no`],
+    ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=${macOf(address)}`, '-device', 'virtio-rng-pci'],
+    ...['-serial', `file:${serialLog(home)}`, '-pidfile', pidFile(home), '-daemonize'],
+    ...['-kernel', kernel, '-initrd', initrdFile(home)],
+    ...['-append', 'console=ttyS0 net.ifnames=0 panic=5'],
+  ];
+}
+
+/** A comma would begin another option. */
+function escaped(file: string): string {
+  return file.replaceAll(',', ',,');
+}
+
+function inside(file: MachineFile): MachineFile {
+  return { ...file, path: `/machine/files${file.path}` };
+}
+
+function networkFile({ address, subnet }: MachineSpec): MachineFile {
+  const lines = [
+    'ip link set lo up && ip link set eth0 up &&',
+    `ip address add ${address}/24 dev eth0 && ip route add default via ${subnet}.1`,
+  ];
+  return { path: '/machine/network', text: `${lines.join('\n')}\n`, mode: 0o644 };
+}
+
+/** The processes of the machine in a folder, by the folder among their arguments: numbers are used again. */
+async function processesOf(home: string): Promise<number[]> {
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    numbers.map(async (number) => {
+      const words = (await readFile(`/proc/${number}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      return words.includes(pidFile(home)) && words[0] === emulator ? [Number(number)] : [];
+    }),
+  );
+  return found.flat();
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** A network device's name has fifteen characters at most. */
+function tapOf(home: string): string {
+  return `lt${fingerprint(home)}`;
+}
+
+/** An address that is locally administered, and the machine's alone on its bridge. */
+function macOf(address: string): string {
+  const bytes = address.split('.').map((number) => Number(number).toString(16).padStart(2, '0'));
+  return ['52', '54', ...bytes].join(':');
+}
+
+function serialLog(home: string): string {
+  return path.join(home, 'serial.log');
+}
+
+const diskFile = (home: string) => path.join(home, 'disk.qcow2');
+const initrdFile = (home: string) => path.join(home, 'initrd.cpio');
+const pidFile = (home: string) => path.join(home, 'qemu.pid');

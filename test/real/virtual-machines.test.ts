@@ -1,0 +1,145 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { imageFor } from '../../infra/machines/machines.ts';
+import { run } from '../../scripts/lab/command.ts';
+import { cacheDir } from '../../scripts/setup/cache.ts';
+import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+
+/** One boots, perhaps under emulation, on a machine that is busy with other things: ms. */
+const booting = 300_000;
+
+describe.runIf(labsWork)('an environment owns a virtual machine', () => {
+  let trial: TrialPipeline;
+
+  beforeAll(async () => {
+    // Made once for all tests of a machine; a command has less time than it may take.
+    await imageFor({ machines: '', fronts: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'vm');
+    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
+    await own();
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthyOn: 'prod-1' } });
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) await trial.succeed('promote', version, '--to', 'dev');
+  }, setupTime);
+
+  afterAll(async () => {
+    await trial?.run('destroy', 'prod', '--yes', '--volumes');
+    await trial?.remove();
+  }, booting);
+
+  const own = (settings: object = {}) => {
+    const targets = { kind: 'vm', memory: '1GiB', cpus: 1, disk: '4GiB', ...settings };
+    const roles = { web: { health: { timeout: '60s' } } };
+    return writeFile(join(trial.folder, 'environments/prod.yaml'), JSON.stringify({ targets, roles }));
+  };
+  const folder = () => join(trial.folder, '.lockage/machines');
+  const logs = () => join(trial.folder, '.lockage/machine-logs');
+  const inFolder = (name: string) => readdir(name).catch(() => []);
+  const address = async () => (await trial.run('host', 'ls', 'prod', '--json')).json.hosts[0].address as string;
+  const versions = async () => trial.versions('prod', [`http://${await address()}:8000/`]);
+  /** Process numbers of the machines of this project. */
+  const guests = async () =>
+    (await run(['ps', '-eo', 'pid,args']))
+      .split('\n')
+      .filter((line) => line.includes(`${folder()}/`))
+      .map((line) => Number(line.trim().split(' ')[0]));
+  const devices = async () => {
+    const links = JSON.parse(await run(['ip', '-j', 'link', 'show'])) as Record<string, string>[];
+    const bridge = links.find(({ ifalias }) => ifalias === 'lockage trial prod')?.['ifname'];
+    return links
+      .filter(({ ifname, master }) => bridge && [ifname, master].includes(bridge))
+      .map(({ ifname }) => ifname);
+  };
+  const rules = async () => {
+    const [bridge] = await devices();
+    return (await run(['iptables-save'])).split('\n').filter((line) => bridge && line.includes(bridge));
+  };
+  const promote = (version: string, env = {}) =>
+    trial.start(['promote', version, '--to', 'prod', '--yes', '--json'], env, booting).ended;
+
+  test('that leaves only what it said when it does not come up', { timeout: booting }, async () => {
+    const command = trial.start(['promote', '1.0.0', '--to', 'prod', '--yes', '--json'], {}, booting);
+    const console = join(folder(), 'trial-prod-machine-1/serial.log');
+    while (!(await readFile(console, 'utf8').catch(() => '')).includes('Linux version')) await sleep(50);
+    for (const pid of await guests()) process.kill(pid, 'SIGKILL');
+    const failed = await command.ended;
+    expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([
+      3,
+      'the machines of prod could not be made',
+    ]);
+    const kept = join(logs(), 'trial-prod-machine-1.log');
+    const { details } = failed.json.error as { details: string[] };
+    expect(details).toEqual(expect.arrayContaining(['it went off by itself', `all that it said: ${kept}`]));
+    expect(await readFile(kept, 'utf8')).toContain('Linux version');
+    expect([await guests(), await inFolder(folder()), await devices()]).toEqual([[], [], []]);
+  });
+
+  test(
+    'that is made for its first release, and taken over when the command was killed',
+    { timeout: booting },
+    async () => {
+      const killed = await promote('1.0.0', { LOCKAGE_FAILPOINT: 'after:machine' });
+      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      expect(killed.stderr).toMatch(/prod-1 +starts .*(with KVM|emulated, some ten times slower: .+)/);
+      const before = await guests();
+      expect(before).toHaveLength(1);
+      const result = await promote('1.0.0');
+      expect(result.code, result.stderr).toBe(0);
+      expect(await guests()).toEqual(before);
+      expect(await versions()).toEqual(['1.0.0']);
+    },
+  );
+
+  test('whose kernel and disk are its own', async () => {
+    const { json, stderr } = await trial.run('host', 'check', 'prod', '--json');
+    const [{ hosts }] = json.environments;
+    const [{ facts }] = hosts;
+    expect(facts.disk.total, stderr).toBeGreaterThan(3.5 * 2 ** 30);
+    const here = (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim();
+    expect(facts.kernel).not.toBe(here);
+  });
+
+  test('on which a release that is never healthy does not take over', { timeout: booting }, async () => {
+    const refused = await promote('1.2.0');
+    expect(refused.code, refused.stderr).toBe(3);
+    expect(await versions()).toEqual(['1.0.0']);
+  });
+
+  test('on which promotion and rollback are as on any host', { timeout: booting }, async () => {
+    const promoted = await promote('1.1.0');
+    expect(promoted.code, promoted.stderr).toBe(0);
+    expect(await versions()).toEqual(['1.1.0']);
+    const back = await trial.rollback('prod');
+    expect([back.code, back.json?.outcome], back.stderr).toEqual([0, 'rolled back']);
+    expect(await versions()).toEqual(['1.0.0']);
+    const status = await trial.run('status', '--env', 'prod', '--json');
+    expect([status.json.version, status.json.hosts.ready]).toEqual(['1.0.0', 1]);
+  });
+
+  test('that serves again after its process was killed, by the next promotion', { timeout: booting }, async () => {
+    for (const pid of await guests()) process.kill(pid, 'SIGKILL');
+    while ((await guests()).length > 0) await sleep(50);
+    const down = await trial.rollback('prod', '--to', '1.1.0');
+    expect([down.code, down.json?.error.message]).toEqual([2, expect.stringContaining('1 of 1 hosts of prod')]);
+    const result = await promote('1.0.0');
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stderr).toContain('1 machine is started first: prod-1');
+    expect(await versions()).toEqual(['1.0.0']);
+  });
+
+  test('and that goes with it to the last trace', { timeout: booting }, async () => {
+    expect((await devices()).length).toBe(2);
+    expect((await rules()).length).toBeGreaterThan(0);
+    const [bridge = ''] = await devices();
+    const result = await trial.run('destroy', 'prod', '--yes', '--json');
+    expect([result.code, result.json?.machines], result.stderr).toEqual([0, ['trial-prod-machine-1']]);
+    expect([await guests(), await inFolder(folder()), await inFolder(logs()), await devices()]).toEqual([
+      [],
+      [],
+      [],
+      [],
+    ]);
+    expect(await run(['iptables-save'])).not.toContain(bridge);
+  });
+});
