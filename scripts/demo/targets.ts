@@ -45,6 +45,12 @@ export const targetKinds = {
     machines: { uat: machines('lxc', 1), prod: machines('lxc', 2) },
     one: 'machine',
   },
+  vms: {
+    what: 'bare hosts: dev 1, qa 1, uat 2; a virtual machine that prod makes itself',
+    lab: { dev: oneHere, qa: oneHere, uat: overSsh(2) },
+    machines: { prod: machines('vm', 1) },
+    one: 'machine',
+  },
   swarm: {
     what: 'bare hosts: dev 1, qa 1, uat 2; prod a Docker Swarm of 3 managers',
     lab: { dev: oneHere, qa: oneHere, uat: overSsh(2), prod: { ...overSsh(3), managers: 3 } },

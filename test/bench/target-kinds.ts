@@ -18,6 +18,7 @@ export const targetKinds: readonly TargetKind[] = [
   { name: 'ssh', what: 'host over ssh', lab: { hosts: 1, reach: 'ssh' } },
   { name: 'tls', what: 'host over TLS', lab: { hosts: 1, reach: 'tls' } },
   { name: 'lxc', what: 'machine of kind lxc', machines: { kind: 'lxc', ...machine } },
+  { name: 'vm', what: 'machine of kind vm', machines: { kind: 'vm', ...machine } },
   { name: 'swarm', what: 'swarm of 3 nodes, 3 replicas', lab: { hosts: 3, reach: 'unix', managers: 3 } },
 ];
 

@@ -1,0 +1,89 @@
+/**
+ * What holds on every kind of target, as tests: a release follows another under load, also when its command was killed; one
+ * that is never healthy is refused; a rollback is a switch; and destroying leaves nothing. Each goes on where the one
+ * before ended.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { startLoad, type Load } from '../../scripts/load.ts';
+import type { Snapshot, TrialPipeline } from './pipeline-fixture.ts';
+
+export interface Stage {
+  readonly trial: () => TrialPipeline;
+  readonly environment: string;
+  /** ms for a test */
+  readonly timeout: number;
+}
+
+/** What each release is to be; the last one is healthy in the environment before only, which is `dev`. */
+export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
+
+/** Ends with 1.0.0 serving, and a hold. */
+export function promisesHold({ trial, environment, timeout }: Stage): void {
+  let urls: string[];
+  let load: Load | undefined;
+
+  afterAll(async () => load?.stop());
+
+  const lockage = async (words: readonly string[], env = {}) =>
+    trial().start([...words, '--yes', '--json'], env, timeout).ended;
+  const promote = async (version: string, code: number) => {
+    const result = await lockage(['promote', version, '--to', environment]);
+    expect(result.code, result.stderr).toBe(code);
+    return result;
+  };
+  const serves = async (version: string) => {
+    expect(await trial().versions(environment, urls)).toEqual(urls.map(() => version));
+    const { json } = await trial().succeed('status', '--env', environment);
+    expect(json).toMatchObject({ version, problems: [], hosts: { ready: urls.length, total: urls.length } });
+  };
+
+  test('a second release follows the first, also when its command was killed on the way', { timeout }, async () => {
+    await promote('1.0.0', 0);
+    const { hosts } = (await trial().succeed('host', 'ls', environment)).json;
+    urls = hosts.map(({ address }: { address: string }) => `http://${address}:8000/`);
+    await serves('1.0.0');
+    load = await startLoad({ urls, rate: 100, connections: 'both' });
+    const killed = await lockage(['promote', '1.1.0', '--to', environment], {
+      LOCKAGE_FAILPOINT: 'after:verification',
+    });
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+    await promote('1.1.0', 0);
+    await serves('1.1.0');
+  });
+
+  test('a release that is never healthy is refused, and the one before serves on', { timeout }, async () => {
+    const { json } = await promote('1.2.0', 3);
+    expect(json.error.message).toMatch(/web 1\.2\.0 was not healthy within/);
+    await serves('1.1.0');
+  });
+
+  test('a rollback is a switch, and none of all this failed a request', { timeout }, async () => {
+    const back = await trial().succeed('rollback', environment);
+    expect(back.json.trafficBack).toBeLessThan(5000);
+    await serves('1.0.0');
+    const stats = await load?.stop();
+    expect(stats, JSON.stringify(stats?.failures)).toMatchObject({ failed: 0 });
+    expect(stats?.sent).toBeGreaterThan(500);
+  });
+}
+
+/** `before` is what its hosts had before anything was promoted to it. */
+export function nothingIsLeft({ trial, environment, timeout }: Stage, before: () => Snapshot): void {
+  test('nothing is left of what is destroyed', { timeout }, async () => {
+    await trial().succeed('destroy', environment, '--volumes');
+    expect(ownOf(await trial().snapshot(environment))).toEqual(ownOf(before()));
+    for (const folder of ['machines', 'machine-keys', 'fronts']) {
+      const names = await readdir(join(trial().folder, '.lockage', folder)).catch(() => []);
+      expect(names.filter((name) => name.includes(environment))).toEqual([]);
+    }
+    expect(await trial().leftProcesses()).toEqual([]);
+  });
+}
+
+/** Without the networks that a swarm makes on a node by itself, the first time that it needs them. */
+function ownOf(snapshot: Snapshot) {
+  const kept = (networks: readonly string[]) => networks.filter((name) => !/^(docker_gwbridge|ingress)$/.test(name));
+  return Object.entries(snapshot).map(([host, seen]) => ({ host, ...seen, networks: kept(seen.networks) }));
+}
