@@ -118,7 +118,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
     },
   );
 
-  test.each(['after:machine', 'after:routes', 'after:handover', 'after:ledger'])(
+  test.each(['after:handover', 'after:ledger'])(
     'are finished by the same command where it was killed %s',
     { timeout: replacing },
     async (point) => {
