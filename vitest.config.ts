@@ -20,13 +20,12 @@ export default defineConfig({
         },
       },
       {
-        // These start engines, registries and hosts: one file at a time, after the fast ones.
+        // These start engines, registries and hosts, and wait for them much of their time: two at a time, after the fast ones.
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
           pool: 'forks',
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 3 * minutes,
           hookTimeout: 3 * minutes,
           sequence: { groupOrder: 1 },
