@@ -9,9 +9,16 @@ import {
   otherGeneration,
   type Generation,
 } from '../pipelines/generation.ts';
-import { machinesBefore, newestImage, nextImageVersion, type MachineImage } from '../pipelines/machine-image.ts';
+import {
+  machinesBefore,
+  newestImage,
+  nextImageVersion,
+  refuseBuilt,
+  type MachineImage,
+} from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
+import { currentRevision } from '../pipelines/record.ts';
 import type { FrontView } from '../pipelines/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
@@ -32,7 +39,7 @@ import { freeSubnet } from './machines/network.ts';
 import type { FrontInputs, MachineInputs, MachineNetworkInputs } from './provider/types.ts';
 import type { MachinesRecord, StackRecords } from './records.ts';
 import type { Stacks } from './stack.ts';
-import { machinesStack } from './stack-names.ts';
+import { foundationStack, machinesStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
 
 interface Parts {
@@ -89,7 +96,9 @@ export class EnvironmentMachines implements Machines {
   }
 
   async differ(environment: Environment, image: string): Promise<boolean> {
+    refuseWithoutRoot();
     const recorded = await this.#parts.records.machines(environment.name);
+    refuseElsewhere(environment.name, recorded);
     const own = this.#wantedOf(environment, recorded);
     if (!environment.machines || own.length < environment.hosts.length) return true;
     const settings = { ...this.#settings(environment.machines), image };
@@ -199,7 +208,7 @@ export class EnvironmentMachines implements Machines {
     left: readonly MachineInputs[],
   ): Promise<void> {
     if (!recorded?.network) return;
-    for (const machine of left) await this.#letGo(machine);
+    await this.#forget(environment, left);
     const kept = recorded.machines.filter((machine) => !left.includes(machine));
     await this.#up(environment, recorded.network, kept, kept, recorded.front);
   }
@@ -212,54 +221,74 @@ export class EnvironmentMachines implements Machines {
       if (digest !== undefined) return { digest };
     }
     const images = await records.machineImages();
-    return newestImage(images, kind) ?? this.#record(kind, nextImageVersion(images, kind), images, false);
+    const newest = newestImage(images, kind);
+    if (newest) return newest;
+    const { digest } = await imageFor(this.#parts.tools.machines, kind);
+    return this.#record(kind, nextImageVersion(images, kind), digest);
   }
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
   async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
+    // An image lies where root's machines are made from.
+    refuseWithoutRoot();
     const built: MachineImage[] = [];
     for (const kind of kinds) {
-      const { records } = this.#parts;
-      built.push(await this.#record(kind, version, await records.machineImages(), true));
+      const { digest } = await buildImage(this.#parts.tools.machines, kind);
+      built.push(await this.#record(kind, version, digest));
     }
     return built;
   }
 
-  async #record(
-    kind: MachineSet['kind'],
-    version: string,
-    images: readonly MachineImage[],
-    fresh: boolean,
-  ): Promise<MachineImage> {
-    const { tools, actor, records } = this.#parts;
-    const { digest } = fresh ? await buildImage(tools.machines, kind) : await imageFor(tools.machines, kind);
+  async #record(kind: MachineSet['kind'], version: string, digest: string): Promise<MachineImage> {
+    const { actor, records } = this.#parts;
+    // To build takes minutes, in which somebody else may have built one.
+    const images = await records.machineImages();
+    refuseBuilt(images, kind, version);
     const image: MachineImage = { kind, version, digest, builder: actor, createdAt: new Date().toISOString() };
     await records.saveMachineImages([...images, image]);
     return image;
   }
 
-  async removeOthers(environment: Environment): Promise<void> {
-    const recorded = await this.#parts.records.machines(environment.name);
-    if (!recorded?.network) return;
-    const kept = this.#wantedOf(environment, recorded);
-    if (kept.length === recorded.machines.length) return;
-    refuseDataLoss(
-      environment,
-      recorded.machines.filter((machine) => !kept.includes(machine)),
-    );
-    if (kept.length === 0) return this.destroy(environment.name);
-    for (const machine of recorded.machines) if (!kept.includes(machine)) await this.#letGo(machine);
-    await this.#up(environment.name, recorded.network, kept, kept, recorded.front);
+  async settle(name: string): Promise<void> {
+    const { project, records } = this.#parts;
+    await this.locate();
+    const configured = project.environments.find((environment) => environment.name === name);
+    const recorded = await records.machines(name);
+    if (!configured || !recorded?.network) return;
+    const environment = await this.#located(configured, undefined);
+    await this.lead(environment);
+    const { ledger } = await records.environment(name);
+    const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
+    const stays = ({ host }: MachineInputs) =>
+      environment.machines !== undefined && (serving.has(host) || environment.hosts.some((each) => each.name === host));
+    const leaving = recorded.machines.filter((machine) => !stays(machine));
+    if (leaving.length === 0) return;
+    refuseDataLoss(environment, leaving);
+    await this.#forget(name, leaving);
+    if (!environment.machines) return this.destroy(name);
+    const kept = recorded.machines.filter(stays);
+    await this.#up(name, recorded.network, kept, kept, recorded.front);
     await this.locate();
   }
 
-  /** What an environment has: recorded, or left here by a run that was killed. */
-  async present(environment: string): Promise<{ readonly recorded: boolean; readonly names: readonly string[] }> {
+  /** What is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
+  async #forget(environment: string, leaving: readonly MachineInputs[]): Promise<void> {
+    const stacks = await this.#parts.stacks();
+    const hosts = leaving.map(({ host }) => host);
+    for (const stack of [environment, foundationStack(environment)]) await stacks.forgetHosts(stack, hosts);
+    for (const machine of leaving) await this.#letGo(machine);
+  }
+
+  /** What an environment has: recorded, or left here by a run that was killed; and the URLs of its hosts. */
+  async present(
+    environment: string,
+  ): Promise<{ readonly recorded: boolean; readonly names: readonly string[]; readonly urls: readonly string[] }> {
     const { project, records, tools } = this.#parts;
     const recorded = await records.machines(environment);
     const here = await machinesHere(tools.machines, { app: project.app, environment });
     const names = new Set([...(recorded?.machines ?? []).map(({ name }) => name), ...here]);
-    return { recorded: recorded !== undefined, names: [...names].sort() };
+    const urls = (recorded?.machines ?? []).map((machine) => hostOf(tools.machines, machine).url);
+    return { recorded: recorded !== undefined, names: [...names].sort(), urls };
   }
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
@@ -296,10 +325,16 @@ export class EnvironmentMachines implements Machines {
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
-      if (before.length === 0) await this.destroy(environment);
+      const left =
+        before.length > 0
+          ? []
+          : await this.destroy(environment).then(
+              () => [],
+              (second) => [messageOf(second)],
+            );
       throw new LockageError(`the machines of ${environment} could not be made`, {
         code: ExitCode.rolledBack,
-        details: [messageOf(error), ...(error instanceof LockageError ? error.details : [])],
+        details: [messageOf(error), ...(error instanceof LockageError ? error.details : []), ...left],
         ...(before.length === 0
           ? {}
           : { hint: 'Those that were there before are as they were. Run the same command again.' }),

@@ -97,11 +97,15 @@ export class EnvironmentStacks implements StacksPort {
     const { tools } = this.#parts;
     const project = this.#parts.project();
     const configured = this.#whole(inService);
-    const environment = options.leaving === 'stay' ? await this.#withLeaving(configured) : configured;
+    const leaving = options.leaving === 'stay' ? await this.#leaving(configured) : [];
+    const environment = { ...configured, hosts: [...configured.hosts, ...leaving] };
     const state = await this.#foundationDue(environment, inService, reports);
     const { due, recorded, secretVersions, wanted, edges, missing } = state;
     if (!due) return;
 
+    // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
+    if (options.leaving === 'go')
+      await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const images = await this.#pinImages(environment, recorded?.images ?? {});
     const engines: FoundationPlan['engines'] = Object.fromEntries(
@@ -119,6 +123,7 @@ export class EnvironmentStacks implements StacksPort {
       secretVersions,
       fingerprint: wanted,
       edges,
+      leaving: new Set(leaving.map(({ name }) => name)),
       // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
       delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
@@ -146,11 +151,10 @@ export class EnvironmentStacks implements StacksPort {
     return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
   }
 
-  /** A host that is no longer configured keeps its network until its containers are gone. */
-  async #withLeaving(environment: Environment): Promise<Environment> {
-    const recorded = await this.#parts.records.foundation(environment.name);
-    const leaving = (recorded?.hosts ?? []).filter(({ name }) => !environment.hosts.some((host) => host.name === name));
-    return leaving.length === 0 ? environment : { ...environment, hosts: [...environment.hosts, ...leaving] };
+  /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
+  async #leaving({ name, hosts }: Environment): Promise<readonly Host[]> {
+    const recorded = await this.#parts.records.foundation(name);
+    return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {

@@ -23,6 +23,8 @@ export interface FoundationPlan {
   readonly fingerprint: string;
   /** host name → hash of what its edge proxy is made from */
   readonly edges: Readonly<Record<string, string>>;
+  /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
+  readonly leaving: ReadonlySet<string>;
   /** another one delivers the accessories' secrets once more */
   readonly delivery: string;
 }
@@ -59,7 +61,8 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
 function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, overlay: Overlay | undefined) {
   const { app, environment } = plan;
   const names = environmentNames(app, environment.name);
-  const options = { provider, ...(overlay ? { dependsOn: [overlay] } : {}) };
+  const asItIs = plan.leaving.has(host.name) ? { ignoreChanges: ['*'] } : {};
+  const options = { provider, ...(overlay ? { dependsOn: [overlay] } : {}), ...asItIs };
   const network = overlay ? names.network : bridgeOf(plan, host, options).name;
   const live = new docker.Volume(
     `${host.name}-live`,

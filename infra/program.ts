@@ -1,6 +1,8 @@
 import { inService } from '../pipelines/in-service.ts';
 import type { Desired, Placed } from '../pipelines/desired.ts';
+import type { Host } from '../pipelines/environment.ts';
 import type { Revision } from '../pipelines/revision.ts';
+import type { HostRoutes } from './provider/types.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from './provider/resources.ts';
 import { hostRoutes } from './routes.ts';
 
@@ -36,7 +38,7 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
     const guard = guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
     const routes = new Routes({ ...place, operation, hosts, guard }, { dependsOn: [verification] });
     // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
-    const handover = desired.handover && { ...place, operation, ...desired.handover };
+    const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
     const traffic = handover ? new Handover(handover, { dependsOn: [routes] }) : routes;
     const watch = new Watch(
       {
@@ -62,6 +64,13 @@ function timed({ ledger, startedAt }: Desired): Revision[] {
   return last && startedAt !== undefined
     ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }]
     : [...ledger.revisions];
+}
+
+/** The machines with the ports that are served on them, which are those of the ones that take over from them. */
+function handoverOf({ from, to }: NonNullable<Desired['handover']>, routes: readonly HostRoutes[]) {
+  const ports = (name: string) => Object.keys(routes.find(({ host }) => host.name === name)?.set ?? {}).map(Number);
+  const server = ({ name, address }: Host, index: number) => ({ name, address, ports: ports(to[index]?.name ?? name) });
+  return { from: from.map(server), to: to.map(server) };
 }
 
 /** A container of an earlier release that is made anew must not work beside the new ones at all. */

@@ -83,21 +83,19 @@ export class StackRecords implements Records {
   }
 
   async saveMachineImages(images: readonly MachineImage[]): Promise<void> {
-    const stacks = await this.#stacks();
     const { MachineImages } = await import('./provider/resources.ts');
-    const program = async () => {
-      new MachineImages({ app: this.#project, images });
-    };
-    await stacks.up(imagesStack, program, workshopOf(this.#tools, false), { message: 'record images' });
+    await this.#record(imagesStack, () => new MachineImages({ app: this.#project, images }));
   }
 
   async saveReleases(releases: readonly Release[]): Promise<void> {
-    const stacks = await this.#stacks();
     const { Releases } = await import('./provider/resources.ts');
-    const program = async () => {
-      new Releases({ app: this.#project, releases });
-    };
-    await stacks.up(releasesStack, program, workshopOf(this.#tools, false), { message: 'record releases' });
+    await this.#record(releasesStack, () => new Releases({ app: this.#project, releases }));
+  }
+
+  async #record(stack: string, declare: () => unknown): Promise<void> {
+    const stacks = await this.#stacks();
+    const program = async () => void declare();
+    await stacks.up(stack, program, workshopOf(this.#tools, false), { message: `record ${stack}` });
   }
 }
 

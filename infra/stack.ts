@@ -122,15 +122,15 @@ export class Stacks {
   }
 
   /**
-   * Makes a stack's state forget what a host has of it, for a host that is gone for good: nothing can be removed there, and
+   * Makes a stack's state forget what hosts have of it, for hosts that are gone for good: nothing can be removed there, and
    * Pulumi must not try. A stack that does not exist is fine.
    */
-  async forgetHost(name: string, host: string): Promise<void> {
+  async forgetHosts(name: string, hosts: readonly string[]): Promise<void> {
     const state = await readStack(this.#in(name), this.#project, name);
     if (state === undefined) return;
     await mkdir(this.#in(name).folder, { recursive: true, mode: 0o700 });
     await this.#useSalt(name, state.salt);
-    await this.#rewrite(name, (deployment) => withoutHost(deployment, host));
+    await this.#rewrite(name, (deployment) => hosts.reduce(withoutHost, deployment));
   }
 
   /** Replaces a stack's deployment in the backend. */

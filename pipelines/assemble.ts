@@ -114,7 +114,9 @@ export function refuseOtherChanges(world: World, { environment, release, record,
   if (sameContainers({ containers: containerSpecs(app, asIs, release, versions) }, current)) return;
   throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
     details: ['this would bring the changes in as well, past the gates'],
-    hint: `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
+    hint: record.ledger.hold
+      ? `${environment.name} is on hold: configure it as revision ${current.number} was, or run \`lockage resume ${environment.name}\` and promote ${release.version}.`
+      : `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
   });
 }
 
@@ -203,7 +205,7 @@ function migrationOf(
   if (!like) return undefined;
   const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
   // Not by its host: on whichever one it ran, it ran.
-  const name = `${environmentNames(app, environment.name).network}-migration-${fingerprint(spec)}`;
+  const name = `${environmentNames(app, environment.name).network}-migration-${fingerprint({ ...spec, env: migration.env })}`;
   if (record.migration?.spec.name === name) return { inputs: record.migration, runs: false };
   const inputs = { host, spec: { ...spec, host: host.name, name, alias: name }, timeout: migration.timeout };
   return { inputs, runs: true };

@@ -1,14 +1,16 @@
 import { asRecorded } from './as-recorded.ts';
+import { refuseOtherChanges } from './assemble.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
 import { checkPlatform } from './gate.ts';
 import { refuseOtherHosts, withCordon, withoutCordon, withoutCordoned } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import type { World } from './ports.ts';
-import { currentRevision, type EnvironmentRecord } from './record.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
 import { rollOut } from './rollout.ts';
 import { didYouMean } from './suggest.ts';
+import { underLock, underLockIfReachable } from './under-lock.ts';
 
 export interface CordonRequest {
   readonly environment: string;
@@ -39,25 +41,30 @@ export async function cordon(world: World, request: CordonRequest): Promise<Cord
     reason: request.reason ?? 'no reason given',
   };
   const before = await world.records.environment(environment.name);
-  const left = withoutCordoned(environment, withCordon(before.ledger, asked));
-  if (left.hosts.length === 0) {
-    throw new LockageError(`${request.host} is the last host of ${environment.name} in service`, {
-      hint: `Take another one back first, or remove the environment with \`lockage destroy ${environment.name}\`.`,
-    });
-  }
-  // The host itself may be dead, so the lock is taken on one that stays.
-  const unlock = await world.hosts.lock(left, `cordon ${request.host}`);
-  try {
-    const record = await world.records.environment(environment.name);
-    const remaining = left.hosts.map(({ name }) => name);
-    const found = record.ledger.cordons?.find(({ host }) => host === request.host);
+  const left = leftWithout(environment, before.ledger, asked);
+  const purpose = `cordon ${request.host}`;
+  const record = async (): Promise<CordonResult> => {
+    const now = await world.records.environment(environment.name);
+    const remaining = leftWithout(environment, now.ledger, asked).hosts.map(({ name }) => name);
+    const found = now.ledger.cordons?.find(({ host }) => host === request.host);
     if (found) return { outcome: 'cordoned already', cordon: found, remaining };
-    await recordAgain(world, environment, record, withCordon(record.ledger, asked), `cordon ${request.host}`);
+    await recordAgain(world, environment, now, withCordon(now.ledger, asked), purpose);
     await world.machines.lead(left);
     return { outcome: 'cordoned', cordon: asked, remaining };
-  } finally {
-    await unlock();
-  }
+  };
+  // A running operation holds the lock on the first host in service, and later ones on the first that stays.
+  const serving = withoutCordoned(environment, before.ledger);
+  const locked = () => underLock(world, left, purpose, record);
+  return serving.hosts[0] === left.hosts[0] ? locked() : underLockIfReachable(world, serving, purpose, locked);
+}
+
+/** The environment without one host more. Throws LockageError when none would be left. */
+function leftWithout(environment: Environment, ledger: Ledger, added: Cordon): Environment {
+  const left = withoutCordoned(environment, withCordon(ledger, added));
+  if (left.hosts.length > 0) return left;
+  throw new LockageError(`${added.host} is the last host of ${environment.name} in service`, {
+    hint: `Take another one back first, or remove the environment with \`lockage destroy ${environment.name}\`.`,
+  });
 }
 
 export type UncordonResult =
@@ -77,33 +84,31 @@ export async function uncordon(world: World, request: CordonRequest): Promise<Un
 
   const environment = withoutCordoned(configured, withoutCordon(seen.ledger, request.host));
   world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
-  const reports = await world.hosts.preflight(environment);
+  const early = await world.hosts.preflight(environment);
   const values = await world.secrets.read(environment);
-  const unlock = await world.hosts.lock(withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`);
-  try {
+  return underLock(world, withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`, async () => {
     const before = await world.records.environment(configured.name);
     refuseOtherHosts(configured, seen, before);
     const found = before.ledger.cordons?.find(({ host }) => host === request.host);
     if (!found) return { outcome: 'not cordoned' };
     const ledger = withoutCordon(before.ledger, request.host);
     const current = currentRevision(ledger);
-    if (!current) {
+    const recorded = async (): Promise<UncordonResult> => {
       await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
       await world.machines.lead(environment);
       return { outcome: 'in service', cordon: found };
-    }
+    };
+    if (!current) return recorded();
+    const changed = nextNumber(before.ledger) !== nextNumber(seen.ledger);
+    const reports = changed ? await world.hosts.preflight(environment) : early;
     checkPlatform(current.release, reports);
     const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
+    refuseOtherChanges(world, situation);
     const reason = request.reason ?? `${request.host} is back in service`;
     const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });
-    if (outcome === 'unchanged') {
-      await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
-      await world.machines.lead(environment);
-    }
+    if (outcome === 'unchanged') return recorded();
     return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 /** Writes another ledger; what runs stays as it is. */

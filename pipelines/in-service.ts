@@ -1,7 +1,8 @@
 import type { Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
-import type { EnvironmentRecord } from './record.ts';
+import { generationNow } from './generation.ts';
+import { nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
 
 /** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
@@ -30,10 +31,20 @@ export function absent(ledger: Ledger): Pick<Revision, 'without'> {
 
 /** What was prepared for some hosts must not be carried out on others. */
 export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
-  const [before, after] = [seen, now].map(({ ledger }) => cordonedHosts(configured, ledger).join(' '));
+  const [before, after] = [seen, now].map(({ ledger }) =>
+    [generationNow(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
+  );
   if (before === after) return;
   throw new LockageError(`the hosts of ${configured.name} that are in service have just changed: nothing was done`, {
     hint: `Look at \`lockage status --env ${configured.name}\`, then run the same command again.`,
+  });
+}
+
+/** Whether another operation was recorded in between. Throws LockageError when what was decided before it is void. */
+export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
+  if (nextNumber(seen.ledger) === nextNumber(now.ledger)) return;
+  throw new LockageError(`${name} was changed by somebody else meanwhile: nothing was done`, {
+    hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
   });
 }
 

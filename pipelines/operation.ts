@@ -68,10 +68,12 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const why = interrupted ? 'interrupted' : error instanceof Error ? error.message : String(error);
   world.terminal.step('go back', why);
   const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
-  const now = await world.records.environment(name);
   const current = currentRevision(before.ledger);
   const details = error instanceof LockageError ? error.details : [];
   try {
+    // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
+    if (desired.handover) await world.machines.settle(name);
+    const now = await world.records.environment(name);
     // Only what was there before: containers that this operation made may be what failed.
     const containers = now.containers.filter((placed) =>
       before.containers.some((other) => sameContainer(other, placed)),
@@ -79,13 +81,7 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
     const place = { app: desired.app, environment: name };
     const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: world.newOperation() });
     const ledger = withRevision(before.ledger, failed);
-    // Traffic that could not be handed over is where it was; to say so once more costs nothing.
-    const { handover } = desired;
-    const handedBack = handover ? { handover: { from: handover.from, to: handover.from } } : {};
-    await world.stacks.deploy(
-      { ...back, ...handedBack, ledger, startedAt },
-      `go back from ${revision.release.version}`,
-    );
+    await world.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
   } catch (second) {
     return new LockageError(`${revision.release.version} failed in ${name}, and cleaning up failed too`, {
       code: ExitCode.broken,

@@ -97,22 +97,26 @@ export interface Machines {
    * when they run. Throws LockageError when they were made otherwise than they are configured, or on another computer.
    */
   notes(environment: Environment): Promise<readonly string[]>;
-  /** Whether machines of an image, as they are configured now, are others than those that serve. */
+  /**
+   * Whether machines of an image, as they are configured now, are others than those that serve. Throws LockageError when
+   * they cannot be made here.
+   */
   differ(environment: Environment, image: string): Promise<boolean>;
   /**
    * Makes and starts what is missing. The project of the world knows their addresses afterwards. Where `image` makes others
    * than those that serve, these are made beside them, and are the environment's hosts for the rest of the command.
    */
   make(environment: Environment, image?: string): Promise<void>;
-  /** Reads from the records which machines serve, and where they are; the project of the world knows it afterwards. */
-  locate(): Promise<void>;
   /**
    * Lets the environment's one address lead to its hosts that are in service, and to no others. Resolves when those that it
    * led to have no request under way.
    */
   lead(environment: Environment): Promise<void>;
-  /** Removes machines that are no longer configured, once nothing of the environment is on them. */
-  removeOthers(environment: Environment): Promise<void>;
+  /**
+   * Machines that neither serve nor are configured go, with all that is recorded of them; the one address leads to the
+   * others before. The project of the world has the machines that the record says, and where they are.
+   */
+  settle(environment: string): Promise<void>;
 }
 
 export interface StacksPort {

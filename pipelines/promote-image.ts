@@ -1,8 +1,8 @@
 import { assemble, refuseOtherChanges, type Situation } from './assemble.ts';
 import type { Environment } from './environment.ts';
-import { LockageError } from './errors.ts';
-import { checkPlatform } from './gate.ts';
+import { ExitCode, LockageError } from './errors.ts';
 import { generationNow, inGeneration, ledgerIn, otherGeneration } from './generation.ts';
+import { refuseChanged, refuseOtherHosts } from './in-service.ts';
 import {
   imageNamed,
   imageText,
@@ -15,9 +15,11 @@ import {
 import { environmentNamed } from './pipeline.ts';
 import type { Plan } from './plan.ts';
 import type { World } from './ports.ts';
-import { nextNumber, type EnvironmentRecord } from './record.ts';
-import { rollOut, takeDown } from './rollout.ts';
+import type { EnvironmentRecord } from './record.ts';
+import { preflight } from './preflight.ts';
+import { rollOut } from './rollout.ts';
 import type { Revision } from './revision.ts';
+import { underLock } from './under-lock.ts';
 
 export interface PromoteImageRequest {
   readonly version: string;
@@ -44,8 +46,7 @@ export async function promoteImage(world: World, request: PromoteImageRequest): 
   const { name, machines } = serving;
   world.terminal.step('judge', `image ${request.version} for ${name}`);
   if (!machines) throw noMachines(serving);
-  const images = await world.records.machineImages();
-  const image = imageNamed(images, machines.kind, request.version);
+  const image = imageNamed(await world.records.machineImages(), machines.kind, request.version);
   const seen = await world.records.environment(name);
   const current = servingOn(serving, seen);
   judgeImage(image, serving, seen, await recordsBefore(world, serving));
@@ -53,38 +54,44 @@ export async function promoteImage(world: World, request: PromoteImageRequest): 
   await world.registry.verify(current.release);
   const values = await world.secrets.read(serving);
 
-  if (!(await world.machines.differ(serving, image.digest))) {
-    world.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
-    // A killed command may have left others beside them.
-    if (!request.planOnly) await takeDown(world, serving);
-    return { outcome: 'unchanged', image };
-  }
   const generation = otherGeneration(generationNow(name, seen.ledger, []));
   const next = inGeneration(serving, generation);
-  const situationOf = (environment: Environment, record: EnvironmentRecord): Situation => ({
-    environment,
+  const situationOf = (record: EnvironmentRecord): Situation => ({
+    environment: next,
     release: current.release,
     record: { ...record, ledger: ledgerIn(generation, name, record.ledger) },
     reports: [],
     values,
     replaces: serving.hosts,
   });
-  refuseOtherChanges(world, situationOf(next, seen));
-  const { plan } = assemble(world, situationOf(next, seen));
-  const from = machines.image === undefined ? '' : ` of image ${imageText(images, machines.kind, machines.image)}`;
-  const replaced = `${serving.hosts.map((host) => host.name).join(', ')}${from} are replaced by ${next.hosts.map((host) => host.name).join(', ')} of image ${image.version}`;
-  world.terminal.plan({ ...plan, notes: [replaced, ...plan.notes] });
-  if (request.planOnly) return { outcome: 'planned', image, plan };
-  await world.terminal.confirm(`Replace the machines of ${name}?`);
+  if (await world.machines.differ(serving, image.digest)) {
+    refuseOtherChanges(world, situationOf(seen));
+    const { plan } = assemble(world, situationOf(seen));
+    const noted = { ...plan, notes: [await takeOverNote(world, serving, next, image), ...plan.notes] };
+    world.terminal.plan(noted);
+    if (request.planOnly) return { outcome: 'planned', image, plan: noted };
+    await world.terminal.confirm(`Replace the machines of ${name}?`);
+  } else {
+    world.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
+    if (request.planOnly) return { outcome: 'unchanged', image };
+  }
 
-  // The machines that serve are those that another operator knows.
+  const act = async (): Promise<PromoteImageResult> => {
+    const record = await world.records.environment(name);
+    refuseOtherHosts(serving, seen, record);
+    refuseChanged(serving, seen, record);
+    if (await world.machines.differ(serving, image.digest)) {
+      return replace(world, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
+    }
+    // A killed command may have left others beside them.
+    await world.machines.settle(name);
+    return { outcome: 'unchanged', image };
+  };
+  // On the machines that another operator knows. It may go with them.
   const unlock = await world.hosts.lock(serving, `image ${image.version}`);
   try {
-    const record = await world.records.environment(name);
-    refuseChanged(serving, seen, record);
-    return await replace(world, { ...request, image, startedAt, record, serving, situationOf });
+    return await act();
   } finally {
-    // It went with its machine where that was replaced.
     await unlock().catch(() => undefined);
   }
 }
@@ -94,34 +101,44 @@ interface Replacement extends PromoteImageRequest {
   readonly startedAt: number;
   readonly record: EnvironmentRecord;
   readonly serving: Environment;
-  readonly situationOf: (environment: Environment, record: EnvironmentRecord) => Situation;
+  /** of the machines that take over, as far as it is known before they are made */
+  readonly situation: Situation;
 }
 
 async function replace(world: World, replacement: Replacement): Promise<PromoteImageResult> {
-  const { image, serving, record, startedAt, reason } = replacement;
+  const { image, serving, situation, record, startedAt } = replacement;
   const { name } = serving;
   try {
     world.terminal.step('machines', `${name} of image ${image.version}`);
     await world.machines.make(serving, image.digest);
     const environment = environmentNamed(world.project, name);
-    world.terminal.step('preflight', environment.hosts.map((host) => host.name).join(' '));
-    const reports = await world.hosts.preflight(environment);
-    const situation = { ...replacement.situationOf(environment, record), reports };
-    checkPlatform(situation.release, reports);
-    const options = {
-      startedAt,
-      before: record,
-      confirmed: true,
-      reason: reason ?? `machines of image ${image.version}`,
-    };
-    const result = await rollOut(world, situation, options);
-    if (result.revision) return { outcome: 'promoted', image, revision: result.revision };
-    return { outcome: 'unchanged', image };
+    const reports = await preflight(world, environment, situation.release);
+    const reason = replacement.reason ?? `machines of image ${image.version}`;
+    const options = { startedAt, before: record, confirmed: true, reason };
+    // From the record on, these are the machines that another operator knows.
+    return await underLock(world, environment, `image ${image.version}`, async () => {
+      const { revision } = await rollOut(world, { ...situation, environment, reports }, options);
+      return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
+    });
   } catch (error) {
-    await world.machines.locate();
-    await takeDown(world, environmentNamed(world.project, name));
+    await settleAfter(world, name, error);
     throw error;
   }
+}
+
+/** Where it is not known what serves, everything stays for a person to look at. */
+async function settleAfter(world: World, name: string, error: unknown): Promise<void> {
+  if (error instanceof LockageError && error.code === ExitCode.broken) return;
+  await world.machines.settle(name).catch((second: unknown) => {
+    world.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
+  });
+}
+
+async function takeOverNote(world: World, serving: Environment, next: Environment, image: MachineImage) {
+  const images = await world.records.machineImages();
+  const { image: digest } = serving.machines ?? {};
+  const from = digest === undefined ? '' : ` of image ${imageText(images, image.kind, digest)}`;
+  return `${namesOf(next)} of image ${image.version} take over from ${namesOf(serving)}${from}`;
 }
 
 async function recordsBefore(world: World, environment: Environment) {
@@ -133,15 +150,12 @@ async function recordsBefore(world: World, environment: Environment) {
   );
 }
 
+function namesOf({ hosts }: Environment): string {
+  return hosts.map(({ name }) => name).join(', ');
+}
+
 function noMachines({ name }: Environment): LockageError {
   return new LockageError(`${name} has no machines of its own`, {
     hint: `Its hosts are yours to replace. An environment with \`targets: { kind: vm }\` or \`lxc\` makes its machines of an image.`,
-  });
-}
-
-function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
-  if (nextNumber(seen.ledger) === nextNumber(now.ledger)) return;
-  throw new LockageError(`${name} was changed by somebody else meanwhile: nothing was done`, {
-    hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
   });
 }

@@ -1,15 +1,16 @@
 import { assemble } from './assemble.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
-import { checkPlatform, checkUser, judge, releaseNamed } from './gate.ts';
+import { checkUser, judge, releaseNamed } from './gate.ts';
 import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
-import { checkParity, type HostTraits } from './parity.ts';
-import { environmentNamed, upstream } from './pipeline.ts';
+import { environmentNamed } from './pipeline.ts';
+import { preflight } from './preflight.ts';
 import type { Plan } from './plan.ts';
-import type { HostFacts, World } from './ports.ts';
+import type { World } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
+import { underLock } from './under-lock.ts';
 
 export interface PromoteRequest {
   readonly version: string;
@@ -51,15 +52,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
   const configured = environmentNamed(world.project, asConfigured.name);
   const environment = withoutCordoned(configured, seen.ledger);
 
-  terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
-  const [early, before] = await Promise.all([
-    world.hosts.preflight(environment, environment.same),
-    traitsBefore(world, environment),
-  ]);
-  checkPlatform(release, early);
-  for (const { host, warnings } of early) for (const text of warnings) terminal.note(`${host.name}: ${text}`);
-  checkParity(environment, early.filter(({ host }) => !host.managers).map(traitsIn(environment)), before);
-
+  const early = await preflight(world, environment, release);
   if (request.planOnly) {
     const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
     return planned(world, {
@@ -68,8 +61,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     });
   }
 
-  const unlock = await world.hosts.lock(environment, `promote ${release.version}`);
-  try {
+  return underLock(world, environment, `promote ${release.version}`, async () => {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await world.records.environment(environment.name);
     await mayEnter(world, request, release, record);
@@ -77,10 +69,8 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await world.hosts.preflight(environment) : early;
     const situation = { ...request, environment, release, record, reports, values };
-    return await rollOut(world, situation, { ...request, startedAt });
-  } finally {
-    await unlock();
-  }
+    return rollOut(world, situation, { ...request, startedAt });
+  });
 }
 
 /** The gates, which a release that runs there has passed. Throws LockageError. */
@@ -118,18 +108,4 @@ async function upstreamRecords(world: World, environment: Environment): Promise<
     environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
   );
   return Object.fromEntries(records);
-}
-
-/** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
-async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
-  if (environment.same.length === 0) return [];
-  const found = upstream(world.project, environment).map(async (configured) => {
-    const { ledger } = await world.records.environment(configured.name);
-    return world.hosts.traits(withoutCordoned(configured, ledger), environment.same);
-  });
-  return (await Promise.all(found)).flat();
-}
-
-function traitsIn({ name }: Environment): (report: HostFacts) => HostTraits {
-  return ({ host, traits }) => ({ environment: name, host: host.name, traits });
 }

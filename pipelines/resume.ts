@@ -6,6 +6,7 @@ import { environmentNamed } from './pipeline.ts';
 import type { World } from './ports.ts';
 import type { EnvironmentRecord } from './record.ts';
 import type { Hold } from './revision.ts';
+import { underLock } from './under-lock.ts';
 
 export interface ResumeResult {
   readonly outcome: 'resumed' | 'not on hold';
@@ -22,8 +23,7 @@ export async function resume(world: World, request: { readonly environment: stri
   const { ledger } = await world.records.environment(environment.name);
   if (!ledger.hold) return { outcome: 'not on hold' };
 
-  const unlock = await world.hosts.lock(withoutCordoned(environment, ledger), 'resume');
-  try {
+  return underLock(world, withoutCordoned(environment, ledger), 'resume', async () => {
     const record = await world.records.environment(environment.name);
     const { hold } = record.ledger;
     if (!hold) return { outcome: 'not on hold' };
@@ -31,9 +31,7 @@ export async function resume(world: World, request: { readonly environment: stri
     const after = await world.records.environment(environment.name);
     if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
     return { outcome: 'resumed', hold };
-  } finally {
-    await unlock();
-  }
+  });
 }
 
 /** What runs now, recorded without the hold. */

@@ -3,7 +3,7 @@ import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { carryOut } from './operation.ts';
-import { absent, inService, refuseOtherHosts, withoutCordoned } from './in-service.ts';
+import { absent, inService, refuseChanged, refuseOtherHosts, withoutCordoned } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
@@ -11,6 +11,7 @@ import { withRecordedSecrets } from './recorded-secrets.ts';
 import { completed, currentRevision, nextNumber, rollbackCandidates, type EnvironmentRecord } from './record.ts';
 import type { Hold, Ledger, Revision } from './revision.ts';
 import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+import { underLock } from './under-lock.ts';
 
 export interface RollbackRequest {
   readonly environment: string;
@@ -41,63 +42,80 @@ export async function rollback(world: World, request: RollbackRequest, startedAt
   const asked = world.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
-  const unlock = request.planOnly ? async () => undefined : await world.hosts.lock(environment, 'rollback');
-  try {
+  const decideAndAct = async (): Promise<RollbackResult> => {
     const reports = await asked;
     // Another operator may have acted before the lock was taken: going back from something else is another decision.
     const now = await world.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);
-    if (nextNumber(now.ledger) !== nextNumber(record.ledger)) {
-      throw new LockageError(`${environment.name} was changed by somebody else meanwhile: nothing was done`, {
-        hint: `Look at \`lockage history ${environment.name}\`, then run the same command again.`,
-      });
-    }
-    const { desired, plan, standby } = assemble(world, { environment, record, reports, target, request });
-    if (request.planOnly) {
-      world.terminal.plan(plan);
-      return { outcome: 'planned', plan };
-    }
-    await world.terminal.confirm(
-      `Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`,
-    );
-    const revision: Omit<Revision, 'result' | 'duration'> = {
-      number: plan.number,
-      release: target.release,
-      containers: desired.serving.map(({ spec }) => spec),
-      secretVersions: target.secretVersions,
-      kind: 'rollback',
-      actor: world.actor,
-      startedAt: new Date(startedAt).toISOString(),
-      restores: target.number,
-      ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
-      ...absent(record.ledger),
-      ...(target.counts ? { counts: target.counts } : {}),
-      ...(request.reason ? { reason: request.reason } : {}),
-    };
-    const operation = { before: record, revision, startedAt };
-    if (!standby) {
-      world.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
-      await world.hosts.pull(environment, target.release);
-      const recorded = await carryOut(world, {
-        ...operation,
-        desired: await withRecordedSecrets(world, desired),
-      });
-      return { outcome: 'rolled back', plan, revision: recorded };
-    }
-    await world.hosts.switchNow(desired);
-    const trafficBack = Math.round(world.now() - startedAt);
-    world.terminal.note(
-      `${environment.name} serves ${target.release.version} again on all hosts, ${trafficBack} ms after the command's start`,
-    );
-    await world.hosts.startAndStop(
-      environment,
-      desired.serving.filter(({ spec }) => !spec.route),
-      desired.standby.filter(({ spec }) => !spec.route),
-    );
-    const recorded = await carryOut(world, { ...operation, desired, switched: true });
-    return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
-  } finally {
-    await unlock();
+    refuseChanged(environment, record, now);
+    const situation = { environment, record, reports, target, request };
+    const assembled = assemble(world, situation);
+    if (!request.planOnly) return goBack(world, situation, assembled, startedAt);
+    world.terminal.plan(assembled.plan);
+    return { outcome: 'planned', plan: assembled.plan };
+  };
+  return request.planOnly ? decideAndAct() : underLock(world, environment, 'rollback', decideAndAct);
+}
+
+async function goBack(
+  world: World,
+  { environment, record, target, request }: Situation,
+  { desired, plan, standby }: ReturnType<typeof assemble>,
+  startedAt: number,
+): Promise<RollbackResult> {
+  const { version } = target.release;
+  await world.terminal.confirm(`Roll ${environment.name} back to ${version} (revision ${target.number})?`);
+  const revision: Omit<Revision, 'result' | 'duration'> = {
+    number: plan.number,
+    release: target.release,
+    containers: desired.serving.map(({ spec }) => spec),
+    secretVersions: target.secretVersions,
+    kind: 'rollback',
+    actor: world.actor,
+    startedAt: new Date(startedAt).toISOString(),
+    restores: target.number,
+    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
+    ...absent(record.ledger),
+    ...(target.counts ? { counts: target.counts } : {}),
+    ...(request.reason ? { reason: request.reason } : {}),
+  };
+  const operation = { before: record, revision, startedAt };
+  // A promotion of an image that was killed may have left the front on other machines.
+  await world.machines.lead(environment);
+  if (!standby) {
+    world.terminal.note(`no standby of ${version}: its containers are made again`);
+    await world.hosts.pull(environment, target.release);
+    const again = await withRecordedSecrets(world, desired);
+    return { outcome: 'rolled back', plan, revision: await carryOut(world, { ...operation, desired: again }) };
+  }
+  await world.hosts.switchNow(desired);
+  const trafficBack = Math.round(world.now() - startedAt);
+  world.terminal.note(
+    `${environment.name} serves ${version} again on all hosts, ${trafficBack} ms after the command's start`,
+  );
+  const withoutTraffic = await startAndStop(world, environment, desired);
+  const recorded = await carryOut(world, { ...operation, desired, switched: true });
+  if (withoutTraffic === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
+  throw new LockageError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
+    code: ExitCode.broken,
+    details: [withoutTraffic.message, ...(withoutTraffic instanceof LockageError ? withoutTraffic.details : [])],
+    hint: `Look at \`lockage status --env ${environment.name}\`; the next promotion replaces what does not run.`,
+    cause: withoutTraffic,
+  });
+}
+
+/** What kept containers without traffic from being started or stopped; the rollback is to be recorded all the same. */
+async function startAndStop(
+  world: World,
+  environment: Environment,
+  { serving, standby }: Desired,
+): Promise<Error | undefined> {
+  const resting = (placed: Desired['serving']) => placed.filter(({ spec }) => !spec.route);
+  try {
+    await world.hosts.startAndStop(environment, resting(serving), resting(standby));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

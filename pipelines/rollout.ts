@@ -5,7 +5,7 @@ import { checkNames } from './gate.ts';
 import { carryOut, settleAsRecorded } from './operation.ts';
 import type { Plan } from './plan.ts';
 import type { World } from './ports.ts';
-import { currentRevision, keptReleases, type EnvironmentRecord } from './record.ts';
+import { keptReleases, type EnvironmentRecord } from './record.ts';
 import { withRecordedSecrets } from './recorded-secrets.ts';
 import { imageByDigest, type Release } from './release.ts';
 import type { Revision } from './revision.ts';
@@ -47,7 +47,7 @@ export async function rollOut(world: World, situation: Situation, options: Rollo
     }
     // A killed operation may have left other routes, or containers, than those of the record.
     await settleAsRecorded(world, environment, desired);
-    await world.machines.lead(environment);
+    await world.machines.settle(environment.name);
     return { outcome: 'unchanged', plan };
   }
   checkNames(world.project.app, plan.containers, reports);
@@ -84,17 +84,10 @@ async function pullStandby(
   }
 }
 
-/** What stands and runs for an environment on hosts that are not its own, or not any more, goes with its machines. */
-export async function takeDown(world: World, environment: Environment): Promise<void> {
-  const current = currentRevision((await world.records.environment(environment.name)).ledger);
-  if (current) await clearUp(world, environment, current.release);
-}
-
 /** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
 async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
   try {
-    // Nothing is taken from a machine that the traffic still goes to.
-    await world.machines.lead(environment);
+    await world.machines.settle(environment.name);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await world.stacks.foundation(environment, undefined, { leaving: 'go' });
     const { containers } = await world.records.environment(environment.name);
@@ -102,7 +95,6 @@ async function clearUp(world: World, environment: Environment, release: Release)
       world.hosts.removeOthers(environment, containers),
       world.hosts.forgetImages(environment, release.repository, await neededDigests(world)),
     ]);
-    await world.machines.removeOthers(environment);
   } catch (error) {
     world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }

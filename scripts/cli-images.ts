@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { interrupt, json, planOption, reason, yes } from './cli-options.ts';
+import { interrupt, json, revisionOptions } from './cli-options.ts';
 
 /** `lockage vm-image …`: what the machines that environments make are made from. */
 export function addImageCommands(program: Command): void {
@@ -18,15 +18,13 @@ export function addImageCommands(program: Command): void {
       (await import('./commands/vm-image.ts')).imageBuildCommand(version, flags, interrupt()),
     );
 
-  image
-    .command('promote')
-    .argument('<version>', 'an image that was built')
-    .requiredOption('-e, --to <environment>', 'whose machines are replaced')
-    .description('replace the machines of an environment by new ones of that image, without a failed request')
-    .addOption(planOption())
-    .addOption(reason())
-    .addOption(yes())
-    .addOption(json())
+  revisionOptions(
+    image
+      .command('promote')
+      .argument('<version>', 'an image that was built')
+      .requiredOption('-e, --to <environment>', 'whose machines are replaced')
+      .description('replace the machines of an environment by new ones of that image, without a failed request'),
+  )
     .addHelpText(
       'after',
       '\nExamples:\n  $ lockage vm-image build 1.1.0\n  $ lockage vm-image promote 1.1.0 --to qa\n  $ lockage vm-image promote 1.0.0 --to qa   # and back',

@@ -1,13 +1,26 @@
 import { setMaxListeners } from 'node:events';
-import { Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 
 /** What several commands of the command line have in common. */
 
 export const json = () => new Option('--json', 'print one JSON document for machines');
 export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
-export const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
+const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
 export const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
+
+/** What every command takes that makes a revision. */
+export function revisionOptions(command: Command): Command {
+  return command.addOption(planOption()).addOption(reason()).addOption(yes()).addOption(json());
+}
+
+/** What a flow is asked for, of these options. */
+export function requestOf(flags: { readonly reason?: string; readonly plan?: boolean }) {
+  return {
+    ...(flags.reason ? { reason: flags.reason } : {}),
+    ...(flags.plan ? { planOnly: true } : {}),
+  };
+}
 
 /** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
 export function interrupt(): AbortSignal {

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { ExitCode } from '../pipelines/errors.ts';
 import { addHostCommands } from './cli-hosts.ts';
 import { addImageCommands } from './cli-images.ts';
-import { interrupt, json, planOption, reason, yes } from './cli-options.ts';
+import { interrupt, json, revisionOptions, yes } from './cli-options.ts';
 import { version } from './version.ts';
 
 /** Options that every command takes. */
@@ -59,31 +59,27 @@ program
   )
   .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
 
-program
-  .command('promote')
-  .argument('<version>', 'a recorded release')
-  .option('-e, --to <environment>', 'where to')
-  .addOption(new Option('--env <environment>').hideHelp())
-  .description('bring a release into an environment: all hosts serve it, or all keep what they serve')
-  .addOption(planOption())
-  .addOption(reason())
-  .addOption(yes())
-  .addOption(json())
+revisionOptions(
+  program
+    .command('promote')
+    .argument('<version>', 'a recorded release')
+    .option('-e, --to <environment>', 'where to')
+    .addOption(new Option('--env <environment>').hideHelp())
+    .description('bring a release into an environment: all hosts serve it, or all keep what they serve'),
+)
   .addHelpText(
     'after',
     '\nExamples:\n  $ lockage promote 1.4.0 --to qa\n  $ lockage promote 1.4.0 --to prod --plan\n  $ lockage promote 1.4.0 --to prod --yes --reason "spring sale"',
   )
   .action(async (given, flags) => (await import('./commands/promote.ts')).promoteCommand(given, flags, interrupt()));
 
-program
-  .command('rollback')
-  .argument('<environment>')
-  .option('--to <revision|version>', 'default: the last good revision before this one')
-  .description('put the earlier containers back, with their configuration and secrets, and hold the environment')
-  .addOption(planOption())
-  .addOption(reason())
-  .addOption(yes())
-  .addOption(json())
+revisionOptions(
+  program
+    .command('rollback')
+    .argument('<environment>')
+    .option('--to <revision|version>', 'default: the last good revision before this one')
+    .description('put the earlier containers back, with their configuration and secrets, and hold the environment'),
+)
   .addHelpText(
     'after',
     '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"',
@@ -97,15 +93,13 @@ program
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
 
-program
-  .command('scale')
-  .argument('<environment>')
-  .argument('<role=number...>', 'how many containers the role shall have')
-  .description('give roles on a swarm another number of containers')
-  .addOption(planOption())
-  .addOption(reason())
-  .addOption(yes())
-  .addOption(json())
+revisionOptions(
+  program
+    .command('scale')
+    .argument('<environment>')
+    .argument('<role=number...>', 'how many containers the role shall have')
+    .description('give roles on a swarm another number of containers'),
+)
   .addHelpText(
     'after',
     '\nExamples:\n  $ lockage scale prod web=6\n  $ lockage scale prod web=4 worker=2 --reason "sale"',

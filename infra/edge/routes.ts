@@ -128,6 +128,36 @@ export class Edge {
     return result.code === 0;
   }
 
+  /**
+   * The same of several at once, by one command in the container: each of those costs a host more than all the asking.
+   * Answers are passed on with the address that gave them.
+   */
+  async probeAll(
+    addresses: readonly string[],
+    at: { port: number; path: string },
+    check: { times: number; interval: number; seconds: number },
+    options: { signal?: AbortSignal; onAnswer?: (address: string, answer: string) => void } = {},
+  ): Promise<boolean> {
+    const { times, interval, seconds } = check;
+    const good = new Set<string>();
+    const hear = (line: string) => {
+      const [address = '', answer = ''] = line.split(/ (.*)/s);
+      if (answer === `ok ${times}`) good.add(address);
+      options.onAnswer?.(address, answer);
+    };
+    const numbers = [times, interval / 1000, Math.ceil(seconds)].map(String);
+    await this.#engine.exec(
+      this.#container,
+      ['sh', '-c', askAll, 'sh', `:${at.port}${at.path}`, ...numbers, ...addresses],
+      {
+        deadline: seconds * 1000 + 15_000,
+        ...(options.signal ? { signal: options.signal } : {}),
+        onOutput: lines(hear),
+      },
+    );
+    return addresses.every((address) => good.has(address));
+  }
+
   async #run(argv: readonly string[]): Promise<string> {
     const result = await this.#exec(argv);
     if (result.code === 0) return result.stdout;
@@ -144,6 +174,15 @@ export class Edge {
     });
   }
 }
+
+const askAll = `
+rest=$1 times=$2 interval=$3 seconds=$4
+shift 4
+for address in "$@"; do
+  sh /live/edge.sh probe "http://$address$rest" "$times" "$interval" "$seconds" |
+    while read -r line; do echo "$address $line" || exit; done &
+done
+wait`;
 
 function lines(onLine: (line: string) => void): (stream: string, data: Buffer) => void {
   let rest = '';

@@ -34,19 +34,27 @@ export async function forgetKeys(keys: string, environment: string): Promise<voi
   await rm(path.join(keys, environment), { recursive: true, force: true });
 }
 
+// Machines that are made at the same time ask for one key at the same time.
+const making = new Map<string, Promise<void>>();
+
 async function keyPair(file: string, comment: string): Promise<KeyPair> {
-  if (!existsSync(file) || !existsSync(`${file}.pub`)) {
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    const draft = `${file}.${process.pid}`;
-    for (const left of [draft, `${draft}.pub`]) await rm(left, { force: true });
-    await program(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', draft]);
-    // The private half comes last: one without the other is made again.
-    await rename(`${draft}.pub`, `${file}.pub`);
-    await rename(draft, file);
-  }
+  const made = making.get(file) ?? ensureKeyPair(file, comment);
+  making.set(file, made);
+  await made.finally(() => making.delete(file));
   const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
   const hash = createHash('sha256')
     .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))
     .digest('base64');
   return { file, privateKey, publicKey, fingerprint: `SHA256:${hash.replace(/=+$/, '')}` };
+}
+
+async function ensureKeyPair(file: string, comment: string): Promise<void> {
+  if (existsSync(file) && existsSync(`${file}.pub`)) return;
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}`;
+  for (const left of [draft, `${draft}.pub`]) await rm(left, { force: true });
+  await program(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', draft]);
+  // The private half comes last: one without the other is made again.
+  await rename(`${draft}.pub`, `${file}.pub`);
+  await rename(draft, file);
 }

@@ -96,7 +96,11 @@ export async function removeMachine(places: MachinePlaces, { app, environment, n
   const home = path.join(places.machines, name);
   const mark = await readMark(home);
   if (mark?.app !== app || mark.environment !== environment) return;
-  await kinds[mark.kind].stop(home);
+  const kind = kinds[mark.kind];
+  await kind.stop(home);
+  if (await kind.runs(home)) {
+    throw new LockageError(`the machine ${name} does not stop`, { hint: 'Run the same command again.' });
+  }
   // What the kernel frees a moment later may hold a folder that long.
   await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }

@@ -117,7 +117,7 @@ function changed(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
   if (before !== undefined && after !== undefined) return before !== after;
   const relevant = (value: unknown): object => {
-    const { __provider: _, rests: __, ...rest } = value as Record<string, unknown>;
+    const { __provider: _, rests: __, ...rest } = unpacked(value) as Record<string, unknown>;
     return rest;
   };
   return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));

@@ -2,6 +2,7 @@ import type { ContainerSpec } from '../../pipelines/container.ts';
 import type { Host, MachineSet, Migration } from '../../pipelines/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/revision.ts';
 import type { RouteSet } from '../edge/routes.ts';
+import type { FrontServer } from '../machines/front-config.ts';
 
 /** What every resource of an environment knows: where it is. */
 export interface Place {
@@ -57,8 +58,8 @@ export interface RoutesInputs extends Place {
 /** All traffic of an environment moves from its machines to others, through the front they share. */
 export interface HandoverInputs extends Place {
   readonly operation: string;
-  readonly from: readonly Host[];
-  readonly to: readonly Host[];
+  readonly from: readonly FrontServer[];
+  readonly to: readonly FrontServer[];
 }
 
 /** The time after the switch in which a failure takes all hosts back. */

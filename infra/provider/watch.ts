@@ -20,7 +20,9 @@ export async function watchRelease(workshop: Workshop, inputs: WatchInputs): Pro
       await watch(workshop, inputs);
       workshop.signal.throwIfAborted();
     } catch (error) {
-      await handBack(workshop, inputs.handover);
+      await handBack(workshop, inputs.handover).catch((second: unknown) => {
+        workshop.progress({ host: inputs.environment, step: 'stays handed over', detail: messageOf(second) });
+      });
       throw error;
     }
   }

@@ -6,8 +6,8 @@ import { EngineError, type Engine, type NetworkDetails } from '../engine/client.
 import type { OverlayInputs, Place } from '../provider/types.ts';
 import type { Workshop } from '../provider/workshop.ts';
 
-/** Milliseconds for the nodes to let go of a network after its last container. */
-const patience = 30_000;
+/** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
+const patience = 120_000;
 
 /**
  * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when its

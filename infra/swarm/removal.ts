@@ -5,7 +5,8 @@ import type { ServiceDetails, SwarmNode } from '../engine/types.ts';
 /** Milliseconds that nodes get beyond a service's own grace to say that its containers are gone. */
 const margin = 15_000;
 
-const over = new Set(['complete', 'failed', 'rejected', 'orphaned', 'shutdown', 'remove']);
+/** The states of a task of which nothing runs any more. */
+export const over: ReadonlySet<string> = new Set(['complete', 'failed', 'rejected', 'orphaned', 'shutdown', 'remove']);
 
 /** Removes a service and waits until its containers are gone from all nodes that are up. */
 export async function removeService(engine: Engine, service: ServiceDetails, graceMs: number): Promise<void> {

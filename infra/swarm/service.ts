@@ -7,7 +7,7 @@ import type { Asking, Part, Rounds } from '../provider/part.ts';
 import { failure } from '../provider/failure.ts';
 import type { ContainerInputs } from '../provider/types.ts';
 import { edgeOf, type Workshop } from '../provider/workshop.ts';
-import { removeService, waitForEnd } from './removal.ts';
+import { waitForEnd } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
 
@@ -49,7 +49,8 @@ export class ServicePart implements Part {
     const engine = await this.#engine();
     const service = await this.#find(engine);
     if (service && service.Spec.Labels[labels.app] === this.#inputs.app) {
-      await removeService(engine, service, spec.stopGrace);
+      // The nodes end its containers by themselves: nobody has to wait for that, nor has the swarm's own update.
+      await engine.removeService(service.ID);
       this.#workshop.progress({ host: host.name, step: 'remove', detail: spec.name });
     }
     // One that another service uses stays, and goes with the last of them.
@@ -92,16 +93,13 @@ export class ServicePart implements Part {
     const engine = await this.#engine();
     const [service, tasks] = await Promise.all([this.#find(engine), engine.listTasks()]);
     const addresses = tasks.filter((task) => runs(task, service)).flatMap(addressOf);
-    const probes = (host.managers ?? []).flatMap((manager) =>
-      addresses.map(async (address) => {
-        const edge = await edgeOf(this.#workshop, this.#inputs, manager);
-        const at = { address, port: check.port, path: check.path };
-        return edge.probe(at, rounds, {
-          ...asking,
-          onAnswer: (answer) => asking.onAnswer?.(`${manager.name} from ${address}: ${answer}`),
-        });
-      }),
-    );
+    const probes = (host.managers ?? []).map(async (manager) => {
+      const edge = await edgeOf(this.#workshop, this.#inputs, manager);
+      return edge.probeAll(addresses, check, rounds, {
+        ...asking,
+        onAnswer: (address, answer) => asking.onAnswer?.(`${manager.name} from ${address}: ${answer}`),
+      });
+    });
     return addresses.length > 0 && (await Promise.all(probes)).every(Boolean);
   }
 

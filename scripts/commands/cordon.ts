@@ -6,7 +6,7 @@ import { withWorld } from '../with-world.ts';
 /** `lockage host cordon` */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
   await withWorld(flags, signal, async (world) => {
-    const result = await cordon(world, requestOf(host, flags));
+    const result = await cordon(world, hostRequest(host, flags));
     const { actor, since, reason } = result.cordon;
     const left = `${flags.env} goes on with ${result.remaining.join(', ')}`;
     const line =
@@ -25,7 +25,7 @@ export async function uncordonCommand(
 ): Promise<void> {
   await withWorld(flags, signal, async (world) => {
     void world.stackRunner().catch(() => undefined);
-    const result = await uncordon(world, requestOf(host, flags));
+    const result = await uncordon(world, hostRequest(host, flags));
     world.terminal.result(result, [uncordonLine(host, result)]);
   });
 }
@@ -38,6 +38,6 @@ function uncordonLine(host: string, result: Awaited<ReturnType<typeof uncordon>>
   return `${host} is in service again and serves ${release.version} (revision ${number}): ${durationText(duration)}`;
 }
 
-function requestOf(host: string, { env, reason }: Flags & { env: string }) {
+function hostRequest(host: string, { env, reason }: Flags & { env: string }) {
   return { environment: env, host, ...(reason ? { reason } : {}) };
 }

@@ -1,5 +1,6 @@
 import type { Environment, Host } from '../../pipelines/environment.ts';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { underLockIfReachable } from '../../pipelines/under-lock.ts';
 import { foundationStack } from '../../infra/stack-names.ts';
 import type { LiveWorld } from '../world.ts';
 
@@ -9,7 +10,7 @@ import type { LiveWorld } from '../world.ts';
  */
 export async function destroyMachines(world: LiveWorld, environment: Environment, withData: boolean): Promise<void> {
   const { name } = environment;
-  const [{ recorded, names }, { ledger, containers }, foundation] = await Promise.all([
+  const [{ recorded, names, urls }, { ledger, containers }, foundation] = await Promise.all([
     world.machines.present(name),
     world.records.environment(name),
     world.records.foundation(name),
@@ -22,23 +23,19 @@ export async function destroyMachines(world: LiveWorld, environment: Environment
   }
   refuseOtherHosts(
     environment,
-    containers.map(({ host }) => host),
+    containers.map(({ host }) => host).filter(({ url }) => !urls.includes(url)),
   );
   refuseDataLoss(environment, foundation !== undefined, withData);
   for (const machine of names) world.terminal.line(`  - machine ${machine}, with all that is on it`, 'stderr');
   await world.terminal.confirm(`Remove all of this, and the record of ${name}?`);
-  const unlock = await lockIfReachable(world, environment);
-  try {
+  // The lock is on a machine, and goes with it.
+  await underLockIfReachable(world, environment, 'destroy', async () => {
     const stacks = await world.stackRunner();
     world.terminal.step('destroy', 'records');
     for (const stack of [name, foundationStack(name)]) await stacks.forget(stack);
     world.terminal.step('destroy', 'machines');
     await world.machines.destroy(name);
-  } catch (error) {
-    await unlock().catch(() => undefined);
-    throw error;
-  }
-  // The lock was on a machine, and went with it.
+  });
   world.terminal.result({ outcome: 'destroyed', environment: name, machines: names, kept: [] }, [
     `${name} is gone, with ${names.length === 1 ? 'its machine' : `its ${names.length} machines`}`,
   ]);
@@ -55,8 +52,7 @@ export async function refuseFormerMachines(world: LiveWorld, environment: string
 }
 
 /** Containers on a host that is no machine would not go with the machines. */
-function refuseOtherHosts({ name, hosts }: Environment, used: readonly Host[]): void {
-  const others = used.filter((host) => !hosts.some(({ url }) => url === host.url));
+function refuseOtherHosts({ name }: Environment, others: readonly Host[]): void {
   if (others.length === 0) return;
   throw new LockageError(`${name} has containers on hosts that are not its machines`, {
     details: [...new Set(others.map((host) => `${host.name}: ${host.url}`))],
@@ -71,15 +67,4 @@ function refuseDataLoss({ name, accessories }: Environment, standing: boolean, w
     details: owners.map((accessory) => `${accessory.name} on ${accessory.host}`),
     hint: `Copy it elsewhere, or run \`lockage destroy ${name} --volumes\`.`,
   });
-}
-
-/** Another operation is not to be disturbed; but machines that are broken can be removed all the same. */
-async function lockIfReachable(world: LiveWorld, environment: Environment): Promise<() => Promise<void>> {
-  try {
-    return await world.hosts.lock(environment, 'destroy');
-  } catch (error) {
-    if (error instanceof LockageError && error.code === ExitCode.locked) throw error;
-    world.terminal.note(`its first machine does not answer: ${(error as Error).message}`);
-    return async () => undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { colors } from '../colors.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { underLock } from '../../pipelines/under-lock.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { hostsToAsk } from '../../pipelines/status.ts';
 import { forgetSecrets, remainsOf, sweep, type Remains } from '../../infra/remains.ts';
@@ -23,8 +24,7 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
     const withData = flags.volumes ?? false;
     if (environment.machines) return destroyMachines(world, environment, withData);
     await refuseFormerMachines(world, name);
-    const unlock = await world.hosts.lock(environment, 'destroy');
-    try {
+    await underLock(world, environment, 'destroy', async () => {
       // Also those that are only recorded any more.
       const hosts = hostsToAsk(environment, await world.records.environment(environment.name));
       const before = await survey(world, environment, hosts);
@@ -46,9 +46,7 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
           ({ host, volume }) => `${host}: the data in volume ${volume} stays` + colors.dim(' (--volumes removes it)'),
         ),
       ]);
-    } finally {
-      await unlock();
-    }
+    });
   });
 }
 

@@ -20,10 +20,13 @@ export async function doctorCommand(flags: Flags & { env?: string }, signal: Abo
     const { app, root, environments } = project;
     return good('configuration', `${app} in ${root}: ${environments.map(({ name }) => name).join(', ')}`);
   });
-  const needsSsh = project?.environments.some(({ hosts }) => hosts.some(({ url }) => url.startsWith('ssh://'))) ?? true;
+  const needsSsh =
+    project?.environments.some(
+      ({ machines, hosts }) => machines ?? hosts.some(({ url }) => url.startsWith('ssh://')),
+    ) ?? true;
   const [machine, groups] = await Promise.all([
     machineChecks(needsSsh),
-    project ? projectGroups(project, configuration, flags, signal) : [{ title: 'project', checks: configuration }],
+    project ? projectGroups(configuration, flags, signal) : [{ title: 'project', checks: configuration }],
   ]);
   const all = [{ title: 'this machine', checks: machine }, ...groups];
   show(all, flags);
@@ -32,7 +35,6 @@ export async function doctorCommand(flags: Flags & { env?: string }, signal: Abo
 
 /** The checks that need the project: some of them also when its world cannot be opened as a whole. */
 async function projectGroups(
-  project: Project,
   configuration: readonly Check[],
   flags: Flags & { env?: string },
   signal: AbortSignal,
@@ -40,7 +42,7 @@ async function projectGroups(
   let groups: CheckGroup[] = [];
   const opening = await checking('project', async () => {
     const world = await openWorld(flags, signal);
-    const environments = project.environments.filter(({ name }) => (flags.env ?? name) === name);
+    const environments = world.project.environments.filter(({ name }) => (flags.env ?? name) === name);
     const [own, ...hosts] = await Promise.all([
       projectChecks(world),
       ...environments.map((environment) => hostChecks(world.connections, environment)),

@@ -1,5 +1,6 @@
 import { withTarget, type WrittenTarget } from '../../pipelines/config/edit-targets.ts';
 import type { Environment } from '../../pipelines/environment.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { currentRevision } from '../../pipelines/record.ts';
 import { preparationOf, type PreparationStep } from '../../pipelines/preparation.ts';
@@ -32,9 +33,9 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
     const pinned = await pin(world, target, flags);
     const { steps, lines } = await prepare(world, environment, pinned);
 
-    terminal.step('reach', 'its Docker Engine');
-    await world.connections.engine(pinned.host);
-    const now = pinned.written ? await writeEdit(editOf(world, environment, pinned.written)) : environment;
+    const now = await join(world, environment, pinned).catch((error: unknown) => {
+      throw steps.some(({ action }) => action !== 'none') ? halfAdded(environment, pinned.host.name, error) : error;
+    });
 
     terminal.step('check', pinned.host.name);
     const [checked] = await checkHosts(world, [now]);
@@ -46,6 +47,24 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
       ...(checked ? hostCheckLines([checked], name) : []),
       ...(outcome === 'added' ? [await nextLine(world, environment, name)] : []),
     ]);
+  });
+}
+
+/** Reaches the host's engine, and writes the host down. */
+async function join(world: LiveWorld, environment: Environment, { host, written }: Target): Promise<Environment> {
+  world.terminal.step('reach', 'its Docker Engine');
+  await world.connections.engine(host);
+  return written ? writeEdit(editOf(world, environment, written)) : environment;
+}
+
+/** The machine is prepared, which is not undone, and no target yet. */
+function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
+  const details = error instanceof LockageError ? error.details : [];
+  return new LockageError(`${host} is prepared, but no target of ${name} yet: ${(error as Error).message}`, {
+    code: ExitCode.broken,
+    details,
+    hint: 'Run the same command again: what is done is not done twice.',
+    cause: error,
   });
 }
 

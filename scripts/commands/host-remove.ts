@@ -1,6 +1,6 @@
 import { withoutTarget } from '../../pipelines/config/edit-targets.ts';
 import type { Environment, Host } from '../../pipelines/environment.ts';
-import { LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { withoutCordoned } from '../../pipelines/in-service.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { currentRevision, type EnvironmentRecord } from '../../pipelines/record.ts';
@@ -8,6 +8,7 @@ import { didYouMean } from '../../pipelines/suggest.ts';
 import { askHosts } from '../../infra/ask-host.ts';
 import { remainsOf } from '../../infra/remains.ts';
 import { foundationStack } from '../../infra/stack-names.ts';
+import { underLock } from '../../pipelines/under-lock.ts';
 import type { Flags } from '../cli.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../environment-file.ts';
 import { withWorld } from '../with-world.ts';
@@ -34,24 +35,36 @@ export async function hostRemoveCommand(
     const gone = flags.gone === true;
     if (gone) refuseInService(environment, serving, host);
     const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
-    const unlock = locks ? await world.hosts.lock(serving, `host rm ${name}`) : async () => undefined;
-    try {
+    const take = async () => {
+      const now = await world.records.environment(environment.name);
+      if (gone) refuseInService(environment, withoutCordoned(environment, now.ledger), host);
       const { text, containers, next } = gone
-        ? whatIsForgotten(environment, record, host)
-        : await whatHappens(world, environment, record, host);
+        ? whatIsForgotten(environment, now, host)
+        : await whatHappens(world, environment, now, host);
       world.terminal.note(text);
       await world.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
       if (gone) await forget(world, environment, host);
-      await writeEdit(change);
+      await writeEdit(change).catch((error: unknown) => {
+        throw gone ? halfRemoved(environment, name, error) : error;
+      });
       world.terminal.result({ outcome: 'removed', environment: environment.name, host: name, containers, next }, [
         `${name} is no target of ${environment.name} any more`,
         ...(next === undefined
           ? []
           : [`${gone ? 'The record follows' : 'What it has goes'} with the next promotion: ${next}`]),
       ]);
-    } finally {
-      await unlock();
-    }
+    };
+    await (locks ? underLock(world, serving, `host rm ${name}`, take) : take());
+  });
+}
+
+/** It is forgotten and no longer cordoned, and still a target. */
+function halfRemoved({ name }: Environment, host: string, error: unknown): LockageError {
+  const file = environmentFile(name);
+  return new LockageError(`${host} is forgotten, but could not be taken out of ${file}: ${(error as Error).message}`, {
+    code: ExitCode.broken,
+    hint: `Remove its line from ${file} by hand before anything is promoted to ${name}.`,
+    cause: error,
   });
 }
 
@@ -98,8 +111,7 @@ function whatIsForgotten(environment: Environment, { containers, ledger }: Envir
 
 async function forget(world: LiveWorld, { name }: Environment, host: Host): Promise<void> {
   const stacks = await world.stackRunner();
-  await stacks.forgetHost(name, host.name);
-  await stacks.forgetHost(foundationStack(name), host.name);
+  for (const stack of [name, foundationStack(name)]) await stacks.forgetHosts(stack, [host.name]);
 }
 
 /** What taking the host out leads to. Throws LockageError where what it has could not be removed later. */

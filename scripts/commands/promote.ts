@@ -4,6 +4,7 @@ import { shortDigest } from '../../pipelines/release.ts';
 import type { Revision } from '../../pipelines/revision.ts';
 import type { Flags } from '../cli.ts';
 import { bytesText, durationText } from '../format.ts';
+import { requestOf } from '../cli-options.ts';
 import { withWorld } from '../with-world.ts';
 
 /** `lockage promote` and `lockage plan`. */
@@ -22,8 +23,7 @@ export async function promoteCommand(
     const result = await promote(world, {
       version,
       environment,
-      ...(flags.reason ? { reason: flags.reason } : {}),
-      ...(flags.plan ? { planOnly: true } : {}),
+      ...requestOf(flags),
     });
     if (result.outcome === 'planned') return world.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;

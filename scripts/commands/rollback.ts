@@ -2,6 +2,7 @@ import { rollback } from '../../pipelines/rollback.ts';
 import { shortDigest } from '../../pipelines/release.ts';
 import type { Flags } from '../cli.ts';
 import { durationText } from '../format.ts';
+import { requestOf } from '../cli-options.ts';
 import { withWorld } from '../with-world.ts';
 
 /** `lockage rollback` */
@@ -16,8 +17,7 @@ export async function rollbackCommand(
     const request = {
       environment: name,
       ...(flags.to ? { to: flags.to } : {}),
-      ...(flags.reason ? { reason: flags.reason } : {}),
-      ...(flags.plan ? { planOnly: true } : {}),
+      ...requestOf(flags),
     };
     const result = await rollback(world, request, startedAt);
     const { revision, trafficBack } = result;

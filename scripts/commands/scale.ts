@@ -2,6 +2,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { scale } from '../../pipelines/scale.ts';
 import type { Flags } from '../cli.ts';
 import { durationText } from '../format.ts';
+import { requestOf } from '../cli-options.ts';
 import { withWorld } from '../with-world.ts';
 
 /** `lockage scale` */
@@ -16,8 +17,7 @@ export async function scaleCommand(
     const result = await scale(world, {
       environment,
       counts,
-      ...(flags.reason ? { reason: flags.reason } : {}),
-      ...(flags.plan ? { planOnly: true } : {}),
+      ...requestOf(flags),
     });
     const revision = result.outcome === 'planned' ? undefined : result.revision;
     const sizes = Object.entries(counts).map(([role, count]) => `${count} of ${role}`);

@@ -7,6 +7,7 @@ import { compareVersions, parseVersion } from '../../pipelines/version.ts';
 import type { Flags } from '../cli.ts';
 import { durationText } from '../format.ts';
 import { imageLines } from '../views/images.ts';
+import { requestOf } from '../cli-options.ts';
 import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
@@ -21,7 +22,7 @@ export async function imageBuildCommand(
   await withWorld(flags, signal, async (world) => {
     const kinds = flags.kind ? [flags.kind] : kindsOf(world);
     const images = await world.records.machineImages();
-    const version = given === undefined ? newestOf(images, kinds) : parseVersion(given);
+    const version = given === undefined ? nextOf(images, kinds) : parseVersion(given);
     for (const kind of kinds) refuseBuilt(images, kind, version);
     world.terminal.step('build', `image ${version} of ${kinds.join(' and ')} machines, which takes a minute or two`);
     const built = await world.machines.build(version, kinds);
@@ -44,8 +45,7 @@ export async function imagePromoteCommand(
     const result = await promoteImage(world, {
       version,
       environment: flags.to,
-      ...(flags.reason ? { reason: flags.reason } : {}),
-      ...(flags.plan ? { planOnly: true } : {}),
+      ...requestOf(flags),
     });
     if (result.outcome !== 'promoted') return world.terminal.result(result, []);
     const { image, revision } = result;
@@ -83,7 +83,7 @@ function kindsOf({ project }: LiveWorld): Kind[] {
 }
 
 /** The next version for all of the kinds at once. */
-function newestOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
+function nextOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
   const next = kinds.map((kind) => nextImageVersion(images, kind)).toSorted(compareVersions);
   return next.at(-1) ?? '1.0.0';
 }

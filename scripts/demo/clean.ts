@@ -9,17 +9,22 @@ import { labels } from '../../infra/containers.ts';
 import { HostKeys } from '../../infra/engine/host-keys.ts';
 import { SshLink } from '../../infra/engine/ssh.ts';
 import { loadProject } from '../config.ts';
+import type { Project } from '../../pipelines/environment.ts';
 import { run, tryRun } from '../lab/command.ts';
 import { baseImages } from '../lab/images.ts';
 import { removeLab } from '../lab/remove.ts';
 import { readState, type LabState } from '../lab/state.ts';
+import { lockageProgram } from './project.ts';
 import { appName, folders } from './stage.ts';
 
 /** Removes everything of the demo. False when there was nothing. */
 export async function clean(): Promise<boolean> {
   const { home, lab, project } = folders();
   if (!existsSync(home)) return false;
-  await closeConnections(project);
+  // A run that ended early may have left no readable project, and then neither connection nor machine.
+  const found = await loadProject(project).catch(() => undefined);
+  if (found) await destroyMachines(found);
+  if (found) await closeConnections(found);
   const state = await readState(lab);
   if (state?.kind === 'one-engine') await sweepEngine(state);
   await removeLab(lab);
@@ -27,12 +32,19 @@ export async function clean(): Promise<boolean> {
   return true;
 }
 
-async function closeConnections(project: string): Promise<void> {
-  // A run that ended early may have left no readable project, and then no connection either.
-  const found = await loadProject(project).catch(() => undefined);
-  const keys = new HostKeys(path.join(project, '.lockage'));
-  const hosts = (found?.environments ?? []).flatMap((environment) => environment.hosts);
-  const remote = hosts.filter(({ url }) => url.startsWith('ssh:'));
+/** What environments made for themselves is no part of the lab, and only they know all of it. */
+async function destroyMachines({ root, environments }: Project): Promise<void> {
+  for (const { name, machines } of environments) {
+    if (!machines) continue;
+    const words = ['destroy', name, '--yes', '--volumes'];
+    await run([process.execPath, lockageProgram(), ...words], { cwd: root, timeout: 120_000 });
+  }
+}
+
+async function closeConnections({ root, environments }: Project): Promise<void> {
+  const keys = new HostKeys(path.join(root, '.lockage'));
+  const reached = environments.flatMap(({ hosts }) => hosts.flatMap((host) => host.managers ?? [host]));
+  const remote = reached.filter(({ url }) => url.startsWith('ssh:'));
   await Promise.all(remote.map((host) => new SshLink(host, keys).disconnect().catch(() => undefined)));
 }
 

@@ -3,6 +3,7 @@
  * story.ts for what happens. The lab stays up afterwards.
  */
 import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
 import { LockageError } from '../../pipelines/errors.ts';
 import { durationText } from '../format.ts';
 import { CommandError } from '../lab/command.ts';
@@ -10,10 +11,11 @@ import { cacheLock } from '../setup/cache.ts';
 import { withLock } from '../setup/lock.mjs';
 import { clean } from './clean.ts';
 import { NotHeld, Player } from './player.ts';
-import { writeProject } from './project.ts';
+import { targetsOf, writeProject } from './project.ts';
 import { screen } from './screen.ts';
 import { canHaveBareHosts, folders, setStage, type Stage } from './stage.ts';
 import { story } from './story.ts';
+import { targetKindNamed, targetKinds, type TargetKindName } from './targets.ts';
 import { latencyLine, sayHowToGoOn, tableLines } from './summary.ts';
 
 const help = `Usage: npm run demo [-- options]
@@ -21,12 +23,17 @@ const help = `Usage: npm run demo [-- options]
 Shows releases going from dev to prod, a rollback, and three releases that fail, under constant load.
 
 Options:
-  --one-engine  all environments on the Docker Engine that answers, instead of a lab of bare hosts
-  --keep-going  play on after something has not held
-  --clean       remove what the demo left: lab, folder, connections
-  --help        this text`;
+  --targets KIND  what the environments run on; only \`targets:\` of environments/*.yaml differs (default hosts):
+${Object.entries(targetKinds)
+  .map(([name, { what }]) => `                    ${name.padEnd(7)} ${what}`)
+  .join('\n')}
+  --one-engine    all environments on the Docker Engine that answers, instead of a lab
+  --keep-going    play on after something has not held
+  --clean         remove what the demo left: lab, machines, folder, connections
+  --help          this text`;
 
 interface Options {
+  readonly targets?: TargetKindName;
   readonly 'one-engine'?: boolean;
   readonly 'keep-going'?: boolean;
   readonly clean?: boolean;
@@ -49,9 +56,20 @@ async function main(): Promise<number> {
 
 function read(args: string[]): Options | undefined {
   const flag = { type: 'boolean' } as const;
-  const options = { 'one-engine': flag, 'keep-going': flag, clean: flag, help: flag };
+  const options = {
+    targets: { type: 'string' },
+    'one-engine': flag,
+    'keep-going': flag,
+    clean: flag,
+    help: flag,
+  } as const;
   try {
-    return parseArgs({ args, options }).values;
+    const { targets, ...flags } = parseArgs({ args, options }).values;
+    if (targets === undefined) return flags;
+    const found = targetKindNamed(targets);
+    if ('name' in found && !flags['one-engine']) return { ...flags, targets: found.name };
+    screen.failed('problem' in found ? found.problem : '--targets and --one-engine exclude each other');
+    return undefined;
   } catch (error) {
     screen.failed(error instanceof Error ? error.message : String(error));
     return undefined;
@@ -65,8 +83,13 @@ async function removeAll(): Promise<number> {
 
 async function demo(options: Options): Promise<number> {
   const started = performance.now();
-  const kind = options['one-engine'] || !canHaveBareHosts() ? 'one-engine' : 'bare';
-  const stage = await prepare(kind);
+  const hasLab = !options['one-engine'] && canHaveBareHosts();
+  if (options.targets !== undefined && !hasLab) {
+    screen.failed(`--targets ${options.targets} needs hosts of its own: run the demo as root on Linux`);
+    return 2;
+  }
+  const stage = await prepare(hasLab ? (options.targets ?? 'hosts') : 'one-engine');
+  if (options.targets !== undefined) quoteTargets(stage);
   const keepGoing = options['keep-going'] ?? false;
   const player = new Player(stage, keepGoing);
   const failed = await play(player, keepGoing);
@@ -89,7 +112,7 @@ async function demo(options: Options): Promise<number> {
 }
 
 async function prepare(kind: Stage['kind']): Promise<Stage> {
-  const hosts = kind === 'bare' ? 'a lab of bare hosts: dev 1, qa 1, uat 2, prod 3' : 'this Docker Engine';
+  const hosts = kind === 'one-engine' ? 'this Docker Engine' : targetKinds[kind].what;
   screen.heading(`The stage: ${hosts}`);
   const started = performance.now();
   if (await clean()) screen.quote('removed what an earlier run left');
@@ -99,12 +122,22 @@ async function prepare(kind: Stage['kind']): Promise<Stage> {
   return stage;
 }
 
+/** What makes this kind another than the others, as a user writes it. */
+function quoteTargets(stage: Stage): void {
+  screen.line('\n  environments/prod.yaml has what makes the difference:');
+  for (const line of stringify({ targets: targetsOf(stage, 'prod') })
+    .trimEnd()
+    .split('\n'))
+    screen.quote(line);
+}
+
 /** Plays the scenes; gives what did not hold. */
 async function play(player: Player, keepGoing: boolean): Promise<string[]> {
   const failed = player.broken;
   for (const [index, scene] of story.entries()) {
     if (stopped || (failed.length > 0 && !keepGoing)) break;
-    screen.heading(`${index + 1}  ${scene.title}`);
+    const title = typeof scene.title === 'string' ? scene.title : scene.title(player.stage);
+    screen.heading(`${index + 1}  ${title}`);
     try {
       await scene.play(player);
     } catch (error) {

@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream';
 import { durationText } from '../format.ts';
 import { lockageProgram } from './project.ts';
 import { screen } from './screen.ts';
-import { folders, hostsOf, type EnvironmentName, type Stage } from './stage.ts';
+import { folders, hostsOf, publicPort, type Stage } from './stage.ts';
+import type { EnvironmentName } from './targets.ts';
 import { Traffic, type Seen } from './traffic.ts';
 import { versionAt } from './visitor.ts';
 
@@ -43,6 +44,12 @@ export interface Ended {
   readonly ms: number;
 }
 
+/** A way into an environment, as a visitor takes it: a host, a machine, or a manager of a swarm. */
+interface Door {
+  readonly name: string;
+  readonly url: string;
+}
+
 export class Player {
   readonly stage: Stage;
   readonly traffic = new Traffic();
@@ -50,15 +57,29 @@ export class Player {
   /** what did not hold */
   readonly broken: string[] = [];
   readonly #keepGoing: boolean;
+  readonly #machines = new Map<EnvironmentName, readonly Door[]>();
 
   constructor(stage: Stage, keepGoing: boolean) {
     this.stage = stage;
     this.#keepGoing = keepGoing;
   }
 
-  /** Where the visitors of an environment go. */
-  urls(environment: EnvironmentName): string[] {
-    return hostsOf(this.stage, environment).map(({ url }) => url);
+  /** Where the visitors of an environment go. Of machines that the environment makes itself, once they are made. */
+  async doors(environment: EnvironmentName): Promise<readonly Door[]> {
+    if (!this.stage.machines[environment])
+      return hostsOf(this.stage, environment).map(({ target, url }) => ({ name: target.name, url }));
+    const known = this.#machines.get(environment);
+    if (known) return known;
+    const { code, stdout } = await this.#run(['host', 'ls', environment, '--json'], true);
+    if (code !== 0) throw new NotHeld(`\`lockage host ls ${environment}\` ended with exit code ${code}`);
+    const { hosts } = JSON.parse(stdout) as { hosts: { name: string; address: string }[] };
+    const doors = hosts.map(({ name, address }) => ({ name, url: `http://${address}:${publicPort}/` }));
+    this.#machines.set(environment, doors);
+    return doors;
+  }
+
+  async urls(environment: EnvironmentName): Promise<string[]> {
+    return (await this.doors(environment)).map(({ url }) => url);
   }
 
   /**
@@ -98,10 +119,7 @@ export class Player {
   /** Every host of the environment must answer with the version. */
   async serves(environment: EnvironmentName, version: string): Promise<void> {
     const found = await Promise.all(
-      hostsOf(this.stage, environment).map(async ({ url, target }) => ({
-        name: target['name'],
-        version: await versionAt(url, patience),
-      })),
+      (await this.doors(environment)).map(async ({ name, url }) => ({ name, version: await versionAt(url, patience) })),
     );
     const text = found.map((host) => `${host.name} ${host.version ?? 'nothing'}`).join(', ');
     const names = found.map(({ name }) => name).join(', ');

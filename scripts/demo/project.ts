@@ -8,7 +8,8 @@ import path from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { run } from '../lab/command.ts';
 import { packageRoot } from '../setup/cache.ts';
-import { environmentNames, folders, hostsOf, type EnvironmentName, type Stage } from './stage.ts';
+import { folders, hostsOf, publicPort, type Stage } from './stage.ts';
+import { environmentNames, type EnvironmentName } from './targets.ts';
 
 /** How long a release is watched after the switch; in prod for longer than a crash of the demo takes to come. */
 const watch: Readonly<Record<EnvironmentName, string>> = { dev: '2s', qa: '2s', uat: '2s', prod: '8s' };
@@ -70,8 +71,17 @@ function configuration({ app, registry, images }: Stage, sample: string): string
 
 function environmentFile(stage: Stage, name: EnvironmentName): string {
   const hosts = hostsOf(stage, name);
-  const publish = hosts[0]?.publish;
-  return stringify({ targets: hosts.map(({ target }) => target), roles: { web: { publish } }, watch: watch[name] });
+  const publish = hosts[0]?.publish ?? publicPort;
+  // On a swarm it is the number over all nodes.
+  const count = hosts.some(({ isNode }) => isNode) ? { count: hosts.length } : {};
+  return stringify({ targets: targetsOf(stage, name), roles: { web: { publish, ...count } }, watch: watch[name] });
+}
+
+/** The one thing in which the demo's kinds of targets differ. */
+export function targetsOf(stage: Stage, name: EnvironmentName): object {
+  const hosts = hostsOf(stage, name);
+  const list = hosts.map(({ target }) => target);
+  return stage.machines[name] ?? (hosts.some(({ isNode }) => isNode) ? { kind: 'swarm', managers: list } : list);
 }
 
 // The tool itself needs no such thing: here it is not installed, and releases are built on the lab's builder.

@@ -7,27 +7,34 @@ import path from 'node:path';
 import { createLab } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
 import { cacheDir } from '../setup/cache.ts';
-
-/** The environments of the demo, in pipeline order. */
-export const environmentNames = ['dev', 'qa', 'uat', 'prod'] as const;
-export type EnvironmentName = (typeof environmentNames)[number];
+import {
+  environmentNames,
+  targetKinds,
+  type EnvironmentName,
+  type TargetKind,
+  type TargetKindName,
+} from './targets.ts';
 
 const labName = 'demo';
 const seed = ['node', 'edge', 'postgres'] as const;
 /** The public port of the shop on hosts that have all ports to themselves. */
-const publicPort = 8000;
+export const publicPort = 8000;
 
 export interface StageHost {
   readonly environment: string;
   /** as an environment's file names a target */
-  readonly target: Readonly<Record<string, string>>;
+  readonly target: Readonly<{ name: string } & Record<string, string>>;
+  /** a node of a swarm */
+  readonly isNode: boolean;
   readonly publish: number;
   /** where a visitor finds it */
   readonly url: string;
 }
 
 export interface Stage {
-  readonly kind: 'bare' | 'one-engine';
+  readonly kind: TargetKindName | 'one-engine';
+  /** what an environment's machines are, where it makes them itself */
+  readonly machines: NonNullable<TargetKind['machines']>;
   readonly app: string;
   /** `host:port` */
   readonly registry: string;
@@ -46,7 +53,7 @@ export function folders() {
 
 /** The application's name. On an engine that is not ours alone, nobody else's application may have it. */
 export function appName(kind: Stage['kind']): string {
-  return kind === 'bare' ? 'shop' : 'lockage-demo-shop';
+  return kind === 'one-engine' ? 'lockage-demo-shop' : 'shop';
 }
 
 /** Whether this machine can have hosts of its own. */
@@ -59,31 +66,27 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   const options = { name: labName, dataDir: folders().lab, seed, log };
   if (existsSync(options.dataDir))
     throw new Error(`${options.dataDir} is there: \`npm run demo -- --clean\` removes it`);
+  const targets: Pick<TargetKind, 'lab' | 'machines'> = kind === 'one-engine' ? { lab: {} } : targetKinds[kind];
   const lab =
     kind === 'one-engine'
       ? await createOneEngineLab({ ...options, environments: environmentNames })
-      : await createLab({
-          ...options,
-          environments: {
-            dev: { hosts: 1, reach: 'unix' },
-            qa: { hosts: 1, reach: 'unix' },
-            uat: { hosts: 2, reach: 'ssh' },
-            prod: { hosts: 3, reach: 'ssh' },
-          },
-        });
+      : await createLab({ ...options, environments: targets.lab });
   const { node = '', edge = '', postgres = '' } = lab.images;
   return {
     kind,
+    machines: targets.machines ?? {},
     app: appName(kind),
     registry: lab.registry,
     images: { node, edge, postgres },
     builder: lab.builder.dockerHost,
     hosts: lab.hosts.map((host) => {
       const { name, environment, url, address, identity, hostKey } = host;
+      const isNode = host.node !== undefined;
       const publish = 'publish' in host && typeof host.publish === 'number' ? host.publish : publicPort;
       return {
         environment,
         target: { name, url, address, ...(identity ? { identity } : {}), ...(hostKey ? { hostKey } : {}) },
+        isNode,
         publish,
         url: `http://${address}:${publish}/`,
       };
@@ -91,7 +94,12 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   };
 }
 
-/** The hosts of one environment. */
+/** The hosts of one environment; none where it makes its machines itself. */
 export function hostsOf(stage: Stage, environment: EnvironmentName): readonly StageHost[] {
   return stage.hosts.filter((host) => host.environment === environment);
+}
+
+/** How many hosts, nodes or machines an environment has. */
+export function sizeOf(stage: Stage, environment: EnvironmentName): number {
+  return stage.machines[environment]?.count ?? hostsOf(stage, environment).length;
 }

@@ -2,11 +2,12 @@
 import { bytesText, durationText } from '../format.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
-import { environmentNames, hostsOf, type EnvironmentName } from './stage.ts';
+import { sizeOf, type Stage } from './stage.ts';
+import { environmentNames, targetKinds, type EnvironmentName } from './targets.ts';
 import { untilAllAnswer } from './visitor.ts';
 
 export interface Scene {
-  readonly title: string;
+  readonly title: string | ((stage: Stage) => string);
   play(player: Player): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ export const story: readonly Scene[] = [
   },
   { title: 'Prod goes back to 1.0.0, and after a word of a person to 1.1.0 again', play: goBackAndForth },
   { title: '1.2.0 is never healthy: dev refuses it', play: neverHealthy },
-  { title: '1.2.1 is unhealthy on one host of prod: no host of prod serves it', play: unhealthyOnOneHost },
+  { title: oneOfProd, play: unhealthyOnOneHost },
   { title: '1.3.0 crashes in prod five seconds after its start: it is taken back by itself', play: crashesInProd },
 ];
 
@@ -50,10 +51,17 @@ async function fail(player: Player, version: string, environment: EnvironmentNam
   await player.lockage(words, { json: true, code: rolledBack });
 }
 
-/** The visitors come as soon as there is something to see on every host, so they are there for the end of the promotion. */
+/**
+ * The visitors come as soon as there is something to see on every host, so they are there for the end of the promotion.
+ * To machines they come after it: only then is known where they are.
+ */
 async function firstInProd(player: Player, version: string): Promise<void> {
+  if (player.stage.machines.prod) {
+    await promote(player, version, 'prod');
+    return player.traffic.start('prod', await player.urls('prod'));
+  }
   const stop = new AbortController();
-  const urls = player.urls('prod');
+  const urls = await player.urls('prod');
   const visitors = untilAllAnswer(urls, version, { timeout: patience, signal: stop.signal }).then(() =>
     player.traffic.start('prod', urls),
   );
@@ -67,9 +75,10 @@ async function firstInProd(player: Player, version: string): Promise<void> {
 }
 
 async function goBackAndForth(player: Player): Promise<void> {
+  const urls = await player.urls('prod');
   const stop = new AbortController();
   const started = performance.now();
-  const back = untilAllAnswer(player.urls('prod'), '1.0.0', { timeout: patience, signal: stop.signal });
+  const back = untilAllAnswer(urls, '1.0.0', { timeout: patience, signal: stop.signal });
   const seenBack = back.then(
     (at) => at - started,
     () => Number.POSITIVE_INFINITY,
@@ -92,7 +101,7 @@ async function goBackAndForth(player: Player): Promise<void> {
 
 async function neverHealthy(player: Player): Promise<void> {
   await release(player, '1.2.0', { unhealthy: true });
-  await player.traffic.start('dev', player.urls('dev'));
+  await player.traffic.start('dev', await player.urls('dev'));
   try {
     await fail(player, '1.2.0', 'dev');
     await player.serves('dev', '1.1.0');
@@ -107,8 +116,15 @@ async function neverHealthy(player: Player): Promise<void> {
   }
 }
 
+function oneOfProd(stage: Stage): string {
+  const one = stage.kind === 'one-engine' ? 'host' : targetKinds[stage.kind].one;
+  return sizeOf(stage, 'prod') === 1
+    ? `1.2.1 is unhealthy in prod only, which has one ${one}: it does not serve there`
+    : `1.2.1 is unhealthy on one ${one} of prod: no ${one} of prod serves it`;
+}
+
 async function unhealthyOnOneHost(player: Player): Promise<void> {
-  const hosts = hostsOf(player.stage, 'prod').map(({ target }) => target['name'] ?? '');
+  const hosts = (await player.doors('prod')).map(({ name }) => name);
   await release(player, '1.2.1', { unhealthyOn: hosts[1] ?? hosts[0] ?? '' });
   for (const name of ['dev', 'qa', 'uat'] as const) await promote(player, '1.2.1', name);
   await fail(player, '1.2.1', 'prod');

@@ -42,7 +42,7 @@ export function latencyLine(loads: readonly LoadStats[]): string | undefined {
 
 /** What to try on the lab, which stays up. */
 export function sayHowToGoOn({ kind }: Stage): void {
-  const where = kind === 'bare' ? 'The lab of bare hosts' : 'The shop on this Docker Engine';
+  const where = kind === 'one-engine' ? 'The shop on this Docker Engine' : 'The lab';
   screen.heading(`${where} stays up. To try it:`);
   screen.line();
   const tries = [

@@ -11,6 +11,7 @@ export interface RunOptions {
   /** milliseconds until the program is killed */
   readonly timeout?: number;
   readonly input?: string;
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** called with each line of its output as it comes */
   readonly onLine?: (line: string) => void;
@@ -90,6 +91,7 @@ function start(argv: readonly string[], options: RunOptions, stdio: ('pipe' | 'i
   return spawn(command, rest, {
     stdio,
     env: options.env ? { ...process.env, ...options.env } : process.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     timeout: options.timeout ?? 60_000,
     killSignal: 'SIGKILL',
   });

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caddyConfig } from '../../infra/edge/caddy.ts';
 import { run, tryRun } from '../../scripts/lab/command.ts';
-import type { LabHost } from '../../scripts/lab/lab.ts';
-import { edgeStart, handPort, moveTo } from './by-hand.ts';
+import { edgeStart, handPort, moveTo } from './hand-edge.ts';
+import type { PlaceHost } from './stage.ts';
 
 const network = 'by-cli';
 const edge = 'by-cli-edge';
@@ -15,7 +15,7 @@ export class CliHost {
   #serving: string | undefined;
   #count = 0;
 
-  constructor(host: LabHost) {
+  constructor(host: PlaceHost) {
     this.#dockerHost = host.dockerHost;
   }
 

@@ -14,10 +14,15 @@ import { manyPart } from './part-many.ts';
 import { peersPart } from './part-peers.ts';
 import { promotePart } from './part-promote.ts';
 import { rollbackPart } from './part-rollback.ts';
+import { swarmPart } from './part-swarm.ts';
+import { targetsPart } from './part-targets.ts';
 import { Stage } from './stage.ts';
 import { tableLines } from './table.ts';
 
-const parts: readonly Part[] = [promotePart, rollbackPart, commandsPart, manyPart, bytesPart, peersPart, loadPart];
+const parts: readonly Part[] = [
+  ...[promotePart, rollbackPart, targetsPart, swarmPart],
+  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart],
+];
 const help = `Usage: npm run bench [-- options]
 
 Measures Lockage and, in turns on the same hosts, what it is compared with.

@@ -18,14 +18,14 @@ export const bytesPart: Part = {
   name: 'bytes',
   environments: { host: { hosts: 2, reach: 'unix' } },
   async measure(stage) {
-    const place = await stage.place('two', stage.lab.hosts);
+    await stage.place('two', stage.lab.hosts);
     const same = randomContent(large);
     await stage.release('1.0.0', [same, randomContent(small)]);
     await stage.release('1.0.1', [same, randomContent(small)]);
     const first = await moved(stage, '1.0.0');
-    const before = await Promise.all(place.hosts.map((host) => received(stage, host)));
+    const before = await Promise.all(stage.lab.hosts.map((host) => received(stage, host)));
     const second = await moved(stage, '1.0.1');
-    const after = await Promise.all(place.hosts.map((host) => received(stage, host)));
+    const after = await Promise.all(stage.lab.hosts.map((host) => received(stage, host)));
     const cable = after.map((bytes, index) => bytes - (before[index] ?? 0));
     const changed = await changedBytes(stage);
     const most = changed.layers + changed.manifests;

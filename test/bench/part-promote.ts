@@ -1,7 +1,8 @@
 import type { Part } from './parts.ts';
-import { takeTurns, timed, type Row } from './measure.ts';
+import { comparePromotion } from './compare.ts';
+import type { Row } from './measure.ts';
 import type { Place, Stage } from './stage.ts';
-import { smallReleases } from './releases.ts';
+import { smallReleases, type SmallRelease } from './releases.ts';
 
 /** A promotion, from the start of the process to its end, against the least that the engines need for the same change. */
 export const promotePart: Part = {
@@ -25,31 +26,20 @@ export const promotePart: Part = {
 async function compare(
   stage: Stage,
   place: Place,
-  releases: readonly { version: string; image: string }[],
+  releases: readonly SmallRelease[],
   rounds: number,
   what: string,
   most?: number,
 ): Promise<Row> {
-  const byHand = await stage.byHand(place);
-  // With as many releases as this, none of them is still there as a standby when its turn comes again.
-  const release = (round: number) => releases[round % releases.length] ?? { version: '', image: '' };
-  const measured = await takeTurns(
-    rounds,
-    {
-      ours: async (round) => (await stage.promote(release(round).version, place)).took,
-      hand: async (round) => timed(() => Promise.all(byHand.map((host) => host.promote(release(round).image)))),
-    },
-    releases.length,
-  );
-  const ratio = measured.ours.median / measured.hand.median;
+  const { ours, hand } = await comparePromotion(stage, place, releases, rounds);
   return {
     part: 'promote',
     what,
     unit: 'ms',
-    ours: measured.ours,
-    baseline: measured.hand,
+    ours,
+    baseline: hand,
     against: 'Engine API by hand',
     note: 'whole process, against calls from one that runs; watch is 0s, as by hand nobody watches either',
-    ...(most === undefined ? {} : { goal: `at most ${most} times`, met: ratio <= most }),
+    ...(most === undefined ? {} : { goal: `at most ${most} times`, met: ours.median <= most * hand.median }),
   };
 }

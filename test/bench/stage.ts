@@ -6,18 +6,30 @@ import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, tryRun } from '../../scripts/lab/command.ts';
-import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
+import { HostKeys } from '../../infra/engine/host-keys.ts';
+import { SshLink } from '../../infra/engine/ssh.ts';
+import { hostKey, identityFile } from '../../infra/machines/keys.ts';
+import { createLab, type BareHost, type Lab, type LabEnvironment, type LabHost } from '../../scripts/lab/lab.ts';
 import { packageRoot } from '../../scripts/setup/cache.ts';
-import { HandHost } from './by-hand.ts';
+import { HandHost, type Hand } from './by-hand.ts';
+import { HandSwarm } from './by-hand-swarm.ts';
 import type { Door } from './visitor.ts';
 
 const longestCommand = 300_000;
 
+/** A host of an environment, as the benchmark looks into it beside Lockage. */
+export type PlaceHost = Pick<LabHost, 'name' | 'address' | 'dockerHost'>;
+
 /** An environment of the benchmark: some of the lab's hosts, under a port that no other environment has. */
 export interface Place {
   readonly name: string;
-  readonly hosts: readonly BareHost[];
+  readonly port: number;
+  readonly hosts: readonly PlaceHost[];
   readonly doors: readonly Door[];
+  /** on a swarm: containers of its role */
+  readonly replicas?: number;
+  /** as an environment's file names machines that it makes itself: its hosts are known when these are made */
+  readonly machines?: object;
 }
 
 export interface Ended {
@@ -32,7 +44,8 @@ export class Stage {
   readonly lab: Lab;
   readonly #folder: string;
   readonly #places: Place[] = [];
-  readonly #byHand = new Map<string, HandHost>();
+  readonly #byHand = new Map<string, Hand>();
+  readonly #links: SshLink[] = [];
   readonly #running = new Set<ChildProcess>();
 
   private constructor(lab: Lab, folder: string) {
@@ -70,16 +83,50 @@ export class Stage {
   }
 
   /** Adds an environment on these hosts. Its releases pass no other environment, and it is not watched after a switch. */
-  async place(name: string, hosts: readonly BareHost[]): Promise<Place> {
-    const port = 8001 + this.#places.length;
-    const place = { name, hosts, doors: hosts.map(({ address }) => ({ address, port })) };
-    this.#places.push(place);
-    const targets = hosts.map(({ name: host, url, address, identity, hostKey, tls }) => ({
-      ...{ name: host, url, address },
-      ...(identity === undefined ? {} : { identity, hostKey }),
-      ...(tls === undefined ? {} : { tls }),
+  async place(name: string, hosts: readonly BareHost[], replicas = 1): Promise<Place> {
+    const list = hosts.map((host) => ({
+      ...{ name: host.name, url: host.url, address: host.address },
+      ...(host.identity === undefined ? {} : { identity: host.identity, hostKey: host.hostKey }),
+      ...(host.tls === undefined ? {} : { tls: host.tls }),
     }));
-    await this.#write(`environments/${name}.yaml`, { targets, roles: { web: { publish: port } } });
+    const isSwarm = hosts.some(({ node }) => node !== undefined);
+    const targets = isSwarm ? { kind: 'swarm', managers: list } : list;
+    return this.#place(placed(name, this.#freePort, hosts, isSwarm ? { replicas } : {}), targets);
+  }
+
+  /** The same on machines that the environment makes at its first promotion; after that see `made`. */
+  async machinePlace(name: string, machines: object): Promise<Place> {
+    return this.#place(placed(name, this.#freePort, [], { machines }), machines);
+  }
+
+  /** A place with the hosts that it has by now. */
+  async made(place: Place): Promise<Place> {
+    const { name, port, machines } = place;
+    if (machines === undefined) return place;
+    const { stdout } = await this.must('host', 'ls', name, '--json');
+    const { hosts } = JSON.parse(stdout) as { hosts: { name: string; url: string; address: string }[] };
+    const keys = join(this.#project, '.lockage', 'machine-keys');
+    const reached = await Promise.all(
+      hosts.map(async (host) => {
+        const { fingerprint } = await hostKey(keys, name, host.name);
+        const way = { ...host, identity: identityFile(keys, name), hostKey: fingerprint };
+        const link = new SshLink(way, new HostKeys(join(this.#project, '.lockage')));
+        this.#links.push(link);
+        return { ...host, dockerHost: `unix://${await link.open()}` };
+      }),
+    );
+    return placed(name, port, reached, { machines });
+  }
+
+  get #freePort(): number {
+    return 8001 + this.#places.length;
+  }
+
+  async #place(place: Place, targets: object): Promise<Place> {
+    const { name, port, replicas } = place;
+    this.#places.push(place);
+    const web = { publish: port, ...(replicas === undefined ? {} : { count: replicas }) };
+    await this.#write(`environments/${name}.yaml`, { targets, roles: { web } });
     const { registry } = this.lab;
     await this.#write('lockage.yaml', {
       app: 'bench',
@@ -94,17 +141,18 @@ export class Stage {
   }
 
   /** The same hosts with a proxy of their own, changed by hand. */
-  async byHand(place: Place): Promise<HandHost[]> {
-    return Promise.all(
-      place.hosts.map(async (host) => {
-        const found = this.#byHand.get(host.name);
-        if (found) return found;
-        const made = new HandHost(host);
-        this.#byHand.set(host.name, made);
-        await made.prepare(this.images.edge);
-        return made;
-      }),
-    );
+  async byHand({ name, hosts, replicas }: Place): Promise<Hand[]> {
+    if (replicas !== undefined) return [await this.#prepared(`swarm ${name}`, () => new HandSwarm(hosts, replicas))];
+    return Promise.all(hosts.map((host) => this.#prepared(host.name, () => new HandHost(host))));
+  }
+
+  async #prepared(key: string, make: () => Hand): Promise<Hand> {
+    const found = this.#byHand.get(key);
+    if (found) return found;
+    const made = make();
+    this.#byHand.set(key, made);
+    await made.prepare(this.images.edge);
+    return made;
   }
 
   /**
@@ -178,7 +226,11 @@ export class Stage {
     const ending = [...this.#running].map((child) => once(child, 'exit'));
     for (const child of this.#running) child.kill('SIGKILL');
     await Promise.all(ending);
-    for (const host of this.#byHand.values()) host.close();
+    for (const hand of this.#byHand.values()) hand.close();
+    for (const link of this.#links) await link.disconnect().catch(() => undefined);
+    // The lab knows nothing of machines that an environment made. When nobody can end them, the rest still has to go.
+    const own = this.#places.filter(({ machines }) => machines !== undefined);
+    for (const { name } of own) await this.must('destroy', name, '--yes', '--volumes').catch(say);
     await endSshMasters(join(this.#folder, 'lockage'));
     await this.lab.remove();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
@@ -194,7 +246,7 @@ export class Stage {
     return image;
   }
 
-  // More certificate authorities cost every Node.js process some milliseconds, and nothing here speaks TLS.
+  // More certificate authorities cost every Node.js process some milliseconds, and hosts with TLS have one of their own.
   #env(): NodeJS.ProcessEnv {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
     return { ...env, XDG_RUNTIME_DIR: this.#folder, NO_COLOR: '1', LOCKAGE_ACTOR: 'bench' };
@@ -203,6 +255,19 @@ export class Stage {
   async #write(file: string, content: unknown): Promise<void> {
     await writeFile(join(this.#project, file), `${JSON.stringify(content, undefined, 2)}\n`);
   }
+}
+
+function placed(
+  name: string,
+  port: number,
+  hosts: readonly PlaceHost[],
+  more: Pick<Place, 'replicas' | 'machines'>,
+): Place {
+  return { name, port, hosts, doors: hosts.map(({ address }) => ({ address, port })), ...more };
+}
+
+function say(error: unknown): void {
+  console.error(error instanceof Error ? error.message : String(error));
 }
 
 /** What a command keeps open for the next one would outlive the hosts. */

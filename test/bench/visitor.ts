@@ -41,3 +41,47 @@ function ask({ address, port }: Door): Promise<string> {
     socket.write(`GET / HTTP/1.1\r\nHost: ${address}\r\nConnection: close\r\n\r\n`);
   });
 }
+
+/**
+ * Milliseconds until every answer of every door is the version and stays so. `done` is what changes it: asking goes on
+ * until it has ended and nothing else came for a while after it. An entry that spreads requests over containers gives
+ * both versions in turn meanwhile.
+ */
+export async function untilOnly(
+  doors: readonly Door[],
+  version: string,
+  done: Promise<unknown>,
+): Promise<{ readonly ms: number; readonly lost: number }> {
+  const started = performance.now();
+  let ended = false;
+  const change = done.finally(() => (ended = true));
+  const seen = Promise.all(doors.map((door) => lastOther(door, version, started, () => ended)));
+  const [found] = await Promise.all([seen, change]);
+  return {
+    ms: Math.max(...found.map(({ since }) => since - started)),
+    lost: found.reduce((sum, { lost }) => sum + lost, 0),
+  };
+}
+
+/** With nine containers behind a door and some hundred answers in this time, an old one among them would be seen. */
+const quiet = 1500;
+const pauseOfWatching = 10;
+
+async function lastOther(
+  door: Door,
+  version: string,
+  started: number,
+  hasEnded: () => boolean,
+): Promise<{ since: number; lost: number }> {
+  let since: number | undefined;
+  let lost = 0;
+  while (performance.now() - started < longestWait) {
+    const answer = await ask(door);
+    const now = performance.now();
+    if (!answer.startsWith('HTTP/1.1 200')) lost += 1;
+    since = answer.includes(`"version":"${version}"`) ? (since ?? now) : undefined;
+    if (since !== undefined && hasEnded() && now - since > quiet) return { since, lost };
+    await sleep(pauseOfWatching);
+  }
+  throw new Error(`${door.address}:${door.port} did not come to answer with ${version} alone`);
+}

@@ -45,6 +45,7 @@ export interface RunningCommand {
 export interface Behaviour {
   readonly unhealthy?: boolean;
   readonly unhealthyOn?: string;
+  readonly healthyIn?: string;
   readonly crashAfterMs?: number;
   readonly ignoreTerm?: boolean;
   readonly migrationFails?: boolean;

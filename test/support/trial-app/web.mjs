@@ -1,6 +1,6 @@
 /**
  * The smallest service a pipeline can be tried on. `behaviour.json` is baked into the image and says how a build
- * misbehaves: `unhealthy`, `unhealthyOn` (a host), `crashAfterMs` (after it was first found healthy), `ignoreTerm`,
+ * misbehaves: `unhealthy`, `unhealthyOn` (a host), `healthyIn` (only that environment), `crashAfterMs` (after it was first found healthy), `ignoreTerm`,
  * `migrationFails`; `echoSecrets` prints what no service should.
  */
 import { createHash } from 'node:crypto';
@@ -9,7 +9,8 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const behaviour = JSON.parse(readFileSync(new URL('behaviour.json', import.meta.url), 'utf8'));
-const { LOCKAGE_HOST: host = '', LOCKAGE_VERSION: version = '', GREETING: greeting = '', TOKEN_FILE } = process.env;
+const { LOCKAGE_ENVIRONMENT: environment = '', LOCKAGE_HOST: host = '', LOCKAGE_VERSION: version = '' } = process.env;
+const { GREETING: greeting = '', TOKEN_FILE } = process.env;
 const secret = TOKEN_FILE ? readFileSync(TOKEN_FILE, 'utf8') : '';
 const answer = {
   version,
@@ -18,7 +19,8 @@ const answer = {
   greeting,
   secretHash: createHash('sha256').update(secret).digest('hex'),
 };
-const unhealthy = behaviour.unhealthy === true || behaviour.unhealthyOn === host;
+const elsewhere = behaviour.healthyIn !== undefined && behaviour.healthyIn !== environment;
+const unhealthy = behaviour.unhealthy === true || behaviour.unhealthyOn === host || elsewhere;
 
 if (process.argv[2] === 'migrate') {
   console.log(`migrating to ${version}`);
