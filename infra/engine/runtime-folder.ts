@@ -34,8 +34,15 @@ export async function withLock<T>(lock: string, patience: number, work: () => Pr
   try {
     return await work();
   } finally {
-    await rm(lock, { recursive: true, force: true });
+    await letGo(lock);
   }
+}
+
+/** Emptied where it lies, it could be taken before it is gone, and then the next one's would be removed. */
+async function letGo(lock: string): Promise<void> {
+  const aside = `${lock}.${process.pid}.${drafts++}.done`;
+  await rename(lock, aside).catch(() => undefined);
+  await rm(aside, { recursive: true, force: true });
 }
 
 const oldLock = 5 * 60_000;
