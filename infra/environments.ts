@@ -8,7 +8,8 @@ import { edgeScript } from './edge/script.ts';
 import { deliverRoutes } from './provider/routes.ts';
 import { hostRoutes } from './routes.ts';
 import { dockerHost } from './engine/address.ts';
-import type { FoundationPlan } from './foundation.ts';
+import { heldKey, type FoundationPlan } from './foundation-plan.ts';
+import { bring, heldAs } from './images.ts';
 import { frontBefore, publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
 import { parseReference, type Registry as RegistryClient } from './registry.ts';
@@ -107,7 +108,7 @@ export class EnvironmentStacks implements StacksPort {
     if (options.leaving === 'go')
       await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
-    const images = await this.#pinImages(environment, recorded?.images ?? {});
+    const { images, held } = await this.#pinImages(environment, recorded?.images ?? {});
     const engines: FoundationPlan['engines'] = Object.fromEntries(
       await Promise.all(
         environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
@@ -118,6 +119,7 @@ export class EnvironmentStacks implements StacksPort {
       app: project.app,
       environment,
       images,
+      held,
       edgeImage: project.edgeImage,
       engines,
       secretVersions,
@@ -168,8 +170,14 @@ export class EnvironmentStacks implements StacksPort {
     return versions;
   }
 
-  /** Pulls edge and accessory images on their hosts, by a digest that is fixed when an image is first used. */
-  async #pinImages(environment: Environment, known: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  /**
+   * Sees to edge and accessory images on their hosts, by a digest that is fixed when an image is first used. Gives the
+   * digests, and under what names the hosts have them.
+   */
+  async #pinImages(
+    environment: Environment,
+    known: Readonly<Record<string, string>>,
+  ): Promise<Pick<FoundationPlan, 'images' | 'held'>> {
     const { tools } = this.#parts;
     const project = this.#parts.project();
     const uses = [
@@ -180,23 +188,26 @@ export class EnvironmentStacks implements StacksPort {
     ];
     const pins: Record<string, string> = {};
     for (const image of new Set(uses.map((use) => use.image))) pins[image] = known[image] ?? (await this.#pin(image));
-    await Promise.all(
-      uses.map(async ({ host, image }) => {
+    const names = await Promise.all(
+      uses.map(async ({ host, image }): Promise<[string, string]> => {
         const engine = await tools.connections.engine(host);
+        const key = heldKey(host.name, image);
         const pinned = pins[image] ?? image;
-        if (await engine.inspectImage(pinned)) return;
         const { repository, digest } = parseReference(pinned);
         if (digest === undefined) {
+          if (await engine.inspectImage(pinned)) return [key, pinned];
           throw new LockageError(`${host.name} does not have image ${image}, and no registry offers it`, {
             hint: 'Push it to a registry that the hosts reach, and name it with that registry.',
           });
         }
-        const auth = await this.#parts.registry.registryAuthHeader(repository);
-        await engine.pull(repository, digest, { ...(auth === undefined ? {} : { auth }), signal: tools.signal });
+        const held = await heldAs(engine, { repository, digest });
+        if (held !== undefined) return [key, held];
+        await bring({ tools, registry: this.#parts.registry }, environment, host, { repository, digest });
         tools.progress({ host: host.name, step: 'pulled', detail: image });
+        return [key, (await heldAs(engine, { repository, digest })) ?? pinned];
       }),
     );
-    return pins;
+    return { images: pins, held: Object.fromEntries(names) };
   }
 
   async #pin(image: string): Promise<string> {

@@ -1,33 +1,13 @@
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
 import { environmentNames, secretsPath } from '../pipelines/container.ts';
-import type { Accessory, Environment, Host } from '../pipelines/environment.ts';
+import type { Accessory, Host } from '../pipelines/environment.ts';
 import { labels, ownerLabels, secretsFolder } from './containers.ts';
 import { caddyConfig } from './edge/caddy.ts';
 import { edgeScript } from './edge/script.ts';
+import { heldKey, type FoundationPlan } from './foundation-plan.ts';
 import { frontBefore, publicPorts } from './ports.ts';
 import { Foundation, Overlay, SecretFiles } from './provider/resources.ts';
-
-/** What stays on an environment's hosts while releases come and go. */
-export interface FoundationPlan {
-  readonly app: string;
-  readonly environment: Environment;
-  /** image reference in the configuration → reference by digest, fixed when it was first used */
-  readonly images: Readonly<Record<string, string>>;
-  readonly edgeImage: string;
-  /** host name → how the Docker plugin reaches its engine */
-  readonly engines: Readonly<Record<string, { readonly host: string; readonly certPath?: string }>>;
-  /** secret name → short hash of its value, for the accessories */
-  readonly secretVersions: Readonly<Record<string, string>>;
-  /** hash of everything above that matters: the foundation is only looked at again when it differs */
-  readonly fingerprint: string;
-  /** host name → hash of what its edge proxy is made from */
-  readonly edges: Readonly<Record<string, string>>;
-  /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
-  readonly leaving: ReadonlySet<string>;
-  /** another one delivers the accessories' secrets once more */
-  readonly delivery: string;
-}
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
@@ -75,7 +55,7 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, 
     `${host.name}-edge`,
     {
       name: names.edge,
-      image: plan.images[plan.edgeImage] ?? plan.edgeImage,
+      image: imageOn(plan, host, plan.edgeImage),
       entrypoints: ['sh', '-c', edgeStart],
       envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${config}`, `EDGE_PORTS=${ports.join(' ')}`],
       ports: ports.map((port) => ({ internal: port, external: port })),
@@ -136,7 +116,7 @@ function accessoryParts(
     accessory.name,
     {
       name,
-      image: plan.images[accessory.image] ?? accessory.image,
+      image: imageOn(plan, host, accessory.image),
       ...(accessory.command ? { command: [...accessory.command] } : {}),
       envs: [
         ...Object.entries(accessory.env).map(([key, value]) => `${key}=${value}`),
@@ -171,6 +151,10 @@ function accessoryParts(
  */
 const edgeStart =
   'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
+
+function imageOn(plan: FoundationPlan, host: Host, image: string): string {
+  return plan.held[heldKey(host.name, image)] ?? plan.images[image] ?? image;
+}
 
 /** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */
 function addressToBind(host: Host): string {

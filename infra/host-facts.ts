@@ -1,8 +1,9 @@
 import type { Host } from '../pipelines/environment.ts';
 import { traitsOf, type Said, type Traits } from '../pipelines/parity.ts';
-import type { Release } from '../pipelines/release.ts';
+import { imageByDigest, type Release } from '../pipelines/release.ts';
 import type { Engine } from './engine/client.ts';
 import type { EngineInfo, EngineVersion } from './engine/types.ts';
+import { imageByTag } from './reference.ts';
 
 /** What a host is made of and how it is. Bytes and milliseconds; what could not be found out is absent. */
 export interface HostFacts {
@@ -153,7 +154,7 @@ async function imageCache(engine: Engine, { retained, signal }: FactsWanted): Pr
 
 function cached(retained: readonly Release[], references: readonly string[]): ImageCache {
   const has = new Set(references);
-  const isHere = ({ repository, digest }: Release) => has.has(`${repository}@${digest}`);
+  const isHere = (release: Release) => has.has(imageByDigest(release)) || has.has(imageByTag(release));
   const versions = (releases: readonly Release[]) => releases.map(({ version }) => version);
   return {
     present: versions(retained.filter(isHere)),

@@ -8,12 +8,13 @@ import type { Environment, Host } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import { needsInfo, traitsOf, type HostTraits, type Trait, type Traits } from '../pipelines/parity.ts';
 import type { HostFacts, HostReport, Hosts } from '../pipelines/ports.ts';
-import { imageByDigest, type Release } from '../pipelines/release.ts';
+import type { Release } from '../pipelines/release.ts';
 import { labels } from './containers.ts';
 import type { Engine } from './engine/client.ts';
 import { Edge } from './edge/routes.ts';
-import type { ContainerSummary, EngineVersion } from './engine/types.ts';
+import type { ContainerSummary, EngineVersion, PullProgress } from './engine/types.ts';
 import { said } from './host-facts.ts';
+import { bring, forget } from './images.ts';
 import { publicPorts } from './ports.ts';
 import { takeLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
@@ -140,20 +141,12 @@ export class EngineHosts implements Hosts {
   }
 
   async pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>> {
-    const auth = await this.#registry.registryAuthHeader(release.repository);
     const moved = await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        const engine = await this.#tools.connections.engine(host);
-        // An engine asks the registry even for what it has; a rollback must not depend on that.
-        const present = await engine.inspectImage(imageByDigest(release));
-        const { bytes } = present
-          ? { bytes: 0 }
-          : await engine.pull(release.repository, release.digest, {
-              ...(auth === undefined ? {} : { auth }),
-              signal: this.#tools.signal,
-              onProgress: ({ layer, current = 0, total = 0 }) =>
-                this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } }),
-            });
+        const onProgress = ({ layer, current = 0, total = 0 }: PullProgress) =>
+          this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
+        const ways = { tools: this.#tools, registry: this.#registry, onProgress };
+        const bytes = await bring(ways, environment, host, release);
         this.#tools.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
       }),
@@ -168,10 +161,7 @@ export class EngineHosts implements Hosts {
   async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
     await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        const engine = await this.#tools.connections.engine(host);
-        const refs = (await engine.listImages(repository)).filter((ref) => !needed.has(ref.split('@')[1] ?? ''));
-        // One that a container still uses is refused by the engine, which is right.
-        await Promise.allSettled(refs.map((ref) => engine.removeImage(ref)));
+        await forget(await this.#tools.connections.engine(host), repository, needed);
       }),
     );
   }

@@ -1,4 +1,4 @@
-import { request as plain, type IncomingMessage } from 'node:http';
+import { request as plain, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as secure } from 'node:https';
 import { LockageError } from '../pipelines/errors.ts';
 
@@ -8,11 +8,19 @@ export interface HttpRequest {
   readonly body?: Buffer;
 }
 
-export interface HttpAnswer {
+export interface HttpHead {
   readonly status: number;
   /** by its name in small letters */
   header(name: string): string | undefined;
+}
+
+export interface HttpAnswer extends HttpHead {
   readonly body: Buffer;
+}
+
+export interface HttpStream extends HttpHead {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
 }
 
 const longestBody = 4 * 1024 * 1024;
@@ -24,6 +32,12 @@ const mostRedirects = 5;
  * Throws what the connection throws, and LockageError for an answer of more than 4 MiB.
  */
 export async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  const { status, header, body, at } = await open(url, request, signal);
+  return { status, header, body: await read(body, at) };
+}
+
+/** The same with its answer not read yet: the caller reads its body to the end, or destroys it. */
+export async function open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream & { at: URL }> {
   for (let at = url, redirects = 0; ; redirects += 1) {
     const response = await send(at, at.origin === url.origin ? request : withoutCredentials(request), signal);
     const status = response.statusCode ?? 0;
@@ -35,7 +49,7 @@ export async function exchange(url: URL, request: HttpRequest, signal: AbortSign
       continue;
     }
     const header = (name: string) => [response.headers[name] ?? []].flat()[0];
-    return { status, header, body: await read(response, at) };
+    return { status, header, headers: response.headers, body: response, at };
   }
 }
 

@@ -50,6 +50,24 @@ export function parseReference(text: string): Reference {
   };
 }
 
+/**
+ * `repository:sha256-0123…` for `repository@sha256:0123…`: an engine knows an image by a digest of a repository only if it
+ * was pulled from there, and by a tag in any case.
+ */
+export function imageByTag({ repository, digest }: { readonly repository: string; readonly digest: string }): string {
+  return `${repository}:${digestTag(digest)}`;
+}
+
+export function digestTag(digest: string): string {
+  return digest.replace(':', '-');
+}
+
+/** The digest that a reference says, also one by such a tag. */
+export function digestIn(reference: string): Digest | undefined {
+  const found = /(?:@sha256:|:sha256-)([0-9a-f]{64})$/.exec(reference)?.[1];
+  return found === undefined ? undefined : `sha256:${found}`;
+}
+
 export function isDigest(text: string): text is Digest {
   return digestPattern.test(text);
 }

@@ -36,6 +36,11 @@ export async function storedCredentials(registry: string, folder = defaultFolder
   return undefined;
 }
 
+/** A login as an engine takes it with a pull. */
+export function engineLogin(login: Readonly<Record<string, string>>): string {
+  return Buffer.from(JSON.stringify(login)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+}
+
 function defaultFolder(): string {
   return process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../pipelines/errors.ts';
 import { Limit } from './engine/limit.ts';
-import { exchange, type HttpAnswer, type HttpRequest } from './http.ts';
+import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
 import type { Reference } from './reference.ts';
 import { storedCredentials, type Credentials } from './registry-credentials.ts';
 
@@ -46,18 +46,59 @@ export class RegistryHttp {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
     const action = request.method === 'PUT' ? 'pull,push' : 'pull';
-    const key = `${registry}/${name} ${action}`;
-    let answer = await this.#send(registry, url, request, this.#authorization.get(key));
-    if (answer.status === 401) {
-      const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '', action);
-      if (header !== undefined) {
-        answer = await this.#send(registry, url, request, header);
-        if (answer.status !== 401) this.#authorization.set(key, header);
-      }
-    }
+    const answer = await this.#authorized(reference, action, (authorization) =>
+      this.#send(registry, url, request, authorization),
+    );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
     if (!fine) throw await this.#refusal(reference, request, answer);
     return answer;
+  }
+
+  /**
+   * A blob or manifest as it comes, whatever its size, until `signal` aborts. Statuses but 401, 403, 429 and 5xx are the
+   * caller's to judge. Throws LockageError.
+   */
+  async stream(
+    reference: Reference,
+    request: Pick<RegistryRequest, 'method' | 'path' | 'headers'>,
+    signal: AbortSignal,
+  ): Promise<HttpStream> {
+    const { registry, name } = reference;
+    const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
+    const answer = await this.#authorized(reference, 'pull', (authorization) =>
+      this.#repeated(
+        registry,
+        async () => {
+          const found = await this.#open(
+            url,
+            { ...request, headers: withAuthorization(request, authorization) },
+            signal,
+          );
+          if (isBusy(found.status) || found.status === 401) found.body.resume();
+          return found;
+        },
+        signal,
+      ),
+    );
+    if (![401, 403].includes(answer.status) && !isBusy(answer.status)) return answer;
+    answer.body.destroy();
+    throw await this.#refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
+  }
+
+  /** What the request gives, with the credentials that the registry asks for. */
+  async #authorized<T extends HttpHead>(
+    reference: Reference,
+    action: string,
+    send: (authorization: string | undefined) => Promise<T>,
+  ): Promise<T> {
+    const key = `${reference.repository} ${action}`;
+    const answer = await send(this.#authorization.get(key));
+    if (answer.status !== 401) return answer;
+    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '', action);
+    if (header === undefined) return answer;
+    const again = await send(header);
+    if (again.status !== 401) this.#authorization.set(key, header);
+    return again;
   }
 
   #baseUrl(registry: string): string {
@@ -117,44 +158,60 @@ export class RegistryHttp {
     return body.token ?? body.access_token;
   }
 
+  #send(registry: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    return this.#repeated(registry, () => this.#once(url, request, authorization));
+  }
+
   /** One request, repeated while the registry is busy or broken. All requests made here may be repeated. */
-  async #send(
+  async #repeated<T extends HttpHead>(
     registry: string,
-    url: string,
-    request: HttpRequest,
-    authorization: string | undefined,
-  ): Promise<HttpAnswer> {
+    once: () => Promise<T>,
+    signal = this.#options.signal,
+  ): Promise<T> {
+    const patient = signal ? { signal } : {};
     for (let attempt = 1; ; attempt++) {
       const last = attempt === attempts;
       try {
-        const answer = await this.#once(url, request, authorization);
-        if (last || (answer.status !== 429 && answer.status < 500)) return answer;
-        await sleep(pause(attempt, answer.header('retry-after')), undefined, this.#signal());
+        const answer = await once();
+        if (last || !isBusy(answer.status)) return answer;
+        await sleep(pause(attempt, answer.header('retry-after')), undefined, patient);
       } catch (error) {
-        if (this.#options.signal?.aborted) throw this.#options.signal.reason;
+        if (signal?.aborted) throw signal.reason;
         if (last || !isPassing(error)) throw unreachable(registry, error);
-        await sleep(pause(attempt, undefined), undefined, this.#signal());
+        await sleep(pause(attempt, undefined), undefined, patient);
       }
     }
   }
 
-  #signal(): { signal?: AbortSignal } {
-    return this.#options.signal ? { signal: this.#options.signal } : {};
+  /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
+  async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
+    const limit = new Limit({ deadline, signal });
+    try {
+      return await open(url, request, limit.signal);
+    } catch (error) {
+      throw limit.passed ? noAnswer(error) : error;
+    } finally {
+      limit.stopClock();
+    }
   }
 
   async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
     const limit = new Limit({ deadline, signal: this.#options.signal });
     try {
-      const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+      const headers = withAuthorization(request, authorization);
       return await exchange(new URL(url), { ...request, headers }, limit.signal);
     } catch (error) {
-      throw limit.passed ? new Error(`no answer within ${deadline / 1000} s`, { cause: error }) : error;
+      throw limit.passed ? noAnswer(error) : error;
     } finally {
       limit.release();
     }
   }
 
-  async #refusal(reference: Reference, request: RegistryRequest, answer: HttpAnswer): Promise<LockageError> {
+  async #refusal(
+    reference: Reference,
+    request: Pick<RegistryRequest, 'method' | 'path'>,
+    answer: HttpAnswer,
+  ): Promise<LockageError> {
     const { registry, name } = reference;
     const what = `${request.method} ${name}/${request.path}`;
     const details = [`${what}: ${answer.status} ${errorText(answer.body)}`.trim()];
@@ -173,6 +230,18 @@ export class RegistryHttp {
     }
     return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'try again later' });
   }
+}
+
+function withAuthorization({ headers }: HttpRequest, authorization: string | undefined): Record<string, string> {
+  return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+}
+
+function noAnswer(cause: unknown): Error {
+  return new Error(`no answer within ${deadline / 1000} s`, { cause });
+}
+
+function isBusy(status: number): boolean {
+  return status === 429 || status >= 500;
 }
 
 function basicHeader({ username, password }: { username: string; password: string }): string {

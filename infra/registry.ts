@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { LockageError } from '../pipelines/errors.ts';
 import { shortDigest, type Digest } from '../pipelines/release.ts';
+import type { HttpStream } from './http.ts';
 import { isDigest, parseReference, type Reference } from './reference.ts';
+import { engineLogin } from './registry-credentials.ts';
 import { RegistryHttp, type RegistryOptions } from './registry-http.ts';
 
 export { parseReference, type Reference } from './reference.ts';
@@ -142,14 +144,29 @@ export class Registry {
     }
   }
 
+  /** A manifest or a blob as it comes, or a part of it that `headers` ask for, until `signal` aborts. */
+  async stream(
+    repository: string,
+    request: {
+      readonly method: 'GET' | 'HEAD';
+      readonly kind: 'manifests' | 'blobs';
+      readonly digest: Digest;
+      readonly headers: Readonly<Record<string, string>>;
+    },
+    signal: AbortSignal,
+  ): Promise<HttpStream> {
+    const { method, kind, digest, headers } = request;
+    const reference = parseReference(`${repository}@${digest}`);
+    return this.#http.stream(reference, { method, path: `${kind}/${digest}`, headers }, signal);
+  }
+
   /** The credentials for a pull as an engine takes them with it; undefined when there are none. Secret. */
   async registryAuthHeader(repository: string): Promise<string | undefined> {
     const { registry } = parseReference(repository);
     const credentials = await this.#http.credentials(registry);
     if (!credentials) return undefined;
     const secret = 'username' in credentials ? credentials : { identitytoken: credentials.identityToken };
-    const text = Buffer.from(JSON.stringify({ ...secret, serveraddress: registry })).toString('base64');
-    return text.replaceAll('+', '-').replaceAll('/', '_');
+    return engineLogin({ ...secret, serveraddress: registry });
   }
 
   async #read(reference: Reference, tagOrDigest: string): Promise<Manifest> {

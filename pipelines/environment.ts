@@ -25,6 +25,12 @@ export interface Environment {
   readonly standby: number;
   /** in what its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
+  readonly registry: Pulling;
+}
+
+/** How hosts get their images: from the registries themselves, or from this computer over its ssh connections to them. */
+export interface Pulling {
+  readonly through: 'network' | 'ssh';
 }
 
 /** Machines of an environment's own, all alike. */

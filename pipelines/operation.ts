@@ -70,6 +70,7 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
   const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
   const current = currentRevision(before.ledger);
   const details = error instanceof LockageError ? error.details : [];
+  const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
   try {
     // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
     if (desired.handover) await world.machines.settle(name);
@@ -83,6 +84,19 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
     const ledger = withRevision(before.ledger, failed);
     await world.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
   } catch (second) {
+    if (second instanceof LockageError && second.code === ExitCode.partial) {
+      // Those that answer serve what they did. One that does not takes a switch back that nobody confirmed to it.
+      return new LockageError(`${revision.release.version} was not promoted to ${name}: ${why}`, {
+        code: interrupted ? ExitCode.interrupted : ExitCode.rolledBack,
+        details: [
+          ...details,
+          `${stands}, where hosts answer`,
+          ...second.details.map((text) => `left as it is: ${text}`),
+        ],
+        hint: 'Run the same command again when they answer: it takes over or removes what is left there.',
+        cause: error,
+      });
+    }
     return new LockageError(`${revision.release.version} failed in ${name}, and cleaning up failed too`, {
       code: ExitCode.broken,
       details: [why, ...details, `then: ${(second as Error).message}`],
@@ -90,7 +104,6 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
       cause: error,
     });
   }
-  const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
   return new LockageError(`${revision.release.version} was not promoted to ${name}: ${why}`, {
     code: interrupted ? ExitCode.interrupted : ExitCode.rolledBack,
     details: [...details, stands],

@@ -20,9 +20,7 @@ export async function underLock<T>(
   } finally {
     await unlock().catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
-      world.terminal.note(
-        `the lock of ${environment.name} stays: ${why}; \`lockage unlock ${environment.name}\` lifts it`,
-      );
+      world.terminal.note(`${environment.name} stays locked until the next command from here: ${why}`);
     });
   }
 }

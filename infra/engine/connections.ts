@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { machineScheme } from '../../pipelines/config/targets.ts';
@@ -9,12 +10,16 @@ import { HostKeys } from './host-keys.ts';
 import { anyManager } from './manager.ts';
 import type { HostKey } from './ssh-errors.ts';
 import { SshLink } from './ssh.ts';
+import type { Offer } from './ssh-offer.ts';
 import { TlsLink } from './tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh-errors.ts';
 
 /** Milliseconds for an engine on the network to answer at first. */
 const patience = 10_000;
+
+/** Milliseconds. */
+const rest = 5_000;
 
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
@@ -99,6 +104,11 @@ export class Connections {
     return new SshLink(atHome(host), this.#keys);
   }
 
+  /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
+  offer(host: Host, server: Server): Promise<Offer> {
+    return this.link(this.#today(host)).offer(server);
+  }
+
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
   scanHostKeys(host: Host): Promise<{ address: string; keys: HostKey[] }> {
     return this.#keys.scan(host);
@@ -155,7 +165,7 @@ export class Connections {
     let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
       this.#log(`${host.name}: the connection broke, connecting again`);
-      reconnecting ??= open().finally(() => (reconnecting = undefined));
+      reconnecting ??= rested(open, () => (reconnecting = undefined));
       return reconnecting;
     };
     const engine = new Engine({ host: host.name, ...(await open()), reconnect });
@@ -172,6 +182,20 @@ export class Connections {
   #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
     const link = new TlsLink(host, tcp, files, this.#stateDir);
     return async () => ({ tcp: await link.open(this.#closing.signal) });
+  }
+}
+
+/** Where it took long to find out that nobody answers, whoever asks soon after is told the same. */
+async function rested<T>(open: () => Promise<T>, done: () => void): Promise<T> {
+  const started = performance.now();
+  try {
+    const opened = await open();
+    done();
+    return opened;
+  } catch (error) {
+    if (performance.now() - started < rest) done();
+    else setTimeout(done, rest).unref();
+    throw error;
   }
 }
 

@@ -46,7 +46,9 @@ const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string
   [/x509|certificate/i, (host) => `check the registry's certificate, and that ${host} trusts who signed it`],
   [
     /dial tcp|connection refused|no such host|i\/o timeout/i,
-    (host) => `check that ${host} itself reaches the registry by that address`,
+    (host) =>
+      `check that ${host} itself reaches the registry by that address; where it cannot, and is reached by ssh, ` +
+      'images come that way with `registry: { through: ssh }`',
   ],
 ];
 

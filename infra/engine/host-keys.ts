@@ -8,6 +8,7 @@ import { knownName, sshTarget, written, type SshAddress, type SshTarget } from '
 import { runToEnd } from './process.ts';
 import { withLock } from './runtime-folder.ts';
 import { keyReadingArguments as keyReading } from './ssh-arguments.ts';
+import { letIn } from './ssh-attempts.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './ssh-errors.ts';
 
 /**
@@ -96,7 +97,10 @@ export class HostKeys {
     const direct = { ...address, socket: target.socket, jump: undefined };
     // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
     const scanned = behindJump ? [] : await keyscan(address);
-    return scanned.length > 0 ? scanned : this.#readBySsh(host, behindJump ? target : direct, wanted);
+    // It asks for all types at once, of which a busy sshd drops some: one that is missing may be there all the same.
+    const enough =
+      wanted === undefined ? scanned.length > 0 : scanned.some(({ fingerprint }) => fingerprint === wanted);
+    return enough ? scanned : this.#readBySsh(host, behindJump ? target : direct, wanted);
   }
 
   /** ssh itself notes the key in a file that nothing else reads: one type a time, until there is one, or the wanted. */
@@ -106,7 +110,8 @@ export class HostKeys {
     try {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
-        const { stderr, late } = await runToEnd('ssh', keyReading(host, target, this.file, note, algorithms), 30_000);
+        const reading = keyReading(host, target, this.file, note, algorithms);
+        const { stderr, late } = await letIn(() => runToEnd('ssh', reading, 30_000));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
         const done = wanted === undefined ? keys.length > 0 : keys.some(({ fingerprint }) => fingerprint === wanted);
         if (done) break;

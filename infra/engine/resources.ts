@@ -41,14 +41,18 @@ export class EngineResources extends EngineApi {
     }
   }
 
-  /** The images of a repository, as `repository@digest` references. */
+  /** Gives an image that the host has one more name. One that has the name already loses it. */
+  async tagImage(ref: string, { repository, tag }: { repository: string; tag: string }): Promise<void> {
+    const query = { repo: repository, tag };
+    await this.call(`tag image ${ref}`, 'POST', `/images/${imagePath(ref)}/tag`, { query });
+  }
+
+  /** The images of a repository, as `repository@digest` and `repository:tag`. `*` stands for part of a name's part. */
   async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
     const query = { filters: JSON.stringify({ reference: [repository] }), digests: true };
-    const images = await this.json<{ RepoDigests: string[] | null }[]>('list images', 'GET', '/images/json', {
-      query,
-      ...options,
-    });
-    return images.flatMap((image) => image.RepoDigests ?? []).filter((ref) => ref.startsWith(`${repository}@`));
+    const images = await this.json<ImageNames[]>('list images', 'GET', '/images/json', { query, ...options });
+    const wanted = new RegExp(`^${repository.split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
+    return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
   }
 
   /** What the images take. The engine measures containers and volumes as well for it, so it may take its time. */
@@ -57,7 +61,7 @@ export class EngineResources extends EngineApi {
     const found = await this.json<DiskUse>(what, 'GET', '/system/df', options);
     return {
       bytes: found.LayersSize ?? 0,
-      references: (found.Images ?? []).flatMap(({ RepoDigests }) => RepoDigests ?? []),
+      references: (found.Images ?? []).flatMap(namesOf),
     };
   }
 
@@ -134,9 +138,22 @@ export class EngineResources extends EngineApi {
   }
 }
 
+interface ImageNames {
+  readonly RepoDigests?: readonly string[] | null;
+  readonly RepoTags?: readonly string[] | null;
+}
+
 interface DiskUse {
   readonly LayersSize?: number | null;
-  readonly Images?: readonly { readonly RepoDigests?: readonly string[] | null }[] | null;
+  readonly Images?: readonly ImageNames[] | null;
+}
+
+function namesOf({ RepoDigests, RepoTags }: ImageNames): string[] {
+  return [...(RepoDigests ?? []), ...(RepoTags ?? [])];
+}
+
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** The filter of a list: all the labels, and what else is asked for. */

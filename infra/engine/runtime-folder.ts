@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -22,8 +22,8 @@ export async function runtimeFolder(): Promise<string> {
 }
 
 /**
- * Does the work, which may take some minutes at most, while no other process of this user works under the same lock. A
- * lock whose process has died, or that is older, is taken over. Throws LockageError after `patience` milliseconds.
+ * Does the work while no other process of this user works under the same lock. A lock whose process has died, or says
+ * nothing for minutes, is taken over. Throws LockageError after `patience` milliseconds.
  */
 export async function withLock<T>(lock: string, patience: number, work: () => Promise<T>): Promise<T> {
   const end = performance.now() + patience;
@@ -31,20 +31,17 @@ export async function withLock<T>(lock: string, patience: number, work: () => Pr
     if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'try again later' });
     await sleep(20 + Math.random() * 30);
   }
+  const alive = setInterval(() => void utimes(lock, new Date(), new Date()).catch(() => undefined), oldLock / 5);
+  alive.unref();
   try {
     return await work();
   } finally {
-    await letGo(lock);
+    clearInterval(alive);
+    await release(lock);
   }
 }
 
-/** Emptied where it lies, it could be taken before it is gone, and then the next one's would be removed. */
-async function letGo(lock: string): Promise<void> {
-  const aside = `${lock}.${process.pid}.${drafts++}.done`;
-  await rename(lock, aside).catch(() => undefined);
-  await rm(aside, { recursive: true, force: true });
-}
-
+/** Milliseconds. */
 const oldLock = 5 * 60_000;
 let drafts = 0;
 
@@ -65,6 +62,13 @@ async function tryLock(lock: string): Promise<boolean> {
     await rm(draft, { recursive: true, force: true });
     return false;
   }
+}
+
+/** In one step: a folder whose file is gone already would be taken by the next one while it is removed. */
+async function release(lock: string): Promise<void> {
+  const aside = `${lock}.${process.pid}.${drafts++}.done`;
+  await rename(lock, aside).catch(() => undefined);
+  await rm(aside, { recursive: true, force: true });
 }
 
 async function removeStale(lock: string, owner: string): Promise<void> {

@@ -80,6 +80,11 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
     'check that it is up, and the network and firewalls between',
   ],
   [
+    /kex_exchange_identification|Connection (?:closed|reset) by/,
+    'its sshd drops connections',
+    'too many may log in at once: try again, or raise MaxStartups in its sshd_config',
+  ],
+  [
     /administratively prohibited|open failed/,
     'its sshd forbids the forwarding',
     'allow it in sshd_config: AllowTcpForwarding, AllowStreamLocalForwarding',

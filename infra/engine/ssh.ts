@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, constants, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Host } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { sshTarget, written, type SshTarget } from './address.ts';
@@ -10,7 +10,9 @@ import { isKeyRefusal, type HostKeys } from './host-keys.ts';
 import { runToEnd, type Ended } from './process.ts';
 import { runtimeFolder, withLock } from './runtime-folder.ts';
 import { shellWord, sshArguments } from './ssh-arguments.ts';
+import { letIn } from './ssh-attempts.ts';
 import { sshFailure } from './ssh-errors.ts';
+import { deadOffers, listenAt, offerArguments, offerSocket, type Offer } from './ssh-offer.ts';
 
 /** Seconds an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;
@@ -76,6 +78,42 @@ export class SshLink {
     return runToEnd('ssh', argv, options.deadline, text);
   }
 
+  /**
+   * Lets the machine itself reach a server of this process, at a port of its own loopback. What killed processes offered
+   * is taken back first. Throws as `open` does, and LockageError when its sshd forbids it.
+   */
+  async offer(server: Server): Promise<Offer> {
+    const { control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    const socket = offerSocket(control);
+    await listenAt(server, socket);
+    const end = async () => {
+      await this.#control(control, 'cancel', offerArguments(socket)).catch(() => undefined);
+      server.close();
+    };
+    try {
+      return { port: await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)), end };
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
+  async #offered(control: string, socket: string): Promise<number> {
+    await this.#login(control);
+    for (const dead of await deadOffers(control)) {
+      await this.#control(control, 'cancel', offerArguments(dead));
+      await rm(dead, { force: true });
+    }
+    const { stdout, stderr } = await this.#control(control, 'forward', offerArguments(socket));
+    const port = Number(stdout.trim());
+    if (port > 0) return port;
+    throw new LockageError(`${this.#host.name}: its sshd opens no port for what is offered over ssh`, {
+      details: stderr.split(/\r?\n/).filter((line) => line.trim() !== ''),
+      hint: 'allow it in sshd_config there: AllowTcpForwarding yes (or remote), and no PermitListen that forbids it',
+    });
+  }
+
   /** Ends the master connection, for all processes of this user. */
   async disconnect(): Promise<void> {
     const { socket, control } = await this.#paths();
@@ -119,18 +157,17 @@ export class SshLink {
       '-o',
       'StreamLocalBindUnlink=yes',
     ];
-    for (let attempt = 1; ; attempt++) {
+    let loggedIn = false;
+    const { stderr, late } = await letIn(async () => {
       const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
-      if (login.code === 0) return false;
+      loggedIn = login.code === 0;
       // a master hides what the ssh to the machine in between said
-      const failed = this.#target.jump ? await runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline) : login;
-      const { stderr, late } = failed;
-      if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
-      // sshd drops connections at random when many begin at once
-      const dropped = /kex_exchange_identification|Connection (?:closed|reset) by/.test(stderr);
-      if (!dropped || attempt === 4) throw sshFailure(this.#host, this.#target, stderr, late);
-      await sleep(200 * 2 ** attempt * (0.5 + Math.random()));
-    }
+      if (loggedIn || !this.#target.jump) return login;
+      return runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline);
+    });
+    if (loggedIn) return false;
+    if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
+    throw sshFailure(this.#host, this.#target, stderr, late);
   }
 
   async #forward(control: string, socket: string): Promise<void> {

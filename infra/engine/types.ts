@@ -44,7 +44,7 @@ export interface EngineInfo {
 export interface ImageUse {
   /** bytes of all layers, each counted once */
   readonly bytes: number;
-  /** `repository@digest` of every image that has one */
+  /** `repository@digest` and `repository:tag` of every image that has one */
   readonly references: readonly string[];
 }
 

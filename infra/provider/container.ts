@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { environmentNames, fingerprint } from '../../pipelines/container.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { createBody, labels } from '../containers.ts';
-import type { Engine } from '../engine/client.ts';
+import { EngineError, type Engine } from '../engine/client.ts';
+import { digestIn, imageByTag, parseReference } from '../reference.ts';
 import type { ContainerInputs, SecretFilesInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
@@ -20,7 +21,7 @@ export async function createContainer(workshop: Workshop, inputs: ContainerInput
   if (Object.keys(spec.secrets).length > 0) {
     await deliverSecretFiles(workshop, { ...inputs, container: spec.name, secrets: spec.secrets });
   }
-  const id = await engine.createContainer(spec.name, createBody(inputs.app, inputs.environment, spec));
+  const id = await made(engine, inputs);
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
@@ -29,6 +30,21 @@ export async function createContainer(workshop: Workshop, inputs: ContainerInput
   }
   workshop.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
   return { id };
+}
+
+/** A host that got the image over ssh has it by a tag, which only shows when it does not know the other name. */
+async function made(engine: Engine, { app, environment, spec }: ContainerInputs): Promise<string> {
+  const body = createBody(app, environment, spec);
+  try {
+    return await engine.createContainer(spec.name, body);
+  } catch (error) {
+    const digest = digestIn(spec.image);
+    if (!(error instanceof EngineError) || error.status !== 404 || digest === undefined) throw error;
+    const { repository } = parseReference(spec.image);
+    const name = imageByTag({ repository, digest });
+    if (!(await engine.inspectImage(name))) throw error;
+    return engine.createContainer(spec.name, { ...body, Image: name });
+  }
 }
 
 /** Stops a container gracefully and removes it with its secrets. What is gone already is fine. */

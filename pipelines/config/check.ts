@@ -1,5 +1,6 @@
 import { checkAccessories } from './check-accessories.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkRegistry } from './check-registry.ts';
 import { checkRoles } from './check-roles.ts';
 import { checkTargets } from './check-targets.ts';
 import type { Checked, Report } from './checked.ts';
@@ -35,6 +36,7 @@ export function checkProject(
   for (const environment of checked) {
     checkRoles(environment);
     checkAccessories(environment);
+    checkRegistry(environment);
   }
   checkPorts(checked);
   return findings.problems(checked.map(({ resolved }) => resolved.name));

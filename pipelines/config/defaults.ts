@@ -8,6 +8,7 @@ export const defaults = {
   publish: 80,
   watch: 10 * second,
   standby: 1,
+  registryThrough: 'network',
   stopGrace: 10 * second,
   migrationTimeout: 300 * second,
   health: { interval: 100, healthy: 3, timeout: 60 * second, path: '/', running: 5 * second },

@@ -9,6 +9,7 @@ export interface Written {
   readonly watch: string | undefined;
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
+  readonly registry: ProjectFile['registry'];
 }
 
 /**
@@ -26,6 +27,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     watch: environment.watch ?? project.watch,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
+    registry: { ...project.registry, ...environment.registry },
   };
 }
 

@@ -65,6 +65,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     watch: duration(written.watch) ?? defaults.watch,
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
+    registry: { through: written.registry?.through ?? defaults.registryThrough },
   };
 }
 

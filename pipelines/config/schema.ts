@@ -299,6 +299,15 @@ const same = list(trait, 'what hosts have in common').meta({
     'In what the hosts have to be like each other and like those before them; else nothing is promoted there.',
 });
 
+const pulling = mapping({
+  through: z
+    .enum(['network', 'ssh'], { error: expected('network or ssh') })
+    .optional()
+    .meta({
+      description: 'ssh: hosts get images from this computer, over its ssh connection to them. Default network.',
+    }),
+}).meta({ description: 'How the hosts reach the registries that their images come from.' });
+
 const repositoryPattern =
   /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
 const repository = z
@@ -384,6 +393,7 @@ export const projectFile = mapping({
   watch: watch.optional(),
   standby: standby.optional(),
   same: same.optional(),
+  registry: pulling.optional(),
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
@@ -490,6 +500,7 @@ export const environmentFile = mapping({
   watch: watch.optional(),
   standby: standby.optional(),
   same: same.optional(),
+  registry: pulling.optional(),
 }).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
 
 export type ProjectFile = z.output<typeof projectFile>;

@@ -48,6 +48,7 @@ export function environment(changes: Partial<Environment> = {}): Environment {
     watch: 0,
     standby: 1,
     same: [],
+    registry: { through: 'network' },
     ...changes,
   };
 }

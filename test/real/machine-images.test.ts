@@ -2,6 +2,8 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
+import { startLoad } from '../../scripts/load.ts';
+import { run } from '../../scripts/lab/command.ts';
 import { cacheDir } from '../../scripts/setup/cache.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
@@ -48,6 +50,11 @@ describe.runIf(labsWork)('machines of a new image', () => {
       environment,
       (await hosts(environment)).map(({ address }) => `http://${address}:8000/`),
     );
+  /** The one address of an environment, which stays when its machines are replaced. */
+  const front = async (environment: string) => {
+    const { json } = await trial.succeed('host', 'ls', environment);
+    return `${json.fronts[0].urls[0]}/`;
+  };
   const names = async (environment: string) => (await hosts(environment)).map(({ name }) => name);
   const folders = async () => (await readdir(join(trial.folder, '.lockage/machines'))).toSorted();
   const images = async () =>
@@ -111,18 +118,21 @@ describe.runIf(labsWork)('machines of a new image', () => {
     },
   );
 
-  test.each(['after:machine', 'after:routes', 'after:ledger'])(
+  test.each(['after:machine', 'after:routes', 'after:handover', 'after:ledger'])(
     'are finished by the same command where it was killed %s',
     { timeout: replacing },
     async (point) => {
       const now = (await images()).find(({ environments }) => environments.includes('qa'))?.version;
       const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
       const words = ['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json'];
+      const load = await startLoad({ urls: [await front('qa')], rate: 100, connections: 'both' });
       const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
       expect(killed.signal, killed.stderr).toBe('SIGKILL');
       expect(await versions('qa')).toEqual(['1.1.0']);
       const again = await trial.run(...words);
       expect(again.code, again.stderr).toBe(0);
+      const stats = await load.stop();
+      expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
       expect(await versions('qa')).toEqual(['1.1.0']);
       expect((await images()).find(({ environments }) => environments.includes('qa'))?.version).toBe(other);
       expect(await folders()).toHaveLength(2);
@@ -130,6 +140,22 @@ describe.runIf(labsWork)('machines of a new image', () => {
       expect(status.json).toMatchObject({ version: '1.1.0', problems: [], hosts: { ready: 1, total: 1 } });
     },
   );
+
+  test('that die while they take over are gone, and the earlier ones serve again', { timeout: replacing }, async () => {
+    const now = (await images()).find(({ environments }) => environments.includes('qa'))?.version;
+    const [serving] = await names('qa');
+    const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await trial.configure({ watch: '60s' });
+    const running = trial.start(['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json']);
+    await running.saw(/hand over/);
+    const [made] = (await folders()).filter((name) => name.includes('-qa-') && !name.endsWith(serving?.slice(2) ?? ''));
+    await run(['lxc-stop', '-P', join(trial.folder, '.lockage/machines'), '-n', made ?? '', '--kill']);
+    const ended = await running.ended;
+    await trial.configure({ watch: '1s' });
+    expect([ended.code, ended.json?.error.details.at(-1)], ended.stderr).toEqual([3, 'qa serves 1.1.0 as before']);
+    expect([await names('qa'), await folders()]).toEqual([[serving], ['trial-prod-machine-1', expect.anything()]]);
+    expect(await trial.versions('qa', [await front('qa')])).toEqual(['1.1.0']);
+  });
 
   test('keep what a rollback goes back to, also its secrets', { timeout: replacing }, async () => {
     trial.env['TOKEN'] = 'second';

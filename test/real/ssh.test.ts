@@ -1,4 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -102,6 +105,23 @@ describe('an engine over ssh', () => {
     expect(await lab.masterPids()).toHaveLength(1);
   }, 30_000);
 
+  it('waits for its turn where too many log in at once, and says so when that takes too long', async () => {
+    const busy = await lab.server(['MaxStartups 2']);
+    const crowd = [busy, busy].map(({ port }) => connect(port, '127.0.0.1'));
+    try {
+      await Promise.all(crowd.map((socket) => once(socket, 'data')));
+      const refused = connections().engine(pinned(busy));
+      await expect(refused).rejects.toThrow(/^prod-1: .*its sshd drops connections/);
+      await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('MaxStartups') });
+
+      const patient = connections().engine(pinned(busy));
+      setTimeout(() => crowd.forEach((socket) => socket.destroy()), 300);
+      await (await patient).ping();
+    } finally {
+      for (const socket of crowd) socket.destroy();
+    }
+  }, 30_000);
+
   it('keeps what it writes from other users', async () => {
     const stateDir = join(lab.folder, 'private');
     const engine = await connections(stateDir).engine(pinned(server));
@@ -110,6 +130,28 @@ describe('an engine over ssh', () => {
     expect((await stat(socketPath)).mode & 0o077).toBe(0);
     expect((await stat(join(lab.folder, 'lockage'))).mode & 0o077).toBe(0);
   });
+});
+
+describe('what is offered to a machine', () => {
+  const hello = () => createServer((_, response) => response.end('hello'));
+  const ask = async (port: number) => (await fetch(`http://127.0.0.1:${port}/`)).text();
+
+  it('is reached there at a port of its loopback, until it is taken back', async () => {
+    const link = connections().link(pinned(server));
+    const offers = await Promise.all([link.offer(hello()), link.offer(hello())]);
+    for (const { port } of offers) expect(await ask(port)).toBe('hello');
+    for (const offer of offers) await offer.end();
+    for (const { port } of offers) await expect(ask(port)).rejects.toThrow();
+    expect((await readdir(join(lab.folder, 'lockage'))).filter((name) => name.endsWith('.offer'))).toEqual([]);
+    await link.disconnect();
+  });
+
+  it('needs an sshd that allows it', async () => {
+    const strict = await lab.server(['AllowTcpForwarding local']);
+    const refused = connections().link(pinned(strict)).offer(hello());
+    await expect(refused).rejects.toThrow(/^prod-1: its sshd opens no port/);
+    await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('AllowTcpForwarding') });
+  }, 30_000);
 });
 
 describe('host keys', () => {

@@ -96,7 +96,8 @@ export class SshServer {
       'StrictModes no',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
-      'MaxStartups 100',
+      // Some versions take the first one, others the last.
+      ...(this.#options.some((option) => option.startsWith('MaxStartups')) ? [] : ['MaxStartups 100']),
     ];
     await writeFile(config, [...this.#options, ...lines, ''].join('\n'));
     this.#process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: 'ignore' });

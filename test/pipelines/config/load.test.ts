@@ -54,6 +54,7 @@ describe('a first service needs six lines', () => {
         watch: 10_000,
         standby: 1,
         same: [],
+        registry: { through: 'network' },
       },
     ]);
   });

@@ -531,3 +531,33 @@ describe('accessories and migration', () => {
     expect(inCommon('accessories: { cache: { image: redis } }')).toEqual([]);
   });
 });
+
+describe('images through ssh', () => {
+  const through = 'registry: { through: ssh }';
+  const instead = "write `registry: { through: network }` in that environment's file";
+
+  test('are for hosts that are reached by ssh, and machines, which are', () => {
+    expect(inCommon(through)).toEqual([]);
+    expect(inDev(through)).toEqual([]);
+    expect(problemsOf(`${common}${through}\n`, { dev: 'targets: { kind: lxc }\n' })).toEqual([]);
+  });
+
+  test('refuse other targets by name, and a swarm', () => {
+    const targets = 'targets: [ssh://a.example.com, unix:///run/docker.sock]\n';
+    expect(problemsOf(`${common}${through}\npipeline: [dev, qa]\n`, { dev: own, qa: targets })).toEqual([
+      'lockage.yaml:5  registry.through  images come through ssh, but not all targets are ssh://: ' +
+        `qa-2 (unix://). ${instead} (in qa)`,
+    ]);
+    expect(problemsOf(common, { dev: `targets: { kind: swarm, managers: [ssh://a] }\n${through}\n` })).toEqual([
+      `environments/dev.yaml:2  registry.through  images cannot come through ssh to a swarm, whose nodes pull for themselves: ${instead}`,
+    ]);
+  });
+
+  test('or not, as an environment says itself', () => {
+    const dev = 'targets: [unix:///run/docker.sock]\nregistry: { through: network }\n';
+    expect(problemsOf(`${common}${through}\n`, { dev })).toEqual([]);
+    expect(inCommon('registry: { through: tls }')).toEqual([
+      'lockage.yaml:5  registry.through  expected network or ssh, got "tls"',
+    ]);
+  });
+});

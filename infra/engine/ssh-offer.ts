@@ -1,0 +1,51 @@
+import { readdir, rm } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+
+/** A port of a machine's own loopback that leads here. */
+export interface Offer {
+  readonly port: number;
+  /** Closes the port. Never throws: with the connection, the port is gone as well. */
+  end(): Promise<void>;
+}
+
+/** What a master connection is told: `ssh -R 127.0.0.1:0:SOCKET`, where the machine chooses the port. */
+export function offerArguments(socket: string): string[] {
+  return ['-R', `127.0.0.1:0:${socket}`];
+}
+
+let offers = 0;
+
+/** A socket for an offer over the master connection of that control socket, of this process alone. */
+export function offerSocket(control: string): string {
+  return `${control.replace(/\.ctl$/, '')}.${process.pid}-${offers++}.offer`;
+}
+
+/** Sockets of offers over a master connection that nobody listens at: their processes were killed. */
+export async function deadOffers(control: string): Promise<string[]> {
+  const folder = dirname(control);
+  const own = `${basename(control, '.ctl')}.`;
+  const names = (await readdir(folder)).filter((name) => name.startsWith(own) && name.endsWith('.offer'));
+  const sockets = names.map((name) => join(folder, name));
+  const dead = await Promise.all(sockets.map(async (socket) => !(await listens(socket))));
+  return sockets.filter((_, index) => dead[index]);
+}
+
+export async function listenAt(server: Server, socket: string): Promise<void> {
+  await rm(socket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socket, resolve);
+  });
+}
+
+function listens(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad } from '../../scripts/load.ts';
+import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+
+const moments = ['early', 'during', 'late'];
+
+// Each moment has an environment of its own, as most of the time goes by waiting for hosts that are gone.
+describe.runIf(labsWork)('a host that is unplugged', () => {
+  let trial: TrialPipeline;
+
+  beforeAll(async () => {
+    const hosts = { hosts: 2, reach: 'ssh' as const };
+    const environments = Object.fromEntries(moments.map((name) => [name, hosts]));
+    trial = await TrialPipeline.open({ environments }, { standby: 0 });
+    const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '2s' };
+    // The second host takes longer to be verified than the first one.
+    const roles = { web, worker: { health: { running: '2s' }, stop: '2s' } };
+    await trial.configure({ pipeline: moments.map((name) => ({ name, after: [] })), roles });
+    for (const name of moments) {
+      const worker = { hosts: [`${name}-2`] };
+      await trial.configureEnvironment(name, { roles: { worker }, watch: name === 'late' ? '5s' : '1s' });
+    }
+    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    await Promise.all(moments.map((name) => trial.succeed('promote', '1.0.0', '--to', name)));
+  }, setupTime);
+
+  afterAll(async () => trial?.remove());
+
+  /** Does something while users ask the host that can be reached: none of them is refused. */
+  async function unharmed(url: string, work: () => Promise<void>): Promise<void> {
+    const load = await startLoad({ urls: [url], rate: 50, connections: 'both' });
+    try {
+      await work();
+    } finally {
+      const stats = await load.stop();
+      expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+    }
+  }
+
+  async function unpluggedWhen(environment: string, host: string, moment: RegExp): Promise<CommandResult> {
+    const running = trial.start(['promote', '1.1.0', '--to', environment, '--yes', '--json']);
+    await running.saw(moment);
+    await trial.lab.host(host).unplug();
+    return running.ended;
+  }
+
+  async function expectPromoted(environment: string): Promise<void> {
+    const again = await trial.promote('1.1.0', environment);
+    expect([again.code, again.json?.outcome], again.stderr).toEqual([0, 'promoted']);
+    expect(await trial.versions(environment)).toEqual(['1.1.0', '1.1.0']);
+    const containers = [1, 2, 2].map((number) => `${environment}-${number} 1.1.0 running`);
+    expect(await trial.releaseContainers(environment)).toEqual(containers);
+    const status = (await trial.succeed('status', '--env', environment)).json;
+    expect(status).toMatchObject({ version: '1.1.0', problems: [], hosts: { ready: 2, total: 2 } });
+    expect(status.lock).toBeUndefined();
+  }
+
+  test.concurrent('before a promotion has it refused by name, and nothing changes', async () => {
+    const [serving = ''] = trial.urls('early');
+    const before = await trial.snapshot('early');
+    await trial.lab.host('early-2').unplug();
+    await unharmed(serving, async () => {
+      const refused = await trial.promote('1.1.0', 'early');
+      const details = [expect.stringMatching(/^early-2: /)];
+      expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([2, details]);
+      expect(refused.took).toBeLessThan(30_000);
+    });
+    expect(await trial.snapshot('early')).toEqual(before);
+    await trial.lab.host('early-2').plug();
+  });
+
+  // It is the host that has the lock.
+  test.concurrent(
+    'between verification and switch leaves the others as they were, and the same command finishes later',
+    async () => {
+      const [, serving = ''] = trial.urls('during');
+      await unharmed(serving, async () => {
+        const failed = await unpluggedWhen('during', 'during-1', /during-1 +healthy/);
+        expect([failed.code, await trial.versions('during', [serving])], failed.stderr).toEqual([3, ['1.0.0']]);
+        expect(failed.took).toBeLessThan(60_000);
+        await trial.lab.host('during-1').plug();
+        expect(await trial.versions('during')).toEqual(['1.0.0', '1.0.0']);
+        await expectPromoted('during');
+      });
+    },
+  );
+
+  test.concurrent('during the watch takes all back, itself included', async () => {
+    const [serving = ''] = trial.urls('late');
+    await unharmed(serving, async () => {
+      const failed = await unpluggedWhen('late', 'late-2', /late-2 +switch\b/);
+      expect([failed.code, await trial.versions('late', [serving])], failed.stderr).toEqual([3, ['1.0.0']]);
+      expect(failed.took).toBeLessThan(60_000);
+      await trial.lab.host('late-2').plug();
+      // It went back when its own time was over.
+      expect(await trial.versions('late')).toEqual(['1.0.0', '1.0.0']);
+      await expectPromoted('late');
+    });
+  });
+});
