@@ -178,7 +178,10 @@ export class EnvironmentMachines implements Machines {
     const all = serversOf(await this.#located(asked, generation), ledger);
     const { servers } = await frontState(frontHome(tools.machines, front));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
-    await keepFront(tools.machines, front, serving.length > 0 ? serving : all);
+    if (serving.length === 0) return keepFront(tools.machines, front, all);
+    await keepFront(tools.machines, front);
+    // Those that leave answer what they have begun before anything is taken from them.
+    await leadFront(tools.machines, front, serving);
   }
 
   /** Names of the hosts that are there, running or not. */

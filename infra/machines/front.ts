@@ -84,9 +84,11 @@ export async function keepFront(
 export async function leadFront(
   places: MachinePlaces,
   place: Pick<Place, 'environment'>,
-  servers: readonly FrontServer[],
+  machines: readonly FrontServer[],
 ): Promise<void> {
   const home = frontHome(places, place);
+  // A host is more than what the front has to know of it.
+  const servers = machines.map(({ name, address, ports }) => ({ name, address, ...(ports ? { ports } : {}) }));
   const [mark, slots] = await Promise.all([readMark(home), askSlots(home).catch(() => undefined)]);
   if (!mark) return;
   // A run that was killed may have told the process something else than the folder says.
