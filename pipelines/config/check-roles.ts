@@ -2,7 +2,7 @@ import { secretsPath } from '../container.ts';
 import type { Role } from '../environment.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Checked } from './checked.ts';
-import type { RoleFile } from './schema.ts';
+import type { RoleFile } from './schema-roles.ts';
 
 /** Docker's and the edge proxy's resolvers take no longer name for a container: one DNS label. */
 const longestAlias = 63;

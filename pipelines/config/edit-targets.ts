@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, parse, parseDocument, type Node, type Pair, type YAMLSeq } from 'yaml';
 import { LockageError } from '../errors.ts';
-import type { TargetFile } from './schema.ts';
+import type { TargetFile } from './schema-targets.ts';
 import type { SourceFile } from './source.ts';
 import { hostsOf } from './targets.ts';
 

@@ -1,4 +1,5 @@
-import type { AccessoryFile, EnvironmentFile, ProjectFile, RoleFile } from './schema.ts';
+import type { EnvironmentFile, ProjectFile } from './schema.ts';
+import type { AccessoryFile, RoleFile } from './schema-roles.ts';
 
 /** An environment as written: its own file laid over lockage.yaml, before defaults. */
 export interface Written {

@@ -13,7 +13,9 @@ import type {
 import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues } from './merge.ts';
 import type { Stage } from './order.ts';
-import type { AccessoryFile, EnvironmentFile, MachinesFile, ProjectFile, RoleFile } from './schema.ts';
+import type { EnvironmentFile, ProjectFile } from './schema.ts';
+import type { AccessoryFile, RoleFile } from './schema-roles.ts';
+import type { MachinesFile } from './schema-targets.ts';
 import { isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from './units.ts';
 

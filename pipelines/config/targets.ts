@@ -3,7 +3,8 @@ import type { Host, TlsFiles } from '../environment.ts';
 import { namePattern } from './names.ts';
 import { defaults } from './defaults.ts';
 import type { Path } from './problem.ts';
-import type { EnvironmentFile, MachinesFile, TargetFile, TargetsFile } from './schema.ts';
+import type { EnvironmentFile } from './schema.ts';
+import type { MachinesFile, TargetFile, TargetsFile } from './schema-targets.ts';
 
 /** What a swarm is called where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
