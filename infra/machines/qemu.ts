@@ -3,9 +3,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fingerprint } from '../../pipelines/container.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
+import type { MachineImage } from './image.ts';
 import { program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
@@ -20,10 +22,12 @@ export const qemu: MachineKind = {
     const layer = ['-f', 'qcow2', '-F', 'raw', '-b', diskOf(image.folder)];
     await program(['qemu-img', 'create', '-q', ...layer, diskFile(home), String(disk)]);
     const own = cpioArchive([...machine.files.map(inside), networkFile(machine)]);
+    await writeFile(imageFile(home), image.digest);
     await writeFile(initrdFile(home), Buffer.concat([await readFile(initrdOf(image.folder)), own]), { mode: 0o600 });
   },
   async start(machine, image) {
     const { home, bridge } = machine;
+    await refuseOtherImage(machine, image);
     const tap = tapOf(home);
     const kernel = kernelOf(image.folder);
     const accelerator = await acceleratorHere(emulator, kernel, path.dirname(image.folder));
@@ -70,6 +74,15 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
     ...['-kernel', kernel, '-initrd', initrdFile(home)],
     ...['-append', 'console=ttyS0 net.ifnames=0 panic=5'],
   ];
+}
+
+/** What a machine wrote is a layer over its image's disk, and has no meaning over another one. */
+async function refuseOtherImage({ home, name, environment }: MachineSpec, image: MachineImage): Promise<void> {
+  const below = await readFile(imageFile(home), 'utf8');
+  if (below === image.digest) return;
+  throw new LockageError(`the image that ${name} was made from is gone: ${below}`, {
+    hint: `Its disk cannot be read without it: \`lockage destroy ${environment}\`, and promote again.`,
+  });
 }
 
 /** A comma would begin another option. */
@@ -125,5 +138,6 @@ function serialLog(home: string): string {
 }
 
 const diskFile = (home: string) => path.join(home, 'disk.qcow2');
+const imageFile = (home: string) => path.join(home, 'image');
 const initrdFile = (home: string) => path.join(home, 'initrd.cpio');
 const pidFile = (home: string) => path.join(home, 'qemu.pid');
