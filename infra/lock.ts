@@ -32,7 +32,9 @@ export async function takeLock(
     const found = await create(engine, lock, place, holder, token);
     if (found.token === token) return () => release(engine, lock, token);
     const other = found.holder;
-    if (other.machine !== hostname() || alive(other.pid)) throw locked(place.environment, other);
+    // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
+    const isNobodys = found.token === '';
+    if (!isNobodys && (other.machine !== hostname() || alive(other.pid))) throw locked(place.environment, other);
     await release(engine, lock, found.token);
   }
   throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
@@ -45,7 +47,8 @@ export async function readLock(
   options: CallOptions = {},
 ): Promise<LockHolder | undefined> {
   const found = await engine.inspectVolume(environmentNames(place.app, place.environment).lock, options);
-  return found && parse(found.Labels ?? {}).holder;
+  const { token, holder } = parse(found?.Labels ?? {});
+  return token === '' ? undefined : holder;
 }
 
 /** Lifts an environment's lock, whoever holds it. Returns who held it. */
@@ -88,7 +91,7 @@ function parse(labels: Record<string, string>): { token: string; holder: LockHol
 
 async function release(engine: Engine, lock: string, token: string): Promise<void> {
   const found = await engine.inspectVolume(lock);
-  if (found?.Labels?.['lockage.token'] === token) await engine.removeVolume(lock);
+  if (found && (found.Labels?.['lockage.token'] ?? '') === token) await engine.removeVolume(lock);
 }
 
 function locked(environment: string, holder: LockHolder): LockageError {

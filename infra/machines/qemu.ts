@@ -3,9 +3,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fingerprint } from '../../pipelines/container.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
+import type { MachineImage } from './image.ts';
 import { program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
@@ -20,10 +22,12 @@ export const qemu: MachineKind = {
     const layer = ['-f', 'qcow2', '-F', 'raw', '-b', diskOf(image.folder)];
     await program(['qemu-img', 'create', '-q', ...layer, diskFile(home), String(disk)]);
     const own = cpioArchive([...machine.files.map(inside), networkFile(machine)]);
+    await writeFile(imageFile(home), image.digest);
     await writeFile(initrdFile(home), Buffer.concat([await readFile(initrdOf(image.folder)), own]), { mode: 0o600 });
   },
   async start(machine, image) {
     const { home, bridge } = machine;
+    await refuseOtherImage(machine, image);
     const tap = tapOf(home);
     const kernel = kernelOf(image.folder);
     const accelerator = await acceleratorHere(emulator, kernel, path.dirname(image.folder));
@@ -47,6 +51,9 @@ export const qemu: MachineKind = {
 /** Without the instructions that move memory byte by byte: emulated ones are eight times slower than a loop. */
 const emulated = 'max,erms=off,fsrm=off';
 
+/** An engine does not wait until an image is on the disk. A machine that is killed loses what is younger: seconds, not 30. */
+const writeSoon = 'sysctl.vm.dirty_expire_centisecs=300 sysctl.vm.dirty_writeback_centisecs=100';
+
 /** What a machine's process is started with. */
 export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg', kernel: string): string[] {
   const { name, home, memory, cpus, address } = machine;
@@ -68,8 +75,17 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
     ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=${macOf(address)}`, '-device', 'virtio-rng-pci'],
     ...['-serial', `file:${serialLog(home)}`, '-pidfile', pidFile(home), '-daemonize'],
     ...['-kernel', kernel, '-initrd', initrdFile(home)],
-    ...['-append', 'console=ttyS0 net.ifnames=0 panic=5'],
+    ...['-append', `console=ttyS0 net.ifnames=0 panic=5 ${writeSoon}`],
   ];
+}
+
+/** What a machine wrote is a layer over its image's disk, and has no meaning over another one. */
+async function refuseOtherImage({ home, name, environment }: MachineSpec, image: MachineImage): Promise<void> {
+  const below = await readFile(imageFile(home), 'utf8');
+  if (below === image.digest) return;
+  throw new LockageError(`the image that ${name} was made from is gone: ${below}`, {
+    hint: `Its disk cannot be read without it: \`lockage destroy ${environment}\`, and promote again.`,
+  });
 }
 
 /** A comma would begin another option. */
@@ -125,5 +141,6 @@ function serialLog(home: string): string {
 }
 
 const diskFile = (home: string) => path.join(home, 'disk.qcow2');
+const imageFile = (home: string) => path.join(home, 'image');
 const initrdFile = (home: string) => path.join(home, 'initrd.cpio');
 const pidFile = (home: string) => path.join(home, 'qemu.pid');

@@ -7,7 +7,7 @@ import { describeAccelerator } from '../../infra/machines/accelerator.ts';
 import { contentsFrom, shownContents } from '../../infra/machines/contents.ts';
 import { cpioArchive } from '../../infra/machines/cpio.ts';
 import { forgetLogs, keepLog, lastWords } from '../../infra/machines/logs.ts';
-import { guestArguments } from '../../infra/machines/qemu.ts';
+import { guestArguments, qemu } from '../../infra/machines/qemu.ts';
 import type { MachineSpec } from '../../infra/machines/types.ts';
 
 let folder: string;
@@ -61,6 +61,12 @@ test('a comma in the path of a disk does not begin another option', () => {
   expect(option(guestArguments(machine, 'tcg', '/k'), '-drive')).toContain(
     'file=/srv/a,,b/shop-qa-machine-1/disk.qcow2',
   );
+});
+
+test('a disk is not laid over an image that it was not made from', async () => {
+  writeFileSync(join(folder, 'image'), 'sha256:earlier');
+  const start = qemu.start({ ...machine, home: folder }, { folder, digest: 'sha256:today' });
+  await expect(start).rejects.toThrow('the image that shop-qa-machine-1 was made from is gone: sha256:earlier');
 });
 
 test('machines differ in their network devices, by address and by folder', () => {
