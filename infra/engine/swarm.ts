@@ -48,6 +48,12 @@ export class EngineSwarm extends EngineResources {
     return this.json<SwarmTask[]>('list tasks', 'GET', '/tasks', options);
   }
 
+  /** The tasks of one service: those of a whole swarm are a long answer. None where it does not have the service. */
+  async tasksOf(service: string, options: CallOptions = {}): Promise<SwarmTask[]> {
+    const query = { filters: JSON.stringify({ service: [service] }) };
+    return (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options })) ?? [];
+  }
+
   async listNodes(options: CallOptions = {}): Promise<SwarmNode[]> {
     return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options);
   }

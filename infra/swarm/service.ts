@@ -62,7 +62,7 @@ export class ServicePart implements Part {
   async start(): Promise<void> {
     const engine = await this.#engine();
     const service = await this.#find(engine);
-    const earlier = (await engine.listTasks()).filter(({ ServiceID }) => ServiceID === service?.ID);
+    const earlier = (await this.#tasks(engine)).filter(({ ServiceID }) => ServiceID === service?.ID);
     await this.#scale(this.#inputs.spec.replicas ?? 1);
     await this.#started(engine, new Set(earlier.map(({ ID }) => ID)));
   }
@@ -80,7 +80,7 @@ export class ServicePart implements Part {
 
   async state(): Promise<string | undefined> {
     const engine = await this.#engine();
-    const [service, tasks] = await Promise.all([this.#find(engine), engine.listTasks()]);
+    const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     const found = service && serviceState(service, tasks);
     return found?.word === 'running' ? found.tasks.join() : undefined;
   }
@@ -91,7 +91,7 @@ export class ServicePart implements Part {
     const { check } = spec.health;
     if (check.kind !== 'http') return true;
     const engine = await this.#engine();
-    const [service, tasks] = await Promise.all([this.#find(engine), engine.listTasks()]);
+    const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     const addresses = tasks.filter((task) => runs(task, service)).flatMap(addressOf);
     const probes = (host.managers ?? []).map(async (manager) => {
       const edge = await edgeOf(this.#workshop, this.#inputs, manager);
@@ -105,7 +105,7 @@ export class ServicePart implements Part {
 
   async trouble(): Promise<string> {
     const engine = await this.#engine();
-    const [service, tasks] = await Promise.all([this.#find(engine), engine.listTasks()]);
+    const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     if (!service) return ' (its service is gone)';
     const { word } = serviceState(service, tasks);
     const errors = tasks
@@ -132,6 +132,10 @@ export class ServicePart implements Part {
     return engine.inspectService(this.#inputs.spec.name);
   }
 
+  #tasks(engine: Engine): Promise<SwarmTask[]> {
+    return engine.tasksOf(this.#inputs.spec.name);
+  }
+
   /** Whether a service of an interrupted run is what is wanted; removes one of ours that is not. */
   async #leftover(engine: Engine): Promise<boolean> {
     const { app, environment, host, spec } = this.#inputs;
@@ -144,7 +148,7 @@ export class ServicePart implements Part {
       });
     }
     const asked = serviceSpec(this.#inputs, spec).Labels[askedLabel];
-    const tasks = (await engine.listTasks()).filter(({ ServiceID }) => ServiceID === found.ID);
+    const tasks = (await this.#tasks(engine)).filter(({ ServiceID }) => ServiceID === found.ID);
     const isSound = tasks.every(({ Status }) => !ended.has(Status.State));
     if (Labels[askedLabel] === asked && isSound && (await this.#comesUp(engine))) return true;
     await this.remove();
@@ -186,7 +190,7 @@ export class ServicePart implements Part {
     const fail = async (why: string) => failure(this, this.#inputs, why);
     for (;;) {
       this.#workshop.signal.throwIfAborted();
-      const [service, all] = await Promise.all([this.#find(engine), engine.listTasks()]);
+      const [service, all] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
       if (!service) throw await fail('is not there any more');
       const { word } = serviceState(service, all);
       if (word === 'running') return;
