@@ -1,7 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -103,23 +101,6 @@ describe('an engine over ssh', () => {
     const outputs = await Promise.all(Array.from({ length: 5 }, () => command(process.execPath, program)));
     expect(new Set(outputs).size).toBe(1);
     expect(await lab.masterPids()).toHaveLength(1);
-  }, 30_000);
-
-  it('waits for its turn where too many log in at once, and says so when that takes too long', async () => {
-    const busy = await lab.server(['MaxStartups 2']);
-    const crowd = [busy, busy].map(({ port }) => connect(port, '127.0.0.1'));
-    try {
-      await Promise.all(crowd.map((socket) => once(socket, 'data')));
-      const refused = connections().engine(pinned(busy));
-      await expect(refused).rejects.toThrow(/^prod-1: .*its sshd drops connections/);
-      await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('MaxStartups') });
-
-      const patient = connections().engine(pinned(busy));
-      setTimeout(() => crowd.forEach((socket) => socket.destroy()), 300);
-      await (await patient).ping();
-    } finally {
-      for (const socket of crowd) socket.destroy();
-    }
   }, 30_000);
 
   it('keeps what it writes from other users', async () => {

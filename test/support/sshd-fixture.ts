@@ -96,8 +96,7 @@ export class SshServer {
       'StrictModes no',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
-      // Some versions take the first one, others the last.
-      ...(this.#options.some((option) => option.startsWith('MaxStartups')) ? [] : ['MaxStartups 100']),
+      'MaxStartups 100',
     ];
     await writeFile(config, [...this.#options, ...lines, ''].join('\n'));
     this.#process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: 'ignore' });
