@@ -7,7 +7,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
-import type { MachineImage } from './image.ts';
+import type { CachedImage } from './image.ts';
 import { program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
@@ -80,7 +80,7 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
 }
 
 /** What a machine wrote is a layer over its image's disk, and has no meaning over another one. */
-async function refuseOtherImage({ home, name, environment }: MachineSpec, image: MachineImage): Promise<void> {
+async function refuseOtherImage({ home, name, environment }: MachineSpec, image: CachedImage): Promise<void> {
   const below = await readFile(imageFile(home), 'utf8');
   if (below === image.digest) return;
   throw new LockageError(`the image that ${name} was made from is gone: ${below}`, {
