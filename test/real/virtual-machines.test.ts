@@ -47,15 +47,12 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
       .map((line) => Number(line.trim().split(' ')[0]));
   const devices = async () => {
     const links = JSON.parse(await run(['ip', '-j', 'link', 'show'])) as Record<string, string>[];
-    const bridge = links.find(({ ifalias }) => ifalias === 'lockage trial prod')?.['ifname'];
     return links
-      .filter(({ ifname, master }) => bridge && [ifname, master].includes(bridge))
+      .filter(({ ifname, master }) => [ifname, master].includes(trial.bridge('prod')))
       .map(({ ifname }) => ifname);
   };
-  const rules = async () => {
-    const [bridge] = await devices();
-    return (await run(['iptables-save'])).split('\n').filter((line) => bridge && line.includes(bridge));
-  };
+  const rules = async () =>
+    (await run(['iptables-save'])).split('\n').filter((line) => line.includes(trial.bridge('prod')));
   const promote = (version: string, env = {}) =>
     trial.start(['promote', version, '--to', 'prod', '--yes', '--json'], env, booting).ended;
 
@@ -114,7 +111,6 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   test('and that goes with it to the last trace', { timeout: booting }, async () => {
     expect((await devices()).length).toBe(2);
     expect((await rules()).length).toBeGreaterThan(0);
-    const [bridge = ''] = await devices();
     const result = await trial.run('destroy', 'prod', '--yes', '--json');
     expect([result.code, result.json?.machines], result.stderr).toEqual([0, ['trial-prod-machine-1']]);
     expect([await guests(), await inFolder(folder()), await inFolder(logs()), await devices()]).toEqual([
@@ -123,6 +119,6 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
       [],
       [],
     ]);
-    expect(await run(['iptables-save'])).not.toContain(bridge);
+    expect(await run(['iptables-save'])).not.toContain(trial.bridge('prod'));
   });
 });

@@ -8,6 +8,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from '
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from '../../infra/engine/client.ts';
+import { fingerprint } from '../../pipelines/container.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
 import type { BaseImage } from '../../scripts/lab/images.ts';
 import { command } from './engine-fixture.ts';
@@ -149,6 +150,12 @@ export class TrialPipeline {
 
   urls(environment: string): string[] {
     return this.edges(environment).map(({ address }) => `http://${address}:8000/`);
+  }
+
+  /** The network device of the machines that an environment makes: others on this computer may be called alike. */
+  bridge(environment: string): string {
+    const folder = join(this.folder, '.lockage/machines');
+    return `lk${fingerprint({ app: 'trial', environment, folder })}`;
   }
 
   /** A host's engine, beside Lockage. */
