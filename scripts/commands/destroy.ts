@@ -84,6 +84,8 @@ async function destroy(
 ): Promise<void> {
   const { name } = environment;
   world.terminal.step('destroy', 'releases');
+  // Nodes end the containers of a service in their own time, for which a promotion does not wait.
+  if (environment.swarm) await world.hosts.removeOthers(environment, []);
   const forgetReleases = await destroyStack(world, name);
   await forgetAllSecrets(world, environment, before);
   world.terminal.step('destroy', 'foundation');
