@@ -1,4 +1,5 @@
 import { EngineApi } from './api.ts';
+import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
 import { readPull } from './pull.ts';
 import type {
@@ -83,7 +84,12 @@ export class EngineResources extends EngineApi {
 
   /** An absent one is fine; one with containers in it is refused. */
   async removeNetwork(name: string, options: CallOptions = {}): Promise<void> {
-    await this.call(`remove network ${name}`, 'DELETE', `/networks/${segment(name)}`, { accept: [404], ...options });
+    try {
+      await this.call(`remove network ${name}`, 'DELETE', `/networks/${segment(name)}`, { accept: [404], ...options });
+    } catch (error) {
+      // What a manager says whose swarm has let go of the network meanwhile.
+      if (!(error instanceof EngineError) || !/network \S+ not found/.test(error.reason)) throw error;
+    }
   }
 
   async connectNetwork(

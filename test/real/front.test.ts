@@ -131,7 +131,7 @@ describe.runIf(labsWork)('a front', () => {
     const slot = (await askSlots(site.home)).find(({ target }) => target.startsWith(`${machines.d.address}:`));
     await tell(site.home, [`set server port-8000/${slot?.name} state maint`]);
     await leadFront(places, { environment: 'prod' }, spec(['d']).servers);
-    expect(await seen()).toEqual(['d']);
+    await expect.poll(seen, { timeout: 5000 }).toEqual(['d']);
   });
 
   test('its process is killed: the next call brings it back', async () => {

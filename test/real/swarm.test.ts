@@ -159,6 +159,9 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
 
   test('is gone after destroy, with networks, secrets and volumes', async () => {
     await trial.succeed('destroy', 'prod', '--volumes');
+    // A node forgets what has ended when it comes to it.
+    const ended = async () => Object.values(await trial.snapshot('prod')).flatMap(({ containers }) => containers);
+    await expect.poll(ended, { timeout: 20_000 }).toEqual([]);
     for (const { containers, networks, volumes } of Object.values(await trial.snapshot('prod'))) {
       expect([containers, volumes]).toEqual([[], []]);
       // What the swarm itself makes on a node, the first time that it needs it.

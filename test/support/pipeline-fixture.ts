@@ -56,6 +56,8 @@ export interface Behaviour {
 export interface PipelineOptions {
   readonly environments: Readonly<Record<string, LabEnvironment>>;
   readonly seed?: readonly BaseImage[];
+  /** what is released: a service in Node.js, or a smaller one on the edge's image */
+  readonly app?: 'trial-app' | 'small-app';
 }
 
 type Settings = Record<string, unknown>;
@@ -72,12 +74,14 @@ export class TrialPipeline {
   /** environment of every command */
   readonly env: Record<string, string>;
   readonly #base: string;
+  readonly #app: 'trial-app' | 'small-app';
   readonly #engines = new Map<string, Engine>();
   readonly #running = new Set<ChildProcess>();
   #settings: Settings;
 
-  private constructor(base: string, lab: Lab) {
+  private constructor(base: string, lab: Lab, app: 'trial-app' | 'small-app') {
     this.#base = base;
+    this.#app = app;
     this.lab = lab;
     this.folder = join(base, 'project');
     // A runtime folder of its own, so that the ssh connections end with the lab.
@@ -98,10 +102,10 @@ export class TrialPipeline {
   static async open(options: PipelineOptions, settings: Settings = {}): Promise<TrialPipeline> {
     const base = await mkdtemp('/tmp/lp-');
     try {
-      const { environments, seed = ['edge', 'node'] } = options;
+      const { environments, app = 'trial-app', seed = app === 'trial-app' ? ['edge', 'node'] : ['edge'] } = options;
       const name = `p${base.slice(-6).toLowerCase()}`;
       const lab = await createLab({ name, environments, dataDir: join(base, 'lab'), seed });
-      const trial = new TrialPipeline(base, lab);
+      const trial = new TrialPipeline(base, lab, app);
       await trial.#writeProject(settings);
       return trial;
     } catch (error) {
@@ -112,7 +116,7 @@ export class TrialPipeline {
 
   async #writeProject(settings: Settings): Promise<void> {
     await mkdir(join(this.folder, 'environments'), { recursive: true });
-    await cp(join(root, 'test/support/trial-app'), join(this.folder, 'app'), { recursive: true });
+    await cp(join(root, 'test/support', this.#app), join(this.folder, 'app'), { recursive: true });
     await writeFile(join(this.folder, 'app/behaviour.json'), '{"version":"git"}\n');
     await writeFile(join(this.folder, '.gitignore'), '.lockage/\n');
     await this.configure(settings);
@@ -181,11 +185,13 @@ export class TrialPipeline {
   async build(version: string, behaviour: Behaviour = {}, ballast = 0): Promise<string> {
     const context = await mkdtemp(join(this.#base, 'build-'));
     const image = `${this.lab.registry}/trial:build-${version}`;
-    await cp(join(root, 'test/support/trial-app'), context, { recursive: true });
+    await cp(join(root, 'test/support', this.#app), context, { recursive: true });
     await writeFile(join(context, 'behaviour.json'), JSON.stringify({ version, ...behaviour }));
     if (ballast > 0) await writeFile(join(context, 'ballast'), randomBytes(ballast));
-    const base = `BASE=${this.lab.registry}/lockage-base/node`;
-    await this.docker('build', '--quiet', '--build-arg', base, '--tag', image, context);
+    const base = `BASE=${this.lab.registry}/lockage-base/${this.#app === 'trial-app' ? 'node' : 'edge'}`;
+    const healthyIn = `HEALTHY_IN=${behaviour.healthyIn ?? ''}`;
+    const given = ['--build-arg', base, ...(this.#app === 'small-app' ? ['--build-arg', healthyIn] : [])];
+    await this.docker('build', '--quiet', ...given, '--tag', image, context);
     await this.docker('push', '--quiet', image);
     return image;
   }

@@ -14,13 +14,16 @@ export interface Stage {
   readonly environment: string;
   /** ms for a test */
   readonly timeout: number;
+  /** requests a second, and ms for a switch of all hosts: less and more of an emulated machine */
+  readonly rate?: number;
+  readonly back?: number;
 }
 
 /** What each release is to be; the last one is healthy in the environment before only, which is `dev`. */
 export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
 
 /** Ends with 1.0.0 serving, and a hold. */
-export function promisesHold({ trial, environment, timeout }: Stage): void {
+export function promisesHold({ trial, environment, timeout, rate = 100, back: longest = 5000 }: Stage): void {
   let urls: string[];
   let load: Load | undefined;
 
@@ -44,7 +47,7 @@ export function promisesHold({ trial, environment, timeout }: Stage): void {
     const { hosts } = (await trial().succeed('host', 'ls', environment)).json;
     urls = hosts.map(({ address }: { address: string }) => `http://${address}:8000/`);
     await serves('1.0.0');
-    load = await startLoad({ urls, rate: 100, connections: 'both' });
+    load = await startLoad({ urls, rate, connections: 'both' });
     const killed = await lockage(['promote', '1.1.0', '--to', environment], {
       LOCKAGE_FAILPOINT: 'after:verification',
     });
@@ -61,11 +64,11 @@ export function promisesHold({ trial, environment, timeout }: Stage): void {
 
   test('a rollback is a switch, and none of all this failed a request', { timeout }, async () => {
     const back = await trial().succeed('rollback', environment);
-    expect(back.json.trafficBack).toBeLessThan(5000);
+    expect(back.json.trafficBack).toBeLessThan(longest);
     await serves('1.0.0');
     const stats = await load?.stop();
     expect(stats, JSON.stringify(stats?.failures)).toMatchObject({ failed: 0 });
-    expect(stats?.sent).toBeGreaterThan(500);
+    expect(stats?.sent).toBeGreaterThan(5 * rate);
   });
 }
 
@@ -73,12 +76,17 @@ export function promisesHold({ trial, environment, timeout }: Stage): void {
 export function nothingIsLeft({ trial, environment, timeout }: Stage, before: () => Snapshot): void {
   test('nothing is left of what is destroyed', { timeout }, async () => {
     await trial().succeed('destroy', environment, '--volumes');
-    expect(ownOf(await trial().snapshot(environment))).toEqual(ownOf(before()));
+    // A swarm's node forgets what has ended when it comes to it.
+    await expect
+      .poll(async () => ownOf(await trial().snapshot(environment)), { timeout: 20_000 })
+      .toEqual(ownOf(before()));
     for (const folder of ['machines', 'machine-keys', 'fronts']) {
       const names = await readdir(join(trial().folder, '.lockage', folder)).catch(() => []);
       expect(names.filter((name) => name.includes(environment))).toEqual([]);
     }
-    expect(await trial().leftProcesses()).toEqual([]);
+    // A connection of ssh to a host that stays is kept for the next command.
+    const left = await trial().leftProcesses(2000);
+    expect(left.filter((line) => !/ ssh -M /.test(line))).toEqual([]);
   });
 }
 
