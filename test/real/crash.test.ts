@@ -56,12 +56,8 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     if ((await trial.releaseContainers('prod')).length === 0) await trial.succeed('promote', now, '--to', 'prod');
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
-    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
-    const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
-    expect(killed.signal, killed.stderr).toBe('SIGKILL');
-
-    const again = await trial.run(...words);
-    expect(again.code, again.stderr).toBe(0);
+    await trial.killedAt(point, 'promote', next, '--to', 'prod', '--yes');
+    await trial.succeed('promote', next, '--to', 'prod');
     now = next;
     await expectClean(next);
   });
@@ -69,8 +65,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   test('when the switch was confirmed goes back by promoting what is recorded', async () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
-    const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
-    expect((await trial.start(words, { LOCKAGE_FAILPOINT: 'after:watch' }).ended).signal).toBe('SIGKILL');
+    await trial.killedAt('after:watch', 'promote', next, '--to', 'prod', '--yes');
 
     const back = await trial.promote(now, 'prod');
     expect([back.code, back.json?.outcome], back.stderr).toEqual([0, 'unchanged']);

@@ -105,10 +105,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
     'are gone after the next promotion where the command was killed, and the others serve on',
     { timeout: replacing },
     async () => {
-      const killed = await trial.start(['vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes'], {
-        LOCKAGE_FAILPOINT: 'after:verification',
-      }).ended;
-      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      await trial.killedAt('after:verification', 'vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes');
       expect([await names('qa'), await versions('qa')]).toEqual([['qa-1'], ['1.1.0']]);
       // Another promotion goes on where they were, and removes what was left.
       const next = await trial.promote('1.0.0', 'qa');
@@ -126,8 +123,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
       const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
       const words = ['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json'];
       const load = await startLoad({ urls: [await front('qa')], rate: 100, connections: 'both' });
-      const killed = await trial.start(words, { LOCKAGE_FAILPOINT: point }).ended;
-      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      await trial.killedAt(point, ...words);
       expect(await versions('qa')).toEqual(['1.1.0']);
       const again = await trial.run(...words);
       expect(again.code, again.stderr).toBe(0);

@@ -74,10 +74,7 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
     'and are made for its first release, also when the command is killed meanwhile',
     { timeout: making },
     async () => {
-      const killed = await trial.start(['promote', '1.0.0', '--to', 'prod', '--yes'], {
-        LOCKAGE_FAILPOINT: 'after:machine',
-      }).ended;
-      expect(killed.signal, killed.stderr).toBe('SIGKILL');
+      await trial.killedAt('after:machine', 'promote', '1.0.0', '--to', 'prod', '--yes');
       const [made] = (await lxc('lxc-ls', '-1', '--running')).trim().split('\n');
       const pid = () => lxc('lxc-info', '-n', made ?? '', '-p', '-H');
       const before = await pid();

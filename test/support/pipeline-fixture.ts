@@ -256,6 +256,12 @@ export class TrialPipeline {
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);
   }
 
+  /** Runs a command that is killed at a point of it, as if its computer lost power there. */
+  async killedAt(point: string, ...words: string[]): Promise<void> {
+    const { signal, stderr } = await this.start(words, { LOCKAGE_FAILPOINT: point }).ended;
+    if (signal !== 'SIGKILL') throw new Error(`lockage ${words.join(' ')} did not come to ${point}:\n${stderr}`);
+  }
+
   promote(version: string, environment: string, ...more: string[]): Promise<CommandResult> {
     return this.run('promote', version, '--to', environment, '--yes', '--json', ...more);
   }
