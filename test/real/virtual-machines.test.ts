@@ -97,11 +97,11 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   });
 
   test('that serves again after its process was killed, by the next promotion', { timeout: booting }, async () => {
+    await trial.succeed('resume', 'prod');
     for (const pid of await guests()) process.kill(pid, 'SIGKILL');
     while ((await guests()).length > 0) await sleep(50);
     const down = await trial.rollback('prod', '--to', '1.1.0');
     expect([down.code, down.json?.error.message]).toEqual([2, expect.stringContaining('prod-1: cannot connect')]);
-    await trial.succeed('resume', 'prod');
     const result = await promote('1.0.0');
     expect(result.code, result.stderr).toBe(0);
     expect(result.stderr).toContain('1 machine is started first: prod-1');

@@ -38,8 +38,10 @@ export function promisesHold({ trial, environment, timeout, rate = 100, back: lo
   };
   const serves = async (version: string) => {
     expect(await trial().versions(environment, urls)).toEqual(urls.map(() => version));
-    const { json } = await trial().succeed('status', '--env', environment);
-    expect(json).toMatchObject({ version, problems: [], hosts: { ready: urls.length, total: urls.length } });
+    const ready = { version, problems: [], hosts: { ready: urls.length, total: urls.length } };
+    const status = async () => (await trial().succeed('status', '--env', environment)).json;
+    // Status gives a host two seconds, which an emulated one may need for itself.
+    await expect.poll(status, { timeout: 20_000, interval: 500 }).toMatchObject(ready);
   };
 
   test('a second release follows the first, also when its command was killed on the way', { timeout }, async () => {
