@@ -36,8 +36,10 @@ describe.runIf(labsWork)('a front', () => {
     servers: names.map((name) => machines[name]),
   });
   const url = (port = 8000) => `http://${site.address}:${port}/`;
-  const ask = async (port = 8000) =>
-    (await fetch(url(port), { headers: { connection: 'close' } })).headers.get('x-version') ?? '';
+  const ask = async (port = 8000) => {
+    const answer = await fetch(url(port), { headers: { connection: 'close' } });
+    return answer.headers.get('x-version') ?? `${answer.status} ${await answer.text()}`;
+  };
   const seen = async (times = 12) => [...new Set(await Promise.all(Array.from({ length: times }, () => ask())))].sort();
   const healthy = async () =>
     (await frontState(site.home)).servers.filter((server) => server.healthy).map(({ name }) => name);
@@ -140,7 +142,7 @@ describe.runIf(labsWork)('a front', () => {
     while ((await processesOf(site.home)).length > 0) await sleep(10);
     expect((await frontState(site.home)).state).toBe('stopped');
     await ensureFront(spec(['d']));
-    expect(await seen()).toEqual(['d']);
+    await expect.poll(seen, { timeout: 5000 }).toEqual(['d']);
   });
 
   test('a stranger at its port is named', async () => {
@@ -150,7 +152,7 @@ describe.runIf(labsWork)('a front', () => {
         message: `${site.address}:8001: taken by somebody else`,
         details: [expect.stringContaining(`(process ${process.pid})`)],
       });
-      expect(await seen()).toEqual(['d']);
+      await expect.poll(seen, { timeout: 5000 }).toEqual(['d']);
     } finally {
       stranger.close();
     }
