@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { CountReporter } from './test/support/count-reporter.ts';
 
 const minutes = 60_000;
+const alone = 'test/real/virtual-machines.test.ts';
+const real = { pool: 'forks', testTimeout: 3 * minutes, hookTimeout: 3 * minutes } as const;
 
 export default defineConfig({
   test: {
@@ -22,14 +24,17 @@ export default defineConfig({
       {
         // These start engines, registries and hosts, and wait for them much of their time: two at a time, after the fast ones.
         test: {
+          ...real,
           name: 'real',
           include: ['test/real/**/*.test.ts'],
-          pool: 'forks',
+          exclude: [alone],
           maxWorkers: 2,
-          testTimeout: 3 * minutes,
-          hookTimeout: 3 * minutes,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        // An emulated machine needs the computer for itself.
+        test: { ...real, name: 'alone', include: [alone], maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
