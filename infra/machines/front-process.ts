@@ -21,21 +21,32 @@ export async function startProcess(home: string, serving?: number): Promise<void
   await program(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
 }
 
+/** A process that was killed is gone from sight before the kernel has closed its sockets: ms. */
+const closing = 2000;
+
 /** Throws LockageError when somebody else listens at one of the ports, or the address is not of this computer. */
 export async function refuseTaken(address: string, ports: readonly number[]): Promise<void> {
+  for (const end = Date.now() + closing; ; await sleep(50)) {
+    const taken = await takenOf(address, ports);
+    if (taken.length === 0) return;
+    const holders = (await Promise.all(taken.map((port) => holderOf(address, port)))).flat();
+    const isNamed = holders.some((holder) => holder.includes('(process '));
+    if (!isNamed && Date.now() < end) continue;
+    throw new LockageError(`${taken.map((port) => `${address}:${port}`).join(', ')}: taken by somebody else`, {
+      details: holders,
+      hint: 'Stop what listens there, publish another port, or give the environment an `address` of its own.',
+    });
+  }
+}
+
+async function takenOf(address: string, ports: readonly number[]): Promise<number[]> {
   const problems = await Promise.all(ports.map(async (port) => ({ port, code: await tryToListen(address, port) })));
   if (problems.some(({ code }) => code === 'EADDRNOTAVAIL')) {
     throw new LockageError(`${address} is no address of this computer`, {
       hint: '`ip address` shows those that it has; without `address` in `targets` the environment takes one of its own.',
     });
   }
-  const taken = problems.filter(({ code }) => code === 'EADDRINUSE').map(({ port }) => port);
-  if (taken.length === 0) return;
-  const holders = await Promise.all(taken.map((port) => holderOf(address, port)));
-  throw new LockageError(`${taken.map((port) => `${address}:${port}`).join(', ')}: taken by somebody else`, {
-    details: holders.flat(),
-    hint: 'Stop what listens there, publish another port, or give the environment an `address` of its own.',
-  });
+  return problems.filter(({ code }) => code === 'EADDRINUSE').map(({ port }) => port);
 }
 
 /** The numbers of all processes of a front, also of those that only answer what they have begun. */
