@@ -9,25 +9,19 @@ import {
   otherGeneration,
   type Generation,
 } from '../pipelines/generation.ts';
-import {
-  machinesBefore,
-  newestImage,
-  nextImageVersion,
-  refuseBuilt,
-  type MachineImage,
-} from '../pipelines/machine-image.ts';
+import { machinesBefore, type MachineImage } from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
 import { currentRevision } from '../pipelines/record.ts';
 import type { FrontView } from '../pipelines/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
+import { buildImages, newestOrToday } from './machine-images.ts';
+import { differing, refuseDataLoss, refuseElsewhere, refuseOtherwise, refuseWithoutRoot } from './machine-refusals.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { shownContents } from './machines/contents.ts';
-import type { CachedImage } from './machines/image.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
 import { forgetLogs } from './machines/logs.ts';
 import {
-  buildImage,
   ensureMachine,
   hostOf,
   imageFor,
@@ -55,6 +49,17 @@ interface Parts {
   readonly stacks: () => Promise<Stacks>;
   /** told the project with the addresses of its machines, as often as they change */
   readonly onChange: (project: Project) => void;
+}
+
+/** What the stack of an environment's machines is to have. */
+interface Wanted {
+  readonly network: MachineNetworkInputs;
+  readonly machines: readonly MachineInputs[];
+  readonly front: FrontInputs | undefined;
+  /** the machines that were recorded */
+  readonly before: readonly MachineInputs[];
+  /** whether the operator may end it early; going back may not end so */
+  readonly stoppable: boolean;
 }
 
 /** The last number of an address in the network, before the first machine of a generation. */
@@ -141,28 +146,29 @@ export class EnvironmentMachines implements Machines {
     const { records, tools } = this.#parts;
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
-    const now = await this.#generationNow(name, recorded?.machines ?? []);
+    const before = recorded?.machines ?? [];
+    const now = await this.#generationNow(name, before);
     const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
     const environment = inGeneration(asked, generation);
     const network = recorded?.network ?? (await this.#newNetwork(name));
     tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
-    const before = new Set(await this.#standing(recorded?.machines ?? []));
+    const standing = new Set(await this.#standing(before));
     const front = frontOf(asked, network);
-    const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set)).digest;
+    const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
     const machines = await this.#inputs(environment, set, network, digest);
-    const others = (recorded?.machines ?? []).filter((machine) => !machines.some((each) => each.name === machine.name));
+    const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
     // Gone with a restart of the computer, it would be missed by what is made new.
     if (recorded?.network) await ensureBridge(network);
-    const left = (recorded?.machines ?? []).filter((machine) =>
+    const left = before.filter((machine) =>
       machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
     );
     if (left.length > 0) await this.#removeLeft(name, recorded, left);
-    await this.#up(name, network, [...machines, ...others], recorded?.machines ?? [], front);
+    await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const workshop = workshopOf(tools, true);
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
-    if (front) await this.#frontStays(asked, now, front, before);
+    if (front) await this.#frontStays(asked, now, front, standing);
     await this.locate({ [name]: generation });
   }
 
@@ -212,52 +218,33 @@ export class EnvironmentMachines implements Machines {
   ): Promise<void> {
     if (!recorded?.network) return;
     await this.#forget(environment, left);
+    const { network, front } = recorded;
     const kept = recorded.machines.filter((machine) => !left.includes(machine));
-    await this.#up(environment, recorded.network, kept, kept, recorded.front);
+    await this.#up(environment, { network, front, machines: kept, before: kept, stoppable: true });
   }
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
-  async #firstImage(environment: Environment, { kind }: MachineSet): Promise<{ readonly digest: string }> {
-    const { project, records } = this.#parts;
-    for (const earlier of machinesBefore(project, environment)) {
+  async #firstImage(environment: Environment, { kind }: MachineSet): Promise<string> {
+    for (const earlier of machinesBefore(this.#parts.project, environment)) {
       const digest = (await this.#located(earlier, undefined)).machines?.image;
-      if (digest !== undefined) return { digest };
+      if (digest !== undefined) return digest;
     }
-    const images = await records.machineImages();
-    const newest = newestImage(images, kind);
-    if (newest) return newest;
-    const today = await imageFor(this.#parts.tools.machines, kind);
-    return this.#record(kind, nextImageVersion(images, kind), today);
+    return newestOrToday(this.#parts, kind);
   }
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
   async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
     // An image lies where root's machines are made from.
     refuseWithoutRoot();
-    const built: MachineImage[] = [];
-    for (const kind of kinds) {
-      built.push(await this.#record(kind, version, await buildImage(this.#parts.tools.machines, kind)));
-    }
-    return built;
-  }
-
-  async #record(kind: MachineSet['kind'], version: string, { digest, contents }: CachedImage): Promise<MachineImage> {
-    const { actor, records } = this.#parts;
-    // To build takes minutes, in which somebody else may have built one.
-    const images = await records.machineImages();
-    refuseBuilt(images, kind, version);
-    const made = { builder: actor, createdAt: new Date().toISOString() };
-    const image: MachineImage = { kind, version, digest, ...(contents ? { contents } : {}), ...made };
-    await records.saveMachineImages([...images, image]);
-    return image;
+    return buildImages(this.#parts, version, kinds);
   }
 
   async settle(name: string): Promise<void> {
     const { project, records } = this.#parts;
-    await this.locate();
     const configured = project.environments.find((environment) => environment.name === name);
     const recorded = await records.machines(name);
     if (!configured || !recorded?.network) return;
+    await this.locate();
     const environment = await this.#located(configured, undefined);
     await this.lead(environment);
     const { ledger } = await records.environment(name);
@@ -269,8 +256,9 @@ export class EnvironmentMachines implements Machines {
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
     if (!environment.machines) return this.destroy(name);
+    const { network, front } = recorded;
     const kept = recorded.machines.filter(stays);
-    await this.#up(name, recorded.network, kept, kept, recorded.front);
+    await this.#up(name, { network, front, machines: kept, before: kept, stoppable: false });
     await this.locate();
   }
 
@@ -318,19 +306,12 @@ export class EnvironmentMachines implements Machines {
     await forgetKeys(tools.machines.keys, environment);
   }
 
-  async #up(
-    environment: string,
-    network: MachineNetworkInputs,
-    machines: readonly MachineInputs[],
-    before: readonly MachineInputs[],
-    front: FrontInputs | undefined,
-  ): Promise<void> {
+  async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([this.#parts.stacks(), import('./machine-program.ts')]);
     const stack = machinesStack(environment);
     try {
-      await stacks.up(stack, machineProgram(network, machines, front), workshopOf(this.#parts.tools, true), {
-        message: 'machines',
-      });
+      const workshop = workshopOf(this.#parts.tools, stoppable);
+      await stacks.up(stack, machineProgram(network, machines, front), workshop, { message: 'machines' });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
@@ -424,50 +405,6 @@ function note(hosts: readonly string[], what: string): string[] {
   if (hosts.length === 0) return [];
   const many = hosts.length === 1 ? '1 machine is' : `${hosts.length} machines are`;
   return [`${many} ${what} first: ${hosts.join(', ')}`];
-}
-
-/** Other machines would need the containers moved off these first, which destroying them at once does not do. */
-function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Partial<MachineInputs>): void {
-  const others = differing(machine, wanted);
-  if (others.length === 0) return;
-  throw new LockageError(`the machines of ${environment} were made otherwise than they are configured now`, {
-    details: others.map(
-      ([key, value]) =>
-        `${key}: ${JSON.stringify(machine[key as keyof MachineInputs])}, configured ${JSON.stringify(value)}`,
-    ),
-    hint: `A machine is never changed, but replaced: \`lockage vm-image promote VERSION --to ${environment}\`.`,
-  });
-}
-
-/** What is wanted otherwise than a machine has it. */
-function differing(machine: MachineInputs, wanted: Partial<MachineInputs>): [key: string, value: unknown][] {
-  return Object.entries(wanted).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
-  );
-}
-
-/** Data of an accessory that moved stays where it was: nobody said that it may go. */
-function refuseDataLoss({ name, accessories }: Environment, leaving: readonly MachineInputs[]): void {
-  if (!accessories.some(({ volumes }) => Object.keys(volumes).length > 0)) return;
-  throw new LockageError(
-    `${leaving.map((machine) => machine.name).join(', ')}: no longer configured, but may hold data of an accessory`,
-    { hint: `Copy it elsewhere; \`lockage destroy ${name} --volumes\` with the machines configured removes it.` },
-  );
-}
-
-function refuseElsewhere(environment: string, recorded: MachinesRecord | undefined): void {
-  const computer = recorded?.network?.computer;
-  if (computer === undefined || computer === hostname()) return;
-  throw new LockageError(`the machines of ${environment} are on ${computer}, and this is ${hostname()}`, {
-    hint: `Run the command on ${computer}: machines are reached from there only.`,
-  });
-}
-
-function refuseWithoutRoot(): void {
-  if (process.platform === 'linux' && process.getuid?.() === 0) return;
-  throw new LockageError('machines can be made by root on Linux only', {
-    hint: 'Run the command with sudo, or name hosts that are there already as targets.',
-  });
 }
 
 function messageOf(error: unknown): string {

@@ -8,7 +8,7 @@ import {
 } from './container.ts';
 import { countNotes, countsNow, withCounts } from './counts.ts';
 import type { Desired, Placed } from './desired.ts';
-import type { Environment, Host, Role } from './environment.ts';
+import type { Environment, Host, Project, Role } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { absent, inService } from './in-service.ts';
 import { changesOf, type Plan } from './plan.ts';
@@ -99,19 +99,30 @@ export function assemble(world: World, situation: Situation) {
   return { plan, desired, revision, unchanged };
 }
 
+interface Versioning {
+  readonly secrets: Pick<World['secrets'], 'version'>;
+}
+
 /** secret name → short hash of its value */
-function versionsOf(world: World, values: Situation['values']): Record<string, string> {
+function versionsOf(world: Versioning, values: Situation['values']): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
 }
 
-/** Neither to scale nor to replace machines is a way around the gates: what else has changed enters as a promotion. Throws LockageError. */
-export function refuseOtherChanges(world: World, { environment, release, record, values }: Situation): void {
+/**
+ * To scale, to replace machines or to take a host back is no way around the gates: what else has changed enters as a
+ * promotion. Throws LockageError.
+ */
+export function refuseOtherChanges(
+  world: { readonly project: Pick<Project, 'app'> } & Versioning,
+  { environment, release, record, values }: Pick<Situation, 'environment' | 'release' | 'record' | 'values'>,
+): void {
   const { app } = world.project;
   const versions = versionsOf(world, values);
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));
-  if (sameContainers({ containers: containerSpecs(app, asIs, release, versions) }, current)) return;
+  const wanted = { containers: containerSpecs(app, asIs, release, versions), ...absent(record.ledger) };
+  if (sameContainers(wanted, current)) return;
   throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
     details: ['this would bring the changes in as well, past the gates'],
     hint: record.ledger.hold

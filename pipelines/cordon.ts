@@ -27,8 +27,9 @@ export interface CordonResult {
 }
 
 /**
- * Takes a host out of its environment: promotions and rollbacks go on without it, and nothing is asked of it, so it may be
- * dead. What it runs is left alone. Throws LockageError: refused, locked, or what kept it from being recorded.
+ * Takes a host out of its environment: promotions and rollbacks go on without it. It may be dead; where it answers, an
+ * operation that holds the environment's lock on it is not disturbed. What it runs is left alone. Throws LockageError:
+ * refused, locked, or what kept it from being recorded.
  */
 export async function cordon(world: World, request: CordonRequest): Promise<CordonResult> {
   const environment = environmentNamed(world.project, request.environment);
@@ -73,7 +74,7 @@ export type UncordonResult =
 
 /**
  * Takes a host back into service: it gets what the environment runs, which has to prove itself there, and only then traffic.
- * Throws LockageError; the host stays cordoned then.
+ * Throws LockageError, also when the configuration has changed since; the host stays cordoned then.
  */
 export async function uncordon(world: World, request: CordonRequest): Promise<UncordonResult> {
   const startedAt = world.now();

@@ -13,6 +13,15 @@ export function otherGeneration(generation: Generation): Generation {
   return generation === 'a' ? 'b' : 'a';
 }
 
+/** A machine that is not made yet, and has no address. Nobody can write its URL as a target. */
+export function unmade(name: string): Host {
+  return { name, url: `machine://${name}`, address: name };
+}
+
+export function isUnmade({ url }: Host): boolean {
+  return url.startsWith('machine:');
+}
+
 /** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */
 export function generationNow(environment: string, ledger: Ledger, made: readonly string[]): Generation {
   const serving = currentRevision(ledger)?.containers.map(({ host }) => host) ?? made;
@@ -33,10 +42,7 @@ export function numberOf(environment: string, host: string): number {
 export function inGeneration(environment: Environment, generation: Generation): Environment {
   if (!environment.machines) return environment;
   const rename = (host: string) => nameIn(generation, environment.name, host);
-  const renamed = (host: Host): Host =>
-    rename(host.name) === host.name
-      ? host
-      : { name: rename(host.name), url: `machine://${rename(host.name)}`, address: rename(host.name) };
+  const renamed = (host: Host): Host => (rename(host.name) === host.name ? host : unmade(rename(host.name)));
   return {
     ...environment,
     hosts: environment.hosts.map(renamed),

@@ -1,13 +1,21 @@
 import type { Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
-import { generationNow } from './generation.ts';
+import { generationNow, isUnmade } from './generation.ts';
 import { nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
 
 /** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
-  const away = cordoned(ledger);
+  return without(environment, cordoned(ledger));
+}
+
+/** The environment with the machines that are there already, for what goes back and makes none. */
+export function withoutUnmade(environment: Environment): Environment {
+  return without(environment, new Set(environment.hosts.filter(isUnmade).map(({ name }) => name)));
+}
+
+function without(environment: Environment, away: ReadonlySet<string>): Environment {
   if (away.size === 0) return environment;
   return {
     ...environment,

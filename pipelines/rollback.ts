@@ -3,7 +3,7 @@ import type { Desired, Placed } from './desired.ts';
 import type { Environment } from './environment.ts';
 import { ExitCode, LockageError } from './errors.ts';
 import { carryOut } from './operation.ts';
-import { absent, inService, refuseChanged, refuseOtherHosts, withoutCordoned } from './in-service.ts';
+import { absent, inService, refuseChanged, refuseOtherHosts, withoutCordoned, withoutUnmade } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import { changesOf, type Plan } from './plan.ts';
 import type { HostReport, World } from './ports.ts';
@@ -37,7 +37,7 @@ export interface RollbackResult {
 export async function rollback(world: World, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
   const configured = environmentNamed(world.project, request.environment);
   const record = await world.records.environment(configured.name);
-  const environment = withoutCordoned(configured, record.ledger);
+  const environment = withoutUnmade(withoutCordoned(configured, record.ledger));
   const target = targetOf(environment.name, record.ledger, request.to);
   const asked = world.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.

@@ -1,9 +1,9 @@
 import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { machineScheme } from '../../pipelines/config/targets.ts';
 import type { Host, TlsFiles } from '../../pipelines/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { isUnmade } from '../../pipelines/generation.ts';
 import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './client.ts';
 import { HostKeys } from './host-keys.ts';
@@ -149,7 +149,7 @@ export class Connections {
   }
 
   async #connect(host: Host): Promise<Engine> {
-    if (host.url.startsWith(machineScheme)) {
+    if (isUnmade(host)) {
       throw new LockageError(`${host.name} is not made yet`, {
         hint: 'The next promotion to its environment makes it.',
       });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Host, TlsFiles } from '../environment.ts';
+import { unmade } from '../generation.ts';
 import { namePattern } from './names.ts';
 import { defaults } from './defaults.ts';
 import type { Path } from './problem.ts';
@@ -8,9 +9,6 @@ import type { MachinesFile, TargetFile, TargetsFile } from './schema-targets.ts'
 
 /** What a swarm is called where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
-
-/** The scheme in the URL of a machine that is not made yet. Nobody can write it as a target. */
-export const machineScheme = 'machine:';
 
 /** The targets that an environment's file names, and where they stand in it; none where it makes its machines itself. */
 export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
@@ -106,10 +104,7 @@ export function targetHosts(environment: string, targets: TargetsFile, root: str
 
 /** The machines that an environment makes: where each is reached is known once it is made. */
 function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): Host[] {
-  return Array.from({ length: count }, (_, index) => {
-    const name = `${environment}-${index + 1}`;
-    return { name, url: `${machineScheme}//${name}`, address: name };
-  });
+  return Array.from({ length: count }, (_, index) => unmade(`${environment}-${index + 1}`));
 }
 
 /** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */

@@ -6,7 +6,9 @@ import {
   withCordon,
   withoutCordon,
   withoutCordoned,
+  withoutUnmade,
 } from '../../pipelines/in-service.ts';
+import { unmade } from '../../pipelines/generation.ts';
 import { rollbackCandidates, sameContainers } from '../../pipelines/record.ts';
 import type { Cordon } from '../../pipelines/revision.ts';
 import { standbyFor } from '../../pipelines/standby.ts';
@@ -69,4 +71,11 @@ test('what was prepared for some hosts is not carried out on others', () => {
   expect(refusal(() => refuseOtherHosts(prod, before, after))).toMatch(
     /^the hosts of prod that are in service have just changed/,
   );
+});
+
+test('a machine that is configured but not made yet is left out of what makes none', () => {
+  const more = { ...prod, hosts: [host('prod-1'), unmade('prod-2')] };
+  expect(withoutUnmade(more).hosts.map(({ name }) => name)).toEqual(['prod-1']);
+  expect(withoutUnmade(more).roles[0]?.hosts).toEqual(['prod-1']);
+  expect(withoutUnmade(prod)).toBe(prod);
 });

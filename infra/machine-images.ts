@@ -1,0 +1,53 @@
+import type { MachineSet } from '../pipelines/environment.ts';
+import { newestImage, nextImageVersion, refuseBuilt, type MachineImage } from '../pipelines/machine-image.ts';
+import type { CachedImage } from './machines/image.ts';
+import { buildImage, imageFor } from './machines/machines.ts';
+import type { StackRecords } from './records.ts';
+import type { Tools } from './workshop.ts';
+
+type Kind = MachineSet['kind'];
+
+interface Parts {
+  readonly tools: Tools;
+  /** `user@machine` */
+  readonly actor: string;
+  readonly records: StackRecords;
+}
+
+/** The digest of the newest image of a kind; where there is none, one of today's packages is made and recorded. */
+export async function newestOrToday(parts: Parts, kind: Kind): Promise<string> {
+  const images = await parts.records.machineImages();
+  const newest = newestImage(images, kind);
+  if (newest) return newest.digest;
+  const today = await imageFor(parts.tools.machines, kind);
+  const { digest } = await recordImage(parts, kind, nextImageVersion(images, kind), today);
+  return digest;
+}
+
+/** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
+export async function buildImages(
+  parts: Parts,
+  version: string,
+  kinds: readonly Kind[],
+): Promise<readonly MachineImage[]> {
+  const built: MachineImage[] = [];
+  for (const kind of kinds) {
+    built.push(await recordImage(parts, kind, version, await buildImage(parts.tools.machines, kind)));
+  }
+  return built;
+}
+
+async function recordImage(
+  { actor, records }: Parts,
+  kind: Kind,
+  version: string,
+  { digest, contents }: CachedImage,
+): Promise<MachineImage> {
+  // To build takes minutes, in which somebody else may have built one.
+  const images = await records.machineImages();
+  refuseBuilt(images, kind, version);
+  const made = { builder: actor, createdAt: new Date().toISOString() };
+  const image: MachineImage = { kind, version, digest, ...(contents ? { contents } : {}), ...made };
+  await records.saveMachineImages([...images, image]);
+  return image;
+}
