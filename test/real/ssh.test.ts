@@ -113,6 +113,34 @@ describe('an engine over ssh', () => {
   });
 });
 
+describe('an sshd at which too many log in at once', () => {
+  const throttles = /MaxStartups throttling/;
+  let busy: SshServer;
+
+  beforeAll(async () => {
+    busy = await lab.server(['MaxStartups 1']);
+  });
+
+  it('drops the login, which is tried again until it is let in', async () => {
+    const loiterer = await busy.loiterer();
+    const connecting = connections().engine(pinned(busy));
+    connecting.catch(() => undefined);
+    await expect.poll(() => busy.said(), { timeout: 10_000 }).toMatch(throttles);
+    loiterer.destroy();
+    expect((await (await connecting).info()).OSType).toBe('linux');
+    expect(await lab.masterPids()).toHaveLength(1);
+  });
+
+  it('is named with what helps, when it goes on like that', async () => {
+    const loiterer = await busy.loiterer();
+    await expect(connections().engine(pinned(busy))).rejects.toMatchObject({
+      message: expect.stringMatching(/^prod-1: cannot connect to .*: its sshd drops connections$/),
+      hint: expect.stringContaining('MaxStartups'),
+    });
+    loiterer.destroy();
+  });
+});
+
 describe('what is offered to a machine', () => {
   const hello = () => createServer((_, response) => response.end('hello'));
   const ask = async (port: number) => (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -1,7 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +76,10 @@ export class SshServer {
     return `ssh://${this.login}`;
   }
 
+  get #log(): string {
+    return join(this.#folder, 'sshd.log');
+  }
+
   async newHostKey(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     const key = join(this.#folder, 'host_key');
@@ -96,11 +101,26 @@ export class SshServer {
       'StrictModes no',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
-      'MaxStartups 100',
     ];
+    // Of this one the last counts.
+    if (!this.#options.some((option) => option.startsWith('MaxStartups'))) lines.push('MaxStartups 100');
     await writeFile(config, [...this.#options, ...lines, ''].join('\n'));
-    this.#process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: 'ignore' });
+    const log = openSync(this.#log, 'a');
+    this.#process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', log] });
+    closeSync(log);
     for (let tries = 0; tries < 100 && !(await listens(this.port)); tries++) await sleep(50);
+  }
+
+  /** What it has said since it was made. */
+  said(): Promise<string> {
+    return readFile(this.#log, 'utf8');
+  }
+
+  /** Somebody who connects and never logs in. */
+  async loiterer(): Promise<Socket> {
+    const socket = connect(this.port, '127.0.0.1');
+    await once(socket, 'data');
+    return socket;
   }
 
   /** Ends the listener; connections that were made live on. */
