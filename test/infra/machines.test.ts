@@ -8,8 +8,8 @@ import { forgetKeys, hostKey, identity } from '../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../infra/machines/lxc.ts';
 import { ensureMachine, hostOf, machinesHere, machineState, removeMachine } from '../../infra/machines/machines.ts';
 import { program } from '../../infra/machines/program.ts';
-import type { MachineInputs } from '../../infra/provider/types.ts';
 import type { Workshop } from '../../infra/provider/workshop.ts';
+import { machineInputs as inputs } from './values.ts';
 
 let folder: string;
 
@@ -25,22 +25,6 @@ const places = () => ({
   fronts: join(folder, 'fronts'),
   images: join(folder, 'images'),
 });
-const inputs: MachineInputs = {
-  app: 'shop',
-  environment: 'qa',
-  bridge: 'lk00000000',
-  subnet: '10.99.1',
-  computer: 'desk',
-  name: 'shop-qa-machine-1',
-  host: 'qa-1',
-  kind: 'lxc',
-  memory: 2 ** 29,
-  cpus: 0.5,
-  image: `sha256:${'a'.repeat(64)}`,
-  address: '10.99.1.11',
-  hostKey: `SHA256:${'A'.repeat(43)}`,
-  insecureRegistries: [],
-};
 
 function folderOf(machine: string, mark?: object): string {
   const home = join(places().machines, machine);

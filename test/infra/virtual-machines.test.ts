@@ -9,6 +9,7 @@ import { cpioArchive } from '../../infra/machines/cpio.ts';
 import { forgetLogs, keepLog, lastWords } from '../../infra/machines/logs.ts';
 import { guestArguments, qemu } from '../../infra/machines/qemu.ts';
 import type { MachineSpec } from '../../infra/machines/types.ts';
+import { machineInputs } from './values.ts';
 
 let folder: string;
 
@@ -19,21 +20,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const machine: MachineSpec = {
-  app: 'shop',
-  environment: 'qa',
-  bridge: 'lk00000000',
-  subnet: '10.99.1',
-  computer: 'desk',
-  name: 'shop-qa-machine-1',
-  host: 'qa-1',
+  ...machineInputs,
   kind: 'vm',
   memory: 1.5 * 2 ** 30,
   cpus: 2,
   disk: 2 ** 33,
-  image: `sha256:${'a'.repeat(64)}`,
-  address: '10.99.1.11',
-  hostKey: `SHA256:${'A'.repeat(43)}`,
-  insecureRegistries: [],
   home: '/srv/a,b/shop-qa-machine-1',
   files: [],
 };

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { imageFor } from '../../infra/machines/machines.ts';
@@ -31,8 +30,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
       pipeline: ['dev', ...kinds.map((name) => ({ name, after: ['dev'] }))],
       roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } },
     });
-    const targets = { kind: 'lxc', count: 2, memory: '512MiB' };
-    await writeFile(join(trial.folder, 'environments/lxc.yaml'), JSON.stringify({ targets }));
+    await trial.configureMachines('lxc', { kind: 'lxc', count: 2 });
     await trial.configureEnvironment('swarm', { roles: { web: { count: 3 } } });
     await trial.publish(storyReleases);
     for (const version of Object.keys(storyReleases)) await trial.succeed('promote', version, '--to', 'dev');

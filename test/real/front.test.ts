@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -178,10 +178,7 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
     trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
     await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
-    await writeFile(
-      join(trial.folder, 'environments/prod.yaml'),
-      JSON.stringify({ targets: { kind: 'lxc', count: 2, memory: '512MiB' } }),
-    );
+    await trial.configureMachines('prod', { kind: 'lxc', count: 2 });
     await trial.publish({ '1.0.0': {}, '1.1.0': {} });
     for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
     await trial.succeed('promote', '1.0.0', '--to', 'prod');

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
@@ -36,11 +36,8 @@ describe.runIf(labsWork)('machines of a new image', () => {
   const roles = (secret: string) => ({
     web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '8s' }, stop: '2s', secrets: [secret] },
   });
-  const own = (environment: string, settings: object = {}) =>
-    writeFile(
-      join(trial.folder, `environments/${environment}.yaml`),
-      JSON.stringify({ targets: { kind: 'lxc', count: 1, memory: '512MiB', cpus: 1 }, ...settings }),
-    );
+  const own = (environment: string, settings: Record<string, unknown> = {}) =>
+    trial.configureMachines(environment, { kind: 'lxc', count: 1 }, settings);
   const hosts = async (environment: string) => {
     const { json } = await trial.run('host', 'ls', environment, '--json');
     return json.hosts as { name: string; address: string; state: string }[];

@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
@@ -29,10 +29,7 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
   }, making);
 
   const own = (count: number, settings: object = {}) =>
-    writeFile(
-      join(trial.folder, 'environments/prod.yaml'),
-      JSON.stringify({ targets: { kind: 'lxc', count, memory: '512MiB', cpus: 1, ...settings } }),
-    );
+    trial.configureMachines('prod', { kind: 'lxc', count, ...settings });
   const listed = async () => {
     const { json } = await trial.run('host', 'ls', 'prod', '--json');
     return json.hosts as { name: string; url: string; address: string; state: string }[];

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,11 +29,12 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
     await trial?.remove();
   }, booting);
 
-  const own = (settings: object = {}) => {
-    const targets = { kind: 'vm', memory: '1GiB', cpus: 1, disk: '4GiB', ...settings };
-    const roles = { web: { health: { timeout: '30s' } } };
-    return writeFile(join(trial.folder, 'environments/prod.yaml'), JSON.stringify({ targets, roles }));
-  };
+  const own = (settings: object = {}) =>
+    trial.configureMachines(
+      'prod',
+      { kind: 'vm', memory: '1GiB', disk: '4GiB', ...settings },
+      { roles: { web: { health: { timeout: '30s' } } } },
+    );
   const folder = () => join(trial.folder, '.lockage/machines');
   const logs = () => join(trial.folder, '.lockage/machine-logs');
   const inFolder = (name: string) => readdir(name).catch(() => []);

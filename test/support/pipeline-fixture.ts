@@ -139,8 +139,17 @@ export class TrialPipeline {
       ...(tls === undefined ? {} : { tls }),
     }));
     const targets = edges[0]?.node === undefined ? written : { kind: 'swarm', managers: written };
+    await this.#writeEnvironment(environment, { targets, ...settings });
+  }
+
+  /** The environment makes its hosts itself, so that the lab has none of it. */
+  async configureMachines(environment: string, machines: Settings, settings: Settings = {}): Promise<void> {
+    await this.#writeEnvironment(environment, { targets: { memory: '512MiB', cpus: 1, ...machines }, ...settings });
+  }
+
+  async #writeEnvironment(environment: string, content: Settings): Promise<void> {
     const file = join(this.folder, 'environments', `${environment}.yaml`);
-    await writeFile(file, `${JSON.stringify({ targets, ...settings }, undefined, 2)}\n`);
+    await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`);
   }
 
   hosts(environment: string): BareHost[] {
