@@ -10,6 +10,7 @@ import type { Part } from './parts.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
 import { loadPart } from './part-load.ts';
+import { machinesPart } from './part-machines.ts';
 import { manyPart } from './part-many.ts';
 import { peersPart } from './part-peers.ts';
 import { promotePart } from './part-promote.ts';
@@ -20,7 +21,7 @@ import { Stage } from './stage.ts';
 import { tableLines } from './table.ts';
 
 const parts: readonly Part[] = [
-  ...[promotePart, rollbackPart, targetsPart, swarmPart],
+  ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
   ...[commandsPart, manyPart, bytesPart, peersPart, loadPart],
 ];
 const help = `Usage: npm run bench [-- options]

@@ -22,6 +22,9 @@ export const targetKinds: readonly TargetKind[] = [
   { name: 'swarm', what: 'swarm of 3 nodes, 3 replicas', lab: { hosts: 3, reach: 'unix', managers: 3 } },
 ];
 
+/** Those that an environment makes itself. */
+export const machineKinds = targetKinds.filter(({ machines }) => machines !== undefined);
+
 /** The lab's part of them. */
 export const targetLabs: Readonly<Record<string, LabEnvironment>> = Object.fromEntries(
   targetKinds.flatMap(({ name, lab }) => (lab ? [[name, lab] as const] : [])),
