@@ -52,7 +52,7 @@ interface Door {
 
 export class Player {
   readonly stage: Stage;
-  readonly traffic = new Traffic();
+  readonly traffic: Traffic;
   readonly rows: Row[] = [];
   /** what did not hold */
   readonly broken: string[] = [];
@@ -61,6 +61,7 @@ export class Player {
 
   constructor(stage: Stage, keepGoing: boolean) {
     this.stage = stage;
+    this.traffic = new Traffic(stage.visitors);
     this.#keepGoing = keepGoing;
   }
 

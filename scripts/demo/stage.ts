@@ -35,6 +35,8 @@ export interface Stage {
   readonly kind: TargetKindName | 'one-engine';
   /** what an environment's machines are, where it makes them itself */
   readonly machines: NonNullable<TargetKind['machines']>;
+  /** requests a second on prod, where the kind has its own number */
+  readonly visitors?: number;
   readonly app: string;
   /** `host:port` */
   readonly registry: string;
@@ -66,7 +68,8 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   const options = { name: labName, dataDir: folders().lab, seed, log };
   if (existsSync(options.dataDir))
     throw new Error(`${options.dataDir} is there: \`npm run demo -- --clean\` removes it`);
-  const targets: Pick<TargetKind, 'lab' | 'machines'> = kind === 'one-engine' ? { lab: {} } : targetKinds[kind];
+  const targets: Pick<TargetKind, 'lab' | 'machines' | 'visitors'> =
+    kind === 'one-engine' ? { lab: {} } : targetKinds[kind];
   const lab =
     kind === 'one-engine'
       ? await createOneEngineLab({ ...options, environments: environmentNames })
@@ -75,6 +78,7 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   return {
     kind,
     machines: targets.machines ?? {},
+    ...(targets.visitors === undefined ? {} : { visitors: targets.visitors }),
     app: appName(kind),
     registry: lab.registry,
     images: { node, edge, postgres },

@@ -15,6 +15,8 @@ export interface TargetKind {
   readonly machines?: Readonly<Partial<Record<EnvironmentName, Machines>>>;
   /** what one of several in prod is called */
   readonly one: string;
+  /** requests a second on prod, over all its hosts together; 210 unless told */
+  readonly visitors?: number;
 }
 
 interface Machines {
@@ -50,6 +52,8 @@ export const targetKinds = {
     lab: { dev: oneHere, qa: oneHere, uat: overSsh(2) },
     machines: { prod: machines('vm', 1) },
     one: 'machine',
+    // An emulated processor is some ten times slower, and shares the real ones with all that the demo does meanwhile.
+    visitors: 20,
   },
   swarm: {
     what: 'bare hosts: dev 1, qa 1, uat 2; prod a Docker Swarm of 3 managers',

@@ -2,11 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoad, type Load, type LoadStats } from '../load.ts';
 
-/** Requests a second on prod, over all its hosts together, and on dev while that is looked at. */
-const rates = { prod: 210, dev: 50 } as const;
+type Visited = 'prod' | 'dev';
+
+/** Requests a second on prod, over all its hosts together, unless told; and on dev while that is looked at. */
+const defaultRates: Readonly<Record<Visited, number>> = { prod: 210, dev: 50 };
+/** Slow requests on prod, one for so many others. */
+const slowShare = 52;
 /** A visitor of a machine that is busy with other things waits that long; how long they waited is shown at the end. */
 const timeout = 30_000;
-const slow = { path: '/slow?ms=2000', everyMs: 250 };
 /** The load's numbers are this old at most. */
 const settle = 200;
 
@@ -16,12 +19,18 @@ export interface Seen {
 }
 
 export class Traffic {
-  readonly #loads = new Map<keyof typeof rates, Load>();
+  readonly #rates: Readonly<Record<Visited, number>>;
+  readonly #loads = new Map<Visited, Load>();
   #ended: LoadStats[] = [];
   #reported: Seen = { requests: 0, failed: 0 };
 
-  async start(environment: keyof typeof rates, urls: readonly string[]): Promise<void> {
-    const rate = rates[environment];
+  constructor(prod = defaultRates.prod) {
+    this.#rates = { ...defaultRates, prod };
+  }
+
+  async start(environment: Visited, urls: readonly string[]): Promise<void> {
+    const rate = this.#rates[environment];
+    const slow = { path: '/slow?ms=2000', everyMs: Math.round((1000 * slowShare) / this.#rates.prod) };
     this.#loads.set(environment, await startLoad({ urls, rate, connections: 'both', slow, timeout }));
   }
 
@@ -46,7 +55,7 @@ export class Traffic {
   }
 
   /** The versions that visitors of an environment have ever got, with the number of answers. */
-  versions(environment: keyof typeof rates): ReadonlyMap<string, number> {
+  versions(environment: Visited): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const seen of Object.values(this.#loads.get(environment)?.stats().versionsSeen ?? {})) {
       for (const [version, { count }] of Object.entries(seen)) counts.set(version, (counts.get(version) ?? 0) + count);
@@ -61,7 +70,7 @@ export class Traffic {
     return recent.slice(0, 5).map(({ at, url, kind }) => `${new Date(at).toISOString().slice(11, 23)} ${url} ${kind}`);
   }
 
-  async stop(environment: keyof typeof rates): Promise<LoadStats | undefined> {
+  async stop(environment: Visited): Promise<LoadStats | undefined> {
     const load = this.#loads.get(environment);
     if (!load) return undefined;
     const stats = await load.stop();
