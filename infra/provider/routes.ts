@@ -4,6 +4,9 @@ import { messageOf } from './container.ts';
 import type { Place, RoutesInputs } from './types.ts';
 import { edgeOf, type Workshop } from './workshop.ts';
 
+/** Milliseconds a host has to answer just before a switch. */
+const patience = 10_000;
+
 /**
  * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
  * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
@@ -13,6 +16,7 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   const edges = await Promise.all(
     inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(workshop, inputs, host) })),
   );
+  if (inputs.guard > 0) await allAnswer(workshop, inputs.hosts);
   workshop.signal.throwIfAborted();
   const switched = await Promise.allSettled(
     edges.map(async ({ host, edge, set }) => {
@@ -34,6 +38,21 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
   }
   await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
   throw new LockageError('the routes did not switch on every host', { code: ExitCode.rolledBack, details: failed });
+}
+
+/**
+ * A host that is gone is found out before any host switches, not while the others serve what will be taken back. Throws
+ * LockageError.
+ */
+async function allAnswer(workshop: Workshop, hosts: RoutesInputs['hosts']): Promise<void> {
+  const asked = await Promise.allSettled(
+    hosts.map(async ({ host }) => (await workshop.engine(host)).ping({ deadline: patience })),
+  );
+  const silent = asked.flatMap((result, index) =>
+    result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
+  );
+  if (silent.length === 0) return;
+  throw new LockageError('no host switched, as not every one answers', { code: ExitCode.rolledBack, details: silent });
 }
 
 /** Brings the routes of an operation to every host. Changes nothing that serves. */

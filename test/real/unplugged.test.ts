@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad } from '../../scripts/load.ts';
+import { startLoad, type LoadStats } from '../../scripts/load.ts';
 import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
 
 const moments = ['early', 'during', 'late'];
@@ -27,14 +27,16 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
   afterAll(async () => trial?.remove());
 
   /** Does something while users ask the host that can be reached: none of them is refused. */
-  async function unharmed(url: string, work: () => Promise<void>): Promise<void> {
+  async function unharmed(url: string, work: () => Promise<void>): Promise<LoadStats> {
     const load = await startLoad({ urls: [url], rate: 50, connections: 'both' });
+    let stats: LoadStats;
     try {
       await work();
     } finally {
-      const stats = await load.stop();
-      expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+      stats = await load.stop();
     }
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+    return stats;
   }
 
   async function unpluggedWhen(environment: string, host: string, moment: RegExp): Promise<CommandResult> {
@@ -74,10 +76,14 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
     'between verification and switch leaves the others as they were, and the same command finishes later',
     async () => {
       const [, serving = ''] = trial.urls('during');
-      await unharmed(serving, async () => {
+      const { versionsSeen } = await unharmed(serving, async () => {
         const failed = await unpluggedWhen('during', 'during-1', /during-1 +healthy/);
         expect([failed.code, await trial.versions('during', [serving])], failed.stderr).toEqual([3, ['1.0.0']]);
         expect(failed.took).toBeLessThan(60_000);
+      });
+      // Not even for a moment: it is asked before any host switches.
+      expect(Object.keys(versionsSeen[serving] ?? {})).toEqual(['1.0.0']);
+      await unharmed(serving, async () => {
         await trial.lab.host('during-1').plug();
         expect(await trial.versions('during')).toEqual(['1.0.0', '1.0.0']);
         await expectPromoted('during');
