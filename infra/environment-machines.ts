@@ -15,8 +15,16 @@ import type { Machines } from '../pipelines/ports.ts';
 import { currentRevision } from '../pipelines/record.ts';
 import type { FrontView } from '../pipelines/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
+import { aloneHere } from './alone-here.ts';
 import { buildImages, newestOrToday } from './machine-images.ts';
-import { differing, refuseDataLoss, refuseElsewhere, refuseOtherwise, refuseWithoutRoot } from './machine-refusals.ts';
+import {
+  differing,
+  otherKeys,
+  refuseDataLoss,
+  refuseElsewhere,
+  refuseOtherwise,
+  refuseWithoutRoot,
+} from './machine-refusals.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
 import { shownContents } from './machines/contents.ts';
 import { forgetKeys, hostKey } from './machines/keys.ts';
@@ -143,6 +151,11 @@ export class EnvironmentMachines implements Machines {
     const { machines: set, name } = asked;
     if (!set) return;
     refuseWithoutRoot();
+    await this.#alone(name, () => this.#make(asked, set, image));
+  }
+
+  async #make(asked: Environment, set: MachineSet, image?: string): Promise<void> {
+    const { name } = asked;
     const { records, tools } = this.#parts;
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
@@ -162,7 +175,10 @@ export class EnvironmentMachines implements Machines {
     const left = before.filter((machine) =>
       machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
     );
-    if (left.length > 0) await this.#removeLeft(name, recorded, left);
+    if (left.length > 0) {
+      if (generation === now && (await this.#serves(name))) throw otherKeys(name, left, machines, tools.machines.keys);
+      await this.#removeLeft(name, recorded, left);
+    }
     await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const workshop = workshopOf(tools, true);
@@ -210,6 +226,10 @@ export class EnvironmentMachines implements Machines {
     return frontView(this.#parts.tools.machines, recorded.front);
   }
 
+  async #serves(environment: string): Promise<boolean> {
+    return currentRevision((await this.#parts.records.environment(environment)).ledger) !== undefined;
+  }
+
   /** Machines that were made to take over, and never did: others have their names now. */
   async #removeLeft(
     environment: string,
@@ -242,24 +262,41 @@ export class EnvironmentMachines implements Machines {
   async settle(name: string): Promise<void> {
     const { project, records } = this.#parts;
     const configured = project.environments.find((environment) => environment.name === name);
-    const recorded = await records.machines(name);
-    if (!configured || !recorded?.network) return;
+    if (!configured || !(await records.machines(name))?.network) return;
+    await this.#alone(name, () => this.#settle(configured));
+  }
+
+  async #settle(configured: Environment): Promise<void> {
+    const { name } = configured;
+    const { records } = this.#parts;
     await this.locate();
+    const recorded = await records.machines(name);
+    if (!recorded?.network) return;
     const environment = await this.#located(configured, undefined);
     await this.lead(environment);
     const { ledger } = await records.environment(name);
     const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
     const stays = ({ host }: MachineInputs) =>
       environment.machines !== undefined && (serving.has(host) || environment.hosts.some((each) => each.name === host));
+    await this.#removeUnrecorded(name, recorded);
     const leaving = recorded.machines.filter((machine) => !stays(machine));
     if (leaving.length === 0) return;
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
-    if (!environment.machines) return this.destroy(name);
+    if (!environment.machines) return this.#removeAll(name);
     const { network, front } = recorded;
     const kept = recorded.machines.filter(stays);
     await this.#up(name, { network, front, machines: kept, before: kept, stoppable: false });
     await this.locate();
+  }
+
+  /** A command that was killed while it made machines may have left some that run, and that no record knows. */
+  async #removeUnrecorded(environment: string, { machines }: MachinesRecord): Promise<void> {
+    const { project, tools } = this.#parts;
+    const place = { app: project.app, environment };
+    const here = await machinesHere(tools.machines, place);
+    const unknown = here.filter((name) => !machines.some((machine) => machine.name === name));
+    await Promise.all(unknown.map((name) => removeMachine(tools.machines, { ...place, name })));
   }
 
   /** What is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
@@ -284,9 +321,12 @@ export class EnvironmentMachines implements Machines {
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   async destroy(environment: string): Promise<void> {
-    const { project, tools } = this.#parts;
-    await this.#removeAll(environment);
-    await forgetLogs(tools.machines, { app: project.app, environment });
+    await this.#alone(environment, () => this.#removeAll(environment));
+  }
+
+  #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
+    const subject = { name: environment, what: `the machines of ${environment}` };
+    return aloneHere(this.#parts.tools.machines, subject, work);
   }
 
   async #removeAll(environment: string): Promise<void> {
@@ -304,6 +344,7 @@ export class EnvironmentMachines implements Machines {
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
     await forgetKeys(tools.machines.keys, environment);
+    await forgetLogs(tools.machines, place);
   }
 
   async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {

@@ -1,11 +1,15 @@
+import { rm } from 'node:fs/promises';
 import type { MachineSet } from '../pipelines/environment.ts';
 import { newestImage, nextImageVersion, refuseBuilt, type MachineImage } from '../pipelines/machine-image.ts';
 import type { CachedImage } from './machines/image.ts';
+import { aloneHere } from './alone-here.ts';
 import { buildImage, imageFor } from './machines/machines.ts';
 import type { StackRecords } from './records.ts';
 import type { Tools } from './workshop.ts';
 
 type Kind = MachineSet['kind'];
+
+const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
 
 interface Parts {
   readonly tools: Tools;
@@ -20,8 +24,12 @@ export async function newestOrToday(parts: Parts, kind: Kind): Promise<string> {
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
   const today = await imageFor(parts.tools.machines, kind);
-  const { digest } = await recordImage(parts, kind, nextImageVersion(images, kind), today);
-  return digest;
+  return aloneHere(parts.tools.machines, recordOfImages, async () => {
+    // Another environment's first promotion may have waited for the same image.
+    const now = await parts.records.machineImages();
+    const meanwhile = newestImage(now, kind);
+    return (meanwhile ?? (await recordImage(parts, kind, nextImageVersion(now, kind), today))).digest;
+  });
 }
 
 /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
@@ -32,9 +40,18 @@ export async function buildImages(
 ): Promise<readonly MachineImage[]> {
   const built: MachineImage[] = [];
   for (const kind of kinds) {
-    built.push(await recordImage(parts, kind, version, await buildImage(parts.tools.machines, kind)));
+    const image = await buildImage(parts.tools.machines, kind);
+    const recorded = aloneHere(parts.tools.machines, recordOfImages, () => recordImage(parts, kind, version, image));
+    // To build takes minutes, in which somebody else may have built one.
+    built.push(await recorded.catch((error: unknown) => throwWithout(image, error)));
   }
   return built;
+}
+
+/** Nobody could promote an image that is not recorded. */
+async function throwWithout({ folder }: CachedImage, error: unknown): Promise<never> {
+  await rm(folder, { recursive: true, force: true });
+  throw error;
 }
 
 async function recordImage(
@@ -43,7 +60,6 @@ async function recordImage(
   version: string,
   { digest, contents }: CachedImage,
 ): Promise<MachineImage> {
-  // To build takes minutes, in which somebody else may have built one.
   const images = await records.machineImages();
   refuseBuilt(images, kind, version);
   const made = { builder: actor, createdAt: new Date().toISOString() };

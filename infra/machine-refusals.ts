@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import path from 'node:path';
 import type { Environment } from '../pipelines/environment.ts';
 import { LockageError } from '../pipelines/errors.ts';
 import type { MachineInputs } from './provider/types.ts';
@@ -16,6 +17,22 @@ export function refuseOtherwise(environment: string, machine: MachineInputs, wan
         `${key}: ${JSON.stringify(machine[key as keyof MachineInputs])}, configured ${JSON.stringify(value)}`,
     ),
     hint: `A machine is never changed, but replaced: \`lockage vm-image promote VERSION --to ${environment}\`.`,
+  });
+}
+
+/** Machines that serve are not made anew because the keys they are known by here are gone: all on them would go. */
+export function otherKeys(
+  environment: string,
+  made: readonly MachineInputs[],
+  wanted: readonly MachineInputs[],
+  folder: string,
+): LockageError {
+  return new LockageError(`the ssh host keys of the machines of ${environment} are not those they were made with`, {
+    details: made.map(({ name, host, hostKey }) => {
+      const here = wanted.find((machine) => machine.name === name);
+      return `${host}: made with ${hostKey}, here ${here?.hostKey}`;
+    }),
+    hint: `Put ${path.join(folder, environment)} back as it was. Where it is lost, \`lockage destroy ${environment}\`, and promote again.`,
   });
 }
 

@@ -155,19 +155,26 @@ export class Stacks {
 
   /**
    * Pulumi's lock of a run that was killed on this machine is lifted, once its process is gone. A lock of anybody else
-   * stands.
+   * stands, also one that was taken meanwhile.
    */
   async #afterStaleLock(name: string, work: () => Promise<unknown>): Promise<void> {
     const print = console.error;
     // Pulumi's provider server prints the stack of every error it passes on; the error itself is what we throw.
     console.error = () => undefined;
     try {
-      await work();
-    } catch (error) {
-      const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
-      if (holder?.machine !== hostname() || !(await processEnds(holder.pid, 15_000))) throw error;
-      await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
-      await work();
+      for (let before: LockHolder | undefined, tries = 1; ; tries++) {
+        try {
+          await work();
+          return;
+        } catch (error) {
+          const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
+          if (holder?.machine !== hostname() || tries > 5 || !(await processEnds(holder.pid, 15_000))) throw error;
+          // One that ended in good order took its lock with it: what is still there after its end is left.
+          const isLeft = holder.pid === before?.pid && holder.since === before.since;
+          if (isLeft) await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
+          before = holder;
+        }
+      }
     } finally {
       console.error = print;
     }
@@ -237,7 +244,15 @@ function pulumiFailed(name: string, output: string): LockageError {
   return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
 }
 
-function lockHolder(output: string): { user: string; machine: string; pid: number; since: string } | undefined {
+interface LockHolder {
+  readonly user: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** as Pulumi writes it */
+  readonly since: string;
+}
+
+function lockHolder(output: string): LockHolder | undefined {
   const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
   if (!found) return undefined;
   const [, user = '', machine = '', pid = '', since = ''] = found;

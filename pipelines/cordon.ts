@@ -48,7 +48,11 @@ export async function cordon(world: World, request: CordonRequest): Promise<Cord
     const now = await world.records.environment(environment.name);
     const remaining = leftWithout(environment, now.ledger, asked).hosts.map(({ name }) => name);
     const found = now.ledger.cordons?.find(({ host }) => host === request.host);
-    if (found) return { outcome: 'cordoned already', cordon: found, remaining };
+    if (found) {
+      // A command that was killed may have recorded it, and no more.
+      await world.machines.lead(left);
+      return { outcome: 'cordoned already', cordon: found, remaining };
+    }
     await recordAgain(world, environment, now, withCordon(now.ledger, asked), purpose);
     await world.machines.lead(left);
     return { outcome: 'cordoned', cordon: asked, remaining };
@@ -81,7 +85,10 @@ export async function uncordon(world: World, request: CordonRequest): Promise<Un
   const configured = environmentNamed(world.project, request.environment);
   checkHost(configured, request.host);
   const seen = await world.records.environment(configured.name);
-  if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) return { outcome: 'not cordoned' };
+  if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) {
+    await world.machines.lead(configured);
+    return { outcome: 'not cordoned' };
+  }
 
   const environment = withoutCordoned(configured, withoutCordon(seen.ledger, request.host));
   world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));

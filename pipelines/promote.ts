@@ -2,7 +2,7 @@ import { assemble } from './assemble.ts';
 import type { Environment } from './environment.ts';
 import { LockageError } from './errors.ts';
 import { checkUser, judge, releaseNamed } from './gate.ts';
-import { refuseOtherHosts, withoutCordoned } from './in-service.ts';
+import { refuseOtherHosts, withoutCordoned, withoutUnmade } from './in-service.ts';
 import { environmentNamed } from './pipeline.ts';
 import { preflight } from './preflight.ts';
 import type { Plan } from './plan.ts';
@@ -10,7 +10,7 @@ import type { World } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from './record.ts';
 import type { Release } from './release.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
-import { underLock } from './under-lock.ts';
+import { underLock, underLockIfReachable } from './under-lock.ts';
 
 export interface PromoteRequest {
   readonly version: string;
@@ -48,7 +48,7 @@ export async function promote(world: World, request: PromoteRequest): Promise<Pr
     const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
     return planned(world, { ...assemble(world, { ...situation, reports: [] }).plan, notes: missing });
   }
-  if (missing.length > 0) await makeMachines(world, asConfigured, missing);
+  if (missing.length > 0) await makeMachines(world, asConfigured, seen, missing);
   const configured = environmentNamed(world.project, asConfigured.name);
   const environment = withoutCordoned(configured, seen.ledger);
 
@@ -96,11 +96,18 @@ function planned(world: World, plan: Plan): PromoteResult {
   return { outcome: 'planned', plan };
 }
 
-async function makeMachines(world: World, environment: Environment, notes: readonly string[]): Promise<void> {
+async function makeMachines(
+  world: World,
+  environment: Environment,
+  { ledger }: EnvironmentRecord,
+  notes: readonly string[],
+): Promise<void> {
   for (const text of notes) world.terminal.note(text);
   await world.terminal.confirm(`Make ${environment.name} ready for the release?`);
   world.terminal.step('machines', environment.name);
-  await world.machines.make(environment);
+  // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
+  const there = withoutUnmade(withoutCordoned(environment, ledger));
+  await underLockIfReachable(world, there, 'machines', () => world.machines.make(environment));
 }
 
 async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {

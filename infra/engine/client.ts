@@ -22,6 +22,9 @@ import type {
 export { EngineError } from './errors.ts';
 export type * from './types.ts';
 
+/** Milliseconds to make or start a container: an engine whose machine is busy, or emulated, needs its time. */
+const making = 60_000;
+
 /**
  * A host's Docker Engine. Every method throws EngineError, with the host's name, for what the engine refuses, for a
  * connection that breaks and for a deadline that passes; and the signal's reason when the caller's signal aborts.
@@ -36,13 +39,17 @@ export class Engine extends EngineSwarm {
   ): Promise<string> {
     const { platform, ...rest } = options;
     const query = { name: checkedName(name), platform };
-    const call = { query, body, ...rest };
+    const call = { query, body, deadline: making, ...rest };
     return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call)).Id;
   }
 
   /** One that runs already is fine. */
   async startContainer(name: string, options: CallOptions = {}): Promise<void> {
-    await this.call(`start container ${name}`, 'POST', `${pathOf(name)}/start`, { accept: [304], ...options });
+    await this.call(`start container ${name}`, 'POST', `${pathOf(name)}/start`, {
+      accept: [304],
+      deadline: making,
+      ...options,
+    });
   }
 
   /** TERM, and KILL after `graceMs`, rounded up to whole seconds. One that is stopped already is fine. */

@@ -214,6 +214,29 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     expect(JSON.parse(await run(visitor))).toMatchObject({ visitor: expect.stringMatching(/^127\.0\.0\.1, 10\./) });
   });
 
+  test('is another address of this computer where one is configured', { timeout: 60_000 }, async () => {
+    const address = `127.77.${process.pid % 250}.${Math.floor(process.pid / 250) % 250}`;
+    const promoted = async (machines: Record<string, unknown>) => {
+      await trial.configureMachines('prod', { kind: 'lxc', count: 2, ...machines });
+      return trial.promote('1.0.0', 'prod');
+    };
+    const foreign = await promoted({ address });
+    expect([foreign.code, foreign.json?.error.message]).toEqual([2, `${address} is no address of this computer`]);
+    expect(await version()).toBe('1.0.0');
+    await run(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
+    try {
+      const moved = await promoted({ address });
+      expect(moved.code, moved.stderr).toBe(0);
+      expect(moved.stderr).toContain(`the front becomes http://${address}:8000 first`);
+      expect(await trial.versions('prod', [`http://${address}:8000/`])).toEqual(['1.0.0']);
+      expect((await front()).urls).toEqual([`http://${address}:8000`]);
+      expect((await promoted({})).code).toBe(0);
+    } finally {
+      await run(['ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
+    }
+    expect([(await front()).urls, await version()]).toEqual([[url], '1.0.0']);
+  });
+
   test(
     'fails no request while releases come and go, and machines leave and come back',
     { timeout: 120_000 },

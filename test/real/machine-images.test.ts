@@ -98,17 +98,20 @@ describe.runIf(labsWork)('machines of a new image', () => {
     expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1']);
   });
 
-  test(
-    'are gone after the next promotion where the command was killed, and the others serve on',
+  test.each([
+    ['before they were recorded', 'after:machine', '1.1.0', '1.0.0'],
+    ['when they were verified', 'after:verification', '1.0.0', '1.1.0'],
+  ])(
+    'are gone after the next promotion where the command was killed %s, and the others serve on',
     { timeout: replacing },
-    async () => {
-      await trial.killedAt('after:verification', 'vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes');
-      expect([await names('qa'), await versions('qa')]).toEqual([['qa-1'], ['1.1.0']]);
+    async (_when, point, serving, next) => {
+      await trial.killedAt(point, 'vm-image', 'promote', '1.1.0', '--to', 'qa', '--yes');
+      expect([await names('qa'), await versions('qa')]).toEqual([['qa-1'], [serving]]);
+      expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1', 'trial-qa-machine-1b']);
       // Another promotion goes on where they were, and removes what was left.
-      const next = await trial.promote('1.0.0', 'qa');
-      expect(next.code, next.stderr).toBe(0);
+      const promoted = await trial.promote(next, 'qa');
+      expect(promoted.code, promoted.stderr).toBe(0);
       expect(await folders()).toEqual(['trial-prod-machine-1', 'trial-qa-machine-1']);
-      await trial.succeed('promote', '1.1.0', '--to', 'qa');
     },
   );
 
@@ -142,6 +145,10 @@ describe.runIf(labsWork)('machines of a new image', () => {
     const running = trial.start(['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json']);
     await running.saw(/hand over/);
     const [made] = (await folders()).filter((name) => name.includes('-qa-') && !name.endsWith(serving?.slice(2) ?? ''));
+    const led = async () => (await trial.succeed('status', '--env', 'qa')).json.front.servers;
+    const before = await led();
+    const meanwhile = await trial.promote('1.1.0', 'qa');
+    expect([meanwhile.code, await led()], meanwhile.stderr).toEqual([75, before]);
     await run(['lxc-stop', '-P', join(trial.folder, '.lockage/machines'), '-n', made ?? '', '--kill']);
     const ended = await running.ended;
     await trial.configure({ watch: '1s' });

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
@@ -105,6 +105,21 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
     expect(await versions()).toEqual(['1.1.0', '1.1.0']);
     const status = await trial.run('status', '--env', 'prod', '--json');
     expect([status.json.version, status.json.hosts.ready], status.stderr).toEqual(['1.1.0', 2]);
+  });
+
+  test('which are not made anew where the keys they are known by are lost', { timeout: making }, async () => {
+    const keys = join(trial.folder, '.lockage/machine-keys/prod');
+    await rename(keys, `${keys}.aside`);
+    await own(3);
+    const refused = await trial.promote('1.1.0', 'prod');
+    expect([refused.code, refused.json?.error.message], refused.stderr).toEqual([
+      2,
+      'the ssh host keys of the machines of prod are not those they were made with',
+    ]);
+    await rm(keys, { recursive: true });
+    await rename(`${keys}.aside`, keys);
+    await own(2);
+    expect(await versions()).toEqual(['1.1.0', '1.1.0']);
   });
 
   test('whose stop does not last: the next promotion starts them', { timeout: making }, async () => {
