@@ -57,25 +57,28 @@ export const target = z.union(
 
 const ipv4Pattern = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
-export const machines = mapping({
-  kind: z
-    .enum(['lxc', 'vm'], { error: expected('lxc or vm') })
-    .meta({ description: 'lxc: system containers on the computer that runs Lockage. vm: virtual machines on it.' }),
-  count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
-  memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
-  cpus: z
-    .number({ error: expected('a number of CPUs from 0.1 to 256') })
-    .min(0.1, { error: expected('a number of CPUs from 0.1 to 256') })
-    .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
-    .optional()
-    .meta({ description: 'Of each. Default 1.' }),
-  address: z
-    .string({ error: expected('an IPv4 address of this computer') })
-    .regex(ipv4Pattern, { error: expected('an IPv4 address of this computer') })
-    .optional()
-    .meta({ description: 'Where all of them are reached. Default: the address of their network on this computer.' }),
-  disk: size('16GiB', '3GiB', '64TiB').optional().meta({ description: 'Of each virtual machine. Default 8GiB.' }),
-})
+export const machines = mapping(
+  {
+    kind: z
+      .enum(['lxc', 'vm'], { error: expected('lxc or vm') })
+      .meta({ description: 'lxc: system containers on the computer that runs Lockage. vm: virtual machines on it.' }),
+    count: integer('a number', 1, 50).optional().meta({ description: 'How many. Default 1.' }),
+    memory: size('512MiB', '256MiB', '1TiB').optional().meta({ description: 'Of each. Default 1GiB.' }),
+    cpus: z
+      .number({ error: expected('a number of CPUs from 0.1 to 256') })
+      .min(0.1, { error: expected('a number of CPUs from 0.1 to 256') })
+      .max(256, { error: expected('a number of CPUs from 0.1 to 256') })
+      .optional()
+      .meta({ description: 'Of each. Default 1.' }),
+    address: z
+      .string({ error: expected('an IPv4 address of this computer') })
+      .regex(ipv4Pattern, { error: expected('an IPv4 address of this computer') })
+      .optional()
+      .meta({ description: 'Where all of them are reached. Default: the address of their network on this computer.' }),
+    disk: size('16GiB', '3GiB', '64TiB').optional().meta({ description: 'Of each virtual machine. Default 8GiB.' }),
+  },
+  { image: 'is promoted, not configured: `lockage vm-image promote VERSION --to ENV`' },
+)
   .refine(({ kind, disk }) => kind === 'vm' || disk === undefined, {
     path: ['disk'],
     error: "is for virtual machines only: system containers share this computer's disk",

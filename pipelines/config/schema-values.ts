@@ -31,13 +31,19 @@ export function describe(value: unknown): string {
   return value.length > 40 ? `${value.length} characters of text` : JSON.stringify(value);
 }
 
-/** A mapping with these keys and no others; each unknown key becomes one line of the message. */
-export function mapping<Shape extends z.core.$ZodShape>(shape: Shape) {
+/**
+ * A mapping with these keys and no others; each unknown key becomes one line of the message. `elsewhere`: key that people
+ * expect here → where what it means is said.
+ */
+export function mapping<Shape extends z.core.$ZodShape>(
+  shape: Shape,
+  elsewhere: Readonly<Record<string, string>> = {},
+) {
+  const unknown = (key: string) =>
+    Object.hasOwn(elsewhere, key) ? elsewhere[key] : `unknown key${didYouMean(key, Object.keys(shape))}`;
   return z.strictObject(shape, {
     error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => `unknown key${didYouMean(key, Object.keys(shape))}`).join('\n')
-        : instead('a mapping', issue.input),
+      issue.code === 'unrecognized_keys' ? issue.keys.map(unknown).join('\n') : instead('a mapping', issue.input),
   });
 }
 

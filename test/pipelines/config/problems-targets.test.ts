@@ -25,6 +25,10 @@ test.each([
   ['{ kind: vm, disk: 1GiB }', 'targets.disk  expected a size from 3GiB to 64TiB, got "1GiB"'],
   ['{ kind: vm, cpus: 1.5 }', 'targets.cpus  a virtual machine has whole ones'],
   ['{ kind: lxc, cpus: 0 }', 'targets.cpus  expected a number of CPUs from 0.1 to 256, got 0'],
+  [
+    '{ kind: vm, image: 1.1.0 }',
+    'targets.image  is promoted, not configured: `lockage vm-image promote VERSION --to ENV`',
+  ],
   ['{ kind: lxc, memroy: 1GiB }', 'targets.memroy  unknown key, did you mean memory?'],
   [
     '[machine://dev-1]',
