@@ -8,7 +8,7 @@ import type { MachinePlaces } from './machines/types.ts';
 const patience = 10_000;
 
 interface Subject {
-  /** of its lock in the folder of the machines */
+  /** of its lock */
   readonly name: string;
   /** for people */
   readonly what: string;
@@ -19,13 +19,14 @@ interface Subject {
  * environment's own lock is on its machines, which have to be there for it. Throws LockageError (locked).
  */
 export async function aloneHere<T>(places: MachinePlaces, { name, what }: Subject, work: () => Promise<T>): Promise<T> {
-  await mkdir(places.machines, { recursive: true, mode: 0o700 });
+  const locks = path.join(path.dirname(places.machines), 'machine-locks');
+  await mkdir(locks, { recursive: true, mode: 0o700 });
   let begun = false;
   const begin = () => {
     begun = true;
     return work();
   };
-  return withLock(path.join(places.machines, `${name}.lock`), patience, begin).catch((error: unknown) => {
+  return withLock(path.join(locks, name), patience, begin).catch((error: unknown) => {
     if (begun) throw error;
     throw new LockageError(`another command is at work on ${what}`, {
       code: ExitCode.locked,

@@ -12,7 +12,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const places = () => ({ machines: folder, keys: '', fronts: '', images: '' });
+const places = () => ({ machines: join(folder, 'machines'), keys: '', fronts: '', images: '' });
 const prod = { name: 'prod', what: 'the machines of prod' };
 
 test('one command at a time works on the machines of an environment, and a failed one leaves nothing', async () => {
@@ -33,7 +33,7 @@ test('one command at a time works on the machines of an environment, and a faile
       ? ['first begins', 'first ends', 'second begins', 'second ends']
       : ['second begins', 'second ends', 'first begins', 'first ends'],
   );
-  expect(readdirSync(folder)).toEqual([]);
+  expect(readdirSync(join(folder, 'machine-locks'))).toEqual([]);
 });
 
 test('one that has to wait too long is told so', { timeout: 30_000 }, async () => {

@@ -153,12 +153,14 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
     await own(2);
     const result = await trial.rollback('prod', '--to', '1.0.0');
     expect([result.code, result.json?.outcome], result.stderr).toEqual([0, 'rolled back']);
+    await own(1);
     expect(await versions()).toEqual(['1.0.0']);
   });
 
   test('with another one of their name there is no mixing up', async () => {
     const folder = join(trial.folder, '.lockage/machines/trial-prod-machine-2');
     await command('mkdir', folder);
+    await own(2);
     await trial.succeed('resume', 'prod');
     const refused = await trial.promote('1.0.0', 'prod');
     expect(refused.json?.error.details.join(' '), refused.stderr).toContain('is not of a machine of prod');
