@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseReference, Registry } from '../../infra/registry.ts';
 import { storedCredentials } from '../../infra/registry-credentials.ts';
@@ -141,21 +142,49 @@ describe('a registry', () => {
 });
 
 describe('credentials', () => {
-  it('come from a helper, which is asked by its own protocol', async () => {
+  const path = process.env.PATH;
+
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  /** Docker's folder with a credential helper for r.example.com, which is found by PATH. */
+  async function helper(script: string): Promise<string> {
     const folder = await dockerConfig({ credHelpers: { 'r.example.com': 'lockage-test' } });
-    const helper = join(folder, 'docker-credential-lockage-test');
-    await writeFile(helper, '#!/bin/sh\nread name\necho "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"\n');
-    await chmod(helper, 0o755);
-    const path = process.env.PATH;
+    const file = join(folder, 'docker-credential-lockage-test');
+    await writeFile(file, `#!/bin/sh\n${script}\n`);
+    await chmod(file, 0o755);
     process.env.PATH = `${folder}:${path}`;
-    try {
-      const found = await storedCredentials('r.example.com', folder);
-      expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
-      const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
-      expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
-    } finally {
-      process.env.PATH = path;
-    }
+    return folder;
+  }
+
+  it('come from a helper, which is asked by its own protocol', async () => {
+    const folder = await helper('read name; echo "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"');
+    const found = await storedCredentials('r.example.com', folder);
+    expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
+    const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
+    expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
+  });
+
+  const login = `echo '{"ServerURL":"r.example.com","Username":"me","Secret":"s3cret-canary"}'`;
+
+  it.each([
+    ['fails after it printed them', `${login}; exit 1`, 'has no credentials for r.example.com'],
+    ['prints a warning before them', `echo careful; ${login}`, 'printed something else than a login'],
+    ['prints half of them', `${login} | cut -c -65`, 'printed something else than a login'],
+    ['prints others than it should', `echo '{"Username":"me"}'`, 'printed something else than a login'],
+    ['prints nothing', 'true', 'printed something else than a login'],
+  ])('of a helper that %s are shown to nobody', async (_what, script, message) => {
+    const error = await storedCredentials('r.example.com', await helper(script)).catch((found: unknown) => found);
+    expect(error).toMatchObject({ name: 'LockageError', message: expect.stringContaining(message) });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toMatch(/s3cret|"Username"/);
+  });
+
+  it('that a helper does not find are missing for the reason it gives', async () => {
+    const folder = await helper('echo the keychain is locked; exit 1');
+    await expect(storedCredentials('r.example.com', folder)).rejects.toMatchObject({
+      details: ['the keychain is locked'],
+    });
   });
 
   it('are none where nobody logged in', async () => {
