@@ -214,8 +214,7 @@ export class EnvironmentStacks implements StacksPort {
     const { repository, tag, digest } = parseReference(image);
     if (digest !== undefined) return `${repository}@${digest}`;
     try {
-      const resolved = await this.#parts.registry.resolve(repository, tag ?? 'latest');
-      return `${repository}@${resolved.digest}`;
+      return `${repository}@${await this.#parts.registry.resolve(repository, tag ?? 'latest')}`;
     } catch (error) {
       // An image that was loaded into the engines by hand has no registry; hosts without it are named later.
       if (error instanceof LockageError) return image;

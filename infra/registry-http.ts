@@ -14,11 +14,10 @@ export interface RegistryOptions {
 }
 
 export interface RegistryRequest {
-  readonly method: 'GET' | 'HEAD' | 'PUT';
+  readonly method: 'GET' | 'HEAD';
   /** after `/v2/NAME/` */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
   /** statuses beside 2xx that are not errors */
   readonly accept?: readonly number[];
 }
@@ -30,7 +29,7 @@ const longestPause = 30_000;
 /** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
 export class RegistryHttp {
   readonly #options: RegistryOptions;
-  /** registry and name → value of the Authorization header that worked */
+  /** repository → value of the Authorization header that worked */
   readonly #authorization = new Map<string, string>();
 
   constructor(options: RegistryOptions) {
@@ -45,8 +44,7 @@ export class RegistryHttp {
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
-    const action = request.method === 'PUT' ? 'pull,push' : 'pull';
-    const answer = await this.#authorized(reference, action, (authorization) =>
+    const answer = await this.#authorized(reference, (authorization) =>
       this.#send(registry, url, request, authorization),
     );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
@@ -65,7 +63,7 @@ export class RegistryHttp {
   ): Promise<HttpStream> {
     const { registry, name } = reference;
     const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
-    const answer = await this.#authorized(reference, 'pull', (authorization) =>
+    const answer = await this.#authorized(reference, (authorization) =>
       this.#repeated(
         registry,
         async () => {
@@ -88,16 +86,15 @@ export class RegistryHttp {
   /** What the request gives, with the credentials that the registry asks for. */
   async #authorized<T extends HttpHead>(
     reference: Reference,
-    action: string,
     send: (authorization: string | undefined) => Promise<T>,
   ): Promise<T> {
-    const key = `${reference.repository} ${action}`;
-    const answer = await send(this.#authorization.get(key));
+    const { repository } = reference;
+    const answer = await send(this.#authorization.get(repository));
     if (answer.status !== 401) return answer;
-    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '', action);
+    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '');
     if (header === undefined) return answer;
     const again = await send(header);
-    if (again.status !== 401) this.#authorization.set(key, header);
+    if (again.status !== 401) this.#authorization.set(repository, header);
     return again;
   }
 
@@ -112,7 +109,7 @@ export class RegistryHttp {
   }
 
   /** The header that the challenge of a 401 asks for; undefined when this machine has nothing to offer. */
-  async #authorize(reference: Reference, challenge: string, action: string): Promise<string | undefined> {
+  async #authorize(reference: Reference, challenge: string): Promise<string | undefined> {
     const credentials = await this.credentials(reference.registry);
     const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
     if (!/^bearer\b/i.test(challenge)) return basic;
@@ -126,7 +123,7 @@ export class RegistryHttp {
         details: [`it says: ${challenge.slice(0, 200)}`],
       });
     }
-    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:${action}` };
+    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:pull` };
     const token = await this.#token(reference.registry, realm, query, credentials, basic);
     return token === undefined ? undefined : `Bearer ${token}`;
   }

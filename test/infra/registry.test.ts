@@ -10,11 +10,11 @@ import { parseReference, Registry } from '../../infra/registry.ts';
 import { storedCredentials } from '../../infra/registry-credentials.ts';
 
 const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
-const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app', Labels: { a: 'b' } } });
+const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app' } });
 const manifest = JSON.stringify({
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
   config: { digest: hash(config), size: config.length },
-  layers: [{ digest: hash('layer'), size: 5 }],
+  layers: [],
 });
 const index = JSON.stringify({
   mediaType: 'application/vnd.oci.image.index.v1+json',
@@ -33,6 +33,12 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
   server = made;
   await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
   return `127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+/** A registry that has these by their digests. */
+async function serveContents(...texts: string[]): Promise<string> {
+  const contents = new Map<string | undefined, string>(texts.map((text) => [hash(text), text]));
+  return serve(({ url }, response) => response.end(contents.get(url?.split('/').at(-1))));
 }
 
 async function dockerConfig(content: object): Promise<string> {
@@ -75,19 +81,25 @@ describe('an image reference', () => {
 });
 
 describe('a registry', () => {
-  it('with an index gives the platforms without attestations, and the image of one', async () => {
-    const contents = new Map([index, manifest, config].map((text) => [hash(text) as string, text]));
-    const registry = await serve(({ url }, response) => {
-      const last = url?.split('/').at(-1) ?? '';
-      response.end(last === '1' ? index : contents.get(last));
+  it.each([
+    ['an index', index],
+    ['a plain image', manifest],
+  ])('says in one answer which digest %s has', async (_what, content) => {
+    const asked: string[] = [];
+    const registry = await serve(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(content);
     });
+    expect(await new Registry().resolve(`${registry}/shop`, '1')).toBe(hash(content));
+    expect(asked).toEqual(['/v2/shop/manifests/1']);
+  });
+
+  it('with an index gives the image of a platform, and takes no attestation for one', async () => {
+    const repository = `${await serveContents(index, manifest, config)}/shop`;
     const client = new Registry();
-    const repository = `${registry}/shop`;
-    const { digest, platforms } = await client.resolve(repository, '1');
-    expect(digest).toBe(hash(index));
-    expect(platforms).toEqual(['linux/arm64/v8', 'linux/amd64']);
+    const digest = hash(index);
     const image = await client.imageConfig(repository, digest, 'linux/arm64');
-    expect(image).toMatchObject({ digest: hash(manifest), user: 'app', labels: { a: 'b' }, layers: [{ size: 5 }] });
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
     await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
       details: ['it has: linux/arm64/v8, linux/amd64'],
     });
