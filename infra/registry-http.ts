@@ -45,7 +45,7 @@ export class RegistryHttp {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
     const answer = await this.#authorized(reference, (authorization) =>
-      this.#send(registry, url, request, authorization),
+      this.#send(`the registry ${registry}`, url, request, authorization),
     );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
     if (!fine) throw await this.#refusal(reference, request, answer);
@@ -65,7 +65,7 @@ export class RegistryHttp {
     const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
     const answer = await this.#authorized(reference, (authorization) =>
       this.#repeated(
-        registry,
+        `the registry ${registry}`,
         async () => {
           const found = await this.#open(
             url,
@@ -149,19 +149,26 @@ export class RegistryHttp {
     } else {
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     }
-    const answer = await this.#send(registry, url.href, init, basic);
-    if (answer.status !== 200) return undefined;
-    const body = JSON.parse(answer.body.toString('utf8')) as { token?: string; access_token?: string };
-    return body.token ?? body.access_token;
+    const service = `the token service ${realm.host} of ${registry}`;
+    const answer = await this.#send(service, url.href, init, basic);
+    // What services say that do not take the login, or no login of this kind.
+    if ([400, 401, 403, 404].includes(answer.status)) return undefined;
+    const fine = answer.status === 200;
+    const token = fine ? tokenIn(answer.body) : undefined;
+    if (token !== undefined) return token;
+    throw new LockageError(`${service} ${fine ? 'sent no token' : `failed: ${answer.status}`}`, {
+      details: [`${init.method} ${realm.pathname}: ${answer.status} ${errorText(answer.body)}`.trim()],
+      hint: fine ? 'something between, as a proxy, may have answered in its place' : 'try again later',
+    });
   }
 
-  #send(registry: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
-    return this.#repeated(registry, () => this.#once(url, request, authorization));
+  #send(server: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    return this.#repeated(server, () => this.#once(url, request, authorization));
   }
 
-  /** One request, repeated while the registry is busy or broken. All requests made here may be repeated. */
+  /** One request, repeated while the server is busy or broken. All requests made here may be repeated. */
   async #repeated<T extends HttpHead>(
-    registry: string,
+    server: string,
     once: () => Promise<T>,
     signal = this.#options.signal,
   ): Promise<T> {
@@ -174,7 +181,7 @@ export class RegistryHttp {
         await sleep(pause(attempt, answer.header('retry-after')), undefined, patient);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (last || !isPassing(error)) throw unreachable(registry, error);
+        if (last || !isPassing(error)) throw unreachable(server, error);
         await sleep(pause(attempt, undefined), undefined, patient);
       }
     }
@@ -233,6 +240,15 @@ function withAuthorization({ headers }: HttpRequest, authorization: string | und
   return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
 }
 
+function tokenIn(body: Buffer): string | undefined {
+  try {
+    const found = JSON.parse(body.toString('utf8')) as { token?: string; access_token?: string } | null;
+    return found?.token ?? found?.access_token;
+  } catch {
+    return undefined;
+  }
+}
+
 function noAnswer(cause: unknown): Error {
   return new Error(`no answer within ${deadline / 1000} s`, { cause });
 }
@@ -257,7 +273,7 @@ function isPassing(error: unknown): boolean {
   return !(error instanceof LockageError) && !/ECONNREFUSED|ENOTFOUND|CERT|SSL|SIGNED|EPROTO/.test(reasonOf(error));
 }
 
-function unreachable(registry: string, error: unknown): LockageError {
+function unreachable(server: string, error: unknown): LockageError {
   if (error instanceof LockageError) return error;
   const reason = reasonOf(error);
   const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
@@ -265,7 +281,7 @@ function unreachable(registry: string, error: unknown): LockageError {
     : /CERT|SIGNED/.test(reason)
       ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
       : 'check that it runs and is reached from this machine';
-  return new LockageError(`cannot reach the registry ${registry}: ${reason}`, { hint, cause: error });
+  return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
 }
 
 function reasonOf(error: unknown): string {

@@ -153,6 +153,44 @@ describe('a registry', () => {
   });
 });
 
+describe('a token service', () => {
+  /** The failure to read from a registry whose token service answers like this. */
+  async function failure(answer: (response: ServerResponse) => void): Promise<{ host: string; error: unknown }> {
+    const host = await serve(({ url }, response) => {
+      if (url?.startsWith('/token')) return answer(response);
+      return response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${host}/token"` }).end();
+    });
+    const error = await new Registry({ dockerConfig: tmpdir() })
+      .exists(`${host}/shop`, hash(''))
+      .catch((found: unknown) => found);
+    return { host, error };
+  }
+
+  it.each([503, 429])('that only answers %i is named, and is no missing login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status, { 'Retry-After': '0' }).end());
+    expect(error).toMatchObject({
+      name: 'LockageError',
+      message: `the token service ${host} of ${host} failed: ${status}`,
+      hint: 'try again later',
+    });
+  });
+
+  it.each(['<html>Welcome</html>', 'null', '{}'])('that sends %s for a token is named', async (content) => {
+    const { host, error } = await failure((response) => response.end(content));
+    expect(error).toMatchObject({ message: `the token service ${host} of ${host} sent no token` });
+  });
+
+  it.each([400, 401, 403, 404])('that answers %i wants a login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status).end());
+    expect(error).toMatchObject({ message: `${host} demands a login` });
+  });
+
+  it('that is gone is named', async () => {
+    const { host, error } = await failure((response) => response.destroy());
+    expect(error).toMatchObject({ message: expect.stringContaining(`cannot reach the token service ${host} of`) });
+  });
+});
+
 describe('credentials', () => {
   const path = process.env.PATH;
 
