@@ -10,6 +10,8 @@ export interface RegistryOptions {
   readonly insecure?: readonly string[];
   /** folder of Docker's config.json */
   readonly dockerConfig?: string;
+  /** milliseconds until an answer has to begin, or a small one to end; 30 s unless told */
+  readonly deadline?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -23,17 +25,18 @@ export interface RegistryRequest {
 }
 
 const attempts = 4;
-const deadline = 30_000;
 const longestPause = 30_000;
 
 /** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
 export class RegistryHttp {
   readonly #options: RegistryOptions;
+  readonly #deadline: number;
   /** repository → value of the Authorization header that worked */
   readonly #authorization = new Map<string, string>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#deadline = options.deadline ?? 30_000;
   }
 
   credentials(registry: string): Promise<Credentials | undefined> {
@@ -189,23 +192,23 @@ export class RegistryHttp {
 
   /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
   async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
-    const limit = new Limit({ deadline, signal });
+    const limit = new Limit({ deadline: this.#deadline, signal });
     try {
       return await open(url, request, limit.signal);
     } catch (error) {
-      throw limit.passed ? noAnswer(error) : error;
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
     } finally {
       limit.stopClock();
     }
   }
 
   async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
-    const limit = new Limit({ deadline, signal: this.#options.signal });
+    const limit = new Limit({ deadline: this.#deadline, signal: this.#options.signal });
     try {
       const headers = withAuthorization(request, authorization);
       return await exchange(new URL(url), { ...request, headers }, limit.signal);
     } catch (error) {
-      throw limit.passed ? noAnswer(error) : error;
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
     } finally {
       limit.release();
     }
@@ -249,7 +252,7 @@ function tokenIn(body: Buffer): string | undefined {
   }
 }
 
-function noAnswer(cause: unknown): Error {
+function noAnswer(deadline: number, cause: unknown): Error {
   return new Error(`no answer within ${deadline / 1000} s`, { cause });
 }
 
@@ -269,8 +272,12 @@ function pause(attempt: number, retryAfter: string | undefined): number {
   return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), longestPause);
 }
 
+const aboutCertificate = /CERT|SIGNED|SIGNATURE/;
+
 function isPassing(error: unknown): boolean {
-  return !(error instanceof LockageError) && !/ECONNREFUSED|ENOTFOUND|CERT|SSL|SIGNED|EPROTO/.test(reasonOf(error));
+  if (error instanceof LockageError) return false;
+  const reason = reasonOf(error);
+  return !/ECONNREFUSED|ENOTFOUND|SSL|EPROTO/.test(reason) && !aboutCertificate.test(reason);
 }
 
 function unreachable(server: string, error: unknown): LockageError {
@@ -278,16 +285,15 @@ function unreachable(server: string, error: unknown): LockageError {
   const reason = reasonOf(error);
   const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
     ? 'if it speaks plain http on purpose, list it as insecure'
-    : /CERT|SIGNED/.test(reason)
+    : aboutCertificate.test(reason)
       ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
       : 'check that it runs and is reached from this machine';
   return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
 }
 
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error)) return String(cause);
-  return 'code' in cause ? `${cause.message || 'no connection'} (${String(cause.code)})` : cause.message;
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? `${error.message || 'no connection'} (${String(error.code)})` : error.message;
 }
 
 function errorText(body: Buffer): string {

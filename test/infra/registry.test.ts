@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseReference, Registry } from '../../infra/registry.ts';
 import { storedCredentials } from '../../infra/registry-credentials.ts';
+import { createAuthority, issueCertificate } from '../../scripts/lab/certificates.ts';
 
 const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
 const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app' } });
@@ -124,6 +126,33 @@ describe('a registry', () => {
       `${registry} failed: 503`,
     );
     expect(calls).toBe(-96);
+  });
+
+  it('that is silent gave no answer in time', async () => {
+    const registry = await serve(() => undefined);
+    await expect(new Registry({ deadline: 20 }).exists(`${registry}/shop`, hash(''))).rejects.toThrow(
+      `cannot reach the registry ${registry}: no answer within 0.02 s`,
+    );
+  });
+
+  it('with a certificate of an unknown authority is asked once, and NODE_EXTRA_CA_CERTS is named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockage-certificates-'));
+    folders.push(folder);
+    const authority = await createAuthority(join(folder, 'ca'), 'a private CA');
+    const pair = await issueCertificate(authority, folder, { name: 'r', use: 'server', altNames: ['DNS:localhost'] });
+    let connections = 0;
+    const [cert, key] = await Promise.all([readFile(pair.cert), readFile(pair.key)]);
+    const made = createSecureServer({ cert, key }).on('connection', () => connections++);
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    // Loopback addresses are spoken to by plain http. This one is none, and leads to the same computer.
+    const registry = `0.0.0.0:${(made.address() as AddressInfo).port}`;
+    const asked = new Registry().exists(`${registry}/shop`, hash(''));
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(connections).toBe(1);
   });
 
   it('that never stops sending is cut off', async () => {
