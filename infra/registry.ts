@@ -151,10 +151,12 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
   );
 }
 
-/** The images of an index, without attestations, which have an unknown platform. */
+/** The images of an index, without attestations, which have an unknown platform. An image need not name its own. */
 function indexEntries(bytes: Buffer): Descriptor[] {
   const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
-  return (manifests ?? []).filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  const all = manifests ?? [];
+  const named = all.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  return named.length > 0 ? named : all.filter(({ platform }) => platform === undefined);
 }
 
 function platformOf({ platform }: Descriptor): string {

@@ -108,6 +108,15 @@ describe('a registry', () => {
     await expect(client.imageConfig(repository, digest)).rejects.toThrow('no image for one platform alone');
   });
 
+  it('with an index of one image that names no platform gives that image', async () => {
+    const attestation = { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } };
+    const manifests = [{ digest: hash(manifest), size: manifest.length }, attestation];
+    const single = JSON.stringify({ mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
+    const repository = `${await serveContents(single, manifest, config)}/shop`;
+    const image = await new Registry().imageConfig(repository, hash(single));
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+  });
+
   it('that answers with other bytes than the digest is refused', async () => {
     const registry = await serve((_, response) => response.end(manifest));
     await expect(new Registry().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
