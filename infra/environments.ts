@@ -8,11 +8,11 @@ import { edgeScript } from './edge/script.ts';
 import { deliverRoutes } from './provider/routes.ts';
 import { hostRoutes } from './routes.ts';
 import { dockerHost } from './engine/address.ts';
-import { heldKey, type FoundationPlan } from './foundation-plan.ts';
-import { bring, heldAs } from './images.ts';
+import { pinImages } from './foundation-images.ts';
+import type { FoundationPlan } from './foundation-plan.ts';
 import { frontBefore, publicPorts } from './ports.ts';
 import type { StackRecords } from './records.ts';
-import { parseReference, type Registry as RegistryClient } from './registry.ts';
+import type { Registry as RegistryClient } from './registry.ts';
 import type { Stacks } from './stack.ts';
 import { foundationStack } from './stack-names.ts';
 import { workshopOf, type Tools } from './workshop.ts';
@@ -108,7 +108,12 @@ export class EnvironmentStacks implements StacksPort {
     if (options.leaving === 'go')
       await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
     tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
-    const { images, held } = await this.#pinImages(environment, recorded?.images ?? {});
+    const { images, held } = await pinImages(
+      { tools, registry: this.#parts.registry },
+      environment,
+      imageUses(project, environment),
+      recorded?.images ?? {},
+    );
     const engines: FoundationPlan['engines'] = Object.fromEntries(
       await Promise.all(
         environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
@@ -169,59 +174,16 @@ export class EnvironmentStacks implements StacksPort {
     }
     return versions;
   }
+}
 
-  /**
-   * Sees to edge and accessory images on their hosts, by a digest that is fixed when an image is first used. Gives the
-   * digests, and under what names the hosts have them.
-   */
-  async #pinImages(
-    environment: Environment,
-    known: Readonly<Record<string, string>>,
-  ): Promise<Pick<FoundationPlan, 'images' | 'held'>> {
-    const { tools } = this.#parts;
-    const project = this.#parts.project();
-    const uses = [
-      ...environment.hosts.map((host) => ({ host, image: project.edgeImage })),
-      ...environment.accessories.flatMap(({ image, host: name }) =>
-        environment.hosts.filter((host) => host.name === name).map((host) => ({ host, image })),
-      ),
-    ];
-    const pins: Record<string, string> = {};
-    for (const image of new Set(uses.map((use) => use.image))) pins[image] = known[image] ?? (await this.#pin(image));
-    const names = await Promise.all(
-      uses.map(async ({ host, image }): Promise<[string, string]> => {
-        const engine = await tools.connections.engine(host);
-        const key = heldKey(host.name, image);
-        const pinned = pins[image] ?? image;
-        const { repository, digest } = parseReference(pinned);
-        if (digest === undefined) {
-          if (await engine.inspectImage(pinned)) return [key, pinned];
-          throw new LockageError(`${host.name} does not have image ${image}, and no registry offers it`, {
-            hint: 'Push it to a registry that the hosts reach, and name it with that registry.',
-          });
-        }
-        const held = await heldAs(engine, { repository, digest });
-        if (held !== undefined) return [key, held];
-        await bring({ tools, registry: this.#parts.registry }, environment, host, { repository, digest });
-        tools.progress({ host: host.name, step: 'pulled', detail: image });
-        return [key, (await heldAs(engine, { repository, digest })) ?? pinned];
-      }),
-    );
-    return { images: pins, held: Object.fromEntries(names) };
-  }
-
-  async #pin(image: string): Promise<string> {
-    const { repository, tag, digest } = parseReference(image);
-    if (digest !== undefined) return `${repository}@${digest}`;
-    try {
-      const resolved = await this.#parts.registry.resolve(repository, tag ?? 'latest');
-      return `${repository}@${resolved.digest}`;
-    } catch (error) {
-      // An image that was loaded into the engines by hand has no registry; hosts without it are named later.
-      if (error instanceof LockageError) return image;
-      throw error;
-    }
-  }
+/** Which host needs which image, for its edge and its accessories. */
+function imageUses({ edgeImage }: Project, { hosts, accessories }: Environment) {
+  return [
+    ...hosts.map((host) => ({ host, image: edgeImage })),
+    ...accessories.flatMap(({ image, host: name }) =>
+      hosts.filter((host) => host.name === name).map((host) => ({ host, image })),
+    ),
+  ];
 }
 
 function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {

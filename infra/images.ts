@@ -1,4 +1,5 @@
 import type { Environment, Host } from '../pipelines/environment.ts';
+import type { LockageError } from '../pipelines/errors.ts';
 import { imageByDigest, type Release } from '../pipelines/release.ts';
 import type { Engine } from './engine/client.ts';
 import { EngineError } from './engine/errors.ts';
@@ -62,14 +63,24 @@ async function pullOverSsh({ tools, registry, onProgress }: Ways, host: Host, im
     await engine.removeImage(imageByDigest(passed)).catch(() => undefined);
     return bytes;
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    const { message, hint } = offered.failure() ?? { message: error.reason, hint: undefined };
-    const what = `pull ${imageByDigest(image)} over ssh`;
-    throw new EngineError(host.name, what, message, { status: error.status, hint, cause: error });
+    throw error instanceof EngineError ? overSshError(image, error, offered.failure()) : error;
   } finally {
     offered.end();
     await offer.end();
   }
+}
+
+/**
+ * An engine's error in words about the registry, as the engine knows only this process. Where the registry failed too,
+ * both are said: either may be why the pull ended.
+ */
+export function overSshError(image: Image, error: EngineError, failure: LockageError | undefined): EngineError {
+  const repeats = failure !== undefined && error.reason.includes(failure.message);
+  const reason = failure === undefined || repeats ? error.reason : `${failure.message} (the engine: ${error.reason})`;
+  // A hint for what only repeats the registry's failure would be about the host's own way to the registry.
+  const hint = repeats ? failure.hint : (error.hint ?? failure?.hint);
+  const what = `pull ${imageByDigest(image)} over ssh`;
+  return new EngineError(error.host, what, reason, { status: error.status, hint, cause: error });
 }
 
 /** Removes a repository's images that are not among the needed digests. What a container uses stays. */

@@ -20,7 +20,7 @@ export interface PassThrough {
   readonly name: string;
   /** the login to it as an engine takes it; of no use anywhere else, and to nobody later */
   readonly auth: string;
-  /** why the registry did not give what was asked for, the first time */
+  /** why the registry did not give what was asked for, and did not when it was asked again */
   failure(): LockageError | undefined;
   /** ends all transfers */
   end(): void;
@@ -31,11 +31,11 @@ export interface PassThrough {
  * host, others may reach its port as well. Bodies are passed on as they come, never kept.
  */
 export function passThrough(registry: Registry, repository: string): PassThrough {
-  const { name: real } = parseReference(repository);
+  const { name: real, registry: host } = parseReference(repository);
   const name = `${passedName}/${real}`;
   const password = randomBytes(24).toString('hex');
   const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
-  let failure: LockageError | undefined;
+  const failures = new Map<string, LockageError>();
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const given = Buffer.from(request.headers.authorization ?? '');
@@ -58,14 +58,23 @@ export function passThrough(registry: Registry, repository: string): PassThrough
       digest,
       headers: asking(request),
     } as const;
-    const found = await registry.stream(repository, question, gone.signal);
+    // An engine that gives a transfer up ends it here too, which is no failure of the registry.
+    const failed = (error: unknown) => {
+      if (!gone.signal.aborted) failures.set(path, asFailure(host, error));
+    };
+    const found = await registry.stream(repository, question, gone.signal).catch((error: unknown) => {
+      failed(error);
+      throw error;
+    });
+    // Not from the pipeline: it tells when the response is closed as well, whoever was first.
+    found.body.once('error', failed);
     response.writeHead(found.status, telling(found.headers));
     await pipeline(found.body, response);
+    if (method === 'GET') failures.delete(path);
   };
 
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
-      if (error instanceof LockageError) failure ??= error;
       if (response.headersSent || !(error instanceof LockageError)) return response.destroy();
       return refuse(response, 502, 'UNKNOWN', error.message);
     });
@@ -74,9 +83,16 @@ export function passThrough(registry: Registry, repository: string): PassThrough
     server,
     name,
     auth: engineLogin({ username: user, password }),
-    failure: () => failure,
+    failure: () => [...failures.values()][0],
     end: () => server.closeAllConnections(),
   };
+}
+
+function asFailure(host: string, error: unknown): LockageError {
+  if (error instanceof LockageError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const hint = 'try again; look for what cuts long transfers off between this machine and the registry';
+  return new LockageError(`a transfer from the registry ${host} broke off: ${reason}`, { hint, cause: error });
 }
 
 function asking({ headers: { accept, range } }: IncomingMessage): Record<string, string> {

@@ -27,7 +27,7 @@ export function parseReference(text: string): Reference {
   const lastColon = tagged.lastIndexOf(':');
   const [path, tag] = splitAt(tagged, lastColon > tagged.lastIndexOf('/') ? lastColon : -1);
   const [first, rest] = splitAt(path, path.indexOf('/'));
-  const hasRegistry = rest !== undefined && (/[.:]/.test(first) || first === 'localhost');
+  const hasRegistry = rest !== undefined && isRegistry(first);
   const registry = hasRegistry ? first : 'docker.io';
   const short = hasRegistry ? rest : path;
   const name = registry === 'docker.io' && !short.includes('/') ? `library/${short}` : short;
@@ -50,6 +50,18 @@ export function parseReference(text: string): Reference {
   };
 }
 
+/** As engines list and filter Docker Hub's images: `team/shop` for `docker.io/team/shop`, and `caddy` without `library`. */
+export function familiarName(name: string): string {
+  return name.replace(/^docker\.io\/(?:library\/(?=[^/]+$))?/, '');
+}
+
+/** The name with its registry, for one that an engine lists. */
+export function fullName(listed: string): string {
+  const [first, rest] = splitAt(listed, listed.indexOf('/'));
+  if (rest === undefined) return `docker.io/library/${listed}`;
+  return isRegistry(first) ? listed : `docker.io/${listed}`;
+}
+
 /**
  * `repository:sha256-0123…` for `repository@sha256:0123…`: an engine knows an image by a digest of a repository only if it
  * was pulled from there, and by a tag in any case.
@@ -70,6 +82,10 @@ export function digestIn(reference: string): Digest | undefined {
 
 export function isDigest(text: string): text is Digest {
   return digestPattern.test(text);
+}
+
+function isRegistry(first: string): boolean {
+  return /[.:]/.test(first) || first === 'localhost';
 }
 
 function splitAt(text: string, index: number): [string, string | undefined] {

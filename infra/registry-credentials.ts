@@ -69,11 +69,27 @@ async function askHelper(helper: string, registry: string): Promise<Credentials 
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol
     if (/credentials not found/i.test(stdout)) return undefined;
+    const [line = ''] = stdout.trim().split('\n');
     throw new LockageError(`docker-credential-${helper} has no credentials for ${registry}`, {
-      details: stdout.trim().split('\n').slice(0, 1),
+      // It may have printed the login before it failed.
+      details: line === '' || line.startsWith('{') ? [] : [line],
       hint: `log in with \`docker login ${registry}\``,
     });
   }
-  const { Username, Secret } = JSON.parse(stdout) as { Username: string; Secret: string };
+  const { Username, Secret } = readLogin(stdout) ?? {};
+  if (typeof Username !== 'string' || typeof Secret !== 'string') {
+    throw new LockageError(`docker-credential-${helper} printed something else than a login for ${registry}`, {
+      hint: `it has to print the login and nothing else: run \`echo ${registry} | docker-credential-${helper} get\``,
+    });
+  }
   return Username === '<token>' ? { identityToken: Secret } : { username: Username, password: Secret };
+}
+
+/** Null for what is no JSON: the error about it would quote it, and so perhaps a secret. */
+function readLogin(stdout: string): { readonly Username?: unknown; readonly Secret?: unknown } | null {
+  try {
+    return JSON.parse(stdout) as object | null;
+  } catch {
+    return null;
+  }
 }

@@ -10,31 +10,33 @@ export interface RegistryOptions {
   readonly insecure?: readonly string[];
   /** folder of Docker's config.json */
   readonly dockerConfig?: string;
+  /** milliseconds until an answer has to begin, or a small one to end; 30 s unless told */
+  readonly deadline?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface RegistryRequest {
-  readonly method: 'GET' | 'HEAD' | 'PUT';
+  readonly method: 'GET' | 'HEAD';
   /** after `/v2/NAME/` */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
   /** statuses beside 2xx that are not errors */
   readonly accept?: readonly number[];
 }
 
 const attempts = 4;
-const deadline = 30_000;
 const longestPause = 30_000;
 
 /** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
 export class RegistryHttp {
   readonly #options: RegistryOptions;
-  /** registry and name → value of the Authorization header that worked */
+  readonly #deadline: number;
+  /** repository → value of the Authorization header that worked */
   readonly #authorization = new Map<string, string>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#deadline = options.deadline ?? 30_000;
   }
 
   credentials(registry: string): Promise<Credentials | undefined> {
@@ -45,9 +47,8 @@ export class RegistryHttp {
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
-    const action = request.method === 'PUT' ? 'pull,push' : 'pull';
-    const answer = await this.#authorized(reference, action, (authorization) =>
-      this.#send(registry, url, request, authorization),
+    const answer = await this.#authorized(reference, (authorization) =>
+      this.#send(`the registry ${registry}`, url, request, authorization),
     );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
     if (!fine) throw await this.#refusal(reference, request, answer);
@@ -65,9 +66,9 @@ export class RegistryHttp {
   ): Promise<HttpStream> {
     const { registry, name } = reference;
     const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
-    const answer = await this.#authorized(reference, 'pull', (authorization) =>
+    const answer = await this.#authorized(reference, (authorization) =>
       this.#repeated(
-        registry,
+        `the registry ${registry}`,
         async () => {
           const found = await this.#open(
             url,
@@ -88,16 +89,15 @@ export class RegistryHttp {
   /** What the request gives, with the credentials that the registry asks for. */
   async #authorized<T extends HttpHead>(
     reference: Reference,
-    action: string,
     send: (authorization: string | undefined) => Promise<T>,
   ): Promise<T> {
-    const key = `${reference.repository} ${action}`;
-    const answer = await send(this.#authorization.get(key));
+    const { repository } = reference;
+    const answer = await send(this.#authorization.get(repository));
     if (answer.status !== 401) return answer;
-    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '', action);
+    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '');
     if (header === undefined) return answer;
     const again = await send(header);
-    if (again.status !== 401) this.#authorization.set(key, header);
+    if (again.status !== 401) this.#authorization.set(repository, header);
     return again;
   }
 
@@ -112,7 +112,7 @@ export class RegistryHttp {
   }
 
   /** The header that the challenge of a 401 asks for; undefined when this machine has nothing to offer. */
-  async #authorize(reference: Reference, challenge: string, action: string): Promise<string | undefined> {
+  async #authorize(reference: Reference, challenge: string): Promise<string | undefined> {
     const credentials = await this.credentials(reference.registry);
     const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
     if (!/^bearer\b/i.test(challenge)) return basic;
@@ -126,7 +126,7 @@ export class RegistryHttp {
         details: [`it says: ${challenge.slice(0, 200)}`],
       });
     }
-    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:${action}` };
+    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:pull` };
     const token = await this.#token(reference.registry, realm, query, credentials, basic);
     return token === undefined ? undefined : `Bearer ${token}`;
   }
@@ -152,19 +152,26 @@ export class RegistryHttp {
     } else {
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     }
-    const answer = await this.#send(registry, url.href, init, basic);
-    if (answer.status !== 200) return undefined;
-    const body = JSON.parse(answer.body.toString('utf8')) as { token?: string; access_token?: string };
-    return body.token ?? body.access_token;
+    const service = `the token service ${realm.host} of ${registry}`;
+    const answer = await this.#send(service, url.href, init, basic);
+    // What services say that do not take the login, or no login of this kind.
+    if ([400, 401, 403, 404].includes(answer.status)) return undefined;
+    const fine = answer.status === 200;
+    const token = fine ? tokenIn(answer.body) : undefined;
+    if (token !== undefined) return token;
+    throw new LockageError(`${service} ${fine ? 'sent no token' : `failed: ${answer.status}`}`, {
+      details: [`${init.method} ${realm.pathname}: ${answer.status} ${errorText(answer.body)}`.trim()],
+      hint: fine ? 'something between, as a proxy, may have answered in its place' : 'try again later',
+    });
   }
 
-  #send(registry: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
-    return this.#repeated(registry, () => this.#once(url, request, authorization));
+  #send(server: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    return this.#repeated(server, () => this.#once(url, request, authorization));
   }
 
-  /** One request, repeated while the registry is busy or broken. All requests made here may be repeated. */
+  /** One request, repeated while the server is busy or broken. All requests made here may be repeated. */
   async #repeated<T extends HttpHead>(
-    registry: string,
+    server: string,
     once: () => Promise<T>,
     signal = this.#options.signal,
   ): Promise<T> {
@@ -177,7 +184,7 @@ export class RegistryHttp {
         await sleep(pause(attempt, answer.header('retry-after')), undefined, patient);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        if (last || !isPassing(error)) throw unreachable(registry, error);
+        if (last || !isPassing(error)) throw unreachable(server, error);
         await sleep(pause(attempt, undefined), undefined, patient);
       }
     }
@@ -185,23 +192,23 @@ export class RegistryHttp {
 
   /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
   async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
-    const limit = new Limit({ deadline, signal });
+    const limit = new Limit({ deadline: this.#deadline, signal });
     try {
       return await open(url, request, limit.signal);
     } catch (error) {
-      throw limit.passed ? noAnswer(error) : error;
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
     } finally {
       limit.stopClock();
     }
   }
 
   async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
-    const limit = new Limit({ deadline, signal: this.#options.signal });
+    const limit = new Limit({ deadline: this.#deadline, signal: this.#options.signal });
     try {
       const headers = withAuthorization(request, authorization);
       return await exchange(new URL(url), { ...request, headers }, limit.signal);
     } catch (error) {
-      throw limit.passed ? noAnswer(error) : error;
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
     } finally {
       limit.release();
     }
@@ -236,7 +243,16 @@ function withAuthorization({ headers }: HttpRequest, authorization: string | und
   return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
 }
 
-function noAnswer(cause: unknown): Error {
+function tokenIn(body: Buffer): string | undefined {
+  try {
+    const found = JSON.parse(body.toString('utf8')) as { token?: string; access_token?: string } | null;
+    return found?.token ?? found?.access_token;
+  } catch {
+    return undefined;
+  }
+}
+
+function noAnswer(deadline: number, cause: unknown): Error {
   return new Error(`no answer within ${deadline / 1000} s`, { cause });
 }
 
@@ -256,25 +272,28 @@ function pause(attempt: number, retryAfter: string | undefined): number {
   return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), longestPause);
 }
 
+const aboutCertificate = /CERT|SIGNED|SIGNATURE/;
+
 function isPassing(error: unknown): boolean {
-  return !(error instanceof LockageError) && !/ECONNREFUSED|ENOTFOUND|CERT|SSL|SIGNED|EPROTO/.test(reasonOf(error));
+  if (error instanceof LockageError) return false;
+  const reason = reasonOf(error);
+  return !/ECONNREFUSED|ENOTFOUND|SSL|EPROTO/.test(reason) && !aboutCertificate.test(reason);
 }
 
-function unreachable(registry: string, error: unknown): LockageError {
+function unreachable(server: string, error: unknown): LockageError {
   if (error instanceof LockageError) return error;
   const reason = reasonOf(error);
   const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
     ? 'if it speaks plain http on purpose, list it as insecure'
-    : /CERT|SIGNED/.test(reason)
+    : aboutCertificate.test(reason)
       ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
       : 'check that it runs and is reached from this machine';
-  return new LockageError(`cannot reach the registry ${registry}: ${reason}`, { hint, cause: error });
+  return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
 }
 
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error)) return String(cause);
-  return 'code' in cause ? `${cause.message || 'no connection'} (${String(cause.code)})` : cause.message;
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? `${error.message || 'no connection'} (${String(error.code)})` : error.message;
 }
 
 function errorText(body: Buffer): string {

@@ -16,26 +16,12 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
-export interface Resolved {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  /** `linux/amd64`, `linux/arm64/v8` */
-  readonly platforms: readonly string[];
-}
-
 /** What an image says about itself. */
 export interface ImageConfig {
-  /** digest of the platform's own manifest */
-  readonly digest: Digest;
-  readonly platform: string;
   readonly os: string;
   readonly architecture: string;
   /** empty for root */
   readonly user: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly healthcheck: { readonly Test?: readonly string[] } | undefined;
-  /** compressed, as they are pulled; sizes in bytes */
-  readonly layers: readonly { readonly digest: string; readonly size: number }[];
 }
 
 const indexTypes = [
@@ -50,7 +36,6 @@ const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
 
 interface Descriptor {
   readonly digest: string;
-  readonly size: number;
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 
@@ -66,12 +51,9 @@ export class Registry {
     this.#http = new RegistryHttp(options);
   }
 
-  /** What a tag points at now. */
-  async resolve(repository: string, tag: string): Promise<Resolved> {
-    const { digest, mediaType, bytes } = await this.#read(parseReference(`${repository}:${tag}`), tag);
-    if (indexTypes.includes(mediaType)) return { digest, mediaType, platforms: indexEntries(bytes).map(platformOf) };
-    const { platform } = await this.imageConfig(repository, digest);
-    return { digest, mediaType, platforms: [platform] };
+  /** The digest of the image or index that a tag points at now. */
+  async resolve(repository: string, tag: string): Promise<Digest> {
+    return (await this.#read(parseReference(`${repository}:${tag}`), tag)).digest;
   }
 
   /** The manifest or index with this digest. */
@@ -82,31 +64,16 @@ export class Registry {
   /** Of an index, the image for the platform: `linux/amd64` also finds `linux/amd64/v1`. */
   async imageConfig(repository: string, digest: Digest, platform?: string): Promise<ImageConfig> {
     const reference = parseReference(`${repository}@${digest}`);
-    let manifest = await this.#read(reference, digest);
+    let manifest = await this.manifest(repository, digest);
     if (indexTypes.includes(manifest.mediaType)) {
-      const entry = chooseEntry(repository, manifest, platform);
-      manifest = await this.#read(reference, entry);
+      manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
     }
-    const { config, layers } = json<{ config: Descriptor; layers: Descriptor[] }>(repository, manifest.bytes);
+    const { config } = json<{ config: Descriptor }>(repository, manifest.bytes);
     const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
     if (digestOf(body) !== config.digest)
       throw new LockageError(`${reference.registry} sent a wrong image configuration`);
-    const found = json<{
-      os: string;
-      architecture: string;
-      variant?: string;
-      config?: { User?: string; Labels?: Record<string, string> | null; Healthcheck?: { Test?: string[] } };
-    }>(repository, body);
-    return {
-      digest: manifest.digest,
-      platform: platformOf({ digest: '', size: 0, platform: found }),
-      os: found.os,
-      architecture: found.architecture,
-      user: found.config?.User ?? '',
-      labels: found.config?.Labels ?? {},
-      healthcheck: found.config?.Healthcheck,
-      layers: layers.map(({ digest: layer, size }) => ({ digest: layer, size })),
-    };
+    const found = json<{ os: string; architecture: string; config?: { User?: string } }>(repository, body);
+    return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
   }
 
   /** The digest that a tag points at now; undefined when there is no such tag. One request without a body. */
@@ -115,7 +82,7 @@ export class Registry {
     const { status, header } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
     if (status === 404) return undefined;
     const digest = header('docker-content-digest') ?? '';
-    return isDigest(digest) ? digest : (await this.resolve(repository, tag)).digest;
+    return isDigest(digest) ? digest : this.resolve(repository, tag);
   }
 
   /** Whether the registry still has the manifest. */
@@ -123,25 +90,6 @@ export class Registry {
     const reference = parseReference(`${repository}@${digest}`);
     const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     return (await this.#http.request(reference, request)).status !== 404;
-  }
-
-  /** Lets a tag point at a digest, by sending back the very bytes of its manifest. */
-  async tag(repository: string, digest: Digest, tag: string): Promise<void> {
-    const reference = parseReference(`${repository}:${tag}`);
-    const { mediaType, bytes } = await this.manifest(repository, digest);
-    const headers = { 'Content-Type': mediaType };
-    const answer = await this.#http.request(reference, {
-      method: 'PUT',
-      path: `manifests/${tag}`,
-      headers,
-      body: bytes,
-    });
-    const stored = answer.header('docker-content-digest');
-    if (stored !== undefined && stored !== digest) {
-      throw new LockageError(
-        `${reference.registry} stored ${shortDigest(stored)} for ${tag}, not ${shortDigest(digest)}`,
-      );
-    }
   }
 
   /** A manifest or a blob as it comes, or a part of it that `headers` ask for, until `signal` aborts. */
@@ -203,10 +151,12 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
   );
 }
 
-/** The images of an index, without attestations, which have an unknown platform. */
+/** The images of an index, without attestations, which have an unknown platform. An image need not name its own. */
 function indexEntries(bytes: Buffer): Descriptor[] {
   const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
-  return (manifests ?? []).filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  const all = manifests ?? [];
+  const named = all.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  return named.length > 0 ? named : all.filter(({ platform }) => platform === undefined);
 }
 
 function platformOf({ platform }: Descriptor): string {

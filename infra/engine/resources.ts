@@ -1,3 +1,4 @@
+import { familiarName, fullName } from '../reference.ts';
 import { EngineApi } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
@@ -50,9 +51,10 @@ export class EngineResources extends EngineApi {
 
   /** The images of a repository, as `repository@digest` and `repository:tag`. `*` stands for part of a name's part. */
   async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
-    const query = { filters: JSON.stringify({ reference: [repository] }), digests: true };
+    const name = familiarName(repository);
+    const query = { filters: JSON.stringify({ reference: [name] }), digests: true };
     const images = await this.json<ImageNames[]>('list images', 'GET', '/images/json', { query, ...options });
-    const wanted = new RegExp(`^${repository.split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
+    const wanted = new RegExp(`^${fullName(name).split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
     return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
   }
 
@@ -155,7 +157,7 @@ interface DiskUse {
 }
 
 function namesOf({ RepoDigests, RepoTags }: ImageNames): string[] {
-  return [...(RepoDigests ?? []), ...(RepoTags ?? [])];
+  return [...(RepoDigests ?? []), ...(RepoTags ?? [])].map(fullName);
 }
 
 function literally(text: string): string {

@@ -81,7 +81,7 @@ async function build(
   const platform = (await mustRun('inspect the image', platformArguments(tag))).trim();
   terminal.step('push', tag);
   await mustRun('push the image', pushArguments(tag), { signal: world.signal, onLine });
-  const { digest } = await world.registryClient.resolve(repository, version);
+  const digest = await world.registryClient.resolve(repository, version);
   const { user } = await world.registryClient.imageConfig(repository, digest, platform);
   const release: Release = {
     ...{ version, repository, digest, platform, user, commit: tree.commit, builder: world.actor, createdAt },
@@ -104,7 +104,7 @@ async function refuseForeignTag(world: LiveWorld, version: string): Promise<void
 async function adopt(world: LiveWorld, releases: readonly Release[], version: string, image: string): Promise<Made> {
   const { repository, tag, digest: given } = parseReference(image);
   world.terminal.step('resolve', image);
-  const digest: Digest = given ?? (await world.registryClient.resolve(repository, tag ?? 'latest')).digest;
+  const digest: Digest = given ?? (await world.registryClient.resolve(repository, tag ?? 'latest'));
   const found = alreadyReleased(releases, { version, digest });
   if (found) return { release: found, made: false };
   const { os, architecture, user } = await world.registryClient.imageConfig(repository, digest);

@@ -69,16 +69,21 @@ async function received(stage: Stage, host: BareHost): Promise<number> {
 async function changedBytes(stage: Stage): Promise<{ layers: number; manifests: number }> {
   const registry = new Registry({ insecure: [stage.lab.registry] });
   const [old, fresh] = await Promise.all(
-    (await recordedReleases(stage)).map(async ({ repository, digest }) => ({
-      ...(await registry.imageConfig(repository, digest)),
-      manifest: await registry.manifest(repository, digest),
-    })),
+    (await recordedReleases(stage)).map(async ({ repository, digest }) => {
+      const { bytes } = await registry.manifest(repository, digest);
+      return { ...(JSON.parse(bytes.toString('utf8')) as ImageManifest), size: bytes.length };
+    }),
   );
   const known = new Set(old?.layers.map((layer) => layer.digest));
   const layers = fresh?.layers.filter((layer) => !known.has(layer.digest)).map(({ size }) => size) ?? [];
-  const { config } = JSON.parse(fresh?.manifest.bytes.toString('utf8') ?? '{}') as { config: { size: number } };
   return {
     layers: layers.reduce((sum, size) => sum + size, 0),
-    manifests: (fresh?.manifest.bytes.length ?? 0) + config.size,
+    manifests: (fresh?.size ?? 0) + (fresh?.config.size ?? 0),
   };
+}
+
+/** As the registry keeps it; sizes in bytes. */
+interface ImageManifest {
+  readonly config: { readonly size: number };
+  readonly layers: readonly { readonly digest: string; readonly size: number }[];
 }

@@ -81,6 +81,36 @@ describe('a pull', () => {
   });
 });
 
+describe('the images of a repository', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+
+  it.each([
+    ['docker.io/team/shop', 'team/shop'],
+    ['docker.io/library/caddy', 'caddy'],
+    ['r.example.com/team/shop', 'r.example.com/team/shop'],
+    ['localhost/shop', 'localhost/shop'],
+    ['127.0.0.1:*/lockage-pull/shop', '127.0.0.1:4711/lockage-pull/shop'],
+  ])('%s have its name, though the engine lists %s', async (repository, listed) => {
+    const pattern = repository.includes('*') ? repository : listed;
+    const names = { RepoDigests: [`${listed}@${digest}`], RepoTags: [`${listed}:1`, '<none>:<none>', 'other/name:1'] };
+    const engine = await engineThat((response, path) => {
+      const filters = new URL(path, 'http://engine').searchParams.get('filters');
+      response.end(JSON.stringify(filters === JSON.stringify({ reference: [pattern] }) ? [names] : []));
+    });
+    const full = repository.replace('*', '4711');
+    expect(await engine.listImages(repository)).toEqual([`${full}@${digest}`, `${full}:1`]);
+  });
+
+  it('have its name also among all that the engine has', async () => {
+    const images = [{ RepoDigests: [`team/shop@${digest}`], RepoTags: null }, { RepoTags: ['caddy:2', 'r.io/a/b:1'] }];
+    const engine = await engineThat((response) => response.end(JSON.stringify({ LayersSize: 7, Images: images })));
+    expect(await engine.imageUse()).toEqual({
+      bytes: 7,
+      references: [`docker.io/team/shop@${digest}`, 'docker.io/library/caddy:2', 'r.io/a/b:1'],
+    });
+  });
+});
+
 describe('the connection', () => {
   it('repeats a reading call once when it is cut, never a writing one', async () => {
     const calls: string[] = [];

@@ -15,6 +15,8 @@ const password = 'Basic dGVzdGVyOnMzY3JldA==';
 const ends: (() => Promise<void> | void)[] = [];
 let sent: number;
 let seen: string[];
+/** how many blobs the registry breaks off in the middle */
+let breaks: number;
 
 async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -31,6 +33,7 @@ async function upstream(): Promise<string> {
       const part = blob.subarray(Number(from));
       response.writeHead(from === '0' ? 200 : 206, { 'Content-Length': part.length, 'X-Other': 'not passed on' });
       if (asked.method === 'HEAD') response.end();
+      else if (breaks-- > 0) response.write(part.subarray(0, 65_536), () => response.destroy());
       else sendSlowly(part, response);
     }),
   );
@@ -65,6 +68,7 @@ describe('a pass-through', () => {
   beforeEach(async () => {
     sent = 0;
     seen = [];
+    breaks = 0;
     const registry = await upstream();
     const dockerConfig = await mkdtemp(join(tmpdir(), 'lockage-config-'));
     ends.push(() => rm(dockerConfig, { recursive: true, force: true }));
@@ -143,6 +147,27 @@ describe('a pass-through', () => {
       [],
     ]);
     response.resume();
+  });
+
+  it('keeps that the registry broke a blob off, until it gives it after all', async () => {
+    breaks = 2;
+    for (const part of ['bytes=0-', 'bytes=1000-']) {
+      await expect(bytes(await ask(blobPath(), { headers: { Range: part } }))).rejects.toThrow('aborted');
+      expect(offered.failure()?.message).toMatch(/^a transfer from the registry 127\.0\.0\.1:\d+ broke off: /);
+    }
+    await bytes(await ask(blobPath(), { headers: { Range: 'bytes=2000-' } }));
+    expect(offered.failure()).toBeUndefined();
+  });
+
+  it('takes a blob that the engine gives up for no failure of the registry', async () => {
+    const response = await ask(blobPath());
+    const closed = new Promise((resolve) => offered.server.once('request', (_, answer) => answer.on('close', resolve)));
+    const other = await ask(blobPath());
+    response.destroy();
+    other.destroy();
+    await closed;
+    await sleep(50);
+    expect(offered.failure()).toBeUndefined();
   });
 
   it('says what the registry does not have, and keeps why it failed', async () => {

@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseReference, Registry } from '../../infra/registry.ts';
 import { storedCredentials } from '../../infra/registry-credentials.ts';
+import { createAuthority, issueCertificate } from '../../scripts/lab/certificates.ts';
 
 const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
-const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app', Labels: { a: 'b' } } });
+const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app' } });
 const manifest = JSON.stringify({
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
   config: { digest: hash(config), size: config.length },
-  layers: [{ digest: hash('layer'), size: 5 }],
+  layers: [],
 });
 const index = JSON.stringify({
   mediaType: 'application/vnd.oci.image.index.v1+json',
@@ -32,6 +35,12 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
   server = made;
   await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
   return `127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+/** A registry that has these by their digests. */
+async function serveContents(...texts: string[]): Promise<string> {
+  const contents = new Map<string | undefined, string>(texts.map((text) => [hash(text), text]));
+  return serve(({ url }, response) => response.end(contents.get(url?.split('/').at(-1))));
 }
 
 async function dockerConfig(content: object): Promise<string> {
@@ -74,23 +83,38 @@ describe('an image reference', () => {
 });
 
 describe('a registry', () => {
-  it('with an index gives the platforms without attestations, and the image of one', async () => {
-    const contents = new Map([index, manifest, config].map((text) => [hash(text) as string, text]));
-    const registry = await serve(({ url }, response) => {
-      const last = url?.split('/').at(-1) ?? '';
-      response.end(last === '1' ? index : contents.get(last));
+  it.each([
+    ['an index', index],
+    ['a plain image', manifest],
+  ])('says in one answer which digest %s has', async (_what, content) => {
+    const asked: string[] = [];
+    const registry = await serve(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(content);
     });
+    expect(await new Registry().resolve(`${registry}/shop`, '1')).toBe(hash(content));
+    expect(asked).toEqual(['/v2/shop/manifests/1']);
+  });
+
+  it('with an index gives the image of a platform, and takes no attestation for one', async () => {
+    const repository = `${await serveContents(index, manifest, config)}/shop`;
     const client = new Registry();
-    const repository = `${registry}/shop`;
-    const { digest, platforms } = await client.resolve(repository, '1');
-    expect(digest).toBe(hash(index));
-    expect(platforms).toEqual(['linux/arm64/v8', 'linux/amd64']);
+    const digest = hash(index);
     const image = await client.imageConfig(repository, digest, 'linux/arm64');
-    expect(image).toMatchObject({ digest: hash(manifest), user: 'app', labels: { a: 'b' }, layers: [{ size: 5 }] });
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
     await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
       details: ['it has: linux/arm64/v8, linux/amd64'],
     });
     await expect(client.imageConfig(repository, digest)).rejects.toThrow('no image for one platform alone');
+  });
+
+  it('with an index of one image that names no platform gives that image', async () => {
+    const attestation = { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } };
+    const manifests = [{ digest: hash(manifest), size: manifest.length }, attestation];
+    const single = JSON.stringify({ mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
+    const repository = `${await serveContents(single, manifest, config)}/shop`;
+    const image = await new Registry().imageConfig(repository, hash(single));
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
   });
 
   it('that answers with other bytes than the digest is refused', async () => {
@@ -111,6 +135,33 @@ describe('a registry', () => {
       `${registry} failed: 503`,
     );
     expect(calls).toBe(-96);
+  });
+
+  it('that is silent gave no answer in time', async () => {
+    const registry = await serve(() => undefined);
+    await expect(new Registry({ deadline: 20 }).exists(`${registry}/shop`, hash(''))).rejects.toThrow(
+      `cannot reach the registry ${registry}: no answer within 0.02 s`,
+    );
+  });
+
+  it('with a certificate of an unknown authority is asked once, and NODE_EXTRA_CA_CERTS is named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockage-certificates-'));
+    folders.push(folder);
+    const authority = await createAuthority(join(folder, 'ca'), 'a private CA');
+    const pair = await issueCertificate(authority, folder, { name: 'r', use: 'server', altNames: ['DNS:localhost'] });
+    let connections = 0;
+    const [cert, key] = await Promise.all([readFile(pair.cert), readFile(pair.key)]);
+    const made = createSecureServer({ cert, key }).on('connection', () => connections++);
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    // Loopback addresses are spoken to by plain http. This one is none, and leads to the same computer.
+    const registry = `0.0.0.0:${(made.address() as AddressInfo).port}`;
+    const asked = new Registry().exists(`${registry}/shop`, hash(''));
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(connections).toBe(1);
   });
 
   it('that never stops sending is cut off', async () => {
@@ -140,22 +191,88 @@ describe('a registry', () => {
   });
 });
 
+describe('a token service', () => {
+  /** The failure to read from a registry whose token service answers like this. */
+  async function failure(answer: (response: ServerResponse) => void): Promise<{ host: string; error: unknown }> {
+    const host = await serve(({ url }, response) => {
+      if (url?.startsWith('/token')) return answer(response);
+      return response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${host}/token"` }).end();
+    });
+    const error = await new Registry({ dockerConfig: tmpdir() })
+      .exists(`${host}/shop`, hash(''))
+      .catch((found: unknown) => found);
+    return { host, error };
+  }
+
+  it.each([503, 429])('that only answers %i is named, and is no missing login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status, { 'Retry-After': '0' }).end());
+    expect(error).toMatchObject({
+      name: 'LockageError',
+      message: `the token service ${host} of ${host} failed: ${status}`,
+      hint: 'try again later',
+    });
+  });
+
+  it.each(['<html>Welcome</html>', 'null', '{}'])('that sends %s for a token is named', async (content) => {
+    const { host, error } = await failure((response) => response.end(content));
+    expect(error).toMatchObject({ message: `the token service ${host} of ${host} sent no token` });
+  });
+
+  it.each([400, 401, 403, 404])('that answers %i wants a login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status).end());
+    expect(error).toMatchObject({ message: `${host} demands a login` });
+  });
+
+  it('that is gone is named', async () => {
+    const { host, error } = await failure((response) => response.destroy());
+    expect(error).toMatchObject({ message: expect.stringContaining(`cannot reach the token service ${host} of`) });
+  });
+});
+
 describe('credentials', () => {
-  it('come from a helper, which is asked by its own protocol', async () => {
+  const path = process.env.PATH;
+
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  /** Docker's folder with a credential helper for r.example.com, which is found by PATH. */
+  async function helper(script: string): Promise<string> {
     const folder = await dockerConfig({ credHelpers: { 'r.example.com': 'lockage-test' } });
-    const helper = join(folder, 'docker-credential-lockage-test');
-    await writeFile(helper, '#!/bin/sh\nread name\necho "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"\n');
-    await chmod(helper, 0o755);
-    const path = process.env.PATH;
+    const file = join(folder, 'docker-credential-lockage-test');
+    await writeFile(file, `#!/bin/sh\n${script}\n`);
+    await chmod(file, 0o755);
     process.env.PATH = `${folder}:${path}`;
-    try {
-      const found = await storedCredentials('r.example.com', folder);
-      expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
-      const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
-      expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
-    } finally {
-      process.env.PATH = path;
-    }
+    return folder;
+  }
+
+  it('come from a helper, which is asked by its own protocol', async () => {
+    const folder = await helper('read name; echo "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"');
+    const found = await storedCredentials('r.example.com', folder);
+    expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
+    const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
+    expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
+  });
+
+  const login = `echo '{"ServerURL":"r.example.com","Username":"me","Secret":"s3cret-canary"}'`;
+
+  it.each([
+    ['fails after it printed them', `${login}; exit 1`, 'has no credentials for r.example.com'],
+    ['prints a warning before them', `echo careful; ${login}`, 'printed something else than a login'],
+    ['prints half of them', `${login} | cut -c -65`, 'printed something else than a login'],
+    ['prints others than it should', `echo '{"Username":"me"}'`, 'printed something else than a login'],
+    ['prints nothing', 'true', 'printed something else than a login'],
+  ])('of a helper that %s are shown to nobody', async (_what, script, message) => {
+    const error = await storedCredentials('r.example.com', await helper(script)).catch((found: unknown) => found);
+    expect(error).toMatchObject({ name: 'LockageError', message: expect.stringContaining(message) });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toMatch(/s3cret|"Username"/);
+  });
+
+  it('that a helper does not find are missing for the reason it gives', async () => {
+    const folder = await helper('echo the keychain is locked; exit 1');
+    await expect(storedCredentials('r.example.com', folder)).rejects.toMatchObject({
+      details: ['the keychain is locked'],
+    });
   });
 
   it('are none where nobody logged in', async () => {
