@@ -283,7 +283,7 @@ export class EnvironmentMachines implements Machines {
     if (leaving.length === 0) return;
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
-    if (!environment.machines) return this.#removeAll(name);
+    if (!environment.machines) return this.#removeAllForGood(name);
     const { network, front } = recorded;
     const kept = recorded.machines.filter(stays);
     await this.#up(name, { network, front, machines: kept, before: kept, stoppable: false });
@@ -321,7 +321,14 @@ export class EnvironmentMachines implements Machines {
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   async destroy(environment: string): Promise<void> {
-    await this.#alone(environment, () => this.#removeAll(environment));
+    await this.#alone(environment, () => this.#removeAllForGood(environment));
+  }
+
+  /** Also what those said that did not come up. */
+  async #removeAllForGood(environment: string): Promise<void> {
+    const { project, tools } = this.#parts;
+    await this.#removeAll(environment);
+    await forgetLogs(tools.machines, { app: project.app, environment });
   }
 
   #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
@@ -344,7 +351,6 @@ export class EnvironmentMachines implements Machines {
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
     await forgetKeys(tools.machines.keys, environment);
-    await forgetLogs(tools.machines, place);
   }
 
   async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
