@@ -1,14 +1,7 @@
 import { hostname } from 'node:os';
 import { fingerprint } from '../pipelines/container.ts';
-import type { Environment, Host, MachineSet, Project } from '../pipelines/environment.ts';
-import {
-  generationNow,
-  inGeneration,
-  isOf,
-  numberOf,
-  otherGeneration,
-  type Generation,
-} from '../pipelines/generation.ts';
+import type { Environment, MachineSet, Project } from '../pipelines/environment.ts';
+import { inGeneration, otherGeneration, type Generation } from '../pipelines/generation.ts';
 import { machinesBefore, type MachineImage } from '../pipelines/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../pipelines/errors.ts';
 import type { Machines } from '../pipelines/ports.ts';
@@ -16,7 +9,9 @@ import { currentRevision } from '../pipelines/record.ts';
 import type { FrontView } from '../pipelines/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './environment-front.ts';
 import { aloneHere } from './alone-here.ts';
+import { generationOf, located } from './located-machines.ts';
 import { buildImages, newestOrToday } from './machine-images.ts';
+import { machineInputs, settingsOf } from './machine-inputs.ts';
 import {
   differing,
   otherKeys,
@@ -26,13 +21,11 @@ import {
   refuseWithoutRoot,
 } from './machine-refusals.ts';
 import { ensureBridge, removeOwnBridge, subnetOf } from './machines/bridge.ts';
-import { shownContents } from './machines/contents.ts';
-import { forgetKeys, hostKey } from './machines/keys.ts';
+import { forgetKeys } from './machines/keys.ts';
 import { forgetLogs } from './machines/logs.ts';
 import {
   ensureMachine,
   hostOf,
-  imageFor,
   madeFrom,
   machinesHere,
   machineState,
@@ -70,9 +63,6 @@ interface Wanted {
   readonly stoppable: boolean;
 }
 
-/** The last number of an address in the network, before the first machine of a generation. */
-const addressBase: Readonly<Record<Generation, number>> = { a: 10, b: 110 };
-
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
 export class EnvironmentMachines implements Machines {
   readonly #parts: Parts;
@@ -83,32 +73,10 @@ export class EnvironmentMachines implements Machines {
 
   async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
     const { project, onChange } = this.#parts;
-    const located = project.environments.map((environment) => this.#located(environment, taking[environment.name]));
-    onChange({ ...project, environments: await Promise.all(located) });
-  }
-
-  /** With the names of the machines that serve, or of the generation that is told, and where they are reached. */
-  async #located(environment: Environment, taken: Generation | undefined): Promise<Environment> {
-    const { machines: set, name } = environment;
-    if (!set) return environment;
-    const { records, tools } = this.#parts;
-    const recorded = (await records.machines(name))?.machines ?? [];
-    const generation = taken ?? (await this.#generationNow(name, recorded));
-    const own = recorded.filter(({ host }) => isOf(generation, name, host));
-    const places = new Map(own.map((machine) => [machine.host, hostOf(tools.machines, machine)]));
-    const named = inGeneration(environment, generation);
-    const [image] = own.map((machine) => machine.image);
-    return {
-      ...named,
-      machines: { ...set, ...(image === undefined ? {} : { image }) },
-      hosts: named.hosts.map((host) => places.get(host.name) ?? host),
-    };
-  }
-
-  async #generationNow(environment: string, made: readonly MachineInputs[]): Promise<Generation> {
-    const { ledger } = await this.#parts.records.environment(environment);
-    const hosts = made.map(({ host }) => host);
-    return generationNow(environment, ledger, hosts);
+    const environments = project.environments.map((environment) =>
+      located(this.#parts, environment, taking[environment.name]),
+    );
+    onChange({ ...project, environments: await Promise.all(environments) });
   }
 
   async differ(environment: Environment, image: string): Promise<boolean> {
@@ -117,7 +85,7 @@ export class EnvironmentMachines implements Machines {
     refuseElsewhere(environment.name, recorded);
     const own = this.#wantedOf(environment, recorded);
     if (!environment.machines || own.length < environment.hosts.length) return true;
-    const settings = { ...this.#settings(environment.machines), image };
+    const settings = { ...settingsOf(this.#parts.project, environment.machines), image };
     return own.some((machine) => differing(machine, settings).length > 0);
   }
 
@@ -128,7 +96,7 @@ export class EnvironmentMachines implements Machines {
     const own = this.#wantedOf(environment, recorded);
     refuseElsewhere(environment.name, recorded);
     refuseForeignAddress(machines.address);
-    for (const machine of own) refuseOtherwise(environment.name, machine, this.#settings(machines));
+    for (const machine of own) refuseOtherwise(environment.name, machine, settingsOf(this.#parts.project, machines));
     const states = await this.#states(own);
     const missing = environment.hosts.filter(({ name }) => !own.some(({ host }) => host === name));
     return [
@@ -160,7 +128,7 @@ export class EnvironmentMachines implements Machines {
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
     const before = recorded?.machines ?? [];
-    const now = await this.#generationNow(name, before);
+    const now = await generationOf(this.#parts, name, before);
     const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
     const environment = inGeneration(asked, generation);
     const network = recorded?.network ?? (await this.#newNetwork(name));
@@ -168,7 +136,7 @@ export class EnvironmentMachines implements Machines {
     const standing = new Set(await this.#standing(before));
     const front = frontOf(asked, network);
     const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
-    const machines = await this.#inputs(environment, set, network, digest);
+    const machines = await machineInputs(this.#parts, environment, set, network, digest);
     const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
     // Gone with a restart of the computer, it would be missed by what is made new.
     if (recorded?.network) await ensureBridge(network);
@@ -197,7 +165,7 @@ export class EnvironmentMachines implements Machines {
   ): Promise<void> {
     const { records, tools } = this.#parts;
     const { ledger } = await records.environment(asked.name);
-    const all = serversOf(await this.#located(asked, generation), ledger);
+    const all = serversOf(await located(this.#parts, asked, generation), ledger);
     const { servers } = await frontState(frontHome(tools.machines, front));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
     if (serving.length === 0) return keepFront(tools.machines, front, all);
@@ -246,7 +214,7 @@ export class EnvironmentMachines implements Machines {
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
   async #firstImage(environment: Environment, { kind }: MachineSet): Promise<string> {
     for (const earlier of machinesBefore(this.#parts.project, environment)) {
-      const digest = (await this.#located(earlier, undefined)).machines?.image;
+      const digest = (await located(this.#parts, earlier)).machines?.image;
       if (digest !== undefined) return digest;
     }
     return newestOrToday(this.#parts, kind);
@@ -272,7 +240,7 @@ export class EnvironmentMachines implements Machines {
     await this.locate();
     const recorded = await records.machines(name);
     if (!recorded?.network) return;
-    const environment = await this.#located(configured, undefined);
+    const environment = await located(this.#parts, configured);
     await this.lead(environment);
     const { ledger } = await records.environment(name);
     const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
@@ -404,44 +372,9 @@ export class EnvironmentMachines implements Machines {
     return (recorded?.machines ?? []).filter(({ host }) => environment.hosts.some(({ name }) => name === host));
   }
 
-  #settings({ kind, memory, cpus, disk }: MachineSet) {
-    const { insecureRegistries } = this.#parts.project;
-    return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
-  }
-
-  async #inputs(
-    environment: Environment,
-    set: MachineSet,
-    network: MachineNetworkInputs,
-    image: string,
-  ): Promise<MachineInputs[]> {
-    const { tools } = this.#parts;
-    // One that is gone hinders only machines that have to be made or started from it.
-    const contents = await imageFor(tools.machines, set.kind, image).then(
-      (found) => found.contents,
-      () => undefined,
-    );
-    if (contents) tools.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
-    const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
-      ...network,
-      ...this.#settings(set),
-      host,
-      name: `${network.app}-${environment.name}-machine-${host.slice(environment.name.length + 1)}`,
-      image,
-      address: addressOf(network, environment.name, host),
-      hostKey: (await hostKey(tools.machines.keys, environment.name, host)).fingerprint,
-    });
-    return Promise.all(environment.hosts.map(input));
-  }
-
   #states(machines: readonly MachineInputs[]): Promise<MachineState[]> {
     return Promise.all(machines.map((machine) => machineState(this.#parts.tools.machines, machine)));
   }
-}
-
-function addressOf({ subnet }: MachineNetworkInputs, environment: string, host: string): string {
-  const generation = isOf('a', environment, host) ? 'a' : 'b';
-  return `${subnet}.${addressBase[generation] + numberOf(environment, host)}`;
 }
 
 function inState(machines: readonly MachineInputs[], states: readonly MachineState[], wanted: MachineState): string[] {
