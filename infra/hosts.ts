@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { expiryWarnings } from '../pipelines/certificates.ts';
 import { environmentNames } from '../pipelines/container.ts';
 import { defaults } from '../pipelines/config/defaults.ts';
@@ -16,7 +15,7 @@ import type { ContainerSummary, EngineVersion, PullProgress } from './engine/typ
 import { said } from './host-facts.ts';
 import { bring, forget } from './images.ts';
 import { publicPorts } from './ports.ts';
-import { takeLock } from './lock.ts';
+import { takeLock, thisProcess } from './lock.ts';
 import { hostRoutes } from './routes.ts';
 import { partOf } from './provider/parts.ts';
 import { switchRoutes } from './provider/routes.ts';
@@ -46,13 +45,7 @@ export class EngineHosts implements Hosts {
     const [first] = environment.hosts;
     if (!first) return async () => undefined;
     const engine = await this.#tools.connections.engine(first);
-    const holder = {
-      actor: this.#actor,
-      machine: hostname(),
-      pid: process.pid,
-      since: new Date().toISOString(),
-      purpose,
-    };
+    const holder = { actor: this.#actor, ...(await thisProcess()), since: new Date().toISOString(), purpose };
     return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
   }
 

@@ -1,3 +1,4 @@
+import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { environmentNames } from '../pipelines/container.ts';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
@@ -10,16 +11,23 @@ export interface LockHolder {
   readonly actor: string;
   readonly machine: string;
   readonly pid: number;
+  /** where `pid` means this process: a boot of a computer, and a pid namespace; absent in records of earlier versions */
+  readonly pidSpace?: string;
   /** ISO 8601 */
   readonly since: string;
   readonly purpose: string;
 }
 
+/** How a lock names this process. A hostname is no identity: computers set up alike and containers share theirs. */
+export async function thisProcess(): Promise<Pick<LockHolder, 'machine' | 'pid' | 'pidSpace'>> {
+  return { machine: hostname(), pid: process.pid, pidSpace: await pidSpace() };
+}
+
 /**
- * Takes an environment's lock: an empty volume on one of its hosts, whose labels say who holds it. An engine makes a
- * volume of one name only once and answers later requests with the first one's labels, so taking it is atomic; and it
- * holds for all operators of that host, whatever backend or machine they use.
- * A lock of a process of this machine that is gone is lifted. Throws LockageError (locked) else.
+ * Takes an environment's lock for this process: an empty volume on one of its hosts, whose labels say who holds it. An
+ * engine makes a volume of one name only once and answers later requests with the first one's labels, so taking it is
+ * atomic; and it holds for all operators of that host, whatever backend or machine they use.
+ * A lock of a process that was killed here is lifted. Throws LockageError (locked) else.
  */
 export async function takeLock(
   engine: Engine,
@@ -34,7 +42,7 @@ export async function takeLock(
     const other = found.holder;
     // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
     const isNobodys = found.token === '';
-    if (!isNobodys && (other.machine !== hostname() || alive(other.pid))) throw locked(place.environment, other);
+    if (!isNobodys && (!isHere(other, holder) || alive(other.pid))) throw locked(place.environment, other, holder);
     await release(engine, lock, found.token);
   }
   throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
@@ -94,12 +102,31 @@ async function release(engine: Engine, lock: string, token: string): Promise<voi
   if (found && (found.Labels?.['lockage.token'] ?? '') === token) await engine.removeVolume(lock);
 }
 
-function locked(environment: string, holder: LockHolder): LockageError {
+/** Whether this process would see the other one, if it lived. Of an earlier version's record only the machine is known. */
+function isHere(other: LockHolder, here: LockHolder): boolean {
+  return other.machine === here.machine && (other.pidSpace ?? here.pidSpace) === here.pidSpace;
+}
+
+async function pidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    // Other systems have no such files: there, the hostname decides alone.
+    return process.platform;
+  }
+}
+
+function locked(environment: string, holder: LockHolder, here: LockHolder): LockageError {
+  const doubtful = holder.machine === here.machine && !isHere(holder, here);
+  const machine = doubtful
+    ? `${holder.machine}: another computer of that name, a container, or this one before it was restarted`
+    : holder.machine;
   return new LockageError(
     `${environment} is locked by ${holder.actor} since ${whenText(holder.since)}: ${holder.purpose}`,
     {
       code: ExitCode.locked,
-      details: [`process ${holder.pid} on ${holder.machine}`],
+      details: [`process ${holder.pid} on ${machine}`],
       hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
     },
   );

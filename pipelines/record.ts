@@ -124,3 +124,18 @@ export function keptReleases(ledger: Ledger): Release[] {
   }
   return [...kept.values()];
 }
+
+/** How many releases that ran well nowhere may be about to be promoted. */
+const releasesAwaited = 10;
+
+/**
+ * Digests of the images that no host has to let go of, as environments can share one: what each of them runs or may go
+ * back to, and the last releases that ran well in none. One of these may be pulled already, while its operator still looks
+ * at the plan.
+ */
+export function neededDigests(ledgers: readonly Ledger[], releases: readonly Release[]): ReadonlySet<string> {
+  const good = ledgers.flatMap(({ revisions }) => revisions.filter(({ result }) => result === 'succeeded'));
+  const ran = new Set(good.map(({ release }) => release.digest));
+  const awaited = releases.filter(({ digest }) => !ran.has(digest)).slice(-releasesAwaited);
+  return new Set([...ledgers.flatMap(keptReleases), ...awaited].map(({ digest }) => digest));
+}

@@ -5,7 +5,7 @@ import { checkNames } from './gate.ts';
 import { carryOut, settleAsRecorded } from './operation.ts';
 import type { Plan } from './plan.ts';
 import type { World } from './ports.ts';
-import { keptReleases, type EnvironmentRecord } from './record.ts';
+import { neededDigests, type EnvironmentRecord } from './record.ts';
 import { withRecordedSecrets } from './recorded-secrets.ts';
 import { imageByDigest, type Release } from './release.ts';
 import type { Revision } from './revision.ts';
@@ -93,15 +93,20 @@ async function clearUp(world: World, environment: Environment, release: Release)
     const { containers } = await world.records.environment(environment.name);
     await Promise.all([
       world.hosts.removeOthers(environment, containers),
-      world.hosts.forgetImages(environment, release.repository, await neededDigests(world)),
+      world.hosts.forgetImages(environment, release.repository, await neededImages(world)),
     ]);
   } catch (error) {
     world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }
 }
 
-/** Images that some environment runs, or may go back to: environments can share a host. */
-async function neededDigests(world: World): Promise<ReadonlySet<string>> {
-  const records = await Promise.all(world.project.environments.map(({ name }) => world.records.environment(name)));
-  return new Set(records.flatMap(({ ledger }) => keptReleases(ledger).map(({ digest }) => digest)));
+async function neededImages(world: World): Promise<ReadonlySet<string>> {
+  const [releases, ...records] = await Promise.all([
+    world.records.releases(),
+    ...world.project.environments.map(({ name }) => world.records.environment(name)),
+  ]);
+  return neededDigests(
+    records.map(({ ledger }) => ledger),
+    releases,
+  );
 }

@@ -1,4 +1,5 @@
-import { lstat, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -27,34 +28,42 @@ export async function runtimeFolder(): Promise<string> {
  */
 export async function withLock<T>(lock: string, patience: number, work: () => Promise<T>): Promise<T> {
   const end = performance.now() + patience;
-  while (!(await tryLock(lock))) {
+  const own = randomUUID();
+  while (!(await tryLock(lock, own))) {
     if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'try again later' });
     await sleep(20 + Math.random() * 30);
   }
-  const alive = setInterval(() => void utimes(lock, new Date(), new Date()).catch(() => undefined), oldLock / 5);
+  const alive = setInterval(
+    () => void utimes(join(lock, own), new Date(), new Date()).catch(() => undefined),
+    oldLock / 5,
+  );
   alive.unref();
   try {
     return await work();
   } finally {
     clearInterval(alive);
-    await release(lock);
+    await release(lock, own);
   }
 }
 
 /** Milliseconds. */
 const oldLock = 5 * 60_000;
-let drafts = 0;
 
-async function tryLock(lock: string): Promise<boolean> {
-  const owner = await readFile(join(lock, 'pid'), 'utf8').catch(() => undefined);
-  if (owner !== undefined) {
-    if (isAlive(Number(owner)) && !(await isOld(lock))) return false;
-    await removeStale(lock, owner);
+/**
+ * A lock is a folder with one file, which says the number of its holder's process. The file's name is of that holder
+ * alone, so that to remove it can never take the lock from another who has come to it meanwhile.
+ */
+async function tryLock(lock: string, own: string): Promise<boolean> {
+  const [other] = await readdir(lock).catch(() => []);
+  if (other !== undefined) {
+    const holder = join(lock, other);
+    if (!(await isStale(holder))) return false;
+    await rm(holder, { force: true });
   }
-  // A folder that already says whose it is takes the name in one step, and fails if the name is taken.
-  const draft = `${lock}.${process.pid}.${drafts++}`;
+  // A folder that already says whose it is takes the name in one step, also from an empty one, and fails at any other.
+  const draft = `${lock}.${own}`;
   await mkdir(draft, { mode: 0o700 });
-  await writeFile(join(draft, 'pid'), String(process.pid));
+  await writeFile(join(draft, own), String(process.pid));
   try {
     await rename(draft, lock);
     return true;
@@ -64,33 +73,28 @@ async function tryLock(lock: string): Promise<boolean> {
   }
 }
 
-/** In one step: a folder whose file is gone already would be taken by the next one while it is removed. */
-async function release(lock: string): Promise<void> {
-  const aside = `${lock}.${process.pid}.${drafts++}.done`;
-  await rename(lock, aside).catch(() => undefined);
-  await rm(aside, { recursive: true, force: true });
+async function release(lock: string, own: string): Promise<void> {
+  await rm(join(lock, own), { force: true }).catch(() => undefined);
+  // Refused when the next one has it already.
+  await rmdir(lock).catch(() => undefined);
 }
 
-async function removeStale(lock: string, owner: string): Promise<void> {
-  const aside = `${lock}.${process.pid}.${drafts++}.stale`;
-  try {
-    await rename(lock, aside);
-  } catch {
-    return;
-  }
-  const taken = await readFile(join(aside, 'pid'), 'utf8').catch(() => owner);
-  // Between reading and renaming, another process may have taken the stale lock over: it is given back.
-  if (taken !== owner) await rename(aside, lock).catch(() => undefined);
-  await rm(aside, { recursive: true, force: true });
+async function isStale(holder: string): Promise<boolean> {
+  const pid = await readFile(holder, 'utf8').catch(() => undefined);
+  // It was released just now, or cannot be read: neither tells that its process is dead.
+  if (pid === undefined) return false;
+  return !isAlive(Number(pid)) || (await isOld(holder));
 }
 
 /** Numbers of processes are used again, and a dead one that nobody waits for looks alive. */
-async function isOld(lock: string): Promise<boolean> {
-  const made = await stat(lock).catch(() => undefined);
-  return made !== undefined && Date.now() - made.mtimeMs > oldLock;
+async function isOld(holder: string): Promise<boolean> {
+  const touched = await stat(holder).catch(() => undefined);
+  return touched !== undefined && Date.now() - touched.mtimeMs > oldLock;
 }
 
+/** A file that lost its content with its host's power says 0, which would mean this process and its group. */
 function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
   try {
     process.kill(pid, 0);
     return true;

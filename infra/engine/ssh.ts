@@ -51,8 +51,9 @@ export class SshLink {
       await this.#forward(control, socket);
       if (await this.#answers(socket)) return socket;
       if (reused) {
-        // a master can outlive its network connection for a while
-        await this.#control(control, 'exit');
+        // A master can outlive its network for a while, and has the rights and settings of its login. Another command may be
+        // at work over it all the same, so it only stops for new ones, and ends when all that is open has ended.
+        await this.#control(control, 'stop');
         await this.#login(control);
         await this.#forward(control, socket);
         if (await this.#answers(socket)) return socket;
@@ -179,7 +180,7 @@ export class SshLink {
     if (code !== 0) throw sshFailure(this.#host, this.#target, stderr, late);
   }
 
-  #control(control: string, command: 'check' | 'forward' | 'cancel' | 'exit', extra: readonly string[] = []) {
+  #control(control: string, command: 'check' | 'forward' | 'cancel' | 'stop' | 'exit', extra: readonly string[] = []) {
     return runToEnd('ssh', ['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
   }
 

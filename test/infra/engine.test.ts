@@ -10,7 +10,6 @@ import { Connections } from '../../infra/engine/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../infra/engine/frames.ts';
 import { imagePath, segment } from '../../infra/engine/names.ts';
 import { tarArchive } from '../../infra/engine/tar.ts';
-import { withLock } from '../../infra/engine/runtime-folder.ts';
 
 let folder: string;
 let server: Server | undefined;
@@ -268,20 +267,5 @@ describe('names', () => {
     for (const name of ['', '../x', 'a/b', 'a?b', '.hidden', 'a b']) expect(() => segment(name)).toThrow(TypeError);
     expect(imagePath('r.io:5000/shop@sha256:12')).toBe('r.io%3A5000/shop%40sha256%3A12');
     for (const name of ['', 'a/../b', 'a//b', '/a', 'a?b']) expect(() => imagePath(name)).toThrow(TypeError);
-  });
-});
-
-describe('a lock', () => {
-  it('lets one in at a time, and takes over what a dead process left', async () => {
-    const lock = join(folder, 'lock');
-    let inside = 0;
-    const work = async () => {
-      expect(++inside).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      inside--;
-    };
-    execFileSync('sh', ['-c', 'mkdir "$1" && echo 4194399 > "$1/pid"', 'sh', lock]);
-    await Promise.all(Array.from({ length: 8 }, () => withLock(lock, 5000, work)));
-    await expect(withLock(lock, 5000, () => withLock(lock, 50, work))).rejects.toThrow('another process holds');
   });
 });

@@ -35,6 +35,11 @@ describe.runIf(labsWork)('refused before any change', () => {
   };
   const tagged = (tag: string) => `${trial.lab.registry}/trial:${tag}`;
 
+  async function digestOf(released: string): Promise<string> {
+    const { releases } = (await trial.succeed('releases')).json;
+    return releases.find(({ version }: { version: string }) => version === released).digest;
+  }
+
   /** Gives the registry an image like another one that says to be for another architecture. */
   async function pushForArm(from: string, to: string): Promise<void> {
     const url = `http://${trial.lab.registry}/v2/trial`;
@@ -98,9 +103,8 @@ describe.runIf(labsWork)('refused before any change', () => {
 
   test('a digest that is gone from the registry', async () => {
     await trial.publish({ '1.4.0': {} });
-    const { releases } = (await trial.succeed('releases')).json;
-    const { digest } = releases.find(({ version }: { version: string }) => version === '1.4.0');
-    const deleted = await fetch(`http://${trial.lab.registry}/v2/trial/manifests/${digest}`, { method: 'DELETE' });
+    const url = `http://${trial.lab.registry}/v2/trial/manifests/${await digestOf('1.4.0')}`;
+    const deleted = await fetch(url, { method: 'DELETE' });
     expect(deleted.status).toBe(202);
     await expectRefused(await trial.promote('1.4.0', 'prod'), 'release 1.4.0 is gone from the registry');
   });
@@ -190,9 +194,14 @@ describe.runIf(labsWork)('refused before any change', () => {
     });
   });
 
-  test('and all of it once more succeeds when nothing is in the way', async () => {
+  test('and all of it once more succeeds when nothing is in the way, and what was pulled for another try stays', async () => {
+    const pulled = await trial.engine('prod-1').listImages(`${trial.lab.registry}/trial`);
+    expect(pulled).toContain(`${trial.lab.registry}/trial@${await digestOf('1.5.0')}`);
     await trial.succeed('promote', '1.1.0', '--to', 'prod');
     expect(await trial.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+    expect(await trial.engine('prod-1').listImages(`${trial.lab.registry}/trial`)).toEqual(
+      expect.arrayContaining(pulled),
+    );
   });
 
   test('while somebody else changes the environment, naming who and since when', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -154,6 +154,30 @@ describe('what is offered to a machine', () => {
     expect((await readdir(join(lab.folder, 'lockage'))).filter((name) => name.endsWith('.offer'))).toEqual([]);
     await link.disconnect();
   });
+
+  it('stays, as does a script, when another command finds the engine silent and logs in again', async () => {
+    const at = (name: string) => join(lab.folder, name);
+    const engine = createServer((_, response) => response.end('{"ApiVersion":"1.47"}'));
+    await new Promise<void>((resolve) => engine.listen(at('restarted.sock'), resolve));
+    const host = { ...pinned(server), url: server.url + at('restarted.sock') };
+    const mine = connections(at('restarted'));
+    await mine.engine(host);
+    const before = await lab.masterPids();
+    const text = 'touch "$1"; until [ -e "$2" ]; do sleep 0.1; done; echo done';
+    const script = mine.link(host).script(text, [at('begun'), at('end')], { deadline: 30_000 });
+    const offer = await mine.link(host).offer(hello());
+    await expect.poll(() => readdir(lab.folder)).toContain('begun');
+
+    engine.closeAllConnections();
+    await new Promise((resolve) => engine.close(resolve));
+    await expect(connections(at('restarted')).engine(host)).rejects.toThrow(/there is no \S+restarted\.sock on/);
+    expect(await lab.masterPids()).not.toEqual(before);
+    expect(await ask(offer.port)).toBe('hello');
+    await writeFile(at('end'), '');
+    expect(await script).toMatchObject({ code: 0, stdout: 'done\n' });
+    await offer.end();
+    await expect.poll(() => ask(offer.port).catch(() => 'nobody')).toBe('nobody');
+  }, 30_000);
 
   it('needs an sshd that allows it', async () => {
     const strict = await lab.server(['AllowTcpForwarding local']);
