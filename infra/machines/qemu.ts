@@ -8,7 +8,7 @@ import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
 import type { CachedImage } from './image.ts';
-import { program, tryProgram } from './program.ts';
+import { daemon, program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
 
@@ -34,7 +34,7 @@ export const qemu: MachineKind = {
     await tryProgram(['ip', 'link', 'del', tap]);
     await program(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
     await program(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
-    await program([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
+    await daemon([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
     return describeAccelerator(accelerator);
   },
   runs: async (home) => (await processesOf(home)).length > 0,

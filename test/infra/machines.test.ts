@@ -7,7 +7,7 @@ import { hostRecipe, machineImage, suite } from '../../infra/machines/image.ts';
 import { forgetKeys, hostKey, identity } from '../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../infra/machines/lxc.ts';
 import { ensureMachine, hostOf, machinesHere, machineState, removeMachine } from '../../infra/machines/machines.ts';
-import { program } from '../../infra/machines/program.ts';
+import { daemon, program } from '../../infra/machines/program.ts';
 import type { Workshop } from '../../infra/provider/workshop.ts';
 import { machineInputs as inputs } from './values.ts';
 
@@ -78,6 +78,11 @@ test('only machines of the environment are its own', async () => {
   folderOf('shop-qa-machine-2');
   folderOf('shop-qa-machine-3', { app: 'shop', environment: 'prod' });
   expect(await machinesHere(places(), inputs)).toEqual(['shop-qa-machine-1']);
+});
+
+test('what stays behind has none of the variables of whoever started it', async () => {
+  const lines = (await daemon(['env'])).trim().split('\n').sort();
+  expect(lines.map((line) => line.split('=')[0])).toEqual(['HOME', 'LC_ALL', 'PATH']);
 });
 
 test("a stranger's folder is neither removed nor taken over", async () => {

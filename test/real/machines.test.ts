@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
 import { run, tryRun } from '../../scripts/lab/command.ts';
 import { cacheDir } from '../../scripts/setup/cache.ts';
-import { command } from '../support/engine-fixture.ts';
+import { command, variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 /** A few machines are made and started: ms. */
@@ -82,6 +82,8 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
       expect(await versions()).toEqual(['1.0.0']);
       const key = join(trial.folder, '.lockage/machine-keys/prod/id_ed25519');
       expect((await stat(key)).mode & 0o777).toBe(0o600);
+      const monitor = await run(['ps', '-o', 'ppid=', '-p', before.trim()]);
+      expect(await variablesOf(monitor.trim())).toEqual(['HOME', 'LC_ALL', 'PATH']);
     },
   );
 
