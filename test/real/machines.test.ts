@@ -161,12 +161,12 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
 
   test('with another one of their name there is no mixing up', async () => {
     const folder = join(trial.folder, '.lockage/machines/trial-prod-machine-2');
-    await command('mkdir', folder);
+    await command('mkdir', '-p', join(folder, 'theirs'));
     await own(2);
     await trial.succeed('resume', 'prod');
     const refused = await trial.promote('1.0.0', 'prod');
     expect(refused.json?.error.details.join(' '), refused.stderr).toContain('is not of a machine of prod');
-    await command('rmdir', folder);
+    await command('rm', '-r', folder);
     await own(1);
     expect(await versions()).toEqual(['1.0.0']);
   });
