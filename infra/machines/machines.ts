@@ -90,11 +90,13 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
     await untilItAnswers(workshop, hostOf(places, inputs), () => kind.runs(home), kind.patience);
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
-    const said = await lastWords(kind.log(home));
-    const kept = await keepLog(places, inputs.name, kind.log(home));
-    if (state === 'absent') await removeMachine(places, inputs);
+    // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
+    const said = await lastWords(kind.log(home)).catch(() => []);
+    const kept = await keepLog(places, inputs.name, kind.log(home)).catch(() => undefined);
+    const removed = state === 'absent' ? removeMachine(places, inputs) : undefined;
+    const left = (await removed?.then(() => [], messagesOf)) ?? [];
     throw new LockageError(`the machine ${inputs.name} did not come up`, {
-      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`])],
+      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`]), ...left],
       cause: error,
     });
   }

@@ -139,6 +139,15 @@ test("a stranger's folder is neither removed nor taken over", async () => {
   expect(existsSync(home)).toBe(true);
 });
 
+test('why a machine does not come up is said, also where its log cannot be kept', async () => {
+  writeFileSync(join(folderOf(inputs.name, { ...inputs, made: madeFrom(inputs) }), 'lxc.log'), 'its last words\n');
+  writeFileSync(join(folder, 'machine-logs'), 'in the way');
+  await expect(ensureMachine({ machines: places() } as Workshop, inputs)).rejects.toMatchObject({
+    message: `the machine ${inputs.name} did not come up`,
+    details: expect.arrayContaining([expect.stringContaining('is not on this computer any more'), 'its last words']),
+  });
+});
+
 test.each([
   ['half made', { app: 'shop', environment: 'qa', complete: false }],
   ['made otherwise', { app: 'shop', environment: 'qa', made: '00000000' }],
