@@ -102,7 +102,7 @@ test('what an image contains is read from its packages', () => {
   expect(contentsFrom('12.15\n', packages[0] ?? '').kernel).toBeUndefined();
 });
 
-test('the end of what a machine said is kept, the last one of each name, until it is forgotten', async () => {
+test('the end of what a machine said is kept, the last one of each name, until its environment is forgotten', async () => {
   const places = { machines: join(folder, 'machines'), fronts: '', keys: '', images: '' };
   mkdirSync(places.machines);
   const log = join(folder, 'serial.log');
@@ -115,8 +115,9 @@ test('the end of what a machine said is kept, the last one of each name, until i
   const kept = join(folder, 'machine-logs', `${machine.name}.log`);
   const text = readFileSync(kept, 'utf8');
   expect([text.length <= 2 ** 18, text.endsWith('x\nlast words\n')]).toEqual([true, true]);
+  await keepLog(places, `${machine.name}b`, log);
   await forgetLogs(places, { app: 'shop', environment: 'other' });
-  expect(readdirSync(join(folder, 'machine-logs'))).toHaveLength(1);
+  expect(readdirSync(join(folder, 'machine-logs'))).toHaveLength(2);
   await forgetLogs(places, machine);
   expect(readdirSync(join(folder, 'machine-logs'))).toEqual([]);
 });
