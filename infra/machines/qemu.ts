@@ -14,6 +14,9 @@ import { vmRecipe } from './vm-recipe.ts';
 
 const emulator = 'qemu-system-x86_64';
 
+/** A process that waits for a disk which does not answer is not to be killed: ms. */
+const dying = 30_000;
+
 export const qemu: MachineKind = {
   recipe: vmRecipe,
   patience: 300_000,
@@ -39,9 +42,10 @@ export const qemu: MachineKind = {
   },
   runs: async (home) => (await processesOf(home)).length > 0,
   async stop(home) {
-    for (let pids = await processesOf(home); pids.length > 0; pids = await processesOf(home)) {
-      for (const pid of pids) tryKill(pid);
-      await sleep(50);
+    for (const end = Date.now() + dying; Date.now() < end; await sleep(50)) {
+      const pids = await processesOf(home);
+      if (pids.length === 0) break;
+      pids.forEach(tryKill);
     }
     await tryProgram(['ip', 'link', 'del', tapOf(home)]);
   },
