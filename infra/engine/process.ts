@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { LockageError } from '../../pipelines/errors.ts';
 
 export interface Ended {
@@ -9,27 +9,44 @@ export interface Ended {
   readonly late: boolean;
 }
 
+/** How long one that is late may tidy up before it is killed: ms. */
+const grace = 5000;
+
+/** What runs now, each in a group of its own: the end of this process has to be told to it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => running.forEach((child) => signalGroup(child, 'SIGTERM')));
+
 /**
- * Runs a program with `stdin` to its end, or to the deadline (milliseconds). Any exit code is a result.
+ * Runs a program with `stdin` to its end, or to the deadline (milliseconds), at which all that it started has to end with
+ * it. Any exit code is a result. What a terminal sends (Ctrl-C) reaches this process only, which ends at a safe point.
  * It counts as ended when its own process is, even if one it left in the background still holds the output open.
  * Throws LockageError when the program is not installed.
  */
-export function runToEnd(file: string, args: readonly string[], deadline: number, stdin = ''): Promise<Ended> {
+export function runToEnd(
+  file: string,
+  args: readonly string[],
+  deadline: number,
+  stdin = '',
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env: { ...process.env, LC_ALL: 'C' } });
+    const child = spawn(file, args, { env: { ...env, LC_ALL: 'C' }, detached: true });
+    running.add(child);
     // a program that ends without reading breaks the pipe
     child.stdin.on('error', () => undefined).end(stdin);
     const output = { stdout: '', stderr: '' };
     let late = false;
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       late = true;
-      child.kill('SIGKILL');
+      signalGroup(child, 'SIGTERM');
+      timer = setTimeout(() => signalGroup(child, 'SIGKILL'), grace);
     }, deadline);
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
     }
     child.on('error', (cause: NodeJS.ErrnoException) => {
       clearTimeout(timer);
+      running.delete(child);
       const missing = cause.code === 'ENOENT';
       const hint = file.startsWith('ssh') ? 'install the OpenSSH client: apt-get install openssh-client' : undefined;
       reject(missing ? new LockageError(`${file} is not installed`, { ...(hint && { hint }), cause }) : cause);
@@ -41,6 +58,8 @@ export function runToEnd(file: string, args: readonly string[], deadline: number
     };
     child.on('exit', (code) => {
       clearTimeout(timer);
+      running.delete(child);
+      if (late) signalGroup(child, 'SIGKILL');
       const unread = setTimeout(() => finish(code), 100);
       child.on('close', () => {
         clearTimeout(unread);
@@ -48,4 +67,14 @@ export function runToEnd(file: string, args: readonly string[], deadline: number
       });
     });
   });
+}
+
+/** To a program and what it started, but for what it put into the background for good: that has a group of its own. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of it has ended meanwhile.
+  }
 }

@@ -11,11 +11,25 @@ export interface Accelerator {
   readonly why?: string;
 }
 
+/** What is known of this computer since its start `started`. */
+interface Known {
+  readonly started: string;
+  readonly accelerator: Accelerator;
+  /** of an answer that another time may be another one: when to ask again, in milliseconds of the clock */
+  readonly until?: number;
+}
+
+/** A computer that was busy answers late. All machines of a command are spared the next question: ms. */
+const doubtful = 10 * 60_000;
+
 /** A kernel without a root file system gives up in a second or two; one under a broken KVM never does: ms. */
 const probeDeadline = 10_000;
 const device = '/dev/kvm';
 
-/** How guests run here. The answer holds until this computer starts again, so it is asked for once and kept in `cache`. */
+/**
+ * How guests run here. A sure answer holds until this computer starts again, so it is asked for once and kept in `cache`;
+ * one that came late, or of a lack of memory, for some minutes.
+ */
 export async function acceleratorHere(emulator: string, kernel: string, cache: string): Promise<Accelerator> {
   if (!existsSync(device)) return { name: 'tcg', why: `there is no ${device} on this computer` };
   const file = path.join(cache, 'accelerator.json');
@@ -23,9 +37,10 @@ export async function acceleratorHere(emulator: string, kernel: string, cache: s
   await mkdir(cache, { recursive: true, mode: 0o700 });
   return withLock(`${file}.lock`, 3 * probeDeadline, async () => {
     const known = await readKnown(file);
-    if (known?.started === started) return known.accelerator;
-    const accelerator = await probe(emulator, kernel);
-    await writeFile(file, `${JSON.stringify({ started, accelerator })}\n`);
+    if (known?.started === started && Date.now() < (known.until ?? Infinity)) return known.accelerator;
+    const { sure, ...accelerator } = await probe(emulator, kernel);
+    const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + doubtful }) };
+    await writeFile(file, `${JSON.stringify(now)}\n`);
     return accelerator;
   });
 }
@@ -36,21 +51,23 @@ export function describeAccelerator({ name, why }: Accelerator): string {
 }
 
 /** A guest that is only to fail: it ends at once, as it may not start again. */
-async function probe(emulator: string, kernel: string): Promise<Accelerator> {
+async function probe(emulator: string, kernel: string): Promise<Accelerator & { readonly sure: boolean }> {
   const guest = ['-machine', 'pc,accel=kvm', '-cpu', 'host', '-m', '256M', '-no-reboot', '-nodefaults'];
   const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'none'];
   const start = ['-kernel', kernel, '-append', 'panic=-1'];
   const { code, late, stderr } = await runToEnd(emulator, [...guest, ...quiet, ...start], probeDeadline);
-  if (late) return { name: 'tcg', why: `a guest under KVM did nothing for ${probeDeadline / 1000} s` };
-  if (code === 0) return { name: 'kvm' };
-  const said = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '');
-  return { name: 'tcg', why: `KVM does not work here: ${said.replace(`${emulator}: `, '') || `exit code ${code}`}` };
+  if (late) return { name: 'tcg', why: `a guest under KVM did nothing for ${probeDeadline / 1000} s`, sure: false };
+  if (code === 0) return { name: 'kvm', sure: true };
+  const said = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '').replace(`${emulator}: `, '');
+  // One that the kernel killed for its memory had no time to say anything.
+  const sure = said !== '' && !stderr.includes('Cannot allocate memory');
+  return { name: 'tcg', why: `KVM does not work here: ${said || `exit code ${code}`}`, sure };
 }
 
-async function readKnown(file: string): Promise<{ started: string; accelerator: Accelerator } | undefined> {
+async function readKnown(file: string): Promise<Known | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
   try {
-    return JSON.parse(text) as { started: string; accelerator: Accelerator };
+    return JSON.parse(text) as Known;
   } catch {
     return undefined;
   }

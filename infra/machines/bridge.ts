@@ -1,24 +1,29 @@
 /** The bridge of an environment's machines. It says whose it is, so that nobody else's is taken for it. */
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineNetworkInputs } from '../provider/types.ts';
-import { createBridge, openWayOut, removeBridge } from './network.ts';
+import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
 import { program, tryProgram } from './program.ts';
 
 interface Link {
   readonly ifalias?: string;
 }
 
-/** Makes the bridge, or what is missing of it. Throws LockageError when somebody else's has its name. */
+/**
+ * Makes the bridge, or what is missing of it: a run that was killed did not come to all, and a firewall that starts anew
+ * forgets. Throws LockageError, also when somebody else's has its name.
+ */
 export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> {
   const { bridge, subnet } = inputs;
   const found = await bridgeNamed(bridge);
   refuseForeign(found, inputs);
-  if ((await subnetOf(bridge)) !== subnet) {
+  const had = await subnetOf(bridge);
+  if (had !== subnet) {
     // One that a killed run left half made.
-    if (found) await removeBridge(bridge, subnet);
+    if (found) await removeBridge(bridge, had ?? subnet);
     await createBridge(bridge, subnet);
-    await program(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
   }
+  await program(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
+  await openBridge(bridge);
   await openWayOut(bridge, subnet);
 }
 

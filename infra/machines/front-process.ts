@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { adminSocket } from './front-config.ts';
-import { program, tryProgram } from './program.ts';
+import { daemon, tryProgram } from './program.ts';
 
 /** Where the configuration lies in a front's folder. */
 export function configFile(home: string): string {
@@ -18,7 +18,7 @@ export function configFile(home: string): string {
  */
 export async function startProcess(home: string, serving?: number): Promise<void> {
   const takeOver = serving === undefined ? [] : ['-x', adminSocket, '-sf', String(serving)];
-  await program(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
+  await daemon(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
 }
 
 /** A process that was killed is gone from sight before the kernel has closed its sockets: ms. */

@@ -24,7 +24,8 @@ export async function keepLog(places: MachinePlaces, name: string, log: string):
 
 /** Removes what was kept of an environment's machines, or of that one. */
 export async function forgetLogs(places: MachinePlaces, { app, environment }: Place, name?: string): Promise<void> {
-  const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+\\.log$`);
+  // A machine of the other generation has a `b` after its number.
+  const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+b?\\.log$`);
   for (const file of await readdir(folderOf(places)).catch(() => [])) {
     if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(places), file));
   }

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image.ts';
-import { program, tryProgram } from './program.ts';
+import { daemon, program, tryProgram } from './program.ts';
 import type { MachineKind } from './types.ts';
 
 export const lxc: MachineKind = {
@@ -48,7 +48,7 @@ export async function unpackRoot(home: string, archive: string): Promise<string>
 
 /** Starts the system container in a folder, by the configuration there. */
 export async function startLxc(home: string): Promise<void> {
-  await program(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
+  await daemon(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
 }
 
 /** Kills the system container in a folder. One that does not run, or was never started, is fine. */

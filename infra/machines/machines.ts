@@ -16,6 +16,9 @@ import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind, MachinePlaces } from './types.ts';
 
+const markName = 'machine.json';
+const draftName = `${markName}.draft`;
+
 const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
 /** What a machine's folder says of it. */
@@ -87,11 +90,13 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
     await untilItAnswers(workshop, hostOf(places, inputs), () => kind.runs(home), kind.patience);
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
-    const said = await lastWords(kind.log(home));
-    const kept = await keepLog(places, inputs.name, kind.log(home));
-    if (state === 'absent') await removeMachine(places, inputs);
+    // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
+    const said = await lastWords(kind.log(home)).catch(() => []);
+    const kept = await keepLog(places, inputs.name, kind.log(home)).catch(() => undefined);
+    const removed = state === 'absent' ? removeMachine(places, inputs) : undefined;
+    const left = (await removed?.then(() => [], messagesOf)) ?? [];
     throw new LockageError(`the machine ${inputs.name} did not come up`, {
-      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`])],
+      details: [...messagesOf(error), ...said, ...(kept === undefined ? [] : [`all that it said: ${kept}`]), ...left],
       cause: error,
     });
   }
@@ -108,8 +113,18 @@ export async function removeMachine(places: MachinePlaces, { app, environment, n
   if (await kind.runs(home)) {
     throw new LockageError(`the machine ${name} does not stop`, { hint: 'Run the same command again.' });
   }
+  await removeHome(home, mark);
+}
+
+/** The mark goes last, and says that the rest is not whole: what a killed removal left is known for what it is. */
+async function removeHome(home: string, mark: Mark): Promise<void> {
+  // A full disk has no room for it, and has to be freed all the more.
+  await writeMark(home, { ...mark, complete: false }).catch(() => undefined);
   // What the kernel frees a moment later may hold a folder that long.
-  await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+  const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 250 };
+  const parts = (await readdir(home)).filter((name) => name !== markName);
+  for (const name of parts) await rm(path.join(home, name), patiently);
+  await rm(home, patiently);
 }
 
 /** Names of the machines that an environment has here, whatever the record says. */
@@ -136,6 +151,9 @@ export function madeFrom({
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
   const mark = await readMark(home);
   if (!existsSync(home) || (mark?.app === app && mark.environment === environment)) return;
+  // A run that was killed before it could say whose the folder is has nothing else in it.
+  const inside = await readdir(home).catch(() => [home]);
+  if (inside.every((file) => file === draftName)) return;
   throw new LockageError(`there is a folder ${home} that is not of a machine of ${environment}`, {
     hint: `Look what ${name} is, and move it away; then run the same command again.`,
   });
@@ -188,13 +206,13 @@ function messagesOf(error: unknown): string[] {
 }
 
 async function readMark(home: string): Promise<Mark | undefined> {
-  const text = await readFile(path.join(home, 'machine.json'), 'utf8').catch(() => undefined);
+  const text = await readFile(path.join(home, markName), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as Mark);
 }
 
 async function writeMark(home: string, mark: Mark): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const file = path.join(home, 'machine.json');
-  await writeFile(`${file}.draft`, `${JSON.stringify(mark)}\n`, { mode: 0o600 });
-  await rename(`${file}.draft`, file);
+  const draft = path.join(home, draftName);
+  await writeFile(draft, `${JSON.stringify(mark)}\n`, { mode: 0o600 });
+  await rename(draft, path.join(home, markName));
 }

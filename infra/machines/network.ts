@@ -1,4 +1,5 @@
 /** Bridges of this machine, each with a free /24 of its own, that hosts and machines are connected to. */
+import { LockageError } from '../../pipelines/errors.ts';
 import { program, tryProgram } from './program.ts';
 
 /** A /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely meet. */
@@ -12,30 +13,48 @@ export async function freeSubnet(random: () => number = Math.random): Promise<st
   throw new Error('no free 10.x.y.0/24 was found on this machine');
 }
 
-/** Makes the bridge, gives it `SUBNET.1`, and lets what is on it talk whatever the machine's firewall says. */
+/**
+ * Makes the bridge, gives it `SUBNET.1`, and lets what is on it talk. One that cannot be made whole is taken away again.
+ * Throws LockageError, also when something else on this machine has taken the network meanwhile.
+ */
 export async function createBridge(bridge: string, subnet: string): Promise<void> {
   await program(['ip', 'link', 'add', bridge, 'type', 'bridge']);
-  await program(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge]);
+  try {
+    await program(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge]);
+    await openBridge(bridge);
+    await refuseTaken(bridge, subnet);
+  } catch (error) {
+    await removeBridge(bridge, subnet);
+    throw error;
+  }
+}
+
+/** Lets what is on the bridge talk with each other and with this machine, whatever the machine's firewall says. */
+export async function openBridge(bridge: string): Promise<void> {
   await program(['ip', 'link', 'set', bridge, 'up']);
-  const others = (await usedNetworks()).filter(
-    ({ first, last, device }) =>
-      device !== bridge && first <= toNumber(`${subnet}.1`) && toNumber(`${subnet}.1`) <= last,
-  );
-  if (others.length > 0) throw new Error(`${subnet}.0/24 was taken by ${others[0]?.device} at the same moment`);
-  // Where bridged traffic passes the firewall, Docker's policy would drop what goes from one host to another.
-  for (const rule of firewallRules(bridge)) await tryProgram(['iptables', '-w', '10', '-I', ...rule]);
+  for (const rule of withinBridge(bridge)) await setRule(rule).catch(() => undefined);
 }
 
 /** Lets what is on the bridge reach whatever this machine reaches, behind its address. `removeBridge` ends it. */
 export async function openWayOut(bridge: string, subnet: string): Promise<void> {
   await program(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
-  for (const [table, ...rule] of wayOut(bridge, subnet)) {
-    const words = (action: string) => ['iptables', '-w', '10', '-t', table, action, ...rule];
-    if ((await tryProgram(words('-C'))) === undefined) await program(words('-I'));
-  }
+  for (const rule of wayOut(bridge, subnet)) await setRule(rule);
 }
 
-function wayOut(bridge: string, subnet: string): [table: string, ...rule: string[]][] {
+/** Takes away the bridge and its firewall rules; what is already gone is fine. */
+export async function removeBridge(bridge: string, subnet: string): Promise<void> {
+  for (const rule of [...wayOut(bridge, subnet), ...withinBridge(bridge)]) {
+    // Two that looked at the same moment may have set a rule twice.
+    for (let round = 0; round < 5; round += 1) {
+      if ((await tryProgram(iptables('-D', rule))) === undefined) break;
+    }
+  }
+  await tryProgram(['ip', 'link', 'del', bridge]);
+}
+
+type Rule = readonly [table: string, ...words: string[]];
+
+function wayOut(bridge: string, subnet: string): Rule[] {
   return [
     ['nat', 'POSTROUTING', '-s', `${subnet}.0/24`, '!', '-o', bridge, '-j', 'MASQUERADE'],
     ['filter', 'FORWARD', '-i', bridge, '-j', 'ACCEPT'],
@@ -43,25 +62,30 @@ function wayOut(bridge: string, subnet: string): [table: string, ...rule: string
   ];
 }
 
-/** Takes away the bridge and its firewall rules; what is already gone is fine. */
-export async function removeBridge(bridge: string, subnet: string): Promise<void> {
-  for (const [table, ...rule] of wayOut(bridge, subnet)) {
-    await tryProgram(['iptables', '-w', '10', '-t', table, '-D', ...rule]);
-  }
-  for (const rule of firewallRules(bridge)) {
-    // A creator that died and was run again may have added a rule twice.
-    for (let round = 0; round < 5; round += 1) {
-      if ((await tryProgram(['iptables', '-w', '10', '-D', ...rule])) === undefined) break;
-    }
-  }
-  await tryProgram(['ip', 'link', 'del', bridge]);
+/** Where bridged traffic passes the firewall, Docker's policy would drop what goes from one host to another. */
+function withinBridge(bridge: string): Rule[] {
+  return [
+    ['filter', 'FORWARD', '-i', bridge, '-o', bridge, '-j', 'ACCEPT'],
+    ['filter', 'INPUT', '-i', bridge, '-j', 'ACCEPT'],
+  ];
 }
 
-function firewallRules(bridge: string): string[][] {
-  return [
-    ['FORWARD', '-i', bridge, '-o', bridge, '-j', 'ACCEPT'],
-    ['INPUT', '-i', bridge, '-j', 'ACCEPT'],
-  ];
+async function setRule(rule: Rule): Promise<void> {
+  if ((await tryProgram(iptables('-C', rule))) === undefined) await program(iptables('-I', rule));
+}
+
+function iptables(action: string, [table, ...rule]: Rule): string[] {
+  return ['iptables', '-w', '10', '-t', table, action, ...rule];
+}
+
+async function refuseTaken(bridge: string, subnet: string): Promise<void> {
+  const own = toNumber(`${subnet}.1`);
+  const taken = (await usedNetworks()).filter(({ first, last }) => first <= own && own <= last);
+  const other = taken.find(({ device }) => device !== bridge);
+  if (!other) return;
+  throw new LockageError(`the network ${subnet}.0/24 is taken by ${other.device || 'somebody else'}`, {
+    hint: 'Run the same command again. If that does not help, `ip route` shows what is in the way.',
+  });
 }
 
 async function usedNetworks(): Promise<{ first: number; last: number; device: string }[]> {

@@ -17,9 +17,13 @@ const packages: Readonly<Record<string, string>> = {
 };
 
 /** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */
-export async function program(argv: readonly string[], deadline = patience): Promise<string> {
+export async function program(
+  argv: readonly string[],
+  deadline = patience,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
   const [file = '', ...args] = argv;
-  const { code, stdout, stderr, late } = await runToEnd(file, args, deadline).catch((error: unknown) => {
+  const { code, stdout, stderr, late } = await runToEnd(file, args, deadline, '', env).catch((error: unknown) => {
     const name = packages[file];
     if (!(error instanceof LockageError) || name === undefined) throw error;
     throw new LockageError(error.message, { hint: `On Debian: apt-get install ${name}`, cause: error });
@@ -29,6 +33,12 @@ export async function program(argv: readonly string[], deadline = patience): Pro
   throw new LockageError(`\`${argv.slice(0, 5).join(' ')}\` ${why}`, {
     details: `${stdout}\n${stderr}`.trim().split('\n').slice(-8),
   });
+}
+
+/** The same for one that leaves a process behind, which must not keep the operator's variables: secrets are among them. */
+export function daemon(argv: readonly string[]): Promise<string> {
+  const { PATH, HOME } = process.env;
+  return program(argv, patience, { PATH, HOME });
 }
 
 /** The same where a failure is an answer, too: undefined. */

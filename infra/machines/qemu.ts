@@ -8,11 +8,14 @@ import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
 import type { CachedImage } from './image.ts';
-import { program, tryProgram } from './program.ts';
+import { daemon, program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
 
 const emulator = 'qemu-system-x86_64';
+
+/** A process that waits for a disk which does not answer is not to be killed: ms. */
+const dying = 30_000;
 
 export const qemu: MachineKind = {
   recipe: vmRecipe,
@@ -34,14 +37,15 @@ export const qemu: MachineKind = {
     await tryProgram(['ip', 'link', 'del', tap]);
     await program(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
     await program(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
-    await program([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
+    await daemon([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
     return describeAccelerator(accelerator);
   },
   runs: async (home) => (await processesOf(home)).length > 0,
   async stop(home) {
-    for (let pids = await processesOf(home); pids.length > 0; pids = await processesOf(home)) {
-      for (const pid of pids) tryKill(pid);
-      await sleep(50);
+    for (const end = Date.now() + dying; Date.now() < end; await sleep(50)) {
+      const pids = await processesOf(home);
+      if (pids.length === 0) break;
+      pids.forEach(tryKill);
     }
     await tryProgram(['ip', 'link', 'del', tapOf(home)]);
   },

@@ -1,13 +1,30 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { fingerprint } from '../../pipelines/container.ts';
 import { hostRecipe, machineImage, suite } from '../../infra/machines/image.ts';
 import { forgetKeys, hostKey, identity } from '../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../infra/machines/lxc.ts';
-import { ensureMachine, hostOf, machinesHere, machineState, removeMachine } from '../../infra/machines/machines.ts';
-import { program } from '../../infra/machines/program.ts';
+import {
+  ensureMachine,
+  hostOf,
+  madeFrom,
+  machinesHere,
+  machineState,
+  removeMachine,
+} from '../../infra/machines/machines.ts';
+import { daemon, program } from '../../infra/machines/program.ts';
 import type { Workshop } from '../../infra/provider/workshop.ts';
 import { machineInputs as inputs } from './values.ts';
 
@@ -80,6 +97,37 @@ test('only machines of the environment are its own', async () => {
   expect(await machinesHere(places(), inputs)).toEqual(['shop-qa-machine-1']);
 });
 
+test('what stays behind has none of the variables of whoever started it', async () => {
+  const lines = (await daemon(['env'])).trim().split('\n').sort();
+  expect(lines.map((line) => line.split('=')[0])).toEqual(['HOME', 'LC_ALL', 'PATH']);
+});
+
+test('a removal that is killed at any moment leaves a machine that is known, not whole, and can be removed', async () => {
+  const home = folderOf(inputs.name, { ...inputs, made: madeFrom(inputs) });
+  const root = join(home, 'rootfs');
+  mkdirSync(root);
+  for (let number = 0; number < 3000; number += 1) writeFileSync(join(root, String(number)), '');
+  expect(await machineState(places(), inputs)).toBe('stopped');
+  const removal = removeMachine(places(), inputs);
+  let mark = '';
+  while (existsSync(root)) {
+    mark = readFileSync(join(home, 'machine.json'), 'utf8');
+    await immediate();
+  }
+  expect(mark).toContain('"complete":false');
+  await removal;
+  expect(readdirSync(places().machines)).toEqual([]);
+});
+
+test.each([
+  ['is empty', []],
+  ['has half a mark', ['machine.json.draft']],
+])('a folder that %s is what a killed run left, and is taken over', async (_what, names) => {
+  const home = folderOf(inputs.name);
+  for (const name of names) writeFileSync(join(home, name), '{');
+  await expect(ensureMachine({ machines: places() } as Workshop, inputs)).rejects.toThrow('did not come up');
+});
+
 test("a stranger's folder is neither removed nor taken over", async () => {
   const home = folderOf(inputs.name, { app: 'other', environment: 'qa' });
   await removeMachine(places(), inputs);
@@ -89,6 +137,15 @@ test("a stranger's folder is neither removed nor taken over", async () => {
     `there is a folder ${home} that is not of a machine of qa`,
   );
   expect(existsSync(home)).toBe(true);
+});
+
+test('why a machine does not come up is said, also where its log cannot be kept', async () => {
+  writeFileSync(join(folderOf(inputs.name, { ...inputs, made: madeFrom(inputs) }), 'lxc.log'), 'its last words\n');
+  writeFileSync(join(folder, 'machine-logs'), 'in the way');
+  await expect(ensureMachine({ machines: places() } as Workshop, inputs)).rejects.toMatchObject({
+    message: `the machine ${inputs.name} did not come up`,
+    details: expect.arrayContaining([expect.stringContaining('is not on this computer any more'), 'its last words']),
+  });
 });
 
 test.each([

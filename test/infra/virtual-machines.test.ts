@@ -1,9 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describeAccelerator } from '../../infra/machines/accelerator.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { acceleratorHere, describeAccelerator } from '../../infra/machines/accelerator.ts';
 import { contentsFrom, shownContents } from '../../infra/machines/contents.ts';
 import { cpioArchive } from '../../infra/machines/cpio.ts';
 import { forgetLogs, keepLog, lastWords } from '../../infra/machines/logs.ts';
@@ -76,6 +85,41 @@ test.each([
   expect(describeAccelerator(accelerator)).toBe(text);
 });
 
+describe.runIf(existsSync('/dev/kvm'))('whether KVM works is asked', () => {
+  const file = () => join(folder, 'accelerator.json');
+  /** An emulator that says so, and the answer by it. */
+  const ask = async (script: string) => {
+    const emulator = join(folder, 'emulator');
+    writeFileSync(emulator, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return (await acceleratorHere(emulator, '/k', folder)).name;
+  };
+  const later = (minutes: number) => {
+    const known = JSON.parse(readFileSync(file(), 'utf8')) as { until?: number };
+    const until = known.until === undefined ? {} : { until: known.until - minutes * 60_000 };
+    writeFileSync(file(), JSON.stringify({ ...known, ...until }));
+  };
+
+  test.each([
+    ['kvm', 'exit 0', 'echo "it is broken" >&2; exit 1'],
+    ['tcg', 'echo "the processor cannot do that" >&2; exit 1', 'exit 0'],
+  ])('once, where it is sure: %s', async (name, first, second) => {
+    expect(await ask(first)).toBe(name);
+    later(60);
+    expect(await ask(second)).toBe(name);
+  });
+
+  test.each([
+    ['it had no memory', 'echo "cannot set up guest memory: Cannot allocate memory" >&2; exit 1'],
+    ['it was killed', 'kill -9 $$'],
+  ])('again after ten minutes, where %s', async (_why, script) => {
+    expect(await ask(script)).toBe('tcg');
+    later(9);
+    expect(await ask('exit 0')).toBe('tcg');
+    later(2);
+    expect(await ask('exit 0')).toBe('kvm');
+  });
+});
+
 test('an archive of files unpacks to the same files, with their folders', () => {
   const archive = cpioArchive([
     { path: '/etc/ssh/key', text: 'secret\n', mode: 0o600 },
@@ -102,7 +146,7 @@ test('what an image contains is read from its packages', () => {
   expect(contentsFrom('12.15\n', packages[0] ?? '').kernel).toBeUndefined();
 });
 
-test('the end of what a machine said is kept, the last one of each name, until it is forgotten', async () => {
+test('the end of what a machine said is kept, the last one of each name, until its environment is forgotten', async () => {
   const places = { machines: join(folder, 'machines'), fronts: '', keys: '', images: '' };
   mkdirSync(places.machines);
   const log = join(folder, 'serial.log');
@@ -115,8 +159,9 @@ test('the end of what a machine said is kept, the last one of each name, until i
   const kept = join(folder, 'machine-logs', `${machine.name}.log`);
   const text = readFileSync(kept, 'utf8');
   expect([text.length <= 2 ** 18, text.endsWith('x\nlast words\n')]).toEqual([true, true]);
+  await keepLog(places, `${machine.name}b`, log);
   await forgetLogs(places, { app: 'shop', environment: 'other' });
-  expect(readdirSync(join(folder, 'machine-logs'))).toHaveLength(1);
+  expect(readdirSync(join(folder, 'machine-logs'))).toHaveLength(2);
   await forgetLogs(places, machine);
   expect(readdirSync(join(folder, 'machine-logs'))).toEqual([]);
 });

@@ -11,6 +11,7 @@ import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
 import { run } from '../../scripts/lab/command.ts';
 import { startLoad, type Load } from '../../scripts/load.ts';
 import { cacheDir } from '../../scripts/setup/cache.ts';
+import { variablesOf } from '../support/engine-fixture.ts';
 import { FrontSite } from '../support/front-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
@@ -70,6 +71,11 @@ describe.runIf(labsWork)('a front', () => {
     const lies = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' };
     const told = (await (await fetch(url(), { headers: lies })).json()) as Record<string, string>;
     expect([told['x-forwarded-for'], told['x-forwarded-proto']]).toEqual([site.address, undefined]);
+  });
+
+  test('its process has none of the variables of whoever started it', async () => {
+    const [pid = 0] = await processesOf(site.home);
+    expect(await variablesOf(pid)).toEqual(['HOME', 'LC_ALL', 'PATH']);
   });
 
   test('made again, it is the same process', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
 import { run, tryRun } from '../../scripts/lab/command.ts';
 import { cacheDir } from '../../scripts/setup/cache.ts';
-import { command } from '../support/engine-fixture.ts';
+import { command, variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 /** A few machines are made and started: ms. */
@@ -82,6 +82,8 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
       expect(await versions()).toEqual(['1.0.0']);
       const key = join(trial.folder, '.lockage/machine-keys/prod/id_ed25519');
       expect((await stat(key)).mode & 0o777).toBe(0o600);
+      const monitor = await run(['ps', '-o', 'ppid=', '-p', before.trim()]);
+      expect(await variablesOf(monitor.trim())).toEqual(['HOME', 'LC_ALL', 'PATH']);
     },
   );
 
@@ -159,12 +161,12 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
 
   test('with another one of their name there is no mixing up', async () => {
     const folder = join(trial.folder, '.lockage/machines/trial-prod-machine-2');
-    await command('mkdir', folder);
+    await command('mkdir', '-p', join(folder, 'theirs'));
     await own(2);
     await trial.succeed('resume', 'prod');
     const refused = await trial.promote('1.0.0', 'prod');
     expect(refused.json?.error.details.join(' '), refused.stderr).toContain('is not of a machine of prod');
-    await command('rmdir', folder);
+    await command('rm', '-r', folder);
     await own(1);
     expect(await versions()).toEqual(['1.0.0']);
   });

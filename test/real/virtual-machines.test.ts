@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { imageFor } from '../../infra/machines/machines.ts';
 import { run } from '../../scripts/lab/command.ts';
 import { cacheDir } from '../../scripts/setup/cache.ts';
+import { variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 import { promisesHold, storyReleases } from '../support/story.ts';
 
@@ -80,6 +81,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
     expect(killed.stderr).toMatch(/prod-1 +starts .*(with KVM|emulated, some ten times slower: .+)/);
     const before = await guests();
     expect(before).toHaveLength(1);
+    expect(await variablesOf(before[0] ?? 0)).toEqual(['HOME', 'LC_ALL', 'PATH']);
     const result = await promote('1.0.0');
     expect(result.code, result.stderr).toBe(0);
     expect(await guests()).toEqual(before);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,12 @@ export const openEngine = () => new Engine({ host: 'here', socketPath: engineSoc
 /** Runs a command with a deadline and gives its output; throws with its standard error when it fails. */
 export async function command(file: string, ...args: string[]): Promise<string> {
   return (await run(file, args, { timeout: 60_000, maxBuffer: 16 * 1024 * 1024 })).stdout.trim();
+}
+
+/** Names of the variables that a process was started with. */
+export async function variablesOf(pid: number | string): Promise<string[]> {
+  const lines = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0').filter((line) => line !== '');
+  return lines.map((line) => line.split('=')[0] ?? '').sort();
 }
 
 export const docker = (...args: string[]) => command('docker', '-H', `unix://${engineSocket}`, ...args);
