@@ -5,7 +5,7 @@ import type { Engine } from './engine/client.ts';
 import { EngineError } from './engine/errors.ts';
 import type { PullProgress } from './engine/types.ts';
 import { passedName, passThrough } from './pass-through.ts';
-import { digestIn, digestTag, imageByTag, parseReference } from './reference.ts';
+import { digestIn, digestTag, imageByTag } from './reference.ts';
 import type { Registry } from './registry.ts';
 import type { Tools } from './workshop.ts';
 
@@ -85,10 +85,9 @@ export function overSshError(image: Image, error: EngineError, failure: LockageE
 
 /** Removes a repository's images that are not among the needed digests. What a container uses stays. */
 export async function forget(engine: Engine, repository: string, needed: ReadonlySet<string>): Promise<void> {
-  const { name } = parseReference(repository);
   // Under the second name they are while they are pulled: one whose command was killed may still be.
   const lists = await Promise.all(
-    [repository, `127.0.0.1:*/${passedName}/${name}`].map((each) => engine.listImages(each)),
+    [repository, `127.0.0.1:*/${passedName(repository)}`].map((each) => engine.listImages(each)),
   );
   const others = lists.flat().filter((ref) => {
     const digest = digestIn(ref);

@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LockageError } from '../pipelines/errors.ts';
@@ -6,8 +6,14 @@ import { isDigest, parseReference } from './reference.ts';
 import { engineLogin } from './registry-credentials.ts';
 import type { Registry } from './registry.ts';
 
-/** Under this name an image is pulled from a pass-through, so that such names on a host are told from others. */
-export const passedName = 'lockage-pull';
+/**
+ * Under this name a repository is pulled from a pass-through, so that such names on a host are told from others. Another
+ * registry may have a repository of the same name, and its own name has characters that no path of an image may have.
+ */
+export function passedName(repository: string): string {
+  const { registry, name } = parseReference(repository);
+  return `lockage-pull/${createHash('sha256').update(registry).digest('hex').slice(0, 12)}/${name}`;
+}
 
 const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'docker-content-digest', 'etag'];
 const user = 'lockage';
@@ -31,8 +37,8 @@ export interface PassThrough {
  * host, others may reach its port as well. Bodies are passed on as they come, never kept.
  */
 export function passThrough(registry: Registry, repository: string): PassThrough {
-  const { name: real, registry: host } = parseReference(repository);
-  const name = `${passedName}/${real}`;
+  const { registry: host } = parseReference(repository);
+  const name = passedName(repository);
   const password = randomBytes(24).toString('hex');
   const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
   const failures = new Map<string, LockageError>();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { passThrough, type PassThrough } from '../../infra/pass-through.ts';
+import { passedName, passThrough, type PassThrough } from '../../infra/pass-through.ts';
 import { Registry } from '../../infra/registry.ts';
 
 const blob = randomBytes(40 * 2 ** 20);
@@ -129,12 +129,13 @@ describe('a pass-through', () => {
   it.each([
     ['another repository', 'GET', `/v2/lockage-pull/team/other/blobs/${digest}`, 404],
     ['its own name', 'GET', `/v2/team/shop/blobs/${digest}`, 404],
-    ['a tag', 'GET', '/v2/lockage-pull/team/shop/manifests/latest', 404],
-    ['the list of tags', 'GET', '/v2/lockage-pull/team/shop/tags/list', 404],
-    ['a way out of it', 'GET', `/v2/lockage-pull/team/shop/../other/blobs/${digest}`, 404],
-    ['writing', 'POST', '/v2/lockage-pull/team/shop/blobs/uploads/', 405],
+    ['the repository of another registry', 'GET', `/v2/${passedName('r.io/team/shop')}/blobs/${digest}`, 404],
+    ['a tag', 'GET', '/v2/NAME/manifests/latest', 404],
+    ['the list of tags', 'GET', '/v2/NAME/tags/list', 404],
+    ['a way out of it', 'GET', `/v2/NAME/../other/blobs/${digest}`, 404],
+    ['writing', 'POST', '/v2/NAME/blobs/uploads/', 405],
   ])('refuses %s, and asks the registry nothing', async (_what, method, path, status) => {
-    const response = await ask(path, { method });
+    const response = await ask(path.replace('NAME', offered.name), { method });
     expect([response.statusCode, seen]).toEqual([status, []]);
     response.resume();
   });
