@@ -38,7 +38,11 @@ test('one command at a time works on the machines of an environment, and a faile
 
 test('one that has to wait too long is told so', { timeout: 30_000 }, async () => {
   let end = () => undefined as void;
-  const long = aloneHere(places(), prod, () => new Promise<void>((resolve) => (end = resolve)));
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  let long: Promise<void> | undefined;
+  await new Promise<void>((begun) => {
+    long = aloneHere(places(), prod, () => (begun(), ended));
+  });
   await expect(aloneHere(places(), prod, async () => undefined)).rejects.toMatchObject({
     code: 75,
     message: 'another command is at work on the machines of prod',
