@@ -1,10 +1,12 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { environmentNames } from '../pipelines/container.ts';
 import { ExitCode, LockageError } from '../pipelines/errors.ts';
 import { whenText } from '../pipelines/when.ts';
 import { ownerLabels } from './containers.ts';
 import type { CallOptions, Engine } from './engine/client.ts';
+import { runtimeFolder, withLock } from './engine/runtime-folder.ts';
 
 /** Who changes an environment, and since when. */
 export interface LockHolder {
@@ -37,13 +39,19 @@ export async function takeLock(
 ): Promise<() => Promise<void>> {
   const { lock } = environmentNames(place.app, place.environment);
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const found = await create(engine, lock, place, holder, token);
+    const found = await create(engine, lock, place, holder, token).catch(async (error: unknown) => {
+      // It may have been made all the same, and nobody would know that it is ours.
+      await release(engine, lock, token).catch(() => undefined);
+      throw error;
+    });
     if (found.token === token) return () => release(engine, lock, token);
     const other = found.holder;
     // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
     const isNobodys = found.token === '';
     if (!isNobodys && (!isHere(other, holder) || alive(other.pid))) throw locked(place.environment, other, holder);
-    await release(engine, lock, found.token);
+    // To look and to remove are two requests: another command here may have found the same one, and hold a new one by now.
+    const lifting = join(await runtimeFolder(), `${lock}.lifting`);
+    await withLock(lifting, 10_000, () => release(engine, lock, found.token));
   }
   throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
 }
