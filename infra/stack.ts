@@ -9,6 +9,7 @@ import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from './provider/provider.ts';
 import type { Workshop } from './provider/workshop.ts';
 import { runPulumi, type PulumiSettings } from './pulumi.ts';
+import { removeLocksOf } from './stale-lock.ts';
 import { lastLines, readStack } from './state.ts';
 
 /** Pulumi steps at the same time: they wait for hosts, not for processors. */
@@ -169,6 +170,7 @@ export class Stacks {
         } catch (error) {
           const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
           if (holder?.machine !== hostname() || tries > 5 || !(await processEnds(holder.pid, 15_000))) throw error;
+          if (await removeLocksOf(this.#settings, { project: this.#project, stack: name }, holder)) continue;
           // One that ended in good order took its lock with it: what is still there after its end is left.
           const isLeft = holder.pid === before?.pid && holder.since === before.since;
           if (isLeft) await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
