@@ -13,7 +13,7 @@ import type { Connections } from './engine/connections.ts';
 import type { ContainerSummary } from './engine/types.ts';
 import { readLock } from './lock.ts';
 import { hostRoutes } from './routes.ts';
-import { swarmView } from './swarm/survey.ts';
+import { silenceOf, swarmView } from './swarm/survey.ts';
 
 /** What the hosts of an environment say about it. */
 export interface Observation {
@@ -65,11 +65,15 @@ export async function observe(
     options.patience,
     ask,
   );
-  const hosts = all.map((host): HostView => {
+  const views = all.map((host): HostView => {
     const cordon = cordonOf(host);
     if (cordon) return { host, cordon, containers: [] };
     const found = asked.find((each) => each.host.name === host.name);
     return found && 'answer' in found ? found.answer : { host, ...found, containers: [] };
+  });
+  const hosts = views.map((view): HostView => {
+    const error = view.host.managers && silenceOf(view, views);
+    return error === undefined ? view : { ...view, error };
   });
   return { hosts, ...(lock ? { lock } : {}) };
 }

@@ -43,6 +43,17 @@ export async function swarmView(engine: Engine, swarm: Host, place: Place, optio
   };
 }
 
+/** Why nobody speaks for a swarm, as it is told to who looks: its managers that do not answer come first. */
+export function silenceOf({ host, error }: HostView, views: readonly HostView[]): string | undefined {
+  const { managers = [] } = host;
+  const silent = managers.filter(({ name }) =>
+    views.some((view) => view.host.name === name && view.error !== undefined),
+  );
+  if (error === undefined || silent.length === 0) return error;
+  const verb = silent.length === 1 ? 'does' : 'do';
+  return `has no leader in reach: ${silent.length} of ${managers.length} managers ${verb} not answer`;
+}
+
 /** An environment's services, each as one part of a release. */
 export async function servicesOf(engine: Engine, place: Place, options: CallOptions = {}): Promise<SeenContainer[]> {
   const own = { [labels.app]: place.app, [labels.environment]: place.environment };
@@ -68,7 +79,9 @@ export async function servicesOf(engine: Engine, place: Place, options: CallOpti
 export async function swarmIdOf(engine: Engine, manager: Host): Promise<string> {
   const problem = await managerProblem(engine);
   if (problem !== undefined) {
-    throw new LockageError(`${manager.name}: ${problem}`, { hint: 'docs/swarm.md says how to begin a swarm.' });
+    throw new LockageError(`${manager.name}: ${problem}`, {
+      hint: 'docs/swarm.md says how a swarm begins, and what to do when it breaks.',
+    });
   }
   return (await engine.info()).Swarm?.Cluster?.ID ?? '';
 }

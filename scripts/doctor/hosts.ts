@@ -95,7 +95,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
       ? [warning(host, 'storage driver vfs copies every layer: slow, and needs much disk', 'Use overlay2.')]
       : []),
     // A swarm and live-restore exclude each other; a swarm brings its services back on other nodes.
-    ...(info.LiveRestoreEnabled === false && info.Swarm?.LocalNodeState !== 'active'
+    ...(info.LiveRestoreEnabled === false && (info.Swarm?.LocalNodeState ?? 'inactive') === 'inactive'
       ? [
           warning(
             host,

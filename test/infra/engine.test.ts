@@ -8,6 +8,7 @@ import { dockerHost, sshTarget, tcpAddress, unixSocket } from '../../infra/engin
 import { Engine } from '../../infra/engine/client.ts';
 import { Connections } from '../../infra/engine/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../infra/engine/frames.ts';
+import { managerProblem } from '../../infra/engine/manager.ts';
 import { imagePath, segment } from '../../infra/engine/names.ts';
 import { tarArchive } from '../../infra/engine/tar.ts';
 
@@ -134,6 +135,31 @@ describe('the connection', () => {
     server = old;
     await new Promise<void>((resolve) => old.listen(socketPath, resolve));
     await expect(new Engine({ host: 'prod-1', socketPath }).info()).rejects.toThrow('18.09 is too old');
+  });
+});
+
+describe('a manager of a swarm', () => {
+  const node = { LocalNodeState: 'active', ControlAvailable: true, Error: '' };
+  const leaderless =
+    "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online.";
+  const noLeader = 'its swarm has no leader: more than half of its managers have to see each other';
+
+  it.each<[string, object, string | undefined]>([
+    ['that can decide', {}, undefined],
+    ['whose swarm has no leader', { Error: leaderless }, noLeader],
+    ['that came up without one', { Error: leaderless, LocalNodeState: 'pending' }, noLeader],
+    [
+      'whose leader has just gone',
+      { Error: 'rpc error: code = DeadlineExceeded desc = context deadline exceeded' },
+      noLeader,
+    ],
+    ['that has something else to say', { Error: 'rpc error: code = Unknown desc = no key' }, 'no key'],
+    ['that has just started', { LocalNodeState: 'pending' }, 'has not found its swarm again (pending)'],
+    ['of none', { LocalNodeState: 'inactive' }, 'is not in a swarm: `docker swarm join` there'],
+    ['that is a worker', { ControlAvailable: false }, 'is a worker of its swarm, not a manager'],
+  ])('%s', async (_which, said, problem) => {
+    const engine = await engineThat((response) => response.end(JSON.stringify({ Swarm: { ...node, ...said } })));
+    expect(await managerProblem(engine)).toBe(problem);
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../infra/engine/types.ts';
 import { secretName, serviceSpec } from '../../infra/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../infra/swarm/service-state.ts';
-import { spec } from '../pipelines/values.ts';
+import { silenceOf } from '../../infra/swarm/survey.ts';
+import { host, spec } from '../pipelines/values.ts';
 
 const place = { app: 'shop', environment: 'prod' };
 const web = spec('web-1.0.0', 'swarm', {
@@ -123,5 +124,31 @@ describe('a service', () => {
     expect(serviceState(service(), [task('a'), task('b', { ServiceID: 's2' })]).word).toBe('1 of 2 running');
     const old = task('b', { Spec: { ContainerSpec: { Image: 'other' } } });
     expect(serviceState(service(), [task('a'), old]).word).toBe('1 of 2 running');
+  });
+});
+
+describe('a swarm for which nobody speaks', () => {
+  const managers = ['prod-1', 'prod-2', 'prod-3'].map(host);
+  const swarm = { host: { ...host('swarm'), managers }, error: 'does not answer within 2 s', containers: [] };
+  const views = (...silent: string[]) => [
+    swarm,
+    ...managers.map((each) => ({
+      host: each,
+      containers: [],
+      ...(silent.includes(each.name) ? { error: 'does not answer' } : {}),
+    })),
+  ];
+
+  test.each<[string[], string]>([
+    [[], 'does not answer within 2 s'],
+    [['prod-2'], 'has no leader in reach: 1 of 3 managers does not answer'],
+    [['prod-1', 'prod-2'], 'has no leader in reach: 2 of 3 managers do not answer'],
+  ])('while %j do not answer', (silent, said) => {
+    expect(silenceOf(swarm, views(...silent))).toBe(said);
+  });
+
+  test('is not told of one that has spoken', () => {
+    const { error: _, ...spoken } = swarm;
+    expect(silenceOf(spoken, views('prod-1'))).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad } from '../../scripts/load.ts';
@@ -13,10 +14,14 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     const prod = { hosts: 4, reach: 'unix' as const, managers: 3 };
     trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' }, prod } }, { standby: 0 });
     const health = { path: '/healthz', timeout: '8s' };
-    await trial.configure({ roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } } });
+    trial.env['TOKEN'] = 'a token';
+    await trial.configure({
+      roles: { web: { port: 8080, publish: 8000, health, secrets: ['TOKEN'], stop: '2s' } },
+      secrets: { TOKEN: { env: 'TOKEN' } },
+    });
     await trial.configureEnvironment('dev', { standby: 1 });
     await trial.configureEnvironment('prod', { roles: { web: { count: 4 } } });
-    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true }, '1.3.0': { crashAfterMs: 1000 } });
+    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
   }, setupTime);
 
   afterAll(async () => trial?.remove());
@@ -41,7 +46,8 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
 
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
     for (const end = Date.now() + 60_000; !(await holds());) {
-      if (Date.now() > end) throw new Error(`not within a minute: ${what}`);
+      if (Date.now() > end)
+        throw new Error(`not within a minute: ${what}; ${JSON.stringify((await status()).problems)}`);
       await sleep(500);
     }
   }
@@ -50,15 +56,10 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
     await trial.succeed('promote', now, '--to', 'prod');
     await expectClean(now);
-    for (const [version, why] of [
-      ['1.2.0', /dev-1: web 1\.2\.0 was not healthy within 8 s/],
-      ['1.3.0', /dev-1: web 1\.3\.0 stopped .*\(exit code 1\)/],
-    ] as const) {
-      await trial.configureEnvironment('dev', { standby: 1, watch: '5s' });
-      const failed = await trial.promote(version, 'dev');
-      expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([3, expect.stringMatching(why)]);
-      expect((await trial.promote(version, 'prod')).code).toBe(2);
-    }
+    const failed = await trial.promote('1.2.0', 'dev');
+    const why = expect.stringMatching(/dev-1: web 1\.2\.0 was not healthy within 8 s/);
+    expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([3, why]);
+    expect((await trial.promote('1.2.0', 'prod')).code).toBe(2);
     const back = await trial.succeed('rollback', 'dev');
     expect(back.json.trafficBack).toBeLessThan(5000);
     expect(await trial.versions('dev')).toEqual(['1.0.0']);
@@ -68,9 +69,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
 
   test.each([
     ['when the first service was made', 'after:container'],
-    ['when all containers are healthy', 'after:verification'],
     ['when all managers switched', 'after:routes'],
-    ['when the switch was confirmed', 'after:watch'],
     ['when the old service was removed', 'at:remove'],
   ])('a command that is killed %s is finished by the same command', async (_when, point) => {
     const next = other();
@@ -117,8 +116,35 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
       return problems.join() === 'swarm: node prod-4 is down' && web.state === 'running' && web.replicas === 4;
     });
     expect(await trial.versions('prod')).toEqual([now, now, now]);
-    await trial.lab.host('prod-4').startDocker();
-    await until('it is back', async () => (await status()).problems.length === 0);
+  });
+
+  test('a node that is gone for good is forgotten, and one that joins takes its share of the next release', async () => {
+    const node = trial.lab.host('prod-4');
+    const nodes = async () => (await trial.engine('prod-3').listNodes()).map(({ ID }) => ID);
+    const before = await nodes();
+    await docker('node', 'rm', '--force', 'prod-4');
+    await until('it is forgotten', async () => (await status()).problems.length === 0);
+    await node.startDocker();
+    await node.exec(['docker', 'swarm', 'leave', '--force']);
+    const token = (await docker('swarm', 'join-token', '--quiet', 'worker')).trim();
+    const manager = trial.lab.host('prod-3').address;
+    await node.exec(['docker', 'swarm', 'join', '--token', token, '--advertise-addr', node.address, `${manager}:2377`]);
+    expect((await status()).problems).toEqual([]);
+
+    const next = other();
+    await trial.succeed('promote', next, '--to', 'prod');
+    now = next;
+    await expectClean(now);
+    const [joined] = (await nodes()).filter((id) => !before.includes(id));
+    const [service] = await services();
+    const tasks = await trial.engine('prod-3').tasksOf(service?.name ?? '');
+    const task = tasks.find(({ NodeID }) => NodeID === joined);
+    expect(task?.Status.State).toBe('running');
+    const ask = "fetch('http://localhost:8080').then(async (it) => console.log(await it.text()))";
+    const container = task?.Status.ContainerStatus?.ContainerID ?? '';
+    const answer = await trial.engine('prod-4').exec(container, ['node', '-e', ask]);
+    const secretHash = createHash('sha256').update('a token').digest('hex');
+    expect(JSON.parse(answer.stdout)).toMatchObject({ version: now, host: 'prod-4', secretHash });
   });
 
   test('a manager that is lost is named and refuses promotions, while the others serve', async () => {
@@ -137,9 +163,35 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     ]);
     const stats = await load.stop();
     expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+  });
 
-    await trial.lab.host('prod-1').startDocker();
-    await until('it is back', async () => (await status()).problems.length === 0);
+  test('managers that are no majority serve on and change nothing, until enough of them are back', async () => {
+    await trial.lab.host('prod-2').stopDocker();
+    const alone = trial.urls('prod').slice(2);
+    const load = await startLoad({ urls: alone, rate: 100, connections: 'both' });
+    const leaderless = 'swarm: has no leader in reach: 2 of 3 managers do not answer';
+    await until('it is seen', async () => (await status()).problems.at(-1) === leaderless);
+    const seen = await trial.succeed('status', '--env', 'prod');
+    expect(seen.took).toBeLessThan(10_000);
+    const away = ['prod-1', 'prod-2'].map((name) => expect.stringMatching(`^${name}: .* no Docker Engine listens at `));
+    expect(seen.json.problems).toEqual([...away, leaderless]);
+
+    const refused = await trial.promote(other(), 'prod');
+    expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([
+      2,
+      [...away, expect.stringMatching(/^prod-3: its swarm (has no leader|does not answer)/)],
+    ]);
+    expect(refused.took).toBeLessThan(20_000);
+    const stays = await trial.rollback('prod');
+    expect([stays.code, stays.json?.error.message], stays.stderr).toEqual([2, away[0]]);
+    const stats = await load.stop();
+    expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
+
+    await Promise.all(['prod-1', 'prod-2'].map((name) => trial.lab.host(name).startDocker()));
+    // An engine that finds no leader for too long as it starts leaves its edge stopped; the promotion starts it.
+    const edge = /^prod-[12]: the edge does not run$/;
+    await until('they are back', async () => (await status()).problems.every((each: string) => edge.test(each)));
+    expect(await trial.versions('prod', alone)).toEqual([now]);
     const next = other();
     await trial.succeed('promote', next, '--to', 'prod');
     now = next;

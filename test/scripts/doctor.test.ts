@@ -73,6 +73,12 @@ describe('a host', () => {
   });
 });
 
+test.each(['active', 'pending'])('a manager whose swarm is %s is not told to have live-restore', (state) => {
+  const swarm = { NodeID: 'n', LocalNodeState: state, ControlAvailable: true, Error: '' };
+  const host = facts('prod-1', { info: { ...info, LiveRestoreEnabled: false, Swarm: swarm } });
+  expect(texts(factChecks(host))).toHaveLength(1);
+});
+
 test('hosts of an environment that differ are named; patches of Docker may differ', () => {
   const { traits } = facts('prod-1');
   const patched = facts('prod-2', { traits: { ...traits, engine: '24.0.9' } });
