@@ -12,18 +12,15 @@ export const machinesPart: Part = {
   name: 'machines',
   environments: {},
   async measure(stage, { rounds, log }) {
+    const places: { what: string; place: Place }[] = [];
+    for (const kind of machineKinds) places.push({ what: kind.what, place: await targetPlace(stage, kind) });
     const [release] = await smallReleases(stage);
-    const made: { what: string; place: Place }[] = [];
-    for (const kind of machineKinds) {
-      const place = await targetPlace(stage, kind);
-      await stage.promote(release.version, place);
-      made.push({ what: kind.what, place });
-    }
+    for (const { place } of places) await stage.promote(release.version, place);
     log('building other images');
     const images = ['1.1.0', '1.0.0'] as const;
     await stage.must('vm-image', 'build', images[0]);
     const rows: Row[] = [];
-    for (const { what, place } of made) {
+    for (const { what, place } of places) {
       const booted: number[] = [];
       const served: number[] = [];
       const { replaced } = await takeTurns(rounds, {
