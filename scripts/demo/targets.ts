@@ -53,7 +53,7 @@ export const targetKinds = {
     machines: { prod: machines('vm', 1) },
     one: 'machine',
     // An emulated processor is some ten times slower, and shares the real ones with all that the demo does meanwhile.
-    visitors: 20,
+    visitors: 5,
   },
   swarm: {
     what: 'bare hosts: dev 1, qa 1, uat 2; prod a Docker Swarm of 3 managers',
