@@ -6,7 +6,7 @@ type Visited = 'prod' | 'dev';
 
 /** Requests a second on prod, over all its hosts together, unless told; and on dev while that is looked at. */
 const defaultRates: Readonly<Record<Visited, number>> = { prod: 210, dev: 50 };
-/** Slow requests on prod, one for so many others. */
+/** One slow request comes for so many others. */
 const slowShare = 52;
 /** A visitor of a machine that is busy with other things waits that long; how long they waited is shown at the end. */
 const timeout = 30_000;
@@ -30,7 +30,7 @@ export class Traffic {
 
   async start(environment: Visited, urls: readonly string[]): Promise<void> {
     const rate = this.#rates[environment];
-    const slow = { path: '/slow?ms=2000', everyMs: Math.round((1000 * slowShare) / this.#rates.prod) };
+    const slow = { path: '/slow?ms=2000', everyMs: Math.round((1000 * slowShare) / rate) };
     this.#loads.set(environment, await startLoad({ urls, rate, connections: 'both', slow, timeout }));
   }
 
