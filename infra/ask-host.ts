@@ -7,38 +7,49 @@ import { HostKeyUnknownError } from './engine/connections.ts';
 /** What a host said, or why it did not. */
 export type Asked<T> = { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };
 
-/** Asks all hosts at once, each for that many milliseconds. Never throws for a host. */
+/** How long a host is waited for, in milliseconds. */
+export interface Patience {
+  /** to give any sign of life: who looks wants to see something, also when a host is dead */
+  readonly silent: number;
+  /** for its whole answer, once it has given one; as long as `silent` unless told */
+  readonly slow?: number;
+}
+
+/** Called when the host has said something: it is not dead, only slow. */
+type Heard = () => void;
+
+/** Asks all hosts at once. Never throws for a host. */
 export function askHosts<T>(
   hosts: readonly Host[],
-  patience: number,
-  ask: (host: Host, signal: AbortSignal) => Promise<T>,
+  patience: Patience,
+  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
 ): Promise<Asked<T>[]> {
   return Promise.all(hosts.map((host) => askHost(host, patience, ask)));
 }
 
 async function askHost<T>(
   host: Host,
-  patience: number,
-  ask: (host: Host, signal: AbortSignal) => Promise<T>,
+  { silent, slow = silent }: Patience,
+  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
 ): Promise<Asked<T>> {
   const over = new AbortController();
   // Each question to the host listens to it.
   setMaxListeners(0, over.signal);
-  const late = sleep(patience, undefined, { signal: over.signal }).then(
-    (): never => {
-      throw new LockageError(`does not answer within ${patience / 1000} s`);
-    },
-    (): never => {
-      throw new Error('answered');
-    },
-  );
+  let alive = false;
+  const late = async (): Promise<never> => {
+    await sleep(silent, undefined, { signal: over.signal });
+    if (alive) await sleep(slow - silent, undefined, { signal: over.signal });
+    throw new LockageError(`does not answer within ${(alive ? slow : silent) / 1000} s`);
+  };
+  const lateness = late();
+  // It ends with the question, and nobody waits for it any more.
+  lateness.catch(() => undefined);
   try {
-    return { host, answer: await Promise.race([ask(host, over.signal), late]) };
+    return { host, answer: await Promise.race([ask(host, over.signal, () => (alive = true)), lateness]) };
   } catch (error) {
     const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
     return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}` };
   } finally {
-    late.catch(() => undefined);
     over.abort();
   }
 }

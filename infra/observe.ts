@@ -5,7 +5,7 @@ import { withoutCordoned } from '../pipelines/in-service.ts';
 import { currentRevision, type EnvironmentRecord } from '../pipelines/record.ts';
 import { existingContainers } from '../pipelines/standby.ts';
 import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../pipelines/status.ts';
-import { askHosts } from './ask-host.ts';
+import { askHosts, type Patience } from './ask-host.ts';
 import { labels } from './containers.ts';
 import { Edge, setName } from './edge/routes.ts';
 import type { Engine } from './engine/client.ts';
@@ -22,8 +22,8 @@ export interface Observation {
 }
 
 export interface ObserveOptions {
-  /** milliseconds that each host has */
-  readonly patience: number;
+  /** for each host */
+  readonly patience: Patience;
   /** ask each container since when it runs, and the edge for its routes */
   readonly closely?: boolean;
 }
@@ -38,8 +38,9 @@ export async function observe(
 ): Promise<Observation> {
   const [lockHost] = withoutCordoned(environment, record.ledger).hosts;
   let lock: LockView | undefined;
-  const ask = async (host: Host, signal: AbortSignal): Promise<HostView> => {
+  const ask = async (host: Host, signal: AbortSignal, heard: () => void): Promise<HostView> => {
     const engine = await connections.engine(host);
+    heard();
     if (host.managers) return swarmView(engine, host, { app, environment: environment.name }, { signal });
     const own = { [labels.app]: app, [labels.environment]: environment.name };
     const [version, containers, holder] = await Promise.all([

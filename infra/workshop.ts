@@ -18,6 +18,7 @@ export interface Tools {
 export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
   return {
     engine: (host) => tools.connections.engine(host),
+    disconnect: (host) => tools.connections.link(host).disconnect(),
     registryAuth: (repository) => tools.registryAuth(repository),
     secretValue: (name, version) => {
       const value = tools.secretValues.get(`${name}@${version}`);

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image.ts';
+import { hardwareAddress } from './network.ts';
 import { daemon, program, tryProgram } from './program.ts';
 import type { MachineKind } from './types.ts';
 
@@ -75,6 +76,7 @@ export async function writeLxcConfig(home: string, machine: LxcSettings): Promis
     `lxc.net.0.link = ${machine.bridge}`,
     'lxc.net.0.name = eth0',
     'lxc.net.0.flags = up',
+    `lxc.net.0.hwaddr = ${hardwareAddress(machine.address)}`,
     `lxc.net.0.ipv4.address = ${machine.address}/24`,
     `lxc.net.0.ipv4.gateway = ${machine.gateway}`,
     // Containers shall run inside, so the machine has all rights that a real one has.

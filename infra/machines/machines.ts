@@ -84,6 +84,8 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
         await kind.create(machine, image);
         await writeMark(home, { ...mark, complete: true });
       }
+      // A connection to one that was killed, or is gone, would be waited for until it is given up.
+      await workshop.disconnect(hostOf(places, inputs));
       const remark = await kind.start(machine, image);
       if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
     }

@@ -14,6 +14,15 @@ export async function freeSubnet(random: () => number = Math.random): Promise<st
 }
 
 /**
+ * The hardware address of the machine at an address on a bridge, which is alone there: locally administered (IEEE 802). The
+ * same for the next machine at that address, as this computer asks for it again only some time after the one it knew is gone.
+ */
+export function hardwareAddress(address: string): string {
+  const bytes = address.split('.').map((number) => Number(number).toString(16).padStart(2, '0'));
+  return ['52', '54', ...bytes].join(':');
+}
+
+/**
  * Makes the bridge, gives it `SUBNET.1`, and lets what is on it talk. One that cannot be made whole is taken away again.
  * Throws LockageError, also when something else on this machine has taken the network meanwhile.
  */

@@ -8,6 +8,7 @@ import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './disk.ts';
 import type { CachedImage } from './image.ts';
+import { hardwareAddress } from './network.ts';
 import { daemon, program, tryProgram } from './program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './vm-recipe.ts';
@@ -76,7 +77,7 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
       'virtio-blk-pci,drive=disk',
     ],
     ...['-netdev', `tap,id=net,ifname=${tapOf(home)},script=no,downscript=no`],
-    ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=${macOf(address)}`, '-device', 'virtio-rng-pci'],
+    ...['-device', `virtio-net-pci,netdev=net,romfile=,mac=${hardwareAddress(address)}`, '-device', 'virtio-rng-pci'],
     ...['-serial', `file:${serialLog(home)}`, '-pidfile', pidFile(home), '-daemonize'],
     ...['-kernel', kernel, '-initrd', initrdFile(home)],
     ...['-append', `console=ttyS0 net.ifnames=0 panic=5 ${writeSoon}`],
@@ -132,12 +133,6 @@ function tryKill(pid: number): void {
 /** A network device's name has fifteen characters at most. */
 function tapOf(home: string): string {
   return `lt${fingerprint(home)}`;
-}
-
-/** An address that is locally administered, and the machine's alone on its bridge. */
-function macOf(address: string): string {
-  const bytes = address.split('.').map((number) => Number(number).toString(16).padStart(2, '0'));
-  return ['52', '54', ...bytes].join(':');
 }
 
 function serialLog(home: string): string {

@@ -20,6 +20,8 @@ export interface Progress {
 /** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
 export interface Workshop {
   engine(host: Host): Promise<Engine>;
+  /** Ends the ssh connection to a host, if there is one, for every process of this user. */
+  disconnect(host: Host): Promise<void>;
   /** The credentials for a repository, as engines take them; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   /** The value of a secret's version. Throws when this process does not have it. */

@@ -161,6 +161,8 @@ test('a system container has its limits, by whichever control groups there are',
   await writeLxcConfig(folder, { name: 'qa-1', root: '/r', ...network, memory: 2 ** 29, cpus: 0.5 });
   const lines = readFileSync(join(folder, 'config'), 'utf8').split('\n');
   expect(lines).toContain('lxc.net.0.ipv4.address = 10.99.1.11/24');
+  // The next machine at the address has it too: whoever asked for it before would go on sending to the one that is gone.
+  expect(lines).toContain('lxc.net.0.hwaddr = 52:54:0a:63:01:0b');
   const limits = lines.filter((line) => /memory|cpu/.test(line));
   expect([
     ['lxc.cgroup2.memory.max = 536870912', 'lxc.cgroup2.cpu.max = 50000 100000'],
