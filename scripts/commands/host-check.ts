@@ -14,7 +14,7 @@ import type { LiveWorld } from '../world.ts';
 import { chosen, withoutName } from './host-list.ts';
 
 /** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
-const patience = 15_000;
+const patience = { silent: 15_000 };
 
 /** `lockage host check` */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {

@@ -8,7 +8,7 @@ import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
 /** Milliseconds for a host to answer: an ssh connection may have to be made first. */
-const patience = 5000;
+const patience = { silent: 5000 };
 
 /** `lockage host ls` */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 import { withoutName } from './host-list.ts';
 
-const patience = 10_000;
+const patience = { silent: 10_000 };
 
 /** `lockage host rm` */
 export async function hostRemoveCommand(

@@ -1,14 +1,15 @@
 import type { Environment } from '../../pipelines/environment.ts';
 import { environmentNamed } from '../../pipelines/pipeline.ts';
 import { containersOf, environmentStatus } from '../../pipelines/status.ts';
+import type { Patience } from '../../infra/ask-host.ts';
 import { observe } from '../../infra/observe.ts';
 import type { Flags } from '../cli.ts';
 import { environmentLines, overviewLines } from '../views/status.ts';
 import { withWorld } from '../with-world.ts';
 import type { LiveWorld } from '../world.ts';
 
-/** Milliseconds that a host has to answer: who looks wants to see something, also when a host is dead. */
-const patience = 2000;
+/** A host that is at work, or emulated, is no dead one. */
+const patience: Patience = { silent: 2000, slow: 10_000 };
 
 /** `lockage status` */
 export async function statusCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
