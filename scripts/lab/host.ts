@@ -144,7 +144,8 @@ function enter(inner: number): string[] {
   return ['nsenter', '--target', String(inner), '--mount', '--uts', '--net', '--pid', '--'];
 }
 
-function dataRoot(dataDir: string, name: string): string {
+/** Where a host's engine keeps its data. */
+export function dataRoot(dataDir: string, name: string): string {
   return path.join(dataDir, 'hosts', name, 'docker');
 }
 

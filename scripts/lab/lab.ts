@@ -6,9 +6,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunOptions } from './command.ts';
-import { execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
+import { dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { connectHost } from './network.ts';
+import { keepLayers, layersOf, layLayers, type Layers } from './layers.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
@@ -38,6 +39,8 @@ export interface LabOptions {
   readonly log?: (line: string) => void;
   /** base images to have in the lab's registry; `node` is also put on the builder */
   readonly seed?: readonly BaseImage[];
+  /** the engines have the layers of these images from the start: what is pulled of them moves no bytes */
+  readonly layers?: boolean;
 }
 
 /** One host as a configuration describes it. */
@@ -128,10 +131,12 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
     log,
     onRelay: (relay) => file.update({ relay }),
   });
+  const layers = options.layers ? await layersOf(options.seed ?? []) : undefined;
   const parts = await Promise.allSettled([
     seed.then((images) => file.update({ images })),
-    ...state.hosts.map(async ({ name, namespace, cable, address }) => {
+    ...state.hosts.map(async ({ name, namespace, cable, address, disk }) => {
       await connectHost({ namespace, cable, bridge, address });
+      if (layers?.ready && disk === undefined) await layLayers(layers, dataRoot(dataDir, name));
       await startHost(file, name);
       log(`host ${name} ${address}`);
       const { node } = name === builderName ? await seed : {};
@@ -143,8 +148,19 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   ]);
   // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
+  if (layers?.ready === false) await keepFrom(file, layers);
   for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
+}
+
+/** The builder has the images it needs only, so it pulls the others for the labs to come. */
+async function keepFrom(file: StateFile, layers: Layers): Promise<void> {
+  const onBuilder = (...words: string[]) => execInHost(file, builderName, ['docker', ...words], { timeout: 120_000 });
+  for (const image of Object.values(file.state.images)) await onBuilder('pull', '--quiet', image);
+  const driver = (await onBuilder('info', '--format', '{{.Driver}}')).trim();
+  await stopEngine(file, builderName);
+  await keepLayers(layers, dataRoot(file.dataDir, builderName), driver);
+  await startEngine(file, builderName);
 }
 
 function plan(options: LabOptions, subnet: string): LabState {

@@ -2,16 +2,13 @@
  * Puts base images into a lab's registry. Packing them is the slow part, so the packed form is kept in a cache by the
  * images' ids: the next lab copies files.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
-import { cacheDir } from '../setup/cache.ts';
 import { run, tryRun } from './command.ts';
+import { cachedFolder, keep } from './image-cache.ts';
 import { baseImages, type BaseImage } from './images.ts';
-
-const packedFor = 24 * 3_600_000;
 
 export interface SeedOptions {
   readonly dataDir: string;
@@ -28,14 +25,18 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
   if (images.length === 0) return {};
   const started = performance.now();
   const store = path.join(dataDir, 'registry', 'data');
-  const packed = path.join(cacheDir(), 'lab-registry', await contentKey(images));
+  const packed = await cachedFolder('lab-registry', images);
   let digests: Record<string, string>;
   if (existsSync(path.join(packed, 'digests.json'))) {
     await run(['cp', '-a', '--reflink=auto', `${path.join(packed, 'data')}/.`, store]);
     digests = JSON.parse(await readFile(path.join(packed, 'digests.json'), 'utf8')) as Record<string, string>;
   } else {
     digests = await pushAll(registry, images, onRelay);
-    await keep(store, packed, digests);
+    const pushed = JSON.stringify(digests);
+    await keep(packed, async (draft) => {
+      await run(['cp', '-a', '--reflink=auto', store, path.join(draft, 'data')]);
+      await writeFile(path.join(draft, 'digests.json'), pushed);
+    });
   }
   log(`base images ${images.join(', ')} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   return Object.fromEntries(
@@ -82,25 +83,5 @@ export async function push(local: string, target: string): Promise<string> {
     return digest;
   } finally {
     await tryRun(['docker', 'rmi', target]);
-  }
-}
-
-async function contentKey(images: readonly BaseImage[]): Promise<string> {
-  const names = images.map((image) => baseImages[image]);
-  const ids = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', ...names]);
-  return createHash('sha256').update(ids).digest('hex').slice(0, 16);
-}
-
-async function keep(store: string, packed: string, digests: Record<string, string>): Promise<void> {
-  const fresh = `${packed}.${process.pid}`;
-  await mkdir(fresh, { recursive: true });
-  await run(['cp', '-a', '--reflink=auto', store, path.join(fresh, 'data')]);
-  await writeFile(path.join(fresh, 'digests.json'), JSON.stringify(digests));
-  // Another lab may have been faster; its copy is as good.
-  await rename(fresh, packed).catch(() => rm(fresh, { recursive: true, force: true }));
-  for (const name of await readdir(path.dirname(packed))) {
-    const other = path.join(path.dirname(packed), name);
-    const age = Date.now() - ((await stat(other).catch(() => undefined))?.mtimeMs ?? Date.now());
-    if (other !== packed && age > packedFor) await rm(other, { recursive: true, force: true });
   }
 }

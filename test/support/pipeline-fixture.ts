@@ -58,6 +58,8 @@ export interface PipelineOptions {
   readonly seed?: readonly BaseImage[];
   /** what is released: a service in Node.js, or a smaller one on the edge's image */
   readonly app?: 'trial-app' | 'small-app';
+  /** the hosts have the layers of the base images from the start: true unless told */
+  readonly layers?: boolean;
 }
 
 type Settings = Record<string, unknown>;
@@ -102,9 +104,10 @@ export class TrialPipeline {
   static async open(options: PipelineOptions, settings: Settings = {}): Promise<TrialPipeline> {
     const base = await mkdtemp('/tmp/lp-');
     try {
-      const { environments, app = 'trial-app', seed = app === 'trial-app' ? ['edge', 'node'] : ['edge'] } = options;
+      const { environments, app = 'trial-app', layers = true } = options;
+      const { seed = app === 'trial-app' ? ['edge', 'node'] : ['edge'] } = options;
       const name = `p${base.slice(-6).toLowerCase()}`;
-      const lab = await createLab({ name, environments, dataDir: join(base, 'lab'), seed });
+      const lab = await createLab({ name, environments, dataDir: join(base, 'lab'), seed, layers });
       const trial = new TrialPipeline(base, lab, app);
       await trial.#writeProject(settings);
       return trial;
@@ -198,7 +201,7 @@ export class TrialPipeline {
     await writeFile(join(context, 'behaviour.json'), JSON.stringify({ version, ...behaviour }));
     if (ballast > 0) await writeFile(join(context, 'ballast'), randomBytes(ballast));
     const base = `BASE=${this.lab.registry}/lockage-base/${this.#app === 'trial-app' ? 'node' : 'edge'}`;
-    const healthyIn = `HEALTHY_IN=${behaviour.healthyIn ?? ''}`;
+    const healthyIn = `HEALTHY_IN=${behaviour.unhealthy ? 'no environment' : (behaviour.healthyIn ?? '')}`;
     const given = ['--build-arg', base, ...(this.#app === 'small-app' ? ['--build-arg', healthyIn] : [])];
     await this.docker('build', '--quiet', ...given, '--tag', image, context);
     await this.docker('push', '--quiet', image);

@@ -1,0 +1,34 @@
+/** What is slow to make of base images, kept in the cache by the images' ids until the images change. */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { cacheDir } from '../setup/cache.ts';
+import { run } from './command.ts';
+import { baseImages, type BaseImage } from './images.ts';
+
+const keptFor = 24 * 3_600_000;
+
+/** The folder of one kind of things made of these images, which is there once it was kept. */
+export async function cachedFolder(kind: string, images: readonly BaseImage[], ...parts: string[]): Promise<string> {
+  const names = images.map((image) => baseImages[image]);
+  const ids = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', ...names]);
+  const key = createHash('sha256')
+    .update([ids, ...parts].join('\n'))
+    .digest('hex')
+    .slice(0, 16);
+  return path.join(cacheDir(), kind, key);
+}
+
+/** Has `fill` make the folder, whole or not at all. Of the same kind what is a day old goes. */
+export async function keep(folder: string, fill: (draft: string) => Promise<void>): Promise<void> {
+  const draft = `${folder}.${process.pid}`;
+  await mkdir(draft, { recursive: true });
+  await fill(draft);
+  // Another lab may have been faster; its copy is as good.
+  await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
+  for (const name of await readdir(path.dirname(folder))) {
+    const other = path.join(path.dirname(folder), name);
+    const age = Date.now() - ((await stat(other).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (other !== folder && age > keptFor) await rm(other, { recursive: true, force: true });
+  }
+}
