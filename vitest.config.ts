@@ -1,12 +1,27 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { CountReporter } from './test/support/count-reporter.ts';
 
 const minutes = 60_000;
 const alone = 'test/real/virtual-machines.test.ts';
 const real = { pool: 'forks', testTimeout: 3 * minutes, hookTimeout: 3 * minutes } as const;
 
+/** Where nothing is known of earlier runs, these begin first: one that began last would keep everybody waiting. */
+const longest = ['machine-images', 'swarm-faults', 'every-target', 'crash', 'swarm', 'front', 'machines', 'host-add'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((name) => moduleId.endsWith(`/real/${name}.test.ts`));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', new CountReporter()],
     projects: [
       {

@@ -12,7 +12,7 @@ describe.runIf(labsWork)('a host that died', () => {
     await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
     await trial.lab.host('prod-1').stopDocker();
-    load = await startLoad({ urls: trial.urls('prod').slice(1), rate: 100, connections: 'both' });
+    load = await startLoad({ urls: trial.urls('prod').slice(1), rate: 50, connections: 'both' });
   }, setupTime);
 
   afterAll(async () => {

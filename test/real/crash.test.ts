@@ -22,7 +22,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   });
 
   async function startUsers(): Promise<void> {
-    load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
+    load = await startLoad({ urls: trial.urls('prod'), rate: 50, connections: 'both' });
   }
 
   /** Everything is as after a promotion that nothing had happened to. */

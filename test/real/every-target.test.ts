@@ -17,6 +17,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
   beforeAll(async () => {
     await imageFor({ machines: '', fronts: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'lxc');
     trial = await TrialPipeline.open({
+      app: 'small-app',
       environments: {
         dev: { hosts: 1, reach: 'unix' },
         unix: { hosts: 1, reach: 'unix' },

@@ -15,6 +15,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
 
   beforeAll(async () => {
     trial = await TrialPipeline.open({
+      app: 'small-app',
       environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 1, reach: 'unix' } },
     });
     file = join(trial.folder, 'environments/prod.yaml');

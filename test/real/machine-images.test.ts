@@ -16,7 +16,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
 
   beforeAll(async () => {
     await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
-    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    trial = await TrialPipeline.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await trial.configure({ pipeline: ['dev', 'qa', 'prod'], standby: 1, secrets: { TOKEN: { env: 'TOKEN' } } });
     await trial.configure({ roles: roles('TOKEN') });
     trial.env['TOKEN'] = 'first';
@@ -122,7 +122,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
       const now = (await images()).find(({ environments }) => environments.includes('qa'))?.version;
       const other = now === '1.0.0' ? '1.1.0' : '1.0.0';
       const words = ['vm-image', 'promote', other, '--to', 'qa', '--yes', '--json'];
-      const load = await startLoad({ urls: [await front('qa')], rate: 100, connections: 'both' });
+      const load = await startLoad({ urls: [await front('qa')], rate: 50, connections: 'both' });
       await trial.killedAt(point, ...words);
       expect(await versions('qa')).toEqual(['1.1.0']);
       const again = await trial.run(...words);

@@ -16,7 +16,7 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
   beforeAll(async () => {
     // Made once for all tests of a machine; a command has less time than it may take.
     await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
-    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    trial = await TrialPipeline.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await own(1);
     await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });

@@ -73,7 +73,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     ['when the old service was removed', 'at:remove'],
   ])('a command that is killed %s is finished by the same command', async (_when, point) => {
     const next = other();
-    const load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
+    const load = await startLoad({ urls: trial.urls('prod'), rate: 50, connections: 'both' });
     await trial.killedAt(point, 'promote', next, '--to', 'prod', '--yes');
     await trial.succeed('promote', next, '--to', 'prod');
     now = next;
@@ -155,7 +155,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
       const [manager, node, ...others] = (await status()).problems;
       return manager?.startsWith('prod-1: ') && node === 'swarm: node prod-1 is down' && others.length === 0;
     });
-    const load = await startLoad({ urls: serving, rate: 100, connections: 'both' });
+    const load = await startLoad({ urls: serving, rate: 50, connections: 'both' });
     const refused = await trial.promote(other(), 'prod');
     expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([
       2,
@@ -168,7 +168,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
   test('managers that are no majority serve on and change nothing, until enough of them are back', async () => {
     await trial.lab.host('prod-2').stopDocker();
     const alone = trial.urls('prod').slice(2);
-    const load = await startLoad({ urls: alone, rate: 100, connections: 'both' });
+    const load = await startLoad({ urls: alone, rate: 50, connections: 'both' });
     const leaderless = 'swarm: has no leader in reach: 2 of 3 managers do not answer';
     await until('it is seen', async () => (await status()).problems.at(-1) === leaderless);
     const seen = await trial.succeed('status', '--env', 'prod');

@@ -89,7 +89,7 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
   });
 
   test('changes release and secret without one failed request, and lets the workers of before rest', async () => {
-    load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
+    load = await startLoad({ urls: trial.urls('prod'), rate: 50, connections: 'both' });
     trial.env['TOKEN'] = 'token-two';
     const promoted = await trial.promote('1.1.0', 'prod');
     expect(promoted.code, promoted.stderr).toBe(0);

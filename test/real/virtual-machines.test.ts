@@ -33,7 +33,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   const own = (settings: object = {}) =>
     trial.configureMachines(
       'prod',
-      { kind: 'vm', memory: '1GiB', disk: '4GiB', ...settings },
+      { kind: 'vm', cpus: 2, memory: '1GiB', disk: '4GiB', ...settings },
       { roles: { web: { health: { timeout: '30s' } } } },
     );
   const folder = () => join(trial.folder, '.lockage/machines');
@@ -88,7 +88,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   });
 
   describe('where the same promises hold', () =>
-    promisesHold({ trial: () => trial, environment: 'prod', timeout: booting, rate: 20, back: 20_000 }));
+    promisesHold({ trial: () => trial, environment: 'prod', timeout: booting, rate: 5, back: 20_000 }));
 
   test('whose kernel and disk are its own', async () => {
     const { json, stderr } = await trial.run('host', 'check', 'prod', '--json');

@@ -23,7 +23,7 @@ export interface Stage {
 export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
 
 /** Ends with 1.0.0 serving, and a hold. */
-export function promisesHold({ trial, environment, timeout, rate = 100, back: longest = 5000 }: Stage): void {
+export function promisesHold({ trial, environment, timeout, rate = 50, back: longest = 5000 }: Stage): void {
   let urls: string[];
   let load: Load | undefined;
 
