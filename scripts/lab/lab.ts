@@ -136,7 +136,7 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
     seed.then((images) => file.update({ images })),
     ...state.hosts.map(async ({ name, namespace, cable, address, disk }) => {
       await connectHost({ namespace, cable, bridge, address });
-      if (layers?.ready && disk === undefined) await layLayers(layers, dataRoot(dataDir, name));
+      if (layers?.ready && disk === undefined) await layLayers(layers, dataRoot(dataDir, name), state.registry);
       await startHost(file, name);
       log(`host ${name} ${address}`);
       const { node } = name === builderName ? await seed : {};
@@ -159,7 +159,7 @@ async function keepFrom(file: StateFile, layers: Layers): Promise<void> {
   for (const image of Object.values(file.state.images)) await onBuilder('pull', '--quiet', image);
   const driver = (await onBuilder('info', '--format', '{{.Driver}}')).trim();
   await stopEngine(file, builderName);
-  await keepLayers(layers, dataRoot(file.dataDir, builderName), driver);
+  await keepLayers(layers, dataRoot(file.dataDir, builderName), driver, file.state.registry);
   await startEngine(file, builderName);
 }
 

@@ -3,7 +3,7 @@
  * and unpack the images again for each host of each lab would be most of the work of making one.
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, tryRun } from './command.ts';
 import { cachedFolder, keep } from './image-cache.ts';
@@ -11,6 +11,9 @@ import type { BaseImage } from './images.ts';
 
 /** What an engine keeps of images beside their layers, which lie in a folder named after its storage driver. */
 const records = 'image';
+
+/** A file that says from which registry they came. */
+const origin = 'registry';
 
 export interface Layers {
   /** what there is is kept from an engine that has pulled the images */
@@ -24,17 +27,34 @@ export async function layersOf(images: readonly BaseImage[]): Promise<Layers> {
   return { ready: existsSync(path.join(folder, records)), folder };
 }
 
-/** Keeps what a stopped engine has in its folder `dataRoot`. */
-export async function keepLayers({ folder }: Layers, dataRoot: string, driver: string): Promise<void> {
+/** Keeps what a stopped engine, which pulled the images from `registry`, has in its folder `dataRoot`. */
+export async function keepLayers({ folder }: Layers, dataRoot: string, driver: string, registry: string) {
   await keep(folder, async (draft) => {
     await run(['cp', '-a', path.join(dataRoot, driver), path.join(dataRoot, records), draft], { timeout: 120_000 });
+    await rm(path.join(draft, records, driver, 'repositories.json'), { force: true });
+    await writeFile(path.join(draft, origin), registry);
   });
 }
 
-/** Lays kept layers under an engine that has not started yet. */
-export async function layLayers({ folder }: Layers, dataRoot: string): Promise<void> {
+/** Lays kept layers under an engine that has not started yet, as if it had pulled them from `registry`. */
+export async function layLayers({ folder }: Layers, dataRoot: string, registry: string): Promise<void> {
   await mkdir(dataRoot, { recursive: true });
-  // An engine writes into no layer and replaces its records as whole files, so that links are as good as copies.
-  const linked = await tryRun(['cp', '-al', `${folder}/.`, dataRoot], { timeout: 60_000 });
-  if (linked === undefined) await run(['cp', '-a', `${folder}/.`, dataRoot], { timeout: 120_000 });
+  for (const name of (await readdir(folder)).filter((found) => found !== origin)) {
+    // An engine never writes into a layer, so that links are as good as copies.
+    const ways = name === records ? ['-a'] : ['-al', '-a'];
+    await firstOf(ways.map((way) => ['cp', way, path.join(folder, name), dataRoot]));
+  }
+  // What an engine does not know to be in a registry already, it packs and pushes again.
+  const before = await readFile(path.join(folder, origin), 'utf8');
+  const [driver = ''] = await readdir(path.join(dataRoot, records));
+  const sources = path.join(dataRoot, records, driver, 'distribution/v2metadata-by-diffid/sha256');
+  for (const name of await readdir(sources)) {
+    const file = path.join(sources, name);
+    await writeFile(file, (await readFile(file, 'utf8')).replaceAll(before, registry));
+  }
+}
+
+async function firstOf(commands: readonly string[][]): Promise<void> {
+  for (const argv of commands.slice(0, -1)) if ((await tryRun(argv, { timeout: 60_000 })) !== undefined) return;
+  await run(commands.at(-1) ?? [], { timeout: 120_000 });
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
@@ -12,10 +12,12 @@ const replacing = 180_000;
 
 // The tests of this file are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('machines of a new image', () => {
+  const cache = join(cacheDir(), 'machine-images');
   let trial: TrialPipeline;
+  let built: string | undefined;
 
   beforeAll(async () => {
-    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    await machineImage(cache, hostRecipe);
     trial = await TrialPipeline.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await trial.configure({ pipeline: ['dev', 'qa', 'prod'], standby: 1, secrets: { TOKEN: { env: 'TOKEN' } } });
     await trial.configure({ roles: roles('TOKEN') });
@@ -25,12 +27,14 @@ describe.runIf(labsWork)('machines of a new image', () => {
     for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
     for (const environment of ['qa', 'prod']) await trial.succeed('promote', '1.0.0', '--to', environment);
     await trial.succeed('promote', '1.1.0', '--to', 'qa');
-    await trial.succeed('vm-image', 'build', '1.1.0');
+    built = (await trial.succeed('vm-image', 'build', '1.1.0')).json.images[0].digest;
   }, setupTime);
 
   afterAll(async () => {
     for (const environment of ['qa', 'prod']) await trial?.run('destroy', environment, '--yes', '--volumes');
     await trial?.remove();
+    // Nobody else knows of it.
+    if (built !== undefined) await rm((await machineImage(cache, hostRecipe, built)).folder, { recursive: true });
   }, replacing);
 
   const roles = (secret: string) => ({

@@ -34,7 +34,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
     trial.configureMachines(
       'prod',
       { kind: 'vm', cpus: 2, memory: '1GiB', disk: '4GiB', ...settings },
-      { roles: { web: { health: { timeout: '30s' } } } },
+      { roles: { web: { health: { timeout: '20s' } } } },
     );
   const folder = () => join(trial.folder, '.lockage/machines');
   const logs = () => join(trial.folder, '.lockage/machine-logs');
