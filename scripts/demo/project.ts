@@ -74,7 +74,10 @@ function environmentFile(stage: Stage, name: EnvironmentName): string {
   const publish = hosts[0]?.publish ?? publicPort;
   // On a swarm it is the number over all nodes.
   const count = hosts.some(({ isNode }) => isNode) ? { count: hosts.length } : {};
-  return stringify({ targets: targetsOf(stage, name), roles: { web: { publish, ...count } }, watch: watch[name] });
+  // An emulated processor takes that long to start a service.
+  const health = stage.machines[name]?.kind === 'vm' ? { health: { timeout: '45s' } } : {};
+  const web = { publish, ...count, ...health };
+  return stringify({ targets: targetsOf(stage, name), roles: { web }, watch: watch[name] });
 }
 
 /** The one thing in which the demo's kinds of targets differ. */
