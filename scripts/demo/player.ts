@@ -13,7 +13,7 @@ import { Traffic, type Seen } from './traffic.ts';
 import { versionAt } from './visitor.ts';
 
 /** No command of the demo takes this long; one that hangs must not hang the demo. */
-const longest = 300_000;
+const longest = 600_000;
 /** As long as a visitor of a busy machine waits for an answer. */
 const patience = 30_000;
 
