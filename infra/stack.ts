@@ -61,8 +61,15 @@ export class Stacks {
   async forget(name: string): Promise<void> {
     // That of an environment whose first promotion did not get that far was never made.
     if ((await readStack(this.#in(name), this.#project, name)) === undefined) return;
-    const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
-    if (result.code !== 0 && !/no stack named|not found/i.test(result.stderr)) throw pulumiFailed(name, result.stderr);
+    try {
+      await this.#afterStaleLock(name, async () => {
+        const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
+        if (result.code === 0 || /no stack named|not found/i.test(result.stderr)) return;
+        throw new PulumiError(result.stderr);
+      });
+    } catch (error) {
+      throw translate(error, name);
+    }
   }
 
   #serve(workshop: Workshop): { port: Promise<string>; workshop: Workshop; error: unknown } {

@@ -1,4 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -59,5 +62,15 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
     const stack = await plainStack();
     await expect(stack.up()).rejects.toThrow('the configuration of prod has changed since revision 1');
     expect(await trial.snapshot('prod')).toEqual(before);
+  });
+
+  test('that was killed does not keep the environment from being destroyed', async () => {
+    const { pid } = spawnSync('true');
+    const lock = { pid, username: userInfo().username, hostname: hostname(), timestamp: new Date().toISOString() };
+    const folder = join(trial.folder, '.lockage/state/.pulumi/locks/organization/trial/prod');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${randomUUID()}.json`), JSON.stringify(lock));
+    await trial.succeed('destroy', 'prod', '--volumes');
+    for (const { containers } of Object.values(await trial.snapshot('prod'))) expect(containers).toEqual([]);
   });
 });
