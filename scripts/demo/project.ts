@@ -74,8 +74,8 @@ function environmentFile(stage: Stage, name: EnvironmentName): string {
   const publish = hosts[0]?.publish ?? publicPort;
   // On a swarm it is the number over all nodes.
   const count = hosts.some(({ isNode }) => isNode) ? { count: hosts.length } : {};
-  // An emulated processor takes that long to start a service.
-  const health = stage.machines[name]?.kind === 'vm' ? { health: { timeout: '45s' } } : {};
+  // What docs/machines.md advises for an emulated processor.
+  const health = stage.machines[name]?.kind === 'vm' ? { health: { timeout: '1m' } } : {};
   const web = { publish, ...count, ...health };
   return stringify({ targets: targetsOf(stage, name), roles: { web }, watch: watch[name] });
 }

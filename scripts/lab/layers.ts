@@ -16,7 +16,7 @@ const records = 'image';
 const origin = 'registry';
 
 export interface Layers {
-  /** what there is is kept from an engine that has pulled the images */
+  /** an engine that pulled the images has left them in the folder */
   readonly ready: boolean;
   readonly folder: string;
 }
@@ -27,8 +27,12 @@ export async function layersOf(images: readonly BaseImage[]): Promise<Layers> {
   return { ready: existsSync(path.join(folder, records)), folder };
 }
 
-/** Keeps what a stopped engine, which pulled the images from `registry`, has in its folder `dataRoot`. */
+/**
+ * Keeps what a stopped engine, which pulled the images from `registry`, has in its folder `dataRoot`. Nothing of one that
+ * leaves its images to containerd.
+ */
 export async function keepLayers({ folder }: Layers, dataRoot: string, driver: string, registry: string) {
+  if (!existsSync(path.join(dataRoot, records, driver))) return;
   await keep(folder, async (draft) => {
     await run(['cp', '-a', path.join(dataRoot, driver), path.join(dataRoot, records), draft], { timeout: 120_000 });
     await rm(path.join(draft, records, driver, 'repositories.json'), { force: true });
@@ -40,9 +44,10 @@ export async function keepLayers({ folder }: Layers, dataRoot: string, driver: s
 export async function layLayers({ folder }: Layers, dataRoot: string, registry: string): Promise<void> {
   await mkdir(dataRoot, { recursive: true });
   for (const name of (await readdir(folder)).filter((found) => found !== origin)) {
-    // An engine never writes into a layer, so that links are as good as copies.
-    const ways = name === records ? ['-a'] : ['-al', '-a'];
-    await firstOf(ways.map((way) => ['cp', way, path.join(folder, name), dataRoot]));
+    const copy = (way: string) => ['cp', way, path.join(folder, name), dataRoot];
+    // An engine never writes into a layer, so that links are as good as copies, where they can be made.
+    const linked = name !== records && (await tryRun(copy('-al'), { timeout: 60_000 })) !== undefined;
+    if (!linked) await run(copy('-a'), { timeout: 120_000 });
   }
   // What an engine does not know to be in a registry already, it packs and pushes again.
   const before = await readFile(path.join(folder, origin), 'utf8');
@@ -52,9 +57,4 @@ export async function layLayers({ folder }: Layers, dataRoot: string, registry: 
     const file = path.join(sources, name);
     await writeFile(file, (await readFile(file, 'utf8')).replaceAll(before, registry));
   }
-}
-
-async function firstOf(commands: readonly string[][]): Promise<void> {
-  for (const argv of commands.slice(0, -1)) if ((await tryRun(argv, { timeout: 60_000 })) !== undefined) return;
-  await run(commands.at(-1) ?? [], { timeout: 120_000 });
 }

@@ -40,7 +40,7 @@ export function promisesHold({ trial, environment, timeout, rate = 50, back: lon
     expect(await trial().versions(environment, urls)).toEqual(urls.map(() => version));
     const ready = { version, problems: [], hosts: { ready: urls.length, total: urls.length } };
     const status = async () => (await trial().succeed('status', '--env', environment)).json;
-    // Status gives a host two seconds, which an emulated one may need for itself.
+    // An emulated one may be too busy to give status a sign of life at the first time.
     await expect.poll(status, { timeout: 20_000, interval: 500 }).toMatchObject(ready);
   };
 
