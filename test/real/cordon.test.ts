@@ -8,7 +8,7 @@ describe.runIf(labsWork)('a host that died', () => {
   let load: Load;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 3, reach: 'unix' } } });
+    trial = await TrialPipeline.open({ app: 'small-app', environments: { prod: { hosts: 3, reach: 'unix' } } });
     await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
     await trial.lab.host('prod-1').stopDocker();

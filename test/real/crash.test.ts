@@ -10,7 +10,10 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   beforeAll(async () => {
     // Without a standby every promotion makes and removes containers.
     const settings = { standby: 0, watch: '1s' };
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } }, settings);
+    trial = await TrialPipeline.open(
+      { app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } },
+      settings,
+    );
     await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
   }, setupTime);
 

@@ -17,7 +17,7 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
 
   beforeAll(async () => {
     vi.stubEnv('PATH', `${dirname(findPulumi())}:${process.env['PATH']}`);
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'unix' } } });
+    trial = await TrialPipeline.open({ app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } });
     await trial.publish({ '1.0.0': {} });
     await trial.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);

@@ -17,7 +17,7 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
 
   beforeAll(async () => {
     const environments = { dev: { hosts: 1, reach: 'ssh' as const }, prod: { hosts: 2, reach: 'ssh' as const } };
-    trial = await TrialPipeline.open({ environments, layers: false });
+    trial = await TrialPipeline.open({ app: 'small-app', environments, layers: false });
     folder = await mkdtemp(join(tmpdir(), 'lockage-through-'));
     await trial.configure({ pipeline: ['dev', { name: 'prod', after: [] }], standby: 0 });
     await trial.publish({ '1.0.0': {}, '1.1.0': {} });

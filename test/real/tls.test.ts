@@ -21,7 +21,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   let files: TlsFiles;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 1, reach: 'tls' } } });
+    trial = await TrialPipeline.open({ app: 'small-app', environments: { prod: { hosts: 1, reach: 'tls' } } });
     process.env['XDG_RUNTIME_DIR'] = trial.env['XDG_RUNTIME_DIR'];
     folder = join(trial.lab.dataDir, 'other');
     authority = labAuthority(trial.lab.dataDir);

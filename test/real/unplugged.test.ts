@@ -11,7 +11,7 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
   beforeAll(async () => {
     const hosts = { hosts: 2, reach: 'ssh' as const };
     const environments = Object.fromEntries(moments.map((name) => [name, hosts]));
-    trial = await TrialPipeline.open({ environments }, { standby: 0 });
+    trial = await TrialPipeline.open({ app: 'small-app', environments }, { standby: 0 });
     const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '2s' };
     // The second host takes longer to be verified than the first one.
     const roles = { web, worker: { health: { running: '2s' }, stop: '2s' } };
