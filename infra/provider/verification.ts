@@ -17,20 +17,25 @@ export async function verifyContainers(workshop: Workshop, inputs: VerificationI
   const signal = AbortSignal.any([workshop.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {
     const started = Date.now();
-    await verify(workshop, { app, environment, host, spec }, signal);
-    workshop.progress({ host: host.name, step: 'healthy', detail: `${spec.name} after ${Date.now() - started} ms` });
+    const subject = { app, environment, host, spec };
+    const start = await verify(workshop, subject, signal);
+    workshop.progress({ host: host.name, step: 'healthy', detail: spec.name, took: Date.now() - started });
+    return { subject, start };
   });
   const deliver = () => deliverRoutes(workshop, inputs, inputs.routes);
   const delivery = workshop.delivered?.catch(deliver) ?? deliver();
   try {
-    await Promise.all([...checks, delivery]);
+    const [proven] = await Promise.all([Promise.all(checks), delivery]);
+    // One that was healthy at once may have crashed while the slowest proved itself.
+    await Promise.all(proven.map(async ({ subject, start }) => stillRuns(workshop, subject, start)));
   } finally {
     stop.abort();
     await Promise.allSettled([...checks, delivery]);
   }
 }
 
-async function verify(workshop: Workshop, subject: ContainerInputs, signal: AbortSignal): Promise<void> {
+/** Gives the start it proved itself in. */
+async function verify(workshop: Workshop, subject: ContainerInputs, signal: AbortSignal): Promise<string> {
   const part = partOf(workshop, subject);
   const first = await part.state();
   const answers: string[] = [];
@@ -51,8 +56,14 @@ async function verify(workshop: Workshop, subject: ContainerInputs, signal: Abor
     ended.abort();
     await Promise.allSettled([exit, health]);
   }
-  const last = await part.state();
-  if (last !== first) throw await failure(part, subject, 'restarted while it was verified', answers);
+  return first;
+}
+
+async function stillRuns(workshop: Workshop, subject: ContainerInputs, start: string): Promise<void> {
+  const part = partOf(workshop, subject);
+  const now = await part.state();
+  if (now === start) return;
+  throw await failure(part, subject, `${now === undefined ? 'stopped' : 'restarted'} before the routes switched`);
 }
 
 async function watchExit(part: Part, first: string, signal: AbortSignal): Promise<string> {

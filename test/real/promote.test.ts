@@ -165,5 +165,17 @@ describe.runIf(labsWork)('a promotion', () => {
         ...['1.3.0 failed', '1.2.0 failed', '1.1.0 failed', '1.0.0 succeeded'],
       ]);
     });
+
+    test('after it was healthy, while another container proves itself, is not switched to', async () => {
+      const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
+      await trial.configure({ roles: { web, worker: { health: { running: '3s' }, stop: '1s' } } });
+      const crashed = await trial.promote('1.3.0', 'prod');
+      expect([crashed.code, crashed.json.error.message]).toEqual([
+        3,
+        expect.stringMatching(/web 1\.3\.0 stopped before the routes switched \(exit code 1\)/),
+      ]);
+      expect(crashed.stderr).not.toMatch(/ switch\b/);
+      expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+    });
   });
 });
