@@ -9,6 +9,15 @@ export function durationText(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** As `durationText`, in no more than seven characters below ten hours: `1:43` is minutes, `1:02:43` hours. */
+export function elapsedText(milliseconds: number): string {
+  if (milliseconds < 59_950) return durationText(milliseconds);
+  const seconds = Math.round(milliseconds / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+}
+
 /** `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
 export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

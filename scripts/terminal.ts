@@ -5,7 +5,7 @@ import type { Plan } from '../pipelines/plan.ts';
 import type { Terminal } from '../pipelines/ports.ts';
 import { failpoint } from '../infra/failpoint.ts';
 import type { Progress } from '../infra/provider/workshop.ts';
-import { bytesText, durationText } from './format.ts';
+import { bytesText, durationText, elapsedText } from './format.ts';
 import { planLines } from './views/plan.ts';
 
 export interface TerminalOptions {
@@ -60,8 +60,9 @@ export class ConsoleTerminal implements Terminal {
     }
     if (event.step === 'pulled') this.#pulls.delete(event.host);
     const moved = event.bytes === 0 ? 'present' : event.bytes === undefined ? '' : bytesText(event.bytes);
+    const took = event.took === undefined ? '' : ` after ${durationText(event.took)}`;
     this.#line(
-      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim(event.detail ?? moved)}`,
+      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim((event.detail ?? moved) + took)}`,
     );
     failpoint(`at:${event.step}`);
   }
@@ -112,7 +113,7 @@ export class ConsoleTerminal implements Terminal {
   }
 
   #elapsed(): string {
-    return colors.dim(durationText(performance.now() - this.#started).padStart(7));
+    return colors.dim(elapsedText(performance.now() - this.#started).padStart(7));
   }
 
   #line(text: string): void {

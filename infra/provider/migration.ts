@@ -17,7 +17,7 @@ export async function runMigration(workshop: Workshop, inputs: MigrationInputs):
   try {
     const code = await engine.waitContainer(spec.name, { deadline: inputs.timeout, signal: workshop.signal });
     if (code !== 0) throw await failure(container, inputs, 'failed');
-    workshop.progress({ host: host.name, step: 'migrated', detail: `${spec.name} in ${Date.now() - started} ms` });
+    workshop.progress({ host: host.name, step: 'migrated', detail: spec.name, took: Date.now() - started });
   } catch (error) {
     if (error instanceof LockageError && error.code === ExitCode.rolledBack) throw error;
     if (workshop.signal.aborted) throw error;

@@ -11,6 +11,8 @@ export interface Progress {
   /** `create`, `healthy`, `switch` … */
   readonly step: string;
   readonly detail?: string;
+  /** milliseconds */
+  readonly took?: number;
   /** moved to the host */
   readonly bytes?: number;
   /** of a pull: a layer and its bytes so far */

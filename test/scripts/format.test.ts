@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { agoText, bytesText, durationText, table } from '../../scripts/format.ts';
+import { agoText, bytesText, durationText, elapsedText, table } from '../../scripts/format.ts';
 
 test.each([
   [0, '0 ms'],
@@ -14,6 +14,16 @@ test.each([
   [7_500_000, '2 h 5 min'],
 ])('%d ms is %s', (milliseconds, text) => {
   expect(durationText(milliseconds)).toBe(text);
+});
+
+test.each([
+  [59_949, '59.9 s'],
+  [59_960, '1:00'],
+  [102_700, '1:43'],
+  [3_599_600, '1:00:00'],
+  [35_999_000, '9:59:59'],
+])('%d ms have elapsed: %s', (milliseconds, text) => {
+  expect(elapsedText(milliseconds)).toBe(text);
 });
 
 test.each([
