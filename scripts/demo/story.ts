@@ -33,7 +33,7 @@ export const story: readonly Scene[] = [
   { title: 'Prod goes back to 1.0.0, and after a word of a person to 1.1.0 again', play: goBackAndForth },
   { title: '1.2.0 is never healthy: dev refuses it', play: neverHealthy },
   { title: oneOfProd, play: unhealthyOnOneHost },
-  { title: '1.3.0 crashes in prod five seconds after its start: it is taken back by itself', play: crashesInProd },
+  { title: '1.3.0 crashes in prod soon after its first visitor: it is taken back by itself', play: crashesInProd },
 ];
 
 async function release(player: Player, version: string, behaviour: Behaviour = {}): Promise<void> {
@@ -134,7 +134,7 @@ async function unhealthyOnOneHost(player: Player): Promise<void> {
 }
 
 async function crashesInProd(player: Player): Promise<void> {
-  await release(player, '1.3.0', { crashAfterMs: 5000, crashIn: 'prod' });
+  await release(player, '1.3.0', { crashAfterMs: 3000, crashIn: 'prod' });
   for (const name of ['dev', 'qa', 'uat'] as const) await promote(player, '1.3.0', name);
   await fail(player, '1.3.0', 'prod');
   await player.serves('prod', '1.1.0');

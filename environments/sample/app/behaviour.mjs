@@ -1,8 +1,7 @@
 /**
  * How this build misbehaves, for showing what a pipeline does about it. `behaviour.json` is baked into the image:
  * `{"version": "1.2.0", "unhealthy": true}` is never healthy, `{"unhealthyOn": "prod-2"}` on that host only, and
- * `{"crashAfterMs": 5000}` ends that long after it was healthy for the first time, with `"crashIn": "prod"` in that
- * environment only.
+ * `{"crashAfterMs": 5000}` ends that long after its first visitor came, with `"crashIn": "prod"` in that environment only.
  */
 import { readFileSync } from 'node:fs';
 
@@ -14,12 +13,12 @@ export const built = baked.version ?? 'unversioned';
 export const version = process.env.LOCKAGE_VERSION ?? built;
 export const unhealthy = baked.unhealthy === true || baked.unhealthyOn === host;
 
-let healthyBefore = false;
+let visitedBefore = false;
 
-/** Called when the process was found healthy. */
-export function foundHealthy() {
-  if (healthyBefore) return;
-  healthyBefore = true;
+/** Called when a visitor comes. */
+export function visited() {
+  if (visitedBefore) return;
+  visitedBefore = true;
   if (baked.crashAfterMs === undefined || (baked.crashIn ?? environment) !== environment) return;
   setTimeout(() => {
     console.error('crashing, as behaviour.json says');

@@ -1,7 +1,7 @@
 /** The web role: counts visits, hands jobs to the worker, and ends only when its last answer is out. */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { built, environment, foundHealthy, host, unhealthy, version } from './behaviour.mjs';
+import { built, environment, host, unhealthy, version, visited } from './behaviour.mjs';
 import { openDatabase, within } from './database.mjs';
 
 const port = Number(process.env.PORT ?? 8080);
@@ -15,13 +15,13 @@ let stopping = false;
 const routes = {
   'GET /': async () => {
     uncounted += 1;
+    visited();
     return { app: 'shop', version, host, environment, visits: visits + uncounted };
   },
   'GET /version': async () => ({ version, built, host, environment }),
   'GET /healthz': async () => {
     if (unhealthy) return [503, { healthy: false, why: 'this build is never healthy here' }];
     await within(2000, sql`select 1`);
-    foundHealthy();
     return { healthy: true };
   },
   'GET /slow': async (query) => {
