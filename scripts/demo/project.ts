@@ -74,10 +74,13 @@ function environmentFile(stage: Stage, name: EnvironmentName): string {
   const publish = hosts[0]?.publish ?? publicPort;
   // On a swarm it is the number over all nodes.
   const count = hosts.some(({ isNode }) => isNode) ? { count: hosts.length } : {};
-  // What docs/machines.md advises for an emulated processor.
-  const health = stage.machines[name]?.kind === 'vm' ? { health: { timeout: '1m' } } : {};
-  const web = { publish, ...count, ...health };
-  return stringify({ targets: targetsOf(stage, name), roles: { web }, watch: watch[name] });
+  const web = { publish, ...count };
+  // An emulated processor starts a service in half a minute, and the command that checks the worker as slowly.
+  const roles =
+    stage.machines[name]?.kind === 'vm'
+      ? { web: { ...web, health: { timeout: '2m' } }, worker: { health: { timeout: '3m' } } }
+      : { web };
+  return stringify({ targets: targetsOf(stage, name), roles, watch: watch[name] });
 }
 
 /** The one thing in which the demo's kinds of targets differ. */
