@@ -72,11 +72,14 @@ async function state({ part, placed }: Watched): Promise<string> {
   return running;
 }
 
-async function stillHealthy({ part, placed }: Watched): Promise<void> {
+async function stillHealthy(watched: Watched): Promise<void> {
+  const { part, placed } = watched;
   if (placed.spec.health.check.kind !== 'http') return;
   const answers: string[] = [];
   const once = { times: 1, interval: 200, seconds: 3 };
   if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
+  // What ended while it was asked is not to be called unhealthy.
+  await state(watched);
   throw await failure(part, placed, 'became unhealthy after the routes switched', answers);
 }
 
