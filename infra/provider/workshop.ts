@@ -11,7 +11,7 @@ export interface Progress {
   /** `create`, `healthy`, `switch` … */
   readonly step: string;
   readonly detail?: string;
-  /** milliseconds */
+  /** from its start to this, in milliseconds */
   readonly took?: number;
   /** moved to the host */
   readonly bytes?: number;

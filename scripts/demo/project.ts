@@ -83,7 +83,7 @@ function environmentFile(stage: Stage, name: EnvironmentName): string {
   return stringify({ targets: targetsOf(stage, name), roles, watch: watch[name] });
 }
 
-/** The one thing in which the demo's kinds of targets differ. */
+/** What makes the demo's kinds of targets: the rest of an environment follows from it. */
 export function targetsOf(stage: Stage, name: EnvironmentName): object {
   const hosts = hostsOf(stage, name);
   const list = hosts.map(({ target }) => target);

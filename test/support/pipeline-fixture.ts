@@ -53,11 +53,14 @@ export interface Behaviour {
   readonly echoSecrets?: boolean;
 }
 
+/** A service in Node.js, or a smaller one on the edge's image, which knows fewer ways to misbehave. */
+type TrialApp = 'trial-app' | 'small-app';
+
 export interface PipelineOptions {
   readonly environments: Readonly<Record<string, LabEnvironment>>;
   readonly seed?: readonly BaseImage[];
-  /** what is released: a service in Node.js, or a smaller one on the edge's image */
-  readonly app?: 'trial-app' | 'small-app';
+  /** what is released: `trial-app` unless told */
+  readonly app?: TrialApp;
   /** the hosts have the layers of the base images from the start: true unless told */
   readonly layers?: boolean;
 }
@@ -76,12 +79,12 @@ export class TrialPipeline {
   /** environment of every command */
   readonly env: Record<string, string>;
   readonly #base: string;
-  readonly #app: 'trial-app' | 'small-app';
+  readonly #app: TrialApp;
   readonly #engines = new Map<string, Engine>();
   readonly #running = new Set<ChildProcess>();
   #settings: Settings;
 
-  private constructor(base: string, lab: Lab, app: 'trial-app' | 'small-app') {
+  private constructor(base: string, lab: Lab, app: TrialApp) {
     this.#base = base;
     this.#app = app;
     this.lab = lab;
