@@ -44,6 +44,8 @@ export interface Preparation {
   readonly settings?: string;
   /** what somebody set otherwise on that machine, and stays so */
   readonly kept: readonly string[];
+  /** what an engine with containers has to say about `live-restore` before it restarts; absent: no container runs there */
+  readonly liveRestore?: boolean;
 }
 
 /**
@@ -52,7 +54,7 @@ export interface Preparation {
  */
 export function preparationOf(machine: MachineState, insecureRegistries: readonly string[]): Preparation {
   refuseUnfit(machine);
-  const { user, groups, swarm, unread } = machine;
+  const { user, groups, swarm, unread, running } = machine;
   const { text, added, kept, liveRestore } = mergeDaemonConfig(machine.settings, { insecureRegistries, swarm });
   const mayUse = user === 'root' || groups.includes('docker');
   return {
@@ -72,6 +74,7 @@ export function preparationOf(machine: MachineState, insecureRegistries: readonl
     ],
     ...(text === undefined ? {} : { settings: text }),
     kept,
+    ...(running > 0 ? { liveRestore } : {}),
   };
 }
 

@@ -30,7 +30,8 @@ export class Machine {
    * Does one step. Throws LockageError: a failed restart is undone on the machine, everything else that fails may be done
    * again by the same command.
    */
-  async carryOut(step: PreparationStep, before: MachineState, { settings = '' }: Preparation): Promise<void> {
+  async carryOut(step: PreparationStep, before: MachineState, preparation: Preparation): Promise<void> {
+    const { settings = '', liveRestore = '' } = preparation;
     switch (step.action) {
       case 'none':
         return;
@@ -42,7 +43,7 @@ export class Machine {
       case 'start':
         return this.#asRoot(step, before, startScript);
       case 'restart':
-        return this.#asRoot(step, before, restartScript);
+        return this.#asRoot(step, before, restartScript, [String(liveRestore)]);
       case 'join':
         await this.#asRoot(step, before, joinScript, [before.user]);
         // Who is logged in already has the groups of before.

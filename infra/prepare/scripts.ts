@@ -85,22 +85,49 @@ main() {
 main </dev/null
 `;
 
-/** First the setting that lets containers run on is read, then the rest. An engine that does not start gets its old settings back. */
+/**
+ * $1: what the engine's settings say of live-restore; empty: no container runs there. That one is read by a reload, and
+ * has to be before the restart: an engine that ends with true and starts with false, or the other way round, stops its
+ * containers. An engine that does not take its settings gets the old ones back.
+ */
 export const restartScript = String.raw`
+file=/etc/docker/daemon.json
+# Perl is on every Debian and Ubuntu; the engine's own client may not be.
+live_restore_is() {
+  perl -MIO::Socket::UNIX -e '
+    alarm 2;
+    $engine = IO::Socket::UNIX->new(Peer => "/run/docker.sock") or exit 1;
+    print $engine "GET /info HTTP/1.0\r\nHost: docker\r\n\r\n";
+    exit !grep { /"LiveRestoreEnabled":$ARGV[0]/ } <$engine>;
+  ' "$1"
+}
 main() {
-  file=/etc/docker/daemon.json
   systemctl reload docker
+  tries=40
+  while [ -n "$1" ] && ! live_restore_is "$1"; do
+    tries=$((tries - 1))
+    if [ "$tries" = 0 ]; then
+      journalctl --no-pager -n 10 -u docker >&2
+      echo "the engine runs, and did not take live-restore: $1; restarted now, it would stop its containers" >&2
+      restore
+      exit 3
+    fi
+    sleep 0.25
+  done
   if systemctl restart docker; then
     rm -f "$file.before"
     exit 0
   fi
   journalctl --no-pager -n 20 -u docker >&2
-  if [ -s "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file.before" "$file"; fi
+  restore
   systemctl reset-failed docker
   systemctl restart docker || exit 4
   exit 3
 }
-main </dev/null
+restore() {
+  if [ -s "$file.before" ]; then mv "$file.before" "$file"; else rm -f "$file.before" "$file"; fi
+}
+main "$@" </dev/null
 `;
 
 /** $1: who shall use the engine. */

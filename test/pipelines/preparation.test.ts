@@ -103,16 +103,18 @@ describe('a machine', () => {
   });
 
   test('a new registry without TLS restarts the engine, and says what that costs', () => {
-    const { steps } = preparationOf({ ...ready, running: 2 }, ['10.0.0.1:5000']);
+    const { steps, liveRestore } = preparationOf({ ...ready, running: 2 }, ['10.0.0.1:5000']);
+    expect(liveRestore).toBe(true);
     expect(steps.map(({ action, text }) => `${action}: ${text}`)).toEqual([
       'configure: add "insecure-registries": ["10.0.0.1:5000"]',
       'restart: restart 20.10.24 with its new settings; containers that run there (2) go on',
       'none: may use the engine',
     ]);
-    const [, engineStep] = preparationOf({ ...ready, settings: '{ "live-restore": false }', running: 1 }, []).steps;
-    expect(engineStep?.text).toBe(
+    const stopping = preparationOf({ ...ready, settings: '{ "live-restore": false }', running: 1 }, []);
+    expect([stopping.liveRestore, stopping.steps[1]?.text]).toEqual([
+      false,
       'restart 20.10.24 with its new settings; containers that run there (1) stop for a moment',
-    );
+    ]);
   });
 
   test('that cannot become a host is refused with all reasons', () => {
