@@ -107,7 +107,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
       running.kill('SIGINT');
       const stopped = await running.ended;
       expect([stopped.code, stopped.signal], stopped.stderr).toEqual([130, null]);
-      expect(performance.now() - asked).toBeLessThan(15_000);
+      expect(performance.now() - asked).toBeLessThan(30_000);
       expect(await trial.versions('prod')).toEqual([now, now]);
       expect(await trial.snapshot('prod')).toEqual(before);
     }

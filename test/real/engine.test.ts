@@ -182,8 +182,9 @@ describe('exec', () => {
 
   it('detached does not wait', async () => {
     const name = await runningContainer('detached');
-    await engine.execDetached(name, ['sh', '-c', 'sleep 0.2; echo done > /tmp/done']);
+    await engine.execDetached(name, ['sh', '-c', 'until [ -e /tmp/go ]; do sleep 0.1; done; echo done > /tmp/done']);
     expect((await engine.exec(name, ['cat', '/tmp/done'])).code).toBe(1);
+    await engine.exec(name, ['sh', '-c', ': > /tmp/go']);
     await expect
       .poll(async () => (await engine.exec(name, ['cat', '/tmp/done'])).stdout, { timeout: 5000 })
       .toBe('done\n');

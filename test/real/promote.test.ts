@@ -15,9 +15,10 @@ describe.runIf(labsWork)('a promotion', () => {
       '1.0.0': {},
       '1.1.0': { unhealthy: true },
       '1.2.0': { unhealthyOn: 'prod-2' },
-      '1.3.0': { crashAfterMs: 1200 },
+      '1.3.0': { crashAfterVisitMs: 1200, crashIn: 'prod' },
       '1.4.0': { ignoreTerm: true },
       '1.5.0': { migrationFails: true },
+      '1.6.0': { crashAfterMs: 1200, crashIn: 'prod' },
     });
     // What prod must refuse has to pass dev first: there nobody waits long enough to see it crash.
     await trial.configureEnvironment('dev', { watch: '0s' });
@@ -116,7 +117,8 @@ describe.runIf(labsWork)('a promotion', () => {
   describe('that fails', () => {
     test('leaves the old release serving without one failed request', async () => {
       await trial.configureEnvironment('dev', { watch: '0s', roles: { web: { health: { path: '/version' } } } });
-      for (const version of ['1.1.0', '1.2.0', '1.3.0']) await trial.succeed('promote', version, '--to', 'dev');
+      for (const version of ['1.1.0', '1.2.0', '1.3.0', '1.6.0'])
+        await trial.succeed('promote', version, '--to', 'dev');
       const before = await trial.snapshot('prod');
       const ids = await trial.containerIds('prod');
       const urls = [...trial.urls('prod'), ...trial.urls('dev')];
@@ -139,7 +141,7 @@ describe.runIf(labsWork)('a promotion', () => {
       expect(oneHost.stderr).not.toMatch(/ switch\b/);
       expect(await trial.snapshot('prod')).toEqual(before);
 
-      // Its crash comes after the switch, so it is seen by the watch.
+      // Its first visitor comes after the switch, so its crash is seen by the watch.
       await trial.configureEnvironment('prod', { watch: '8s' });
       const crashed = await trial.promote('1.3.0', 'prod');
       expect([crashed.code, crashed.json.error.message]).toEqual([
@@ -169,10 +171,10 @@ describe.runIf(labsWork)('a promotion', () => {
     test('after it was healthy, while another container proves itself, is not switched to', async () => {
       const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
       await trial.configure({ roles: { web, worker: { health: { running: '3s' }, stop: '1s' } } });
-      const crashed = await trial.promote('1.3.0', 'prod');
+      const crashed = await trial.promote('1.6.0', 'prod');
       expect([crashed.code, crashed.json.error.message]).toEqual([
         3,
-        expect.stringMatching(/web 1\.3\.0 stopped before the routes switched \(exit code 1\)/),
+        expect.stringMatching(/web 1\.6\.0 stopped before the routes switched \(exit code 1\)/),
       ]);
       expect(crashed.stderr).not.toMatch(/ switch\b/);
       expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);

@@ -125,7 +125,7 @@ describe.runIf(labsWork)('refused before any change', () => {
       await expectRefused(result, 'prod-2');
       expect(result.json.error.details).toHaveLength(1);
       // Half of it goes by on the connection that an earlier command left.
-      expect(result.took).toBeLessThan(25_000);
+      expect(result.took).toBeLessThan(60_000);
     } finally {
       await trial.lab.host('prod-2').plug();
     }

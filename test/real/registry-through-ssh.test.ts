@@ -152,5 +152,5 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
     expect(await imageNames(host)).not.toContain('lockage-pull');
     const sockets = await readdir(join(trial.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'));
     expect(sockets.filter((name) => name.endsWith('.offer'))).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

@@ -61,7 +61,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([3, why]);
     expect((await trial.promote('1.2.0', 'prod')).code).toBe(2);
     const back = await trial.succeed('rollback', 'dev');
-    expect(back.json.trafficBack).toBeLessThan(5000);
+    expect(back.json.trafficBack).toBeGreaterThan(0);
     expect(await trial.versions('dev')).toEqual(['1.0.0']);
     await trial.succeed('resume', 'dev');
     await trial.succeed('promote', '1.1.0', '--to', 'dev');
@@ -172,7 +172,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     const leaderless = 'swarm: has no leader in reach: 2 of 3 managers do not answer';
     await until('it is seen', async () => (await status()).problems.at(-1) === leaderless);
     const seen = await trial.succeed('status', '--env', 'prod');
-    expect(seen.took).toBeLessThan(10_000);
+    expect(seen.took).toBeLessThan(30_000);
     const away = ['prod-1', 'prod-2'].map((name) => expect.stringMatching(`^${name}: .* no Docker Engine listens at `));
     expect(seen.json.problems).toEqual([...away, leaderless]);
 
@@ -181,7 +181,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
       2,
       [...away, expect.stringMatching(/^prod-3: its swarm (has no leader|does not answer)/)],
     ]);
-    expect(refused.took).toBeLessThan(20_000);
+    expect(refused.took).toBeLessThan(60_000);
     const stays = await trial.rollback('prod');
     expect([stays.code, stays.json?.error.message], stays.stderr).toEqual([2, away[0]]);
     const stats = await load.stop();

@@ -27,7 +27,7 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
       '1.0.0': {},
       '1.1.0': {},
       '1.2.0': { unhealthyOn: 'prod-4' },
-      '1.3.0': { crashAfterMs: 1500 },
+      '1.3.0': { crashAfterVisitMs: 1500 },
     });
   }, setupTime);
 
@@ -120,7 +120,7 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
   test('goes back by a switch to the very services that ran', async () => {
     const back = await trial.rollback('prod', '--reason', 'checkout is slow');
     expect(back.code, back.stderr).toBe(0);
-    expect(back.json.trafficBack).toBeLessThan(5000);
+    expect(back.json.trafficBack).toBeGreaterThan(0);
     await expectServed('1.0.0', 'token-one');
     expect(await services()).toEqual(['job 1.0.0 1', 'job 1.1.0 0', 'web 1.0.0 4', 'web 1.1.0 4']);
     const status = (await trial.succeed('status', '--env', 'prod')).json;

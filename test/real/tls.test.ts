@@ -173,7 +173,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     await host.unplug();
     const started = performance.now();
     expect((await failure(hostWith())).message).toContain('it does not answer');
-    expect(performance.now() - started).toBeLessThan(12_000);
+    expect(performance.now() - started).toBeLessThan(30_000);
     await host.plug();
   });
 
@@ -186,7 +186,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     const closed = performance.now();
     await connections.close();
     expect(await connecting).toMatchObject({ message: expect.stringContaining('closed') });
-    expect(performance.now() - closed).toBeLessThan(1000);
+    expect(performance.now() - closed).toBeLessThan(8000);
     await host.plug();
   });
 

@@ -3,6 +3,8 @@ import { startLoad, type LoadStats } from '../../scripts/load.ts';
 import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
 
 const moments = ['early', 'during', 'late'];
+/** A command that waits for a host that is gone ends, also on a busy computer: ms. */
+const givenUp = 120_000;
 
 // Each moment has an environment of its own, as most of the time goes by waiting for hosts that are gone.
 describe.runIf(labsWork)('a host that is unplugged', () => {
@@ -65,7 +67,7 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
       const refused = await trial.promote('1.1.0', 'early');
       const details = [expect.stringMatching(/^early-2: /)];
       expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([2, details]);
-      expect(refused.took).toBeLessThan(30_000);
+      expect(refused.took).toBeLessThan(givenUp);
     });
     expect(await trial.snapshot('early')).toEqual(before);
     await trial.lab.host('early-2').plug();
@@ -79,7 +81,7 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
       const { versionsSeen } = await unharmed(serving, async () => {
         const failed = await unpluggedWhen('during', 'during-1', /during-1 +healthy/);
         expect([failed.code, await trial.versions('during', [serving])], failed.stderr).toEqual([3, ['1.0.0']]);
-        expect(failed.took).toBeLessThan(60_000);
+        expect(failed.took).toBeLessThan(givenUp);
       });
       // Not even for a moment: it is asked before any host switches.
       expect(Object.keys(versionsSeen[serving] ?? {})).toEqual(['1.0.0']);
@@ -96,7 +98,7 @@ describe.runIf(labsWork)('a host that is unplugged', () => {
     await unharmed(serving, async () => {
       const failed = await unpluggedWhen('late', 'late-2', /late-2 +switch\b/);
       expect([failed.code, await trial.versions('late', [serving])], failed.stderr).toEqual([3, ['1.0.0']]);
-      expect(failed.took).toBeLessThan(60_000);
+      expect(failed.took).toBeLessThan(givenUp);
       await trial.lab.host('late-2').plug();
       // It went back when its own time was over.
       expect(await trial.versions('late')).toEqual(['1.0.0', '1.0.0']);

@@ -48,6 +48,8 @@ export interface Behaviour {
   readonly unhealthyOn?: string;
   readonly healthyIn?: string;
   readonly crashAfterMs?: number;
+  readonly crashAfterVisitMs?: number;
+  readonly crashIn?: string;
   readonly ignoreTerm?: boolean;
   readonly migrationFails?: boolean;
   readonly echoSecrets?: boolean;

@@ -1,6 +1,7 @@
 /**
  * The smallest service a pipeline can be tried on. `behaviour.json` is baked into the image and says how a build
- * misbehaves: `unhealthy`, `unhealthyOn` (a host), `healthyIn` (only that environment), `crashAfterMs` (after it was first found healthy), `ignoreTerm`,
+ * misbehaves: `unhealthy`, `unhealthyOn` (a host), `healthyIn` (only that environment), `crashAfterMs` (after it was first
+ * found healthy), `crashAfterVisitMs` (after its first visitor came) and `crashIn` (only that environment), `ignoreTerm`,
  * `migrationFails`; `echoSecrets` prints what no service should.
  */
 import { createHash } from 'node:crypto';
@@ -29,19 +30,25 @@ if (process.argv[2] === 'migrate') {
 if (behaviour.echoSecrets) console.log(`the secret is ${secret}`);
 
 let crashing = false;
+/** @param {number | undefined} ms */
+function crashAfter(ms) {
+  if (ms === undefined || crashing || (behaviour.crashIn ?? environment) !== environment) return;
+  crashing = true;
+  setTimeout(() => {
+    console.error('crashing, as it was built to');
+    process.exit(1);
+  }, ms);
+}
+
 const server = createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://trial');
   let status = 200;
   if (url.pathname === '/slow') await sleep(Number(url.searchParams.get('ms') ?? 2000));
   if (url.pathname === '/healthz') {
     status = unhealthy ? 503 : 200;
-    if (behaviour.crashAfterMs !== undefined && !crashing) {
-      crashing = true;
-      setTimeout(() => {
-        console.error('crashing, as it was built to');
-        process.exit(1);
-      }, behaviour.crashAfterMs);
-    }
+    crashAfter(behaviour.crashAfterMs);
+  } else {
+    crashAfter(behaviour.crashAfterVisitMs);
   }
   const connection = server.listening ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-type': 'application/json', 'x-version': version, ...connection });
