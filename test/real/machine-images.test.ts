@@ -28,7 +28,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
     for (const environment of ['qa', 'prod']) await trial.succeed('promote', '1.0.0', '--to', environment);
     await trial.succeed('promote', '1.1.0', '--to', 'qa');
     built = (await trial.succeed('vm-image', 'build', '1.1.0')).json.images[0].digest;
-  }, setupTime);
+  }, 2 * setupTime);
 
   afterAll(async () => {
     for (const environment of ['qa', 'prod']) await trial?.run('destroy', environment, '--yes', '--volumes');
