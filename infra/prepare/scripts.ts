@@ -4,6 +4,8 @@
  */
 
 const path = 'PATH=$PATH:/usr/sbin:/sbin';
+/** Has a folder for each container that runs, by its id. */
+const tasks = '/run/containerd/io.containerd.runtime.v2.task/moby';
 
 /** Says what is there, as lines `name=value`. Changes nothing. */
 export const probeScript = String.raw`
@@ -29,8 +31,7 @@ main() {
   fi
   if as_root test -e /etc/docker/daemon.json.before; then say unread yes; fi
   if as_root test -s /var/lib/docker/swarm/docker-state.json; then say swarm yes; fi
-  tasks=/run/containerd/io.containerd.runtime.v2.task/moby
-  say running "$(as_root ls "$tasks" | wc -l)"
+  say running "$(as_root ls ${tasks} | wc -l)"
 }
 main </dev/null 2>/dev/null
 `;
@@ -87,20 +88,21 @@ main </dev/null
 
 /**
  * $1: what the engine's settings say of live-restore; empty: no container runs there. That one is read by a reload, and
- * has to be before the restart: an engine that ends with true and starts with false, or the other way round, stops its
- * containers. An engine that does not take its settings gets the old ones back.
+ * has to be before the restart: an engine that ends with true and starts with false stops its containers for good. An
+ * engine that does not take its settings gets the old ones back, and what ran is started again.
  */
 export const restartScript = String.raw`
 file=/etc/docker/daemon.json
 # Perl is on every Debian and Ubuntu; the engine's own client may not be.
-live_restore_is() {
+ask_engine() {
   perl -MIO::Socket::UNIX -e '
-    alarm 2;
+    alarm $ARGV[0];
     $engine = IO::Socket::UNIX->new(Peer => "/run/docker.sock") or exit 1;
-    print $engine "GET /info HTTP/1.0\r\nHost: docker\r\n\r\n";
-    exit !grep { /"LiveRestoreEnabled":$ARGV[0]/ } <$engine>;
-  ' "$1"
+    print $engine "$ARGV[1] HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n";
+    print <$engine>;
+  ' "$@"
 }
+live_restore_is() { ask_engine 2 'GET /info' | grep -q "\"LiveRestoreEnabled\":$1"; }
 main() {
   systemctl reload docker
   tries=40
@@ -110,10 +112,13 @@ main() {
       journalctl --no-pager -n 10 -u docker >&2
       echo "the engine runs, and did not take live-restore: $1; restarted now, it would stop its containers" >&2
       restore
+      # It may be reading now what was there before.
+      systemctl reload docker
       exit 3
     fi
     sleep 0.25
   done
+  ran=$(ls ${tasks} 2>/dev/null)
   if systemctl restart docker; then
     rm -f "$file.before"
     exit 0
@@ -122,6 +127,7 @@ main() {
   restore
   systemctl reset-failed docker
   systemctl restart docker || exit 4
+  for container in $ran; do ask_engine 60 "POST /containers/$container/start" >/dev/null; done
   exit 3
 }
 restore() {

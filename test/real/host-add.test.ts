@@ -43,12 +43,16 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     return answer.version;
   };
   /** Replaces what `systemctl reload docker` does by a shell command that knows `$MAINPID`. */
-  const reloadsBy = async (on: Machine, command: string) => {
+  const reloadsBy = (on: Machine, command: string) =>
+    writeDrop(on, 'reload', `[Service]\nExecReload=\nExecReload=/bin/sh -c '${command}'\n`);
+  /** Changes how systemd runs the engine, from its next start on. */
+  const writeDrop = async (on: Machine, name: string, input: string) => {
     const folder = '/etc/systemd/system/docker.service.d';
-    const input = `[Service]\nExecReload=\nExecReload=/bin/sh -c '${command}'\n`;
-    await on.exec(['sh', '-c', `mkdir -p ${folder} && cat > ${folder}/reload.conf`], { input });
+    await on.exec(['sh', '-c', `mkdir -p ${folder} && cat > ${folder}/${name}.conf`], { input });
     await on.exec(['systemctl', 'daemon-reload']);
   };
+  /** An engine that gets the same setting from its file too does not start. */
+  const flagged = '[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --no-new-privileges=true\n';
   const actions = (result: CommandResult) => result.json.steps.map(({ action }: { action: string }) => action);
 
   test('not without a word about its host key, and not with everything else that is wrong', async () => {
@@ -133,21 +137,41 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     ]);
   });
 
-  test('whose containers go on while its engine gets new settings, late and in two goes if it has to be', async () => {
+  /** Its two containers and since when they run, once they do. */
+  const started = () => {
     const all = 'until [ "$(docker ps --quiet | wc -l)" = 2 ]; do sleep 0.1; done';
     const show = `docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $(docker ps --quiet)`;
-    const started = () => machine.exec(['timeout', '30', 'sh', '-c', `${all}; ${show}`]);
-    // As it was before it was prepared: an engine that takes its containers along, and can pull.
-    const bare = { 'insecure-registries': [trial.lab.registry] };
+    return machine.exec(['timeout', '30', 'sh', '-c', `${all}; ${show}`]);
+  };
+  const settingsOf = async (on: Machine) => JSON.parse(await on.exec(['cat', '/etc/docker/daemon.json']));
+  /** What it had before it was prepared: its engine can pull, and takes its containers along. */
+  const bare = () => ({ 'insecure-registries': [trial.lab.registry] });
+
+  test('whose containers run again where its engine does not start with new settings', async () => {
     const write = (settings: object) =>
       machine.exec(['sh', '-c', 'cat > /etc/docker/daemon.json'], { input: JSON.stringify(settings) });
-    await write({ ...bare, 'live-restore': false });
+    await write({ ...bare(), 'live-restore': false });
     await machine.exec(['systemctl', 'reload', 'docker']);
     // It is read later; an engine that left containers running, and may not when it starts, would stop them for good.
     const read = 'until docker info --format "{{.LiveRestoreEnabled}}" | grep -q false; do sleep 0.1; done';
     await machine.exec(['timeout', '30', 'sh', '-c', read]);
     await machine.exec(['systemctl', 'restart', 'docker']);
-    await write(bare);
+    await write(bare());
+    await started();
+
+    // It runs without the flag as yet, so that a reload finds nothing wrong.
+    await writeDrop(machine, 'flag', flagged);
+    const unstarted = await add(machine, machine.user, '--yes');
+    expect(unstarted.code, unstarted.stderr).toBe(3);
+    expect(await settingsOf(machine)).toEqual(bare());
+    expect((await started()).trim().split('\n')).toHaveLength(2);
+    expect(await versionOf(machine)).toBe('1.0.0');
+    await machine.exec(['rm', '/etc/systemd/system/docker.service.d/flag.conf']);
+    await machine.exec(['systemctl', 'daemon-reload']);
+    await machine.exec(['systemctl', 'restart', 'docker']);
+  });
+
+  test('whose containers go on while its engine gets new settings, late and in two goes if it has to be', async () => {
     const before = await started();
     expect(before.trim().split('\n')).toHaveLength(2);
 
@@ -157,7 +181,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
       3,
       expect.stringContaining('restarted now, it would stop its containers'),
     ]);
-    expect(JSON.parse(await machine.exec(['cat', '/etc/docker/daemon.json']))).toEqual(bare);
+    expect(await settingsOf(machine)).toEqual(bare());
     expect(await started()).toBe(before);
 
     await reloadsBy(machine, 'setsid --fork sh -c "sleep 2; kill -s HUP $MAINPID"');
@@ -210,11 +234,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     const { 'no-new-privileges': _, ...others } = JSON.parse(await second.exec(['cat', settings]));
     const input = JSON.stringify(others);
     await second.exec(['sh', '-c', `cat > ${settings}`], { input });
-    // What is said twice keeps an engine from starting.
-    const unit = '[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --no-new-privileges=true\n';
-    const drop = '/etc/systemd/system/docker.service.d';
-    await second.exec(['sh', '-c', `mkdir -p ${drop} && cat > ${drop}/flag.conf`], { input: unit });
-    await second.exec(['systemctl', 'daemon-reload']);
+    await writeDrop(second, 'flag', flagged);
     await second.exec(['systemctl', 'restart', 'docker']);
     const result = await add(second, 'root', '--yes');
     expect([result.code, result.json.error.details.join(' ')], result.stderr).toEqual([
