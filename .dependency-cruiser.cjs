@@ -29,21 +29,21 @@ module.exports = {
     forbid('scripts-without-tests', { path: '^scripts/' }, { path: '^test/' }, 'Programs do not need their tests.'),
     forbid(
       'automation-in-one-place',
-      { pathNot: '^infra/stack\\.ts$|^test/real/plain-pulumi\\.test\\.ts$' },
+      { pathNot: '^infra/pulumi/stacks\\.ts$|^test/real/plain-pulumi\\.test\\.ts$' },
       { path: 'node_modules/@pulumi/pulumi/automation/', dependencyTypesNot: ['type-only'] },
-      'infra/stack.ts alone drives the Pulumi engine.',
+      'infra/pulumi/stacks.ts alone drives the Pulumi engine.',
     ),
     forbid(
       'zx-in-one-place',
-      { pathNot: '^scripts/shell\\.ts$|^node_modules/' },
+      { pathNot: '^scripts/tools/shell\\.ts$|^node_modules/' },
       { path: 'node_modules/zx/' },
-      'scripts/shell.ts alone runs shell commands through zx.',
+      'scripts/tools/shell.ts alone runs shell commands through zx.',
     ),
     forbid(
       'semver-in-one-place',
-      { path: '^(infra|pipelines|scripts|test)/', pathNot: '^pipelines/version\\.ts$' },
+      { path: '^(infra|pipelines|scripts|test)/', pathNot: '^pipelines/model/version\\.ts$' },
       { path: 'node_modules/semver/' },
-      'pipelines/version.ts alone says what a version is.',
+      'pipelines/model/version.ts alone says what a version is.',
     ),
     forbid(
       'no-cycles',

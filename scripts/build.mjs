@@ -13,13 +13,13 @@ const dist = join(root, 'dist');
 const staleAfter = 24 * 3600_000;
 
 const programs = {
-  lockage: 'scripts/cli.ts',
-  provider: 'infra/provider-main.ts',
-  'pulumi-program': 'scripts/pulumi-program.ts',
+  lockage: 'scripts/cli/main.ts',
+  provider: 'infra/provider/plugin.ts',
+  'pulumi-program': 'scripts/pulumi/program.ts',
   setup: 'scripts/setup/main.ts',
   demo: 'scripts/demo/main.ts',
   bench: 'test/bench/main.ts',
-  'load-worker': 'scripts/load-worker.ts',
+  'load-worker': 'scripts/load/worker.ts',
 };
 
 /** What must not be loaded before a command is known to need it. */

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { runToEnd } from '../engine/process.ts';
-import { withLock } from '../engine/runtime-folder.ts';
+import { runToEnd } from '../system/process.ts';
+import { withLock } from '../system/runtime-folder.ts';
 
 export interface Accelerator {
   readonly name: 'kvm' | 'tcg';

@@ -1,8 +1,8 @@
 /** The bridge of an environment's machines. It says whose it is, so that nobody else's is taken for it. */
 import { LockageError } from '../../pipelines/errors.ts';
-import type { MachineNetworkInputs } from '../provider/types.ts';
+import type { MachineNetworkInputs } from '../resources/inputs.ts';
 import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
-import { program, tryProgram } from './program.ts';
+import { program, tryProgram } from '../system/run-program.ts';
 
 interface Link {
   readonly ifalias?: string;

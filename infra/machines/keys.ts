@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { program } from './program.ts';
+import { program } from '../system/run-program.ts';
 
 /** A key pair in files; the private one is for its owner alone. */
 export interface KeyPair {

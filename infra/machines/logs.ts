@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import type { Place } from '../provider/types.ts';
+import type { Place } from '../resources/inputs.ts';
 import type { MachinePlaces } from './types.ts';
 
 const mostBytes = 2 ** 18;

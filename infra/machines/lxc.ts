@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeInto } from './files.ts';
-import { archiveOf, hostRecipe } from './image.ts';
+import { archiveOf, hostRecipe } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
-import { daemon, program, tryProgram } from './program.ts';
+import { daemon, program, tryProgram } from '../system/run-program.ts';
 import type { MachineKind } from './types.ts';
 
 export const lxc: MachineKind = {

@@ -1,6 +1,6 @@
 /** Bridges of this machine, each with a free /24 of its own, that hosts and machines are connected to. */
 import { LockageError } from '../../pipelines/errors.ts';
-import { program, tryProgram } from './program.ts';
+import { program, tryProgram } from '../system/run-program.ts';
 
 /** A /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely meet. */
 export async function freeSubnet(random: () => number = Math.random): Promise<string> {

@@ -2,16 +2,16 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fingerprint } from '../../pipelines/container.ts';
+import { fingerprint } from '../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
-import { diskOf, initrdOf, kernelOf } from './disk.ts';
-import type { CachedImage } from './image.ts';
+import { diskOf, initrdOf, kernelOf } from './image/disk.ts';
+import type { CachedImage } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
-import { daemon, program, tryProgram } from './program.ts';
+import { daemon, program, tryProgram } from '../system/run-program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
-import { vmRecipe } from './vm-recipe.ts';
+import { vmRecipe } from './image/vm-recipe.ts';
 
 const emulator = 'qemu-system-x86_64';
 

@@ -1,5 +1,5 @@
-import type { MachineInputs } from '../provider/types.ts';
-import type { CachedImage, Recipe } from './image.ts';
+import type { MachineInputs } from '../resources/inputs.ts';
+import type { CachedImage, Recipe } from './image/image.ts';
 
 /** Where machines of a project are kept on the computer that runs them. */
 export interface MachinePlaces {

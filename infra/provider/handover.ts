@@ -1,6 +1,6 @@
-import { leadFront } from '../machines/front.ts';
-import type { HandoverInputs } from './types.ts';
-import type { Workshop } from './workshop.ts';
+import { leadFront } from '../machines/load-balancer/load-balancer.ts';
+import type { HandoverInputs } from '../resources/inputs.ts';
+import type { Workshop } from '../context/provider-context.ts';
 
 /** Sends an environment's traffic to other machines at once. Throws LockageError when it stays where it was. */
 export async function handOver(workshop: Workshop, inputs: HandoverInputs): Promise<void> {

@@ -1,8 +1,8 @@
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { ContainerPart } from './container-part.ts';
-import { failure } from './failure.ts';
-import type { MigrationInputs } from './types.ts';
-import type { Workshop } from './workshop.ts';
+import { ContainerPart } from '../workloads/container/container-workload.ts';
+import { failure } from '../workloads/workload-error.ts';
+import type { MigrationInputs } from '../resources/inputs.ts';
+import type { Workshop } from '../context/provider-context.ts';
 
 /**
  * Runs a release's migration to its end, in a container of its own that is removed afterwards. Throws LockageError with

@@ -1,16 +1,16 @@
 import type * as pulumi from '@pulumi/pulumi';
-import { canonicalJson } from '../../pipelines/container.ts';
+import { canonicalJson } from '../../pipelines/model/container-spec.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
-import { frontHome, keepFront, removeFront } from '../machines/front.ts';
-import { ensureMachine, removeMachine } from '../machines/machines.ts';
-import { failpoint } from '../failpoint.ts';
-import { unpacked } from './content.ts';
-import { deliverAccessorySecrets } from './container.ts';
-import { createOverlay, removeOverlay } from '../swarm/overlay.ts';
+import { frontHome, keepFront, removeFront } from '../machines/load-balancer/load-balancer.ts';
+import { ensureMachine, removeMachine } from '../machines/machine.ts';
+import { failpoint } from '../system/failpoint.ts';
+import { unpacked } from '../resources/packing.ts';
+import { deliverAccessorySecrets } from '../workloads/container/container.ts';
+import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
-import { partOf } from './parts.ts';
-import { switchRoutes } from './routes.ts';
+import { partOf } from '../workloads/workloads.ts';
+import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,
   FrontInputs,
@@ -23,10 +23,10 @@ import type {
   SecretFilesInputs,
   VerificationInputs,
   WatchInputs,
-} from './types.ts';
+} from '../resources/inputs.ts';
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
-import type { Workshop } from './workshop.ts';
+import type { Workshop } from '../context/provider-context.ts';
 
 export const providerName = 'lockage';
 export const providerVersion = '0.1.0';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from './failure.ts';
-import type { Part } from './part.ts';
-import { partOf } from './parts.ts';
-import type { ContainerInputs, VerificationInputs } from './types.ts';
-import { deliverRoutes } from './routes.ts';
-import type { Workshop } from './workshop.ts';
+import { failure } from '../workloads/workload-error.ts';
+import type { Part } from '../workloads/workload.ts';
+import { partOf } from '../workloads/workloads.ts';
+import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
+import { deliverRoutes } from './switch-routes.ts';
+import type { Workshop } from '../context/provider-context.ts';
 
 /**
  * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.

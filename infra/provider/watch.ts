@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { setName, withoutFallback, type RouteSet } from '../edge/routes.ts';
-import { messageOf } from './container.ts';
-import { failure } from './failure.ts';
+import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
+import { messageOf } from '../workloads/container/container.ts';
+import { failure } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
-import type { Part } from './part.ts';
-import { partOf } from './parts.ts';
-import { revertRoutes } from './routes.ts';
-import type { WatchInputs } from './types.ts';
-import { edgeOf, type Workshop } from './workshop.ts';
+import type { Part } from '../workloads/workload.ts';
+import { partOf } from '../workloads/workloads.ts';
+import { revertRoutes } from './switch-routes.ts';
+import type { WatchInputs } from '../resources/inputs.ts';
+import { edgeOf, type Workshop } from '../context/provider-context.ts';
 
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is

@@ -1,13 +1,13 @@
 import path from 'node:path';
-import type { Project } from '../environment.ts';
-import { checkPipeline } from './check-pipeline.ts';
-import { checkProject } from './check.ts';
-import { namePattern, nameRule } from './names.ts';
-import { configurationError, type Problem } from './problem.ts';
-import { resolveProject } from './resolve.ts';
-import { environmentFile, projectFile, type EnvironmentFile } from './schema.ts';
-import { parseSource, type Source, type SourceFile, type Sources } from './source.ts';
-import { validate } from './validate.ts';
+import type { Project } from '../model/environment.ts';
+import { checkPipeline } from './check/pipeline.ts';
+import { checkProject } from './check/project.ts';
+import { namePattern, nameRule } from './schema/names.ts';
+import { configurationError, type Problem } from './source/problem.ts';
+import { resolveProject } from './resolve/project.ts';
+import { environmentFile, projectFile, type EnvironmentFile } from './schema/files.ts';
+import { parseSource, type Source, type SourceFile, type Sources } from './source/source.ts';
+import { validate } from './schema/validate.ts';
 
 export const projectFileName = 'lockage.yaml';
 export const environmentsFolder = 'environments';

@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { LockageError } from '../../pipelines/errors.ts';
-import { durationText } from '../format.ts';
-import { CommandError } from '../lab/command.ts';
-import { cacheLock } from '../setup/cache.ts';
+import { durationText } from '../tools/format.ts';
+import { CommandError } from '../tools/command.ts';
+import { cacheLock } from '../tools/cache.ts';
 import { withLock } from '../setup/lock.mjs';
 import { clean } from './clean.ts';
 import { NotHeld, Player } from './player.ts';

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { durationText } from '../format.ts';
+import { durationText } from '../tools/format.ts';
 import { lockageProgram } from './project.ts';
 import { screen } from './screen.ts';
 import { folders, hostsOf, publicPort, type Stage } from './stage.ts';

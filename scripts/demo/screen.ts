@@ -1,4 +1,4 @@
-import { colors } from '../colors.ts';
+import { colors } from '../tools/colors.ts';
 
 /** What the demo writes: headings, the commands it runs with their output set back, and what held. */
 export const screen = {

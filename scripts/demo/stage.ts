@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createLab } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
-import { cacheDir } from '../setup/cache.ts';
+import { cacheDir } from '../tools/cache.ts';
 import {
   environmentNames,
   targetKinds,

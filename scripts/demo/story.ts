@@ -1,5 +1,5 @@
 /** What the demo shows, scene by scene. Everything a scene promises is checked; the first thing that is not so ends it. */
-import { bytesText, durationText } from '../format.ts';
+import { bytesText, durationText } from '../tools/format.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
 import { sizeOf, type Stage } from './stage.ts';

@@ -1,5 +1,5 @@
 /** What the demo's environments can run on. From kind to kind only `targets` of an environment's file differs. */
-import { didYouMean } from '../../pipelines/suggest.ts';
+import { didYouMean } from '../../pipelines/text/suggest.ts';
 import type { LabEnvironment } from '../lab/lab.ts';
 
 /** The environments of the demo, in pipeline order. */

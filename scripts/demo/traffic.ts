@@ -1,6 +1,6 @@
 /** The visitors of the demo: a constant load on an environment, and what of it happened during each step. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLoad, type Load, type LoadStats } from '../load.ts';
+import { startLoad, type Load, type LoadStats } from '../load/load.ts';
 
 type Visited = 'prod' | 'dev';
 

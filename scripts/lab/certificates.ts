@@ -1,7 +1,7 @@
 /** Certificates made with the openssl program, good and bad ones. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { run } from './command.ts';
+import { run } from '../tools/command.ts';
 
 /** PEM files of a certificate and its private key. */
 export interface KeyPair {

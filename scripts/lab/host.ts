@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, startDetached, type RunOptions } from './command.ts';
+import { run, startDetached, type RunOptions } from '../tools/command.ts';
 import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { prepareSshServer } from './ssh.ts';
 import { createServerCertificate, tlsArguments } from './tls.ts';

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheDir } from '../setup/cache.ts';
-import { run } from './command.ts';
-import { baseImages, type BaseImage } from './images.ts';
+import { cacheDir } from '../tools/cache.ts';
+import { run } from '../tools/command.ts';
+import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 const keptFor = 24 * 3_600_000;
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunOptions } from './command.ts';
+import type { RunOptions } from '../tools/command.ts';
 import { dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { connectHost } from './network.ts';
@@ -17,7 +17,7 @@ import { formSwarm } from './swarm.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
 import { clientFiles, createTlsIdentity, tlsUrl } from './tls.ts';
-import { baseImages, type BaseImage } from './images.ts';
+import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 export { removeLab } from './remove.ts';
 

@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { run, tryRun } from './command.ts';
+import { run, tryRun } from '../tools/command.ts';
 import { cachedFolder, keep } from './image-cache.ts';
-import type { BaseImage } from './images.ts';
+import type { BaseImage } from '../setup/images/base-images.ts';
 
 /** What an engine keeps of images beside their layers, which lie in a folder named after its storage driver. */
 const records = 'image';

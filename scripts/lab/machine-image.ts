@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheDir, cacheLock } from '../setup/cache.ts';
+import { cacheDir, cacheLock } from '../tools/cache.ts';
 import { withLock } from '../setup/lock.mjs';
-import { buildRoot, suite } from '../../infra/machines/image.ts';
+import { buildRoot, suite } from '../../infra/machines/image/image.ts';
 
 const recipe = 'machine-1';
 

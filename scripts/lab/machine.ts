@@ -9,7 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logFile, lxcName, startLxc, stopLxc, unpackRoot, writeLxcConfig } from '../../infra/machines/lxc.ts';
 import { openWayOut } from '../../infra/machines/network.ts';
-import { run, type RunOptions } from './command.ts';
+import { run, type RunOptions } from '../tools/command.ts';
 import { machineImage, machineUser } from './machine-image.ts';
 import { identityFile, prepareHostKey } from './ssh.ts';
 import { readState } from './state.ts';

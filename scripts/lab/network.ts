@@ -1,5 +1,5 @@
 /** The cables of a lab's hosts: one for each, from the lab's bridge into the host's network namespace. */
-import { run, tryRun } from './command.ts';
+import { run, tryRun } from '../tools/command.ts';
 
 /** Makes a network namespace and its cable to the bridge. Without a default route, what is not in the lab fails at once. */
 export async function connectHost(options: {

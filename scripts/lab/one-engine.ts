@@ -5,8 +5,8 @@
 import { createServer } from 'node:net';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { run } from './command.ts';
-import { baseImages, type BaseImage } from './images.ts';
+import { run } from '../tools/command.ts';
+import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 import type { Lab, LabHost } from './lab.ts';
 import { waitForHttp } from './registry.ts';
 import { removeLab } from './remove.ts';

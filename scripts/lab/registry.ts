@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDetached } from './command.ts';
+import { startDetached } from '../tools/command.ts';
 import { isRunning, markProcess, type ProcessMark } from './state.ts';
 
 /** A registry's configuration: deletion allowed, nothing logged but warnings, no authentication. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { run } from './command.ts';
+import { run } from '../tools/command.ts';
 
 /** The private key that logs in to every ssh host of the lab. */
 export function identityFile(dataDir: string): string {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cachedCaddy, cacheLock, versions } from './cache.ts';
+import { cachedCaddy, cacheLock, versions } from '../tools/cache.ts';
 import { goBuild } from './go-build.ts';
 import { withLock } from './lock.mjs';
 

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { CommandError, run as runProgram, tryRun, type RunOptions } from '../lab/command.ts';
+import { CommandError, run as runProgram, tryRun, type RunOptions } from '../tools/command.ts';
 import { StepError } from './step.ts';
 
 export interface CommandOptions extends RunOptions {

@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDetached } from '../lab/command.ts';
-import { cacheDir } from './cache.ts';
+import { startDetached } from '../tools/command.ts';
+import { cacheDir } from '../tools/cache.ts';
 import { ask, findProgram, run } from './command.ts';
 import { hasSystemd } from './packages.ts';
 import { StepError } from './step.ts';

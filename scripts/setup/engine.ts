@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { request } from 'node:http';
-import { cacheLock } from './cache.ts';
+import { cacheLock } from '../tools/cache.ts';
 import { ask, findProgram, rootWords } from './command.ts';
 import { startEngine } from './engine-start.ts';
 import { withLock } from './lock.mjs';

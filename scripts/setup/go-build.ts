@@ -1,7 +1,7 @@
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ask, findProgram, rootWords, run } from './command.ts';
-import { packageRoot } from './cache.ts';
+import { packageRoot } from '../tools/cache.ts';
 import { installPackages } from './packages.ts';
 import { StepError } from './step.ts';
 

@@ -1,5 +1,5 @@
 // Set-up of the machine: everything that the command line, the demo and the tests need beyond npm packages.
-import { imageSteps } from '../lab/images.ts';
+import { imageSteps } from './images/base-images.ts';
 import { labPackagesStep } from './packages.ts';
 import { dockerEngineStep } from './engine.ts';
 import { dockerPluginStep, pulumiStep } from './pulumi.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDir } from './cache.ts';
+import { cacheDir } from '../tools/cache.ts';
 import { ask, findProgram, rootWords, run } from './command.ts';
 import { StepError, type Step } from './step.ts';
 

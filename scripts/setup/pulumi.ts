@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { cachedDockerPlugin, cachedPulumi, cacheLock, oldestPulumi, pulumiHome, versions } from './cache.ts';
+import { cachedDockerPlugin, cachedPulumi, cacheLock, oldestPulumi, pulumiHome, versions } from '../tools/cache.ts';
 import { ask, findProgram, run } from './command.ts';
 import { downloadPulumi, isReachable, officialReleases } from './download.ts';
 import { atLeast, goBuild } from './go-build.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../../infra/engine/client.ts';
-import { removeService } from '../../infra/swarm/removal.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
+import { removeService } from '../../infra/workloads/swarm/removal.ts';
 import { engineOf, type Hand } from './by-hand.ts';
 import { HandEdge, handPort } from './hand-edge.ts';
 import type { PlaceHost } from './stage.ts';

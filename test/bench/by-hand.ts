@@ -2,7 +2,7 @@
  * What the benchmark compares with: the same change of release done by hand, on the same hosts, behind a proxy of its
  * own. Nothing is checked, recorded or undone, and the program runs already: the least time that the engines need.
  */
-import { Engine } from '../../infra/engine/client.ts';
+import { Engine } from '../../infra/docker/api/client.ts';
 import { HandEdge, handPort } from './hand-edge.ts';
 import type { PlaceHost } from './stage.ts';
 import type { Door } from './visitor.ts';

@@ -1,7 +1,7 @@
 /** The same change of release with the Docker CLI, a chain of commands for each host, as a careful script would do it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { caddyConfig } from '../../infra/edge/caddy.ts';
-import { run, tryRun } from '../../scripts/lab/command.ts';
+import { caddyConfig } from '../../infra/edge/caddy-config.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
 import { edgeStart, handPort, moveTo } from './hand-edge.ts';
 import type { PlaceHost } from './stage.ts';
 

@@ -1,8 +1,8 @@
 /** The same change of release by Swarm's own rolling update, as `docker service update` does it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../../infra/engine/client.ts';
-import { over } from '../../infra/swarm/removal.ts';
-import { run } from '../../scripts/lab/command.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
+import { over } from '../../infra/workloads/swarm/removal.ts';
+import { run } from '../../scripts/tools/command.ts';
 import { engineOf } from './by-hand.ts';
 import { HandEdge, handPort } from './hand-edge.ts';
 import type { PlaceHost } from './stage.ts';

@@ -1,6 +1,6 @@
 /** The proxy in front of what is changed by hand: one a host, with one route, moved by a rename as Lockage's is. */
-import { caddyConfig } from '../../infra/edge/caddy.ts';
-import type { Engine } from '../../infra/engine/client.ts';
+import { caddyConfig } from '../../infra/edge/caddy-config.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
 
 export const handPort = 9000;
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Registry } from '../../infra/registry.ts';
+import { Registry } from '../../infra/registry/client.ts';
 import type { BareHost } from '../../scripts/lab/lab.ts';
 import { readState } from '../../scripts/lab/state.ts';
 import { figure, type Row } from './measure.ts';

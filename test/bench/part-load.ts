@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLoad } from '../../scripts/load.ts';
+import { startLoad } from '../../scripts/load/load.ts';
 import { figure } from './measure.ts';
 import type { Part } from './parts.ts';
 

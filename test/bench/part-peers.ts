@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, tryRun } from '../../scripts/lab/command.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
 import { takeTurns, timed, type Row } from './measure.ts';
 import type { Part } from './parts.ts';
 import { smallReleases, type SmallRelease } from './releases.ts';

@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import colors from 'picocolors';
-import { bytesText, table } from '../../scripts/format.ts';
+import { bytesText, table } from '../../scripts/tools/format.ts';
 import type { Figure, Row } from './measure.ts';
 
 /** The figures as an aligned table, one line each. */

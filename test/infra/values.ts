@@ -1,4 +1,4 @@
-import type { MachineInputs } from '../../infra/provider/types.ts';
+import type { MachineInputs } from '../../infra/resources/inputs.ts';
 
 /** A machine as tests configure it. */
 export const machineInputs: MachineInputs = {

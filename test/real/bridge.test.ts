@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ensureBridge, removeOwnBridge, subnetOf } from '../../infra/machines/bridge.ts';
 import { createBridge, freeSubnet, openWayOut, removeBridge } from '../../infra/machines/network.ts';
-import type { MachineNetworkInputs } from '../../infra/provider/types.ts';
-import { run, tryRun } from '../../scripts/lab/command.ts';
+import type { MachineNetworkInputs } from '../../infra/resources/inputs.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
 import { labsWork } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('the bridge of an environment', () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad, type Load } from '../../scripts/load.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 // The tests of this file are one story: each goes on where the one before ended.

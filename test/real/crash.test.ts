@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad, type Load } from '../../scripts/load.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion that is cut short', () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineError, type OutputLine } from '../../infra/engine/client.ts';
+import { EngineError, type OutputLine } from '../../infra/docker/api/client.ts';
 import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
 
 const prefix = testPrefix();

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { imageFor } from '../../infra/machines/machines.ts';
-import { cacheDir } from '../../scripts/setup/cache.ts';
+import { imageFor } from '../../infra/machines/machine.ts';
+import { cacheDir } from '../../scripts/tools/cache.ts';
 import { labsWork, setupTime, TrialPipeline, type Snapshot } from '../support/pipeline-fixture.ts';
 import { nothingIsLeft, promisesHold, storyReleases } from '../support/story.ts';
 

@@ -4,13 +4,19 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { askSlots, tell } from '../../infra/machines/front-admin.ts';
-import { ensureFront, frontState, leadFront, moveFront, removeFront } from '../../infra/machines/front.ts';
-import { processesOf } from '../../infra/machines/front-process.ts';
-import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
-import { run } from '../../scripts/lab/command.ts';
-import { startLoad, type Load } from '../../scripts/load.ts';
-import { cacheDir } from '../../scripts/setup/cache.ts';
+import { askSlots, tell } from '../../infra/machines/load-balancer/admin.ts';
+import {
+  ensureFront,
+  frontState,
+  leadFront,
+  moveFront,
+  removeFront,
+} from '../../infra/machines/load-balancer/load-balancer.ts';
+import { processesOf } from '../../infra/machines/load-balancer/process.ts';
+import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
+import { run } from '../../scripts/tools/command.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
+import { cacheDir } from '../../scripts/tools/cache.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { FrontSite } from '../support/front-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad, type LoadStats } from '../../scripts/load.ts';
+import { startLoad, type LoadStats } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 // Three pairs at 150 a second show every path, also where two cores carry the load, three hosts and the tool.

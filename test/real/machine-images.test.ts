@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
-import { startLoad } from '../../scripts/load.ts';
-import { run } from '../../scripts/lab/command.ts';
-import { cacheDir } from '../../scripts/setup/cache.ts';
+import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
+import { startLoad } from '../../scripts/load/load.ts';
+import { run } from '../../scripts/tools/command.ts';
+import { cacheDir } from '../../scripts/tools/cache.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 /** Machines are made, started and removed: ms. */

@@ -1,9 +1,9 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hostRecipe, machineImage } from '../../infra/machines/image.ts';
-import { run, tryRun } from '../../scripts/lab/command.ts';
-import { cacheDir } from '../../scripts/setup/cache.ts';
+import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
+import { cacheDir } from '../../scripts/tools/cache.ts';
 import { command, variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 

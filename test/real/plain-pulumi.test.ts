@@ -5,9 +5,9 @@ import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { findPulumi, pulumiEnvironment } from '../../infra/pulumi.ts';
-import { readStack } from '../../infra/state.ts';
-import { recordedProgram } from '../../scripts/recorded-program.ts';
+import { findPulumi, pulumiEnvironment } from '../../infra/pulumi/cli.ts';
+import { readStack } from '../../infra/pulumi/state.ts';
+import { recordedProgram } from '../../scripts/pulumi/recorded-program.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 // The Pulumi CLI and the provider as a plugin are those that a plain `pulumi up` starts; the program is the one that

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad } from '../../scripts/load.ts';
+import { startLoad } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion', () => {

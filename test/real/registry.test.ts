@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PullProgress } from '../../infra/engine/client.ts';
-import { Registry } from '../../infra/registry.ts';
-import type { Digest } from '../../pipelines/release.ts';
+import type { PullProgress } from '../../infra/docker/api/client.ts';
+import { Registry } from '../../infra/registry/client.ts';
+import type { Digest } from '../../pipelines/model/release.ts';
 import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
 import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
 

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/engine/connections.ts';
-import type { Host } from '../../pipelines/environment.ts';
+import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/docker/connections.ts';
+import type { Host } from '../../pipelines/model/environment.ts';
 import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
 import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
 
@@ -91,7 +91,7 @@ describe('an engine over ssh', () => {
     expect(await lab.masterPids()).toHaveLength(0);
 
     const program = join(lab.folder, 'connect.mjs');
-    const contents = `import { Connections } from './infra/engine/connections.ts';
+    const contents = `import { Connections } from './infra/docker/connections.ts';
       const connections = new Connections({ stateDir: ${JSON.stringify(stateDir)} });
       const engine = await connections.engine(${JSON.stringify(pinned(server))});
       console.log((await engine.version()).ApiVersion);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad, type Load } from '../../scripts/load.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');

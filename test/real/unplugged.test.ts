@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startLoad, type LoadStats } from '../../scripts/load.ts';
+import { startLoad, type LoadStats } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
 
 const moments = ['early', 'during', 'late'];

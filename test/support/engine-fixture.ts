@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Engine } from '../../infra/engine/client.ts';
+import { Engine } from '../../infra/docker/api/client.ts';
 
 const run = promisify(execFile);
 

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeFront } from '../../infra/machines/front.ts';
-import { accepts } from '../../infra/machines/front-process.ts';
+import { removeFront } from '../../infra/machines/load-balancer/load-balancer.ts';
+import { accepts } from '../../infra/machines/load-balancer/process.ts';
 import { createBridge, freeSubnet, removeBridge } from '../../infra/machines/network.ts';
 import { command } from './engine-fixture.ts';
 

@@ -7,10 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Engine } from '../../infra/engine/client.ts';
-import { fingerprint } from '../../pipelines/container.ts';
+import { Engine } from '../../infra/docker/api/client.ts';
+import { fingerprint } from '../../pipelines/model/container-spec.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
-import type { BaseImage } from '../../scripts/lab/images.ts';
+import type { BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { command } from './engine-fixture.ts';
 
 /** Every test of a pipeline needs bare hosts, which only root on Linux can make. */

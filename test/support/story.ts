@@ -6,7 +6,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { startLoad, type Load } from '../../scripts/load.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
 import type { Snapshot, TrialPipeline } from './pipeline-fixture.ts';
 
 export interface Stage {

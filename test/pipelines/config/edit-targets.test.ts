@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { withoutTarget, withTarget } from '../../../pipelines/config/edit-targets.ts';
-import { refusal } from '../values.ts';
+import { refusal } from '../model/values.ts';
 
 const file = (text: string) => ({ path: 'environments/prod.yaml', text });
 const added = { name: 'prod-9', url: 'ssh://root@10.0.0.9', hostKey: `SHA256:${'A'.repeat(43)}` };

@@ -1,7 +1,7 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { loadConfiguration } from '../../../pipelines/config/load.ts';
-import type { SourceFile } from '../../../pipelines/config/source.ts';
-import type { Project } from '../../../pipelines/environment.ts';
+import type { SourceFile } from '../../../pipelines/config/source/source.ts';
+import type { Project } from '../../../pipelines/model/environment.ts';
 
 export const common = `app: shop
 repository: registry.example.com/shop

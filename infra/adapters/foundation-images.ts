@@ -1,0 +1,104 @@
+import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { heldKey, type FoundationPlan } from '../programs/foundation-plan.ts';
+import { bring, heldAs } from '../hosts/images.ts';
+import { parseReference, type Registry } from '../registry/client.ts';
+import type { Tools } from '../context/session.ts';
+
+interface Use {
+  readonly host: Host;
+  readonly image: string;
+}
+
+interface Ways {
+  readonly tools: Pick<Tools, 'connections' | 'signal' | 'progress'>;
+  readonly registry: Registry;
+}
+
+/** What an image of the configuration stands for: a digest, or its tag where no registry says one, and why not. */
+interface Pin {
+  readonly reference: string;
+  readonly failure?: LockageError;
+}
+
+/**
+ * Sees to edge and accessory images on their hosts, by a digest that is fixed when an image is first used. Gives the
+ * digests, and under what names the hosts have them. Throws LockageError.
+ */
+export async function pinImages(
+  ways: Ways,
+  environment: Pick<Environment, 'registry'>,
+  uses: readonly Use[],
+  known: Readonly<Record<string, string>>,
+): Promise<Pick<FoundationPlan, 'images' | 'held'>> {
+  const pins = new Map<string, Pin>();
+  for (const image of new Set(uses.map((use) => use.image))) {
+    const hosts = uses.filter((use) => use.image === image).map(({ host }) => host);
+    pins.set(image, (await pinnedBefore(ways, known[image], hosts)) ?? (await pin(ways.registry, image)));
+  }
+  const held = await Promise.all(
+    uses.map(async ({ host, image }): Promise<[string, string]> => {
+      const pinned = pins.get(image) ?? { reference: image };
+      return [heldKey(host.name, image), await onHost(ways, environment, host, image, pinned)];
+    }),
+  );
+  return {
+    images: Object.fromEntries([...pins].map(([image, { reference }]) => [image, reference])),
+    held: Object.fromEntries(held),
+  };
+}
+
+/**
+ * An image that was taken by its tag stays so while all its hosts have it: a digest would replace what runs from it. Else
+ * the registry is asked once more, which may only have been away.
+ */
+async function pinnedBefore(
+  { tools }: Ways,
+  reference: string | undefined,
+  hosts: readonly Host[],
+): Promise<Pin | undefined> {
+  if (reference === undefined) return undefined;
+  if (parseReference(reference).digest !== undefined) return { reference };
+  const found = await Promise.all(
+    hosts.map(async (host) => (await tools.connections.engine(host)).inspectImage(reference)),
+  );
+  return found.every((image) => image !== undefined) ? { reference } : undefined;
+}
+
+async function pin(registry: Registry, image: string): Promise<Pin> {
+  const { repository, tag, digest } = parseReference(image);
+  if (digest !== undefined) return { reference: `${repository}@${digest}` };
+  try {
+    return { reference: `${repository}@${await registry.resolve(repository, tag ?? 'latest')}` };
+  } catch (failure) {
+    // An image that was loaded into the engines by hand has no registry; a host without it is named later.
+    if (failure instanceof LockageError) return { reference: image, failure };
+    throw failure;
+  }
+}
+
+/** The name by which the host has the image, once it has it. */
+async function onHost(
+  ways: Ways,
+  environment: Pick<Environment, 'registry'>,
+  host: Host,
+  image: string,
+  { reference, failure }: Pin,
+): Promise<string> {
+  const engine = await ways.tools.connections.engine(host);
+  const { repository, digest } = parseReference(reference);
+  if (digest === undefined) {
+    if (await engine.inspectImage(reference)) return reference;
+    const push = 'push it to a registry that the hosts reach, and name it with that registry';
+    throw new LockageError(`${host.name} does not have image ${image}, and no registry gives it`, {
+      details: failure ? [failure.message, ...failure.details] : [],
+      hint: failure?.hint ? `${failure.hint}; or ${push}` : push,
+      cause: failure,
+    });
+  }
+  const held = await heldAs(engine, { repository, digest });
+  if (held !== undefined) return held;
+  await bring(ways, environment, host, { repository, digest });
+  ways.tools.progress({ host: host.name, step: 'pulled', detail: image });
+  return (await heldAs(engine, { repository, digest })) ?? reference;
+}

@@ -1,0 +1,74 @@
+import { rm } from 'node:fs/promises';
+import type { MachineSet } from '../../../pipelines/model/environment.ts';
+import {
+  newestImage,
+  nextImageVersion,
+  refuseBuilt,
+  type MachineImage,
+} from '../../../pipelines/model/machine-image.ts';
+import type { CachedImage } from '../../machines/image/image.ts';
+import { aloneHere } from '../../machines/machine-lock.ts';
+import { buildImage, imageFor } from '../../machines/machine.ts';
+import type { StackRecords } from '../records.ts';
+import type { Tools } from '../../context/session.ts';
+
+type Kind = MachineSet['kind'];
+
+const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
+
+interface Parts {
+  readonly tools: Tools;
+  /** `user@machine` */
+  readonly actor: string;
+  readonly records: StackRecords;
+}
+
+/** The digest of the newest image of a kind; where there is none, one of today's packages is made and recorded. */
+export async function newestOrToday(parts: Parts, kind: Kind): Promise<string> {
+  const images = await parts.records.machineImages();
+  const newest = newestImage(images, kind);
+  if (newest) return newest.digest;
+  const today = await imageFor(parts.tools.machines, kind);
+  return aloneHere(parts.tools.machines, recordOfImages, async () => {
+    // Another environment's first promotion may have waited for the same image.
+    const now = await parts.records.machineImages();
+    const meanwhile = newestImage(now, kind);
+    return (meanwhile ?? (await recordImage(parts, kind, nextImageVersion(now, kind), today))).digest;
+  });
+}
+
+/** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
+export async function buildImages(
+  parts: Parts,
+  version: string,
+  kinds: readonly Kind[],
+): Promise<readonly MachineImage[]> {
+  const built: MachineImage[] = [];
+  for (const kind of kinds) {
+    const image = await buildImage(parts.tools.machines, kind);
+    const recorded = aloneHere(parts.tools.machines, recordOfImages, () => recordImage(parts, kind, version, image));
+    // To build takes minutes, in which somebody else may have built one.
+    built.push(await recorded.catch((error: unknown) => throwWithout(image, error)));
+  }
+  return built;
+}
+
+/** Nobody could promote an image that is not recorded. */
+async function throwWithout({ folder }: CachedImage, error: unknown): Promise<never> {
+  await rm(folder, { recursive: true, force: true });
+  throw error;
+}
+
+async function recordImage(
+  { actor, records }: Parts,
+  kind: Kind,
+  version: string,
+  { digest, contents }: CachedImage,
+): Promise<MachineImage> {
+  const images = await records.machineImages();
+  refuseBuilt(images, kind, version);
+  const made = { builder: actor, createdAt: new Date().toISOString() };
+  const image: MachineImage = { kind, version, digest, ...(contents ? { contents } : {}), ...made };
+  await records.saveMachineImages([...images, image]);
+  return image;
+}

@@ -1,0 +1,401 @@
+import { hostname } from 'node:os';
+import { fingerprint } from '../../../pipelines/model/container-spec.ts';
+import type { Environment, MachineSet, Project } from '../../../pipelines/model/environment.ts';
+import { inGeneration, otherGeneration, type Generation } from '../../../pipelines/model/machine-pool.ts';
+import { machinesBefore, type MachineImage } from '../../../pipelines/model/machine-image.ts';
+import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/errors.ts';
+import type { Machines } from '../../../pipelines/operations/ports.ts';
+import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import type { FrontView } from '../../../pipelines/inspection/status.ts';
+import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './load-balancer.ts';
+import { aloneHere } from '../../machines/machine-lock.ts';
+import { generationOf, located } from './addresses.ts';
+import { buildImages, newestOrToday } from './images.ts';
+import { machineInputs, settingsOf } from './inputs.ts';
+import {
+  differing,
+  otherKeys,
+  refuseDataLoss,
+  refuseElsewhere,
+  refuseOtherwise,
+  refuseWithoutRoot,
+} from './refusals.ts';
+import { ensureBridge, removeOwnBridge, subnetOf } from '../../machines/bridge.ts';
+import { forgetKeys } from '../../machines/keys.ts';
+import { forgetLogs } from '../../machines/logs.ts';
+import {
+  ensureMachine,
+  hostOf,
+  madeFrom,
+  machinesHere,
+  machineState,
+  removeMachine,
+  type MachineState,
+} from '../../machines/machine.ts';
+import {
+  frontHome,
+  frontState,
+  keepFront,
+  leadFront,
+  removeFront,
+} from '../../machines/load-balancer/load-balancer.ts';
+import { freeSubnet } from '../../machines/network.ts';
+import type { FrontInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
+import type { MachinesRecord, StackRecords } from '../records.ts';
+import type { Stacks } from '../../pulumi/stacks.ts';
+import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
+import { workshopOf, type Tools } from '../../context/session.ts';
+
+interface Parts {
+  /** as it is configured: the machines have no addresses in it */
+  readonly project: Project;
+  readonly tools: Tools;
+  /** `user@machine` */
+  readonly actor: string;
+  readonly records: StackRecords;
+  readonly stacks: () => Promise<Stacks>;
+  /** told the project with the addresses of its machines, as often as they change */
+  readonly onChange: (project: Project) => void;
+}
+
+/** What the stack of an environment's machines is to have. */
+interface Wanted {
+  readonly network: MachineNetworkInputs;
+  readonly machines: readonly MachineInputs[];
+  readonly front: FrontInputs | undefined;
+  /** the machines that were recorded */
+  readonly before: readonly MachineInputs[];
+  /** whether the operator may end it early; going back may not end so */
+  readonly stoppable: boolean;
+}
+
+/** The machines that environments own, each environment's as a Pulumi stack of its own. */
+export class EnvironmentMachines implements Machines {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
+    const { project, onChange } = this.#parts;
+    const environments = project.environments.map((environment) =>
+      located(this.#parts, environment, taking[environment.name]),
+    );
+    onChange({ ...project, environments: await Promise.all(environments) });
+  }
+
+  async differ(environment: Environment, image: string): Promise<boolean> {
+    refuseWithoutRoot();
+    const recorded = await this.#parts.records.machines(environment.name);
+    refuseElsewhere(environment.name, recorded);
+    const own = this.#wantedOf(environment, recorded);
+    if (!environment.machines || own.length < environment.hosts.length) return true;
+    const settings = { ...settingsOf(this.#parts.project, environment.machines), image };
+    return own.some((machine) => differing(machine, settings).length > 0);
+  }
+
+  async notes(environment: Environment): Promise<readonly string[]> {
+    const { machines } = environment;
+    if (!machines) return [];
+    const recorded = await this.#parts.records.machines(environment.name);
+    const own = this.#wantedOf(environment, recorded);
+    refuseElsewhere(environment.name, recorded);
+    refuseForeignAddress(machines.address);
+    for (const machine of own) refuseOtherwise(environment.name, machine, settingsOf(this.#parts.project, machines));
+    const states = await this.#states(own);
+    const missing = environment.hosts.filter(({ name }) => !own.some(({ host }) => host === name));
+    return [
+      ...note([...missing.map(({ name }) => name), ...inState(own, states, 'absent')], 'made'),
+      ...note(inState(own, states, 'stopped'), 'started'),
+      ...(own.length > 0 ? await this.#frontNotes(environment, recorded) : []),
+    ];
+  }
+
+  async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
+    if (!recorded?.network) return [];
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    const place = { environment: environment.name };
+    const wanted = frontOf(environment, recorded.network);
+    return frontNotes(tools.machines, place, wanted, serversOf(environment, ledger));
+  }
+
+  async make(asked: Environment, image?: string): Promise<void> {
+    const { machines: set, name } = asked;
+    if (!set) return;
+    refuseWithoutRoot();
+    await this.#alone(name, () => this.#make(asked, set, image));
+  }
+
+  async #make(asked: Environment, set: MachineSet, image?: string): Promise<void> {
+    const { name } = asked;
+    const { records, tools } = this.#parts;
+    const recorded = await records.machines(name);
+    refuseElsewhere(name, recorded);
+    const before = recorded?.machines ?? [];
+    const now = await generationOf(this.#parts, name, before);
+    const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
+    const environment = inGeneration(asked, generation);
+    const network = recorded?.network ?? (await this.#newNetwork(name));
+    tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+    const standing = new Set(await this.#standing(before));
+    const front = frontOf(asked, network);
+    const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
+    const machines = await machineInputs(this.#parts, environment, set, network, digest);
+    const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
+    // Gone with a restart of the computer, it would be missed by what is made new.
+    if (recorded?.network) await ensureBridge(network);
+    const left = before.filter((machine) =>
+      machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
+    );
+    if (left.length > 0) {
+      if (generation === now && (await this.#serves(name))) throw otherKeys(name, left, machines, tools.machines.keys);
+      await this.#removeLeft(name, recorded, left);
+    }
+    await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
+    // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
+    const workshop = workshopOf(tools, true);
+    await ensureBridge(network);
+    await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
+    if (front) await this.#frontStays(asked, now, front, standing);
+    await this.locate({ [name]: generation });
+  }
+
+  /** The front leads to those that serve: machines made just now wait until the release is in them. */
+  async #frontStays(
+    asked: Environment,
+    generation: Generation,
+    front: FrontInputs,
+    standing: ReadonlySet<string>,
+  ): Promise<void> {
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(asked.name);
+    const all = serversOf(await located(this.#parts, asked, generation), ledger);
+    const { servers } = await frontState(frontHome(tools.machines, front));
+    const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
+    if (serving.length === 0) return keepFront(tools.machines, front, all);
+    await keepFront(tools.machines, front);
+    // Those that leave answer what they have begun before anything is taken from them.
+    await leadFront(tools.machines, front, serving);
+  }
+
+  /** Names of the hosts that are there, running or not. */
+  async #standing(machines: readonly MachineInputs[]): Promise<string[]> {
+    const states = await this.#states(machines);
+    return machines.filter((_, index) => states[index] !== 'absent').map(({ host }) => host);
+  }
+
+  async lead(environment: Environment): Promise<void> {
+    if (!environment.machines) return;
+    const { records, tools } = this.#parts;
+    const { ledger } = await records.environment(environment.name);
+    await leadFront(tools.machines, { environment: environment.name }, serversOf(environment, ledger));
+  }
+
+  /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
+  async front(environment: Environment): Promise<FrontView | undefined> {
+    const recorded = await this.#parts.records.machines(environment.name);
+    if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
+    return frontView(this.#parts.tools.machines, recorded.front);
+  }
+
+  async #serves(environment: string): Promise<boolean> {
+    return currentRevision((await this.#parts.records.environment(environment)).ledger) !== undefined;
+  }
+
+  /** Machines that were made to take over, and never did: others have their names now. */
+  async #removeLeft(
+    environment: string,
+    recorded: MachinesRecord | undefined,
+    left: readonly MachineInputs[],
+  ): Promise<void> {
+    if (!recorded?.network) return;
+    await this.#forget(environment, left);
+    const { network, front } = recorded;
+    const kept = recorded.machines.filter((machine) => !left.includes(machine));
+    await this.#up(environment, { network, front, machines: kept, before: kept, stoppable: true });
+  }
+
+  /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+  async #firstImage(environment: Environment, { kind }: MachineSet): Promise<string> {
+    for (const earlier of machinesBefore(this.#parts.project, environment)) {
+      const digest = (await located(this.#parts, earlier)).machines?.image;
+      if (digest !== undefined) return digest;
+    }
+    return newestOrToday(this.#parts, kind);
+  }
+
+  /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
+  async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
+    // An image lies where root's machines are made from.
+    refuseWithoutRoot();
+    return buildImages(this.#parts, version, kinds);
+  }
+
+  async settle(name: string): Promise<void> {
+    const { project, records } = this.#parts;
+    const configured = project.environments.find((environment) => environment.name === name);
+    if (!configured || !(await records.machines(name))?.network) return;
+    await this.#alone(name, () => this.#settle(configured));
+  }
+
+  async #settle(configured: Environment): Promise<void> {
+    const { name } = configured;
+    const { records } = this.#parts;
+    await this.locate();
+    const recorded = await records.machines(name);
+    if (!recorded?.network) return;
+    const environment = await located(this.#parts, configured);
+    await this.lead(environment);
+    const { ledger } = await records.environment(name);
+    const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
+    const stays = ({ host }: MachineInputs) =>
+      environment.machines !== undefined && (serving.has(host) || environment.hosts.some((each) => each.name === host));
+    await this.#removeUnrecorded(name, recorded);
+    const leaving = recorded.machines.filter((machine) => !stays(machine));
+    if (leaving.length === 0) return;
+    refuseDataLoss(environment, leaving);
+    await this.#forget(name, leaving);
+    if (!environment.machines) return this.#removeAllForGood(name);
+    const { network, front } = recorded;
+    const kept = recorded.machines.filter(stays);
+    await this.#up(name, { network, front, machines: kept, before: kept, stoppable: false });
+    await this.locate();
+  }
+
+  /** A command that was killed while it made machines may have left some that run, and that no record knows. */
+  async #removeUnrecorded(environment: string, { machines }: MachinesRecord): Promise<void> {
+    const { project, tools } = this.#parts;
+    const place = { app: project.app, environment };
+    const here = await machinesHere(tools.machines, place);
+    const unknown = here.filter((name) => !machines.some((machine) => machine.name === name));
+    await Promise.all(unknown.map((name) => removeMachine(tools.machines, { ...place, name })));
+  }
+
+  /** What is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
+  async #forget(environment: string, leaving: readonly MachineInputs[]): Promise<void> {
+    const stacks = await this.#parts.stacks();
+    const hosts = leaving.map(({ host }) => host);
+    for (const stack of [environment, foundationStack(environment)]) await stacks.forgetHosts(stack, hosts);
+    for (const machine of leaving) await this.#letGo(machine);
+  }
+
+  /** What an environment has: recorded, or left here by a run that was killed; and the URLs of its hosts. */
+  async present(
+    environment: string,
+  ): Promise<{ readonly recorded: boolean; readonly names: readonly string[]; readonly urls: readonly string[] }> {
+    const { project, records, tools } = this.#parts;
+    const recorded = await records.machines(environment);
+    const here = await machinesHere(tools.machines, { app: project.app, environment });
+    const names = new Set([...(recorded?.machines ?? []).map(({ name }) => name), ...here]);
+    const urls = (recorded?.machines ?? []).map((machine) => hostOf(tools.machines, machine).url);
+    return { recorded: recorded !== undefined, names: [...names].sort(), urls };
+  }
+
+  /** Removes all machines of an environment with all that is on them, their network, keys and record. */
+  async destroy(environment: string): Promise<void> {
+    await this.#alone(environment, () => this.#removeAllForGood(environment));
+  }
+
+  /** Also what those said that did not come up. */
+  async #removeAllForGood(environment: string): Promise<void> {
+    const { project, tools } = this.#parts;
+    await this.#removeAll(environment);
+    await forgetLogs(tools.machines, { app: project.app, environment });
+  }
+
+  #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
+    const subject = { name: environment, what: `the machines of ${environment}` };
+    return aloneHere(this.#parts.tools.machines, subject, work);
+  }
+
+  async #removeAll(environment: string): Promise<void> {
+    const { project, records, tools } = this.#parts;
+    const recorded = await records.machines(environment);
+    refuseElsewhere(environment, recorded);
+    await Promise.all((recorded?.machines ?? []).map((machine) => this.#letGo(machine)));
+    if (recorded) await (await this.#parts.stacks()).destroy(machinesStack(environment), workshopOf(tools, false));
+    const place = { app: project.app, environment };
+    for (const name of await machinesHere(tools.machines, place)) {
+      await removeMachine(tools.machines, { ...place, name });
+    }
+    await removeFront(frontHome(tools.machines, { environment }));
+    const bridge = this.#bridge(environment);
+    const subnet = (await subnetOf(bridge)) ?? '';
+    await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
+    await forgetKeys(tools.machines.keys, environment);
+  }
+
+  async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
+    const [stacks, { machineProgram }] = await Promise.all([
+      this.#parts.stacks(),
+      import('../../programs/machines.ts'),
+    ]);
+    const stack = machinesStack(environment);
+    try {
+      const workshop = workshopOf(this.#parts.tools, stoppable);
+      await stacks.up(stack, machineProgram(network, machines, front), workshop, { message: 'machines' });
+    } catch (error) {
+      if (error instanceof NotStartedError) throw error;
+      // Machines that could not be made at first leave nothing.
+      const left =
+        before.length > 0
+          ? []
+          : await this.#removeAll(environment).then(
+              () => [],
+              (second) => [messageOf(second)],
+            );
+      throw new LockageError(`the machines of ${environment} could not be made`, {
+        code: ExitCode.rolledBack,
+        details: [messageOf(error), ...(error instanceof LockageError ? error.details : []), ...left],
+        ...(before.length === 0
+          ? {}
+          : { hint: 'Those that were there before are as they were. Run the same command again.' }),
+        cause: error,
+      });
+    }
+  }
+
+  /** An ssh connection would outlive its machine. */
+  async #letGo(machine: MachineInputs): Promise<void> {
+    const { connections, machines } = this.#parts.tools;
+    await connections.link(hostOf(machines, machine)).disconnect();
+  }
+
+  async #newNetwork(environment: string): Promise<MachineNetworkInputs> {
+    const bridge = this.#bridge(environment);
+    // A run that was killed may have made one that is not recorded.
+    const subnet = (await subnetOf(bridge)) ?? (await freeSubnet());
+    return { app: this.#parts.project.app, environment, bridge, subnet, computer: hostname() };
+  }
+
+  /** A network device's name has fifteen characters at most. */
+  #bridge(environment: string): string {
+    const { project, tools } = this.#parts;
+    return `lk${fingerprint({ app: project.app, environment, folder: tools.machines.machines })}`;
+  }
+
+  #wantedOf(environment: Environment, recorded: MachinesRecord | undefined): MachineInputs[] {
+    if (!environment.machines) return [];
+    return (recorded?.machines ?? []).filter(({ host }) => environment.hosts.some(({ name }) => name === host));
+  }
+
+  #states(machines: readonly MachineInputs[]): Promise<MachineState[]> {
+    return Promise.all(machines.map((machine) => machineState(this.#parts.tools.machines, machine)));
+  }
+}
+
+function inState(machines: readonly MachineInputs[], states: readonly MachineState[], wanted: MachineState): string[] {
+  return machines.filter((_, index) => states[index] === wanted).map(({ host }) => host);
+}
+
+function note(hosts: readonly string[], what: string): string[] {
+  if (hosts.length === 0) return [];
+  const many = hosts.length === 1 ? '1 machine is' : `${hosts.length} machines are`;
+  return [`${many} ${what} first: ${hosts.join(', ')}`];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,68 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { MachineInputs } from '../../resources/inputs.ts';
+import type { MachinesRecord } from '../records.ts';
+
+/** What keeps an environment's machines from being made, changed or removed. */
+
+/** Other machines would need the containers moved off these first, which destroying them at once does not do. */
+export function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Partial<MachineInputs>): void {
+  const others = differing(machine, wanted);
+  if (others.length === 0) return;
+  throw new LockageError(`the machines of ${environment} were made otherwise than they are configured now`, {
+    details: others.map(
+      ([key, value]) =>
+        `${key}: ${JSON.stringify(machine[key as keyof MachineInputs])}, configured ${JSON.stringify(value)}`,
+    ),
+    hint: `A machine is never changed, but replaced: \`lockage vm-image promote VERSION --to ${environment}\`.`,
+  });
+}
+
+/** Machines that serve are not made anew because the keys they are known by here are gone: all on them would go. */
+export function otherKeys(
+  environment: string,
+  made: readonly MachineInputs[],
+  wanted: readonly MachineInputs[],
+  folder: string,
+): LockageError {
+  return new LockageError(`the ssh host keys of the machines of ${environment} are not those they were made with`, {
+    details: made.map(({ name, host, hostKey }) => {
+      const here = wanted.find((machine) => machine.name === name);
+      return `${host}: made with ${hostKey}, here ${here?.hostKey}`;
+    }),
+    hint: `Put ${path.join(folder, environment)} back as it was. Where it is lost, \`lockage destroy ${environment}\`, and promote again.`,
+  });
+}
+
+/** What is wanted otherwise than a machine has it. */
+export function differing(machine: MachineInputs, wanted: Partial<MachineInputs>): [key: string, value: unknown][] {
+  return Object.entries(wanted).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
+  );
+}
+
+/** Data of an accessory that moved stays where it was: nobody said that it may go. */
+export function refuseDataLoss({ name, accessories }: Environment, leaving: readonly MachineInputs[]): void {
+  if (!accessories.some(({ volumes }) => Object.keys(volumes).length > 0)) return;
+  throw new LockageError(
+    `${leaving.map((machine) => machine.name).join(', ')}: no longer configured, but may hold data of an accessory`,
+    { hint: `Copy it elsewhere; \`lockage destroy ${name} --volumes\` with the machines configured removes it.` },
+  );
+}
+
+export function refuseElsewhere(environment: string, recorded: MachinesRecord | undefined): void {
+  const computer = recorded?.network?.computer;
+  if (computer === undefined || computer === hostname()) return;
+  throw new LockageError(`the machines of ${environment} are on ${computer}, and this is ${hostname()}`, {
+    hint: `Run the command on ${computer}: machines are reached from there only.`,
+  });
+}
+
+export function refuseWithoutRoot(): void {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return;
+  throw new LockageError('machines can be made by root on Linux only', {
+    hint: 'Run the command with sudo, or name hosts that are there already as targets.',
+  });
+}

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { fingerprint } from '../../pipelines/model/container-spec.ts';
+import type { Desired } from '../../pipelines/model/desired-state.ts';
+import type { Environment, Host, Project } from '../../pipelines/model/environment.ts';
+import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
+import type { HostReport, StacksPort } from '../../pipelines/operations/ports.ts';
+import { edgeScript } from '../edge/script.ts';
+import { deliverRoutes } from '../provider/switch-routes.ts';
+import { hostRoutes } from '../edge/host-routes.ts';
+import { dockerHost } from '../docker/address.ts';
+import { pinImages } from './foundation-images.ts';
+import type { FoundationPlan } from '../programs/foundation-plan.ts';
+import { frontBefore, publicPorts } from '../edge/published-ports.ts';
+import type { StackRecords } from './records.ts';
+import type { Registry as RegistryClient } from '../registry/client.ts';
+import type { Stacks } from '../pulumi/stacks.ts';
+import { foundationStack } from '../pulumi/stack-names.ts';
+import { workshopOf, type Tools } from '../context/session.ts';
+
+interface Parts {
+  /** with the addresses of its machines, as they are now */
+  readonly project: () => Project;
+  readonly tools: Tools;
+  readonly records: StackRecords;
+  readonly registry: RegistryClient;
+  /** loads Pulumi, which is only needed for changes */
+  readonly stacks: () => Promise<Stacks>;
+  readonly secretVersion: (value: string) => string;
+}
+
+/** Environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */
+export class EnvironmentStacks implements StacksPort {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async deploy(desired: Desired, message: string): Promise<void> {
+    const { tools } = this.#parts;
+    for (const { name, version, value } of desired.secrets) {
+      if (value !== undefined) tools.secretValues.set(`${name}@${version}`, value);
+    }
+    const [stacks, { environmentProgram }] = await Promise.all([
+      this.#parts.stacks(),
+      import('../programs/release.ts'),
+    ]);
+    const workshop = workshopOf(tools, desired.guarded);
+    // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
+    const delivered = desired.guarded ? deliverRoutes(workshop, desired, hostRoutes(desired)) : Promise.resolve();
+    // The barrier awaits it, and sends them itself where this failed.
+    delivered.catch(() => undefined);
+    const program = environmentProgram(desired);
+    try {
+      await stacks.up(
+        desired.environment,
+        program,
+        { ...workshop, ...(desired.guarded ? { delivered } : {}) },
+        { message },
+      );
+    } finally {
+      await delivered.catch(() => undefined);
+    }
+  }
+
+  async foundationNotes(inService: Environment, reports: readonly HostReport[]): Promise<readonly string[]> {
+    const { due, recorded, edges } = await this.#foundationDue(this.#whole(inService), inService, reports);
+    if (!due) return [];
+    if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
+    const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
+    return replaced.length === 0
+      ? ['networks, edge proxies or accessories are changed first']
+      : [`the edge proxies of ${replaced.join(', ')} are replaced first: their ports are closed for a moment`];
+  }
+
+  /** Whether something is to do, and what; `inService` is the environment without cordoned hosts. */
+  async #foundationDue(environment: Environment, inService: Environment, reports: readonly HostReport[] | undefined) {
+    const { records } = this.#parts;
+    const project = this.#parts.project();
+    const recorded = await records.foundation(environment.name);
+    const secretVersions = this.#accessorySecrets(environment);
+    const wanted = fingerprint(foundationOf(project, environment, secretVersions));
+    const edges = edgesOf(project, environment);
+    const missing = reports ? missingParts(project, inService, reports) : [];
+    const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    // Hosts that leave are no longer configured, and not cordoned.
+    if (due) refuseWhileCordoned(this.#whole(inService), inService, missing);
+    return { due, recorded, secretVersions, wanted, edges, missing };
+  }
+
+  /** With the cordoned hosts: what stands on them is still declared. */
+  #whole(inService: Environment): Environment {
+    return this.#parts.project().environments.find(({ name }) => name === inService.name) ?? inService;
+  }
+
+  async foundation(
+    inService: Environment,
+    reports: readonly HostReport[] | undefined,
+    options: { readonly leaving: 'stay' | 'go' },
+  ): Promise<void> {
+    const { tools } = this.#parts;
+    const project = this.#parts.project();
+    const configured = this.#whole(inService);
+    const leaving = options.leaving === 'stay' ? await this.#leaving(configured) : [];
+    const environment = { ...configured, hosts: [...configured.hosts, ...leaving] };
+    const state = await this.#foundationDue(environment, inService, reports);
+    const { due, recorded, secretVersions, wanted, edges, missing } = state;
+    if (!due) return;
+
+    // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
+    if (options.leaving === 'go')
+      await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
+    tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
+    const { images, held } = await pinImages(
+      { tools, registry: this.#parts.registry },
+      environment,
+      imageUses(project, environment),
+      recorded?.images ?? {},
+    );
+    const engines: FoundationPlan['engines'] = Object.fromEntries(
+      await Promise.all(
+        environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
+      ),
+    );
+    const [stacks, { foundationProgram }] = await Promise.all([
+      this.#parts.stacks(),
+      import('../programs/foundation.ts'),
+    ]);
+    const plan = {
+      app: project.app,
+      environment,
+      images,
+      held,
+      edgeImage: project.edgeImage,
+      engines,
+      secretVersions,
+      fingerprint: wanted,
+      edges,
+      leaving: new Set(leaving.map(({ name }) => name)),
+      // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
+      delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
+    };
+    const stack = foundationStack(environment.name);
+    try {
+      await stacks.up(stack, foundationProgram(plan), workshopOf(tools, true), {
+        message: 'foundation',
+        // What the state believes to be there is only looked at when a host said that something is missing.
+        refresh: recorded !== undefined && missing.length > 0,
+      });
+    } catch (error) {
+      if (error instanceof NotStartedError) throw error;
+      throw await this.#undo(environment, stack, recorded === undefined, error);
+    }
+  }
+
+  /** A foundation that could not be made at first leaves nothing; one that was there before stays as it is. */
+  async #undo(environment: Environment, stack: string, first: boolean, error: unknown): Promise<LockageError> {
+    const what = `the networks, edges and accessories of ${environment.name} could not be made`;
+    const details = [
+      ...(error instanceof Error ? [error.message] : []),
+      ...(error instanceof LockageError ? error.details : []),
+    ];
+    if (first) await (await this.#parts.stacks()).destroy(stack, workshopOf(this.#parts.tools, false));
+    return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
+  }
+
+  /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
+  async #leaving({ name, hosts }: Environment): Promise<readonly Host[]> {
+    const recorded = await this.#parts.records.foundation(name);
+    return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
+  }
+
+  #accessorySecrets(environment: Environment): Record<string, string> {
+    const { tools } = this.#parts;
+    const names = new Set(environment.accessories.flatMap(({ secrets }) => secrets));
+    const versions: Record<string, string> = {};
+    for (const key of tools.secretValues.keys()) {
+      const [name = '', version = ''] = key.split('@');
+      if (names.has(name)) versions[name] = version;
+    }
+    return versions;
+  }
+}
+
+/** Which host needs which image, for its edge and its accessories. */
+function imageUses({ edgeImage }: Project, { hosts, accessories }: Environment) {
+  return [
+    ...hosts.map((host) => ({ host, image: edgeImage })),
+    ...accessories.flatMap(({ image, host: name }) =>
+      hosts.filter((host) => host.name === name).map((host) => ({ host, image })),
+    ),
+  ];
+}
+
+function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {
+  return {
+    edges: edgesOf(project, environment),
+    hosts: environment.hosts.map(({ name, url }) => ({ name, url })),
+    accessories: environment.accessories,
+    secretVersions,
+  };
+}
+
+/** Host name → hash of what its edge proxy is made from. */
+function edgesOf(project: Project, environment: Environment): Record<string, string> {
+  const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
+  const edge = (host: Host) => {
+    const front = frontBefore(environment, host);
+    return { ...made, ports: publicPorts(environment, host), ...(front === undefined ? {} : { front }) };
+  };
+  return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
+}
+
+/** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
+function refuseWhileCordoned(environment: Environment, inService: Environment, missing: readonly string[]): void {
+  const serving = new Set(inService.hosts.map(({ name }) => name));
+  const away = environment.hosts.map(({ name }) => name).filter((name) => !serving.has(name));
+  if (away.length === 0) return;
+  throw new LockageError(`what ${environment.name} stands on has to change, which needs all its hosts`, {
+    details: [
+      `cordoned: ${away.join(', ')}`,
+      missing.length > 0 ? `missing: ${missing.join(', ')}` : 'networks, edges or accessories are configured otherwise',
+    ],
+    hint: `Take the host back with \`lockage host uncordon ${away[0]} --env ${environment.name}\` first.`,
+  });
+}
+
+function missingParts(project: Project, environment: Environment, reports: readonly HostReport[]): string[] {
+  const edges = reports.filter(({ edge }) => !edge).map(({ host }) => `${host.name} edge`);
+  const accessories = environment.accessories
+    .map(({ name, host }) => ({ name: `${project.app}-${environment.name}-${name}`, host }))
+    .filter(({ name, host }) => !reports.some((report) => report.host.name === host && report.running.has(name)))
+    .map(({ name }) => name);
+  return [...edges, ...accessories];
+}

@@ -1,0 +1,42 @@
+import type { Host } from '../../pipelines/model/environment.ts';
+import { environmentNames } from '../../pipelines/model/container-spec.ts';
+import { Edge } from '../edge/edge.ts';
+import type { Engine } from '../docker/api/client.ts';
+import type { MachinePlaces } from '../machines/types.ts';
+import type { Place } from '../resources/inputs.ts';
+
+/** What happened on a host, for people who watch. */
+export interface Progress {
+  readonly host: string;
+  /** `create`, `healthy`, `switch` … */
+  readonly step: string;
+  readonly detail?: string;
+  /** from its start to this, in milliseconds */
+  readonly took?: number;
+  /** moved to the host */
+  readonly bytes?: number;
+  /** of a pull: a layer and its bytes so far */
+  readonly layer?: { readonly id: string; readonly current: number; readonly total: number };
+}
+
+/** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
+export interface Workshop {
+  engine(host: Host): Promise<Engine>;
+  /** Ends the ssh connection to a host, if there is one, for every process of this user. */
+  disconnect(host: Host): Promise<void>;
+  /** The credentials for a repository, as engines take them; undefined where none are stored. */
+  registryAuth(repository: string): Promise<string | undefined>;
+  /** The value of a secret's version. Throws when this process does not have it. */
+  secretValue(name: string, version: string): string;
+  progress(event: Progress): void;
+  readonly machines: MachinePlaces;
+  /** the routes of this operation are on their way to every host; absent: nobody has sent them yet */
+  readonly delivered?: Promise<void>;
+  /** aborted when the operator wants to stop: work ends at the next safe point */
+  readonly signal: AbortSignal;
+}
+
+/** The edge of an environment on a host. */
+export async function edgeOf(workshop: Workshop, place: Place, host: Host): Promise<Edge> {
+  return new Edge(await workshop.engine(host), environmentNames(place.app, place.environment).edge);
+}

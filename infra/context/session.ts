@@ -1,0 +1,32 @@
+import type { Progress, Workshop } from './provider-context.ts';
+import type { Connections } from '../docker/connections.ts';
+import type { MachinePlaces } from '../machines/types.ts';
+
+/** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
+export interface Tools {
+  readonly connections: Connections;
+  /** `NAME@version` → value, of the secrets this process has read */
+  readonly secretValues: Map<string, string>;
+  /** the credentials for a repository, as engines take them */
+  registryAuth(repository: string): Promise<string | undefined>;
+  progress(event: Progress): void;
+  readonly machines: MachinePlaces;
+  readonly signal: AbortSignal;
+}
+
+/** The provider's workshop; `stoppable` work ends early when the operator wants to stop, going back never does. */
+export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
+  return {
+    engine: (host) => tools.connections.engine(host),
+    disconnect: (host) => tools.connections.link(host).disconnect(),
+    registryAuth: (repository) => tools.registryAuth(repository),
+    secretValue: (name, version) => {
+      const value = tools.secretValues.get(`${name}@${version}`);
+      if (value === undefined) throw new Error(`the value of secret ${name} (version ${version}) is not known here`);
+      return value;
+    },
+    progress: (event) => tools.progress(event),
+    machines: tools.machines,
+    signal: stoppable ? tools.signal : new AbortController().signal,
+  };
+}

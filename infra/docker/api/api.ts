@@ -1,0 +1,92 @@
+import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
+import type { EngineAddress } from '../address.ts';
+import { EngineError } from './errors.ts';
+import { Transport, type Answer, type Call, type TransportOptions } from './transport.ts';
+import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
+
+const oldestApi = '1.41';
+type Rest = Omit<Call, 'what' | 'method' | 'path'>;
+
+/** The engine itself: the version both sides speak, and calls that are prefixed with it. */
+export class EngineApi {
+  readonly host: string;
+  protected readonly transport: Transport;
+  #prefix: Promise<string> | undefined;
+
+  constructor(options: TransportOptions) {
+    this.host = options.host;
+    this.transport = new Transport(options);
+  }
+
+  /** Where it is reached, which other programs may use as well while the connection lives. */
+  get address(): EngineAddress {
+    return this.transport.address;
+  }
+
+  /** The certificates that the connection depends on; none where it is not over TLS. */
+  get certificates(): readonly Certificate[] {
+    return 'tcp' in this.address ? (this.address.tcp.tls?.certificates ?? []) : [];
+  }
+
+  /** Lets go of idle connections. */
+  close(): void {
+    this.transport.close();
+  }
+
+  async ping(options: CallOptions = {}): Promise<void> {
+    await this.transport.request({ what: 'reach the Docker Engine', method: 'GET', path: '/_ping', ...options });
+  }
+
+  async version(options: CallOptions = {}): Promise<EngineVersion> {
+    const call = { what: 'reach the Docker Engine', method: 'GET', path: '/version', ...options } as const;
+    return parse<EngineVersion>(await this.transport.request(call));
+  }
+
+  async info(options: CallOptions = {}): Promise<EngineInfo> {
+    return this.json<EngineInfo>('ask about the engine', 'GET', '/info', options);
+  }
+
+  protected async call(what: string, method: Call['method'], path: string, rest: Rest): Promise<Answer> {
+    return this.transport.request({ what, method, path: `${await this.prefix()}${path}`, ...rest });
+  }
+
+  protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest): Promise<T> {
+    return parse<T>(await this.call(what, method, path, rest));
+  }
+
+  /** Undefined for 404. */
+  protected async find<T>(what: string, path: string, rest: Rest): Promise<T | undefined> {
+    const answer = await this.call(what, 'GET', path, { accept: [404], ...rest });
+    return answer.status === 404 ? undefined : parse<T>(answer);
+  }
+
+  /** `/v1.41`, agreed once; a failure is not remembered. */
+  protected prefix(): Promise<string> {
+    this.#prefix ??= this.#negotiate().catch((error: unknown) => {
+      this.#prefix = undefined;
+      throw error;
+    });
+    return this.#prefix;
+  }
+
+  async #negotiate(): Promise<string> {
+    const { ApiVersion, MinAPIVersion, Version } = await this.version();
+    if (compareVersions(ApiVersion, oldestApi) < 0) {
+      const reason = `${Version} is too old: it speaks API ${ApiVersion}, not ${oldestApi}`;
+      const hint = `upgrade Docker on ${this.host} to 20.10 or newer`;
+      throw new EngineError(this.host, 'use its Docker Engine', reason, { hint });
+    }
+    const atLeast = MinAPIVersion ?? oldestApi;
+    return `/v${compareVersions(atLeast, oldestApi) > 0 ? atLeast : oldestApi}`;
+  }
+}
+
+function parse<T>(answer: Answer): T {
+  return JSON.parse(answer.body.toString('utf8')) as T;
+}
+
+function compareVersions(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split('.').map(Number);
+  const [majorB = 0, minorB = 0] = b.split('.').map(Number);
+  return majorA - majorB || minorA - minorB;
+}

@@ -1,0 +1,152 @@
+import { EngineError } from './errors.ts';
+import { exec, execDetached } from './exec.ts';
+import { outputLines } from './frames.ts';
+import { checkedName, segment } from './names.ts';
+import { EngineSwarm } from './swarm.ts';
+import { tarArchive } from './tar.ts';
+import { defaultDeadline } from '../../system/deadline.ts';
+import type {
+  ArchiveEntry,
+  CallOptions,
+  ContainerBody,
+  ContainerDetails,
+  ContainerLimits,
+  ContainerSummary,
+  DetachedOptions,
+  ExecOptions,
+  ExecResult,
+  LogOptions,
+  OutputLine,
+} from './types.ts';
+
+export { EngineError } from './errors.ts';
+export type * from './types.ts';
+
+/** Milliseconds to make or start a container: an engine whose machine is busy, or emulated, needs its time. */
+const making = 60_000;
+
+/**
+ * A host's Docker Engine. Every method throws EngineError, with the host's name, for what the engine refuses, for a
+ * connection that breaks and for a deadline that passes; and the signal's reason when the caller's signal aborts.
+ * It speaks the oldest API version that both sides know, so that all engines answer alike.
+ */
+export class Engine extends EngineSwarm {
+  /** The new container's id. `platform` as `linux/amd64`. */
+  async createContainer(
+    name: string,
+    body: ContainerBody,
+    options: CallOptions & { readonly platform?: string } = {},
+  ): Promise<string> {
+    const { platform, ...rest } = options;
+    const query = { name: checkedName(name), platform };
+    const call = { query, body, deadline: making, ...rest };
+    return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call)).Id;
+  }
+
+  /** One that runs already is fine. */
+  async startContainer(name: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`start container ${name}`, 'POST', `${pathOf(name)}/start`, {
+      accept: [304],
+      deadline: making,
+      ...options,
+    });
+  }
+
+  /** TERM, and KILL after `graceMs`, rounded up to whole seconds. One that is stopped already is fine. */
+  async stopContainer(name: string, graceMs: number, options: CallOptions = {}): Promise<void> {
+    const rest = { query: { t: Math.ceil(graceMs / 1000) }, accept: [304], deadline: graceMs + defaultDeadline };
+    await this.call(`stop container ${name}`, 'POST', `${pathOf(name)}/stop`, { ...rest, ...options });
+  }
+
+  async killContainer(name: string, signal = 'KILL', options: CallOptions = {}): Promise<void> {
+    const rest = { query: { signal }, ...options };
+    await this.call(`kill container ${name}`, 'POST', `${pathOf(name)}/kill`, rest);
+  }
+
+  /** An absent one is fine. Its volumes stay, also nameless ones. */
+  async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
+    const { force = false, ...rest } = options;
+    const call = { query: { force, v: false }, accept: [404], ...rest };
+    await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
+  }
+
+  async renameContainer(name: string, newName: string, options: CallOptions = {}): Promise<void> {
+    const rest = { query: { name: checkedName(newName) }, ...options };
+    await this.call(`rename container ${name} to ${newName}`, 'POST', `${pathOf(name)}/rename`, rest);
+  }
+
+  /** Changes limits and the restart policy in place. */
+  async updateContainer(name: string, limits: ContainerLimits, options: CallOptions = {}): Promise<void> {
+    await this.call(`update container ${name}`, 'POST', `${pathOf(name)}/update`, { body: limits, ...options });
+  }
+
+  /** Undefined when the host does not have it. */
+  async inspectContainer(name: string, options: CallOptions = {}): Promise<ContainerDetails | undefined> {
+    return this.find<ContainerDetails>(`inspect container ${name}`, `${pathOf(name)}/json`, options);
+  }
+
+  /** Containers that carry all the labels; an empty value asks only that the label is there. `all`: stopped ones too. */
+  async listContainers(
+    options: CallOptions & { readonly labels?: Readonly<Record<string, string>>; readonly all?: boolean } = {},
+  ): Promise<ContainerSummary[]> {
+    const { labels = {}, all = false, ...rest } = options;
+    const label = Object.entries(labels).map(([key, value]) => (value === '' ? key : `${key}=${value}`));
+    const query = { all, ...(label.length === 0 ? {} : { filters: JSON.stringify({ label }) }) };
+    return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest });
+  }
+
+  /** Its exit code, once it has ended; at once for one that does not run. */
+  async waitContainer(name: string, options: CallOptions = {}): Promise<number> {
+    const what = `wait for container ${name}`;
+    return (await this.json<{ StatusCode: number }>(what, 'POST', `${pathOf(name)}/wait`, options)).StatusCode;
+  }
+
+  /** Lines of its output. An aborted signal ends them quietly. */
+  async *logs(name: string, options: LogOptions = {}): AsyncGenerator<OutputLine> {
+    const { tail = 'all', follow = false, timestamps = false, since, signal } = options;
+    const what = `read the logs of ${name}`;
+    const container = pathOf(name);
+    try {
+      const details = await this.json<ContainerDetails>(what, 'GET', `${container}/json`, { signal });
+      const query = { stdout: true, stderr: true, tail, follow, timestamps, since: since && since.getTime() / 1000 };
+      const path = `${await this.prefix()}${container}/logs`;
+      const response = await this.transport.stream({ what, method: 'GET', path, query, signal });
+      try {
+        yield* outputLines(response as AsyncIterable<Buffer>, details.Config.Tty);
+      } finally {
+        response.destroy();
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      throw error instanceof EngineError ? error : new EngineError(this.host, what, String(error), { cause: error });
+    }
+  }
+
+  /**
+   * Runs a command in a running container. A code other than 0 is a result, not an error; 126 and 127 say that it
+   * could not be started. Past the deadline this throws, and the command goes on: an engine cannot end an exec.
+   */
+  async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return exec(this.transport, await this.prefix(), checkedName(name), argv, options);
+  }
+
+  /** Starts a command in a running container and returns. Its output and code are not seen. */
+  async execDetached(name: string, argv: readonly string[], options: DetachedOptions = {}): Promise<void> {
+    await execDetached(this.transport, await this.prefix(), checkedName(name), argv, options);
+  }
+
+  /** Writes files and directories below `path`, a directory that the container has; not one of its tmpfs mounts. */
+  async putArchive(
+    name: string,
+    path: string,
+    entries: readonly ArchiveEntry[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    const rest = { query: { path, noOverwriteDirNonDir: true }, body: tarArchive(entries), ...options };
+    await this.call(`write files into ${name}:${path}`, 'PUT', `${pathOf(name)}/archive`, rest);
+  }
+}
+
+function pathOf(container: string): string {
+  return `/containers/${segment(container)}`;
+}

@@ -1,0 +1,28 @@
+import { joined, type EngineAddress } from '../address.ts';
+import { EngineError } from './errors.ts';
+import { alertOf } from '../tls/errors.ts';
+
+/** Why a connection to an engine broke or did not come about, in the user's words. */
+export function connectionError(host: string, address: EngineAddress, what: string, cause: unknown): EngineError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const where = 'socketPath' in address ? address.socketPath : joined(address.tcp);
+  if (code === 'EACCES' && 'socketPath' in address) {
+    return new EngineError(host, what, `permission denied on ${where}`, {
+      hint: 'add your user to the group "docker" and log in again; leave the mode of the socket as it is',
+      cause,
+    });
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new EngineError(host, what, `no Docker Engine listens at ${where}`, {
+      hint: 'start it, for example with `systemctl start docker`',
+      cause,
+    });
+  }
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if ('tcp' in address && address.tcp.tls) {
+    const alert = alertOf(cause);
+    const reason = alert ? `it refuses the client certificate (${alert})` : `the connection broke: ${text}`;
+    return new EngineError(host, what, reason, { hint: 'check the certificates with `lockage doctor`', cause });
+  }
+  return new EngineError(host, what, `the connection to the Docker Engine broke: ${text}`, { cause });
+}

@@ -1,0 +1,57 @@
+import { LockageError } from '../../../pipelines/errors.ts';
+
+/**
+ * What a Docker Engine refused or failed to do. The message starts with the host's name.
+ * A flow that has changed something before this was thrown wraps it with its own exit code.
+ */
+export class EngineError extends LockageError {
+  readonly host: string;
+  /** HTTP status of the answer; absent when there was no answer */
+  readonly status: number | undefined;
+  /** the engine's own words, or those of the connection */
+  readonly reason: string;
+
+  constructor(
+    host: string,
+    what: string,
+    reason: string,
+    options: { status?: number | undefined; hint?: string | undefined; cause?: unknown } = {},
+  ) {
+    const hint = options.hint ?? hintFor(host, reason);
+    super(`${host}: cannot ${what}: ${reason}`, {
+      ...(hint === undefined ? {} : { hint }),
+      ...(options.cause === undefined ? {} : { cause: options.cause }),
+    });
+    this.name = 'EngineError';
+    this.host = host;
+    this.status = options.status;
+    this.reason = reason;
+  }
+}
+
+const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string])[] = [
+  [/no space left on device/i, (host) => `free disk space on ${host}; nothing was removed to make room`],
+  [
+    /server gave HTTP response to HTTPS client/i,
+    (host) => `the registry speaks plain http: list it in "insecure-registries" of the Docker Engine on ${host}`,
+  ],
+  [
+    /unauthorized|authentication required|no basic auth credentials|pull access denied/i,
+    () => 'log in to the registry with `docker login` on this machine; its credentials are sent with each pull',
+  ],
+  [
+    /manifest unknown|manifest for .* not found/i,
+    () => 'the registry no longer has this digest, or never had it for this repository',
+  ],
+  [/x509|certificate/i, (host) => `check the registry's certificate, and that ${host} trusts who signed it`],
+  [
+    /dial tcp|connection refused|no such host|i\/o timeout/i,
+    (host) =>
+      `check that ${host} itself reaches the registry by that address; where it cannot, and is reached by ssh, ` +
+      'images come that way with `registry: { through: ssh }`',
+  ],
+];
+
+function hintFor(host: string, reason: string): string | undefined {
+  return hints.find(([pattern]) => pattern.test(reason))?.[1](host);
+}

@@ -1,0 +1,193 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineError } from './errors.ts';
+import { FrameReader } from './frames.ts';
+import { defaultDeadline } from '../../system/deadline.ts';
+import type { Transport } from './transport.ts';
+import type { DetachedOptions, ExecOptions, ExecResult } from './types.ts';
+
+/** See `Engine.exec`. */
+export async function exec(
+  transport: Transport,
+  prefix: string,
+  container: string,
+  argv: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
+  const what = `run ${argv[0] ?? 'a command'} in ${container}`;
+  const deadline = options.deadline ?? defaultDeadline;
+  const end = performance.now() + deadline;
+  const left = () => Math.max(1, end - performance.now());
+  const id = await createExec(transport, prefix, container, argv, options, true);
+  const socket = await transport.hijack({
+    what,
+    method: 'POST',
+    path: `${prefix}/exec/${id}/start`,
+    body: { Detach: false, Tty: false },
+    deadline: left(),
+    signal: options.signal,
+  });
+  const conversation = converse(transport.host, what, socket, left(), deadline, options);
+  if (options.stdin !== undefined) {
+    const ended = () => exitCode(transport, prefix, id, what, end, options.signal);
+    hangUpOnUnreadStdin(socket, ended).catch((error: Error) => socket.destroy(error));
+  }
+  const output = await conversation;
+  return { code: await exitCode(transport, prefix, id, what, end, options.signal), ...output };
+}
+
+/** A command may end without reading its stdin; the engine then keeps the connection open for the rest of it. */
+async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>): Promise<void> {
+  await sleep(200);
+  if (socket.destroyed || socket.writableFinished) return;
+  await ended();
+  // what the command wrote last is still on its way
+  await sleep(100);
+  socket.destroy();
+}
+
+/** See `Engine.execDetached`. */
+export async function execDetached(
+  transport: Transport,
+  prefix: string,
+  container: string,
+  argv: readonly string[],
+  options: DetachedOptions,
+): Promise<void> {
+  const id = await createExec(transport, prefix, container, argv, options, false);
+  await transport.request({
+    what: `run ${argv[0] ?? 'a command'} in ${container}`,
+    method: 'POST',
+    path: `${prefix}/exec/${id}/start`,
+    body: { Detach: true, Tty: false },
+    signal: options.signal,
+  });
+}
+
+async function createExec(
+  transport: Transport,
+  prefix: string,
+  container: string,
+  argv: readonly string[],
+  options: DetachedOptions & Pick<ExecOptions, 'stdin'>,
+  attach: boolean,
+): Promise<string> {
+  const { body } = await transport.request({
+    what: `run ${argv[0] ?? 'a command'} in ${container}`,
+    method: 'POST',
+    path: `${prefix}/containers/${encodeURIComponent(container)}/exec`,
+    body: {
+      Cmd: argv,
+      AttachStdin: options.stdin !== undefined,
+      AttachStdout: attach,
+      AttachStderr: attach,
+      ...(options.user === undefined ? {} : { User: options.user }),
+      ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
+      ...(options.env ? { Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`) } : {}),
+    },
+    signal: options.signal,
+  });
+  return (JSON.parse(body.toString('utf8')) as { Id: string }).Id;
+}
+
+/** Writes stdin, closes that half, and reads until the other side closes. */
+function converse(
+  host: string,
+  what: string,
+  socket: Duplex,
+  left: number,
+  deadline: number,
+  options: ExecOptions,
+): Promise<Omit<ExecResult, 'code'>> {
+  const frames = new FrameReader();
+  const limit = options.maxOutput ?? 1024 * 1024;
+  const kept = { stdout: new Tail(limit), stderr: new Tail(limit) };
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(() => fail(new EngineError(host, what, `not ended within ${deadline / 1000} s`)), left);
+    const giveUp = () => fail(reasonOf(options.signal));
+    const settle = () => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', giveUp);
+    };
+    options.signal?.addEventListener('abort', giveUp, { once: true });
+    if (options.signal?.aborted) return giveUp();
+
+    socket.on('data', (chunk: Buffer) => {
+      for (const { stream, data } of frames.read(chunk)) {
+        kept[stream].push(data);
+        options.onOutput?.(stream, data);
+      }
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A command that ends without reading its stdin breaks the pipe; its exit code tells what happened.
+      const unread = error.code === 'EPIPE' || (error.code === 'ECONNRESET' && !socket.writableFinished);
+      if (!unread) fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
+    });
+    socket.on('close', () => {
+      settle();
+      const truncated = kept.stdout.truncated || kept.stderr.truncated;
+      resolve({ stdout: kept.stdout.text(), stderr: kept.stderr.text(), truncated });
+    });
+    if (options.stdin !== undefined) socket.end(options.stdin);
+    socket.resume();
+  });
+}
+
+async function exitCode(
+  transport: Transport,
+  prefix: string,
+  id: string,
+  what: string,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  // The output closes a moment before the engine notes the exit code, or long before if the command closed it itself.
+  for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
+    const { body } = await transport.request({ what, method: 'GET', path: `${prefix}/exec/${id}/json`, signal });
+    const state = JSON.parse(body.toString('utf8')) as { Running: boolean; ExitCode: number | null };
+    if (!state.Running && state.ExitCode !== null) return state.ExitCode;
+    if (performance.now() > end)
+      throw new EngineError(transport.host, what, 'its output closed and it did not end in time');
+    await sleep(pause, undefined, { signal });
+  }
+}
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+/** The last bytes of a stream. */
+class Tail {
+  truncated = false;
+  readonly #limit: number;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  push(data: Buffer): void {
+    this.#chunks.push(data);
+    this.#size += data.length;
+    if (this.#size <= this.#limit * 2) return;
+    this.#trim();
+  }
+
+  text(): string {
+    if (this.#size > this.#limit) this.#trim();
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+
+  #trim(): void {
+    this.#chunks = [Buffer.from(Buffer.concat(this.#chunks).subarray(-this.#limit))];
+    this.#size = this.#limit;
+    this.truncated = true;
+  }
+}

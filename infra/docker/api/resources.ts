@@ -1,0 +1,170 @@
+import { familiarName, fullName } from '../../registry/reference.ts';
+import { EngineApi } from './api.ts';
+import { EngineError } from './errors.ts';
+import { checkedName, imagePath, segment } from './names.ts';
+import { readPull } from './pull.ts';
+import type {
+  CallOptions,
+  ImageDetails,
+  ImageUse,
+  NetworkBody,
+  NetworkDetails,
+  NetworkEndpoint,
+  PullOptions,
+  VolumeBody,
+  VolumeDetails,
+} from './types.ts';
+
+/** What containers are made of: images, networks, volumes. Nothing is ever pruned; each removal names its object. */
+export class EngineResources extends EngineApi {
+  /** Undefined when the host does not have it. */
+  async inspectImage(ref: string, options: CallOptions = {}): Promise<ImageDetails | undefined> {
+    return this.find<ImageDetails>(`inspect image ${ref}`, `/images/${imagePath(ref)}/json`, options);
+  }
+
+  /** Pulls `repository@digest` and gives the bytes that were downloaded, 0 when the host had all layers. */
+  async pull(repository: string, digest: string, options: PullOptions = {}): Promise<{ bytes: number }> {
+    const what = `pull ${repository}@${digest}`;
+    const idleTimeout = options.idleTimeout ?? 120_000;
+    const response = await this.transport.stream({
+      what,
+      method: 'POST',
+      path: `${await this.prefix()}/images/create`,
+      query: { fromImage: repository, tag: digest, platform: options.platform },
+      headers: options.auth === undefined ? {} : { 'X-Registry-Auth': options.auth },
+      // the headers of the answer come only once the engine has the manifest
+      deadline: idleTimeout,
+      signal: options.signal,
+    });
+    try {
+      return { bytes: await readPull(this.host, what, response, { idleTimeout, onProgress: options.onProgress }) };
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : error;
+    }
+  }
+
+  /** Gives an image that the host has one more name. One that has the name already loses it. */
+  async tagImage(ref: string, { repository, tag }: { repository: string; tag: string }): Promise<void> {
+    const query = { repo: repository, tag };
+    await this.call(`tag image ${ref}`, 'POST', `/images/${imagePath(ref)}/tag`, { query });
+  }
+
+  /** The images of a repository, as `repository@digest` and `repository:tag`. `*` stands for part of a name's part. */
+  async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
+    const name = familiarName(repository);
+    const query = { filters: JSON.stringify({ reference: [name] }), digests: true };
+    const images = await this.json<ImageNames[]>('list images', 'GET', '/images/json', { query, ...options });
+    const wanted = new RegExp(`^${fullName(name).split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
+    return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
+  }
+
+  /** What the images take. The engine measures containers and volumes as well for it, so it may take its time. */
+  async imageUse(options: CallOptions = {}): Promise<ImageUse> {
+    const what = 'ask what the images take';
+    const found = await this.json<DiskUse>(what, 'GET', '/system/df', options);
+    return {
+      bytes: found.LayersSize ?? 0,
+      references: (found.Images ?? []).flatMap(namesOf),
+    };
+  }
+
+  /** An absent image is fine; one that a container uses is refused. */
+  async removeImage(ref: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove image ${ref}`, 'DELETE', `/images/${imagePath(ref)}`, { accept: [404], ...options });
+  }
+
+  async inspectNetwork(name: string, options: CallOptions = {}): Promise<NetworkDetails | undefined> {
+    return this.find<NetworkDetails>(`inspect network ${name}`, `/networks/${segment(name)}`, options);
+  }
+
+  /** The new network's id. A second network of that name is refused (409). */
+  async createNetwork(name: string, body: NetworkBody = {}, options: CallOptions = {}): Promise<string> {
+    const content = { CheckDuplicate: true, ...body, Name: checkedName(name) };
+    const rest = { body: content, ...options };
+    return (await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest)).Id;
+  }
+
+  /** An absent one is fine; one with containers in it is refused. */
+  async removeNetwork(name: string, options: CallOptions = {}): Promise<void> {
+    try {
+      await this.call(`remove network ${name}`, 'DELETE', `/networks/${segment(name)}`, { accept: [404], ...options });
+    } catch (error) {
+      // What a manager says whose swarm has let go of the network meanwhile.
+      if (!(error instanceof EngineError) || !/network \S+ not found/.test(error.reason)) throw error;
+    }
+  }
+
+  async connectNetwork(
+    network: string,
+    container: string,
+    endpoint: NetworkEndpoint = {},
+    options: CallOptions = {},
+  ): Promise<void> {
+    const body = { Container: checkedName(container), EndpointConfig: endpoint };
+    const what = `connect ${container} to network ${network}`;
+    await this.call(what, 'POST', `/networks/${segment(network)}/connect`, { body, ...options });
+  }
+
+  async disconnectNetwork(network: string, container: string, options: CallOptions = {}): Promise<void> {
+    const body = { Container: checkedName(container), Force: false };
+    const what = `disconnect ${container} from network ${network}`;
+    await this.call(what, 'POST', `/networks/${segment(network)}/disconnect`, { body, ...options });
+  }
+
+  /** Names of the networks that carry all the labels: the engine's own ones, or those of its swarm. */
+  async listNetworks(
+    labels: Readonly<Record<string, string>>,
+    options: CallOptions & { readonly scope?: 'local' | 'swarm' } = {},
+  ): Promise<string[]> {
+    const { scope, ...rest } = options;
+    const call = { query: { filters: labelFilter(labels, scope ? { scope: [scope] } : {}) }, ...rest };
+    const networks = await this.json<{ Name: string }[]>('list networks', 'GET', '/networks', call);
+    return networks.map(({ Name }) => Name);
+  }
+
+  async inspectVolume(name: string, options: CallOptions = {}): Promise<VolumeDetails | undefined> {
+    return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
+  }
+
+  /** One of that name is kept as it is. */
+  async createVolume(name: string, body: VolumeBody = {}, options: CallOptions = {}): Promise<void> {
+    const content = { ...body, Name: checkedName(name) };
+    await this.call(`create volume ${name}`, 'POST', '/volumes/create', { body: content, ...options });
+  }
+
+  /** An absent one is fine; one that a container uses is refused. */
+  async removeVolume(name: string, options: CallOptions = {}): Promise<void> {
+    await this.call(`remove volume ${name}`, 'DELETE', `/volumes/${segment(name)}`, { accept: [404], ...options });
+  }
+
+  /** The volumes that carry all the labels. */
+  async listVolumes(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<VolumeDetails[]> {
+    const call = { query: { filters: labelFilter(labels) }, ...options };
+    return (
+      (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? []
+    );
+  }
+}
+
+interface ImageNames {
+  readonly RepoDigests?: readonly string[] | null;
+  readonly RepoTags?: readonly string[] | null;
+}
+
+interface DiskUse {
+  readonly LayersSize?: number | null;
+  readonly Images?: readonly ImageNames[] | null;
+}
+
+function namesOf({ RepoDigests, RepoTags }: ImageNames): string[] {
+  return [...(RepoDigests ?? []), ...(RepoTags ?? [])].map(fullName);
+}
+
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** The filter of a list: all the labels, and what else is asked for. */
+export function labelFilter(labels: Readonly<Record<string, string>>, others: object = {}): string {
+  return JSON.stringify({ label: Object.entries(labels).map(([key, value]) => `${key}=${value}`), ...others });
+}

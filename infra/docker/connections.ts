@@ -1,0 +1,216 @@
+import type { Server } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Host, TlsFiles } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { isUnmade } from '../../pipelines/model/machine-pool.ts';
+import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
+import { Engine } from './api/client.ts';
+import { HostKeys } from './ssh/host-keys.ts';
+import { anyManager } from './swarm-leader.ts';
+import type { HostKey } from './ssh/errors.ts';
+import { SshLink } from './ssh/ssh.ts';
+import type { Offer } from './ssh/reverse-forward.ts';
+import { TlsLink } from './tls/tls.ts';
+
+export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
+
+/** Milliseconds for an engine on the network to answer at first. */
+const patience = 10_000;
+
+/** Milliseconds. */
+const rest = 5_000;
+
+export interface ConnectionsOptions {
+  /** where accepted host keys are kept, in `known_hosts` */
+  readonly stateDir: string;
+  /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
+  readonly configured?: () => readonly Host[];
+  /** told when a connection is made anew */
+  readonly log?: (line: string) => void;
+}
+
+export type Connected =
+  { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
+
+/** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
+const speakerLife = 1000;
+
+/** The engines of hosts, each connected once, at its first use. */
+export class Connections {
+  readonly #keys: HostKeys;
+  readonly #stateDir: string;
+  readonly #configured: () => readonly Host[];
+  readonly #log: (line: string) => void;
+  readonly #engines = new Map<string, Promise<Engine>>();
+  readonly #links: SshLink[] = [];
+  readonly #closing = new AbortController();
+  readonly #speakers = new Map<string, { readonly engine: Promise<Engine>; readonly until: number }>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#keys = new HostKeys(options.stateDir);
+    this.#stateDir = options.stateDir;
+    this.#configured = options.configured ?? (() => []);
+    this.#log = options.log ?? (() => undefined);
+  }
+
+  /**
+   * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
+   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering. Of a swarm, the engine of
+   * a manager that can decide now.
+   */
+  engine(given: Host): Promise<Engine> {
+    if (given.managers) return this.#speaker(given);
+    const host = atHome(this.#today(given));
+    const key = keyOf(host);
+    const found = this.#engines.get(key);
+    if (found) return found;
+    const made = this.#connect(host);
+    this.#engines.set(key, made);
+    // a failure is not remembered: the host may be back, or its key confirmed
+    made.catch(() => this.#engines.delete(key));
+    return made;
+  }
+
+  /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
+  #speaker(swarm: Host): Promise<Engine> {
+    const key = JSON.stringify(swarm.managers?.map(({ name, url }) => [name, url]));
+    const found = this.#speakers.get(key);
+    if (found && Date.now() < found.until) return found.engine;
+    const engine = anyManager(swarm, (manager) => this.engine(manager));
+    this.#speakers.set(key, { engine, until: Date.now() + speakerLife });
+    engine.catch(() => this.#speakers.delete(key));
+    return engine;
+  }
+
+  /** Connects to hosts, at most `limit` at once. Never throws: each host has its own result, in the given order. */
+  async connectAll(hosts: readonly Host[], limit = 16): Promise<Connected[]> {
+    const results: Connected[] = [];
+    const waiting = hosts.entries();
+    const worker = async () => {
+      for (const [index, host] of waiting) {
+        results[index] = await this.engine(host).then(
+          (engine) => ({ host, engine }),
+          (error: unknown) => ({ host, error }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(limit, hosts.length) }, worker));
+    return results;
+  }
+
+  /** The way to a host's machine itself, for a host that is reached by ssh. */
+  link(host: Host): SshLink {
+    return new SshLink(atHome(host), this.#keys);
+  }
+
+  /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
+  offer(host: Host, server: Server): Promise<Offer> {
+    return this.link(this.#today(host)).offer(server);
+  }
+
+  /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
+  scanHostKeys(host: Host): Promise<{ address: string; keys: HostKey[] }> {
+    return this.#keys.scan(host);
+  }
+
+  /** Fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
+  acceptedHostKeys(host: Host): Promise<string[]> {
+    return this.#keys.accepted(host);
+  }
+
+  /** Accepts the offered key that a person confirmed. Throws HostKeyChangedError if no such key is offered now. */
+  trustHostKey(host: Host, fingerprint: string): Promise<void> {
+    return this.#keys.trust(host, fingerprint);
+  }
+
+  /**
+   * Lets go of all engines. The ssh connections stay ten minutes for the next command, unless `disconnect`, which ends
+   * them for every process of this user.
+   */
+  async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
+    this.#closing.abort();
+    // A host that has not answered yet must not keep the user waiting: it is let go of when it does.
+    for (const engine of this.#engines.values()) {
+      engine.then(
+        (connected) => connected.close(),
+        () => undefined,
+      );
+    }
+    this.#engines.clear();
+    if (options.disconnect) await Promise.all(this.#links.map((link) => link.disconnect()));
+    this.#links.length = 0;
+  }
+
+  /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
+  #today(host: Host): Host {
+    const namesakes = this.#configured().filter(({ name, url }) => name === host.name && url === host.url);
+    return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
+  }
+
+  async #connect(host: Host): Promise<Engine> {
+    if (isUnmade(host)) {
+      throw new LockageError(`${host.name} is not made yet`, {
+        hint: 'The next promotion to its environment makes it.',
+      });
+    }
+    const socketPath = unixSocket(host);
+    const tcp = tcpAddress(host);
+    if (socketPath !== undefined || (tcp && !host.tls)) {
+      const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
+      await engine.ping(tcp ? { deadline: patience } : {});
+      return engine;
+    }
+    const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
+    let reconnecting: Promise<EngineAddress> | undefined;
+    const reconnect = () => {
+      this.#log(`${host.name}: the connection broke, connecting again`);
+      reconnecting ??= rested(open, () => (reconnecting = undefined));
+      return reconnecting;
+    };
+    const engine = new Engine({ host: host.name, ...(await open()), reconnect });
+    if (tcp) await engine.ping({ deadline: patience });
+    return engine;
+  }
+
+  #overSsh(host: Host): () => Promise<EngineAddress> {
+    const link = new SshLink(host, this.#keys);
+    this.#links.push(link);
+    return async () => ({ socketPath: await link.open() });
+  }
+
+  #overTls(host: Host, tcp: TcpAddress, files: TlsFiles): () => Promise<EngineAddress> {
+    const link = new TlsLink(host, tcp, files, this.#stateDir);
+    return async () => ({ tcp: await link.open(this.#closing.signal) });
+  }
+}
+
+/** Where it took long to find out that nobody answers, whoever asks soon after is told the same. */
+async function rested<T>(open: () => Promise<T>, done: () => void): Promise<T> {
+  const started = performance.now();
+  try {
+    const opened = await open();
+    done();
+    return opened;
+  } catch (error) {
+    if (performance.now() - started < rest) done();
+    else setTimeout(done, rest).unref();
+    throw error;
+  }
+}
+
+/** Two hosts with the same key are reached alike. */
+function keyOf({ name, url, identity, jump, hostKey, tls }: Host): string {
+  return JSON.stringify([name, url, identity, jump, hostKey, tls]);
+}
+
+/** `~/` in the path of a key is the home folder of whoever runs this. */
+function atHome(host: Host): Host {
+  const { identity, tls } = host;
+  const here = (file: string) => (file.startsWith('~/') ? join(homedir(), file.slice(2)) : file);
+  return {
+    ...host,
+    ...(identity === undefined ? {} : { identity: here(identity) }),
+    ...(tls === undefined ? {} : { tls: { ca: here(tls.ca), cert: here(tls.cert), key: here(tls.key) } }),
+  };
+}

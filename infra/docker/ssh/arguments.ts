@@ -1,0 +1,80 @@
+import type { Host } from '../../../pipelines/model/environment.ts';
+import type { SshAddress, SshTarget } from '../address.ts';
+
+/** Seconds until a machine that does not answer is given up. */
+const connectTimeout = 10;
+
+/**
+ * Arguments of ssh up to the destination, strict and without questions. The user's ssh_config is left out, so that
+ * every operator connects alike and host keys are looked up only where this project wrote them. The identity is used
+ * for the machine to jump through too.
+ */
+export function sshArguments(host: Host, target: SshTarget, knownHosts: string): string[] {
+  return [...strict(knownHosts, 'yes'), ...identity(host), ...proxy(host, target.jump, knownHosts), ...login(target)];
+}
+
+/**
+ * Arguments of an ssh that only notes the host key of one type in `noteFile`, an empty file of its own, and offers no
+ * key to log in with. The machine to jump through is checked strictly.
+ */
+export function keyReadingArguments(
+  host: Host,
+  target: SshTarget,
+  knownHosts: string,
+  noteFile: string,
+  algorithms: string,
+): string[] {
+  return [
+    ...strict(noteFile, 'accept-new'),
+    ...['-o', 'PreferredAuthentications=none', '-o', `HostKeyAlgorithms=${algorithms}`],
+    ...proxy(host, target.jump, knownHosts),
+    '-T',
+    ...login(target),
+    'true',
+  ];
+}
+
+function strict(knownHosts: string, checking: 'yes' | 'accept-new'): string[] {
+  const options = [
+    'BatchMode=yes',
+    `StrictHostKeyChecking=${checking}`,
+    `UserKnownHostsFile="${withoutTokens(knownHosts)}"`,
+    'GlobalKnownHostsFile=/dev/null',
+    'UpdateHostKeys=no',
+    'HashKnownHosts=no',
+    'CheckHostIP=no',
+    'ForwardAgent=no',
+    'ExitOnForwardFailure=yes',
+    `ConnectTimeout=${connectTimeout}`,
+    'ServerAliveInterval=5',
+    'ServerAliveCountMax=3',
+  ];
+  return ['-F', 'none', ...options.flatMap((option) => ['-o', option])];
+}
+
+function identity(host: Host): string[] {
+  if (host.identity === undefined) return [];
+  return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${withoutTokens(host.identity)}"`];
+}
+
+function proxy(host: Host, jump: SshAddress | undefined, knownHosts: string): string[] {
+  if (!jump) return [];
+  // ssh gives this line to a shell, and reads % as the start of a token
+  const words = ['ssh', ...strict(knownHosts, 'yes'), ...identity(host), '-W', '[%h]:%p', ...login(jump)];
+  const line = words.map((word) => (word === '[%h]:%p' ? word : shellWord(word).replaceAll('%', '%%'))).join(' ');
+  return ['-o', `ProxyCommand=${line}`];
+}
+
+function login({ user, host, port }: SshAddress): string[] {
+  return ['-p', String(port), ...(user === undefined ? [] : ['-l', user]), '--', host];
+}
+
+function withoutTokens(path: string): string {
+  if (/["\n\\$]/.test(path)) throw new TypeError(`ssh cannot be given the path ${path}`);
+  return path.replaceAll('%', '%%');
+}
+
+/** The word as a shell reads it back, whatever is in it. */
+export function shellWord(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,102 @@
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { Host } from '../../../pipelines/model/environment.ts';
+import { written, type SshAddress } from '../address.ts';
+
+/** A host key as offered by an sshd or written in known_hosts. */
+export interface HostKey {
+  /** `ssh-ed25519` */
+  readonly type: string;
+  readonly base64: string;
+  /** `SHA256:…`, as `ssh-keygen -l` shows it */
+  readonly fingerprint: string;
+}
+
+const howToCheck = 'compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine';
+
+/** First contact with a machine: a person has to confirm one of the fingerprints. */
+export class HostKeyUnknownError extends LockageError {
+  readonly host: string;
+  /** the machine whose key it is: the host, or the one to jump through */
+  readonly address: string;
+  readonly keys: readonly HostKey[];
+
+  constructor(host: Host, address: SshAddress, keys: readonly HostKey[]) {
+    super(`${host.name}: the host key of ${written(address)} is not known yet`, {
+      details: fingerprints(keys),
+      hint: `${howToCheck}, then confirm it, or write it as hostKey of ${host.name}`,
+    });
+    this.name = 'HostKeyUnknownError';
+    this.host = host.name;
+    this.address = written(address);
+    this.keys = keys;
+  }
+}
+
+/** A machine shows another key than the one that was accepted. It is never accepted without a person. */
+export class HostKeyChangedError extends LockageError {
+  readonly host: string;
+  readonly pinned: readonly string[];
+  readonly offered: readonly string[];
+
+  constructor(host: Host, address: SshAddress, pinned: readonly string[], keys: readonly HostKey[], file: string) {
+    super(`${host.name}: ${written(address)} shows another host key than the one accepted before`, {
+      details: [...pinned.map((print) => `accepted: ${print}`), ...fingerprints(keys).map((key) => `offered:  ${key}`)],
+      hint:
+        `somebody may be in between. If the machine was set up anew, ${howToCheck}; then change hostKey of ` +
+        `${host.name}, or, where none is written, remove its line from ${file}`,
+    });
+    this.name = 'HostKeyChangedError';
+    this.host = host.name;
+    this.pinned = pinned;
+    this.offered = keys.map(({ fingerprint }) => fingerprint);
+  }
+}
+
+function fingerprints(keys: readonly HostKey[]): string[] {
+  return keys.map(({ type, fingerprint }) => `${fingerprint} (${type.replace(/^ssh-/, '')})`);
+}
+
+const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: string])[] = [
+  [
+    /UNPROTECTED PRIVATE KEY FILE|bad permissions/,
+    'ssh refuses the private key because others can read it',
+    'set its mode to 600',
+  ],
+  [/Too many authentication failures/, 'too many keys were tried', 'name the right one as identity of the host'],
+  [
+    /Permission denied \(/,
+    'no key was accepted',
+    'name the private key as identity of the host or load it into the ssh agent, and put its public half into authorized_keys there',
+  ],
+  [
+    /Could not resolve hostname|Name or service not known|getaddrinfo/,
+    'its name is not found',
+    'check the name in the url',
+  ],
+  [/Connection refused/, 'the connection was refused', 'check that sshd runs there, on that port'],
+  [
+    /timed out|No route to host|Network is unreachable|Host is down/,
+    'it does not answer',
+    'check that it is up, and the network and firewalls between',
+  ],
+  [
+    /kex_exchange_identification|Connection (?:closed|reset) by/,
+    'its sshd drops connections',
+    'too many may log in at once: try again, or raise MaxStartups in its sshd_config',
+  ],
+  [
+    /administratively prohibited|open failed/,
+    'its sshd forbids the forwarding',
+    'allow it in sshd_config: AllowTcpForwarding, AllowStreamLocalForwarding',
+  ],
+];
+
+/** What ssh's own words mean for the user; `output` is its standard error. */
+export function sshFailure(host: Host, address: SshAddress, output: string, late: boolean): LockageError {
+  const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('Warning:'));
+  const [, reason, hint] = explanations.find(([pattern]) => pattern.test(late ? 'timed out' : output)) ?? [];
+  return new LockageError(`${host.name}: cannot connect to ${written(address)}: ${reason ?? 'ssh failed'}`, {
+    details: lines.slice(-5),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { knownName, sshTarget, written, type SshAddress, type SshTarget } from '../address.ts';
+import { runToEnd } from '../../system/process.ts';
+import { withLock } from '../../system/runtime-folder.ts';
+import { keyReadingArguments as keyReading } from './arguments.ts';
+import { letIn } from './retry.ts';
+import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+
+/**
+ * The host keys this project accepts: a known_hosts file of its own. A key gets in by the fingerprint written in the
+ * configuration or one that a person confirmed, never because it was the first to be seen.
+ */
+export class HostKeys {
+  readonly file: string;
+  readonly #folder: string;
+
+  constructor(stateDir: string) {
+    this.#folder = stateDir;
+    this.file = join(stateDir, 'known_hosts');
+  }
+
+  /**
+   * Makes sure that the file holds the key to expect of the host, and of the machine to jump through.
+   * Throws HostKeyUnknownError on first contact, HostKeyChangedError if the key written as hostKey is not offered,
+   * LockageError if the machine cannot be asked.
+   */
+  async ensure(host: Host): Promise<void> {
+    const target = sshTarget(host);
+    if (target.jump && (await this.#known(target.jump)).length === 0) {
+      throw new HostKeyUnknownError(host, target.jump, await this.#scan(host, target.jump));
+    }
+    const known = (await this.#known(target)).map(({ fingerprint }) => fingerprint);
+    const pinned = host.hostKey;
+    if (pinned === undefined ? known.length > 0 : known.length === 1 && known[0] === pinned) return;
+
+    const offered = await this.#scan(host, target, pinned);
+    if (pinned === undefined) throw new HostKeyUnknownError(host, target, offered);
+    const match = offered.find(({ fingerprint }) => fingerprint === pinned);
+    if (!match) throw new HostKeyChangedError(host, target, [pinned], offered, this.file);
+    await this.#accept(target, match);
+  }
+
+  /** The keys offered now: by the machine to jump through as long as its key is not known, else by the host. */
+  async scan(host: Host): Promise<{ address: string; keys: HostKey[] }> {
+    const address = await this.#undecided(host);
+    return { address: written(address), keys: await this.#scan(host, address) };
+  }
+
+  /** Fingerprints accepted for the machine that `scan` asks. */
+  async accepted(host: Host): Promise<string[]> {
+    return (await this.#known(await this.#undecided(host))).map(({ fingerprint }) => fingerprint);
+  }
+
+  /** Accepts the key with this fingerprint for the machine `scan` asked. Throws LockageError if it is not offered. */
+  async trust(host: Host, fingerprint: string): Promise<void> {
+    const address = await this.#undecided(host);
+    const offered = await this.#scan(host, address, fingerprint);
+    const match = offered.find((key) => key.fingerprint === fingerprint);
+    if (!match) throw new HostKeyChangedError(host, address, [fingerprint], offered, this.file);
+    await this.#accept(address, match);
+  }
+
+  /** The error for a key that ssh refused, with what was accepted and what is offered now. */
+  async changed(host: Host): Promise<LockageError> {
+    const target = sshTarget(host);
+    for (const address of target.jump ? [target.jump, target] : [target]) {
+      const known = (await this.#known(address)).map(({ fingerprint }) => fingerprint);
+      const offered = await this.#scan(host, address, known[0]);
+      const same = offered.some(({ fingerprint }) => known.includes(fingerprint));
+      if (!same) return new HostKeyChangedError(host, address, known, offered, this.file);
+    }
+    return new LockageError(`${host.name}: ssh refused the host key of ${written(target)}`);
+  }
+
+  async #undecided(host: Host): Promise<SshAddress> {
+    const target = sshTarget(host);
+    return target.jump && (await this.#known(target.jump)).length === 0 ? target.jump : target;
+  }
+
+  async #known(address: SshAddress): Promise<HostKey[]> {
+    const text = await readFile(this.file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    return parseKeys(text, knownName(address));
+  }
+
+  async #scan(host: Host, address: SshAddress, wanted?: string): Promise<HostKey[]> {
+    const target = sshTarget(host);
+    const { jump } = target;
+    const behindJump = jump !== undefined && written(address) !== written(jump);
+    const direct = { ...address, socket: target.socket, jump: undefined };
+    // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
+    const scanned = behindJump ? [] : await keyscan(address);
+    // It asks for all types at once, of which a busy sshd drops some: one that is missing may be there all the same.
+    const enough =
+      wanted === undefined ? scanned.length > 0 : scanned.some(({ fingerprint }) => fingerprint === wanted);
+    return enough ? scanned : this.#readBySsh(host, behindJump ? target : direct, wanted);
+  }
+
+  /** ssh itself notes the key in a file that nothing else reads: one type a time, until there is one, or the wanted. */
+  async #readBySsh(host: Host, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
+    const folder = await mkdtemp(join(tmpdir(), 'lockage-keys-'));
+    const keys: HostKey[] = [];
+    try {
+      for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
+        const note = join(folder, algorithms);
+        const reading = keyReading(host, target, this.file, note, algorithms);
+        const { stderr, late } = await letIn(() => runToEnd('ssh', reading, 30_000));
+        keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
+        const done = wanted === undefined ? keys.length > 0 : keys.some(({ fingerprint }) => fingerprint === wanted);
+        if (done) break;
+        const otherType = keys.length > 0 || /no matching host key type/.test(stderr);
+        if (!otherType) throw isKeyRefusal(stderr) ? await this.changed(host) : sshFailure(host, target, stderr, late);
+      }
+      if (keys.length === 0) throw sshFailure(host, target, 'it offers no usable host key', false);
+      return keys;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Replaces the lines of that address. The file is never seen half written, nor written by two at once. */
+  async #accept(address: SshAddress, key: HostKey): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await withLock(`${this.file}.lock`, 10_000, async () => {
+      const name = knownName(address);
+      const text = await readFile(this.file, 'utf8').catch(() => '');
+      const others = text.split('\n').filter((line) => line !== '' && line.split(' ')[0] !== name);
+      const draft = `${this.file}.draft`;
+      await writeFile(draft, [...others, `${name} ${key.type} ${key.base64}`, ''].join('\n'), { mode: 0o600 });
+      await rename(draft, this.file);
+    });
+  }
+}
+
+/** ssh's words for a host key that is not the known one. */
+export function isKeyRefusal(output: string): boolean {
+  return /HOST IDENTIFICATION HAS CHANGED|Host key verification failed/.test(output);
+}
+
+async function keyscan({ host, port }: SshAddress): Promise<HostKey[]> {
+  const args = ['-T', '10', '-p', String(port), '-t', 'ed25519,ecdsa,rsa', '--', host];
+  return parseKeys((await runToEnd('ssh-keyscan', args, 30_000)).stdout);
+}
+
+/** Keys in the lines of a known_hosts file; of one name, or all. */
+function parseKeys(text: string, name?: string): HostKey[] {
+  return text.split('\n').flatMap((line) => {
+    const [host, type, base64] = line.trim().split(/\s+/);
+    if (host === undefined || host.startsWith('#') || type === undefined || base64 === undefined) return [];
+    if (name !== undefined && host !== name) return [];
+    const hash = createHash('sha256').update(Buffer.from(base64, 'base64')).digest('base64');
+    return [{ type, base64, fingerprint: `SHA256:${hash.replace(/=+$/, '')}` }];
+  });
+}

@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { access, constants, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Host } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { sshTarget, written, type SshTarget } from '../address.ts';
+import { Engine } from '../api/client.ts';
+import { isKeyRefusal, type HostKeys } from './host-keys.ts';
+import { runToEnd, type Ended } from '../../system/process.ts';
+import { runtimeFolder, withLock } from '../../system/runtime-folder.ts';
+import { shellWord, sshArguments } from './arguments.ts';
+import { letIn } from './retry.ts';
+import { sshFailure } from './errors.ts';
+import { deadOffers, listenAt, offerArguments, offerSocket, type Offer } from './reverse-forward.ts';
+
+/** Seconds an unused master connection stays, so that the next command need not log in again. */
+const persist = 600;
+const commandDeadline = 10_000;
+const loginDeadline = 40_000;
+const pingDeadline = 5_000;
+
+/**
+ * An engine's socket, brought here over ssh: one master connection per host, shared by all commands of this user, that
+ * forwards a local socket. The socket's path is the same for the same host, so it can be written down.
+ */
+export class SshLink {
+  readonly #host: Host;
+  readonly #keys: HostKeys;
+  readonly #target: SshTarget;
+
+  constructor(host: Host, keys: HostKeys) {
+    this.#host = host;
+    this.#keys = keys;
+    this.#target = sshTarget(host);
+  }
+
+  /**
+   * Path of a local socket at which the engine answered just now. Throws HostKeyUnknownError, HostKeyChangedError, or
+   * a LockageError that says which step fails.
+   */
+  async open(): Promise<string> {
+    const { socket, control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    if (await this.#answers(socket)) return socket;
+    const asked = performance.now();
+    return withLock(`${control}.lock`, 2 * loginDeadline, async () => {
+      // Somebody else may have connected meanwhile; else asking a host that is gone again would only cost time.
+      if (performance.now() - asked > 100 && (await this.#answers(socket))) return socket;
+      const reused = await this.#login(control);
+      await this.#forward(control, socket);
+      if (await this.#answers(socket)) return socket;
+      if (reused) {
+        // A master can outlive its network for a while, and has the rights and settings of its login. Another command may be
+        // at work over it all the same, so it only stops for new ones, and ends when all that is open has ended.
+        await this.#control(control, 'stop');
+        await this.#login(control);
+        await this.#forward(control, socket);
+        if (await this.#answers(socket)) return socket;
+      }
+      throw await this.#diagnose(control);
+    });
+  }
+
+  /**
+   * Runs a POSIX shell script on the machine itself, with values as its arguments, within `deadline` milliseconds. Any
+   * exit code is a result. Throws as `open` does when the machine cannot be reached.
+   */
+  async script(
+    text: string,
+    values: readonly string[],
+    options: { readonly deadline: number; readonly sudo?: boolean },
+  ): Promise<Ended> {
+    const { control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
+    const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
+    const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
+    return runToEnd('ssh', argv, options.deadline, text);
+  }
+
+  /**
+   * Lets the machine itself reach a server of this process, at a port of its own loopback. What killed processes offered
+   * is taken back first. Throws as `open` does, and LockageError when its sshd forbids it.
+   */
+  async offer(server: Server): Promise<Offer> {
+    const { control } = await this.#paths();
+    await this.#keys.ensure(this.#host);
+    const socket = offerSocket(control);
+    await listenAt(server, socket);
+    const end = async () => {
+      await this.#control(control, 'cancel', offerArguments(socket)).catch(() => undefined);
+      server.close();
+    };
+    try {
+      return { port: await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)), end };
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
+  async #offered(control: string, socket: string): Promise<number> {
+    await this.#login(control);
+    for (const dead of await deadOffers(control)) {
+      await this.#control(control, 'cancel', offerArguments(dead));
+      await rm(dead, { force: true });
+    }
+    const { stdout, stderr } = await this.#control(control, 'forward', offerArguments(socket));
+    const port = Number(stdout.trim());
+    if (port > 0) return port;
+    throw new LockageError(`${this.#host.name}: its sshd opens no port for what is offered over ssh`, {
+      details: stderr.split(/\r?\n/).filter((line) => line.trim() !== ''),
+      hint: 'allow it in sshd_config there: AllowTcpForwarding yes (or remote), and no PermitListen that forbids it',
+    });
+  }
+
+  /** Ends the master connection, for all processes of this user. */
+  async disconnect(): Promise<void> {
+    const { socket, control } = await this.#paths();
+    await this.#control(control, 'exit');
+    await rm(socket, { force: true });
+  }
+
+  async #paths(): Promise<{ socket: string; control: string }> {
+    const { url, jump, identity, hostKey } = this.#host;
+    const identified = JSON.stringify([url, jump, identity, hostKey, this.#keys.file]);
+    const hash = createHash('sha256').update(identified).digest('hex').slice(0, 16);
+    const folder = await runtimeFolder();
+    return { socket: join(folder, `${hash}.sock`), control: join(folder, `${hash}.ctl`) };
+  }
+
+  async #answers(socketPath: string): Promise<boolean> {
+    const engine = new Engine({ host: this.#host.name, socketPath });
+    try {
+      await engine.ping({ deadline: pingDeadline });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      engine.close();
+    }
+  }
+
+  /** Makes the master connection unless it is there; says whether it was. */
+  async #login(control: string): Promise<boolean> {
+    if ((await this.#control(control, 'check')).code === 0) return true;
+    await rm(control, { force: true });
+    await this.#checkIdentity();
+    const master = [
+      '-M',
+      '-S',
+      control,
+      '-f',
+      '-N',
+      '-o',
+      `ControlPersist=${persist}`,
+      '-o',
+      'StreamLocalBindUnlink=yes',
+    ];
+    let loggedIn = false;
+    const { stderr, late } = await letIn(async () => {
+      const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
+      loggedIn = login.code === 0;
+      // a master hides what the ssh to the machine in between said
+      if (loggedIn || !this.#target.jump) return login;
+      return runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline);
+    });
+    if (loggedIn) return false;
+    if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
+    throw sshFailure(this.#host, this.#target, stderr, late);
+  }
+
+  async #forward(control: string, socket: string): Promise<void> {
+    const forwarding = ['-L', `${socket}:${this.#target.socket}`];
+    // a master does not bind again what it believes to have bound
+    await this.#control(control, 'cancel', forwarding);
+    await rm(socket, { force: true });
+    const { code, stderr, late } = await this.#control(control, 'forward', forwarding);
+    if (code !== 0) throw sshFailure(this.#host, this.#target, stderr, late);
+  }
+
+  #control(control: string, command: 'check' | 'forward' | 'cancel' | 'stop' | 'exit', extra: readonly string[] = []) {
+    return runToEnd('ssh', ['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
+  }
+
+  #arguments(): string[] {
+    return sshArguments(this.#host, this.#target, this.#keys.file);
+  }
+
+  async #checkIdentity(): Promise<void> {
+    const { name, identity } = this.#host;
+    if (identity === undefined) return;
+    await access(identity, constants.R_OK).catch((cause: unknown) => {
+      throw new LockageError(`${name}: the private key ${identity} cannot be read`, { cause });
+    });
+  }
+
+  /** Why the forwarded socket is silent, as seen from the host itself. */
+  async #diagnose(control: string): Promise<LockageError> {
+    const { name } = this.#host;
+    const { socket: path, user } = this.#target;
+    // the path's characters were checked, so it is one word of the remote shell
+    const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
+    const { stdout } = await runToEnd('ssh', ['-S', control, ...this.#arguments(), look], commandDeadline);
+    const at = written(this.#target);
+    if (stdout.trim() === 'absent') {
+      return new LockageError(`${name}: there is no ${path} on ${at}`, {
+        hint: 'start Docker there, or name its socket in the url: ssh://user@host:port/path/docker.sock',
+      });
+    }
+    if (stdout.trim() === 'denied') {
+      const login = user ?? 'the user';
+      return new LockageError(`${name}: ${login} may not use ${path} on ${at}`, {
+        hint: `add ${login} to the group "docker" there, and leave the mode of the socket as it is`,
+      });
+    }
+    return new LockageError(`${name}: no Docker Engine answers at ${path} on ${at}`, {
+      hint: 'check that Docker runs there, and that its sshd allows AllowStreamLocalForwarding and AllowTcpForwarding',
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import type { Host } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { Engine } from './api/client.ts';
+import { EngineError } from './api/errors.ts';
+import type { EngineInfo } from './api/types.ts';
+
+/** Milliseconds in which a manager has to say that its swarm can decide. */
+const patience = 10_000;
+
+/** The engine of whichever manager of a swarm answers first. Throws LockageError with what each said when none can decide. */
+export async function anyManager(swarm: Host, engineOf: (manager: Host) => Promise<Engine>): Promise<Engine> {
+  const asked = (swarm.managers ?? []).map(async (manager) => {
+    const engine = await engineOf(manager);
+    const problem = await managerProblem(engine);
+    if (problem !== undefined) throw new Error(`${manager.name}: ${problem}`);
+    return engine;
+  });
+  try {
+    return await Promise.any(asked);
+  } catch (error) {
+    const reasons = error instanceof AggregateError ? error.errors : [error];
+    throw new LockageError('no manager of the swarm can decide', {
+      details: reasons.map((reason: unknown) => (reason instanceof Error ? reason.message : String(reason))),
+      hint: 'A swarm decides while more than half of its managers see each other: `docker node ls` on one of them.',
+    });
+  }
+}
+
+/** Why an engine cannot speak for a swarm now, or undefined. */
+export async function managerProblem(engine: Engine): Promise<string | undefined> {
+  const info = await infoOf(engine);
+  if (info === undefined) return `its swarm does not answer within ${patience / 1000} s: it may have lost its leader`;
+  const { Swarm: node } = info;
+  if (node === undefined || node.LocalNodeState === 'inactive') return 'is not in a swarm: `docker swarm join` there';
+  // How Docker says it depends on for how long there has been none.
+  if (/does not have a leader|deadline exceeded/.test(node.Error)) {
+    return 'its swarm has no leader: more than half of its managers have to see each other';
+  }
+  if (node.Error !== '') return node.Error.replace(/^rpc error: code = \w+ desc = /, '');
+  if (node.LocalNodeState !== 'active') return `has not found its swarm again (${node.LocalNodeState})`;
+  return node.ControlAvailable ? undefined : 'is a worker of its swarm, not a manager';
+}
+
+/** What an engine says of itself; undefined when it answers, but not this, for which a manager asks its leader. */
+async function infoOf(engine: Engine): Promise<EngineInfo | undefined> {
+  try {
+    return await engine.info({ deadline: patience });
+  } catch (error) {
+    if (!(error instanceof EngineError) || !error.reason.startsWith('no answer')) throw error;
+    await engine.ping({ deadline: patience });
+    return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
+import { inService } from '../../pipelines/model/cordons.ts';
+import type { Host } from '../../pipelines/model/environment.ts';
+import type { PortTarget } from './edge.ts';
+import type { HostRoutes } from '../resources/inputs.ts';
+
+/**
+ * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
+ * of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
+ */
+export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
+  const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
+  for (const { host, spec } of inService(desired.ledger, desired.serving)) {
+    const entry = hosts.get(host.name) ?? { host, set: {} };
+    hosts.set(host.name, entry);
+    if (!spec.route) continue;
+    const primary = `${spec.alias}:${spec.route.port}`;
+    entry.set[spec.route.publish] = {
+      primary,
+      fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
+    };
+  }
+  return [...hosts.values()].flatMap(({ host, set }) => (host.managers ?? [host]).map((edge) => ({ host: edge, set })));
+}
+
+function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {
+  const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
+  return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
+}

@@ -1,0 +1,150 @@
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { environmentNames } from '../../pipelines/model/container-spec.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { whenText } from '../../pipelines/text/moment.ts';
+import { ownerLabels } from '../workloads/container/create-request.ts';
+import type { CallOptions, Engine } from '../docker/api/client.ts';
+import { runtimeFolder, withLock } from '../system/runtime-folder.ts';
+
+/** Who changes an environment, and since when. */
+export interface LockHolder {
+  readonly actor: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** where `pid` means this process: a boot of a computer, and a pid namespace; absent in records of earlier versions */
+  readonly pidSpace?: string;
+  /** ISO 8601 */
+  readonly since: string;
+  readonly purpose: string;
+}
+
+/** How a lock names this process. A hostname is no identity: computers set up alike and containers share theirs. */
+export async function thisProcess(): Promise<Pick<LockHolder, 'machine' | 'pid' | 'pidSpace'>> {
+  return { machine: hostname(), pid: process.pid, pidSpace: await pidSpace() };
+}
+
+/**
+ * Takes an environment's lock for this process: an empty volume on one of its hosts, whose labels say who holds it. An
+ * engine makes a volume of one name only once and answers later requests with the first one's labels, so taking it is
+ * atomic; and it holds for all operators of that host, whatever backend or machine they use.
+ * A lock of a process that was killed here is lifted. Throws LockageError (locked) else.
+ */
+export async function takeLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+  holder: LockHolder,
+  token: string,
+): Promise<() => Promise<void>> {
+  const { lock } = environmentNames(place.app, place.environment);
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const found = await create(engine, lock, place, holder, token).catch(async (error: unknown) => {
+      // It may have been made all the same, and nobody would know that it is ours.
+      await release(engine, lock, token).catch(() => undefined);
+      throw error;
+    });
+    if (found.token === token) return () => release(engine, lock, token);
+    const other = found.holder;
+    // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
+    const isNobodys = found.token === '';
+    if (!isNobodys && (!isHere(other, holder) || alive(other.pid))) throw locked(place.environment, other, holder);
+    // To look and to remove are two requests: another command here may have found the same one, and hold a new one by now.
+    const lifting = join(await runtimeFolder(), `${lock}.lifting`);
+    await withLock(lifting, 10_000, () => release(engine, lock, found.token));
+  }
+  throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
+}
+
+/** Who holds an environment's lock now; undefined when nobody does. */
+export async function readLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+  options: CallOptions = {},
+): Promise<LockHolder | undefined> {
+  const found = await engine.inspectVolume(environmentNames(place.app, place.environment).lock, options);
+  const { token, holder } = parse(found?.Labels ?? {});
+  return token === '' ? undefined : holder;
+}
+
+/** Lifts an environment's lock, whoever holds it. Returns who held it. */
+export async function liftLock(
+  engine: Engine,
+  place: { app: string; environment: string },
+): Promise<LockHolder | undefined> {
+  const { lock } = environmentNames(place.app, place.environment);
+  const found = await engine.inspectVolume(lock);
+  if (!found) return undefined;
+  await engine.removeVolume(lock);
+  return parse(found.Labels ?? {}).holder;
+}
+
+async function create(
+  engine: Engine,
+  lock: string,
+  place: { app: string; environment: string },
+  holder: LockHolder,
+  token: string,
+): Promise<{ token: string; holder: LockHolder }> {
+  const labels = {
+    ...ownerLabels(place.app, place.environment, 'lock'),
+    'lockage.token': token,
+    'lockage.holder': JSON.stringify(holder),
+  };
+  await engine.createVolume(lock, { Labels: labels });
+  const made = await engine.inspectVolume(lock);
+  return parse(made?.Labels ?? {});
+}
+
+function parse(labels: Record<string, string>): { token: string; holder: LockHolder } {
+  const nobody: LockHolder = { actor: 'somebody', machine: '', pid: 0, since: 'an unknown time', purpose: '' };
+  try {
+    return { token: labels['lockage.token'] ?? '', holder: JSON.parse(labels['lockage.holder'] ?? '') as LockHolder };
+  } catch {
+    return { token: labels['lockage.token'] ?? '', holder: nobody };
+  }
+}
+
+async function release(engine: Engine, lock: string, token: string): Promise<void> {
+  const found = await engine.inspectVolume(lock);
+  if (found && (found.Labels?.['lockage.token'] ?? '') === token) await engine.removeVolume(lock);
+}
+
+/** Whether this process would see the other one, if it lived. Of an earlier version's record only the machine is known. */
+function isHere(other: LockHolder, here: LockHolder): boolean {
+  return other.machine === here.machine && (other.pidSpace ?? here.pidSpace) === here.pidSpace;
+}
+
+async function pidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    // Other systems have no such files: there, the hostname decides alone.
+    return process.platform;
+  }
+}
+
+function locked(environment: string, holder: LockHolder, here: LockHolder): LockageError {
+  const doubtful = holder.machine === here.machine && !isHere(holder, here);
+  const machine = doubtful
+    ? `${holder.machine}: another computer of that name, a container, or this one before it was restarted`
+    : holder.machine;
+  return new LockageError(
+    `${environment} is locked by ${holder.actor} since ${whenText(holder.since)}: ${holder.purpose}`,
+    {
+      code: ExitCode.locked,
+      details: [`process ${holder.pid} on ${machine}`],
+      hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
+    },
+  );
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

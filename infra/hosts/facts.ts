@@ -1,0 +1,163 @@
+import type { Host } from '../../pipelines/model/environment.ts';
+import { traitsOf, type Said, type Traits } from '../../pipelines/hosts/parity.ts';
+import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
+import type { Engine } from '../docker/api/client.ts';
+import type { EngineInfo, EngineVersion } from '../docker/api/types.ts';
+import { imageByTag } from '../registry/reference.ts';
+
+/** What a host is made of and how it is. Bytes and milliseconds; what could not be found out is absent. */
+export interface HostFacts {
+  readonly host: string;
+  /** version of its Docker Engine */
+  readonly engine: string;
+  readonly api: string;
+  /** `linux/amd64` */
+  readonly platform: string;
+  readonly kernel?: string;
+  readonly traits: Traits;
+  readonly cpus: number;
+  readonly memory: { readonly total: number; readonly available?: number };
+  /** the file system on which the engine keeps its data */
+  readonly disk?: Disk;
+  readonly dataFolder: string;
+  readonly clock?: Clock;
+  readonly images: ImageCache;
+}
+
+/** Bytes of a file system. */
+export interface Disk {
+  readonly free: number;
+  readonly total: number;
+}
+
+/** How far a host's clock is ahead of the operator's (behind: below 0), and by how much that may be wrong. */
+export interface Clock {
+  readonly ahead: number;
+  readonly precision: number;
+}
+
+export interface ImageCache {
+  /** versions of the retained releases that it has, and has not */
+  readonly present: readonly string[];
+  readonly missing: readonly string[];
+  /** what all images take, whoever they belong to */
+  readonly bytes?: number;
+}
+
+export interface FactsWanted {
+  /** name of the environment's edge container, the only place on a host from which its disk can be seen */
+  readonly edge: string;
+  /** the releases that a promotion or a rollback may need */
+  readonly retained: readonly Release[];
+  readonly signal: AbortSignal;
+}
+
+/** Asks a host everything at once. Only its engine has to answer; what else fails is left out. */
+export async function hostFacts(engine: Engine, host: Host, wanted: FactsWanted): Promise<HostFacts> {
+  const { signal } = wanted;
+  const [version, { info, clock }, machine, images] = await Promise.all([
+    engine.version({ signal }),
+    infoAndClock(engine, signal),
+    fromEdge(engine, wanted.edge, signal),
+    imageCache(engine, wanted),
+  ]);
+  return {
+    host: host.name,
+    engine: version.Version,
+    api: version.ApiVersion,
+    platform: `${version.Os}/${version.Arch}`,
+    ...(version.KernelVersion ? { kernel: version.KernelVersion } : {}),
+    traits: traitsOf(said(version, info)),
+    cpus: info.NCPU,
+    memory: { total: info.MemTotal, ...(machine.available === undefined ? {} : { available: machine.available }) },
+    ...(machine.disk ? { disk: machine.disk } : {}),
+    dataFolder: info.DockerRootDir,
+    ...(clock ? { clock } : {}),
+    images,
+  };
+}
+
+/** What the traits are read from, out of an engine's answers. */
+export function said(version: EngineVersion, info?: EngineInfo): Said {
+  return {
+    architecture: version.Arch,
+    kernel: version.KernelVersion,
+    engine: version.Version,
+    os: info?.OperatingSystem,
+    storage: info?.Driver,
+    cgroup: info?.CgroupVersion,
+  };
+}
+
+async function infoAndClock(engine: Engine, signal: AbortSignal): Promise<{ info: EngineInfo; clock?: Clock }> {
+  // The version that both sides speak is agreed upon first: what is measured shall be one question and one answer.
+  await engine.info({ signal });
+  const asked = Date.now();
+  const info = await engine.info({ signal });
+  const clock = clockOf(info.SystemTime, asked, Date.now());
+  return { info, ...(clock ? { clock } : {}) };
+}
+
+/** What a clock showed at some moment between two moments of this machine's (milliseconds since 1970). */
+export function clockOf(time: string, asked: number, answered: number): Clock | undefined {
+  const shown = Date.parse(time);
+  if (Number.isNaN(shown)) return undefined;
+  return { ahead: shown - (asked + answered) / 2, precision: (answered - asked) / 2 };
+}
+
+interface Machine {
+  readonly disk?: Disk;
+  readonly available?: number;
+}
+
+/** The volume of the edge lies where the engine keeps its data, and /proc/meminfo is the same in every container. */
+async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Promise<Machine> {
+  const ask = (argv: readonly string[]) =>
+    engine.exec(edge, argv, { signal }).then(
+      ({ code, stdout }) => (code === 0 ? stdout : ''),
+      () => '',
+    );
+  const [df, meminfo] = await Promise.all([ask(['df', '-k', '-P', '/live']), ask(['cat', '/proc/meminfo'])]);
+  const disk = diskOf(df);
+  const available = availableMemory(meminfo);
+  return { ...(disk ? { disk } : {}), ...(available === undefined ? {} : { available }) };
+}
+
+/** The file system in what `df -k -P` printed. */
+export function diskOf(df: string): Disk | undefined {
+  const [, total, free] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*\s*$/.exec(df) ?? [];
+  return total === undefined || free === undefined
+    ? undefined
+    : { free: Number(free) * 1024, total: Number(total) * 1024 };
+}
+
+/** Bytes that /proc/meminfo calls available. */
+export function availableMemory(meminfo: string): number | undefined {
+  const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+/** Milliseconds for an engine to measure its disk, which grows with what lies there. */
+const measuring = 8_000;
+
+async function imageCache(engine: Engine, { retained, signal }: FactsWanted): Promise<ImageCache> {
+  try {
+    const { bytes, references } = await engine.imageUse({ signal, deadline: measuring });
+    return { ...cached(retained, references), bytes };
+  } catch {
+    // The engine may take too long to measure; what it has is quickly said.
+    const repositories = [...new Set(retained.map(({ repository }) => repository))];
+    const lists = await Promise.all(repositories.map((repository) => engine.listImages(repository, { signal })));
+    return cached(retained, lists.flat());
+  }
+}
+
+function cached(retained: readonly Release[], references: readonly string[]): ImageCache {
+  const has = new Set(references);
+  const isHere = (release: Release) => has.has(imageByDigest(release)) || has.has(imageByTag(release));
+  const versions = (releases: readonly Release[]) => releases.map(({ version }) => version);
+  return {
+    present: versions(retained.filter(isHere)),
+    missing: versions(retained.filter((release) => !isHere(release))),
+  };
+}

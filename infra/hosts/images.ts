@@ -1,0 +1,97 @@
+import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { LockageError } from '../../pipelines/errors.ts';
+import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
+import type { Engine } from '../docker/api/client.ts';
+import { EngineError } from '../docker/api/errors.ts';
+import type { PullProgress } from '../docker/api/types.ts';
+import { passedName, passThrough } from '../registry/pull-proxy.ts';
+import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
+import type { Registry } from '../registry/client.ts';
+import type { Tools } from '../context/session.ts';
+
+type Image = Pick<Release, 'repository' | 'digest'>;
+
+interface Ways {
+  readonly tools: Pick<Tools, 'connections' | 'signal'>;
+  readonly registry: Registry;
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+/** The name by which a host has an image; undefined when it does not have it. */
+export async function heldAs(engine: Engine, image: Image): Promise<string | undefined> {
+  for (const name of [imageByDigest(image), imageByTag(image)]) if (await engine.inspectImage(name)) return name;
+  return undefined;
+}
+
+/**
+ * Sees to it that a host has an image, and gives the bytes moved to it. An engine asks the registry even for what it has,
+ * and going back must not depend on that, so it is asked only for what it lacks. Throws LockageError.
+ */
+export async function bring(
+  ways: Ways,
+  environment: Pick<Environment, 'registry'>,
+  host: Host,
+  image: Image,
+): Promise<number> {
+  const engine = await ways.tools.connections.engine(host);
+  if (await heldAs(engine, image)) return 0;
+  // A host that is to leave may be of before, when the environment was reached otherwise.
+  const overSsh = environment.registry.through === 'ssh' && host.url.startsWith('ssh:');
+  return overSsh ? pullOverSsh(ways, host, image) : pull(ways, engine, image);
+}
+
+async function pull({ tools, registry, onProgress }: Ways, engine: Engine, image: Image): Promise<number> {
+  const auth = await registry.registryAuthHeader(image.repository);
+  const options = { ...(auth === undefined ? {} : { auth }), signal: tools.signal, onProgress };
+  return (await engine.pull(image.repository, image.digest, options)).bytes;
+}
+
+/**
+ * The engine pulls from a port of its host's loopback that leads to this process. The image has a name with that port
+ * then, which means nothing later: it gets a tag of its repository instead.
+ */
+async function pullOverSsh({ tools, registry, onProgress }: Ways, host: Host, image: Image): Promise<number> {
+  const engine = await tools.connections.engine(host);
+  const offered = passThrough(registry, image.repository);
+  const offer = await tools.connections.offer(host, offered.server);
+  try {
+    const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
+    const options = { auth: offered.auth, signal: tools.signal, onProgress };
+    const { bytes } = await engine.pull(passed.repository, passed.digest, options);
+    await engine.tagImage(imageByDigest(passed), { repository: image.repository, tag: digestTag(image.digest) });
+    // One that stays is removed with the image, when nothing needs it any more.
+    await engine.removeImage(imageByDigest(passed)).catch(() => undefined);
+    return bytes;
+  } catch (error) {
+    throw error instanceof EngineError ? overSshError(image, error, offered.failure()) : error;
+  } finally {
+    offered.end();
+    await offer.end();
+  }
+}
+
+/**
+ * An engine's error in words about the registry, as the engine knows only this process. Where the registry failed too,
+ * both are said: either may be why the pull ended.
+ */
+export function overSshError(image: Image, error: EngineError, failure: LockageError | undefined): EngineError {
+  const repeats = failure !== undefined && error.reason.includes(failure.message);
+  const reason = failure === undefined || repeats ? error.reason : `${failure.message} (the engine: ${error.reason})`;
+  // A hint for what only repeats the registry's failure would be about the host's own way to the registry.
+  const hint = repeats ? failure.hint : (error.hint ?? failure?.hint);
+  const what = `pull ${imageByDigest(image)} over ssh`;
+  return new EngineError(error.host, what, reason, { status: error.status, hint, cause: error });
+}
+
+/** Removes a repository's images that are not among the needed digests. What a container uses stays. */
+export async function forget(engine: Engine, repository: string, needed: ReadonlySet<string>): Promise<void> {
+  // Under the second name they are while they are pulled: one whose command was killed may still be.
+  const lists = await Promise.all(
+    [repository, `127.0.0.1:*/${passedName(repository)}`].map((each) => engine.listImages(each)),
+  );
+  const others = lists.flat().filter((ref) => {
+    const digest = digestIn(ref);
+    return digest !== undefined && !needed.has(digest);
+  });
+  await Promise.allSettled(others.map((ref) => engine.removeImage(ref)));
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { placesOf } from '../../pipelines/model/container-spec.ts';
+import type { Placed } from '../../pipelines/model/desired-state.ts';
+import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import { currentRevision, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { existingContainers } from '../../pipelines/planning/standby.ts';
+import { labels } from '../workloads/container/create-request.ts';
+import type { Engine, OutputStream } from '../docker/api/client.ts';
+import type { Connections } from '../docker/connections.ts';
+import { containerName } from './observe.ts';
+import { servicesOf } from '../workloads/swarm/report.ts';
+import type { Selection } from '../../pipelines/inspection/select-serving.ts';
+
+/** A container whose output is read. */
+export interface Source {
+  readonly host: Host;
+  readonly role: string;
+  readonly version: string;
+  readonly container: string;
+}
+
+export interface LogReader {
+  readonly connections: Connections;
+  readonly app: string;
+  readonly environment: Environment;
+  readonly selection: Selection;
+  /** lines of each container to begin with */
+  readonly tail: number;
+  readonly signal: AbortSignal;
+  record(): Promise<EnvironmentRecord>;
+  onLine(source: Source, stream: OutputStream, line: string): void;
+  /** a container that was not read before is read from here on */
+  onNew(source: Source): void;
+  onTrouble(source: Source, error: unknown): void;
+}
+
+export const sourceOf = ({ host, spec }: Placed): Source => ({
+  host,
+  role: spec.role,
+  version: spec.version,
+  container: spec.name,
+});
+
+/** Reads what there is, of all containers at once. */
+export async function readLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
+  await Promise.all(sources.map((source) => read(reader, source, { tail: reader.tail })));
+}
+
+/**
+ * Reads on until the signal aborts. Containers that begin to serve or to run are read from then on, those that end
+ * are read to their end: so a promotion, a rollback and a restart are all seen.
+ */
+export async function followLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
+  const { signal } = reader;
+  const reading = new Set<string>();
+  const start = (source: Source, from: { tail?: number; since?: Date }) => {
+    reading.add(keyOf(source));
+    void read(reader, source, { ...from, follow: true }).finally(() => reading.delete(keyOf(source)));
+  };
+  for (const source of sources) start(source, { tail: reader.tail });
+  /** containers of earlier releases: not read unless they begin to run or to serve, and not what they wrote before */
+  const before = await present(reader);
+  const known = new Set(before.map(keyOf));
+  const resting = new Set(before.filter((source) => source.runs && !reading.has(keyOf(source))).map(keyOf));
+
+  while (!signal.aborted) {
+    const lastLook = new Date();
+    await sleep(1000, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const [now, record] = await Promise.all([present(reader), reader.record().catch(() => undefined)]);
+    for (const key of record ? servingKeys(record) : []) resting.delete(key);
+    for (const source of now) {
+      const key = keyOf(source);
+      if (!source.runs) resting.delete(key);
+      if (!source.runs || reading.has(key) || resting.has(key)) continue;
+      reader.onNew(source);
+      start(source, known.has(key) ? { since: lastLook } : {});
+      known.add(key);
+    }
+  }
+}
+
+async function read(
+  reader: LogReader,
+  source: Source,
+  options: { tail?: number; since?: Date; follow?: boolean },
+): Promise<void> {
+  try {
+    const engine = await reader.connections.engine(source.host);
+    const from = { ...options, signal: reader.signal };
+    const { host, container } = source;
+    const lines = host.managers ? engine.serviceLogs(container, from) : engine.logs(container, from);
+    for await (const { stream, line } of lines) {
+      reader.onLine(source, stream, line);
+    }
+  } catch (error) {
+    if (!reader.signal.aborted) reader.onTrouble(source, error);
+  }
+}
+
+/** The environment's own release containers, as far as they are wanted; hosts that do not answer have none. */
+async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
+  const { app, environment, selection, signal } = reader;
+  const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
+  const hosts = placesOf(environment).filter(({ name }) => (selection.host ?? name) === name);
+  const lists = await Promise.allSettled(
+    hosts.map(async (host) => {
+      const engine = await reader.connections.engine(host);
+      if (host.managers) return presentOnSwarm(reader, engine, host);
+      const containers = await engine.listContainers({ all: true, labels: own, deadline: 5000, signal });
+      return containers.map((container) => ({
+        host,
+        role: container.Labels[labels.role] ?? '',
+        version: container.Labels[labels.release] ?? '',
+        container: containerName(container),
+        runs: container.State === 'running',
+      }));
+    }),
+  );
+  return lists
+    .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
+    .filter(({ role }) => (selection.role ?? role) === role);
+}
+
+async function presentOnSwarm(reader: LogReader, engine: Engine, host: Host): Promise<(Source & { runs: boolean })[]> {
+  const place = { app: reader.app, environment: reader.environment.name };
+  const services = await servicesOf(engine, place, { deadline: 5000, signal: reader.signal });
+  return services.map(({ name, role, version, state }) => ({
+    ...{ host, role, version, container: name },
+    runs: state !== 'resting',
+  }));
+}
+
+function servingKeys(record: EnvironmentRecord): string[] {
+  const current = currentRevision(record.ledger);
+  return current ? existingContainers(record, current).map((placed) => keyOf(sourceOf(placed))) : [];
+}
+
+function keyOf({ host, container }: Source): string {
+  return `${host.name}/${container}`;
+}

@@ -1,0 +1,55 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Host } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { HostKeyUnknownError } from '../docker/connections.ts';
+
+/** What a host said, or why it did not. */
+export type Asked<T> = { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };
+
+/** How long a host is waited for, in milliseconds. */
+export interface Patience {
+  /** to give any sign of life: who looks wants to see something, also when a host is dead */
+  readonly silent: number;
+  /** for its whole answer, once it has given one; as long as `silent` unless told */
+  readonly slow?: number;
+}
+
+/** Called when the host has said something: it is not dead, only slow. */
+type Heard = () => void;
+
+/** Asks all hosts at once. Never throws for a host. */
+export function askHosts<T>(
+  hosts: readonly Host[],
+  patience: Patience,
+  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
+): Promise<Asked<T>[]> {
+  return Promise.all(hosts.map((host) => askHost(host, patience, ask)));
+}
+
+async function askHost<T>(
+  host: Host,
+  { silent, slow = silent }: Patience,
+  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
+): Promise<Asked<T>> {
+  const over = new AbortController();
+  // Each question to the host listens to it.
+  setMaxListeners(0, over.signal);
+  let alive = false;
+  const late = async (): Promise<never> => {
+    await sleep(silent, undefined, { signal: over.signal });
+    if (alive) await sleep(slow - silent, undefined, { signal: over.signal });
+    throw new LockageError(`does not answer within ${(alive ? slow : silent) / 1000} s`);
+  };
+  const lateness = late();
+  // It ends with the question, and nobody waits for it any more.
+  lateness.catch(() => undefined);
+  try {
+    return { host, answer: await Promise.race([ask(host, over.signal, () => (alive = true)), lateness]) };
+  } catch (error) {
+    const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
+    return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}` };
+  } finally {
+    over.abort();
+  }
+}

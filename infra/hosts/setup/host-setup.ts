@@ -1,0 +1,101 @@
+import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import type { Host } from '../../../pipelines/model/environment.ts';
+import type { MachineState, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { SshLink } from '../../docker/ssh/ssh.ts';
+import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
+
+const minute = 60_000;
+
+/** A machine reached by ssh that becomes a host. */
+export class Machine {
+  readonly #host: Host;
+  readonly #link: SshLink;
+
+  constructor(host: Host, link: SshLink) {
+    this.#host = host;
+    this.#link = link;
+  }
+
+  /** What it is like now. Throws LockageError when it cannot be reached. */
+  async state(): Promise<MachineState> {
+    const { code, stdout, stderr } = await this.#link.script(probeScript, [], { deadline: minute });
+    const state = machineState(stdout);
+    if (code === 0 && state.user !== '') return state;
+    throw new LockageError(`${this.#host.name}: it logs in, and runs no shell script`, {
+      details: stderr.trim().split('\n').slice(-5),
+    });
+  }
+
+  /**
+   * Does one step. Throws LockageError: a failed restart is undone on the machine, everything else that fails may be done
+   * again by the same command.
+   */
+  async carryOut(step: PreparationStep, before: MachineState, preparation: Preparation): Promise<void> {
+    const { settings = '', liveRestore = '' } = preparation;
+    switch (step.action) {
+      case 'none':
+        return;
+      case 'configure':
+        // Shells drop the newlines at the end of what they read.
+        return this.#asRoot(step, before, configureScript, [settings.trimEnd(), (before.settings ?? '').trimEnd()]);
+      case 'install':
+        return this.#asRoot(step, before, installScript);
+      case 'start':
+        return this.#asRoot(step, before, startScript);
+      case 'restart':
+        return this.#asRoot(step, before, restartScript, [String(liveRestore)]);
+      case 'join':
+        await this.#asRoot(step, before, joinScript, [before.user]);
+        // Who is logged in already has the groups of before.
+        return this.#link.disconnect();
+    }
+  }
+
+  async #asRoot(
+    step: PreparationStep,
+    { user }: MachineState,
+    script: string,
+    values: readonly string[] = [],
+  ): Promise<void> {
+    const deadline = step.action === 'install' ? 15 * minute : 3 * minute;
+    const { code, stdout, stderr, late } = await this.#link.script(script, values, { deadline, sudo: user !== 'root' });
+    if (code === 0) return;
+    const undone = step.action === 'restart' && code === 3;
+    const how = late ? `not ended within ${deadline / minute} minutes` : `exit code ${code}`;
+    const hint = undone
+      ? 'Its earlier settings are back, and it runs. See the lines above for what it did not take.'
+      : 'Run the same command again when that is corrected: what is done is not done twice.';
+    throw new LockageError(`${this.#host.name}: cannot ${step.text}: ${how}`, {
+      code: undone ? ExitCode.rolledBack : ExitCode.broken,
+      details: `${stdout}\n${stderr}`.trim().split('\n').slice(-12),
+      hint,
+    });
+  }
+}
+
+/** What the lines of the probe say. */
+export function machineState(lines: string): MachineState {
+  const said = new Map(
+    lines.split('\n').flatMap((line) => {
+      const [, name, value = ''] = /^([a-z]+)=(.*)$/.exec(line) ?? [];
+      return name === undefined ? [] : [[name, value.trim()] as const];
+    }),
+  );
+  const words = (name: string) => (said.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
+  const program = said.get('program');
+  const settings = said.get('settings');
+  return {
+    distribution: words('distribution'),
+    system: said.get('system') ?? '',
+    architecture: said.get('architecture') ?? '',
+    user: said.get('user') ?? '',
+    root: said.has('root'),
+    systemd: said.has('systemd'),
+    ...(program ? { engine: { version: said.get('version') ?? '', program, active: said.has('active') } } : {}),
+    groups: words('groups'),
+    ...(settings ? { settings: Buffer.from(settings, 'base64').toString('utf8') } : {}),
+    unread: said.has('unread'),
+    swarm: said.has('swarm'),
+    running: Number(said.get('running')) || 0,
+  };
+}

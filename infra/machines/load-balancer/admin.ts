@@ -1,0 +1,82 @@
+/** A front's process, asked and told over its socket while it serves. */
+import { open } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { adminSocket } from './haproxy-config.ts';
+
+const patience = 5000;
+
+/** A place for a machine at one of a front's ports. */
+export interface Slot {
+  /** `port-8000` */
+  readonly section: string;
+  readonly name: string;
+  /** `10.71.3.11:8000` */
+  readonly target: string;
+  /** nothing new is sent there */
+  readonly resting: boolean;
+  readonly healthy: boolean;
+  /** requests under way */
+  readonly busy: number;
+}
+
+/** What a front's process says of itself. */
+export interface RunningFront {
+  readonly pid: number;
+  readonly address: string;
+  readonly shape: string;
+}
+
+/** The process and what it was started with; undefined where none answers. */
+export async function askProcess(home: string): Promise<RunningFront | undefined> {
+  const shown = await tell(home, ['show info']).catch(() => undefined);
+  const pid = /^Pid: (\d+)$/m.exec(shown ?? '')?.[1];
+  const [, address, shape] = /^Description: (\S+) shape-(.*)$/im.exec(shown ?? '') ?? [];
+  if (pid === undefined || address === undefined || shape === undefined) return undefined;
+  return { pid: Number(pid), address, shape };
+}
+
+/** All slots of a front. Throws when it does not answer. */
+export async function askSlots(home: string): Promise<Slot[]> {
+  return parseSlots(await tell(home, ['show stat -1 4 -1']));
+}
+
+/** Reads the statistics of servers as HAProxy prints them. */
+export function parseSlots(csv: string): Slot[] {
+  const [header = '', ...rows] = csv.replace(/^# /, '').trim().split('\n');
+  const columns = header.split(',');
+  return rows.map((row) => {
+    const cells = row.match(/(?<=^|,)(?:"(?:[^"]|"")*"|[^,]*)/g) ?? [];
+    const cell = (name: string) => cells[columns.indexOf(name)] ?? '';
+    const status = cell('status');
+    return {
+      section: cell('pxname'),
+      name: cell('svname'),
+      target: cell('addr'),
+      resting: !/^(UP|DOWN|no check)/.test(status),
+      healthy: /^(UP|no check)/.test(status),
+      busy: Number(cell('scur')) + Number(cell('qcur')),
+    };
+  });
+}
+
+/** Gives commands that take effect together, and returns what was said to them. */
+export async function tell(home: string, commands: readonly string[]): Promise<string> {
+  // The path of a socket may have some hundred bytes only, and a project can lie deeper.
+  const folder = await open(home, 'r');
+  try {
+    return await exchange(path.join('/proc/self/fd', String(folder.fd), adminSocket), `${commands.join('; ')}\n`);
+  } finally {
+    await folder.close();
+  }
+}
+
+function exchange(socket: string, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const connection = connect(socket, () => connection.write(text));
+    let said = '';
+    connection.setEncoding('utf8').setTimeout(patience, () => connection.destroy(new Error('the front is silent')));
+    connection.on('data', (data: string) => (said += data));
+    connection.on('error', reject).on('end', () => resolve(said));
+  });
+}

@@ -1,0 +1,28 @@
+import type { Environment } from '../../pipelines/model/environment.ts';
+
+/** What stays on an environment's hosts while releases come and go. */
+export interface FoundationPlan {
+  readonly app: string;
+  readonly environment: Environment;
+  /** image reference in the configuration → reference by digest, fixed when it was first used */
+  readonly images: Readonly<Record<string, string>>;
+  /** host and image reference in the configuration, see `heldKey` → the name by which the host has it */
+  readonly held: Readonly<Record<string, string>>;
+  readonly edgeImage: string;
+  /** host name → how the Docker plugin reaches its engine */
+  readonly engines: Readonly<Record<string, { readonly host: string; readonly certPath?: string }>>;
+  /** secret name → short hash of its value, for the accessories */
+  readonly secretVersions: Readonly<Record<string, string>>;
+  /** hash of everything above that matters: the foundation is only looked at again when it differs */
+  readonly fingerprint: string;
+  /** host name → hash of what its edge proxy is made from */
+  readonly edges: Readonly<Record<string, string>>;
+  /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
+  readonly leaving: ReadonlySet<string>;
+  /** another one delivers the accessories' secrets once more */
+  readonly delivery: string;
+}
+
+export function heldKey(host: string, image: string): string {
+  return `${host} ${image}`;
+}

@@ -1,0 +1,84 @@
+import { inService } from '../../pipelines/model/cordons.ts';
+import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
+import type { Host } from '../../pipelines/model/environment.ts';
+import type { Revision } from '../../pipelines/model/revision.ts';
+import type { HostRoutes } from '../resources/inputs.ts';
+import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
+import { hostRoutes } from '../edge/host-routes.ts';
+
+/** Time for the record after the watch, in seconds, before hosts go back by themselves. */
+const guardMargin = 15;
+
+/**
+ * The Pulumi program of an environment. Its order is the promotion: the migration, then all new containers beside the
+ * serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record. What is not
+ * declared any more is removed by Pulumi after all of that.
+ */
+export function environmentProgram(desired: Desired): () => Promise<void> {
+  return async () => {
+    const { app, environment, operation } = desired;
+    const place = { app, environment };
+    const secrets = desired.secrets.map(
+      ({ name, version, value }) => new Secret({ ...place, secret: name, version, value: value ?? '' }),
+    );
+    const migration = desired.migration
+      ? [new Migration({ ...place, ...desired.migration }, { dependsOn: secrets })]
+      : [];
+    const made = { dependsOn: [...secrets, ...migration] };
+    const containers = [
+      ...desired.serving.map((placed) => new Container({ ...place, ...placed }, made)),
+      ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
+    ];
+    const hosts = hostRoutes(desired);
+    const verification = new Verification(
+      { ...place, operation, wake: desired.wake, containers: desired.verify, routes: desired.guarded ? hosts : [] },
+      { dependsOn: containers },
+    );
+    const guarded = desired.guarded && !desired.handover;
+    const guard = guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
+    const routes = new Routes({ ...place, operation, hosts, guard }, { dependsOn: [verification] });
+    // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
+    const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
+    const traffic = handover ? new Handover(handover, { dependsOn: [routes] }) : routes;
+    const watch = new Watch(
+      {
+        ...place,
+        operation,
+        duration: desired.watch,
+        guarded,
+        ...(handover ? { handover } : {}),
+        hosts,
+        containers: inService(desired.ledger, desired.serving),
+        stop: withoutTraffic(desired),
+      },
+      { dependsOn: [traffic] },
+    );
+    // Only when the watch is over is it known how long the operation took.
+    const revisions = watch.id.apply(() => JSON.stringify(timed(desired)));
+    new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
+  };
+}
+
+function timed({ ledger, startedAt }: Desired): Revision[] {
+  const last = ledger.revisions.at(-1);
+  return last && startedAt !== undefined
+    ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }]
+    : [...ledger.revisions];
+}
+
+/** The machines with the ports that are served on them, which are those of the ones that take over from them. */
+function handoverOf({ from, to }: NonNullable<Desired['handover']>, routes: readonly HostRoutes[]) {
+  const ports = (name: string) => Object.keys(routes.find(({ host }) => host.name === name)?.set ?? {}).map(Number);
+  const server = ({ name, address }: Host, index: number) => ({ name, address, ports: ports(to[index]?.name ?? name) });
+  return { from: from.map(server), to: to.map(server) };
+}
+
+/** A container of an earlier release that is made anew must not work beside the new ones at all. */
+function resting({ handover }: Desired, { spec }: Placed): { rests?: true } {
+  return handover && !spec.route ? { rests: true } : {};
+}
+
+/** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
+function withoutTraffic(desired: Desired) {
+  return inService(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
+}

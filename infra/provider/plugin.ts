@@ -1,0 +1,35 @@
+/**
+ * Lockage's Pulumi provider as a plugin of its own, for a plain `pulumi preview` or `pulumi up`. It knows no secret
+ * values: what needs one is made by `lockage promote`, which serves the provider itself.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { main } from '@pulumi/pulumi/provider/index.js';
+import { Connections } from '../docker/connections.ts';
+import { createProvider } from './provider.ts';
+import { workshopOf } from '../context/session.ts';
+
+const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
+const workshop = workshopOf(
+  {
+    connections: new Connections({ stateDir }),
+    secretValues: new Map(),
+    registryAuth: async () => undefined,
+    progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
+    machines: {
+      machines: join(stateDir, 'machines'),
+      keys: join(stateDir, 'machine-keys'),
+      fronts: join(stateDir, 'fronts'),
+      images: join(stateDir, 'machine-images'),
+    },
+    signal: new AbortController().signal,
+  },
+  false,
+);
+await main(
+  createProvider(
+    () => workshop,
+    () => undefined,
+  ),
+  process.argv.slice(2),
+);

@@ -1,0 +1,91 @@
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
+import { messageOf } from '../workloads/container/container.ts';
+import type { Place, RoutesInputs } from '../resources/inputs.ts';
+import { edgeOf, type Workshop } from '../context/provider-context.ts';
+
+/** Milliseconds a host has to answer just before a switch. */
+const patience = 10_000;
+
+/**
+ * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
+ * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
+ * be good, stands on the others. Throws LockageError (rolledBack or partial).
+ */
+export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Promise<void> {
+  const edges = await Promise.all(
+    inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(workshop, inputs, host) })),
+  );
+  if (inputs.guard > 0) await allAnswer(workshop, inputs.hosts);
+  workshop.signal.throwIfAborted();
+  const switched = await Promise.allSettled(
+    edges.map(async ({ host, edge, set }) => {
+      const wanted = inputs.guard > 0 ? set : withoutFallback(set);
+      const before = await switchTo(edge, wanted, inputs);
+      if (before !== setName(wanted)) workshop.progress({ host: host.name, step: 'switch' });
+    }),
+  );
+  const failed = switched.flatMap((result, index) =>
+    result.status === 'rejected' ? [`${edges[index]?.host.name}: ${messageOf(result.reason)}`] : [],
+  );
+  if (failed.length === 0) return;
+  if (inputs.guard === 0) {
+    throw new LockageError(`the routes did not switch on ${failed.length} of ${edges.length} hosts`, {
+      code: ExitCode.partial,
+      details: failed,
+      hint: 'Run the same command again when these hosts answer.',
+    });
+  }
+  await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
+  throw new LockageError('the routes did not switch on every host', { code: ExitCode.rolledBack, details: failed });
+}
+
+/**
+ * A host that is gone is found out before any host switches, not while the others serve what will be taken back. Throws
+ * LockageError.
+ */
+async function allAnswer(workshop: Workshop, hosts: RoutesInputs['hosts']): Promise<void> {
+  const asked = await Promise.allSettled(
+    hosts.map(async ({ host }) => (await workshop.engine(host)).ping({ deadline: patience })),
+  );
+  const silent = asked.flatMap((result, index) =>
+    result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
+  );
+  if (silent.length === 0) return;
+  throw new LockageError('no host switched, as not every one answers', { code: ExitCode.rolledBack, details: silent });
+}
+
+/** Brings the routes of an operation to every host. Changes nothing that serves. */
+export async function deliverRoutes(workshop: Workshop, place: Place, hosts: RoutesInputs['hosts']): Promise<void> {
+  await Promise.all(
+    hosts.map(async ({ host, set }) => {
+      await (await edgeOf(workshop, place, host)).prepare([set, withoutFallback(set)]);
+    }),
+  );
+}
+
+/** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */
+async function switchTo(edge: Edge, set: RouteSet, { operation, guard }: RoutesInputs): Promise<string | undefined> {
+  const before = await edge.switch(setName(set), operation, guard);
+  if (before !== undefined) return before;
+  await edge.prepare([set, withoutFallback(set)]);
+  return edge.switch(setName(set), operation, guard);
+}
+
+/** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */
+export async function revertRoutes(
+  workshop: Workshop,
+  inputs: Place & Pick<RoutesInputs, 'hosts' | 'operation'>,
+): Promise<void> {
+  const results = await Promise.allSettled(
+    inputs.hosts.map(async ({ host }) => {
+      await (await edgeOf(workshop, inputs, host)).revert(inputs.operation);
+      workshop.progress({ host: host.name, step: 'switch back' });
+    }),
+  );
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const host = inputs.hosts[index]?.host.name ?? '';
+    workshop.progress({ host, step: 'goes back by itself', detail: messageOf(result.reason) });
+  }
+}

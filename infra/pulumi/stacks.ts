@@ -1,0 +1,282 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
+import { main as serve } from '@pulumi/pulumi/provider/index.js';
+import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
+import { withoutHost, type Deployment } from './forget-host.ts';
+import { createProvider, providerName } from '../provider/provider.ts';
+import type { Workshop } from '../context/provider-context.ts';
+import { runPulumi, type PulumiSettings } from './cli.ts';
+import { removeLocksOf } from './stale-lock.ts';
+import { lastLines, readStack } from './state.ts';
+
+/** Pulumi steps at the same time: they wait for hosts, not for processors. */
+const parallel = 256;
+
+/**
+ * Runs programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very process, so
+ * that connections to hosts, progress and errors stay in one place, and no second Node has to start.
+ */
+export class Stacks {
+  readonly #settings: PulumiSettings;
+  readonly #project: string;
+  #provider: { port: Promise<string>; workshop: Workshop; error: unknown } | undefined;
+
+  constructor(settings: PulumiSettings, project: string) {
+    this.#settings = settings;
+    this.#project = project;
+  }
+
+  /** One `pulumi up`. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
+  async up(
+    name: string,
+    program: () => Promise<void>,
+    workshop: Workshop,
+    options: { message: string; refresh?: boolean },
+  ): Promise<void> {
+    const provider = this.#serve(workshop);
+    const stack = await this.#stack(name, await provider.port);
+    try {
+      await this.#afterStaleLock(name, () => stack.up({ ...options, program, parallel, suppressOutputs: true }));
+    } catch (error) {
+      throw provider.error ?? translate(error, name);
+    }
+  }
+
+  /** Removes everything of a stack, and the stack. */
+  async destroy(name: string, workshop: Workshop): Promise<void> {
+    const provider = this.#serve(workshop);
+    const stack = await this.#stack(name, await provider.port);
+    try {
+      await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
+      await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--stack', name]);
+    } catch (error) {
+      throw provider.error ?? translate(error, name);
+    }
+  }
+
+  /** Removes a stack from the backend, whatever its state says that exists. */
+  async forget(name: string): Promise<void> {
+    // That of an environment whose first promotion did not get that far was never made.
+    if ((await readStack(this.#in(name), this.#project, name)) === undefined) return;
+    try {
+      await this.#afterStaleLock(name, async () => {
+        const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
+        if (result.code === 0 || /no stack named|not found/i.test(result.stderr)) return;
+        throw new PulumiError(result.stderr);
+      });
+    } catch (error) {
+      throw translate(error, name);
+    }
+  }
+
+  #serve(workshop: Workshop): { port: Promise<string>; workshop: Workshop; error: unknown } {
+    this.#provider ??= {
+      port: portOf(() =>
+        serve(
+          createProvider(
+            () => this.#current().workshop,
+            (error) => (this.#current().error ??= error),
+          ),
+          [],
+        ),
+      ),
+      workshop,
+      error: undefined,
+    };
+    this.#provider.workshop = workshop;
+    this.#provider.error = undefined;
+    return this.#provider;
+  }
+
+  #current(): { workshop: Workshop; error: unknown } {
+    if (!this.#provider) throw new Error('the provider is asked before it is served');
+    return this.#provider;
+  }
+
+  /** Each stack has a folder of its own, so that operations on several environments do not meet in its files. */
+  #in(name: string): PulumiSettings {
+    return { ...this.#settings, folder: join(this.#settings.folder, name) };
+  }
+
+  async #stack(name: string, port: string): Promise<Stack> {
+    const settings = this.#in(name);
+    const { folder } = settings;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const state = await readStack(settings, this.#project, name);
+    await this.#useSalt(name, state?.salt);
+    if (state?.pending) await this.#clearPending(name);
+    const workspace = await LocalWorkspace.create({
+      workDir: folder,
+      pulumiCommand: this.#command(name),
+      envVars: { PULUMI_DEBUG_PROVIDERS: `${providerName}:${port}` },
+      projectSettings: { name: this.#project, runtime: 'nodejs' },
+    });
+    return state === undefined ? Stack.create(name, workspace) : Stack.select(name, workspace);
+  }
+
+  /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */
+  async #useSalt(name: string, salt: string | undefined): Promise<void> {
+    const path = join(this.#in(name).folder, `Pulumi.${name}.yaml`);
+    // Without a state, the salt of an earlier one would be taken for a wrong passphrase.
+    if (salt === undefined) return rm(path, { force: true });
+    const text = `encryptionsalt: ${salt}\n`;
+    if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text, { mode: 0o600 });
+  }
+
+  /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
+  async #clearPending(name: string): Promise<void> {
+    await this.#rewrite(name, ({ pending_operations: _, ...deployment }) => deployment);
+  }
+
+  /**
+   * Makes a stack's state forget what hosts have of it, for hosts that are gone for good: nothing can be removed there, and
+   * Pulumi must not try. A stack that does not exist is fine.
+   */
+  async forgetHosts(name: string, hosts: readonly string[]): Promise<void> {
+    const state = await readStack(this.#in(name), this.#project, name);
+    if (state === undefined) return;
+    await mkdir(this.#in(name).folder, { recursive: true, mode: 0o700 });
+    await this.#useSalt(name, state.salt);
+    await this.#rewrite(name, (deployment) => hosts.reduce(withoutHost, deployment));
+  }
+
+  /** Replaces a stack's deployment in the backend. */
+  async #rewrite(name: string, change: (deployment: Deployment) => Deployment): Promise<void> {
+    const run = async (argv: string[], input?: string) => {
+      const result = await runPulumi(this.#in(name), [...argv, '--stack', name], input === undefined ? {} : { input });
+      if (result.code !== 0) throw new PulumiError(result.stderr);
+      return result.stdout;
+    };
+    try {
+      // The lock of a run that was killed is in the way here already.
+      await this.#afterStaleLock(name, async () => {
+        const stack = JSON.parse(await run(['stack', 'export'])) as { deployment: Deployment };
+        await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: change(stack.deployment) }));
+      });
+    } catch (error) {
+      throw translate(error, name);
+    }
+  }
+
+  /**
+   * Pulumi's lock of a run that was killed on this machine is lifted, once its process is gone. A lock of anybody else
+   * stands, also one that was taken meanwhile.
+   */
+  async #afterStaleLock(name: string, work: () => Promise<unknown>): Promise<void> {
+    const print = console.error;
+    // Pulumi's provider server prints the stack of every error it passes on; the error itself is what we throw.
+    console.error = () => undefined;
+    try {
+      for (let before: LockHolder | undefined, tries = 1; ; tries++) {
+        try {
+          await work();
+          return;
+        } catch (error) {
+          const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
+          if (holder?.machine !== hostname() || tries > 5 || !(await processEnds(holder.pid, 15_000))) throw error;
+          if (await removeLocksOf(this.#settings, { project: this.#project, stack: name }, holder)) continue;
+          // One that ended in good order took its lock with it: what is still there after its end is left.
+          const isLeft = holder.pid === before?.pid && holder.since === before.since;
+          if (isLeft) await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
+          before = holder;
+        }
+      }
+    } finally {
+      console.error = print;
+    }
+  }
+
+  /**
+   * The Automation API surrounds an operation with questions (does the stack exist, its outputs, its history) that cost
+   * 0.15 s each and whose answers are known or not needed; they are answered here. The others go to the CLI.
+   */
+  #command(name: string): PulumiCommand {
+    const run = async (
+      argv: string[],
+      _cwd: string,
+      env: Record<string, string>,
+      onOutput?: (text: string) => void,
+    ) => {
+      const [command, sub] = argv;
+      if (command === 'stack' && sub === 'select') return { stdout: '', stderr: '', code: 0 };
+      if (command === 'stack' && sub === 'output') return { stdout: '{}', stderr: '', code: 0 };
+      if (command === 'stack' && sub === 'history') return { stdout: '[]', stderr: '', code: 0 };
+      const result = await runPulumi(this.#in(name), argv, { env, ...(onOutput ? { onOutput } : {}) });
+      if (result.code !== 0) throw new PulumiError(`${result.stdout}\n${result.stderr}`);
+      return result;
+    };
+    return { command: 'pulumi', version: null, run } as unknown as PulumiCommand;
+  }
+}
+
+/** `serve` of Pulumi's SDK tells its port only by printing it, as plugins do. */
+async function portOf(serving: () => Promise<unknown>): Promise<string> {
+  const print = console.log;
+  let port = '';
+  console.log = (line: unknown) => {
+    port = String(line);
+  };
+  try {
+    await serving();
+  } finally {
+    console.log = print;
+  }
+  return port;
+}
+
+class PulumiError extends Error {}
+
+function translate(error: unknown, name: string): unknown {
+  return error instanceof PulumiError ? pulumiFailed(name, error.message) : error;
+}
+
+function pulumiFailed(name: string, output: string): LockageError {
+  const holder = lockHolder(output);
+  if (holder) {
+    const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
+    return new NotStartedError(`${name} is being changed by ${who} since ${holder.since}`, {
+      code: ExitCode.locked,
+      hint: 'Try again when it has finished.',
+    });
+  }
+  if (/incorrect passphrase/.test(output)) {
+    return new NotStartedError(`the passphrase does not open the state of ${name}`, {
+      details: [
+        'PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with',
+      ],
+      hint: 'Ask whoever made the environment for its passphrase.',
+    });
+  }
+  return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
+}
+
+interface LockHolder {
+  readonly user: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** as Pulumi writes it */
+  readonly since: string;
+}
+
+function lockHolder(output: string): LockHolder | undefined {
+  const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
+  if (!found) return undefined;
+  const [, user = '', machine = '', pid = '', since = ''] = found;
+  return { user, machine, pid: Number(pid), since };
+}
+
+/** Whether a process of this machine is gone, waiting for it up to `patience` ms. */
+async function processEnds(pid: number, patience: number): Promise<boolean> {
+  for (const end = Date.now() + patience; ;) {
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    }
+    if (Date.now() >= end) return false;
+    await sleep(250);
+  }
+}

@@ -1,0 +1,38 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PulumiSettings } from './cli.ts';
+
+/** Whose lock it is, as Pulumi says and writes it. */
+interface Holder {
+  readonly machine: string;
+  readonly pid: number;
+}
+
+/**
+ * Removes the locks on a stack that a process has left which is gone, and no others: `pulumi cancel` removes all of a stack.
+ * Only in a backend that is a folder; returns false for any other.
+ */
+export async function removeLocksOf(
+  { backend }: Pick<PulumiSettings, 'backend'>,
+  { project, stack }: { readonly project: string; readonly stack: string },
+  holder: Holder,
+): Promise<boolean> {
+  if (!backend.startsWith('file://')) return false;
+  const folder = path.join(fileURLToPath(backend), '.pulumi', 'locks', 'organization', project, stack);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    if (isOf(holder, await readFile(file, 'utf8').catch(() => ''))) await rm(file, { force: true });
+  }
+  return true;
+}
+
+function isOf({ machine, pid }: Holder, text: string): boolean {
+  try {
+    const lock = JSON.parse(text) as { hostname?: unknown; pid?: unknown };
+    return lock.hostname === machine && lock.pid === pid;
+  } catch {
+    // One that is being written.
+    return false;
+  }
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LockageError } from '../../pipelines/errors.ts';
+import { runPulumi, type PulumiSettings } from './cli.ts';
+
+/** A resource as Pulumi's state has it. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs?: Record<string, unknown>;
+  readonly outputs?: Record<string, unknown>;
+  readonly delete?: boolean;
+}
+
+/** A stack's state, as far as Lockage reads it. */
+export interface StackState {
+  readonly resources: readonly StateResource[];
+  /** of the passphrase; kept in the state so that every operator uses the same */
+  readonly salt?: string;
+  /** operations that a killed run left unfinished */
+  readonly pending: number;
+}
+
+interface Snapshot {
+  readonly secrets_providers?: { readonly state?: { readonly salt?: string } };
+  readonly resources?: readonly StateResource[];
+  readonly pending_operations?: readonly unknown[];
+}
+
+/**
+ * A stack's state, or undefined when there is no such stack. A file backend is read as a file, in milliseconds; others
+ * are asked through the Pulumi CLI. Throws LockageError when it cannot be read: an unreadable state is never taken for an
+ * empty one.
+ */
+export async function readStack(
+  settings: PulumiSettings,
+  project: string,
+  stack: string,
+): Promise<StackState | undefined> {
+  const snapshot = settings.backend.startsWith('file://')
+    ? await readFileBackend(settings.backend, project, stack)
+    : await exportStack(settings, stack);
+  if (snapshot === undefined) return undefined;
+  const salt = snapshot.secrets_providers?.state?.salt;
+  return {
+    resources: (snapshot.resources ?? []).filter((resource) => !resource.delete),
+    ...(salt === undefined ? {} : { salt }),
+    pending: snapshot.pending_operations?.length ?? 0,
+  };
+}
+
+async function readFileBackend(backend: string, project: string, stack: string): Promise<Snapshot | undefined> {
+  const path = join(fileURLToPath(backend), '.pulumi', 'stacks', project, `${stack}.json`);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new LockageError(`the state of ${stack} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    const file = JSON.parse(text) as { checkpoint?: { latest?: Snapshot } };
+    if (!file.checkpoint) throw new Error('there is no checkpoint in it');
+    return file.checkpoint.latest ?? {};
+  } catch (error) {
+    throw new LockageError(`the state of ${stack} is damaged: ${(error as Error).message}`, {
+      details: [path],
+      hint: `Pulumi keeps the one before in ${stack}.json.bak beside it. What runs on the hosts was not touched.`,
+    });
+  }
+}
+
+async function exportStack(settings: PulumiSettings, stack: string): Promise<Snapshot | undefined> {
+  const result = await runPulumi(settings, ['stack', 'export', '--stack', stack]);
+  if (result.code === 0) return (JSON.parse(result.stdout) as { deployment: Snapshot }).deployment;
+  if (/no stack named|stack '.*' not found/i.test(result.stderr)) return undefined;
+  throw new LockageError(`the state of ${stack} cannot be read`, { details: lastLines(result.stderr) });
+}
+
+export function lastLines(text: string, count = 8): string[] {
+  return text.trim().split('\n').slice(-count);
+}

@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { LockageError } from '../../pipelines/errors.ts';
+import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
+import type { HttpStream } from './http.ts';
+import { isDigest, parseReference, type Reference } from './reference.ts';
+import { engineLogin } from './credentials.ts';
+import { RegistryHttp, type RegistryOptions } from './requests.ts';
+
+export { parseReference, type Reference } from './reference.ts';
+export type { RegistryOptions } from './requests.ts';
+
+/** A manifest as the registry keeps it; its digest was computed from these bytes. */
+export interface Manifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+/** What an image says about itself. */
+export interface ImageConfig {
+  readonly os: string;
+  readonly architecture: string;
+  /** empty for root */
+  readonly user: string;
+}
+
+const indexTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const manifestTypes = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
+
+interface Descriptor {
+  readonly digest: string;
+  readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
+}
+
+/**
+ * OCI registries, with the credentials of `docker login` on this machine. Repositories are written `registry/name`.
+ * Whatever is read is checked against its digest. Every method throws LockageError, naming the registry, when it
+ * cannot be reached, refuses, or answers with something else than was asked for.
+ */
+export class Registry {
+  readonly #http: RegistryHttp;
+
+  constructor(options: RegistryOptions = {}) {
+    this.#http = new RegistryHttp(options);
+  }
+
+  /** The digest of the image or index that a tag points at now. */
+  async resolve(repository: string, tag: string): Promise<Digest> {
+    return (await this.#read(parseReference(`${repository}:${tag}`), tag)).digest;
+  }
+
+  /** The manifest or index with this digest. */
+  async manifest(repository: string, digest: Digest): Promise<Manifest> {
+    return this.#read(parseReference(`${repository}@${digest}`), digest);
+  }
+
+  /** Of an index, the image for the platform: `linux/amd64` also finds `linux/amd64/v1`. */
+  async imageConfig(repository: string, digest: Digest, platform?: string): Promise<ImageConfig> {
+    const reference = parseReference(`${repository}@${digest}`);
+    let manifest = await this.manifest(repository, digest);
+    if (indexTypes.includes(manifest.mediaType)) {
+      manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
+    }
+    const { config } = json<{ config: Descriptor }>(repository, manifest.bytes);
+    const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
+    if (digestOf(body) !== config.digest)
+      throw new LockageError(`${reference.registry} sent a wrong image configuration`);
+    const found = json<{ os: string; architecture: string; config?: { User?: string } }>(repository, body);
+    return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
+  }
+
+  /** The digest that a tag points at now; undefined when there is no such tag. One request without a body. */
+  async tagDigest(repository: string, tag: string): Promise<Digest | undefined> {
+    const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: [404] } as const;
+    const { status, header } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
+    if (status === 404) return undefined;
+    const digest = header('docker-content-digest') ?? '';
+    return isDigest(digest) ? digest : this.resolve(repository, tag);
+  }
+
+  /** Whether the registry still has the manifest. */
+  async exists(repository: string, digest: Digest): Promise<boolean> {
+    const reference = parseReference(`${repository}@${digest}`);
+    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
+    return (await this.#http.request(reference, request)).status !== 404;
+  }
+
+  /** A manifest or a blob as it comes, or a part of it that `headers` ask for, until `signal` aborts. */
+  async stream(
+    repository: string,
+    request: {
+      readonly method: 'GET' | 'HEAD';
+      readonly kind: 'manifests' | 'blobs';
+      readonly digest: Digest;
+      readonly headers: Readonly<Record<string, string>>;
+    },
+    signal: AbortSignal,
+  ): Promise<HttpStream> {
+    const { method, kind, digest, headers } = request;
+    const reference = parseReference(`${repository}@${digest}`);
+    return this.#http.stream(reference, { method, path: `${kind}/${digest}`, headers }, signal);
+  }
+
+  /** The credentials for a pull as an engine takes them with it; undefined when there are none. Secret. */
+  async registryAuthHeader(repository: string): Promise<string | undefined> {
+    const { registry } = parseReference(repository);
+    const credentials = await this.#http.credentials(registry);
+    if (!credentials) return undefined;
+    const secret = 'username' in credentials ? credentials : { identitytoken: credentials.identityToken };
+    return engineLogin({ ...secret, serveraddress: registry });
+  }
+
+  async #read(reference: Reference, tagOrDigest: string): Promise<Manifest> {
+    const path = `manifests/${tagOrDigest}`;
+    const { header, body } = await this.#http.request(reference, { method: 'GET', path, headers: accept });
+    const digest = digestOf(body);
+    const named = isDigest(tagOrDigest) ? tagOrDigest : header('docker-content-digest');
+    if (named !== undefined && named !== digest) {
+      throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
+        hint: 'the registry, or something between, changes what it stores: do not use it',
+      });
+    }
+    const declared = (header('content-type') ?? '').split(';')[0]?.trim() ?? '';
+    const mediaType = json<{ mediaType?: string }>(reference.registry, body).mediaType ?? declared;
+    if (![...indexTypes, ...manifestTypes].includes(mediaType)) {
+      throw new LockageError(
+        `${reference.repository}: ${tagOrDigest} is no image but ${mediaType || 'of no known type'}`,
+      );
+    }
+    return { digest, mediaType, bytes: body };
+  }
+}
+
+function chooseEntry(repository: string, index: Manifest, platform: string | undefined): Digest {
+  const entries = indexEntries(index.bytes);
+  const fits = (entry: Descriptor) => platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
+  const found = platform === undefined ? (entries.length === 1 ? entries[0] : undefined) : entries.find(fits);
+  if (found && isDigest(found.digest)) return found.digest;
+  throw new LockageError(
+    `${repository}@${shortDigest(index.digest)} has no image for ${platform ?? 'one platform alone'}`,
+    {
+      details: [`it has: ${entries.map(platformOf).join(', ') || 'none'}`],
+    },
+  );
+}
+
+/** The images of an index, without attestations, which have an unknown platform. An image need not name its own. */
+function indexEntries(bytes: Buffer): Descriptor[] {
+  const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
+  const all = manifests ?? [];
+  const named = all.filter(({ platform }) => platform !== undefined && platform.os !== 'unknown');
+  return named.length > 0 ? named : all.filter(({ platform }) => platform === undefined);
+}
+
+function platformOf({ platform }: Descriptor): string {
+  if (!platform) return 'unknown';
+  const { os, architecture, variant } = platform;
+  return [os, architecture, ...(variant === undefined || variant === '' ? [] : [variant])].join('/');
+}
+
+function digestOf(bytes: Buffer): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function json<T>(from: string, bytes: Buffer): T {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as T;
+  } catch (cause) {
+    throw new LockageError(`${from} sent something that is not JSON`, { cause });
+  }
+}

@@ -1,0 +1,79 @@
+import { request as plain, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as secure } from 'node:https';
+import { LockageError } from '../../pipelines/errors.ts';
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+}
+
+export interface HttpHead {
+  readonly status: number;
+  /** by its name in small letters */
+  header(name: string): string | undefined;
+}
+
+export interface HttpAnswer extends HttpHead {
+  readonly body: Buffer;
+}
+
+export interface HttpStream extends HttpHead {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
+}
+
+const longestBody = 4 * 1024 * 1024;
+const mostRedirects = 5;
+
+/**
+ * One request with its answer read whole; redirects are followed, and credentials stay with the server they are for.
+ * Node's own `fetch` would do, but loading it costs every command a tenth of a second.
+ * Throws what the connection throws, and LockageError for an answer of more than 4 MiB.
+ */
+export async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  const { status, header, body, at } = await open(url, request, signal);
+  return { status, header, body: await read(body, at) };
+}
+
+/** The same with its answer not read yet: the caller reads its body to the end, or destroys it. */
+export async function open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream & { at: URL }> {
+  for (let at = url, redirects = 0; ; redirects += 1) {
+    const response = await send(at, at.origin === url.origin ? request : withoutCredentials(request), signal);
+    const status = response.statusCode ?? 0;
+    const place = response.headers.location;
+    const follows = [301, 302, 303, 307, 308].includes(status) && place !== undefined && request.body === undefined;
+    if (follows && redirects < mostRedirects) {
+      response.resume();
+      at = new URL(place, at);
+      continue;
+    }
+    const header = (name: string) => [response.headers[name] ?? []].flat()[0];
+    return { status, header, headers: response.headers, body: response, at };
+  }
+}
+
+function send(url: URL, { method, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = (url.protocol === 'https:' ? secure : plain)(url, { method, ...(headers && { headers }), signal });
+    outgoing.on('error', reject);
+    outgoing.on('response', resolve);
+    outgoing.end(body);
+  });
+}
+
+function withoutCredentials({ headers = {}, ...rest }: HttpRequest): HttpRequest {
+  const kept = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization');
+  return { ...rest, headers: Object.fromEntries(kept) };
+}
+
+async function read(response: IncomingMessage, { host }: URL): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > longestBody) throw new LockageError(`${host} sent more than ${longestBody} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,117 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { LockageError } from '../../pipelines/errors.ts';
+import { isDigest, parseReference } from './reference.ts';
+import { engineLogin } from './credentials.ts';
+import type { Registry } from './client.ts';
+
+/**
+ * Under this name a repository is pulled from a pass-through, so that such names on a host are told from others. Another
+ * registry may have a repository of the same name, and its own name has characters that no path of an image may have.
+ */
+export function passedName(repository: string): string {
+  const { registry, name } = parseReference(repository);
+  return `lockage-pull/${createHash('sha256').update(registry).digest('hex').slice(0, 12)}/${name}`;
+}
+
+const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'docker-content-digest', 'etag'];
+const user = 'lockage';
+
+/** One repository of a registry, read-only, as this machine reaches it: with its credentials, certificates and names. */
+export interface PassThrough {
+  /** to be told where it listens */
+  readonly server: Server;
+  /** the repository's name there */
+  readonly name: string;
+  /** the login to it as an engine takes it; of no use anywhere else, and to nobody later */
+  readonly auth: string;
+  /** why the registry did not give what was asked for, and did not when it was asked again */
+  failure(): LockageError | undefined;
+  /** ends all transfers */
+  end(): void;
+}
+
+/**
+ * A small registry that asks the real one. Only digests of the repository can be read, with a password of its own: on a
+ * host, others may reach its port as well. Bodies are passed on as they come, never kept.
+ */
+export function passThrough(registry: Registry, repository: string): PassThrough {
+  const { registry: host } = parseReference(repository);
+  const name = passedName(repository);
+  const password = randomBytes(24).toString('hex');
+  const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
+  const failures = new Map<string, LockageError>();
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const given = Buffer.from(request.headers.authorization ?? '');
+    if (given.length !== authorization.length || !timingSafeEqual(given, authorization)) {
+      response.setHeader('WWW-Authenticate', `Basic realm="${user}"`);
+      return refuse(response, 401, 'UNAUTHORIZED', 'a login is needed');
+    }
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'UNSUPPORTED', 'for reading only');
+    const [path = ''] = (request.url ?? '').split('?');
+    if (path === '/v2/') return void response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+    const asked = /^\/v2\/(.+)\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(path);
+    const [, wanted, kind, digest = ''] = asked ?? [];
+    if (wanted !== name || !isDigest(digest)) return refuse(response, 404, 'NAME_UNKNOWN', 'not offered here');
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    const question = {
+      method,
+      kind: kind === 'blobs' ? 'blobs' : 'manifests',
+      digest,
+      headers: asking(request),
+    } as const;
+    // An engine that gives a transfer up ends it here too, which is no failure of the registry.
+    const failed = (error: unknown) => {
+      if (!gone.signal.aborted) failures.set(path, asFailure(host, error));
+    };
+    const found = await registry.stream(repository, question, gone.signal).catch((error: unknown) => {
+      failed(error);
+      throw error;
+    });
+    // Not from the pipeline: it tells when the response is closed as well, whoever was first.
+    found.body.once('error', failed);
+    response.writeHead(found.status, telling(found.headers));
+    await pipeline(found.body, response);
+    if (method === 'GET') failures.delete(path);
+  };
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      if (response.headersSent || !(error instanceof LockageError)) return response.destroy();
+      return refuse(response, 502, 'UNKNOWN', error.message);
+    });
+  });
+  return {
+    server,
+    name,
+    auth: engineLogin({ username: user, password }),
+    failure: () => [...failures.values()][0],
+    end: () => server.closeAllConnections(),
+  };
+}
+
+function asFailure(host: string, error: unknown): LockageError {
+  if (error instanceof LockageError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const hint = 'try again; look for what cuts long transfers off between this machine and the registry';
+  return new LockageError(`a transfer from the registry ${host} broke off: ${reason}`, { hint, cause: error });
+}
+
+function asking({ headers: { accept, range } }: IncomingMessage): Record<string, string> {
+  return { ...(accept === undefined ? {} : { Accept: accept }), ...(range === undefined ? {} : { Range: range }) };
+}
+
+function telling(headers: IncomingMessage['headers']): Record<string, string> {
+  return Object.fromEntries(
+    kept.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
+  );
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ code, message }] }));
+}

@@ -1,0 +1,306 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../../pipelines/errors.ts';
+import { Limit } from '../system/deadline.ts';
+import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
+import type { Reference } from './reference.ts';
+import { storedCredentials, type Credentials } from './credentials.ts';
+
+export interface RegistryOptions {
+  /** registries that are spoken to by plain http, as `10.0.0.1:5000`; loopback addresses always are */
+  readonly insecure?: readonly string[];
+  /** folder of Docker's config.json */
+  readonly dockerConfig?: string;
+  /** milliseconds until an answer has to begin, or a small one to end; 30 s unless told */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RegistryRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** after `/v2/NAME/` */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** statuses beside 2xx that are not errors */
+  readonly accept?: readonly number[];
+}
+
+const attempts = 4;
+const longestPause = 30_000;
+
+/** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
+export class RegistryHttp {
+  readonly #options: RegistryOptions;
+  readonly #deadline: number;
+  /** repository → value of the Authorization header that worked */
+  readonly #authorization = new Map<string, string>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#deadline = options.deadline ?? 30_000;
+  }
+
+  credentials(registry: string): Promise<Credentials | undefined> {
+    return storedCredentials(registry, this.#options.dockerConfig);
+  }
+
+  /** Throws LockageError, naming the registry and what to do. */
+  async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
+    const { registry, name } = reference;
+    const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
+    const answer = await this.#authorized(reference, (authorization) =>
+      this.#send(`the registry ${registry}`, url, request, authorization),
+    );
+    const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
+    if (!fine) throw await this.#refusal(reference, request, answer);
+    return answer;
+  }
+
+  /**
+   * A blob or manifest as it comes, whatever its size, until `signal` aborts. Statuses but 401, 403, 429 and 5xx are the
+   * caller's to judge. Throws LockageError.
+   */
+  async stream(
+    reference: Reference,
+    request: Pick<RegistryRequest, 'method' | 'path' | 'headers'>,
+    signal: AbortSignal,
+  ): Promise<HttpStream> {
+    const { registry, name } = reference;
+    const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
+    const answer = await this.#authorized(reference, (authorization) =>
+      this.#repeated(
+        `the registry ${registry}`,
+        async () => {
+          const found = await this.#open(
+            url,
+            { ...request, headers: withAuthorization(request, authorization) },
+            signal,
+          );
+          if (isBusy(found.status) || found.status === 401) found.body.resume();
+          return found;
+        },
+        signal,
+      ),
+    );
+    if (![401, 403].includes(answer.status) && !isBusy(answer.status)) return answer;
+    answer.body.destroy();
+    throw await this.#refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
+  }
+
+  /** What the request gives, with the credentials that the registry asks for. */
+  async #authorized<T extends HttpHead>(
+    reference: Reference,
+    send: (authorization: string | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { repository } = reference;
+    const answer = await send(this.#authorization.get(repository));
+    if (answer.status !== 401) return answer;
+    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '');
+    if (header === undefined) return answer;
+    const again = await send(header);
+    if (again.status !== 401) this.#authorization.set(repository, header);
+    return again;
+  }
+
+  #baseUrl(registry: string): string {
+    const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+    return `${this.#isPlain(registry) ? 'http' : 'https'}://${host}`;
+  }
+
+  #isPlain(registry: string): boolean {
+    const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
+    return loopback || (this.#options.insecure?.includes(registry) ?? false);
+  }
+
+  /** The header that the challenge of a 401 asks for; undefined when this machine has nothing to offer. */
+  async #authorize(reference: Reference, challenge: string): Promise<string | undefined> {
+    const credentials = await this.credentials(reference.registry);
+    const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
+    if (!/^bearer\b/i.test(challenge)) return basic;
+    const given = new Map(
+      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
+    );
+    const place = given.get('realm') ?? '';
+    const realm = URL.canParse(place) ? new URL(place) : undefined;
+    if (!realm || (realm.protocol !== 'https:' && !this.#isPlain(reference.registry))) {
+      throw new LockageError(`${reference.registry} names no safe place to get a token from`, {
+        details: [`it says: ${challenge.slice(0, 200)}`],
+      });
+    }
+    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:pull` };
+    const token = await this.#token(reference.registry, realm, query, credentials, basic);
+    return token === undefined ? undefined : `Bearer ${token}`;
+  }
+
+  async #token(
+    registry: string,
+    realm: URL,
+    query: Readonly<Record<string, string>>,
+    credentials: Credentials | undefined,
+    basic: string | undefined,
+  ): Promise<string | undefined> {
+    const url = new URL(realm);
+    let init: { method: 'GET' | 'POST'; headers?: Record<string, string>; body?: Buffer } = { method: 'GET' };
+    if (credentials && 'identityToken' in credentials) {
+      const form = {
+        grant_type: 'refresh_token',
+        refresh_token: credentials.identityToken,
+        client_id: 'lockage',
+        ...query,
+      };
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      init = { method: 'POST', headers, body: Buffer.from(new URLSearchParams(form).toString()) };
+    } else {
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    }
+    const service = `the token service ${realm.host} of ${registry}`;
+    const answer = await this.#send(service, url.href, init, basic);
+    // What services say that do not take the login, or no login of this kind.
+    if ([400, 401, 403, 404].includes(answer.status)) return undefined;
+    const fine = answer.status === 200;
+    const token = fine ? tokenIn(answer.body) : undefined;
+    if (token !== undefined) return token;
+    throw new LockageError(`${service} ${fine ? 'sent no token' : `failed: ${answer.status}`}`, {
+      details: [`${init.method} ${realm.pathname}: ${answer.status} ${errorText(answer.body)}`.trim()],
+      hint: fine ? 'something between, as a proxy, may have answered in its place' : 'try again later',
+    });
+  }
+
+  #send(server: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    return this.#repeated(server, () => this.#once(url, request, authorization));
+  }
+
+  /** One request, repeated while the server is busy or broken. All requests made here may be repeated. */
+  async #repeated<T extends HttpHead>(
+    server: string,
+    once: () => Promise<T>,
+    signal = this.#options.signal,
+  ): Promise<T> {
+    const patient = signal ? { signal } : {};
+    for (let attempt = 1; ; attempt++) {
+      const last = attempt === attempts;
+      try {
+        const answer = await once();
+        if (last || !isBusy(answer.status)) return answer;
+        await sleep(pause(attempt, answer.header('retry-after')), undefined, patient);
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        if (last || !isPassing(error)) throw unreachable(server, error);
+        await sleep(pause(attempt, undefined), undefined, patient);
+      }
+    }
+  }
+
+  /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
+  async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
+    const limit = new Limit({ deadline: this.#deadline, signal });
+    try {
+      return await open(url, request, limit.signal);
+    } catch (error) {
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
+    } finally {
+      limit.stopClock();
+    }
+  }
+
+  async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    const limit = new Limit({ deadline: this.#deadline, signal: this.#options.signal });
+    try {
+      const headers = withAuthorization(request, authorization);
+      return await exchange(new URL(url), { ...request, headers }, limit.signal);
+    } catch (error) {
+      throw limit.passed ? noAnswer(this.#deadline, error) : error;
+    } finally {
+      limit.release();
+    }
+  }
+
+  async #refusal(
+    reference: Reference,
+    request: Pick<RegistryRequest, 'method' | 'path'>,
+    answer: HttpAnswer,
+  ): Promise<LockageError> {
+    const { registry, name } = reference;
+    const what = `${request.method} ${name}/${request.path}`;
+    const details = [`${what}: ${answer.status} ${errorText(answer.body)}`.trim()];
+    if (answer.status === 401 || answer.status === 403) {
+      const known = (await this.credentials(registry)) !== undefined;
+      const message = known
+        ? `${registry} refuses this machine's credentials for ${name}`
+        : `${registry} demands a login`;
+      return new LockageError(message, { details, hint: `log in with \`docker login ${registry}\`` });
+    }
+    if (answer.status === 404) {
+      return new LockageError(`${registry} has no ${request.path.replace(/^\w+\//, '')} of ${name}`, {
+        details,
+        hint: 'check the repository and the version; a clean-up of the registry may have removed it',
+      });
+    }
+    return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'try again later' });
+  }
+}
+
+function withAuthorization({ headers }: HttpRequest, authorization: string | undefined): Record<string, string> {
+  return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+}
+
+function tokenIn(body: Buffer): string | undefined {
+  try {
+    const found = JSON.parse(body.toString('utf8')) as { token?: string; access_token?: string } | null;
+    return found?.token ?? found?.access_token;
+  } catch {
+    return undefined;
+  }
+}
+
+function noAnswer(deadline: number, cause: unknown): Error {
+  return new Error(`no answer within ${deadline / 1000} s`, { cause });
+}
+
+function isBusy(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
+function basicHeader({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/** Milliseconds: what the registry asks for (seconds or a date), else longer each time; never for long. */
+function pause(attempt: number, retryAfter: string | undefined): number {
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
+  const own = 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
+  return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), longestPause);
+}
+
+const aboutCertificate = /CERT|SIGNED|SIGNATURE/;
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof LockageError) return false;
+  const reason = reasonOf(error);
+  return !/ECONNREFUSED|ENOTFOUND|SSL|EPROTO/.test(reason) && !aboutCertificate.test(reason);
+}
+
+function unreachable(server: string, error: unknown): LockageError {
+  if (error instanceof LockageError) return error;
+  const reason = reasonOf(error);
+  const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
+    ? 'if it speaks plain http on purpose, list it as insecure'
+    : aboutCertificate.test(reason)
+      ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
+      : 'check that it runs and is reached from this machine';
+  return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? `${error.message || 'no connection'} (${String(error.code)})` : error.message;
+}
+
+function errorText(body: Buffer): string {
+  try {
+    const { errors } = JSON.parse(body.toString('utf8')) as { errors?: { code?: string; message?: string }[] };
+    return (errors ?? []).map(({ code, message }) => message ?? code).join(', ');
+  } catch {
+    return '';
+  }
+}

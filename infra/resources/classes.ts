@@ -1,0 +1,147 @@
+import * as pulumi from '@pulumi/pulumi';
+import type { MachineImage } from '../../pipelines/model/machine-image.ts';
+import type { Release } from '../../pipelines/model/release.ts';
+import { packed } from './packing.ts';
+import type {
+  ContainerInputs,
+  FoundationInputs,
+  FrontInputs,
+  HandoverInputs,
+  LedgerInputs,
+  MachineInputs,
+  MachineNetworkInputs,
+  MigrationInputs,
+  OverlayInputs,
+  RoutesInputs,
+  SecretFilesInputs,
+  SecretInputs,
+  VerificationInputs,
+  WatchInputs,
+} from './inputs.ts';
+
+/** A resource of Lockage's own provider, as Pulumi programs declare it. */
+class Resource extends pulumi.CustomResource {
+  constructor(type: string, name: string, inputs: pulumi.Inputs, options?: pulumi.CustomResourceOptions) {
+    super(`lockage:index:${type}`, name, inputs, options);
+  }
+}
+
+/** One release container on one host, or one service on a swarm. Named by its content, so that it is added or removed and never replaced. */
+export class Container extends Resource {
+  constructor(inputs: ContainerInputs, options?: pulumi.CustomResourceOptions) {
+    super('Container', inputs.spec.name, packed(inputs), options);
+  }
+}
+
+/** The migration of a release, run once. */
+export class Migration extends Resource {
+  constructor(inputs: MigrationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Migration', 'migration', packed(inputs), options);
+  }
+}
+
+/** All containers of the environment proved themselves. */
+export class Verification extends Resource {
+  constructor(inputs: VerificationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Verification', 'verification', packed(inputs), options);
+  }
+}
+
+/** What the edges of all hosts send traffic to. */
+export class Routes extends Resource {
+  constructor(inputs: RoutesInputs, options?: pulumi.CustomResourceOptions) {
+    super('Routes', 'routes', packed(inputs), options);
+  }
+}
+
+/** The traffic of the environment comes to other machines. */
+export class Handover extends Resource {
+  constructor(inputs: HandoverInputs, options?: pulumi.CustomResourceOptions) {
+    super('Handover', 'handover', packed(inputs), options);
+  }
+}
+
+/** The release still ran well some time after the switch. */
+export class Watch extends Resource {
+  constructor(inputs: WatchInputs, options?: pulumi.CustomResourceOptions) {
+    super('Watch', 'watch', packed(inputs), options);
+  }
+}
+
+/** A version of a secret, kept encrypted. Its value is given once; later runs need not know it. */
+export class Secret extends Resource {
+  constructor(inputs: SecretInputs, options?: pulumi.CustomResourceOptions) {
+    super(
+      'Secret',
+      `secret-${inputs.secret}-${inputs.version}`,
+      { ...inputs, value: pulumi.secret(inputs.value) },
+      { ...options, ignoreChanges: ['value'], additionalSecretOutputs: ['value'] },
+    );
+  }
+}
+
+/** The record of an environment. */
+export class Ledger extends Resource {
+  constructor(
+    inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<string> },
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    super('Ledger', 'ledger', { ...inputs }, options);
+  }
+}
+
+/** Secrets of an accessory, as files in its host's memory. */
+export class SecretFiles extends Resource {
+  constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
+    super('SecretFiles', name, packed(inputs), options);
+  }
+}
+
+/** The network of an environment on a swarm. */
+export class Overlay extends Resource {
+  constructor(inputs: OverlayInputs, options?: pulumi.CustomResourceOptions) {
+    super('Overlay', 'overlay', packed(inputs), options);
+  }
+}
+
+/** The record of a foundation: what it was made from. */
+export class Foundation extends Resource {
+  constructor(inputs: FoundationInputs, options?: pulumi.CustomResourceOptions) {
+    super('Foundation', 'foundation', packed(inputs), options);
+  }
+}
+
+/** The network of the machines that an environment owns. */
+export class MachineNetwork extends Resource {
+  constructor(inputs: MachineNetworkInputs, options?: pulumi.CustomResourceOptions) {
+    super('MachineNetwork', inputs.bridge, packed(inputs), options);
+  }
+}
+
+/** A machine that an environment owns. It is made and removed, and never changed. */
+export class Machine extends Resource {
+  constructor(inputs: MachineInputs, options?: pulumi.CustomResourceOptions) {
+    super('Machine', inputs.name, packed(inputs), options);
+  }
+}
+
+/** The record of the images that machines are made from. */
+export class MachineImages extends Resource {
+  constructor(inputs: { app: string; images: readonly MachineImage[] }, options?: pulumi.CustomResourceOptions) {
+    super('MachineImages', 'machine-images', packed(inputs), options);
+  }
+}
+
+/** The one address of the machines that an environment owns. */
+export class Front extends Resource {
+  constructor(inputs: FrontInputs, options?: pulumi.CustomResourceOptions) {
+    super('Front', 'front', packed(inputs), options);
+  }
+}
+
+/** The record of an application's releases. */
+export class Releases extends Resource {
+  constructor(inputs: { app: string; releases: readonly Release[] }, options?: pulumi.CustomResourceOptions) {
+    super('Releases', 'releases', packed(inputs), options);
+  }
+}

@@ -1,0 +1,147 @@
+import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
+import type { Host, MachineSet, Migration } from '../../pipelines/model/environment.ts';
+import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
+import type { RouteSet } from '../edge/edge.ts';
+import type { FrontServer } from '../machines/load-balancer/haproxy-config.ts';
+
+/** What every resource of an environment knows: where it is. */
+export interface Place {
+  readonly app: string;
+  readonly environment: string;
+}
+
+/** One release container on one host, or one service on a swarm. */
+export interface ContainerInputs extends Place {
+  readonly host: Host;
+  readonly spec: ContainerSpec;
+  /** it is made to rest until somebody goes back to it */
+  readonly rests?: boolean;
+}
+
+/** The network of an environment on a swarm. */
+export interface OverlayInputs extends Place {
+  readonly host: Host;
+}
+
+/** The migration of a release, run once in an environment, in a container like the release's own. */
+export interface MigrationInputs extends Place {
+  readonly host: Host;
+  readonly spec: ContainerSpec;
+  readonly timeout: Migration['timeout'];
+}
+
+/** The barrier: all containers of the environment are healthy, or the operation ends here. */
+export interface VerificationInputs extends Place {
+  /** differs for every operation, so that it is carried out again */
+  readonly operation: string;
+  /** containers that rested and are started first */
+  readonly wake: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** routes that each host must have before any of them switches */
+  readonly routes: readonly HostRoutes[];
+}
+
+/** What one host's edge sends where, and which containers without traffic run. */
+export interface HostRoutes {
+  readonly host: Host;
+  readonly set: RouteSet;
+}
+
+/** The switch of all hosts at once. */
+export interface RoutesInputs extends Place {
+  readonly operation: string;
+  readonly hosts: readonly HostRoutes[];
+  /** seconds until a host goes back by itself when nobody confirms; 0: final at once */
+  readonly guard: number;
+}
+
+/** All traffic of an environment moves from its machines to others, through the front they share. */
+export interface HandoverInputs extends Place {
+  readonly operation: string;
+  readonly from: readonly FrontServer[];
+  readonly to: readonly FrontServer[];
+}
+
+/** The time after the switch in which a failure takes all hosts back. */
+export interface WatchInputs extends Place {
+  readonly operation: string;
+  /** milliseconds */
+  readonly duration: number;
+  /** the switch awaits confirmation */
+  readonly guarded: boolean;
+  readonly hosts: readonly HostRoutes[];
+  /** the containers that serve now */
+  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  /** where the traffic came from, and goes back to */
+  readonly handover?: HandoverInputs;
+  /** containers of earlier releases without traffic: stopped once the new release stands */
+  readonly stop: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+}
+
+/** A secret's value, encrypted in the state for as long as a revision needs it. */
+export interface SecretInputs extends Place {
+  readonly secret: string;
+  readonly version: string;
+  readonly value: string;
+}
+
+/** The record: revisions and the hold. */
+export interface LedgerInputs extends Place {
+  /** a list of Revision as JSON: Pulumi passes text on as it is, and takes a second to pass on as many small values */
+  readonly revisions: string;
+  readonly hold?: Hold;
+  readonly cordons?: readonly Cordon[];
+}
+
+/** Secret files of a container that is not a release's. */
+export interface SecretFilesInputs extends Place {
+  readonly host: Host;
+  readonly container: string;
+  readonly delivery: string;
+  /** secret name → short hash of its value */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** The bridge of an environment's machines, on the computer that runs them. */
+export interface MachineNetworkInputs extends Place {
+  readonly bridge: string;
+  /** `10.71.3`: the first three numbers of its addresses */
+  readonly subnet: string;
+  /** name of that computer */
+  readonly computer: string;
+}
+
+/** One machine that an environment owns. */
+export interface MachineInputs extends MachineNetworkInputs {
+  readonly name: string;
+  /** its name as a host of the environment */
+  readonly host: string;
+  readonly kind: MachineSet['kind'];
+  /** bytes */
+  readonly memory: number;
+  readonly cpus: number;
+  /** bytes; absent: no limit of its own */
+  readonly disk?: number;
+  /** `sha256:…` of the image it was made from */
+  readonly image: string;
+  readonly address: string;
+  /** `SHA256:…` of its ssh host key */
+  readonly hostKey: string;
+  readonly insecureRegistries: readonly string[];
+}
+
+/** The one address of an environment's machines. Which of them it leads to is not recorded: it follows what serves. */
+export interface FrontInputs extends Place {
+  readonly address: string;
+  readonly ports: readonly number[];
+}
+
+/** What a foundation was made from. */
+export interface FoundationInputs extends Place {
+  readonly fingerprint: string;
+  /** host name → hash of what its edge proxy was made from: another one means that it is replaced */
+  readonly edges: Readonly<Record<string, string>>;
+  readonly delivery: string;
+  readonly hosts: readonly Host[];
+  readonly images: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,47 @@
+import { LockageError } from '../../pipelines/errors.ts';
+import { runToEnd } from './process.ts';
+
+const patience = 60_000;
+
+/** Where Debian has the programs that a machine is made with. */
+const packages: Readonly<Record<string, string>> = {
+  'lxc-start': 'lxc',
+  mmdebstrap: 'mmdebstrap',
+  'ssh-keygen': 'openssh-client',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  mke2fs: 'e2fsprogs',
+  iptables: 'iptables',
+  ip: 'iproute2',
+  haproxy: 'haproxy',
+};
+
+/** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */
+export async function program(
+  argv: readonly string[],
+  deadline = patience,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const [file = '', ...args] = argv;
+  const { code, stdout, stderr, late } = await runToEnd(file, args, deadline, '', env).catch((error: unknown) => {
+    const name = packages[file];
+    if (!(error instanceof LockageError) || name === undefined) throw error;
+    throw new LockageError(error.message, { hint: `On Debian: apt-get install ${name}`, cause: error });
+  });
+  if (code === 0) return stdout;
+  const why = late ? `did not end within ${deadline / 1000} s` : `ended with exit code ${code ?? 'none'}`;
+  throw new LockageError(`\`${argv.slice(0, 5).join(' ')}\` ${why}`, {
+    details: `${stdout}\n${stderr}`.trim().split('\n').slice(-8),
+  });
+}
+
+/** The same for one that leaves a process behind, which must not keep the operator's variables: secrets are among them. */
+export function daemon(argv: readonly string[]): Promise<string> {
+  const { PATH, HOME } = process.env;
+  return program(argv, patience, { PATH, HOME });
+}
+
+/** The same where a failure is an answer, too: undefined. */
+export async function tryProgram(argv: readonly string[], deadline = patience): Promise<string | undefined> {
+  return program(argv, deadline).catch(() => undefined);
+}

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Health } from '../../../pipelines/model/environment.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import { createContainer, removeContainer } from './container.ts';
+import type { Asking, Part, Rounds } from '../workload.ts';
+import type { ContainerInputs } from '../../resources/inputs.ts';
+import { edgeOf, type Workshop } from '../../context/provider-context.ts';
+
+/** A release container on a host. */
+export class ContainerPart implements Part {
+  readonly #workshop: Workshop;
+  readonly #inputs: ContainerInputs;
+
+  constructor(workshop: Workshop, inputs: ContainerInputs) {
+    this.#workshop = workshop;
+    this.#inputs = inputs;
+  }
+
+  async create(): Promise<void> {
+    await createContainer(this.#workshop, this.#inputs);
+  }
+
+  async remove(): Promise<void> {
+    await removeContainer(this.#workshop, this.#inputs);
+  }
+
+  async start(): Promise<void> {
+    await (await this.#engine()).startContainer(this.#name);
+  }
+
+  async stop(): Promise<void> {
+    await (await this.#engine()).stopContainer(this.#name, this.#inputs.spec.stopGrace);
+  }
+
+  async keep(): Promise<void> {
+    await (await this.#engine()).updateContainer(this.#name, { RestartPolicy: { Name: 'unless-stopped' } });
+  }
+
+  /** When the container started, if it runs and never restarted. */
+  async state(): Promise<string | undefined> {
+    const found = await (await this.#engine()).inspectContainer(this.#name);
+    if (found === undefined || !found.State.Running || found.State.Paused || found.RestartCount !== 0) return undefined;
+    return found.State.StartedAt;
+  }
+
+  async healthy(rounds: Rounds, asking: Asking): Promise<boolean> {
+    const { check } = this.#inputs.spec.health;
+    if (check.kind === 'http') return this.#answers(check, rounds, asking);
+    return check.kind === 'command' ? this.#succeeds(check.command, rounds, asking) : true;
+  }
+
+  async trouble(): Promise<string> {
+    const found = await (await this.#engine()).inspectContainer(this.#name).catch(() => undefined);
+    if (!found || found.State.Running) return '';
+    return ` (exit code ${found.State.ExitCode}${found.State.OOMKilled ? ', out of memory' : ''})`;
+  }
+
+  async lastLines(count: number): Promise<string[]> {
+    const lines: string[] = [];
+    for await (const { line } of (await this.#engine()).logs(this.#name, { tail: count })) lines.push(line);
+    return lines;
+  }
+
+  get #name(): string {
+    return this.#inputs.spec.name;
+  }
+
+  #engine(): Promise<Engine> {
+    return this.#workshop.engine(this.#inputs.host);
+  }
+
+  async #answers(check: Extract<Health['check'], { kind: 'http' }>, rounds: Rounds, asking: Asking): Promise<boolean> {
+    const edge = await edgeOf(this.#workshop, this.#inputs, this.#inputs.host);
+    // By address: a static busybox in the edge image cannot look names up.
+    const found = await (await this.#engine()).inspectContainer(this.#name);
+    const [network] = Object.values(found?.NetworkSettings.Networks ?? {});
+    const at = { address: network?.IPAddress || this.#name, port: check.port, path: check.path };
+    return edge.probe(at, rounds, asking);
+  }
+
+  async #succeeds(command: readonly string[], rounds: Rounds, { signal, onAnswer }: Asking): Promise<boolean> {
+    const engine = await this.#engine();
+    const end = Date.now() + rounds.seconds * 1000;
+    for (let good = 0; good < rounds.times;) {
+      const remaining = end - Date.now();
+      if (remaining <= 0 || signal?.aborted) return false;
+      const deadline = Math.max(1000, Math.min(remaining, 30_000));
+      const run = engine.exec(this.#name, [...command], { deadline, signal });
+      const result = await run.catch((error: unknown) => ({ code: -1, stdout: '', stderr: String(error) }));
+      good = result.code === 0 ? good + 1 : 0;
+      const said = (result.stderr || result.stdout).trim();
+      onAnswer?.(result.code === 0 ? `ok ${good}` : `exit code ${result.code} ${said}`);
+      if (good < rounds.times) await sleep(rounds.interval, undefined, { signal }).catch(() => undefined);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,84 @@
+import {
+  environmentNames,
+  fingerprint,
+  secretsPath,
+  type ContainerSpec,
+} from '../../../pipelines/model/container-spec.ts';
+
+/** Labels by which everything of Lockage is found again on a host, also when the state is lost. */
+export const labels = {
+  app: 'lockage.app',
+  environment: 'lockage.environment',
+  role: 'lockage.role',
+  release: 'lockage.release',
+  digest: 'lockage.digest',
+  spec: 'lockage.spec',
+  part: 'lockage.part',
+} as const;
+
+/** Folder on every host, in memory, that holds the secrets of an environment's containers. */
+export function secretsFolder(app: string, environment: string): string {
+  return `/run/lockage/${app}/${environment}`;
+}
+
+/** Labels that tell an environment's own containers from everybody else's. */
+export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
+  return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };
+}
+
+/**
+ * The Engine API's create request for a release container. It publishes no port (the edge owns them) and has no
+ * restart policy: until it is verified nothing may bring it back by itself.
+ */
+export function createBody(app: string, environment: string, spec: ContainerSpec): Record<string, unknown> {
+  const { network } = environmentNames(app, environment);
+  const { limits, hardening } = spec;
+  return {
+    Image: spec.image,
+    ...(spec.command ? { Cmd: spec.command } : {}),
+    ...(hardening.user ? { User: hardening.user } : {}),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    StopTimeout: Math.ceil(spec.stopGrace / 1000),
+    Labels: {
+      ...ownerLabels(app, environment, 'release'),
+      [labels.role]: spec.role,
+      [labels.release]: spec.version,
+      [labels.digest]: spec.image.split('@')[1] ?? '',
+      [labels.spec]: fingerprint(spec),
+    },
+    HostConfig: {
+      NetworkMode: network,
+      RestartPolicy: { Name: 'no' },
+      Init: true,
+      ReadonlyRootfs: hardening.readOnly,
+      Tmpfs: Object.fromEntries(
+        Object.entries(hardening.tmpfs).map(([path, bytes]) => [
+          path,
+          `rw,noexec,nosuid,nodev,size=${bytes},mode=1777`,
+        ]),
+      ),
+      CapDrop: ['ALL'],
+      CapAdd: hardening.capabilities,
+      SecurityOpt: hardening.noNewPrivileges ? ['no-new-privileges'] : [],
+      Memory: limits.memory,
+      MemorySwap: limits.memory,
+      NanoCpus: Math.round(limits.cpus * 1e9),
+      PidsLimit: limits.pids,
+      Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
+      LogConfig: logConfig(limits.log),
+      Mounts: secretMounts(app, environment, spec),
+    },
+    NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
+  };
+}
+
+/** Docker's own rotating log driver, in three files of a third each. */
+export function logConfig(bytes: number) {
+  return { Type: 'json-file', Config: { 'max-size': `${Math.max(1, Math.floor(bytes / 3))}`, 'max-file': '3' } };
+}
+
+function secretMounts(app: string, environment: string, spec: ContainerSpec) {
+  if (Object.keys(spec.secrets).length === 0) return [];
+  const source = `${secretsFolder(app, environment)}/${spec.name}`;
+  return [{ Type: 'bind', Source: source, Target: secretsPath, ReadOnly: true }];
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environmentNames } from '../../../pipelines/model/container-spec.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { labels, ownerLabels } from '../container/create-request.ts';
+import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
+import type { OverlayInputs, Place } from '../../resources/inputs.ts';
+import type { Workshop } from '../../context/provider-context.ts';
+
+/** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
+const patience = 120_000;
+
+/**
+ * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when its
+ * name is taken by somebody else's.
+ */
+export async function createOverlay(workshop: Workshop, inputs: OverlayInputs): Promise<void> {
+  const engine = await workshop.engine(inputs.host);
+  const { network } = environmentNames(inputs.app, inputs.environment);
+  const found = await engine.inspectNetwork(network);
+  if (found && isOurs(found, inputs)) return;
+  if (found) {
+    throw new LockageError(`a network named ${network} exists and is not of ${inputs.app} on this swarm`, {
+      hint: `If ${inputs.environment} ran on these machines as hosts, \`lockage destroy ${inputs.environment}\` first; else \`docker network rm ${network}\`.`,
+    });
+  }
+  await engine.createNetwork(network, {
+    Driver: 'overlay',
+    Attachable: true,
+    Labels: ownerLabels(inputs.app, inputs.environment, 'network'),
+  });
+}
+
+/** Removes it, once the nodes have let go of it. */
+export async function removeOverlay(workshop: Workshop, inputs: OverlayInputs): Promise<void> {
+  const { network } = environmentNames(inputs.app, inputs.environment);
+  await removeNetworkWhenFree(await workshop.engine(inputs.host), network);
+}
+
+/** Removes a network of the swarm; waits while containers that have just ended hold it. An absent one is fine. */
+export async function removeNetworkWhenFree(engine: Engine, name: string): Promise<void> {
+  for (const end = Date.now() + patience; ;) {
+    try {
+      await engine.removeNetwork(name);
+      return;
+    } catch (error) {
+      if (!(error instanceof EngineError) || !/in use|active endpoints/.test(error.reason) || Date.now() > end)
+        throw error;
+    }
+    await sleep(300);
+  }
+}
+
+function isOurs(found: NetworkDetails, place: Place): boolean {
+  const own = found.Labels?.[labels.app] === place.app && found.Labels[labels.environment] === place.environment;
+  return own && found.Driver === 'overlay';
+}

@@ -1,0 +1,34 @@
+import type { Host } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import type { Connections } from '../../docker/connections.ts';
+
+/**
+ * A running container of a service, on a manager: no others can be reached from here, as an engine only speaks for its own.
+ * Throws LockageError when there is none.
+ */
+export async function reachableContainer(
+  connections: Connections,
+  swarm: Host,
+  service: string,
+): Promise<{ readonly engine: Engine; readonly container: string }> {
+  const engine = await connections.engine(swarm);
+  const found = await engine.inspectService(service);
+  const tasks = (await engine.listTasks()).filter(
+    ({ ServiceID, DesiredState, Status }) =>
+      ServiceID === found?.ID && DesiredState === 'running' && Status.State === 'running',
+  );
+  for (const connected of await connections.connectAll(swarm.managers ?? [])) {
+    if ('error' in connected) continue;
+    const { NodeID } = (await connected.engine.info()).Swarm ?? {};
+    const task = tasks.find((each) => each.NodeID === NodeID);
+    const container = task?.Status.ContainerStatus?.ContainerID;
+    if (container !== undefined) return { engine: connected.engine, container };
+  }
+  throw new LockageError(
+    `${service} has no container on a manager of the swarm, and others cannot be reached from here`,
+    {
+      hint: `\`docker service ps ${service}\` on a manager says on which nodes it runs.`,
+    },
+  );
+}

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../../docker/api/client.ts';
+import type { ServiceDetails, SwarmNode } from '../../docker/api/types.ts';
+
+/** Milliseconds that nodes get beyond a service's own grace to say that its containers are gone. */
+const margin = 15_000;
+
+/** The states of a task of which nothing runs any more. */
+export const over: ReadonlySet<string> = new Set(['complete', 'failed', 'rejected', 'orphaned', 'shutdown', 'remove']);
+
+/** Removes a service and waits until its containers are gone from all nodes that are up. */
+export async function removeService(engine: Engine, service: ServiceDetails, graceMs: number): Promise<void> {
+  await engine.removeService(service.ID);
+  await waitForEnd(engine, service.ID, graceMs);
+}
+
+/** Removes the secrets with these labels that no service uses; gives the names of those that stay. */
+export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Record<string, string>>): Promise<string[]> {
+  const names = await engine.listSecrets(labels);
+  const gone = await Promise.all(names.map((name) => engine.removeSecret(name)));
+  return names.filter((_, index) => !gone[index]);
+}
+
+/** Waits until no container of a service runs any more. A node that is down ends its own when it comes back. */
+export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<void> {
+  for (const end = Date.now() + graceMs + margin; Date.now() < end;) {
+    const [tasks, nodes] = await Promise.all([engine.listTasks(), engine.listNodes()]);
+    const up = new Set(nodes.filter((node) => !isDown(node)).map(({ ID }) => ID));
+    const left = tasks.filter(
+      ({ ServiceID, NodeID = '', Status }) => ServiceID === service && up.has(NodeID) && !over.has(Status.State),
+    );
+    if (left.length === 0) return;
+    await sleep(200);
+  }
+}
+
+/** Whether a swarm has lost a node. A manager that has just begun to lead has heard of none yet: they are `unknown`. */
+export function isDown({ Status }: Pick<SwarmNode, 'Status'>): boolean {
+  return Status.State === 'down' || Status.State === 'disconnected';
+}

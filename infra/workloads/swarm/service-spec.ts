@@ -1,0 +1,125 @@
+import { environmentNames, fingerprint, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import { labels, logConfig, ownerLabels } from '../container/create-request.ts';
+import type { ServiceSpec } from '../../docker/api/types.ts';
+import type { Place } from '../../resources/inputs.ts';
+
+/** The label in which a service carries what it was asked to be, so that a change by hand shows without any record. */
+export const askedLabel = 'lockage.asked';
+
+const nanoseconds = 1e6;
+
+/**
+ * The Engine API's request for a release's role on a swarm. It publishes no port (the edges own them) and its name leads to
+ * its containers themselves (dnsrr). `secretIds`: secret name → the swarm's id.
+ *
+ * Swarm restarts what ends, also before it is verified: it has no policy that could be changed later, as a change of it
+ * replaces every container. So it waits five seconds first, in which verification and watch see that something ended.
+ */
+export function serviceSpec(
+  place: Place,
+  spec: ContainerSpec,
+  secretIds: Readonly<Record<string, string>> = {},
+): ServiceSpec {
+  const asked = {
+    TaskTemplate: {
+      ContainerSpec: containerSpec(place, spec),
+      Resources: {
+        Limits: {
+          MemoryBytes: spec.limits.memory,
+          NanoCPUs: Math.round(spec.limits.cpus * 1e9),
+          Pids: spec.limits.pids,
+        },
+      },
+      RestartPolicy: { Condition: 'any', Delay: 5000 * nanoseconds, MaxAttempts: 0 },
+      Placement: { Constraints: [] },
+      LogDriver: driverOf(spec),
+      // Only how many: the swarm writes its own id in place of the name.
+      Networks: [{}],
+      ForceUpdate: 0,
+    },
+    Mode: { Replicated: { Replicas: spec.replicas ?? 1 } },
+    EndpointSpec: { Mode: 'dnsrr', Ports: [] },
+  };
+  const { network } = environmentNames(place.app, place.environment);
+  const { ContainerSpec } = asked.TaskTemplate;
+  const secrets = ContainerSpec.Secrets.map((secret) => ({ ...secret, SecretID: secretIds[secret.File.Name] }));
+  return {
+    Name: spec.name,
+    Labels: {
+      ...ownerLabels(place.app, place.environment, 'release'),
+      [labels.role]: spec.role,
+      [labels.release]: spec.version,
+      [labels.digest]: spec.image.split('@')[1] ?? '',
+      [labels.spec]: fingerprint(spec),
+      [askedLabel]: JSON.stringify(asked),
+    },
+    ...asked,
+    TaskTemplate: {
+      ...asked.TaskTemplate,
+      ContainerSpec: { ...ContainerSpec, Secrets: secrets },
+      Networks: [{ Target: network }],
+    },
+  };
+}
+
+function containerSpec(place: Place, spec: ContainerSpec) {
+  const { hardening, limits } = spec;
+  const env = Object.entries(spec.env).map(([name, value]) => `${name}=${literal(value)}`);
+  return {
+    Image: spec.image,
+    Command: [],
+    Args: spec.command ?? [],
+    Env: [...env.filter((line) => !line.startsWith('LOCKAGE_HOST=')), 'LOCKAGE_HOST={{.Node.Hostname}}'],
+    User: hardening.user ?? '',
+    Init: true,
+    ReadOnly: hardening.readOnly,
+    CapabilityDrop: ['ALL'],
+    CapabilityAdd: [...hardening.capabilities].sort(),
+    Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
+    StopGracePeriod: spec.stopGrace * nanoseconds,
+    Mounts: Object.entries(hardening.tmpfs).map(([Target, SizeBytes]) => ({
+      Type: 'tmpfs',
+      Target,
+      TmpfsOptions: { SizeBytes, Mode: 0o1777 },
+    })),
+    Secrets: Object.entries(spec.secrets).map(([name, version]) => ({
+      File: { Name: name, UID: '0', GID: '0', Mode: 0o444 },
+      SecretName: secretName(place, name, version),
+    })),
+    Healthcheck: healthcheck(spec),
+  };
+}
+
+/** Swarm reads `{{` in a variable as the beginning of a template. */
+function literal(value: string): string {
+  return value.replaceAll('{{', '{{"{{"}}');
+}
+
+function driverOf(spec: ContainerSpec) {
+  const { Type, Config } = logConfig(spec.limits.log);
+  return { Name: Type, Options: Config };
+}
+
+/**
+ * A command can only be run by the engine of the node, so it is given to that engine, which says that the container runs
+ * once it succeeded. All else is asked over the network; the image's own check would only delay it.
+ */
+function healthcheck({ health }: ContainerSpec) {
+  const { check, timeout } = health;
+  if (check.kind !== 'command') return { Test: ['NONE'] };
+  // Asked for as long as the service lives, so not as often as a verification asks.
+  const interval = Math.max(health.interval, 3000);
+  return {
+    Test: ['CMD', ...check.command],
+    Interval: interval * nanoseconds,
+    Timeout: Math.min(timeout, 30_000) * nanoseconds,
+    Retries: Math.max(1, Math.ceil(timeout / interval)),
+  };
+}
+
+/** The name of a secret's version in the swarm: a secret never changes there, so another value is another secret. */
+export function secretName(place: Place, name: string, version: string): string {
+  const full = `${place.app}-${place.environment}-${name}-${version}`;
+  // Docker takes 64 characters.
+  return full.length <= 64 ? full : `${full.slice(0, 55)}-${fingerprint(full)}`;
+}

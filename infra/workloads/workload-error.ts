@@ -1,0 +1,27 @@
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import type { Part } from './workload.ts';
+import type { ContainerInputs } from '../resources/inputs.ts';
+
+/** Says why a part of a release failed, with its last health answers and log lines. */
+export async function failure(
+  part: Part,
+  { host, spec }: Pick<ContainerInputs, 'host' | 'spec'>,
+  why: string,
+  answers: readonly string[] = [],
+): Promise<LockageError> {
+  // They explain a failure; not having them must not hide it.
+  const trouble = await part.trouble().catch(() => '');
+  const log = (await part.lastLines(20).catch(() => [])).slice(-20);
+  return new LockageError(`${host.name}: ${spec.role} ${spec.version} ${why}${trouble}`, {
+    code: ExitCode.rolledBack,
+    details: [
+      ...(answers.length > 0 ? ['last health answers:', ...lastDistinct(answers, 3).map((line) => `  ${line}`)] : []),
+      `last log lines of ${spec.name}:`,
+      ...(log.length > 0 ? log.map((line) => `  ${line}`) : ['  (none)']),
+    ],
+  });
+}
+
+function lastDistinct(answers: readonly string[], count: number): string[] {
+  return [...new Set([...answers].reverse())].slice(0, count).reverse();
+}

@@ -1,0 +1,38 @@
+import { didYouMean } from '../../text/suggest.ts';
+import type { Checked } from './context.ts';
+import { checkEnv, checkSecrets } from './roles.ts';
+
+/** An accessory's container would have the name of one of Lockage's own things on the host. */
+const reserved = ['edge', 'live', 'lock'];
+
+/** Rules for the accessories of an environment. */
+export function checkAccessories(checked: Checked): void {
+  const { written, resolved, report } = checked;
+  const hosts = resolved.hosts.map((host) => host.name);
+  for (const accessory of resolved.accessories) {
+    const path = ['accessories', accessory.name];
+    const asWritten = written.accessories[accessory.name];
+    if (reserved.includes(accessory.name)) report(path, `${accessory.name} is a name that Lockage uses itself`);
+    if (asWritten?.image === undefined) report([...path, 'image'], 'is missing: expected an image such as postgres:16');
+    if (!hosts.includes(accessory.host)) {
+      const suggestion = didYouMean(accessory.host, hosts) || `: ${hosts.join(', ')}`;
+      report([...path, 'host'], `is not a target of ${resolved.name}${suggestion}`);
+    }
+    if (asWritten?.health !== undefined && asWritten.health.command === undefined) {
+      report([...path, 'health', 'command'], 'is missing: expected a list of words, as [pg_isready]');
+    }
+    checkEnv(checked, path, accessory.env, []);
+    checkSecrets(checked, path, accessory.secrets);
+    checkVolumes(checked, path, accessory.volumes);
+  }
+}
+
+function checkVolumes({ report }: Checked, owner: readonly string[], volumes: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(volumes);
+  for (const [index, [name, folder]] of entries.entries()) {
+    const path = [...owner, 'volumes', name];
+    const other = entries.slice(0, index).find(([, taken]) => taken === folder);
+    if (other !== undefined) report(path, `${folder} is already the place of volume ${other[0]}`);
+    if (folder === '/') report(path, 'would hide the image');
+  }
+}

@@ -1,0 +1,43 @@
+import { checkAccessories } from './accessories.ts';
+import { checkPorts } from './ports.ts';
+import { checkRegistry } from './registry.ts';
+import { checkRoles } from './roles.ts';
+import { checkTargets } from './targets.ts';
+import type { Checked, Report } from './context.ts';
+import { Findings } from './findings.ts';
+import { mergeEnvironment } from '../resolve/merge.ts';
+import type { Stage } from '../resolve/order.ts';
+import type { Problem } from '../source/problem.ts';
+import { resolveEnvironment } from '../resolve/project.ts';
+import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import type { Sources } from '../source/source.ts';
+
+/** Problems that only show once lockage.yaml and the environments' files are seen together. */
+export function checkProject(
+  file: ProjectFile,
+  environments: ReadonlyMap<string, EnvironmentFile>,
+  stages: readonly Stage[],
+  sources: Sources,
+  root: string,
+): Problem[] {
+  const findings = new Findings(sources);
+  const checked: Checked[] = [];
+  const order = new Set([...stages.map((stage) => stage.name), ...environments.keys()]);
+  for (const name of order) {
+    const own = environments.get(name);
+    if (own === undefined) continue;
+    const report: Report = (path, message) => findings.add(name, path, message);
+    // Without usable targets there are no hosts that the other rules could be held against.
+    if (!checkTargets(name, own, root, report)) continue;
+    const stage = stages.find((candidate) => candidate.name === name) ?? { name, after: [] };
+    const written = mergeEnvironment(file, own);
+    checked.push({ app: file.app, file, own, written, resolved: resolveEnvironment(file, stage, own, root), report });
+  }
+  for (const environment of checked) {
+    checkRoles(environment);
+    checkAccessories(environment);
+    checkRegistry(environment);
+  }
+  checkPorts(checked);
+  return findings.problems(checked.map(({ resolved }) => resolved.name));
+}

@@ -1,0 +1,132 @@
+import { secretsPath } from '../../model/container-spec.ts';
+import type { Role } from '../../model/environment.ts';
+import { didYouMean } from '../../text/suggest.ts';
+import type { Checked } from './context.ts';
+import type { RoleFile } from '../schema/roles.ts';
+
+/** Docker's and the edge proxy's resolvers take no longer name for a container: one DNS label. */
+const longestAlias = 63;
+const fingerprintLength = 8;
+
+/** Rules for the roles of an environment, and for the migration, which runs with the same settings. */
+export function checkRoles(checked: Checked): void {
+  const { file, own, written, resolved, report } = checked;
+  const common = Object.keys(file.roles ?? {});
+  if (common.length === 0 && own.roles === undefined)
+    report(['roles'], 'is missing: describe at least one role, as web: { port: 8080 }');
+  for (const name of Object.keys(own.roles ?? {})) {
+    // Every environment runs what the release has, and a misspelt name would silently start another container.
+    if (!common.includes(name)) report(['roles', name], `is not a role of lockage.yaml${didYouMean(name, common)}`);
+  }
+  for (const role of resolved.roles) {
+    const asWritten = written.roles[role.name];
+    if (asWritten === undefined) continue;
+    checkName(checked, role);
+    checkRoleHosts(checked, role, asWritten);
+    checkHealth(checked, role, asWritten);
+    checkEnv(checked, ['roles', role.name], role.env, role.secrets);
+    checkSecrets(checked, ['roles', role.name], role.secrets);
+    checkHardening(checked, role);
+    if (asWritten.publish !== undefined && asWritten.port === undefined) {
+      report(['roles', role.name, 'publish'], 'needs the port that its containers listen on: set port too');
+    }
+  }
+  if (resolved.migration !== undefined) {
+    checkEnv(checked, ['migration'], resolved.migration.env, resolved.migration.secrets);
+    checkSecrets(checked, ['migration'], resolved.migration.secrets);
+  }
+}
+
+function checkName({ app, resolved, report }: Checked, role: Role): void {
+  const length = `${app}-${resolved.name}-${role.name}-`.length + fingerprintLength;
+  if (length <= longestAlias) return;
+  report(
+    ['roles', role.name],
+    `names of app, environment and role are ${length - longestAlias} characters too long together`,
+  );
+}
+
+function checkRoleHosts({ resolved, report }: Checked, role: Role, asWritten: RoleFile): void {
+  if (resolved.swarm) {
+    const message = `is for hosts: ${resolved.name} is a swarm, which places the replicas itself`;
+    if (asWritten.hosts !== undefined) report(['roles', role.name, 'hosts'], message);
+    return;
+  }
+  const names = resolved.hosts.map((host) => host.name);
+  for (const [index, host] of role.hosts.entries()) {
+    const path = ['roles', role.name, 'hosts', host];
+    if (!names.includes(host))
+      report(path, `is not a target of ${resolved.name}${didYouMean(host, names) || `: ${names.join(', ')}`}`);
+    else if (role.hosts.indexOf(host) < index) report(path, 'is named twice');
+  }
+}
+
+function checkHealth({ report }: Checked, role: Role, { health = {}, port }: RoleFile): void {
+  const path = ['roles', role.name, 'health'];
+  const kinds = (['path', 'command', 'running'] as const).filter((kind) => health[kind] !== undefined);
+  if (kinds.length > 1) report([...path, kinds[1] ?? ''], `is a second check: keep one of ${kinds.join(', ')}`);
+  if (health.path !== undefined && (health.port ?? port) === undefined) {
+    report([...path, 'path'], `needs a port: set roles.${role.name}.port, or port beside path`);
+  }
+  if (health.port !== undefined && (health.command !== undefined || health.running !== undefined)) {
+    report([...path, 'port'], 'goes with path only');
+  }
+  const { check, interval, healthy, timeout } = role.health;
+  const shortest = check.kind === 'running' ? check.for : interval * (healthy - 1);
+  if (shortest >= timeout)
+    report(
+      [...path, 'timeout'],
+      `${timeout / 1000}s is over before a check can succeed, which takes ${shortest / 1000}s`,
+    );
+}
+
+/** Variables that Lockage sets itself may not be set otherwise: they would be lost without a word. */
+export function checkEnv(
+  { report }: Checked,
+  owner: readonly string[],
+  env: Readonly<Record<string, string>>,
+  secrets: readonly string[],
+): void {
+  for (const name of Object.keys(env)) {
+    const path = [...owner, 'env', name];
+    if (name.startsWith('LOCKAGE_')) report(path, 'names that begin with LOCKAGE_ are set by Lockage');
+    if (secrets.includes(name)) report(path, 'is also a secret: keep its value out of env');
+    const secret = secrets.find((candidate) => name === `${candidate}_FILE`);
+    if (secret !== undefined) report(path, `is set by Lockage to the file of secret ${secret}`);
+  }
+}
+
+/** Each secret that is used needs a source. */
+export function checkSecrets(
+  { resolved, report }: Checked,
+  owner: readonly string[],
+  secrets: readonly string[],
+): void {
+  const declared = Object.keys(resolved.secrets);
+  for (const secret of secrets) {
+    if (declared.includes(secret)) continue;
+    report([...owner, 'secrets', secret], `is not declared under secrets${didYouMean(secret, declared)}`);
+  }
+}
+
+function checkHardening({ report }: Checked, role: Role): void {
+  const path = ['roles', role.name, 'hardening'];
+  const { user, allowRoot, tmpfs } = role.hardening;
+  if (user !== undefined && Number(user.split(':')[0]) === 0 && !allowRoot) {
+    report([...path, 'user'], 'is root: allowRoot: { value: true, reason: why } is needed too');
+  }
+  for (const [folder, bytes] of Object.entries(tmpfs)) {
+    const isTaken =
+      folder === '/' ||
+      folder === secretsPath ||
+      secretsPath.startsWith(`${folder}/`) ||
+      folder.startsWith(`${secretsPath}/`);
+    if (isTaken)
+      report(
+        [...path, 'tmpfs', folder],
+        folder === '/' ? 'would hide the image' : `would hide the secrets in ${secretsPath}`,
+      );
+    if (bytes > role.limits.memory)
+      report([...path, 'tmpfs', folder], "is more than the role's memory limit, which it counts towards");
+  }
+}

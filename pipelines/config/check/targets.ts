@@ -1,0 +1,25 @@
+import type { Report } from './context.ts';
+import type { EnvironmentFile } from '../schema/files.ts';
+import { engineKey, hostsOf, swarmName, targetsOf } from '../resolve/targets.ts';
+
+/** Whether the targets of an environment are usable: no name and no engine twice. */
+export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
+  const { list, path, isSwarm } = targetsOf(own);
+  let usable = true;
+  const refuse = (index: number, key: string, message: string) => {
+    usable = false;
+    const isPlain = typeof list[index] === 'string';
+    report(isPlain ? [...path, index] : [...path, index, key], message);
+  };
+
+  const hosts = hostsOf(environment, list, root);
+  for (const [index, host] of hosts.entries()) {
+    const sameName = hosts.findIndex((other) => other.name === host.name);
+    const sameEngine = hosts.findIndex((other) => engineKey(other.url) === engineKey(host.url));
+    if (sameEngine < index) refuse(index, 'url', `is the same Docker Engine as ${hosts[sameEngine]?.name}`);
+    else if (isSwarm && host.name === swarmName)
+      refuse(index, 'name', `${swarmName} is what the swarm itself is called`);
+    else if (sameName < index) refuse(index, 'name', `${host.name} is also the name of ${hosts[sameName]?.url}`);
+  }
+  return usable;
+}

@@ -1,0 +1,200 @@
+import path from 'node:path';
+import type {
+  Accessory,
+  Environment,
+  Hardening,
+  Health,
+  Host,
+  MachineSet,
+  Migration,
+  Project,
+  Role,
+} from '../../model/environment.ts';
+import { defaults } from './defaults.ts';
+import { mapValues, mergeEnvironment, textValues } from './merge.ts';
+import type { Stage } from './order.ts';
+import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
+import type { MachinesFile } from '../schema/targets.ts';
+import { isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
+import { parseDuration, parseSize } from '../schema/units.ts';
+
+/** The project with every default filled in. `environments` are the files' contents by name. */
+export function resolveProject(
+  file: ProjectFile,
+  stages: readonly Stage[],
+  environments: ReadonlyMap<string, EnvironmentFile>,
+  root: string,
+): Project {
+  return {
+    app: file.app,
+    root,
+    backend: resolveBackend(file.backend ?? defaults.backend, root),
+    repository: file.repository,
+    build: {
+      context: file.build?.context ?? '.',
+      dockerfile: file.build?.dockerfile ?? 'Dockerfile',
+      args: textValues(file.build?.args ?? {}),
+      ...(file.build?.platform === undefined ? {} : { platform: file.build.platform }),
+    },
+    insecureRegistries: file.insecureRegistries ?? [],
+    edgeImage: file.edge?.image ?? defaults.edgeImage,
+    environments: stages.flatMap((stage) => {
+      const own = environments.get(stage.name);
+      return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];
+    }),
+  };
+}
+
+/** One environment: its own file over lockage.yaml over the defaults. */
+export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
+  const written = mergeEnvironment(file, own);
+  const targets = targetsOf(own);
+  const hosts = targetHosts(stage.name, own.targets, root);
+  const swarm = targets.isSwarm ? swarmOf(hosts) : undefined;
+  return {
+    name: stage.name,
+    after: stage.after,
+    hosts,
+    ...(swarm ? { swarm } : {}),
+    ...(isMachines(own.targets) ? { machines: resolveMachines(own.targets) } : {}),
+    roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, swarm ? [swarm] : hosts)),
+    accessories: Object.entries(written.accessories).map(([name, accessory]) =>
+      resolveAccessory(name, accessory, hosts),
+    ),
+    ...(file.migration === undefined ? {} : { migration: resolveMigration(file.migration, written.env) }),
+    secrets: written.secrets as Environment['secrets'],
+    watch: duration(written.watch) ?? defaults.watch,
+    standby: written.standby ?? defaults.standby,
+    same: [...new Set(written.same)],
+    registry: { through: written.registry?.through ?? defaults.registryThrough },
+  };
+}
+
+/** The swarm as the place where releases run; it has no address of its own. */
+function swarmOf(managers: readonly Host[]): Host {
+  return { name: swarmName, url: 'swarm:', address: '', managers };
+}
+
+function resolveMachines(written: MachinesFile): MachineSet {
+  return {
+    kind: written.kind,
+    count: written.count ?? defaults.machine.count,
+    memory: size(written.memory) ?? defaults.machine.memory,
+    cpus: written.cpus ?? defaults.machine.cpus,
+    ...(written.address === undefined ? {} : { address: written.address }),
+    ...(written.kind === 'vm' ? { disk: size(written.disk) ?? defaults.machine.disk } : {}),
+  };
+}
+
+function resolveRole(name: string, role: RoleFile, hosts: readonly Host[]): Role {
+  const { limits = {} } = role;
+  return {
+    name,
+    ...(role.command === undefined ? {} : { command: role.command }),
+    count: role.count ?? 1,
+    hosts: role.hosts ?? hosts.map((host) => host.name),
+    env: textValues(role.env ?? {}),
+    secrets: role.secrets ?? [],
+    ...(role.port === undefined ? {} : { route: { publish: role.publish ?? defaults.publish, port: role.port } }),
+    health: resolveHealth(role),
+    limits: {
+      memory: size(limits.memory) ?? defaults.limits.memory,
+      cpus: limits.cpus ?? defaults.limits.cpus,
+      pids: limits.pids ?? defaults.limits.pids,
+      files: limits.files ?? defaults.limits.files,
+      log: size(limits.log) ?? defaults.limits.log,
+    },
+    hardening: resolveHardening(role.hardening ?? {}),
+    stopGrace: duration(role.stop) ?? defaults.stopGrace,
+  };
+}
+
+function resolveHealth({ port: rolePort, health = {} }: RoleFile): Health {
+  return {
+    check: resolveCheck(health, health.port ?? rolePort),
+    interval: duration(health.interval) ?? defaults.health.interval,
+    healthy: health.healthy ?? defaults.health.healthy,
+    timeout: duration(health.timeout) ?? defaults.health.timeout,
+  };
+}
+
+function resolveCheck(health: NonNullable<RoleFile['health']>, port: number | undefined): Health['check'] {
+  if (health.command !== undefined) return { kind: 'command', command: health.command };
+  if (health.running !== undefined || port === undefined) {
+    return { kind: 'running', for: duration(health.running) ?? defaults.health.running };
+  }
+  return { kind: 'http', path: health.path ?? defaults.health.path, port };
+}
+
+function resolveHardening(written: NonNullable<RoleFile['hardening']>): Hardening {
+  const reasons: Record<string, string> = {};
+  const open = <Value>(
+    field: string,
+    setting: Value | { value: Value; reason: string } | undefined,
+    safe: Value,
+  ): Value => {
+    if (setting === undefined || setting === null || typeof setting !== 'object' || !('reason' in setting))
+      return setting ?? safe;
+    reasons[field] = setting.reason;
+    return setting.value;
+  };
+  return {
+    readOnly: open<boolean>('readOnly', written.readOnly, true),
+    tmpfs: { ...defaults.tmpfs, ...mapValues(written.tmpfs ?? {}, (text) => size(text) ?? 0) },
+    capabilities: open<readonly string[]>('capabilities', written.capabilities, []),
+    noNewPrivileges: open<boolean>('noNewPrivileges', written.noNewPrivileges, true),
+    ...(written.user === undefined ? {} : { user: String(written.user) }),
+    allowRoot: open<boolean>('allowRoot', written.allowRoot, false),
+    reasons,
+  };
+}
+
+function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonly Host[]): Accessory {
+  return {
+    name,
+    image: accessory.image ?? '',
+    host: accessory.host ?? hosts[0]?.name ?? '',
+    ...(accessory.command === undefined ? {} : { command: accessory.command }),
+    env: textValues(accessory.env ?? {}),
+    secrets: accessory.secrets ?? [],
+    ...(accessory.port === undefined ? {} : { port: accessory.port }),
+    volumes: accessory.volumes ?? {},
+    ...(accessory.health?.command === undefined
+      ? {}
+      : {
+          health: {
+            command: accessory.health.command,
+            timeout: duration(accessory.health.timeout) ?? defaults.accessory.healthTimeout,
+          },
+        }),
+    memory: size(accessory.limits?.memory) ?? defaults.accessory.memory,
+    cpus: accessory.limits?.cpus ?? defaults.accessory.cpus,
+  };
+}
+
+function resolveMigration(
+  migration: NonNullable<ProjectFile['migration']>,
+  env: Readonly<Record<string, string>>,
+): Migration {
+  return {
+    command: migration.command,
+    timeout: duration(migration.timeout) ?? defaults.migrationTimeout,
+    secrets: migration.secrets ?? [],
+    env: { ...env, ...textValues(migration.env ?? {}) },
+  };
+}
+
+/** Relative file URLs count from lockage.yaml, wherever the command is called; `file://~` is Pulumi's own home folder. */
+function resolveBackend(url: string, root: string): string {
+  const folder = url.startsWith('file://') ? url.slice('file://'.length) : undefined;
+  return folder === undefined || folder.startsWith('~') ? url : `file://${path.posix.resolve(root, folder)}`;
+}
+
+function duration(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDuration(text);
+}
+
+function size(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseSize(text);
+}

@@ -1,0 +1,153 @@
+/*
+ * The two kinds of files as a user writes them. Nothing is filled in here: an environment's file is laid over
+ * lockage.yaml first, and only what both leave open gets its default (defaults.ts).
+ */
+import * as z from 'zod';
+import { accessories, image, roles, secrets } from './roles.ts';
+import { targets } from './targets.ts';
+import {
+  command,
+  describe,
+  duration,
+  env,
+  expected,
+  integer,
+  list,
+  mapping,
+  name,
+  secretNames,
+  text,
+  variable,
+} from './values.ts';
+import { traitNames } from '../../hosts/parity.ts';
+import { didYouMean } from '../../text/suggest.ts';
+
+const watch = duration('10s', '0s', '24h').meta({
+  description: 'How long a release is watched after the switch, before it is recorded. Default 10s.',
+});
+const standby = integer('a number of releases', 0, 10).meta({
+  description: 'How many earlier releases are kept ready for a rollback. Default 1.',
+});
+
+const trait = z.enum(traitNames, {
+  error: (issue) => `expected one of ${traitNames.join(', ')}${didYouMean(String(issue.input), traitNames)}`,
+});
+const same = list(trait, 'what hosts have in common').meta({
+  description:
+    'In what the hosts have to be like each other and like those before them; else nothing is promoted there.',
+});
+
+const pulling = mapping({
+  through: z
+    .enum(['network', 'ssh'], { error: expected('network or ssh') })
+    .optional()
+    .meta({
+      description: 'ssh: hosts get images from this computer, over its ssh connection to them. Default network.',
+    }),
+}).meta({ description: 'How the hosts reach the registries that their images come from.' });
+
+const repositoryPattern =
+  /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
+const repository = z
+  .string({ error: expected('a repository such as registry.example.com/shop') })
+  .regex(repositoryPattern, { error: (issue) => repositoryMessage(String(issue.input)), abort: true })
+  .refine((value) => isRegistry(value.split('/')[0] ?? ''), {
+    error: 'names no registry: write it as registry.example.com/shop',
+  });
+
+const registryMessage = expected('host:port of a registry, as 10.0.0.1:5000');
+const registry = z
+  .string({ error: registryMessage })
+  .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/, { error: registryMessage });
+
+function isRegistry(part: string): boolean {
+  return part === 'localhost' || part.includes('.') || part.includes(':');
+}
+
+function repositoryMessage(value: string): string {
+  if (/^\w+:\/\//.test(value))
+    return `expected a repository without ${value.split('://')[0]}://, as registry.example.com/shop`;
+  if (value.includes('@')) return 'expected a repository without a digest';
+  if (/:[^/]*$/.test(value) && value.includes('/'))
+    return 'expected a repository without a tag: releases are pushed under their version';
+  if (/[A-Z]/.test(value)) return 'expected a repository in lower-case letters';
+  if (isRegistry(value)) return `names a registry without a repository: write ${value}/NAME`;
+  return `expected a repository such as registry.example.com/shop, got ${describe(value)}`;
+}
+
+const pipelineEntry = z.union(
+  [
+    name,
+    mapping({
+      name,
+      after: list(name, 'environments').optional().meta({ description: 'Environments a release must have passed.' }),
+    }),
+  ],
+  { error: expected('the name of an environment') },
+);
+
+/** lockage.yaml: the application and what its environments have in common. */
+export const projectFile = mapping({
+  app: name.meta({ description: 'Name of the application.' }),
+  repository: repository.meta({ description: 'Where releases are pushed, without a tag.' }),
+  backend: z
+    .string({ error: expected('a Pulumi backend URL') })
+    .regex(/^(?:file|s3|gs|azblob|postgres|https?):\/\/[^\s]+$/, {
+      error: 'expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',
+    })
+    .optional()
+    .meta({ description: 'Where state is kept: any Pulumi backend URL. Default file://.lockage/state.' }),
+  build: mapping({
+    context: text('a folder').optional().meta({ description: 'Relative to this file. Default: its folder.' }),
+    dockerfile: text('a file').optional().meta({ description: 'Default Dockerfile.' }),
+    args: z
+      .record(variable, z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' }), {
+        error: expected('a mapping of build arguments'),
+      })
+      .optional(),
+    platform: z
+      .string({ error: expected('a platform such as linux/amd64') })
+      .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
+      .optional(),
+  }).optional(),
+  insecureRegistries: list(registry, 'registries')
+    .optional()
+    .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
+  edge: mapping({ image: image.optional().meta({ description: 'Default caddy:2.' }) }).optional(),
+  pipeline: list(pipelineEntry, 'environments')
+    .min(1, { error: 'expected at least one environment' })
+    .optional()
+    .meta({ description: 'The environments in order. A plain name comes after the entry before it.' }),
+  roles: roles.optional(),
+  accessories: accessories.optional(),
+  migration: mapping({
+    command: command.meta({ description: 'Run once per environment and release, before its containers are started.' }),
+    timeout: duration('5m', '1s', '24h').optional().meta({ description: 'Default 5m.' }),
+    env: env.optional(),
+    secrets: secretNames.optional(),
+  }).optional(),
+  env: env.optional(),
+  secrets: secrets.optional(),
+  watch: watch.optional(),
+  standby: standby.optional(),
+  same: same.optional(),
+  registry: pulling.optional(),
+}).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
+
+/** environments/NAME.yaml: where one environment runs, and what differs there. */
+export const environmentFile = mapping({
+  targets: targets.meta({
+    description: 'The hosts, a Docker Swarm, or the machines that the environment makes for itself.',
+  }),
+  roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
+  accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
+  env: env.optional(),
+  secrets: secrets.optional(),
+  watch: watch.optional(),
+  standby: standby.optional(),
+  same: same.optional(),
+  registry: pulling.optional(),
+}).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
+
+export type ProjectFile = z.output<typeof projectFile>;
+export type EnvironmentFile = z.output<typeof environmentFile>;

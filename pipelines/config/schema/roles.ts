@@ -1,0 +1,183 @@
+import * as z from 'zod';
+import { capabilities } from './capabilities.ts';
+import {
+  absolutePath,
+  command,
+  describe,
+  duration,
+  env,
+  expected,
+  hosts,
+  integer,
+  list,
+  mapping,
+  name,
+  port,
+  secretNames,
+  size,
+  text,
+  variable,
+  type Refusal,
+} from './values.ts';
+import { didYouMean } from '../../text/suggest.ts';
+
+const healthFields = {
+  interval: duration('100ms', '10ms', '1m').optional().meta({ description: 'Between two checks. Default 100ms.' }),
+  healthy: integer('a number', 1, 100).optional().meta({ description: 'Successes in a row. Default 3.' }),
+  timeout: duration('60s', '1s', '1h').optional().meta({ description: 'For all of it. Default 60s.' }),
+};
+
+const health = mapping({
+  path: z
+    .string({ error: expected('a path such as /healthz') })
+    .regex(/^\/[!-~]*$/, { error: expected('a path such as /healthz') })
+    .optional()
+    .meta({ description: 'Asked by HTTP; an answer from 200 to 399 is a success.' }),
+  port: port.optional().meta({ description: "Where path is asked. Default: the role's port." }),
+  command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
+  running: duration('5s', '1s', '10m').optional().meta({ description: 'No check: it has to stay up that long.' }),
+  ...healthFields,
+}).meta({ description: 'How a new container proves that it works: one of path, command and running.' });
+
+const limits = mapping({
+  memory: size('256MiB', '6MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
+  cpus: z
+    .number({ error: expected('a number of CPUs such as 0.5') })
+    .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
+    .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') })
+    .optional()
+    .meta({ description: 'Default 1.' }),
+  pids: integer('a number of processes', 1, 4_194_304)
+    .optional()
+    .meta({ description: 'Processes and threads. Default 256.' }),
+  files: integer('a number of open files', 16, 1_048_576).optional().meta({ description: 'Open files. Default 4096.' }),
+  log: size('10MiB', '64KiB', '1TiB').optional().meta({ description: 'Log kept per container. Default 10MiB.' }),
+});
+
+const reason = text('the reason for it').meta({ description: 'Recorded with each revision.' });
+
+const needsReason = (example: string) => (issue: Refusal) =>
+  `expected { value: ${example}, reason: why }, as an exception needs a reason, got ${describe(issue.input)}`;
+
+/** A switch whose safe position may be written plainly and whose other one needs a reason. */
+const guarded = (safe: boolean) =>
+  z.union([z.literal(safe), mapping({ value: z.boolean({ error: expected('true or false') }), reason })], {
+    error: needsReason(String(!safe)),
+  });
+
+const capability = z.enum(capabilities, {
+  error: (issue) => {
+    const written = String(issue.input).toUpperCase();
+    const prefixed = `CAP_${written}`;
+    const known: readonly string[] = capabilities;
+    return known.includes(prefixed)
+      ? `unknown capability, did you mean ${prefixed}?`
+      : `unknown capability${didYouMean(written, known)}`;
+  },
+});
+
+const userMessage = expected('a numeric user as "1000:1000"');
+
+const hardening = mapping({
+  readOnly: guarded(true).optional().meta({ description: "The image's files cannot be written. Default true." }),
+  tmpfs: z
+    .record(absolutePath, size('16MiB', '4KiB', '1TiB'), { error: expected('a mapping of paths to sizes') })
+    .optional()
+    .meta({ description: 'Writable folders in memory. /tmp with 16MiB is always there.' }),
+  capabilities: z
+    .union(
+      [
+        z.array(capability).max(0, { error: needsReason('[CAP_NET_BIND_SERVICE]') }),
+        mapping({ value: list(capability, 'capabilities'), reason }),
+      ],
+      {
+        error: needsReason('[CAP_NET_BIND_SERVICE]'),
+      },
+    )
+    .optional()
+    .meta({ description: 'Capabilities given back. Default none.' }),
+  noNewPrivileges: guarded(true).optional().meta({ description: 'Default true.' }),
+  user: z
+    .union([z.int().min(0).max(4_294_967_294), z.string().regex(/^\d{1,10}(?::\d{1,10})?$/, { error: userMessage })], {
+      error: userMessage,
+    })
+    .optional()
+    .meta({ description: "uid or uid:gid. Default: the image's own user, which must not be root." }),
+  allowRoot: guarded(false).optional().meta({ description: 'Default false.' }),
+});
+
+export const role = mapping({
+  command: command.optional().meta({ description: "Replaces the image's command." }),
+  port: port
+    .optional()
+    .meta({ description: 'The port its containers listen on. Without it the role gets no traffic.' }),
+  publish: port.optional().meta({ description: "The port on the host's edge proxy. Default 80." }),
+  health: health.optional(),
+  count: integer('a number of containers', 1, 100)
+    .optional()
+    .meta({ description: 'Containers per host; on a swarm, replicas over all nodes. Default 1.' }),
+  hosts: hosts.optional().meta({ description: 'Names of the targets it runs on. Default all. Not on a swarm.' }),
+  env: env.optional(),
+  secrets: secretNames.optional(),
+  limits: limits.optional(),
+  hardening: hardening.optional(),
+  stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between TERM and KILL. Default 10s.' }),
+}).meta({ description: 'One process kind of the release.' });
+
+const imagePattern =
+  /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|\/)[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/;
+export const image = z
+  .string({ error: expected('an image such as postgres:16') })
+  .regex(imagePattern, { error: expected('an image such as postgres:16') });
+
+export const accessory = mapping({
+  image: image.optional().meta({ description: 'Another image is used at the next promotion; the volumes stay.' }),
+  host: name.optional().meta({ description: 'Name of the target it runs on. Default: the first.' }),
+  command: command.optional(),
+  port: port.optional().meta({ description: 'Containers find it as NAME_HOST and NAME_PORT.' }),
+  volumes: z
+    .record(name, absolutePath, { error: expected('a mapping of volume names to paths') })
+    .optional()
+    .meta({ description: 'Volume name to path in the container.' }),
+  env: env.optional(),
+  secrets: secretNames.optional(),
+  health: mapping({
+    command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
+    timeout: healthFields.timeout,
+  }).optional(),
+  limits: mapping({
+    memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
+    cpus: limits.shape.cpus,
+  }).optional(),
+}).meta({
+  description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
+});
+
+const secretSourceMessage = 'has no source: write { env: NAME }, { file: path } or { command: [program, argument] }';
+const secretSource = z
+  .strictObject(
+    {
+      env: variable.optional().meta({ description: "A variable of the operator's environment." }),
+      file: text('a path').optional().meta({ description: 'A file, relative to lockage.yaml.' }),
+      command: command.optional().meta({ description: 'A program that prints it; run without a shell.' }),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? issue.keys.map((key) => `unknown key${didYouMean(key, ['env', 'file', 'command'])}`).join('\n')
+          : secretSourceMessage,
+    },
+  )
+  .refine((source) => Object.keys(source).length > 0, { error: secretSourceMessage })
+  .refine((source) => Object.keys(source).length < 2, {
+    error: 'has more than one source: keep one of env, file and command',
+  });
+
+export const roles = z.record(name, role, { error: expected('a mapping of roles') });
+export const accessories = z.record(name, accessory, { error: expected('a mapping of accessories') });
+export const secrets = z
+  .record(variable, secretSource, { error: expected('a mapping of secrets to their sources') })
+  .meta({ description: "Where each secret's value comes from when a command needs it." });
+
+export type RoleFile = z.output<typeof role>;
+export type AccessoryFile = z.output<typeof accessory>;

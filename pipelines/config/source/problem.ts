@@ -1,0 +1,56 @@
+import { LockageError } from '../../errors.ts';
+
+/** Keys and list indexes from the top of a file to a value. */
+export type Path = readonly (string | number)[];
+
+/** Something in a configuration file that has to be changed before anything can be done. */
+export interface Problem {
+  readonly file: string;
+  /** counted from 1 */
+  readonly line: number;
+  readonly path: Path;
+  readonly message: string;
+}
+
+const mostShown = 50;
+
+/** One error for all problems, one aligned line each: `environments/prod.yaml:12  roles.web.prot  unknown key`. */
+export function configurationError(problems: readonly Problem[]): LockageError {
+  const sorted = [...problems].sort(byPlace);
+  const rows = sorted
+    .slice(0, mostShown)
+    .map(({ file, line, path, message }) => [`${file}:${line}`, pathText(path), message] as const);
+  const placeWidth = Math.max(...rows.map(([place]) => place.length));
+  const pathWidth = Math.min(40, Math.max(...rows.map(([, path]) => path.length)));
+  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
+  const details = rows.map(([place, path, message]) =>
+    [place.padEnd(placeWidth), ...(pathWidth === 0 ? [] : [path.padEnd(pathWidth)]), message].join('  '),
+  );
+  if (sorted.length > rows.length) details.push(`… and ${sorted.length - rows.length} more`);
+  const lines = problems.length === 1 ? 'the line' : 'the lines';
+  return new LockageError(`the configuration has ${count}`, {
+    details,
+    hint: `Correct ${lines} above and run the command again.`,
+  });
+}
+
+/** `roles.web.command[1]`, as people write paths; keys that would be misread are quoted. */
+export function pathText(path: Path): string {
+  return path
+    .map((step, index) => {
+      if (typeof step === 'number') return `[${step}]`;
+      const key = /^[\w/-]+$/.test(step) ? step : JSON.stringify(shorten(step));
+      return index === 0 ? key : `.${key}`;
+    })
+    .join('');
+}
+
+function shorten(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
+
+function byPlace(a: Problem, b: Problem): number {
+  // lockage.yaml is what the other files build on, so its problems are read first.
+  const depth = a.file.split('/').length - b.file.split('/').length;
+  return depth || (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line;
+}

@@ -1,0 +1,88 @@
+import { LockageError } from '../errors.ts';
+
+/** Where a Docker Engine reads its settings. */
+export const daemonFile = '/etc/docker/daemon.json';
+
+export interface DaemonWish {
+  /** registries without TLS, as `10.0.0.1:5000` */
+  readonly insecureRegistries: readonly string[];
+  /** the engine is part of a swarm, which cannot keep containers running without it */
+  readonly swarm: boolean;
+}
+
+export interface DaemonChange {
+  /** the file as it shall be; absent: it is as it should be */
+  readonly text?: string;
+  /** what is added to it: `"live-restore": true` */
+  readonly added: readonly string[];
+  /** what somebody set otherwise, and stays so: `"log-driver": "journald"` */
+  readonly kept: readonly string[];
+  /** containers run on while the engine restarts, as that is read before the restart */
+  readonly liveRestore: boolean;
+}
+
+type Settings = Record<string, unknown>;
+
+/** The log of a container that brings no limit of its own may take 30 MB. */
+const logOptions: Settings = { 'max-size': '10m', 'max-file': '3' };
+
+/**
+ * Lays limits of logs and hardening over the settings of an engine. What somebody wrote there stays, also where it is
+ * something else than wanted; lists are joined. Throws LockageError for a file that cannot be understood.
+ */
+export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): DaemonChange {
+  const settings = parse(text);
+  const added: Settings = {};
+  const kept: Settings = {};
+  const want = (key: string, value: unknown) => {
+    if (!(key in settings)) added[key] = value;
+    else if (settings[key] !== value) kept[key] = settings[key];
+  };
+  want('log-driver', 'json-file');
+  if (!('log-driver' in kept)) Object.assign(added, missingLogOptions(settings['log-opts']));
+  want('no-new-privileges', true);
+  if (!wish.swarm) want('live-restore', true);
+  const registries = settings['insecure-registries'];
+  const known = Array.isArray(registries) ? registries : [];
+  const missing = wish.insecureRegistries.filter((registry) => !known.includes(registry));
+  if (missing.length > 0) added['insecure-registries'] = [...known, ...missing];
+
+  const changed = Object.keys(added).length > 0;
+  return {
+    ...(changed ? { text: `${JSON.stringify({ ...settings, ...added }, undefined, 2)}\n` } : {}),
+    added: shown(added),
+    kept: shown(kept),
+    liveRestore: { ...settings, ...added }['live-restore'] === true,
+  };
+}
+
+function missingLogOptions(written: unknown): Settings {
+  const options = isMapping(written) ? written : {};
+  const isComplete = Object.keys(logOptions).every((key) => key in options);
+  return isComplete ? {} : { 'log-opts': { ...logOptions, ...options } };
+}
+
+function parse(text: string | undefined): Settings {
+  if (text === undefined || text.trim() === '') return {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (isMapping(parsed)) return parsed;
+  } catch (error) {
+    throw notUnderstood((error as Error).message);
+  }
+  throw notUnderstood('it holds something else than a mapping');
+}
+
+function notUnderstood(why: string): LockageError {
+  return new LockageError(`${daemonFile} of the host is not JSON that can be added to: ${why}`, {
+    hint: 'Correct it there, or move it away, and run the same command again.',
+  });
+}
+
+function isMapping(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(settings: Settings): string[] {
+  return Object.entries(settings).map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+}

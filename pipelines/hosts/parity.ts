@@ -1,0 +1,153 @@
+import type { Environment } from '../model/environment.ts';
+import { LockageError } from '../errors.ts';
+
+/** In what hosts can be compared, by the names that `same` in the configuration takes. */
+export const traitNames = [
+  'architecture',
+  'os',
+  'kernel.minor',
+  'engine',
+  'engine.minor',
+  'storage',
+  'cgroup',
+] as const;
+
+export type Trait = (typeof traitNames)[number];
+
+/** What a host is made of; what it did not say is absent. */
+export type Traits = Readonly<Partial<Record<Trait, string>>>;
+
+/** A host as it is compared with others. */
+export interface HostTraits {
+  readonly environment: string;
+  readonly host: string;
+  readonly traits: Traits;
+}
+
+/** A trait that is not the same everywhere, and who has which value. */
+export interface Difference {
+  readonly trait: Trait;
+  readonly values: readonly {
+    readonly value: string;
+    readonly environment: string;
+    readonly hosts: readonly string[];
+  }[];
+}
+
+/** What an engine says in its answer about its version, and, where it was asked, about itself. */
+export interface Said {
+  readonly architecture: string;
+  readonly kernel: string | undefined;
+  readonly engine: string;
+  readonly os?: string | undefined;
+  readonly storage?: string | undefined;
+  readonly cgroup?: string | undefined;
+}
+
+/** These cost a question of their own: the others are in every engine's answer about its version. */
+const costly: readonly Trait[] = ['os', 'storage', 'cgroup'];
+
+/** Whether an engine has to be asked for more than its version to compare hosts in these. */
+export function needsInfo(wanted: readonly Trait[]): boolean {
+  return wanted.some((trait) => costly.includes(trait));
+}
+
+/** The traits in what an engine said; an empty word is no answer. */
+export function traitsOf(said: Said): Traits {
+  const { architecture, kernel, engine, os, storage, cgroup } = said;
+  const found: Record<Trait, string | undefined> = {
+    architecture,
+    // An engine says this of itself when it runs in a container; the distribution is the same.
+    os: os?.replace(/ \(containerized\)$/, ''),
+    'kernel.minor': minor(kernel),
+    engine,
+    'engine.minor': minor(engine),
+    storage,
+    cgroup,
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** `6.1.0-13-amd64` → `6.1` */
+function minor(version: string | undefined): string | undefined {
+  return /^\d+\.\d+/.exec(version ?? '')?.[0] ?? version;
+}
+
+/** In what hosts differ from each other. */
+export function differencesAmong(hosts: readonly HostTraits[], wanted: readonly Trait[] = traitNames): Difference[] {
+  const found = wanted.flatMap((trait) => {
+    const values = groups(hosts, trait);
+    return values.length > 1 ? [{ trait, values }] : [];
+  });
+  return withoutImplied(found);
+}
+
+/**
+ * In what hosts differ from those of an environment before them: values that no host there has. Where the hosts before
+ * differ from each other, a release has run on each kind of them, so either value is fine.
+ */
+export function differencesFrom(
+  before: readonly HostTraits[],
+  here: readonly HostTraits[],
+  wanted: readonly Trait[] = traitNames,
+): Difference[] {
+  if (before.length === 0) return [];
+  const found = wanted.flatMap((trait) => {
+    const there = groups(before, trait);
+    const unseen = groups(here, trait).filter(({ value }) => !there.some((group) => group.value === value));
+    return unseen.length > 0 ? [{ trait, values: [...unseen, ...there] }] : [];
+  });
+  return withoutImplied(found);
+}
+
+/**
+ * Refuses hosts that are not alike in what their environment demands: among each other, and as those of each environment
+ * directly before it.
+ */
+export function checkParity(
+  { name, same }: Pick<Environment, 'name' | 'same'>,
+  here: readonly HostTraits[],
+  before: readonly HostTraits[],
+): void {
+  const upstream = [...new Set(before.map(({ environment }) => environment))];
+  const details = [
+    ...differencesAmong(here, same).map((difference) => differenceText(difference, name)),
+    ...upstream.flatMap((other) => {
+      const there = before.filter(({ environment }) => environment === other);
+      return differencesFrom(there, here, same).map((difference) => differenceText(difference, name));
+    }),
+  ];
+  if (details.length === 0) return;
+  throw new LockageError(`hosts differ in what has to be the same for ${name}`, {
+    details,
+    hint: `Make them alike (\`lockage host check ${name}\` shows all of it), or take it out of \`same\`.`,
+  });
+}
+
+/** `engine.minor: 24.0 on prod-3; 20.10 on qa-1, qa-2 of qa`, as seen from an environment. */
+export function differenceText({ trait, values }: Difference, from: string): string {
+  const parts = values.map(({ value, environment, hosts }) => {
+    const place = environment === from ? '' : ` of ${environment}`;
+    return `${value} on ${hosts.join(', ')}${place}`;
+  });
+  return `${trait}: ${parts.join('; ')}`;
+}
+
+/** Hosts by their value of a trait: the value that most have first. */
+function groups(hosts: readonly HostTraits[], trait: Trait): Difference['values'][number][] {
+  const found = new Map<string, { value: string; environment: string; hosts: string[] }>();
+  for (const { environment, host, traits } of hosts) {
+    const value = traits[trait] ?? 'unknown';
+    const key = JSON.stringify([environment, value]);
+    const group = found.get(key) ?? { value, environment, hosts: [] };
+    group.hosts.push(host);
+    found.set(key, group);
+  }
+  return [...found.values()].sort((a, b) => b.hosts.length - a.hosts.length);
+}
+
+/** Engines of different minor versions are different engines anyway. */
+function withoutImplied(differences: readonly Difference[]): Difference[] {
+  const minors = differences.some(({ trait }) => trait === 'engine.minor');
+  return differences.filter(({ trait }) => !(minors && trait === 'engine'));
+}

@@ -1,0 +1,257 @@
+import type { ContainerSpec } from '../model/container-spec.ts';
+import type { Placed } from '../model/desired-state.ts';
+import type { Environment, Host } from '../model/environment.ts';
+import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
+import type { Digest } from '../model/release.ts';
+import type { Cordon, Hold, Revision } from '../model/revision.ts';
+
+/** A container as its host sees it. */
+export interface SeenContainer {
+  readonly name: string;
+  /** `release`, `edge`, `accessory` */
+  readonly part: string;
+  readonly role: string;
+  readonly version: string;
+  /** the engine's word: `running`, `exited`, `restarting` … */
+  readonly state: string;
+  /** ISO 8601: running since, or ended at */
+  readonly since?: string;
+  readonly restarts?: number;
+  /** of a service: containers that run */
+  readonly replicas?: number;
+}
+
+/** What a host said, or why it did not. */
+export interface HostView {
+  readonly host: Host;
+  readonly error?: string;
+  /** it was not asked, as it is out of service */
+  readonly cordon?: Cordon;
+  /** version of its Docker Engine */
+  readonly engine?: string;
+  readonly containers: readonly SeenContainer[];
+  /** how the traffic goes, compared with the record; absent where it was not asked */
+  readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what a person should know, though nothing is wrong yet */
+  readonly warnings?: readonly string[];
+  /** what else is wrong there: nodes of a swarm that are down */
+  readonly faults?: readonly string[];
+}
+
+/** The one address of an environment's own machines. */
+export interface FrontView {
+  readonly address: string;
+  readonly urls: readonly string[];
+  readonly state: 'running' | 'stopped' | 'absent';
+  /** the machines that it leads to */
+  readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
+}
+
+export interface LockView {
+  readonly actor: string;
+  readonly since: string;
+  readonly purpose: string;
+}
+
+/** One environment on one line, and what is wrong with it. */
+export interface EnvironmentStatus {
+  readonly name: string;
+  readonly version?: string;
+  readonly digest?: Digest;
+  readonly revision?: number;
+  /** ISO 8601, of the moment when it was recorded as running */
+  readonly since?: string;
+  readonly actor?: string;
+  readonly hosts: { readonly ready: number; readonly total: number };
+  readonly front?: FrontView & { readonly problem?: string };
+  /** one line for each host, and the front, that is not as it should be */
+  readonly problems: readonly string[];
+  /** one line for each thing that will be wrong, such as a certificate that ends soon */
+  readonly warnings?: readonly string[];
+  /** the earlier versions that a rollback can go to now; the first is the one it goes to unless told */
+  readonly rollback: readonly {
+    readonly version: string;
+    readonly revision: number;
+    readonly from: 'standby' | 'image';
+  }[];
+  readonly hold?: Hold;
+  readonly cordons: readonly Cordon[];
+  readonly lock?: LockView;
+  /** the last attempt, if it failed */
+  readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
+}
+
+/** The hosts to ask: those configured with their swarm, and those where something recorded still runs. */
+export function hostsToAsk(environment: Environment, record: EnvironmentRecord): Host[] {
+  const wanted = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
+  const configured = new Set(wanted.map(({ name }) => name));
+  const left = record.containers.map(({ host }) => host).filter(({ name }) => !configured.has(name));
+  return [...wanted, ...new Map(left.map((host) => [host.name, host])).values()];
+}
+
+/** Sums up what is recorded of an environment and what its hosts say. */
+export function environmentStatus(
+  environment: Environment,
+  record: EnvironmentRecord,
+  views: readonly HostView[],
+  lock?: LockView,
+  front?: FrontView,
+): EnvironmentStatus {
+  const current = currentRevision(record.ledger);
+  const last = record.ledger.revisions.at(-1);
+  const problems = views.map((view) => hostProblem(environment, current, view));
+  const problem = front && frontProblem(front, environment.name, current);
+  const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
+  // A swarm is no host more: its managers are counted.
+  const ready = views.filter(({ host, cordon }, index) => !host.managers && !cordon && problems[index] === undefined);
+  return {
+    name: environment.name,
+    ...(current
+      ? {
+          version: current.release.version,
+          digest: current.release.digest,
+          revision: current.number,
+          since: endOf(current),
+          actor: current.actor,
+        }
+      : {}),
+    hosts: { ready: ready.length, total: views.filter(({ host }) => !host.managers).length },
+    ...(front ? { front: { ...front, ...(problem === undefined ? {} : { problem }) } } : {}),
+    problems: [...problems, problem].filter((each) => each !== undefined),
+    ...(warnings.length > 0 ? { warnings } : {}),
+    rollback: rollbacks(record, views),
+    ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
+    cordons: record.ledger.cordons ?? [],
+    ...(lock ? { lock } : {}),
+    ...(last?.result === 'failed' ? { failed: failureOf(last) } : {}),
+  };
+}
+
+/** What keeps requests from the machines, and what to do. */
+function frontProblem(front: FrontView, environment: string, current: Revision | undefined): string | undefined {
+  const name = `the front ${front.urls.join(', ')}`;
+  const again = `\`lockage promote ${current?.release.version ?? 'VERSION'} --to ${environment}\` starts it again`;
+  if (front.state !== 'running') return `${name} does not run: ${again}`;
+  if (!current || front.servers.some(({ healthy }) => healthy)) return undefined;
+  return `${name} reaches no machine of ${environment}`;
+}
+
+/** What keeps a host from being ready, or undefined. Where nothing runs yet, a host that answers is ready. */
+function hostProblem(environment: Environment, current: Revision | undefined, view: HostView): string | undefined {
+  const { host, error, cordon, containers } = view;
+  if (cordon) return undefined;
+  if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
+  if (!current) return undefined;
+  const expected = current.containers.filter((spec) => spec.host === host.name);
+  const places = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
+  const configured = places.some(({ name }) => name === host.name);
+  if (!configured) return `${host.name}: not configured any more, and has containers of ${current.release.version}`;
+  if (expected.length === 0 && environment.roles.some((role) => role.hosts.includes(host.name))) {
+    return `${host.name}: has nothing of revision ${current.number}`;
+  }
+  const down = expected.filter((spec) => !isRunning(view, spec));
+  const faults = [
+    ...(host.managers || containers.some(({ part, state }) => part === 'edge' && state === 'running')
+      ? []
+      : ['the edge does not run']),
+    ...down.map((spec) => `${spec.role} ${spec.version} ${stateOf(view, spec)}`),
+    ...containers
+      .filter(({ part, state }) => part === 'accessory' && state !== 'running')
+      .map(({ role, state }) => `accessory ${role} is ${state}`),
+    ...(view.faults ?? []),
+  ];
+  return faults.length === 0 ? undefined : `${host.name}: ${faults.join(', ')}`;
+}
+
+function stateOf(view: HostView, spec: ContainerSpec): string {
+  const found = view.containers.find(({ name }) => name === spec.name);
+  return found ? `is ${found.state}` : 'is gone';
+}
+
+function isRunning(view: HostView, spec: ContainerSpec): boolean {
+  return view.containers.some(({ name, state }) => name === spec.name && state === 'running');
+}
+
+/** Where a rollback can go: first where it goes unless told, then what else is kept as standby. */
+function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): EnvironmentStatus['rollback'] {
+  return rollbackCandidates(record.ledger)
+    .map(({ release, number, containers }) => ({
+      version: release.version,
+      revision: number,
+      from: containers.every((spec) => isKept(spec, views)) ? ('standby' as const) : ('image' as const),
+    }))
+    .filter(({ from }, index) => index === 0 || from === 'standby');
+}
+
+/** A rollback is a switch if what gets traffic runs; what gets none rests meanwhile, and is started then. */
+function isKept(spec: ContainerSpec, views: readonly HostView[]): boolean {
+  const view = views.find(({ host }) => host.name === spec.host);
+  if (view?.cordon) return true;
+  if (!view || view.error !== undefined) return false;
+  return spec.route ? isRunning(view, spec) : view.containers.some(({ name }) => name === spec.name);
+}
+
+function failureOf(revision: Revision): NonNullable<EnvironmentStatus['failed']> {
+  return {
+    version: revision.release.version,
+    at: endOf(revision),
+    actor: revision.actor,
+    reason: revision.reason ?? 'no reason is recorded',
+  };
+}
+
+/** When an operation had ended and was recorded. */
+export function endOf(revision: Pick<Revision, 'startedAt' | 'duration'>): string {
+  const started = Date.parse(revision.startedAt);
+  return Number.isNaN(started) ? revision.startedAt : new Date(started + revision.duration).toISOString();
+}
+
+/** A container of an environment with the part it plays. */
+export interface ContainerStatus extends SeenContainer {
+  readonly use: 'serving' | 'standby' | 'left over' | 'unknown' | 'edge' | 'accessory';
+  /** it is not as it should be */
+  readonly wrong: boolean;
+}
+
+/** All containers of a host: what should run first, whether it is there or not, then what else was found. */
+export function containersOf(record: EnvironmentRecord, view: HostView): ContainerStatus[] {
+  const current = currentRevision(record.ledger);
+  const serving = (current?.containers ?? []).filter((spec) => spec.host === view.host.name);
+  const recorded = record.containers.filter(({ host }) => host.name === view.host.name);
+  const standby = standbyOf(record, recorded, serving);
+  const expected = [
+    ...serving.map((spec) => ({ spec, use: 'serving' as const })),
+    ...standby.map((spec) => ({ spec, use: 'standby' as const })),
+  ];
+  const known = new Set(expected.map(({ spec }) => spec.name));
+  const listed = expected.map(({ spec, use }): ContainerStatus => {
+    const found = view.containers.find(({ name }) => name === spec.name);
+    const missing = { name: spec.name, part: 'release', role: spec.role, version: spec.version, state: 'missing' };
+    const mayRest = use === 'standby' && !spec.route && found !== undefined;
+    return { ...(found ?? missing), use, wrong: !mayRest && found?.state !== 'running' };
+  });
+  const others = view.containers
+    .filter(({ name }) => !known.has(name))
+    .map((found): ContainerStatus => {
+      if (found.part === 'edge' || found.part === 'accessory') {
+        return { ...found, use: found.part, wrong: found.state !== 'running' };
+      }
+      const isRecorded = recorded.some(({ spec }) => spec.name === found.name);
+      return { ...found, use: isRecorded ? 'left over' : 'unknown', wrong: true };
+    });
+  return [...listed, ...others];
+}
+
+/** Recorded containers of earlier good revisions, newest first. */
+function standbyOf(
+  record: EnvironmentRecord,
+  recorded: readonly Placed[],
+  serving: readonly ContainerSpec[],
+): ContainerSpec[] {
+  const names = new Set(recorded.map(({ spec }) => spec.name));
+  const good = record.ledger.revisions.filter(({ result }) => result === 'succeeded').reverse();
+  const specs = new Map<string, ContainerSpec>();
+  for (const spec of good.flatMap(({ containers }) => containers)) if (names.has(spec.name)) specs.set(spec.name, spec);
+  for (const { name } of serving) specs.delete(name);
+  return [...specs.values()];
+}

@@ -1,0 +1,39 @@
+import type { ContainerSpec } from './container-spec.ts';
+import type { Host } from './environment.ts';
+import type { Ledger } from './revision.ts';
+
+/** A container and the host it runs on. */
+export interface Placed {
+  readonly host: Host;
+  readonly spec: ContainerSpec;
+}
+
+/** What an environment shall be after an operation: the input of its Pulumi program. */
+export interface Desired {
+  readonly app: string;
+  readonly environment: string;
+  /** names this operation; resources that act in each operation differ by it */
+  readonly operation: string;
+  /** the containers that get the traffic */
+  readonly serving: readonly Placed[];
+  /** containers of earlier releases that are kept */
+  readonly standby: readonly Placed[];
+  /** serving before: where a request goes when a new container fails while the switch is unconfirmed */
+  readonly fallback: readonly Placed[];
+  /** serving containers that rested as standby and have to be started */
+  readonly wake: readonly Placed[];
+  /** containers that must prove themselves before any route moves */
+  readonly verify: readonly Placed[];
+  /** how long the release is watched after the switch, ms; 0: the switch is final at once */
+  readonly watch: number;
+  /** the operator has not said yet that the routes may be final: hosts go back by themselves */
+  readonly guarded: boolean;
+  /** machines of the environment that take over from others: all traffic moves from these to those at once */
+  readonly handover?: { readonly from: readonly Host[]; readonly to: readonly Host[] };
+  readonly migration?: { readonly host: Host; readonly spec: ContainerSpec; readonly timeout: number };
+  /** secret versions that the containers above need; `value` only where it is new */
+  readonly secrets: readonly { readonly name: string; readonly version: string; readonly value?: string }[];
+  readonly ledger: Ledger;
+  /** when the operation that the ledger's last revision records began, ms since 1970; absent when it adds none */
+  readonly startedAt?: number;
+}

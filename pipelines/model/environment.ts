@@ -1,0 +1,209 @@
+import type { Trait } from '../hosts/parity.ts';
+
+/**
+ * What an environment is, after its configuration was read, checked and merged with what all environments share.
+ * Durations are milliseconds, sizes bytes, unless a name says otherwise.
+ */
+export interface Environment {
+  readonly name: string;
+  /** the environments a release must have passed before it may enter this one */
+  readonly after: readonly string[];
+  /** where its edges and accessories run; on a swarm, the managers */
+  readonly hosts: readonly Host[];
+  /** the swarm that runs its releases as services; absent: its hosts run them as containers */
+  readonly swarm?: Host;
+  /** the hosts are machines that the environment makes for itself, and removes with itself */
+  readonly machines?: MachineSet;
+  readonly roles: readonly Role[];
+  readonly accessories: readonly Accessory[];
+  readonly migration?: Migration;
+  /** where each secret's value comes from, by name */
+  readonly secrets: Readonly<Record<string, SecretSource>>;
+  /** how long a release is watched after the routes switched, before it is recorded */
+  readonly watch: number;
+  /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
+  readonly standby: number;
+  /** in what its hosts have to be like each other, and like those of the environments before it */
+  readonly same: readonly Trait[];
+  readonly registry: Pulling;
+}
+
+/** How hosts get their images: from the registries themselves, or from this computer over its ssh connections to them. */
+export interface Pulling {
+  readonly through: 'network' | 'ssh';
+}
+
+/** Machines of an environment's own, all alike. */
+export interface MachineSet {
+  /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
+  readonly kind: 'lxc' | 'vm';
+  readonly count: number;
+  /** `sha256:…` of what they are made from; absent until they are made */
+  readonly image?: string;
+  /** bytes of each */
+  readonly memory: number;
+  readonly cpus: number;
+  /** an address of this computer that leads to all of them; absent: that of their network */
+  readonly address?: string;
+  /** bytes of each; system containers share this computer's */
+  readonly disk?: number;
+}
+
+/**
+ * A machine with a Docker Engine, reached by `unix:///path`, `ssh://user@host:port[/path/of/docker.sock]`, or
+ * `tcp://host:port` with certificates (without them on this machine only).
+ */
+export interface Host {
+  readonly name: string;
+  readonly url: string;
+  /** where the host's published ports are reached and accessories are found by other hosts */
+  readonly address: string;
+  /** private key file of this environment */
+  readonly identity?: string;
+  /** `user@host:port` to go through */
+  readonly jump?: string;
+  /** pinned host key: `SHA256:…` fingerprint */
+  readonly hostKey?: string;
+  readonly tls?: TlsFiles;
+  /** it is no machine but a swarm: whichever of these answers speaks for it */
+  readonly managers?: readonly Host[];
+}
+
+/** PEM files by which a client and an engine know each other. */
+export interface TlsFiles {
+  /** who signed the engine's certificate; nobody else is trusted */
+  readonly ca: string;
+  /** the client's certificate */
+  readonly cert: string;
+  /** its private key */
+  readonly key: string;
+}
+
+/** One process kind of the release: web, worker. */
+export interface Role {
+  readonly name: string;
+  /** replaces the image's command */
+  readonly command?: readonly string[];
+  /** containers per host; on a swarm, replicas over all its nodes */
+  readonly count: number;
+  /** names of the hosts it runs on; on a swarm, the swarm's */
+  readonly hosts: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** names of the secrets it gets as files in /run/secrets */
+  readonly secrets: readonly string[];
+  /** what the edge proxy sends to it; absent for a role without traffic */
+  readonly route?: Route;
+  readonly health: Health;
+  readonly limits: Limits;
+  readonly hardening: Hardening;
+  /** how long a stop waits between TERM and KILL */
+  readonly stopGrace: number;
+}
+
+/** Traffic of a role: the port on the host's edge proxy, and the port its containers listen on. */
+export interface Route {
+  readonly publish: number;
+  readonly port: number;
+}
+
+/** How a new container proves that it works. It must succeed `healthy` times in a row before `timeout`. */
+export interface Health {
+  readonly check:
+    | { readonly kind: 'http'; readonly path: string; readonly port: number }
+    | { readonly kind: 'command'; readonly command: readonly string[] }
+    /** no check of its own: it has to stay up that long */
+    | { readonly kind: 'running'; readonly for: number };
+  readonly interval: number;
+  readonly healthy: number;
+  readonly timeout: number;
+}
+
+/** What one container may use. */
+export interface Limits {
+  /** bytes */
+  readonly memory: number;
+  readonly cpus: number;
+  /** processes and threads */
+  readonly pids: number;
+  /** open files */
+  readonly files: number;
+  /** bytes of log kept per container */
+  readonly log: number;
+}
+
+/** Defaults are the safe ones; each exception carries a reason, which is recorded with the revision. */
+export interface Hardening {
+  readonly readOnly: boolean;
+  /** path in the container → bytes */
+  readonly tmpfs: Readonly<Record<string, number>>;
+  /** capabilities added back, as `CAP_NET_BIND_SERVICE` */
+  readonly capabilities: readonly string[];
+  readonly noNewPrivileges: boolean;
+  /** `uid[:gid]`; absent: the image's own user, which must not be root unless `allowRoot` */
+  readonly user?: string;
+  readonly allowRoot: boolean;
+  /** field → why it was opened */
+  readonly reasons: Readonly<Record<string, string>>;
+}
+
+/**
+ * A stateful neighbour, such as a database. A promotion makes it where it is missing or configured otherwise than before,
+ * and leaves it alone else.
+ */
+export interface Accessory {
+  readonly name: string;
+  readonly image: string;
+  readonly host: string;
+  readonly command?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: readonly string[];
+  /** the port it listens on; other hosts reach it at the host's address */
+  readonly port?: number;
+  /** volume name → path in the container */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** checked until it answers, before the first release starts */
+  readonly health?: { readonly command: readonly string[]; readonly timeout: number };
+  readonly memory: number;
+  readonly cpus: number;
+}
+
+/** Runs once per environment and release, on its first host, before the new containers are started. */
+export interface Migration {
+  readonly command: readonly string[];
+  readonly timeout: number;
+  /** names of the secrets it gets as files in /run/secrets */
+  readonly secrets: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where a secret's value is read from on the operator's machine. */
+export type SecretSource =
+  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] };
+
+/** The whole configuration: one application and the environments it goes through. */
+export interface Project {
+  /** name of the application */
+  readonly app: string;
+  /** folder of lockage.yaml */
+  readonly root: string;
+  /** Pulumi backend URL; `file://` URLs are absolute */
+  readonly backend: string;
+  /** repository releases are pushed to, without tag: `registry.example.com/shop` */
+  readonly repository: string;
+  readonly build: Build;
+  /** registries that are spoken to without TLS, as `10.0.0.1:5000` */
+  readonly insecureRegistries: readonly string[];
+  /** image of the edge proxy */
+  readonly edgeImage: string;
+  /** in pipeline order: an environment comes after those in its `after` */
+  readonly environments: readonly Environment[];
+}
+
+/** How `release` builds the image. */
+export interface Build {
+  /** relative to the project's root */
+  readonly context: string;
+  readonly dockerfile: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly platform?: string;
+}

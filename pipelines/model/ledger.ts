@@ -1,0 +1,141 @@
+import { canonicalJson } from './container-spec.ts';
+import type { Placed } from './desired-state.ts';
+import type { Release } from './release.ts';
+import type { Ledger, Revision } from './revision.ts';
+
+/** What is recorded about an environment: its ledger, and the containers that its state says exist. */
+export interface EnvironmentRecord {
+  readonly ledger: Ledger;
+  readonly containers: readonly Placed[];
+  /** the migration that ran last */
+  readonly migration?: { readonly host: Placed['host']; readonly spec: Placed['spec']; readonly timeout: number };
+  readonly secrets: readonly { readonly name: string; readonly version: string }[];
+}
+
+/** How many revisions a ledger keeps. */
+export const ledgerLength = 30;
+
+/** The revision that runs: the last one that succeeded. */
+export function currentRevision(ledger: Ledger): Revision | undefined {
+  return ledger.revisions.findLast((revision) => revision.result === 'succeeded');
+}
+
+/** The number of the next revision. Numbers only grow, also over rollbacks and failures. */
+export function nextNumber(ledger: Ledger): number {
+  return (ledger.revisions.at(-1)?.number ?? 0) + 1;
+}
+
+/**
+ * The ledger with one more revision, at most `ledgerLength` of them. Many failures in a row push out neither the one that
+ * runs nor the one that a rollback goes to.
+ */
+export function withRevision(ledger: Ledger, revision: Revision): Ledger {
+  const all = { ...ledger, revisions: [...ledger.revisions, revision] };
+  const needed = [currentRevision(all), rollbackCandidates(all)[0]].map((each) => each?.number);
+  let surplus = all.revisions.length - ledgerLength;
+  return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
+}
+
+type Contents = Pick<Revision, 'containers' | 'without'>;
+
+/**
+ * Whether two revisions run the same: image, configuration and secrets on the same hosts. Their containers may differ
+ * where one of them is a repair of the other; a host that was cordoned for one of them says nothing.
+ */
+export function sameContainers(a: Contents, b: Contents): boolean {
+  const ignored = new Set([...(a.without ?? []), ...(b.without ?? [])]);
+  return contents(a, ignored) === contents(b, ignored);
+}
+
+function contents(revision: Contents, ignored: ReadonlySet<string>): string {
+  return revision.containers
+    .filter(({ host }) => !ignored.has(host))
+    .map(({ name: _, alias: __, ...content }) => canonicalJson(content))
+    .sort()
+    .join();
+}
+
+/**
+ * The earlier good revisions a rollback can go to, newest first: each differs from what runs, and no two run the same
+ * containers. A revision that a rollback left is not offered, as that is what was bad.
+ */
+export function rollbackCandidates(ledger: Ledger): Revision[] {
+  const current = currentRevision(ledger);
+  if (!current) return [];
+  const found: Revision[] = [];
+  for (const revision of goodHistory(ledger).slice(1)) {
+    if (sameContainers(revision, current)) continue;
+    if (!found.some((other) => sameContainers(other, revision))) found.push(revision);
+  }
+  return found.map((revision) => completed(ledger, revision));
+}
+
+/**
+ * A revision with the containers of hosts that were cordoned when it was made, as far as an equal revision ran on them:
+ * going back to it leaves none of them out.
+ */
+export function completed(ledger: Ledger, revision: Revision): Revision {
+  const { without = [], ...rest } = revision;
+  const found = without.map((host) => ({ host, containers: containersOn(host, ledger, revision) }));
+  const missed = found.filter(({ containers }) => containers.length === 0).map(({ host }) => host);
+  return {
+    ...rest,
+    containers: [...revision.containers, ...found.flatMap(({ containers }) => containers)],
+    ...(missed.length > 0 ? { without: missed } : {}),
+  };
+}
+
+function containersOn(host: string, { revisions }: Ledger, like: Revision): Revision['containers'] {
+  const equal = revisions.findLast(
+    (other) =>
+      other.result === 'succeeded' &&
+      sameContainers(other, like) &&
+      other.containers.some((spec) => spec.host === host),
+  );
+  return equal?.containers.filter((spec) => spec.host === host) ?? [];
+}
+
+/**
+ * The good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so that a second
+ * rollback goes further back and not to what the first one left.
+ */
+function goodHistory(ledger: Ledger): Revision[] {
+  const line: Revision[] = [];
+  for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
+    if (revision.kind === 'rollback') {
+      const index = line.findLastIndex(
+        (earlier) => earlier.number === revision.restores || sameContainers(earlier, revision),
+      );
+      if (index >= 0) line.length = index;
+    }
+    line.push(revision);
+  }
+  return line.reverse();
+}
+
+/** How many different releases an environment can go back to: their images stay on the hosts. */
+const releasesKept = 5;
+
+/** The last good releases of an environment, newest first, each once. */
+export function keptReleases(ledger: Ledger): Release[] {
+  const kept = new Map<string, Release>();
+  for (const { result, release } of [...ledger.revisions].reverse()) {
+    if (result === 'succeeded' && kept.size < releasesKept) kept.set(release.digest, release);
+  }
+  return [...kept.values()];
+}
+
+/** How many releases that ran well nowhere may be about to be promoted. */
+const releasesAwaited = 10;
+
+/**
+ * Digests of the images that no host has to let go of, as environments can share one: what each of them runs or may go
+ * back to, and the last releases that ran well in none. One of these may be pulled already, while its operator still looks
+ * at the plan.
+ */
+export function neededDigests(ledgers: readonly Ledger[], releases: readonly Release[]): ReadonlySet<string> {
+  const good = ledgers.flatMap(({ revisions }) => revisions.filter(({ result }) => result === 'succeeded'));
+  const ran = new Set(good.map(({ release }) => release.digest));
+  const awaited = releases.filter(({ digest }) => !ran.has(digest)).slice(-releasesAwaited);
+  return new Set([...ledgers.flatMap(keptReleases), ...awaited].map(({ digest }) => digest));
+}

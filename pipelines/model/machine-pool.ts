@@ -1,0 +1,83 @@
+import { fingerprint, type ContainerSpec } from './container-spec.ts';
+import type { Environment, Host } from './environment.ts';
+import { currentRevision } from './ledger.ts';
+import type { Ledger, Revision } from './revision.ts';
+
+/**
+ * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
+ * and those by `prod-1`, `prod-2` again. All of a generation are of one image.
+ */
+export type Generation = 'a' | 'b';
+
+export function otherGeneration(generation: Generation): Generation {
+  return generation === 'a' ? 'b' : 'a';
+}
+
+/** A machine that is not made yet, and has no address. Nobody can write its URL as a target. */
+export function unmade(name: string): Host {
+  return { name, url: `machine://${name}`, address: name };
+}
+
+export function isUnmade({ url }: Host): boolean {
+  return url.startsWith('machine:');
+}
+
+/** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */
+export function generationNow(environment: string, ledger: Ledger, made: readonly string[]): Generation {
+  const serving = currentRevision(ledger)?.containers.map(({ host }) => host) ?? made;
+  return serving.some((host) => host === nameIn('b', environment, host)) ? 'b' : 'a';
+}
+
+/** Whether a host's name is one of that generation. */
+export function isOf(generation: Generation, environment: string, host: string): boolean {
+  return host === nameIn(generation, environment, host);
+}
+
+/** The number of a machine in its generation, from 1. */
+export function numberOf(environment: string, host: string): number {
+  return Number(numbered(environment, host) ?? 0);
+}
+
+/** The environment with its own machines by their names in that generation. */
+export function inGeneration(environment: Environment, generation: Generation): Environment {
+  if (!environment.machines) return environment;
+  const rename = (host: string) => nameIn(generation, environment.name, host);
+  const renamed = (host: Host): Host => (rename(host.name) === host.name ? host : unmade(rename(host.name)));
+  return {
+    ...environment,
+    hosts: environment.hosts.map(renamed),
+    roles: environment.roles.map((role) => ({ ...role, hosts: role.hosts.map(rename) })),
+    accessories: environment.accessories.map((accessory) => ({ ...accessory, host: rename(accessory.host) })),
+  };
+}
+
+/** The ledger as if all of it had run on the machines of that generation: what can be put back there. */
+export function ledgerIn(generation: Generation, environment: string, ledger: Ledger): Ledger {
+  const rename = (host: string) => nameIn(generation, environment, host);
+  const moved = (revision: Revision): Revision => ({
+    ...revision,
+    containers: revision.containers.map((spec) => onHost(spec, rename(spec.host))),
+    ...(revision.without ? { without: revision.without.map(rename) } : {}),
+  });
+  return { ...ledger, revisions: ledger.revisions.map(moved) };
+}
+
+/** The same container on another host. Its name follows from its content, which says the host. */
+function onHost(spec: ContainerSpec, host: string): ContainerSpec {
+  if (spec.host === host) return spec;
+  const base = spec.alias.slice(0, spec.alias.lastIndexOf('-'));
+  const alias = `${base}-${fingerprint({ alias: spec.alias, host })}`;
+  const name = `${alias}${spec.name.slice(spec.alias.length)}`;
+  return { ...spec, name, alias, host, env: { ...spec.env, LOCKAGE_HOST: host } };
+}
+
+/** A name that is not one of the environment's machines stays as it is. */
+function nameIn(generation: Generation, environment: string, host: string): string {
+  const number = numbered(environment, host);
+  return number === undefined ? host : `${environment}-${number}${generation === 'a' ? '' : generation}`;
+}
+
+function numbered(environment: string, host: string): string | undefined {
+  if (!host.startsWith(`${environment}-`)) return undefined;
+  return /^(\d+)b?$/.exec(host.slice(environment.length + 1))?.[1];
+}

@@ -1,0 +1,38 @@
+import type { Environment, Project } from './environment.ts';
+import { LockageError } from '../errors.ts';
+import { didYouMean } from '../text/suggest.ts';
+
+/**
+ * The environment of that name.
+ * @throws LockageError (refused) that lists the names there are.
+ */
+export function environmentNamed(project: Project, name: string): Environment {
+  const found = project.environments.find((environment) => environment.name === name);
+  if (found !== undefined) return found;
+  const names = project.environments.map((environment) => environment.name);
+  throw new LockageError(`no environment ${JSON.stringify(name)} in ${project.app}${didYouMean(name, names)}`, {
+    hint: `Environments of ${project.app}: ${names.join(', ')}.`,
+  });
+}
+
+/** The environments that a release must have passed directly before this one, in pipeline order. */
+export function upstream(project: Project, environment: Environment): Environment[] {
+  return project.environments.filter(({ name }) => environment.after.includes(name));
+}
+
+/** The environments that a release may enter next after this one, in pipeline order. */
+export function downstream(project: Project, environment: Environment): Environment[] {
+  return project.environments.filter(({ after }) => after.includes(environment.name));
+}
+
+/** The environments in rows: each row comes after the rows above it, and those in one row are parallel. */
+export function pipelineRows(project: Project): Environment[][] {
+  const rowOf = new Map<string, number>();
+  const rows: Environment[][] = [];
+  for (const environment of project.environments) {
+    const row = Math.max(0, ...environment.after.map((name) => (rowOf.get(name) ?? -1) + 1));
+    rowOf.set(environment.name, row);
+    (rows[row] ??= []).push(environment);
+  }
+  return rows;
+}

@@ -1,0 +1,60 @@
+import type { Placed } from './desired-state.ts';
+import type { Hold, Revision } from './revision.ts';
+import type { Release } from './release.ts';
+
+/** What happens to one container. */
+export interface ContainerChange {
+  readonly action: 'create' | 'serve' | 'keep' | 'standby' | 'remove';
+  readonly host: string;
+  readonly role: string;
+  readonly version: string;
+  readonly name: string;
+  /** fields that differ from what serves now, when the release is the same */
+  readonly changes?: readonly string[];
+}
+
+/** An operation, container by container, before anything is done. */
+export interface Plan {
+  readonly kind: Revision['kind'];
+  readonly environment: string;
+  readonly number: number;
+  readonly release: Release;
+  readonly from?: Revision;
+  readonly containers: readonly ContainerChange[];
+  readonly migration: boolean;
+  readonly hold?: Hold;
+  readonly notes: readonly string[];
+}
+
+/** Compares what exists with what shall be: containers are created, kept, or removed, and never changed. */
+export function changesOf(
+  existing: readonly Placed[],
+  serving: readonly Placed[],
+  servingBefore: readonly Placed[],
+  standby: readonly Placed[],
+): ContainerChange[] {
+  const has = (list: readonly Placed[], { host, spec }: Placed) =>
+    list.some((other) => other.host.name === host.name && other.spec.name === spec.name);
+  const change = (action: ContainerChange['action'], placed: Placed): ContainerChange => ({
+    action,
+    host: placed.host.name,
+    role: placed.spec.role,
+    version: placed.spec.version,
+    name: placed.spec.name,
+  });
+  const kept = [...serving, ...standby];
+  return [
+    ...serving.map((placed) =>
+      change(has(servingBefore, placed) ? 'keep' : has(existing, placed) ? 'serve' : 'create', placed),
+    ),
+    ...byHost(standby.map((placed) => change('standby', placed))),
+    ...byHost(existing.filter((placed) => !has(kept, placed)).map((placed) => change('remove', placed))),
+  ];
+}
+
+/** The record knows no order of its own: a state lists its resources as they came. */
+function byHost(changes: readonly ContainerChange[]): ContainerChange[] {
+  return [...changes].sort(
+    (a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }) || a.role.localeCompare(b.role),
+  );
+}

@@ -1,0 +1,49 @@
+import { LockageError } from '../errors.ts';
+import { shortDigest, type Release } from './release.ts';
+import { bumpVersion, compareVersions, parseVersion, type Bump } from './version.ts';
+
+/** The version to release: the one given, or the next after the highest. Throws LockageError. */
+export function nextVersion(releases: readonly Release[], given: string | undefined, bump: Bump | undefined): string {
+  if (given !== undefined && bump !== undefined) {
+    throw new LockageError('give a version or --bump, not both', { hint: `lockage release ${given}` });
+  }
+  if (given !== undefined) return parseVersion(given);
+  const highest = releases
+    .map(({ version }) => version)
+    .sort(compareVersions)
+    .at(-1);
+  if (bump !== undefined) return highest === undefined ? '0.1.0' : bumpVersion(highest, bump);
+  throw new LockageError('which version?', {
+    ...(highest === undefined ? {} : { details: [`the latest release is ${highest}`] }),
+    hint: `lockage release ${highest === undefined ? '0.1.0' : bumpVersion(highest, 'minor')}, or lockage release --bump minor`,
+  });
+}
+
+/** What is to be released under a version. */
+export interface Candidate {
+  readonly version: string;
+  readonly commit?: string;
+  readonly digest?: string;
+}
+
+/**
+ * Whether a version is there already, made of the same. Throws LockageError when it is there and was made of something
+ * else: a release never changes.
+ */
+export function alreadyReleased(releases: readonly Release[], candidate: Candidate): Release | undefined {
+  const found = releases.find(({ version }) => version === candidate.version);
+  if (!found) return undefined;
+  if (
+    candidate.digest !== undefined
+      ? candidate.digest === found.digest
+      : candidate.commit === found.commit && !found.dirty
+  ) {
+    return found;
+  }
+  throw new LockageError(`release ${found.version} exists, and was made of something else`, {
+    details: [
+      `it is ${shortDigest(found.digest)}${found.commit ? ` of commit ${found.commit.slice(0, 7)}` : ''}, made ${found.createdAt} by ${found.builder}`,
+    ],
+    hint: `A release never changes: make a new version, for example \`lockage release --bump patch\`.`,
+  });
+}

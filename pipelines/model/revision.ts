@@ -1,0 +1,60 @@
+import type { Counts } from './role-counts.ts';
+import type { Release } from './release.ts';
+import type { ContainerSpec } from './container-spec.ts';
+
+/**
+ * One numbered change of an environment, done or failed: everything that is needed to run it again exactly but the
+ * secrets' values, which the state holds by their version.
+ */
+export interface Revision {
+  readonly number: number;
+  readonly release: Release;
+  /** containers of the release, all hosts */
+  readonly containers: readonly ContainerSpec[];
+  /** names of the secrets → short hash of their value, so that a change shows without the value */
+  readonly secretVersions: Readonly<Record<string, string>>;
+  readonly kind: 'promote' | 'rollback' | 'repair' | 'scale' | 'image';
+  readonly result: 'succeeded' | 'failed';
+  /** `user@machine` */
+  readonly actor: string;
+  /** ISO 8601 */
+  readonly startedAt: string;
+  /** milliseconds from the command's start to the record */
+  readonly duration: number;
+  /** why: given by the user, or what failed */
+  readonly reason?: string;
+  /** roles that have another number of containers than the configuration had */
+  readonly counts?: Counts;
+  /** of a rollback: the revision whose containers serve again */
+  readonly restores?: number;
+  /** `sha256:…` of the image of the machines it ran on, where they are the environment's own */
+  readonly machineImage?: string;
+  /** names of the hosts that were cordoned and did not get it */
+  readonly without?: readonly string[];
+}
+
+/** Set by a rollback: nothing is promoted until a person lifts it. */
+export interface Hold {
+  readonly since: string;
+  readonly actor: string;
+  readonly reason: string;
+  /** the version that was taken back */
+  readonly version: string;
+}
+
+/** A host that a person took out of its environment, because it died or is worked on: nothing is asked of it. */
+export interface Cordon {
+  /** name of the host */
+  readonly host: string;
+  /** ISO 8601 */
+  readonly since: string;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** What an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
+export interface Ledger {
+  readonly revisions: readonly Revision[];
+  readonly hold?: Hold;
+  readonly cordons?: readonly Cordon[];
+}

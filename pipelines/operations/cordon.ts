@@ -1,0 +1,149 @@
+import { asRecorded } from '../planning/recorded-state.ts';
+import { refuseOtherChanges } from '../planning/plan-rollout.ts';
+import type { Environment } from '../model/environment.ts';
+import { LockageError } from '../errors.ts';
+import { checkPlatform } from '../policy/gates.ts';
+import { refuseOtherHosts, withCordon, withoutCordon, withoutCordoned } from '../model/cordons.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import type { World } from './ports.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
+import type { Cordon, Ledger, Revision } from '../model/revision.ts';
+import { rollOut } from './steps/rollout.ts';
+import { didYouMean } from '../text/suggest.ts';
+import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+
+export interface CordonRequest {
+  readonly environment: string;
+  /** name of a host */
+  readonly host: string;
+  readonly reason?: string;
+}
+
+export interface CordonResult {
+  readonly outcome: 'cordoned' | 'cordoned already';
+  readonly cordon: Cordon;
+  /** hosts that are still in service */
+  readonly remaining: readonly string[];
+}
+
+/**
+ * Takes a host out of its environment: promotions and rollbacks go on without it. It may be dead; where it answers, an
+ * operation that holds the environment's lock on it is not disturbed. What it runs is left alone. Throws LockageError:
+ * refused, locked, or what kept it from being recorded.
+ */
+export async function cordon(world: World, request: CordonRequest): Promise<CordonResult> {
+  const environment = environmentNamed(world.project, request.environment);
+  refuseSwarm(environment);
+  checkHost(environment, request.host);
+  const asked: Cordon = {
+    host: request.host,
+    since: new Date(world.now()).toISOString(),
+    actor: world.actor,
+    reason: request.reason ?? 'no reason given',
+  };
+  const before = await world.records.environment(environment.name);
+  const left = leftWithout(environment, before.ledger, asked);
+  const purpose = `cordon ${request.host}`;
+  const record = async (): Promise<CordonResult> => {
+    const now = await world.records.environment(environment.name);
+    const remaining = leftWithout(environment, now.ledger, asked).hosts.map(({ name }) => name);
+    const found = now.ledger.cordons?.find(({ host }) => host === request.host);
+    if (found) {
+      // A command that was killed may have recorded it, and no more.
+      await world.machines.lead(left);
+      return { outcome: 'cordoned already', cordon: found, remaining };
+    }
+    await recordAgain(world, environment, now, withCordon(now.ledger, asked), purpose);
+    await world.machines.lead(left);
+    return { outcome: 'cordoned', cordon: asked, remaining };
+  };
+  // A running operation holds the lock on the first host in service, and later ones on the first that stays.
+  const serving = withoutCordoned(environment, before.ledger);
+  const locked = () => underLock(world, left, purpose, record);
+  return serving.hosts[0] === left.hosts[0] ? locked() : underLockIfReachable(world, serving, purpose, locked);
+}
+
+/** The environment without one host more. Throws LockageError when none would be left. */
+function leftWithout(environment: Environment, ledger: Ledger, added: Cordon): Environment {
+  const left = withoutCordoned(environment, withCordon(ledger, added));
+  if (left.hosts.length > 0) return left;
+  throw new LockageError(`${added.host} is the last host of ${environment.name} in service`, {
+    hint: `Take another one back first, or remove the environment with \`lockage destroy ${environment.name}\`.`,
+  });
+}
+
+export type UncordonResult =
+  | { readonly outcome: 'not cordoned' }
+  | { readonly outcome: 'in service'; readonly cordon: Cordon; readonly revision?: Revision };
+
+/**
+ * Takes a host back into service: it gets what the environment runs, which has to prove itself there, and only then traffic.
+ * Throws LockageError, also when the configuration has changed since; the host stays cordoned then.
+ */
+export async function uncordon(world: World, request: CordonRequest): Promise<UncordonResult> {
+  const startedAt = world.now();
+  const configured = environmentNamed(world.project, request.environment);
+  checkHost(configured, request.host);
+  const seen = await world.records.environment(configured.name);
+  if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) {
+    await world.machines.lead(configured);
+    return { outcome: 'not cordoned' };
+  }
+
+  const environment = withoutCordoned(configured, withoutCordon(seen.ledger, request.host));
+  world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
+  const early = await world.hosts.preflight(environment);
+  const values = await world.secrets.read(environment);
+  return underLock(world, withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`, async () => {
+    const before = await world.records.environment(configured.name);
+    refuseOtherHosts(configured, seen, before);
+    const found = before.ledger.cordons?.find(({ host }) => host === request.host);
+    if (!found) return { outcome: 'not cordoned' };
+    const ledger = withoutCordon(before.ledger, request.host);
+    const current = currentRevision(ledger);
+    const recorded = async (): Promise<UncordonResult> => {
+      await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
+      await world.machines.lead(environment);
+      return { outcome: 'in service', cordon: found };
+    };
+    if (!current) return recorded();
+    const changed = nextNumber(before.ledger) !== nextNumber(seen.ledger);
+    const reports = changed ? await world.hosts.preflight(environment) : early;
+    checkPlatform(current.release, reports);
+    const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
+    refuseOtherChanges(world, situation);
+    const reason = request.reason ?? `${request.host} is back in service`;
+    const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });
+    if (outcome === 'unchanged') return recorded();
+    return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
+  });
+}
+
+/** Writes another ledger; what runs stays as it is. */
+async function recordAgain(
+  world: World,
+  environment: Environment,
+  record: EnvironmentRecord,
+  ledger: Ledger,
+  message: string,
+): Promise<void> {
+  const place = { app: world.project.app, environment: environment.name };
+  await world.stacks.deploy(asRecorded(place, record, ledger, { operation: world.newOperation() }), message);
+}
+
+/** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */
+function refuseSwarm({ name, swarm }: Environment): void {
+  if (!swarm) return;
+  throw new LockageError(`${name} runs on a swarm, whose nodes are not cordoned one by one`, {
+    hint: 'Take a node out of service with `docker node update --availability drain NODE`.',
+  });
+}
+
+/** Throws LockageError when the environment has no such host. */
+function checkHost(environment: Environment, host: string): void {
+  const names = environment.hosts.map(({ name }) => name);
+  if (names.includes(host)) return;
+  throw new LockageError(`${environment.name} has no host ${host}${didYouMean(host, names)}`, {
+    details: [`its hosts: ${names.join(', ')}`],
+  });
+}

@@ -1,0 +1,118 @@
+import { assemble } from '../planning/plan-rollout.ts';
+import type { Environment } from '../model/environment.ts';
+import { LockageError } from '../errors.ts';
+import { checkUser, judge, releaseNamed } from '../policy/gates.ts';
+import { refuseOtherHosts, withoutCordoned, withoutUnmade } from '../model/cordons.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import { preflight } from './steps/preflight.ts';
+import type { Plan } from '../model/plan.ts';
+import type { World } from './ports.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
+import type { Release } from '../model/release.ts';
+import { rollOut, type RolloutResult } from './steps/rollout.ts';
+import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+
+export interface PromoteRequest {
+  readonly version: string;
+  readonly environment: string;
+  readonly reason?: string;
+  /** role → its number of containers from now on: the release runs there already, and is only scaled */
+  readonly counts?: Readonly<Record<string, number>>;
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+}
+
+export type PromoteResult = RolloutResult | { readonly outcome: 'planned'; readonly plan: Plan };
+
+/**
+ * Brings a release into an environment: all hosts serve it at the end, or all serve what they served before.
+ * Throws LockageError: refused (nothing changed), locked, or failed and rolled back.
+ */
+export async function promote(world: World, request: PromoteRequest): Promise<PromoteResult> {
+  const { terminal } = world;
+  const startedAt = world.now();
+  const asConfigured = environmentNamed(world.project, request.environment);
+
+  terminal.step('resolve', `${request.version} for ${asConfigured.name}`);
+  const release = releaseNamed(await world.records.releases(), request.version);
+  checkUser(release, asConfigured);
+  await world.registry.verify(release);
+
+  terminal.step('judge');
+  const seen = await world.records.environment(asConfigured.name);
+  await mayEnter(world, request, release, seen);
+  const values = await world.secrets.read(asConfigured);
+
+  const missing = await world.machines.notes(asConfigured);
+  if (missing.length > 0 && request.planOnly) {
+    const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
+    return planned(world, { ...assemble(world, { ...situation, reports: [] }).plan, notes: missing });
+  }
+  if (missing.length > 0) await makeMachines(world, asConfigured, seen, missing);
+  const configured = environmentNamed(world.project, asConfigured.name);
+  const environment = withoutCordoned(configured, seen.ledger);
+
+  const early = await preflight(world, environment, release);
+  if (request.planOnly) {
+    const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
+    return planned(world, {
+      ...bare,
+      notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))],
+    });
+  }
+
+  return underLock(world, environment, `promote ${release.version}`, async () => {
+    // Another operator may have acted since: what is decided from here on is decided under the lock.
+    const record = await world.records.environment(environment.name);
+    await mayEnter(world, request, release, record);
+    refuseOtherHosts(configured, seen, record);
+    const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
+    const reports = changed ? await world.hosts.preflight(environment) : early;
+    const situation = { ...request, environment, release, record, reports, values };
+    return rollOut(world, situation, { ...request, startedAt });
+  });
+}
+
+/** The gates, which a release that runs there has passed. Throws LockageError. */
+async function mayEnter(
+  world: World,
+  request: PromoteRequest,
+  release: Release,
+  record: EnvironmentRecord,
+): Promise<void> {
+  const environment = environmentNamed(world.project, request.environment);
+  if (request.counts === undefined) {
+    return judge(release, environment, record, await upstreamRecords(world, environment));
+  }
+  const current = currentRevision(record.ledger);
+  if (current?.release.digest === release.digest) return;
+  throw new LockageError(`${environment.name} runs ${current?.release.version} by now: nothing was scaled`, {
+    hint: 'Run the same command again.',
+  });
+}
+
+function planned(world: World, plan: Plan): PromoteResult {
+  world.terminal.plan(plan);
+  return { outcome: 'planned', plan };
+}
+
+async function makeMachines(
+  world: World,
+  environment: Environment,
+  { ledger }: EnvironmentRecord,
+  notes: readonly string[],
+): Promise<void> {
+  for (const text of notes) world.terminal.note(text);
+  await world.terminal.confirm(`Make ${environment.name} ready for the release?`);
+  world.terminal.step('machines', environment.name);
+  // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
+  const there = withoutUnmade(withoutCordoned(environment, ledger));
+  await underLockIfReachable(world, there, 'machines', () => world.machines.make(environment));
+}
+
+async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {
+  const records = await Promise.all(
+    environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
+  );
+  return Object.fromEntries(records);
+}

@@ -1,0 +1,161 @@
+import { assemble, refuseOtherChanges, type Situation } from '../planning/plan-rollout.ts';
+import type { Environment } from '../model/environment.ts';
+import { ExitCode, LockageError } from '../errors.ts';
+import { generationNow, inGeneration, ledgerIn, otherGeneration } from '../model/machine-pool.ts';
+import { refuseChanged, refuseOtherHosts } from '../model/cordons.ts';
+import {
+  imageNamed,
+  imageText,
+  judgeImage,
+  machinesBefore,
+  refuseAccessories,
+  servingOn,
+  type MachineImage,
+} from '../model/machine-image.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import type { Plan } from '../model/plan.ts';
+import type { World } from './ports.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
+import { preflight } from './steps/preflight.ts';
+import { rollOut } from './steps/rollout.ts';
+import type { Revision } from '../model/revision.ts';
+import { underLock } from './steps/with-lock.ts';
+
+export interface PromoteImageRequest {
+  readonly version: string;
+  readonly environment: string;
+  readonly reason?: string;
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+}
+
+export type PromoteImageResult =
+  | { readonly outcome: 'promoted'; readonly image: MachineImage; readonly revision: Revision }
+  | { readonly outcome: 'unchanged'; readonly image: MachineImage }
+  | { readonly outcome: 'planned'; readonly image: MachineImage; readonly plan: Plan };
+
+/**
+ * Replaces an environment's machines by others of an image: they are made beside those that serve, the release that runs
+ * proves itself in them, the traffic moves to them at once, and only then the earlier machines go. What was kept to go back
+ * to is kept in the new ones. Going back to an earlier image is the same. Throws LockageError: refused (nothing changed),
+ * locked, or failed and rolled back.
+ */
+export async function promoteImage(world: World, request: PromoteImageRequest): Promise<PromoteImageResult> {
+  const startedAt = world.now();
+  const serving = environmentNamed(world.project, request.environment);
+  const { name, machines } = serving;
+  world.terminal.step('judge', `image ${request.version} for ${name}`);
+  if (!machines) throw noMachines(serving);
+  const image = imageNamed(await world.records.machineImages(), machines.kind, request.version);
+  const seen = await world.records.environment(name);
+  const current = servingOn(serving, seen);
+  judgeImage(image, serving, seen, await recordsBefore(world, serving));
+  refuseAccessories(serving);
+  await world.registry.verify(current.release);
+  const values = await world.secrets.read(serving);
+
+  const generation = otherGeneration(generationNow(name, seen.ledger, []));
+  const next = inGeneration(serving, generation);
+  const situationOf = (record: EnvironmentRecord): Situation => ({
+    environment: next,
+    release: current.release,
+    record: { ...record, ledger: ledgerIn(generation, name, record.ledger) },
+    reports: [],
+    values,
+    replaces: serving.hosts,
+  });
+  if (await world.machines.differ(serving, image.digest)) {
+    refuseOtherChanges(world, situationOf(seen));
+    const { plan } = assemble(world, situationOf(seen));
+    const noted = { ...plan, notes: [await takeOverNote(world, serving, next, image), ...plan.notes] };
+    world.terminal.plan(noted);
+    if (request.planOnly) return { outcome: 'planned', image, plan: noted };
+    await world.terminal.confirm(`Replace the machines of ${name}?`);
+  } else {
+    world.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
+    if (request.planOnly) return { outcome: 'unchanged', image };
+  }
+
+  const act = async (): Promise<PromoteImageResult> => {
+    const record = await world.records.environment(name);
+    refuseOtherHosts(serving, seen, record);
+    refuseChanged(serving, seen, record);
+    if (await world.machines.differ(serving, image.digest)) {
+      return replace(world, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
+    }
+    // A killed command may have left others beside them.
+    await world.machines.settle(name);
+    return { outcome: 'unchanged', image };
+  };
+  // On the machines that another operator knows. It may go with them.
+  const unlock = await world.hosts.lock(serving, `image ${image.version}`);
+  try {
+    return await act();
+  } finally {
+    await unlock().catch(() => undefined);
+  }
+}
+
+interface Replacement extends PromoteImageRequest {
+  readonly image: MachineImage;
+  readonly startedAt: number;
+  readonly record: EnvironmentRecord;
+  readonly serving: Environment;
+  /** of the machines that take over, as far as it is known before they are made */
+  readonly situation: Situation;
+}
+
+async function replace(world: World, replacement: Replacement): Promise<PromoteImageResult> {
+  const { image, serving, situation, record, startedAt } = replacement;
+  const { name } = serving;
+  try {
+    world.terminal.step('machines', `${name} of image ${image.version}`);
+    await world.machines.make(serving, image.digest);
+    const environment = environmentNamed(world.project, name);
+    const reports = await preflight(world, environment, situation.release);
+    const reason = replacement.reason ?? `machines of image ${image.version}`;
+    const options = { startedAt, before: record, confirmed: true, reason };
+    // From the record on, these are the machines that another operator knows.
+    return await underLock(world, environment, `image ${image.version}`, async () => {
+      const { revision } = await rollOut(world, { ...situation, environment, reports }, options);
+      return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
+    });
+  } catch (error) {
+    await settleAfter(world, name, error);
+    throw error;
+  }
+}
+
+/** Where it is not known what serves, everything stays for a person to look at. */
+async function settleAfter(world: World, name: string, error: unknown): Promise<void> {
+  if (error instanceof LockageError && error.code === ExitCode.broken) return;
+  await world.machines.settle(name).catch((second: unknown) => {
+    world.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
+  });
+}
+
+async function takeOverNote(world: World, serving: Environment, next: Environment, image: MachineImage) {
+  const images = await world.records.machineImages();
+  const { image: digest } = serving.machines ?? {};
+  const from = digest === undefined ? '' : ` of image ${imageText(images, image.kind, digest)}`;
+  return `${namesOf(next)} of image ${image.version} take over from ${namesOf(serving)}${from}`;
+}
+
+async function recordsBefore(world: World, environment: Environment) {
+  return Promise.all(
+    machinesBefore(world.project, environment).map(async ({ name }) => ({
+      name,
+      record: await world.records.environment(name),
+    })),
+  );
+}
+
+function namesOf({ hosts }: Environment): string {
+  return hosts.map(({ name }) => name).join(', ');
+}
+
+function noMachines({ name }: Environment): LockageError {
+  return new LockageError(`${name} has no machines of its own`, {
+    hint: `Its hosts are yours to replace. An environment with \`targets: { kind: vm }\` or \`lxc\` makes its machines of an image.`,
+  });
+}

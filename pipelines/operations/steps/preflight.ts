@@ -1,0 +1,38 @@
+import type { Environment } from '../../model/environment.ts';
+import { checkPlatform } from '../../policy/gates.ts';
+import { withoutCordoned } from '../../model/cordons.ts';
+import { checkParity, type HostTraits } from '../../hosts/parity.ts';
+import { upstream } from '../../model/pipeline.ts';
+import type { HostFacts, World } from '../ports.ts';
+import type { Release } from '../../model/release.ts';
+
+/** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
+export async function preflight(
+  world: World,
+  environment: Environment,
+  release: Release,
+): Promise<readonly HostFacts[]> {
+  world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
+  const [reports, before] = await Promise.all([
+    world.hosts.preflight(environment, environment.same),
+    traitsBefore(world, environment),
+  ]);
+  checkPlatform(release, reports);
+  for (const { host, warnings } of reports) for (const text of warnings) world.terminal.note(`${host.name}: ${text}`);
+  checkParity(environment, reports.filter(({ host }) => !host.managers).map(traitsIn(environment)), before);
+  return reports;
+}
+
+/** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
+  if (environment.same.length === 0) return [];
+  const found = upstream(world.project, environment).map(async (configured) => {
+    const { ledger } = await world.records.environment(configured.name);
+    return world.hosts.traits(withoutCordoned(configured, ledger), environment.same);
+  });
+  return (await Promise.all(found)).flat();
+}
+
+function traitsIn({ name }: Environment): (report: HostFacts) => HostTraits {
+  return ({ host, traits }) => ({ environment: name, host: host.name, traits });
+}

@@ -1,0 +1,14 @@
+import type { Desired } from '../../model/desired-state.ts';
+import type { World } from '../ports.ts';
+
+/** With the recorded values of secrets, for containers that have to be made again exactly as they were. */
+export async function withRecordedSecrets(world: World, desired: Desired): Promise<Desired> {
+  const recorded = await world.secrets.recorded(desired.environment);
+  return {
+    ...desired,
+    secrets: desired.secrets.map((secret) => {
+      const value = recorded[`${secret.name}@${secret.version}`];
+      return value === undefined ? secret : { ...secret, value };
+    }),
+  };
+}

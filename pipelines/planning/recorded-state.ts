@@ -1,0 +1,33 @@
+import type { Desired } from '../model/desired-state.ts';
+import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
+import type { Ledger } from '../model/revision.ts';
+import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+
+/**
+ * The environment as it is recorded, to be declared again: what serves, serves, and nothing is verified or watched.
+ * `ledger` says what serves; everything that is not kept as standby is removed.
+ */
+export function asRecorded(
+  place: { readonly app: string; readonly environment: string },
+  record: EnvironmentRecord,
+  ledger: Ledger,
+  options: { readonly operation: string; readonly standby?: number },
+): Desired {
+  const current = currentRevision(ledger);
+  const serving = current ? existingContainers(record, current) : [];
+  const standby = standbyFor({ ...record, ledger }, options.standby ?? Number.POSITIVE_INFINITY, serving);
+  return {
+    ...place,
+    operation: options.operation,
+    serving,
+    standby,
+    fallback: [],
+    wake: [],
+    verify: [],
+    watch: 0,
+    guarded: false,
+    ...(record.migration ? { migration: record.migration } : {}),
+    secrets: neededSecrets([...serving, ...standby], ledger, {}, {}, record.migration?.spec),
+    ledger,
+  };
+}

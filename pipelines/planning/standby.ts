@@ -1,0 +1,66 @@
+import type { ContainerSpec } from '../model/container-spec.ts';
+import { absent, outOfReach } from '../model/cordons.ts';
+import type { Desired, Placed } from '../model/desired-state.ts';
+import type { Ledger, Revision } from '../model/revision.ts';
+import {
+  completed,
+  currentRevision,
+  rollbackCandidates,
+  sameContainers,
+  type EnvironmentRecord,
+} from '../model/ledger.ts';
+
+/** A revision's containers as far as the state says they exist. */
+export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
+  return record.containers.filter(({ host, spec }) =>
+    revision.containers.some((other) => other.host === host.name && other.name === spec.name),
+  );
+}
+
+/**
+ * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With
+ * them, everything on cordoned hosts, where nothing can be removed.
+ */
+export function standbyFor(record: EnvironmentRecord, count: number, serving: readonly Placed[]): Placed[] {
+  const next = { containers: serving.map(({ spec }) => spec), ...absent(record.ledger) };
+  const kept: Revision[] = [];
+  for (const revision of [...record.ledger.revisions].reverse()) {
+    if (kept.length >= count) break;
+    if (revision.result !== 'succeeded' || sameContainers(revision, next)) continue;
+    if (kept.some((other) => sameContainers(other, revision))) continue;
+    if (existingContainers(record, revision).length > 0) kept.push(revision);
+  }
+  const names = new Set(next.containers.map(({ name }) => name));
+  const whole = kept.map((revision) => completed(record.ledger, revision));
+  const candidates = [...whole.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
+  return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
+}
+
+/** The same for machines that take over from others and have none of them yet: to be made there. */
+export function standbyAgain(ledger: Ledger, count: number, serving: readonly Placed[]): ContainerSpec[] {
+  const next = { containers: serving.map(({ spec }) => spec) };
+  const earlier = [currentRevision(ledger), ...rollbackCandidates(ledger)].filter((revision) => revision !== undefined);
+  return earlier
+    .filter((revision) => !sameContainers(revision, next))
+    .slice(0, count)
+    .flatMap(({ containers }) => containers);
+}
+
+/** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */
+export function neededSecrets(
+  containers: readonly Placed[],
+  ledger: Ledger,
+  values: Readonly<Record<string, string>>,
+  versions: Readonly<Record<string, string>>,
+  migration?: ContainerSpec,
+): Desired['secrets'] {
+  const needed = new Map<string, { name: string; version: string; value?: string }>();
+  const specs = [...containers.map(({ spec }) => spec), ...ledger.revisions.flatMap((revision) => revision.containers)];
+  for (const spec of migration ? [...specs, migration] : specs) {
+    for (const [name, version] of Object.entries(spec.secrets)) {
+      const value = versions[name] === version ? values[name] : undefined;
+      needed.set(`${name}@${version}`, { name, version, ...(value === undefined ? {} : { value }) });
+    }
+  }
+  return [...needed.values()];
+}

@@ -1,0 +1,43 @@
+import { cordon, uncordon } from '../../../pipelines/operations/cordon.ts';
+import type { Flags } from '../main.ts';
+import { agoText, durationText } from '../../tools/format.ts';
+import { withWorld } from '../run-command.ts';
+
+/** `lockage host cordon` */
+export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const result = await cordon(world, hostRequest(host, flags));
+    const { actor, since, reason } = result.cordon;
+    const left = `${flags.env} goes on with ${result.remaining.join(', ')}`;
+    const line =
+      result.outcome === 'cordoned'
+        ? `${host} is out of service: ${left}; \`lockage host uncordon ${host} --env ${flags.env}\` takes it back`
+        : `${host} is out of service already, by ${actor} ${agoText(since, world.now())} (${reason}): nothing to do`;
+    world.terminal.result(result, [line]);
+  });
+}
+
+/** `lockage host uncordon` */
+export async function uncordonCommand(
+  host: string,
+  flags: Flags & { env: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    void world.stackRunner().catch(() => undefined);
+    const result = await uncordon(world, hostRequest(host, flags));
+    world.terminal.result(result, [uncordonLine(host, result)]);
+  });
+}
+
+function uncordonLine(host: string, result: Awaited<ReturnType<typeof uncordon>>): string {
+  if (result.outcome === 'not cordoned') return `${host} is in service: nothing to do`;
+  const { revision } = result;
+  if (!revision) return `${host} is in service again, with what it ran before`;
+  const { release, number, duration } = revision;
+  return `${host} is in service again and serves ${release.version} (revision ${number}): ${durationText(duration)}`;
+}
+
+function hostRequest(host: string, { env, reason }: Flags & { env: string }) {
+  return { environment: env, host, ...(reason ? { reason } : {}) };
+}

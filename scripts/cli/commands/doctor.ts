@@ -1,0 +1,66 @@
+import { ExitCode } from '../../../pipelines/errors.ts';
+import type { Project } from '../../../pipelines/model/environment.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { loadProject } from '../../project/load.ts';
+import type { Flags } from '../main.ts';
+import { checking, good, type Check } from '../check.ts';
+import { hostChecks } from '../doctor/hosts.ts';
+import { machineChecks } from '../doctor/machine.ts';
+import { projectChecks } from '../doctor/project.ts';
+import { doctorLines, type CheckGroup } from '../views/doctor.ts';
+import { ConsoleTerminal } from '../terminal.ts';
+import { openWorld } from '../open-context.ts';
+
+/** `lockage doctor` */
+export async function doctorCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
+  let project: Project | undefined;
+  const configuration = await checking('configuration', async () => {
+    project = await loadProject(process.cwd());
+    if (flags.env !== undefined) environmentNamed(project, flags.env);
+    const { app, root, environments } = project;
+    return good('configuration', `${app} in ${root}: ${environments.map(({ name }) => name).join(', ')}`);
+  });
+  const needsSsh =
+    project?.environments.some(
+      ({ machines, hosts }) => machines ?? hosts.some(({ url }) => url.startsWith('ssh://')),
+    ) ?? true;
+  const [machine, groups] = await Promise.all([
+    machineChecks(needsSsh),
+    project ? projectGroups(configuration, flags, signal) : [{ title: 'project', checks: configuration }],
+  ]);
+  const all = [{ title: 'this machine', checks: machine }, ...groups];
+  show(all, flags);
+  if (all.some(({ checks }) => checks.some(({ level }) => level === 'bad'))) process.exitCode = ExitCode.refused;
+}
+
+/** The checks that need the project: some of them also when its world cannot be opened as a whole. */
+async function projectGroups(
+  configuration: readonly Check[],
+  flags: Flags & { env?: string },
+  signal: AbortSignal,
+): Promise<CheckGroup[]> {
+  let groups: CheckGroup[] = [];
+  const opening = await checking('project', async () => {
+    const world = await openWorld(flags, signal);
+    const environments = world.project.environments.filter(({ name }) => (flags.env ?? name) === name);
+    const [own, ...hosts] = await Promise.all([
+      projectChecks(world),
+      ...environments.map((environment) => hostChecks(world.connections, environment)),
+    ]);
+    groups = [
+      { title: 'project', checks: [...configuration, ...own] },
+      ...environments.map(({ name }, index) => ({ title: name, checks: hosts[index] ?? [] })),
+    ];
+    await world.connections.close();
+    return [];
+  });
+  return groups.length > 0 ? groups : [{ title: 'project', checks: [...configuration, ...opening] }];
+}
+
+function show(groups: readonly CheckGroup[], flags: Flags): void {
+  const checks = groups.flatMap(({ title, checks: own }) => own.map((check) => ({ group: title, ...check })));
+  const ready = checks.every(({ level }) => level !== 'bad');
+  // Texts of failed secrets name their sources and never a value.
+  const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redact: (text) => text });
+  terminal.result({ ready, checks }, doctorLines(groups));
+}

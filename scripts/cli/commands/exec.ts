@@ -1,0 +1,89 @@
+import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import type { Placed } from '../../../pipelines/model/desired-state.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import type { OutputStream } from '../../../infra/docker/api/client.ts';
+import { LineReader } from '../../../infra/docker/api/frames.ts';
+import { reachableContainer } from '../../../infra/workloads/swarm/reach.ts';
+import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
+import { linePrefixes } from '../views/log-prefix.ts';
+import { withWorld } from '../run-command.ts';
+import type { LiveWorld } from '../open-context.ts';
+
+/** A day: people migrate data by such commands. */
+const deadline = 24 * 3600_000;
+
+interface ExecFlags {
+  readonly env: string;
+  readonly role?: string;
+  readonly host?: string;
+}
+
+/** `lockage exec` */
+export async function execCommand(argv: readonly string[], flags: ExecFlags, signal: AbortSignal): Promise<void> {
+  await withWorld({}, signal, async (world) => {
+    const environment = environmentNamed(world.project, flags.env);
+    const record = await world.records.environment(environment.name);
+    const role = flags.role ?? environment.roles[0]?.name;
+    const serving = selectServing(environment, record, { ...flags, ...(role ? { role } : {}) });
+    const targets = serving.filter(
+      ({ host }, index) => serving.findIndex((other) => other.host.name === host.name) === index,
+    );
+    const prefixes = linePrefixes(targets.map(({ host }) => [host.name]));
+    const results = await Promise.allSettled(
+      targets.map((target, index) => runIn(world, target, argv, prefixes[index] ?? '')),
+    );
+    if (signal.aborted) {
+      throw new LockageError('interrupted: the command goes on in its containers', { code: ExitCode.interrupted });
+    }
+    report(targets, results);
+  });
+}
+
+async function runIn(
+  world: LiveWorld,
+  { host, spec }: Placed,
+  argv: readonly string[],
+  prefix: string,
+): Promise<number> {
+  const { engine, container } = host.managers
+    ? await reachableContainer(world.connections, host, spec.name)
+    : { engine: await world.connections.engine(host), container: spec.name };
+  const readers = { stdout: new LineReader(), stderr: new LineReader() };
+  const print = (stream: OutputStream, lines: Iterable<string>) => {
+    for (const line of lines) world.terminal.line(`${prefix}${line}`, stream);
+  };
+  const { code } = await engine.exec(container, argv, {
+    deadline,
+    signal: world.signal,
+    onOutput: (stream, data) => print(stream, readers[stream].read(data)),
+    // It has been printed by then; nothing reads what is kept.
+    maxOutput: 1024,
+  });
+  for (const stream of ['stdout', 'stderr'] as const) print(stream, readers[stream].end());
+  return code;
+}
+
+interface Failure {
+  readonly text: string;
+  /** absent when the command did not run to its end */
+  readonly code?: number;
+}
+
+/** The first exit code that is not 0 becomes this process's; the hosts it failed on are named. */
+function report(targets: readonly Placed[], results: readonly PromiseSettledResult<number>[]): void {
+  const failed = results.flatMap((result, index): Failure[] => failureOf(targets[index]?.host.name ?? '', result));
+  if (failed.length === 0) return;
+  const code = failed.find((failure) => failure.code !== undefined)?.code;
+  throw new LockageError(`the command failed on ${failed.length} of ${targets.length} hosts`, {
+    code: code ?? (failed.length < targets.length ? ExitCode.partial : ExitCode.refused),
+    details: failed.map(({ text }) => text),
+  });
+}
+
+function failureOf(host: string, result: PromiseSettledResult<number>): Failure[] {
+  if (result.status === 'fulfilled') {
+    return result.value === 0 ? [] : [{ code: result.value, text: `${host}: exit code ${result.value}` }];
+  }
+  const message = result.reason instanceof Error ? result.reason.message : String(result.reason);
+  return [{ text: message.startsWith(`${host}:`) ? message : `${host}: ${message}` }];
+}

@@ -1,0 +1,127 @@
+import { withTarget, type WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import { failpoint } from '../../../infra/system/failpoint.ts';
+import { Machine } from '../../../infra/hosts/setup/host-setup.ts';
+import type { Flags } from '../main.ts';
+import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
+import { firstContact } from '../confirm-host-key.ts';
+import { hostCheckLines } from '../views/host-check.ts';
+import { doneLine, preparationLines } from '../views/preparation.ts';
+import { withWorld } from '../run-command.ts';
+import type { LiveWorld } from '../open-context.ts';
+import { checkHosts } from './host-check.ts';
+import { targetOf, type Target, type TargetFlags } from './host-target.ts';
+
+interface AddFlags extends Flags, TargetFlags {
+  readonly env: string;
+}
+
+/** `lockage host add` */
+export async function hostAddCommand(url: string, flags: AddFlags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const { project, terminal } = world;
+    const environment = environmentNamed(project, flags.env);
+    const target = targetOf(environment, url, flags, { root: project.root, cwd: process.cwd() });
+    // What the file cannot take shall be known before anything happens on the machine.
+    if (target.written) await tryEdit(editOf(world, environment, target.written));
+
+    terminal.step('connect', target.host.url);
+    const pinned = await pin(world, target, flags);
+    const { steps, lines } = await prepare(world, environment, pinned);
+
+    const now = await join(world, environment, pinned).catch((error: unknown) => {
+      throw steps.some(({ action }) => action !== 'none') ? halfAdded(environment, pinned.host.name, error) : error;
+    });
+
+    terminal.step('check', pinned.host.name);
+    const [checked] = await checkHosts(world, [now]);
+    const { name } = pinned.host;
+    const outcome = pinned.written ? 'added' : steps.some(({ action }) => action !== 'none') ? 'prepared' : 'unchanged';
+    const facts = checked?.hosts.find((host) => host.name === name);
+    terminal.result({ outcome, environment: environment.name, host: name, steps, ...facts }, [
+      ...lines,
+      ...(checked ? hostCheckLines([checked], name) : []),
+      ...(outcome === 'added' ? [await nextLine(world, environment, name)] : []),
+    ]);
+  });
+}
+
+/** Reaches the host's engine, and writes the host down. */
+async function join(world: LiveWorld, environment: Environment, { host, written }: Target): Promise<Environment> {
+  world.terminal.step('reach', 'its Docker Engine');
+  await world.connections.engine(host);
+  return written ? writeEdit(editOf(world, environment, written)) : environment;
+}
+
+/** The machine is prepared, which is not undone, and no target yet. */
+function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
+  const details = error instanceof LockageError ? error.details : [];
+  return new LockageError(`${host} is prepared, but no target of ${name} yet: ${(error as Error).message}`, {
+    code: ExitCode.broken,
+    details,
+    hint: 'Run the same command again: what is done is not done twice.',
+    cause: error,
+  });
+}
+
+/** The target with the key that a person confirmed, which every operator is to expect from now on. */
+async function pin(world: LiveWorld, { host, written }: Target, flags: AddFlags): Promise<Target> {
+  const given = flags.hostKey ?? (host.hostKey === undefined ? [] : [host.hostKey]);
+  const hostKey = await firstContact(world, host, given);
+  return written ? { host: { ...host, hostKey }, written: { ...written, hostKey } } : { host };
+}
+
+interface Done extends Pick<PreparationStep, 'subject' | 'action'> {
+  readonly milliseconds?: number;
+}
+
+/** Shows what is to be done on the machine and in the file, asks, and does what is to be done on the machine. */
+async function prepare(
+  world: LiveWorld,
+  environment: Environment,
+  { host, written }: Target,
+): Promise<{ steps: Done[]; lines: string[] }> {
+  const { project, terminal, signal } = world;
+  const machine = new Machine(host, world.connections.link(host));
+  const before = await machine.state();
+  const preparation = preparationOf(before, project.insecureRegistries);
+  const file = environmentFile(environment.name);
+  const lines = preparationLines(host, before, preparation, file, written !== undefined);
+  const isReady = preparation.steps.every(({ action }) => action === 'none');
+  if (isReady && !written) return { steps: [...preparation.steps], lines: [`${host.name} is as it should be`] };
+
+  for (const line of lines) terminal.line(line, 'stderr');
+  await terminal.confirm(isReady ? `Add ${host.name} to ${file}?` : `Change ${host.name} as shown?`);
+  const steps: Done[] = [];
+  for (const step of preparation.steps) {
+    signal.throwIfAborted();
+    const started = performance.now();
+    await machine.carryOut(step, before, preparation);
+    failpoint(`after:${step.action}`);
+    const { subject, action } = step;
+    const done =
+      action === 'none' ? { subject, action } : { subject, action, milliseconds: performance.now() - started };
+    terminal.line(doneLine(step, done.milliseconds), 'stderr');
+    steps.push(done);
+  }
+  return { steps, lines: [] };
+}
+
+function editOf({ project }: LiveWorld, environment: Environment, written: WrittenTarget): EnvironmentEdit {
+  return {
+    root: project.root,
+    environment: environment.name,
+    edit: (file) => withTarget(file, written),
+    hosts: [...environment.hosts.map(({ name }) => name), written.name],
+  };
+}
+
+async function nextLine(world: LiveWorld, { name }: Environment, host: string): Promise<string> {
+  const current = currentRevision((await world.records.environment(name)).ledger);
+  const next = current ? `: lockage promote ${current.release.version} --to ${name}` : '';
+  return `${host} is a target of ${name} now, and takes part from the next promotion on${next}`;
+}

@@ -1,0 +1,82 @@
+import { environmentNames } from '../../../pipelines/model/container-spec.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { ExitCode } from '../../../pipelines/errors.ts';
+import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import { differencesAmong, differencesFrom, type HostTraits } from '../../../pipelines/hosts/parity.ts';
+import { upstream } from '../../../pipelines/model/pipeline.ts';
+import { keptReleases } from '../../../pipelines/model/ledger.ts';
+import { askHosts } from '../../../infra/hosts/query.ts';
+import { hostFacts } from '../../../infra/hosts/facts.ts';
+import type { Flags } from '../main.ts';
+import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
+import { withWorld } from '../run-command.ts';
+import type { LiveWorld } from '../open-context.ts';
+import { chosen, withoutName } from './host-list.ts';
+
+/** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
+const patience = { silent: 15_000 };
+
+/** `lockage host check` */
+export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const checked = await checkHosts(world, chosen(world, name));
+    const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
+    world.terminal.result(
+      { app: world.project.app, environments: checked, silent: silent.map((host) => host.name) },
+      hostCheckLines(checked),
+    );
+    if (silent.length > 0) process.exitCode = ExitCode.partial;
+  });
+}
+
+/** Facts about the hosts of environments, and in what these differ among each other and from those before them. */
+export async function checkHosts(
+  world: LiveWorld,
+  environments: readonly Environment[],
+): Promise<readonly CheckedEnvironment[]> {
+  const compared = environments.flatMap((environment) => [environment, ...upstream(world.project, environment)]);
+  const hosts = new Map(
+    await Promise.all(
+      [...new Set(compared)].map(async (environment) => [environment.name, await factsOf(world, environment)] as const),
+    ),
+  );
+  return environments.map((environment): CheckedEnvironment => {
+    const { name, after } = environment;
+    const own = hosts.get(name) ?? [];
+    return {
+      name,
+      hosts: own,
+      cordoned: environment.hosts.map((host) => host.name).filter((host) => !own.some((each) => each.name === host)),
+      differences: differencesAmong(traits(name, own)),
+      before: after.map((other) => {
+        const there = hosts.get(other) ?? [];
+        return {
+          environment: other,
+          differences: differencesFrom(traits(other, there), traits(name, own)),
+          silent: there.filter(({ facts }) => facts === undefined).map((host) => host.name),
+        };
+      }),
+      demanded: environment.same,
+    };
+  });
+}
+
+async function factsOf(world: LiveWorld, environment: Environment): Promise<CheckedHost[]> {
+  const { app } = world.project;
+  const { edge } = environmentNames(app, environment.name);
+  const { ledger } = await world.records.environment(environment.name);
+  const retained = keptReleases(ledger);
+  // A host that is out of service is not missed.
+  const { hosts } = withoutCordoned(environment, ledger);
+  const asked = await askHosts(hosts, patience, async (host, signal) =>
+    hostFacts(await world.connections.engine(host), host, { edge, retained, signal }),
+  );
+  return asked.map((found) => {
+    const { name } = found.host;
+    return 'answer' in found ? { name, facts: found.answer } : { name, error: withoutName(name, found.error) };
+  });
+}
+
+function traits(environment: string, hosts: readonly CheckedHost[]): HostTraits[] {
+  return hosts.flatMap(({ name, facts }) => (facts ? [{ environment, host: name, traits: facts.traits }] : []));
+}

@@ -1,0 +1,100 @@
+import { colors } from '../../tools/colors.ts';
+import type { Host } from '../../../pipelines/model/environment.ts';
+import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import type { HostKey } from '../../../infra/docker/connections.ts';
+import { table } from '../../tools/format.ts';
+import { withWorld } from '../run-command.ts';
+import type { LiveWorld } from '../open-context.ts';
+
+interface HostKeyFlags {
+  readonly accept?: string[];
+}
+
+/** `lockage host-key` */
+export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: AbortSignal): Promise<void> {
+  await withWorld({}, signal, async (world) => {
+    const environment = environmentNamed(world.project, name);
+    const hosts = environment.hosts.filter(({ url }) => url.startsWith('ssh://'));
+    if (hosts.length === 0) {
+      world.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
+      return;
+    }
+    // Accepted fingerprints that no host offers are a mistake worth knowing before anything is pinned.
+    const offers = await Promise.all(hosts.map((host) => offerOf(world, host)));
+    refuseUnknown(flags.accept ?? [], offers);
+    const open: string[] = [];
+    for (const offer of offers) if (!(await pin(world, offer, flags.accept))) open.push(offer.host.name);
+    if (open.length > 0) {
+      throw new LockageError(`no key was accepted for ${open.join(', ')}`, {
+        code: open.length < offers.length ? ExitCode.partial : ExitCode.refused,
+        hint: 'Name one key of each host: --accept FINGERPRINT…',
+      });
+    }
+  });
+}
+
+interface Offer {
+  readonly host: Host;
+  /** where the keys come from: the host, or the machine to jump through as long as its key is not known */
+  readonly address: string;
+  readonly keys: readonly HostKey[];
+  /** what is expected: accepted before, or written in the configuration */
+  readonly pinned: readonly string[];
+}
+
+async function offerOf(world: LiveWorld, host: Host): Promise<Offer> {
+  const [{ address, keys }, accepted] = await Promise.all([
+    world.connections.scanHostKeys(host),
+    world.connections.acceptedHostKeys(host),
+  ]);
+  return { host, address, keys, pinned: host.hostKey === undefined ? accepted : [host.hostKey] };
+}
+
+function refuseUnknown(accept: readonly string[], offers: readonly Offer[]): void {
+  const offered = offers.flatMap(({ keys }) => keys.map(({ fingerprint }) => fingerprint));
+  const unknown = accept.filter((fingerprint) => !offered.includes(fingerprint));
+  if (unknown.length === 0) return;
+  throw new LockageError('no host offers this key: nothing was pinned', {
+    details: [
+      ...unknown.map((fingerprint) => `given:   ${fingerprint}`),
+      ...offers.flatMap(({ host, keys }) => keys.map(({ fingerprint }) => `offered: ${fingerprint} by ${host.name}`)),
+    ],
+    hint: 'Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine.',
+  });
+}
+
+/** Shows the keys of a host, and pins the one that is accepted. Returns whether one is pinned now. */
+async function pin(world: LiveWorld, offer: Offer, accept: readonly string[] | undefined): Promise<boolean> {
+  const { host, address, keys, pinned } = offer;
+  for (const line of offerLines(offer)) world.terminal.line(line);
+  if (keys.some(({ fingerprint }) => pinned.includes(fingerprint))) return true;
+  if (pinned.length > 0) {
+    throw new LockageError(`${host.name}: ${address} shows another key than the one that is pinned`, {
+      details: pinned.map((fingerprint) => `pinned: ${fingerprint}`),
+      hint: 'Somebody may be in between. If the machine was set up anew, see to its hostKey or .lockage/known_hosts first.',
+    });
+  }
+  const key = accept ? keys.find(({ fingerprint }) => accept.includes(fingerprint)) : keys[0];
+  if (!key) return false;
+  if (!accept) {
+    if (!process.stdin.isTTY) {
+      throw new LockageError(`nobody can be asked here whether this is the key of ${host.name}`, {
+        hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say --accept ${key.fingerprint}`,
+      });
+    }
+    await world.terminal.confirm(`Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`);
+  }
+  await world.connections.trustHostKey(host, key.fingerprint);
+  world.terminal.line(`  ${colors.green('✓')} ${key.fingerprint} is pinned now`);
+  return true;
+}
+
+function offerLines({ host, address, keys, pinned }: Offer): string[] {
+  const rows = keys.map(({ type, fingerprint }) => [
+    `  ${fingerprint}`,
+    type.replace(/^ssh-/, ''),
+    pinned.includes(fingerprint) ? colors.green('pinned') : '',
+  ]);
+  return [`${colors.bold(host.name)}  ${address}`, ...table(rows)];
+}

@@ -1,0 +1,114 @@
+import path from 'node:path';
+import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts';
+import type { WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
+import { engineKey, hostsOf, urlProblem } from '../../../pipelines/config/resolve/targets.ts';
+import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+
+/** How a machine is to be called and reached, as given on the command line. */
+export interface TargetFlags {
+  readonly name?: string;
+  readonly address?: string;
+  readonly identity?: string;
+  readonly jump?: string;
+  readonly hostKey?: readonly string[];
+}
+
+/** A machine that is, or shall be, a host of an environment. */
+export interface Target {
+  readonly host: Host;
+  /** as it is to be written into the environment's file; absent: it is there */
+  readonly written?: WrittenTarget;
+}
+
+/**
+ * The target that a URL and flags stand for: that of the environment with the same engine, or a new one.
+ * @throws LockageError (refused) with everything that is wrong with them.
+ */
+export function targetOf(
+  environment: Environment,
+  url: string,
+  flags: TargetFlags,
+  place: { readonly root: string; readonly cwd: string },
+): Target {
+  const problems = [...urlProblems(url), ...flagProblems(flags)];
+  refuse(problems);
+  const found = environment.hosts.find((host) => engineKey(host.url) === engineKey(url));
+  if (found) {
+    refuse(otherwise(found, url, flags));
+    return { host: found };
+  }
+  const name = flags.name ?? freeName(environment, url);
+  const holder = environment.hosts.find((host) => host.name === name);
+  if (holder) refuse([`${name} is a host of ${environment.name} already: ${holder.url}`]);
+  const identity = flags.identity === undefined ? undefined : keyFile(flags.identity, place);
+  const written: WrittenTarget = {
+    name,
+    url,
+    ...(flags.address === undefined ? {} : { address: flags.address }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(flags.jump === undefined ? {} : { jump: flags.jump }),
+  };
+  const [host] = hostsOf(environment.name, [written], place.root);
+  if (!host) throw new Error('a target makes a host');
+  return { host, written };
+}
+
+function urlProblems(url: string): string[] {
+  const problem = urlProblem(url);
+  if (problem !== undefined) return [`${url}: ${problem}`];
+  if (!url.startsWith('ssh:')) return [`${url}: only a machine that is reached by ssh can be prepared`];
+  const { pathname } = new URL(url);
+  return pathname === '' || pathname === '/'
+    ? []
+    : [`${url}: leave the path of the socket out, which is the usual one`];
+}
+
+function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): string[] {
+  return [
+    ...(name === undefined || namePattern.test(name) ? [] : [`--name ${name}: expected ${nameRule}`]),
+    ...(address === undefined || /^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/.test(address)
+      ? []
+      : [`--address ${address}: expected a host name or address without port`]),
+    ...(jump === undefined || urlProblem(`ssh://${jump}`) === undefined
+      ? []
+      : [`--jump ${jump}: expected user@host:port`]),
+    ...hostKey
+      .filter((print) => !/^SHA256:[A-Za-z0-9+/]{43}$/.test(print))
+      .map((print) => `--host-key ${print}: expected a fingerprint as ssh-keygen -l prints it, SHA256:…`),
+  ];
+}
+
+/** What of the command line contradicts the target that is written. */
+function otherwise(host: Host, url: string, { name, address, jump }: TargetFlags): string[] {
+  const given = { name, address, jump };
+  return [
+    ...(new URL(host.url).username === new URL(url).username ? [] : [`${host.name} is written as ${host.url}`]),
+    ...Object.entries(given).flatMap(([key, value]) => {
+      const is = host[key as keyof typeof given];
+      return value === undefined || value === is ? [] : [`--${key} ${value}: ${host.name} has ${is ?? 'none'}`];
+    }),
+  ];
+}
+
+/** The first part of its host name, or the environment's name with the lowest free number. */
+function freeName(environment: Environment, url: string): string {
+  const taken = new Set(environment.hosts.map(({ name }) => name));
+  const [guess] = hostsOf(environment.name, [url], '/');
+  const numbered = Array.from({ length: taken.size + 1 }, (_, index) => `${environment.name}-${index + 1}`);
+  const own = guess && !numbered.includes(guess.name) ? [guess.name] : [];
+  return [...own, ...numbered].find((name) => !taken.has(name)) ?? environment.name;
+}
+
+/** Inside the project it is relative to lockage.yaml, so that it is right for others too. */
+function keyFile(given: string, { root, cwd }: { readonly root: string; readonly cwd: string }): string {
+  if (given.startsWith('~')) return given;
+  const file = path.resolve(cwd, given);
+  const inside = path.relative(root, file);
+  return inside.startsWith('..') || path.isAbsolute(inside) ? file : inside;
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new LockageError('the host cannot be added as given: nothing was changed', { details: problems });
+}

@@ -1,0 +1,78 @@
+import { setMaxListeners } from 'node:events';
+import { colors } from '../../tools/colors.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../../../infra/hosts/log-stream.ts';
+import type { Flags } from '../main.ts';
+import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
+import { linePrefixes } from '../views/log-prefix.ts';
+import { withWorld } from '../run-command.ts';
+import { countOf } from './history.ts';
+
+interface LogsFlags extends Flags {
+  readonly env: string;
+  readonly role?: string;
+  readonly host?: string;
+  readonly follow?: boolean;
+  readonly tail: string;
+}
+
+/** `lockage logs` */
+export async function logsCommand(flags: LogsFlags): Promise<void> {
+  const signal = quietEnd();
+  const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
+  await withWorld(flags, signal, async (world) => {
+    const environment = environmentNamed(world.project, flags.env);
+    const record = () => world.records.environment(environment.name);
+    const selection = { ...(flags.role ? { role: flags.role } : {}), ...(flags.host ? { host: flags.host } : {}) };
+    const sources = selectServing(environment, await record(), selection).map(sourceOf);
+    const prefix = prefixer(environment, sources);
+    const reader: LogReader = {
+      connections: world.connections,
+      app: world.project.app,
+      environment,
+      selection,
+      tail,
+      signal,
+      record,
+      onLine: (source, stream, line) => {
+        const { host, role, container } = source;
+        const text = flags.json
+          ? JSON.stringify({ host: host.name, role, container, stream, line })
+          : `${prefix(source)}${line}`;
+        world.terminal.line(text);
+      },
+      onNew: ({ host, role, version, container }) =>
+        world.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),
+      onTrouble: ({ host, role }, error) =>
+        world.terminal.note(
+          colors.dim(
+            `${host.name}: the log of ${role} broke off: ${error instanceof Error ? error.message : String(error)}`,
+          ),
+        ),
+    };
+    await (flags.follow ? followLogs(reader, sources) : readLogs(reader, sources));
+  });
+}
+
+/** Roles and hosts of the environment decide the width, so that a container that comes later stays aligned. */
+function prefixer(
+  environment: { hosts: readonly { name: string }[] },
+  sources: readonly Source[],
+): (source: Source) => string {
+  const hosts = environment.hosts.map(({ name }) => name);
+  const roles = [...new Set(sources.map(({ role }) => role))];
+  const pairs = hosts.flatMap((host) => roles.map((role) => [host, role] as const));
+  const prefixes = new Map(linePrefixes(pairs).map((text, index) => [pairs[index]?.join(' '), text]));
+  return ({ host, role }) => prefixes.get(`${host.name} ${role}`) ?? `${host.name} ${role} `;
+}
+
+/** Reading logs is ended by the reader: with a signal, or by closing the pipe. Both are the usual way out. */
+function quietEnd(): AbortSignal {
+  const ended = new AbortController();
+  // Every container that is read listens to it.
+  setMaxListeners(0, ended.signal);
+  const end = () => ended.abort();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, end);
+  process.stdout.once('error', end);
+  return ended.signal;
+}

@@ -1,0 +1,48 @@
+import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { promote } from '../../../pipelines/operations/promote.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { Revision } from '../../../pipelines/model/revision.ts';
+import type { Flags } from '../main.ts';
+import { bytesText, durationText } from '../../tools/format.ts';
+import { requestOf } from '../options.ts';
+import { withWorld } from '../run-command.ts';
+
+/** `lockage promote` and `lockage plan`. */
+export async function promoteCommand(
+  version: string,
+  flags: Flags & { to?: string; env?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const environment = flags.to ?? flags.env;
+  if (environment === undefined) {
+    throw new LockageError('which environment?', { hint: `lockage promote ${version} --to ENVIRONMENT` });
+  }
+  await withWorld(flags, signal, async (world) => {
+    // Pulumi's libraries load while registry and hosts are asked.
+    if (!flags.plan) void world.stackRunner().catch(() => undefined);
+    const result = await promote(world, {
+      version,
+      environment,
+      ...requestOf(flags),
+    });
+    if (result.outcome === 'planned') return world.terminal.result(result, []);
+    const { revision, bytesMoved = {} } = result;
+    if (revision?.without) process.exitCode = ExitCode.partial;
+    world.terminal.result(result, revision ? promotedLines(environment, revision, bytesMoved) : []);
+  });
+}
+
+/** What runs now, on how many hosts, and which ones it did not reach. */
+export function promotedLines(
+  environment: string,
+  { release, number, duration, without }: Revision,
+  bytesMoved: Readonly<Record<string, number>>,
+): string[] {
+  const moved = Object.values(bytesMoved).reduce((sum, bytes) => sum + bytes, 0);
+  const hosts = Object.keys(bytesMoved).length;
+  return [
+    `${environment} runs ${release.version} (${shortDigest(release.digest)}), revision ${number}, ` +
+      `on ${hosts} host${hosts === 1 ? '' : 's'}: ${durationText(duration)}, ${bytesText(moved)} moved`,
+    ...(without ? [`without ${without.join(', ')}, cordoned: \`lockage host uncordon\` brings it there`] : []),
+  ];
+}

@@ -1,0 +1,33 @@
+import { rollback } from '../../../pipelines/operations/rollback.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { Flags } from '../main.ts';
+import { durationText } from '../../tools/format.ts';
+import { requestOf } from '../options.ts';
+import { withWorld } from '../run-command.ts';
+
+/** `lockage rollback` */
+export async function rollbackCommand(
+  name: string,
+  flags: Flags & { to?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  // The user waits since the process was started, not since this line.
+  const startedAt = performance.timeOrigin;
+  await withWorld(flags, signal, async (world) => {
+    const request = {
+      environment: name,
+      ...(flags.to ? { to: flags.to } : {}),
+      ...requestOf(flags),
+    };
+    const result = await rollback(world, request, startedAt);
+    const { revision, trafficBack } = result;
+    const lines = revision
+      ? [
+          `${name} runs ${revision.release.version} (${shortDigest(revision.release.digest)}), revision ${revision.number}` +
+            (trafficBack === undefined ? '' : `: traffic was back after ${durationText(trafficBack)}`),
+          `it is on hold: \`lockage resume ${name}\` lets releases in again`,
+        ]
+      : [];
+    world.terminal.result(result, lines);
+  });
+}

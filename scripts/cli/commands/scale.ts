@@ -1,0 +1,46 @@
+import { LockageError } from '../../../pipelines/errors.ts';
+import { scale } from '../../../pipelines/operations/scale.ts';
+import type { Flags } from '../main.ts';
+import { durationText } from '../../tools/format.ts';
+import { requestOf } from '../options.ts';
+import { withWorld } from '../run-command.ts';
+
+/** `lockage scale` */
+export async function scaleCommand(
+  environment: string,
+  written: readonly string[],
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  const counts = countsOf(written);
+  await withWorld(flags, signal, async (world) => {
+    const result = await scale(world, {
+      environment,
+      counts,
+      ...requestOf(flags),
+    });
+    const revision = result.outcome === 'planned' ? undefined : result.revision;
+    const sizes = Object.entries(counts).map(([role, count]) => `${count} of ${role}`);
+    const lines = revision
+      ? [`${environment} runs ${sizes.join(', ')}, revision ${revision.number}: ${durationText(revision.duration)}`]
+      : [];
+    world.terminal.result(result, lines);
+  });
+}
+
+/** Reads `web=4` and the like. Throws LockageError. */
+export function countsOf(written: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const text of written) {
+    const [, role = '', number = ''] = /^([a-z0-9-]+)=(\d{1,3})$/.exec(text) ?? [];
+    const count = Number(number);
+    if (role === '' || count < 1 || count > 100) {
+      throw new LockageError(`expected ROLE=NUMBER with a number from 1 to 100, got ${JSON.stringify(text)}`, {
+        hint: 'lockage scale prod web=4 worker=2',
+      });
+    }
+    if (counts[role] !== undefined) throw new LockageError(`role ${role} is given twice`);
+    counts[role] = count;
+  }
+  return counts;
+}

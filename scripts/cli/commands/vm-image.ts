@@ -1,0 +1,89 @@
+import type { MachineSet } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { nextImageVersion, refuseBuilt, type MachineImage } from '../../../pipelines/model/machine-image.ts';
+import { promoteImage } from '../../../pipelines/operations/replace-machines.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import { compareVersions, parseVersion } from '../../../pipelines/model/version.ts';
+import type { Flags } from '../main.ts';
+import { durationText } from '../../tools/format.ts';
+import { imageLines } from '../views/images.ts';
+import { requestOf } from '../options.ts';
+import { withWorld } from '../run-command.ts';
+import type { LiveWorld } from '../open-context.ts';
+
+type Kind = MachineSet['kind'];
+
+/** `lockage vm-image build` */
+export async function imageBuildCommand(
+  given: string | undefined,
+  flags: Flags & { kind?: Kind },
+  signal: AbortSignal,
+): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const kinds = flags.kind ? [flags.kind] : kindsOf(world);
+    const images = await world.records.machineImages();
+    const version = given === undefined ? nextOf(images, kinds) : parseVersion(given);
+    for (const kind of kinds) refuseBuilt(images, kind, version);
+    world.terminal.step('build', `image ${version} of ${kinds.join(' and ')} machines, which takes a minute or two`);
+    const built = await world.machines.build(version, kinds);
+    const lines = built.map(
+      (image) => `image ${image.version} of ${image.kind} machines (${shortDigest(image.digest)})`,
+    );
+    const [first] = world.project.environments.filter(({ machines }) => machines);
+    const next = first ? [`next: \`lockage vm-image promote ${version} --to ${first.name}\``] : [];
+    world.terminal.result({ outcome: 'built', images: built }, [...lines, ...next]);
+  });
+}
+
+/** `lockage vm-image promote` */
+export async function imagePromoteCommand(
+  version: string,
+  flags: Flags & { to: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const result = await promoteImage(world, {
+      version,
+      environment: flags.to,
+      ...requestOf(flags),
+    });
+    if (result.outcome !== 'promoted') return world.terminal.result(result, []);
+    const { image, revision } = result;
+    world.terminal.result(result, [
+      `${flags.to} runs ${revision.release.version} on machines of image ${image.version} (${shortDigest(image.digest)}), ` +
+        `revision ${revision.number}: ${durationText(revision.duration)}`,
+    ]);
+  });
+}
+
+/** `lockage vm-image ls` */
+export async function imageListCommand(flags: Flags, signal: AbortSignal): Promise<void> {
+  await withWorld(flags, signal, async (world) => {
+    const images = await world.records.machineImages();
+    const uses = world.project.environments.flatMap(({ name, machines }) =>
+      machines?.image ? [{ environment: name, kind: machines.kind, digest: machines.image }] : [],
+    );
+    const listed = images
+      .toSorted((a, b) => a.kind.localeCompare(b.kind) || compareVersions(b.version, a.version))
+      .map((image) => ({
+        ...image,
+        environments: uses.filter(({ digest }) => digest === image.digest).map(({ environment }) => environment),
+      }));
+    world.terminal.result({ images: listed }, imageLines(listed, world.now()));
+  });
+}
+
+/** The kinds of machines that the project's environments have. Throws LockageError when they have none. */
+function kindsOf({ project }: LiveWorld): Kind[] {
+  const kinds = project.environments.flatMap(({ machines }) => (machines ? [machines.kind] : []));
+  if (kinds.length > 0) return [...new Set(kinds)];
+  throw new LockageError('no environment makes machines of its own', {
+    hint: 'Give one `targets: { kind: vm }` or `lxc` in environments/NAME.yaml, or say --kind.',
+  });
+}
+
+/** The next version for all of the kinds at once. */
+function nextOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
+  const next = kinds.map((kind) => nextImageVersion(images, kind)).toSorted(compareVersions);
+  return next.at(-1) ?? '1.0.0';
+}

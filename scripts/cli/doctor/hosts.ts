@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { differencesAmong, differenceText, traitsOf, type Traits } from '../../../pipelines/hosts/parity.ts';
+import type { Connections } from '../../../infra/docker/connections.ts';
+import type { EngineInfo } from '../../../infra/docker/api/client.ts';
+import { said } from '../../../infra/hosts/facts.ts';
+import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
+import { bytesText } from '../../tools/format.ts';
+import { bad, checking, good, warning, type Check } from '../check.ts';
+
+/** Milliseconds for a host to answer: an ssh connection is made first. */
+const patience = 15_000;
+
+/** What a host says about itself. */
+export interface HostFacts {
+  readonly host: string;
+  readonly engine: string;
+  readonly api: string;
+  readonly platform: string;
+  readonly traits: Traits;
+  readonly milliseconds: number;
+  readonly info: Pick<EngineInfo, 'CgroupVersion' | 'Driver' | 'KernelVersion' | 'NCPU' | 'MemTotal' | 'Swarm'> & {
+    readonly LiveRestoreEnabled?: unknown;
+  };
+  /** about certificates that end soon */
+  readonly warnings: readonly string[];
+}
+
+/** The hosts of an environment, all at once, and how they differ from each other. */
+export async function hostChecks(connections: Connections, environment: Environment): Promise<Check[]> {
+  const facts: HostFacts[] = [];
+  const checks = await Promise.all(
+    environment.hosts.map((host) =>
+      checking(host.name, async () => {
+        const found = await inTime(host, ask(connections, host));
+        facts.push(found);
+        if (!environment.swarm) return factChecks(found);
+        const problem = await managerProblem(await connections.engine(host));
+        return [...factChecks(found), ...(problem === undefined ? [] : [bad(host.name, problem)])];
+      }),
+    ),
+  );
+  return [...checks.flat(), ...parityChecks(environment.name, facts)];
+}
+
+async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = sleep(patience, undefined, { signal: answered.signal }).then(
+    () => {
+      throw new LockageError(`${host.name}: does not answer within ${patience / 1000} s`, {
+        hint: 'Check that the machine is up, and the network between.',
+      });
+    },
+    // It has answered: nobody waits for this any more.
+    () => asking,
+  );
+  try {
+    return await Promise.race([asking, late]);
+  } finally {
+    answered.abort();
+    late.catch(() => undefined);
+  }
+}
+
+async function ask(connections: Connections, host: Host): Promise<HostFacts> {
+  const engine = await connections.engine(host);
+  const started = performance.now();
+  await engine.ping();
+  const milliseconds = performance.now() - started;
+  const [version, info] = await Promise.all([engine.version(), engine.info()]);
+  const { Version, ApiVersion, Os, Arch } = version;
+  const traits = traitsOf(said(version, info));
+  const warnings = expiryWarnings(engine.certificates, Date.now());
+  const platform = `${Os}/${Arch}`;
+  return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
+}
+
+/** One host by itself. */
+export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostFacts): Check[] {
+  const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
+  const summary =
+    `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
+    `${cpus} CPUs, ${bytesText(memory)}, cgroup v${cgroup}, ${driver}`;
+  return [
+    good(host, summary),
+    ...(olderThan(api, '1.41')
+      ? [bad(host, `Docker ${engine} is too old: it speaks API ${api}`, 'Upgrade Docker to 20.10 or newer.')]
+      : []),
+    ...(cgroup === '1'
+      ? [warning(host, 'cgroup v1: limits are less exact', 'Start the host with systemd.unified_cgroup_hierarchy=1.')]
+      : []),
+    ...(driver === 'vfs'
+      ? [warning(host, 'storage driver vfs copies every layer: slow, and needs much disk', 'Use overlay2.')]
+      : []),
+    // A swarm and live-restore exclude each other; a swarm brings its services back on other nodes.
+    ...(info.LiveRestoreEnabled === false && (info.Swarm?.LocalNodeState ?? 'inactive') === 'inactive'
+      ? [
+          warning(
+            host,
+            'containers stop while its Docker is restarted',
+            'Set "live-restore": true in /etc/docker/daemon.json.',
+          ),
+        ]
+      : []),
+    ...warnings.map((text) => warning(host, text, 'Have a new one issued in time; promotions are refused after it.')),
+  ];
+}
+
+/** Hosts of one environment should be alike: what runs on one must run on the others. */
+export function parityChecks(environment: string, facts: readonly HostFacts[]): Check[] {
+  const hosts = facts
+    .map(({ host, traits }) => ({ environment, host, traits }))
+    .sort((a, b) => a.host.localeCompare(b.host));
+  return differencesAmong(hosts, ['architecture', 'engine.minor', 'cgroup', 'storage']).map((difference) => {
+    const text = `its hosts differ: ${differenceText(difference, environment)}`;
+    return difference.trait === 'architecture'
+      ? bad(environment, text, 'One release runs on one platform.')
+      : warning(environment, text);
+  });
+}
+
+function olderThan(version: string, oldest: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = oldest.split('.').map(Number);
+  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
+}

@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runToEnd } from '../../../infra/system/process.ts';
+import { cacheFolder, findPulumi } from '../../../infra/pulumi/cli.ts';
+import { bad, checking, good, warning, type Check } from '../check.ts';
+
+const oldestNode = [20, 11] as const;
+const setUp = 'Run `npm run setup` in a clone of Lockage.';
+
+/** This machine: the programs that Lockage works with. */
+export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> {
+  const checks = await Promise.all([
+    checking('node', async () => nodeCheck(process.versions.node)),
+    checking('pulumi', async () => good('pulumi', `${await versionOf(findPulumi(), ['version'])} at ${findPulumi()}`)),
+    checking('pulumi', dockerPlugin),
+    checking('docker', () => program('docker', ['--version'], 'only `lockage release` needs it, to build images')),
+    checking('git', () => program('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
+    ...(projectNeedsSsh ? [checking('ssh', () => program('ssh', ['-V']))] : []),
+  ]);
+  return checks.flat();
+}
+
+/** Whether this Node is new enough. */
+export function nodeCheck(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = oldestNode;
+  const isEnough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+  return isEnough
+    ? good('node', version)
+    : bad('node', `${version} is too old`, `Install Node ${oldestNode.join('.')} or newer.`);
+}
+
+async function dockerPlugin(): Promise<Check> {
+  const folder = join(cacheFolder(), 'pulumi-home', 'plugins');
+  const found = (await readdir(folder).catch(() => []))
+    .filter(
+      (name) => /^resource-docker-v[\d.]+$/.test(name) && existsSync(join(folder, name, 'pulumi-resource-docker')),
+    )
+    .map((name) => name.replace('resource-docker-v', ''));
+  return found.length > 0
+    ? good('pulumi', `Docker plugin ${found.join(', ')}`)
+    : bad('pulumi', `its Docker plugin is not in ${folder}`, setUp);
+}
+
+/** A program of this machine. One that only some commands need is worth a warning. */
+async function program(name: string, argv: readonly string[], onlyFor?: string): Promise<Check> {
+  try {
+    return good(name, await versionOf(name, argv));
+  } catch {
+    return onlyFor
+      ? warning(name, `is not installed: ${onlyFor}`)
+      : bad(name, 'is not installed', 'Install the OpenSSH client.');
+  }
+}
+
+async function versionOf(file: string, argv: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await runToEnd(file, argv, 10_000);
+  const [line = ''] = (stdout || stderr).trim().split('\n');
+  return line.replace(/^(Docker|git) version |^v(?=\d)/, '').replace(/, build.*|, OpenSSL.*/, '');
+}

@@ -1,0 +1,52 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Digest } from '../../../pipelines/model/release.ts';
+import type { LiveWorld } from '../open-context.ts';
+import { bad, checking, good, warning, type Check } from '../check.ts';
+
+/** A digest that no registry has: any answer about it shows that the registry answers and lets us in. */
+const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
+
+/** What belongs to the project: passphrase, record, registry and secrets. */
+export async function projectChecks(world: LiveWorld): Promise<Check[]> {
+  const { project } = world;
+  const checks = await Promise.all([
+    checking('passphrase', () => passphrase(project.root)),
+    checking('backend', async () => {
+      const releases = await world.records.releases();
+      await Promise.all(project.environments.map(({ name }) => world.records.environment(name)));
+      return good('backend', `${project.backend}, ${releases.length} releases`);
+    }),
+    checking('backend', () => onlyOwn(project.backend)),
+    checking('registry', async () => {
+      const started = performance.now();
+      await world.registryClient.exists(project.repository, nothing);
+      return good('registry', `${project.repository} answers in ${Math.round(performance.now() - started)} ms`);
+    }),
+    ...project.environments.map((environment) =>
+      checking('secrets', async () => {
+        const names = Object.keys(await world.secrets.read(environment));
+        return names.length === 0 ? [] : good('secrets', `${environment.name}: ${names.join(', ')}`);
+      }),
+    ),
+  ]);
+  return checks.flat();
+}
+
+async function passphrase(root: string): Promise<Check> {
+  if (process.env['PULUMI_CONFIG_PASSPHRASE']) return good('passphrase', 'from PULUMI_CONFIG_PASSPHRASE');
+  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(root, '.lockage', 'passphrase');
+  const { mode } = await stat(file);
+  return (mode & 0o077) === 0
+    ? good('passphrase', file)
+    : bad('passphrase', `${file} can be read by others`, `chmod 600 ${file}`);
+}
+
+async function onlyOwn(backend: string): Promise<Check | Check[]> {
+  if (!backend.startsWith('file://')) return [];
+  const folder = fileURLToPath(backend);
+  const found = await stat(folder).catch(() => undefined);
+  if (!found || (found.mode & 0o007) === 0) return [];
+  return warning('backend', `${folder} is open to everybody on this machine`, `chmod 700 ${folder}`);
+}

@@ -1,0 +1,211 @@
+#!/usr/bin/env node
+import { Command, Option } from 'commander';
+import { ExitCode } from '../../pipelines/errors.ts';
+import { addHostCommands } from './host-commands.ts';
+import { addImageCommands } from './image-commands.ts';
+import { interrupt, json, revisionOptions, yes } from './options.ts';
+import { version } from './version.ts';
+
+/** Options that every command takes. */
+export interface Flags {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly plan?: boolean;
+  readonly reason?: string;
+}
+
+const program = new Command('lockage')
+  .description('One image, built once, promoted unchanged from dev to prod, and rolled back in a second.')
+  .version(version)
+  .showHelpAfterError('(lockage --help lists the commands)')
+  .showSuggestionAfterError()
+  .enablePositionalOptions()
+  // A command line that is not understood has changed nothing.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.refused))
+  .configureHelp({ sortSubcommands: false })
+  .addHelpText(
+    'after',
+    `
+A first release, from a folder with a Dockerfile:
+  $ lockage init                      write lockage.yaml and environments/
+  $ lockage release 1.0.0             build the image once, push it, record its digest
+  $ lockage promote 1.0.0 --to dev    all hosts of dev serve it, or none
+  $ lockage promote 1.0.0 --to prod   the same digest, after it ran well in dev
+  $ lockage status                    what runs where
+  $ lockage rollback prod             the earlier containers get the traffic back at once
+
+Exit codes: 0 done, 2 refused and nothing changed, 3 failed and rolled back, 4 failed and not rolled back,
+5 only some hosts, 75 locked by somebody else.`,
+  );
+
+program
+  .command('init')
+  .description('write a commented configuration for the service in this folder')
+  .option('--app <name>', 'name of the application (default: the folder)')
+  .option('--force', 'replace files that are in the way')
+  .action(async (flags) => (await import('./commands/init.ts')).initCommand(flags));
+
+program
+  .command('release')
+  .argument('[version]', 'semver, as 1.4.0')
+  .description('build the image from a clean git tree, push it and record its digest')
+  .addOption(new Option('--bump <part>', 'next version after the latest release').choices(['patch', 'minor', 'major']))
+  .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
+  .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage release 1.4.0\n  $ lockage release --bump minor\n  $ lockage release 1.4.0 --image registry.example.com/shop:build-812',
+  )
+  .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
+
+revisionOptions(
+  program
+    .command('promote')
+    .argument('<version>', 'a recorded release')
+    .option('-e, --to <environment>', 'where to')
+    .addOption(new Option('--env <environment>').hideHelp())
+    .description('bring a release into an environment: all hosts serve it, or all keep what they serve'),
+)
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage promote 1.4.0 --to qa\n  $ lockage promote 1.4.0 --to prod --plan\n  $ lockage promote 1.4.0 --to prod --yes --reason "spring sale"',
+  )
+  .action(async (given, flags) => (await import('./commands/promote.ts')).promoteCommand(given, flags, interrupt()));
+
+revisionOptions(
+  program
+    .command('rollback')
+    .argument('<environment>')
+    .option('--to <revision|version>', 'default: the last good revision before this one')
+    .description('put the earlier containers back, with their configuration and secrets, and hold the environment'),
+)
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"',
+  )
+  .action(async (name, flags) => (await import('./commands/rollback.ts')).rollbackCommand(name, flags, interrupt()));
+
+program
+  .command('resume')
+  .argument('<environment>')
+  .description('lift the hold that a rollback set')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
+
+revisionOptions(
+  program
+    .command('scale')
+    .argument('<environment>')
+    .argument('<role=number...>', 'how many containers the role shall have')
+    .description('give roles on a swarm another number of containers'),
+)
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage scale prod web=6\n  $ lockage scale prod web=4 worker=2 --reason "sale"',
+  )
+  .action(async (name, counts, flags) =>
+    (await import('./commands/scale.ts')).scaleCommand(name, counts, flags, interrupt()),
+  );
+
+program
+  .command('plan')
+  .argument('<version>')
+  .option('-e, --to <environment>', 'where to')
+  .addOption(new Option('--env <environment>').hideHelp())
+  .description('show what a promotion would do, container by container')
+  .addOption(json())
+  .action(async (given, flags) =>
+    (await import('./commands/promote.ts')).promoteCommand(given, { ...flags, plan: true }, interrupt()),
+  );
+
+program
+  .command('status')
+  .description('what runs where, on one screen')
+  .option('-e, --env <environment>', 'only this one, host by host')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/status.ts')).statusCommand(flags, interrupt()));
+
+program
+  .command('history')
+  .argument('<environment>')
+  .option('-n, --limit <count>', 'how many revisions', '20')
+  .description('revisions of an environment: result, actor, reason, duration')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));
+
+program
+  .command('releases')
+  .description('the releases there are, and how far each one came')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/releases.ts')).releasesCommand(flags, interrupt()));
+
+program
+  .command('logs')
+  .requiredOption('-e, --env <environment>', 'whose logs')
+  .option('--role <role>', 'only this role')
+  .option('--host <host>', 'only this host')
+  .option('-f, --follow', 'go on; also across a promotion')
+  .option('-n, --tail <lines>', 'lines of each container to begin with', '20')
+  .description('logs of all hosts at once')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/logs.ts')).logsCommand(flags));
+
+program
+  .command('exec')
+  .argument('<command...>')
+  .requiredOption('-e, --env <environment>', 'where')
+  .option('--role <role>', 'in containers of this role (default: the first role)')
+  .option('--host <host>', 'only on this host')
+  .passThroughOptions()
+  .description('run a command in a serving container of every host')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ lockage exec -e prod -- node -v\n  $ lockage exec -e prod --role worker --host prod-2 -- cat /tmp/heartbeat',
+  )
+  .action(async (argv, flags) => (await import('./commands/exec.ts')).execCommand(argv, flags, interrupt()));
+
+program
+  .command('unlock')
+  .argument('<environment>')
+  .description('lift a lock whose holder is gone for good')
+  .addOption(yes())
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/unlock.ts')).unlockCommand(name, flags, interrupt()));
+
+program
+  .command('destroy')
+  .argument('<environment>')
+  .option('--volumes', 'also the data of its accessories')
+  .description('remove an environment from its hosts: containers, networks, routes, record')
+  .addOption(yes())
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/destroy.ts')).destroyCommand(name, flags, interrupt()));
+
+program
+  .command('doctor')
+  .description('check this machine, the configuration, the registry, the backend and every host')
+  .option('-e, --env <environment>', 'only the hosts of this one')
+  .addOption(json())
+  .action(async (flags) => (await import('./commands/doctor.ts')).doctorCommand(flags, interrupt()));
+
+program
+  .command('host-key')
+  .argument('<environment>')
+  .option('--accept <fingerprint...>', 'pin these keys without asking')
+  .description('show the ssh host keys of an environment and pin them')
+  .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
+
+addHostCommands(program);
+addImageCommands(program);
+
+// A reader that goes away (`lockage status | head`) must not end an operation half-way.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+try {
+  await program.parseAsync();
+  process.exit(process.exitCode ?? ExitCode.ok);
+} catch (error) {
+  const { reportError } = await import('./report-error.ts');
+  process.exit(reportError(error, process.argv.includes('--json')));
+}

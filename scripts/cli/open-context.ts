@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Environment, Project } from '../../pipelines/model/environment.ts';
+import type { Secrets, World } from '../../pipelines/operations/ports.ts';
+import { Connections } from '../../infra/docker/connections.ts';
+import { EngineHosts } from '../../infra/adapters/hosts.ts';
+import { EnvironmentMachines } from '../../infra/adapters/machines/machines.ts';
+import { EnvironmentStacks } from '../../infra/adapters/stacks.ts';
+import { StackRecords } from '../../infra/adapters/records.ts';
+import { Registry as RegistryClient } from '../../infra/registry/client.ts';
+import type { Stacks } from '../../infra/pulumi/stacks.ts';
+import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
+import type { Tools } from '../../infra/context/session.ts';
+import { releaseRegistry } from '../../infra/adapters/registry.ts';
+import { loadProject } from '../project/load.ts';
+import { cacheDir } from '../tools/cache.ts';
+import { readPassphrase } from '../project/passphrase.ts';
+import { Redactor, readSecrets, secretVersion } from '../project/secrets.ts';
+import { ConsoleTerminal } from './terminal.ts';
+
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly cwd?: string;
+}
+
+/** The world outside as the flows see it, with what commands need besides. */
+export interface LiveWorld extends World {
+  readonly records: StackRecords;
+  readonly machines: EnvironmentMachines;
+  readonly connections: Connections;
+  readonly registryClient: RegistryClient;
+  readonly stackRunner: () => Promise<Stacks>;
+  readonly tools: Tools;
+  readonly terminal: ConsoleTerminal;
+}
+
+/** Builds the world once, from the configuration of the folder the command runs in. Throws LockageError. */
+export async function openWorld(options: GlobalOptions, signal: AbortSignal): Promise<LiveWorld> {
+  const project = await loadProject(options.cwd ?? process.cwd());
+  const redactor = new Redactor();
+  const terminal = new ConsoleTerminal({
+    json: options.json ?? false,
+    yes: options.yes ?? false,
+    redact: (text) => redactor.redact(text),
+  });
+  const stateFolder = join(project.root, '.lockage');
+  const passphrase = await readPassphrase(stateFolder, project.backend);
+  // What commands work on: with the addresses of machines, which change while a command makes them.
+  let located = project;
+  const connections = new Connections({
+    stateDir: stateFolder,
+    configured: () => located.environments.flatMap(({ hosts }) => hosts),
+  });
+  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
+  const tools: Tools = {
+    connections,
+    secretValues: new Map(),
+    registryAuth: (repository) => registryClient.registryAuthHeader(repository),
+    progress: (event) => terminal.host(event),
+    machines: {
+      machines: join(stateFolder, 'machines'),
+      fronts: join(stateFolder, 'fronts'),
+      keys: join(stateFolder, 'machine-keys'),
+      images: join(cacheDir(), 'machine-images'),
+    },
+    signal,
+  };
+  const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
+  let loaded: Promise<Stacks> | undefined;
+  const stacks = () =>
+    (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.Stacks(settings, project.app)));
+  const records = new StackRecords(settings, project.app, tools, stacks);
+  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
+  const machines = new EnvironmentMachines({
+    project,
+    tools,
+    actor,
+    records,
+    stacks,
+    onChange: (changed) => (located = changed),
+  });
+  await machines.locate();
+  const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
+  return {
+    get project() {
+      return located;
+    },
+    actor,
+    now: () => Date.now(),
+    newOperation: () => randomUUID().slice(0, 8),
+    records,
+    registry: releaseRegistry(registryClient),
+    hosts: new EngineHosts(project.app, actor, tools, registryClient),
+    machines,
+    stacks: new EnvironmentStacks({
+      project: () => located,
+      tools,
+      records,
+      registry: registryClient,
+      stacks,
+      secretVersion: version,
+    }),
+    secrets: secretsOf(project, tools, redactor, version, settings),
+    terminal,
+    signal,
+    connections,
+    registryClient,
+    stackRunner: stacks,
+    tools,
+  };
+}
+
+function secretsOf(
+  project: Project,
+  tools: Tools,
+  redactor: Redactor,
+  version: (value: string) => string,
+  settings: Parameters<typeof readSecretValues>[0],
+): Secrets {
+  return {
+    version,
+    read: async (environment) => {
+      const context = { root: project.root, env: process.env };
+      const values = await readSecrets(environment.secrets, secretNames(environment), context);
+      redactor.add(Object.values(values));
+      for (const [name, value] of Object.entries(values)) {
+        tools.secretValues.set(`${name}@${version(value)}`, value);
+      }
+      return values;
+    },
+    recorded: async (environment) => {
+      const values = await readSecretValues(settings, environment);
+      redactor.add(Object.values(values));
+      return values;
+    },
+  };
+}
+
+function secretNames(environment: Environment): Set<string> {
+  return new Set([
+    ...environment.roles.flatMap(({ secrets }) => secrets),
+    ...environment.accessories.flatMap(({ secrets }) => secrets),
+    ...(environment.migration?.secrets ?? []),
+  ]);
+}

@@ -1,0 +1,16 @@
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { ConsoleTerminal } from './terminal.ts';
+
+/**
+ * Says what went wrong and gives the exit code. A user's mistake has no stack trace; a bug of ours shows one.
+ * Text of an error never holds a secret's value: where one could, it was masked when the error was made.
+ */
+export function reportError(error: unknown, json: boolean): number {
+  if (error instanceof LockageError) {
+    new ConsoleTerminal({ json, yes: false, redact: (text) => text }).error(error);
+    return error.code;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write('This is a bug of Lockage. Please report it with the lines above.\n');
+  return ExitCode.bug;
+}

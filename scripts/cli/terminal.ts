@@ -1,0 +1,147 @@
+import { createInterface } from 'node:readline/promises';
+import { colors } from '../tools/colors.ts';
+import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import type { Plan } from '../../pipelines/model/plan.ts';
+import type { Terminal } from '../../pipelines/operations/ports.ts';
+import { failpoint } from '../../infra/system/failpoint.ts';
+import type { Progress } from '../../infra/context/provider-context.ts';
+import { bytesText, durationText, elapsedText } from '../tools/format.ts';
+import { planLines } from './views/plan.ts';
+
+export interface TerminalOptions {
+  /** one JSON document on stdout, nothing else there */
+  readonly json: boolean;
+  /** do not ask */
+  readonly yes: boolean;
+  /** passes every text that is printed */
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Everything that is printed passes here. Progress goes to stderr, results to stdout, so that both can be used in a
+ * pipe. On a terminal the running pulls are one line that is drawn again; elsewhere there are only whole lines.
+ */
+export class ConsoleTerminal implements Terminal {
+  readonly #options: TerminalOptions;
+  readonly #live = process.stderr.isTTY && !process.env['CI'];
+  readonly #pulls = new Map<string, Map<string, { current: number; total: number }>>();
+  #started = performance.now();
+  #liveText = '';
+  #lastDraw = 0;
+
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+  }
+
+  step(name: string, detail = ''): void {
+    this.#line(`${this.#elapsed()}  ${colors.bold(name.padEnd(11))} ${colors.dim(detail)}`);
+    failpoint(`at:${name}`);
+  }
+
+  note(text: string): void {
+    this.#line(`${this.#elapsed()}  ${text}`);
+  }
+
+  /** A line of a program that runs for us; dim, and only on a terminal or in CI's log. */
+  detail(text: string): void {
+    this.#line(`           ${colors.dim(text)}`);
+  }
+
+  plan(plan: Plan): void {
+    for (const line of planLines(plan)) this.#line(line);
+  }
+
+  host(event: Progress): void {
+    if (event.layer) {
+      const layers = this.#pulls.get(event.host) ?? new Map<string, { current: number; total: number }>();
+      this.#pulls.set(event.host, layers.set(event.layer.id, event.layer));
+      this.#draw();
+      return;
+    }
+    if (event.step === 'pulled') this.#pulls.delete(event.host);
+    const moved = event.bytes === 0 ? 'present' : event.bytes === undefined ? '' : bytesText(event.bytes);
+    const took = event.took === undefined ? '' : ` after ${durationText(event.took)}`;
+    this.#line(
+      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim((event.detail ?? moved) + took)}`,
+    );
+    failpoint(`at:${event.step}`);
+  }
+
+  async confirm(question: string): Promise<void> {
+    if (!this.#options.yes) await this.ask(question);
+  }
+
+  /** As `confirm`, for what `--yes` does not answer. */
+  async ask(question: string, hint = 'Run it on a terminal, or say --yes.'): Promise<void> {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) {
+      throw new LockageError('nobody can be asked for confirmation here', {
+        hint,
+      });
+    }
+    this.#clear();
+    const reader = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await reader.question(`${question} ${colors.dim('[y/N]')} `);
+    reader.close();
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      throw new LockageError('not confirmed: nothing was changed', { code: ExitCode.refused });
+    }
+    this.#started = performance.now();
+  }
+
+  /** The result of a command: lines for people, or one JSON document. */
+  result(value: unknown, lines: readonly string[]): void {
+    this.#clear();
+    const text = this.#options.json ? JSON.stringify(value, undefined, 2) : lines.join('\n');
+    if (text !== '') process.stdout.write(`${this.#options.redact(text)}\n`);
+  }
+
+  /** A line of a stream, such as a log. */
+  line(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    process[stream].write(`${this.#options.redact(text)}\n`);
+  }
+
+  error(error: LockageError): void {
+    this.#clear();
+    const { message, code, details, hint } = error;
+    if (this.#options.json) this.result({ error: { message, code, details, hint } }, []);
+    const lines = [
+      `${colors.red('error')}  ${message}`,
+      ...details.map((detail) => `       ${detail}`),
+      ...(hint ? [`${colors.cyan('help')}   ${hint}`] : []),
+    ];
+    process.stderr.write(`${this.#options.redact(lines.join('\n'))}\n`);
+  }
+
+  #elapsed(): string {
+    return colors.dim(elapsedText(performance.now() - this.#started).padStart(7));
+  }
+
+  #line(text: string): void {
+    this.#clear();
+    process.stderr.write(`${this.#options.redact(text.trimEnd())}\n`);
+    this.#redraw();
+  }
+
+  #draw(): void {
+    if (!this.#live || performance.now() - this.#lastDraw < 100) return;
+    this.#lastDraw = performance.now();
+    const hosts = [...this.#pulls].map(([host, layers]) => {
+      const all = [...layers.values()];
+      const current = all.reduce((sum, layer) => sum + layer.current, 0);
+      const total = all.reduce((sum, layer) => sum + layer.total, 0);
+      return `${host} ${bytesText(current)}/${bytesText(total)}`;
+    });
+    this.#clear();
+    this.#liveText = `${this.#elapsed()}    ${hosts.join('  ')}`.slice(0, process.stderr.columns || 80);
+    this.#redraw();
+  }
+
+  #clear(): void {
+    if (this.#liveText !== '') process.stderr.write('\r\u001B[2K');
+  }
+
+  #redraw(): void {
+    if (this.#pulls.size === 0) this.#liveText = '';
+    if (this.#liveText !== '') process.stderr.write(this.#liveText);
+  }
+}

@@ -1,0 +1,66 @@
+import { colors } from '../../tools/colors.ts';
+import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import { agoText, durationText, table } from '../../tools/format.ts';
+
+/** Revisions of an environment, newest first; the one that runs is marked. */
+export function historyLines(history: History, now: number): string[] {
+  if (history.revisions.length === 0) return [`${history.environment} has no revisions yet`];
+  const header = ['', 'rev', 'kind', 'version', 'result', 'by', 'when', 'took', 'reason'].map((word) =>
+    colors.dim(word),
+  );
+  const rows = history.revisions.map((revision) => [
+    revision.current ? colors.green('>') : '',
+    String(revision.number),
+    revision.kind,
+    revision.release.version,
+    revision.result === 'succeeded' ? colors.green('succeeded') : colors.red('failed'),
+    revision.actor,
+    agoText(revision.startedAt, now),
+    durationText(revision.duration),
+    [restored(revision), firstLine(revision.reason)].filter((text) => text !== '').join(': '),
+  ]);
+  const { hold, older } = history;
+  return [
+    ...table([header, ...rows]),
+    ...(older > 0
+      ? [colors.dim(`${older} older: lockage history ${history.environment} -n ${history.revisions.length + older}`)]
+      : []),
+    ...(hold ? [`${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}`] : []),
+  ];
+}
+
+function restored(revision: History['revisions'][number]): string {
+  return revision.restores === undefined ? '' : `revision ${revision.restores} again`;
+}
+
+function firstLine(reason = ''): string {
+  return reason.split('\n')[0] ?? '';
+}
+
+/** Releases, newest first, and how far each one came. */
+export function releaseLines(releases: readonly ReleaseStatus[], now: number): string[] {
+  if (releases.length === 0) return ['there are no releases yet: `lockage release 1.0.0` makes the first'];
+  const header = ['version', 'digest', 'commit', 'when', 'by', 'platform', 'environments'].map((word) =>
+    colors.dim(word),
+  );
+  const rows = releases.map((release) => [
+    release.version,
+    colors.dim(shortDigest(release.digest)),
+    release.commit ? `${release.commit.slice(0, 7)}${release.dirty ? '+' : ''}` : release.adopted ? 'adopted' : '',
+    agoText(release.createdAt, now),
+    release.builder,
+    release.platform,
+    whereText(release),
+  ]);
+  const dirty = releases.some((release) => release.commit && release.dirty);
+  return [...table([header, ...rows]), ...(dirty ? [colors.dim('+ built with uncommitted changes')] : [])];
+}
+
+function whereText({ runs, ran, failed }: ReleaseStatus): string {
+  return [
+    ...(runs.length > 0 ? [`runs in ${colors.green(runs.join(', '))}`] : []),
+    ...(ran.length > 0 ? [colors.dim(`ran in ${ran.join(', ')}`)] : []),
+    ...(failed.length > 0 ? [colors.red(`failed in ${failed.join(', ')}`)] : []),
+  ].join('; ');
+}

@@ -1,0 +1,54 @@
+import { colors } from '../../tools/colors.ts';
+import type { FrontView } from '../../../pipelines/inspection/status.ts';
+import { table } from '../../tools/format.ts';
+import { frontLine } from './status.ts';
+
+/** A host of an environment, and whether it answers. */
+export interface ListedHost {
+  readonly environment: string;
+  readonly name: string;
+  readonly url: string;
+  /** where its published ports are reached */
+  readonly address: string;
+  readonly jump?: string;
+  readonly state: 'ready' | 'not reachable' | 'cordoned';
+  /** why it is not reachable */
+  readonly error?: string;
+  readonly engine?: string;
+  readonly platform?: string;
+}
+
+/** The one address of an environment's own machines. */
+export interface ListedFront extends FrontView {
+  readonly environment: string;
+}
+
+/** One line for each front. */
+export function frontListLines(fronts: readonly ListedFront[]): string[] {
+  return fronts.map((front) => `${colors.bold(front.environment)}  ${frontLine(front)}`);
+}
+
+/** One line for each host. */
+export function hostListLines(hosts: readonly ListedHost[]): string[] {
+  const header = ['environment', 'host', 'reached by', 'engine', 'platform', 'state'].map((word) => colors.dim(word));
+  const rows = hosts.map(({ environment, name, url, jump, engine = '-', platform = '-', state, error }, index) => [
+    hosts[index - 1]?.environment === environment ? '' : colors.bold(environment),
+    name,
+    jump === undefined ? url : `${url} through ${jump}`,
+    engine,
+    platform,
+    stateText(state, error),
+  ]);
+  return table([header, ...rows]);
+}
+
+function stateText(state: ListedHost['state'], error: string | undefined): string {
+  switch (state) {
+    case 'ready':
+      return colors.green(state);
+    case 'cordoned':
+      return colors.yellow(state);
+    case 'not reachable':
+      return `${colors.red(state)}: ${error}`;
+  }
+}

@@ -1,0 +1,16 @@
+import { colors } from '../../tools/colors.ts';
+import type { Remains } from '../../../infra/hosts/inventory.ts';
+import { table } from '../../tools/format.ts';
+
+/** What will be removed from each host, and what stays. */
+export function remainsLines(hosts: readonly Remains[], withData: boolean): string[] {
+  const remove = colors.red('- remove');
+  const rows = hosts.flatMap(({ host, containers, networks, volumes, data, secrets }) => [
+    ...containers.map(({ name, part }) => [remove, host.name, part, name]),
+    ...networks.map((name) => [remove, host.name, 'network', name]),
+    ...volumes.map((name) => [remove, host.name, 'volume', name]),
+    ...secrets.map((name) => [remove, host.name, 'secret', name]),
+    ...data.map((name) => [withData ? remove : colors.dim('= keep'), host.name, 'data', name]),
+  ]);
+  return table(rows.map(([action = '', ...rest]) => [`  ${action}`, ...rest]));
+}

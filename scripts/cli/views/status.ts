@@ -1,0 +1,143 @@
+import { colors } from '../../tools/colors.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { ContainerStatus, EnvironmentStatus, FrontView, HostView } from '../../../pipelines/inspection/status.ts';
+import { agoText, table } from '../../tools/format.ts';
+
+/** All environments on one screen: a line each, and below it what a person should know. */
+export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
+  const header = ['', 'version', 'digest', 'rev', 'since', 'by', 'hosts', 'rollback'].map((word) => colors.dim(word));
+  const lines = table([header, ...environments.map((environment) => overviewRow(environment, now))]);
+  const [first = '', ...rows] = lines;
+  return [first, ...environments.flatMap((environment, index) => [rows[index] ?? '', ...noteLines(environment, now)])];
+}
+
+function overviewRow(status: EnvironmentStatus, now: number): string[] {
+  const { ready, total } = status.hosts;
+  return [
+    colors.bold(status.name),
+    status.version ?? colors.dim('nothing'),
+    status.digest ? colors.dim(shortDigest(status.digest)) : '',
+    status.revision === undefined ? '' : String(status.revision),
+    status.since ? agoText(status.since, now) : '',
+    status.actor ?? '',
+    (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
+    rollbackText(status),
+  ];
+}
+
+/** `1.0.0 ready`: a switch; `1.0.0 from image`: its containers are made again. */
+function rollbackText({ rollback, version }: EnvironmentStatus): string {
+  if (rollback.length === 0) return version === undefined ? '' : colors.dim('none');
+  return rollback
+    .map((target) => (target.from === 'standby' ? `${target.version} ready` : `${target.version} from image`))
+    .join(', ');
+}
+
+function noteLines(status: EnvironmentStatus, now: number): string[] {
+  const { hold, cordons, lock, failed } = status;
+  const notes = [
+    ...(status.front ? [frontLine(status.front)] : []),
+    ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
+    ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
+    ...(hold
+      ? [
+          `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +
+            colors.dim(` (lockage resume ${status.name})`),
+        ]
+      : []),
+    ...cordons.map(
+      ({ host, actor, since, reason }) =>
+        `${colors.yellow('CORDONED')} ${host} by ${actor} ${agoText(since, now)}: ${reason}` +
+        colors.dim(` (lockage host uncordon ${host} --env ${status.name})`),
+    ),
+    ...(lock ? [`${colors.yellow('locked')} by ${lock.actor} ${agoText(lock.since, now)}: ${lock.purpose}`] : []),
+    ...(failed
+      ? [
+          colors.dim(
+            `last attempt, ${failed.version} ${agoText(failed.at, now)} by ${failed.actor}, failed: ${failed.reason}`,
+          ),
+        ]
+      : []),
+  ];
+  return notes.map((note) => `  ${note}`);
+}
+
+/** `front http://10.71.3.1:8000 → prod-1, prod-2` */
+export function frontLine({ urls, state, servers }: FrontView): string {
+  const where = `front ${urls.join(', ')}`;
+  if (state !== 'running') return `${where}  ${colors.red('does not run')}`;
+  const names = servers.map(({ name, healthy }) => (healthy ? name : colors.red(`${name} (does not answer)`)));
+  return `${where} ${colors.dim('→')} ${names.length === 0 ? colors.dim('no machine') : names.join(', ')}`;
+}
+
+/** A host with its containers. */
+export interface HostDetail {
+  readonly view: HostView;
+  readonly containers: readonly ContainerStatus[];
+}
+
+/** One environment, host by host and container by container. */
+export function environmentLines(status: EnvironmentStatus, hosts: readonly HostDetail[], now: number): string[] {
+  const title = status.version
+    ? `${status.version} ${colors.dim(`(${shortDigest(status.digest ?? '')}, revision ${status.revision})`)}` +
+      ` since ${agoText(status.since ?? '', now)} by ${status.actor}`
+    : colors.dim('nothing runs yet');
+  const rollback = rollbackText(status);
+  // What is wrong with a host stands below that host.
+  const problem = status.front?.problem;
+  const notes = noteLines({ ...status, problems: problem === undefined ? [] : [problem] }, now);
+  const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));
+  const aligned = table(rows.flat());
+  let next = 0;
+  const blocks = hosts.flatMap(({ view, containers }) => {
+    const lines = aligned.slice(next, next + containers.length);
+    next += containers.length;
+    return ['', hostLine(view), ...lines];
+  });
+  return [
+    `${colors.bold(status.name)}  ${title}`,
+    ...(rollback ? [`  rollback: ${rollback}`] : []),
+    ...notes,
+    ...blocks,
+  ];
+}
+
+function hostLine({ host, error, cordon, engine, routes, containers }: HostView): string {
+  const name = colors.bold(host.name);
+  if (cordon) return `${name}  ${colors.yellow('cordoned')}`;
+  if (error !== undefined) {
+    const reason = error.startsWith(`${host.name}: `) ? error.slice(host.name.length + 2) : error;
+    return `${name}  ${colors.red('✗')} ${reason}`;
+  }
+  const facts = [colors.dim(`Docker ${engine ?? '?'}`), ...(routes ? [routesText(routes)] : [])];
+  return [name, ...facts, ...(containers.length === 0 ? [colors.dim('no containers')] : [])].join('  ');
+}
+
+function routesText(routes: NonNullable<HostView['routes']>): string {
+  switch (routes) {
+    case 'as recorded':
+      return colors.dim('routes: as recorded');
+    case 'differ':
+      return colors.red('routes differ');
+    case 'unconfirmed':
+      return colors.yellow('routes: a switch is not confirmed yet');
+    case 'unknown':
+      return colors.red('routes: the edge does not say');
+  }
+}
+
+function containerRow(container: ContainerStatus, now: number): string[] {
+  const { use, wrong, state, since, restarts = 0, replicas } = container;
+  const mark =
+    use === 'unknown' || use === 'left over' ? colors.yellow('?') : wrong ? colors.red('✗') : colors.green('✓');
+  const times = since && !since.startsWith('0001') ? agoText(since, now) : '';
+  return [
+    `  ${mark}`,
+    container.role || (use === 'unknown' ? '' : use),
+    container.version,
+    wrong && state !== 'running' ? colors.red(state) : `${state}${replicas === undefined ? '' : ` ×${replicas}`}`,
+    restarts > 0 ? `${times}, ${restarts} restart${restarts === 1 ? '' : 's'}` : times,
+    use === 'serving' ? colors.green(use) : use === 'unknown' || use === 'left over' ? colors.yellow(use) : use,
+    colors.dim(container.name),
+  ];
+}

@@ -1,8 +1,0 @@
-import { init } from './init.ts';
-
-/** `lockage init` */
-export async function initCommand(flags: { app?: string; force?: boolean }): Promise<void> {
-  const created = await init({ cwd: process.cwd(), app: flags.app, force: flags.force });
-  for (const path of created) process.stdout.write(`created ${path}\n`);
-  process.stdout.write('next: look through lockage.yaml, then `lockage doctor` and `lockage release 0.1.0`\n');
-}

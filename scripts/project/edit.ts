@@ -1,0 +1,66 @@
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { environmentsFolder, loadConfiguration } from '../../pipelines/config/load.ts';
+import type { SourceFile } from '../../pipelines/config/source/source.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { environmentNamed } from '../../pipelines/model/pipeline.ts';
+import { readSources } from './load.ts';
+
+/** A change of an environment's file that leads to exactly these hosts. */
+export interface EnvironmentEdit {
+  /** folder of lockage.yaml */
+  readonly root: string;
+  readonly environment: string;
+  /** the new text of its file */
+  readonly edit: (file: SourceFile) => string;
+  /** names of its hosts afterwards, in order */
+  readonly hosts: readonly string[];
+}
+
+/** The path of an environment's file as people write it. */
+export function environmentFile(environment: string): string {
+  return `${environmentsFolder}/${environment}.yaml`;
+}
+
+/**
+ * The environment as it would be. Nothing is written.
+ * @throws LockageError (refused) if the configuration would not hold, or the hosts would be others than meant.
+ */
+export async function tryEdit(change: EnvironmentEdit): Promise<Environment> {
+  return (await edited(change)).environment;
+}
+
+/** The same, written to the file: as a whole, or not at all. */
+export async function writeEdit(change: EnvironmentEdit): Promise<Environment> {
+  const { environment, text } = await edited(change);
+  // A link in the folder stays one.
+  const file = await realpath(path.join(change.root, environmentFile(change.environment)));
+  const draft = `${file}.${process.pid}.draft`;
+  try {
+    await writeFile(draft, text, { mode: (await stat(file)).mode & 0o777 });
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw new LockageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, {
+      cause: error,
+    });
+  }
+  return environment;
+}
+
+async function edited(change: EnvironmentEdit): Promise<{ environment: Environment; text: string }> {
+  const { root, environment: name, edit, hosts } = change;
+  const sources = await readSources(root);
+  const own = environmentFile(name);
+  // What is edited is the text as it is now, which people may have changed since the command began.
+  const text = edit({ path: own, text: await readFile(path.join(root, own), 'utf8') });
+  const changed = sources.map((source) => (source.path === own ? { path: own, text } : source));
+  const environment = environmentNamed(loadConfiguration(changed, root), name);
+  const names = environment.hosts.map((host) => host.name);
+  if (names.join() === hosts.join()) return { environment, text };
+  throw new LockageError(`${own} was changed meanwhile, or is written in a way that is not understood: it stays`, {
+    details: [`meant: ${hosts.join(', ')}`, `would be: ${names.join(', ')}`],
+    hint: 'Look at the file, and change its targets by hand.',
+  });
+}

@@ -1,0 +1,193 @@
+import { execFile, type ExecFileException } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { SecretSource } from '../../pipelines/model/environment.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+
+const commandDeadline = 30_000;
+/** A secret is a password, key or certificate; the engine takes no more than this for one either. */
+const maximumLength = 500 * 1024;
+
+/** Where secrets are read: relative files and commands from `root`, variables from `env`. */
+export interface SecretContext {
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads the named secrets, all at the same time. One newline at the end of a file or of a command's output is not part
+ * of the value. Commands run without a shell and have 30 seconds.
+ * @throws LockageError (refused) with every problem and never a value.
+ */
+export async function readSecrets(
+  sources: Readonly<Record<string, SecretSource>>,
+  names: Iterable<string>,
+  context: SecretContext,
+): Promise<Record<string, string>> {
+  const wanted = [...new Set(names)].sort();
+  const results = await Promise.all(
+    wanted.map(async (name) => ({ name, result: await readSecret(sources, name, context) })),
+  );
+  const problems = results.flatMap(({ name, result }) => ('problem' in result ? [`${name}  ${result.problem}`] : []));
+  if (problems.length > 0) {
+    throw new LockageError(
+      problems.length === 1 ? 'a secret cannot be read' : `${problems.length} secrets cannot be read`,
+      {
+        details: problems,
+        hint: 'Their sources are under secrets in lockage.yaml and the environment’s file.',
+      },
+    );
+  }
+  return Object.fromEntries(results.map(({ name, result }) => [name, 'value' in result ? result.value : '']));
+}
+
+type Reading = { readonly value: string } | { readonly problem: string };
+
+async function readSecret(
+  sources: Readonly<Record<string, SecretSource>>,
+  name: string,
+  context: SecretContext,
+): Promise<Reading> {
+  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  if (source === undefined) return { problem: 'is not declared under secrets' };
+  const reading = await readSource(source, context);
+  if ('problem' in reading) return reading;
+  const origin =
+    'env' in source ? `variable ${source.env}` : 'file' in source ? source.file : `output of ${source.command[0]}`;
+  if (reading.value === '') return { problem: `is empty: ${origin}` };
+  if (reading.value.includes('\0')) return { problem: `contains a NUL character: ${origin}` };
+  if (Buffer.byteLength(reading.value) > maximumLength) return { problem: `is larger than 500 KiB: ${origin}` };
+  return reading;
+}
+
+async function readSource(source: SecretSource, { root, env }: SecretContext): Promise<Reading> {
+  if ('env' in source) {
+    const value = env[source.env];
+    return value === undefined ? { problem: `variable ${source.env} is not set` } : { value };
+  }
+  return 'file' in source ? readSecretFile(source.file, root) : runSecretCommand(source.command, root, env);
+}
+
+async function readSecretFile(file: string, root: string): Promise<Reading> {
+  try {
+    const full = path.resolve(root, file);
+    const found = await stat(full);
+    if (found.isDirectory()) return { problem: `${file} is a folder` };
+    if (found.size > maximumLength) return { problem: `is larger than 500 KiB: ${file}` };
+    return decode(await readFile(full), file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return {
+      problem:
+        code === 'ENOENT' ? `file ${file} does not exist` : `file ${file} cannot be read (${code ?? 'unknown error'})`,
+    };
+  }
+}
+
+function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
+  const [program = '', ...args] = command;
+  return new Promise((resolve) => {
+    const options = {
+      cwd: root,
+      env,
+      timeout: commandDeadline,
+      killSignal: 'SIGKILL',
+      maxBuffer: 2 * maximumLength,
+      encoding: 'buffer',
+    } as const;
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(decode(stdout, `output of ${program}`));
+      else resolve({ problem: `${program} ${commandFailure(error, stdout, stderr)}` });
+    });
+    // A program that asks for a password would otherwise wait for an answer that nobody gives.
+    child.stdin?.end();
+  });
+}
+
+function commandFailure(error: ExecFileException, stdout: Buffer, stderr: Buffer): string {
+  if (error.code === 'ENOENT') return 'is not installed';
+  if (error.code === 'EACCES') return 'may not be executed';
+  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'printed more than 1000 KiB';
+  if (error.killed === true) return `gave no answer within ${commandDeadline / 1000} s`;
+  // A program may print the value and fail after it, or repeat it in its complaint.
+  const redactor = new Redactor(stdout.toString().split('\n'));
+  const lastLine = redactor.redact(stderr.toString().trim().split('\n').at(-1) ?? '').slice(0, 200);
+  return `failed with exit code ${error.code ?? 'unknown'}${lastLine === '' ? '' : `: ${lastLine}`}`;
+}
+
+/** Values are text: they become files, Pulumi secrets and JSON. */
+function decode(bytes: Buffer, origin: string): Reading {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return { value: text.replace(/\r?\n$/, '') };
+  } catch {
+    return { problem: `is not UTF-8 text: ${origin} (encode it, for example as base64)` };
+  }
+}
+
+/**
+ * Eight hex digits that tell one value of a secret from another without telling the value. The salt is kept per
+ * application, so that equal values of two applications do not show as equal.
+ */
+export function secretVersion(value: string, salt: string): string {
+  return createHmac('sha256', salt).update(value).digest('hex').slice(0, 8);
+}
+
+const mask = '[secret]';
+const shortestMasked = 4;
+
+/**
+ * Replaces secret values in text that is about to be shown: as they are, each line of those with several, and in
+ * base64, URL-encoded and JSON-escaped form. Values under 4 characters are left alone, as every second word would match.
+ */
+export class Redactor {
+  #forms: string[] = [];
+
+  constructor(values: Iterable<string> = []) {
+    this.add(values);
+  }
+
+  /** Masks these values too, from now on. */
+  add(values: Iterable<string>): void {
+    const forms = new Set(this.#forms);
+    for (const value of values) for (const form of writtenForms(value)) forms.add(form);
+    // The longest first: a value may contain another one.
+    this.#forms = [...forms].sort((a, b) => b.length - a.length);
+  }
+
+  redact(text: string): string {
+    return this.#forms.reduce((masked, form) => (masked.includes(form) ? masked.replaceAll(form, mask) : masked), text);
+  }
+}
+
+function writtenForms(value: string): string[] {
+  const lines = value.split(/\r?\n/).map((line) => line.trim());
+  const pieces = [value, value.trim(), ...(lines.length > 1 ? lines : [])].filter(
+    (piece) => piece.length >= shortestMasked,
+  );
+  return pieces.flatMap((piece) => {
+    const json = JSON.stringify(piece).slice(1, -1);
+    return [
+      ...[piece, json, JSON.stringify(json).slice(1, -1)],
+      ...[encodeURIComponent(piece), encodeURIComponent(piece).replaceAll('%20', '+'), encodeURI(piece)],
+      ...base64Forms(piece),
+    ];
+  });
+}
+
+/** In the middle of something that was encoded as a whole, a value shows in one of three ways, by where it begins. */
+function base64Forms(value: string): string[] {
+  const bytes = Buffer.from(value);
+  const aligned = [0, 1, 2].map((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    const start = offset === 0 ? 0 : offset + 1;
+    const isWhole = (bytes.length + offset) % 3 === 0;
+    return encoded.slice(start, isWhole ? undefined : -1);
+  });
+  return [bytes.toString('base64'), ...aligned]
+    .filter((form) => form.length >= 6)
+    .flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
+}

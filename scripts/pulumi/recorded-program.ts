@@ -1,0 +1,39 @@
+import { environmentProgram } from '../../infra/programs/release.ts';
+import { asRecorded } from '../../pipelines/planning/recorded-state.ts';
+import { canonicalJson, containerSpecs } from '../../pipelines/model/container-spec.ts';
+import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { withoutCordoned } from '../../pipelines/model/cordons.ts';
+import { environmentNamed } from '../../pipelines/model/pipeline.ts';
+import { currentRevision } from '../../pipelines/model/ledger.ts';
+import { openWorld } from '../cli/open-context.ts';
+
+/**
+ * Declares an environment as it is recorded. Throws LockageError when nothing runs there, or when its configuration has
+ * changed since: a change of release or configuration enters an environment by `lockage promote`, past its gates.
+ */
+export async function recordedProgram(stack: string, folder: string): Promise<void> {
+  const world = await openWorld({ cwd: folder }, new AbortController().signal);
+  const configured = environmentNamed(world.project, stack);
+  const record = await world.records.environment(configured.name);
+  const environment = withoutCordoned(configured, record.ledger);
+  const current = currentRevision(record.ledger);
+  if (!current) {
+    throw new LockageError(`nothing runs in ${stack} yet, and a release enters it by its gates only`, {
+      hint: `Run \`lockage promote VERSION --to ${stack}\`.`,
+    });
+  }
+  const sized = withCounts(environment, countsNow(environment, current.counts));
+  const wanted = containerSpecs(world.project.app, sized, current.release, current.secretVersions);
+  const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => canonicalJson(spec);
+  const recorded = new Set(current.containers.map(plain));
+  if (wanted.some((spec) => !recorded.has(plain(spec)))) {
+    throw new LockageError(`the configuration of ${stack} has changed since revision ${current.number}`, {
+      details: ['a plain `pulumi up` would bring the change in past the gates, so it is refused'],
+      hint: `Run \`lockage promote ${current.release.version} --to ${stack}\`.`,
+    });
+  }
+  const operation = (await world.records.lastOperation(environment.name)) ?? world.newOperation();
+  const place = { app: world.project.app, environment: environment.name };
+  await environmentProgram(asRecorded(place, record, record.ledger, { operation }))();
+}

@@ -1,0 +1,109 @@
+/**
+ * Base images from Debian packages: a minimal root file system by mmdebstrap, imported as one layer. They answer to
+ * the same user names, variables and paths as the official images they stand for.
+ */
+import { suite } from '../../../infra/machines/image/image.ts';
+import { runPiped } from '../../tools/command.ts';
+import { postgresEntrypoint } from './postgres-entrypoint.ts';
+
+export const nodeRecipe = 'node-1';
+export const postgresRecipe = 'postgres-2';
+
+const unneeded = [
+  '/usr/share/man/*',
+  '/usr/share/doc/*',
+  '/usr/share/info/*',
+  '/usr/share/locale/*',
+  '/usr/share/i18n/*',
+  // The JIT compiler is 110 MB; without it PostgreSQL interprets, as it does for short queries anyway.
+  '/usr/lib/*/libLLVM*',
+  '/usr/lib/postgresql/*/lib/bitcode/*',
+  '/usr/lib/postgresql/*/lib/llvmjit*',
+];
+
+interface Bootstrap {
+  readonly packages: readonly string[];
+  /** shell lines run with the new root as $1 before the packages are installed */
+  readonly before?: string;
+  /** the same, after they are installed */
+  readonly after: string;
+  readonly instructions: readonly string[];
+}
+
+/** Builds the Node.js image `name`: `node` in the PATH and the user `node` with uid 1000. */
+export async function buildNode(
+  name: string,
+  changes: readonly string[],
+  progress: (line: string) => void,
+): Promise<void> {
+  await bootstrap(name, progress, {
+    packages: ['nodejs', 'ca-certificates'],
+    after: [
+      'echo "node:x:1000:1000::/home/node:/bin/sh" >> "$1/etc/passwd"',
+      'echo "node:x:1000:" >> "$1/etc/group"',
+      'install -d -o 1000 -g 1000 "$1/home/node"',
+    ].join('\n'),
+    instructions: ['CMD ["node"]', ...changes],
+  });
+}
+
+/** Builds the PostgreSQL image `name`, with the official image's variables, data folder and user id. */
+export async function buildPostgres(
+  name: string,
+  changes: readonly string[],
+  progress: (line: string) => void,
+): Promise<void> {
+  await bootstrap(name, progress, {
+    packages: ['postgresql'],
+    before: [
+      'mkdir -p "$1/etc/postgresql-common"',
+      'echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"',
+      'echo "postgres:x:999:999::/var/lib/postgresql:/bin/sh" >> "$1/etc/passwd"',
+      'echo "postgres:x:999:" >> "$1/etc/group"',
+    ].join('\n'),
+    after: [
+      // Only now: the package's own set-up links these pages.
+      'rm -rf "$1"/usr/share/postgresql/*/man',
+      'ln -s "$(basename "$(echo "$1"/usr/lib/postgresql/[0-9]*)")" "$1/usr/lib/postgresql/current"',
+      `cat > "$1/usr/local/bin/docker-entrypoint.sh" <<'END_OF_ENTRYPOINT'\n${postgresEntrypoint}END_OF_ENTRYPOINT`,
+      'chmod 755 "$1/usr/local/bin/docker-entrypoint.sh"',
+      'rm -rf "$1/run/postgresql" "$1/var/lib/postgresql"',
+      'install -d -o 999 -g 999 -m 3777 "$1/run/postgresql"',
+      'install -d -o 999 -g 999 -m 755 "$1/var/lib/postgresql"',
+      'install -d -o 999 -g 999 -m 700 "$1/var/lib/postgresql/data"',
+    ].join('\n'),
+    instructions: [
+      'ENV PATH=/usr/lib/postgresql/current/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'ENV LANG=C.UTF-8',
+      'ENV PGDATA=/var/lib/postgresql/data',
+      'VOLUME /var/lib/postgresql/data',
+      'EXPOSE 5432',
+      'ENTRYPOINT ["docker-entrypoint.sh"]',
+      'CMD ["postgres"]',
+      ...changes,
+    ],
+  });
+}
+
+async function bootstrap(image: string, progress: (line: string) => void, plan: Bootstrap): Promise<void> {
+  const hook = (name: string, script?: string) => (script ? [`--${name}-hook=set -eu\n${script}`] : []);
+  await runPiped(
+    [
+      'mmdebstrap',
+      '--quiet',
+      '--variant=essential',
+      // The socket's folder belongs to the image.
+      '--skip=cleanup/run',
+      `--include=${plan.packages.join(',')}`,
+      ...unneeded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
+      '--aptopt=APT::Install-Recommends "false"',
+      ...hook('essential', plan.before),
+      ...hook('customize', plan.after),
+      await suite(),
+      '-',
+    ],
+    ['docker', 'import', ...plan.instructions.flatMap((line) => ['--change', line]), '-', image],
+    { timeout: 600_000 },
+  );
+  progress(`${image} is in the engine`);
+}

@@ -1,0 +1,39 @@
+/**
+ * Pulling a base image, or finding out quickly that nothing can be pulled here. Machines without internet are a
+ * supported place, and a resolver or proxy that swallows packets must not cost a minute for each image.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { run } from '../../tools/command.ts';
+
+const patience = 8_000;
+const longest = 15 * 60_000;
+
+let reachable: boolean | undefined;
+
+/** Pulls `official` and tags it `image`; false when it cannot be had. The first failure decides for later calls, too. */
+export async function pull(official: string, image: string, progress: (line: string) => void): Promise<boolean> {
+  if (reachable === false) return false;
+  reachable = await pulls(official, progress);
+  if (!reachable) return false;
+  await run(['docker', 'tag', official, image]);
+  return true;
+}
+
+// `docker pull` says its first word when the manifest has arrived: silence until then means nobody answers.
+async function pulls(official: string, progress: (line: string) => void): Promise<boolean> {
+  const child = spawn('docker', ['pull', official], { stdio: ['ignore', 'pipe', 'ignore'], timeout: longest });
+  const silence = setTimeout(() => child.kill('SIGKILL'), patience);
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    clearTimeout(silence);
+    for (const line of text.split('\n')) if (/: Pulling from|^Status:/.test(line)) progress(line);
+  });
+  try {
+    const [code] = await once(child, 'close');
+    return code === 0;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(silence);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Build } from '../../pipelines/model/environment.ts';
+
+/** Arguments of the Docker CLI. Builders only: nothing runs here. */
+export function buildArguments(build: Build, tag: string, labels: Readonly<Record<string, string>>): string[] {
+  return [
+    ...['docker', 'build', '--file', build.dockerfile, '--tag', tag],
+    ...(build.platform ? ['--platform', build.platform] : []),
+    ...Object.entries(build.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+    build.context,
+  ];
+}
+
+export function pushArguments(tag: string): string[] {
+  return ['docker', 'push', tag];
+}
+
+/** Prints `os/architecture` of an image. */
+export function platformArguments(tag: string): string[] {
+  return ['docker', 'image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', tag];
+}

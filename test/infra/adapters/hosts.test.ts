@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Connections } from '../../../infra/docker/connections.ts';
+import { EngineHosts } from '../../../infra/adapters/hosts.ts';
+import { Registry } from '../../../infra/registry/client.ts';
+import type { Trait } from '../../../pipelines/hosts/parity.ts';
+import { environment } from '../../pipelines/model/values.ts';
+
+let folder: string;
+let server: Server;
+let asked: string[];
+const { signal } = new AbortController();
+
+const answers: Readonly<Record<string, unknown>> = {
+  '/version': {
+    Version: '24.0.7',
+    ApiVersion: '1.43',
+    MinAPIVersion: '1.24',
+    Os: 'linux',
+    Arch: 'amd64',
+    KernelVersion: '6.1.0',
+  },
+  '/info': { OperatingSystem: 'Debian 12', Driver: 'overlay2', CgroupVersion: '2' },
+  '/containers/json': [],
+};
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-preflight-'));
+  asked = [];
+  server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/^\/v1\.\d+/, '').replace(/\?.*/, '');
+    asked.push(path);
+    response.end(JSON.stringify(answers[path] ?? {}));
+  });
+  await new Promise<void>((resolve) => server.listen(join(folder, 'docker.sock'), resolve));
+});
+
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const hosts = [{ name: 'prod-1', url: '', address: '10.0.0.1' }];
+const here = () => environment({ hosts: hosts.map((host) => ({ ...host, url: `unix://${folder}/docker.sock` })) });
+const engines = () => {
+  const connections = new Connections({ stateDir: folder });
+  const machines = { machines: folder, fronts: folder, keys: folder, images: folder };
+  const registryAuth = async () => undefined;
+  const secretValues = new Map<string, string>();
+  const tools = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
+  return new EngineHosts('shop', 'anna@desk', tools, new Registry({ insecure: [], signal }));
+};
+const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };
+
+test.each<[string, readonly Trait[]]>([
+  ['nothing', []],
+  ['what the version says', ['architecture', 'engine.minor', 'kernel.minor']],
+])('a preflight that compares %s asks no host for more than without', async (_what, wanted) => {
+  const [report] = await engines().preflight(here(), wanted);
+  expect(report?.traits).toEqual(cheap);
+  expect(asked).not.toContain('/info');
+});
+
+test('one that compares storage asks each host once more', async () => {
+  const [report] = await engines().preflight(here(), ['storage']);
+  expect(report?.traits).toEqual({ ...cheap, os: 'Debian 12', storage: 'overlay2', cgroup: '2' });
+  expect(asked.filter((path) => path === '/info')).toHaveLength(1);
+});
+
+test('hosts to be compared with that do not answer are named', async () => {
+  const gone = environment({
+    name: 'qa',
+    hosts: [{ name: 'qa-1', url: `unix://${folder}/gone.sock`, address: '10.0.0.9' }],
+  });
+  await expect(engines().traits(gone, ['storage'])).rejects.toMatchObject({
+    message: '1 of 1 hosts of qa cannot be compared with',
+    details: [expect.stringContaining('qa-1: ')],
+    code: 2,
+  });
+});

@@ -1,0 +1,297 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dockerHost, sshTarget, tcpAddress, unixSocket } from '../../../infra/docker/address.ts';
+import { Engine } from '../../../infra/docker/api/client.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
+import { FrameReader, LineReader, outputLines } from '../../../infra/docker/api/frames.ts';
+import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
+import { imagePath, segment } from '../../../infra/docker/api/names.ts';
+import { tarArchive } from '../../../infra/docker/api/tar.ts';
+
+let folder: string;
+let server: Server | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-engine-'));
+});
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An engine that answers a pull by what the test writes. */
+async function engineThat(answer: (response: ServerResponse, path: string) => void): Promise<Engine> {
+  const socketPath = join(folder, 'engine.sock');
+  const made = createServer((request, response) => {
+    if (request.url === '/version')
+      response.end(JSON.stringify({ ApiVersion: '1.47', MinAPIVersion: '1.24', Version: 'x' }));
+    else answer(response, request.url ?? '');
+  });
+  server = made;
+  await new Promise<void>((resolve) => made.listen(socketPath, resolve));
+  return new Engine({ host: 'prod-1', socketPath });
+}
+
+describe('a pull', () => {
+  it('that fails inside the answer 200 is an error with the engine’s words', async () => {
+    const engine = await engineThat((response) => {
+      response.write('{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":9}}\r\n');
+      response.end('{"errorDetail":{"message":"write /x: no space left on device"},"error":"…"}\r\n');
+    });
+    const pull = engine.pull('r/shop', 'sha256:1');
+    await expect(pull).rejects.toThrow('prod-1: cannot pull r/shop@sha256:1: write /x: no space left on device');
+    await expect(pull).rejects.toMatchObject({ hint: 'free disk space on prod-1; nothing was removed to make room' });
+  });
+
+  it('whose connection breaks is an error', async () => {
+    const engine = await engineThat((response) => {
+      response.write('{"status":"Pulling"}\n', () => response.destroy());
+    });
+    await expect(engine.pull('r/shop', 'sha256:1')).rejects.toThrow(/^prod-1: .*connection to the Docker Engine broke/);
+  });
+
+  it('without progress is given up', async () => {
+    const engine = await engineThat((response) => void response.write('{"status":"Pulling"}\n'));
+    await expect(engine.pull('r/shop', 'sha256:1', { idleTimeout: 100 })).rejects.toThrow('no progress for 0.1 s');
+  });
+
+  it('counts downloaded bytes per layer once, whatever the chunks', async () => {
+    const lines = [
+      '{"status":"Already exists","progressDetail":{},"id":"base"}',
+      ...[1, 5, 9].map(
+        (current) => `{"status":"Downloading","progressDetail":{"current":${current},"total":9},"id":"a"}`,
+      ),
+      '{"status":"Extracting","progressDetail":{"current":500,"total":500},"id":"a"}',
+      '{"status":"Downloading","progressDetail":{"current":2,"total":2},"id":"b"}',
+      '{"status":"Downloading","progressDetail":{"current":3,"total":7},"id":"c"}',
+      '{"status":"Download complete","progressDetail":{},"id":"c"}',
+    ].join('\n');
+    const engine = await engineThat((response) => {
+      for (const byte of lines) response.write(byte);
+      response.end();
+    });
+    expect(await engine.pull('r/shop', 'sha256:1')).toEqual({ bytes: 18 });
+  });
+});
+
+describe('the images of a repository', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+
+  it.each([
+    ['docker.io/team/shop', 'team/shop'],
+    ['docker.io/library/caddy', 'caddy'],
+    ['r.example.com/team/shop', 'r.example.com/team/shop'],
+    ['localhost/shop', 'localhost/shop'],
+    ['127.0.0.1:*/lockage-pull/shop', '127.0.0.1:4711/lockage-pull/shop'],
+  ])('%s have its name, though the engine lists %s', async (repository, listed) => {
+    const pattern = repository.includes('*') ? repository : listed;
+    const names = { RepoDigests: [`${listed}@${digest}`], RepoTags: [`${listed}:1`, '<none>:<none>', 'other/name:1'] };
+    const engine = await engineThat((response, path) => {
+      const filters = new URL(path, 'http://engine').searchParams.get('filters');
+      response.end(JSON.stringify(filters === JSON.stringify({ reference: [pattern] }) ? [names] : []));
+    });
+    const full = repository.replace('*', '4711');
+    expect(await engine.listImages(repository)).toEqual([`${full}@${digest}`, `${full}:1`]);
+  });
+
+  it('have its name also among all that the engine has', async () => {
+    const images = [{ RepoDigests: [`team/shop@${digest}`], RepoTags: null }, { RepoTags: ['caddy:2', 'r.io/a/b:1'] }];
+    const engine = await engineThat((response) => response.end(JSON.stringify({ LayersSize: 7, Images: images })));
+    expect(await engine.imageUse()).toEqual({
+      bytes: 7,
+      references: [`docker.io/team/shop@${digest}`, 'docker.io/library/caddy:2', 'r.io/a/b:1'],
+    });
+  });
+});
+
+describe('the connection', () => {
+  it('repeats a reading call once when it is cut, never a writing one', async () => {
+    const calls: string[] = [];
+    const engine = await engineThat((response, path) => {
+      calls.push(path);
+      response.destroy();
+    });
+    await expect(engine.info()).rejects.toThrow('broke');
+    expect(calls).toEqual(['/v1.41/info', '/v1.41/info']);
+    await expect(engine.createContainer('a', { Image: 'b' })).rejects.toThrow('broke');
+    expect(calls).toHaveLength(3);
+  });
+
+  it('that is not there is named with the socket', async () => {
+    const engine = new Engine({ host: 'prod-1', socketPath: join(folder, 'absent.sock') });
+    await expect(engine.info()).rejects.toThrow(`no Docker Engine listens at ${folder}/absent.sock`);
+  });
+
+  it('refuses an engine that is too old', async () => {
+    const socketPath = join(folder, 'old.sock');
+    const old = createServer((_, response) => response.end('{"ApiVersion":"1.39","Version":"18.09"}'));
+    server = old;
+    await new Promise<void>((resolve) => old.listen(socketPath, resolve));
+    await expect(new Engine({ host: 'prod-1', socketPath }).info()).rejects.toThrow('18.09 is too old');
+  });
+});
+
+describe('a manager of a swarm', () => {
+  const node = { LocalNodeState: 'active', ControlAvailable: true, Error: '' };
+  const leaderless =
+    "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online.";
+  const noLeader = 'its swarm has no leader: more than half of its managers have to see each other';
+
+  it.each<[string, object, string | undefined]>([
+    ['that can decide', {}, undefined],
+    ['whose swarm has no leader', { Error: leaderless }, noLeader],
+    ['that came up without one', { Error: leaderless, LocalNodeState: 'pending' }, noLeader],
+    [
+      'whose leader has just gone',
+      { Error: 'rpc error: code = DeadlineExceeded desc = context deadline exceeded' },
+      noLeader,
+    ],
+    ['that has something else to say', { Error: 'rpc error: code = Unknown desc = no key' }, 'no key'],
+    ['that has just started', { LocalNodeState: 'pending' }, 'has not found its swarm again (pending)'],
+    ['of none', { LocalNodeState: 'inactive' }, 'is not in a swarm: `docker swarm join` there'],
+    ['that is a worker', { ControlAvailable: false }, 'is a worker of its swarm, not a manager'],
+  ])('%s', async (_which, said, problem) => {
+    const engine = await engineThat((response) => response.end(JSON.stringify({ Swarm: { ...node, ...said } })));
+    expect(await managerProblem(engine)).toBe(problem);
+  });
+});
+
+describe('output', () => {
+  const frame = (stream: number, text: string) => {
+    const data = Buffer.from(text);
+    const header = Buffer.alloc(8);
+    header[0] = stream;
+    header.writeUInt32BE(data.length, 4);
+    return Buffer.concat([header, data]);
+  };
+
+  it('is taken apart wherever it is cut', async () => {
+    const bytes = Buffer.concat([frame(1, 'grö'), frame(2, 'err\r\n'), frame(1, 'ße\nlast €')]);
+    for (let size = 1; size < bytes.length; size++) {
+      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+      const found = [];
+      for await (const line of outputLines(oneByOne(chunks), false)) found.push(line);
+      expect(found).toEqual([
+        { stream: 'stderr', line: 'err' },
+        { stream: 'stdout', line: 'größe' },
+        { stream: 'stdout', line: 'last €' },
+      ]);
+    }
+  });
+
+  it('of no length is no trouble', () => {
+    expect([...new FrameReader().read(frame(1, ''))]).toEqual([]);
+    expect([...new LineReader().end()]).toEqual([]);
+  });
+});
+
+async function* oneByOne<T>(items: readonly T[]) {
+  yield* items;
+}
+
+describe('an archive', () => {
+  it('is read by tar', () => {
+    const archive = tarArchive([
+      { path: 'etc', type: 'directory', mode: 0o755 },
+      { path: 'etc/größe', content: 'x'.repeat(513), mode: 0o400, uid: 65_534, gid: 7 },
+      { path: 'etc/empty', mode: 0o600 },
+    ]);
+    const listed = execFileSync('tar', ['--numeric-owner', '--quoting-style=literal', '-tvf', '-'], {
+      input: archive,
+    }).toString();
+    expect(listed).toMatch(/^drwxr-xr-x 0\/0 +0 .* etc\/$/m);
+    expect(listed).toMatch(/^-r-------- 65534\/7 +513 .* etc\/größe$/m);
+    expect(execFileSync('tar', ['-xOf', '-', 'etc/größe'], { input: archive }).length).toBe(513);
+  });
+
+  it.each(['', '/etc/passwd', '../up', 'a/../../b', 'x'.repeat(101)])('does not hold "%s"', (path) => {
+    expect(() => tarArchive([{ path, mode: 0o600 }])).toThrow(RangeError);
+  });
+});
+
+describe('addresses', () => {
+  const host = (url: string, jump?: string) => ({
+    name: 'prod-1',
+    address: 'x',
+    url,
+    ...(jump === undefined ? {} : { jump }),
+  });
+
+  it('are read with their defaults', () => {
+    expect(unixSocket(host('unix:///run/d.sock'))).toBe('/run/d.sock');
+    expect(sshTarget(host('ssh://prod.example.com'))).toEqual({
+      user: undefined,
+      host: 'prod.example.com',
+      port: 22,
+      socket: '/var/run/docker.sock',
+      jump: undefined,
+    });
+    expect(sshTarget(host('ssh://deploy@[2001:db8::1]:2222/run/d.sock', 'me@gate'))).toEqual({
+      user: 'deploy',
+      host: '2001:db8::1',
+      port: 2222,
+      socket: '/run/d.sock',
+      jump: { user: 'me', host: 'gate', port: 22 },
+    });
+  });
+
+  it.each([
+    'ssh://-oProxyCommand=touch',
+    'ssh://-l@host',
+    'ssh://a b@host',
+    'ssh://host:0',
+    'ssh://host:70000',
+    'ssh://host/run/$(id)',
+    'ssh://host/run/../x;id',
+    "ssh://ho'st",
+    'ssh://',
+    'tcp://host:2375',
+  ])('refuse %s', (url) => {
+    expect(() => sshTarget(host(url))).toThrow('prod-1: ');
+  });
+
+  it('of ports are read, and told to Docker’s own programs', () => {
+    expect(tcpAddress(host('ssh://prod.example.com'))).toBeUndefined();
+    const address = tcpAddress(host('tcp://[2001:db8::1]:2376'));
+    expect(address).toEqual({ host: '2001:db8::1', port: 2376 });
+    expect(dockerHost({ tcp: { host: '2001:db8::1', port: 2376 } })).toEqual({ host: 'tcp://[2001:db8::1]:2376' });
+    expect(dockerHost({ socketPath: '/run/d.sock' })).toEqual({ host: 'unix:///run/d.sock' });
+    for (const url of ['tcp://host', 'tcp://a b:1', 'tcp://me@host:1', 'tcp://host:1/x']) {
+      expect(() => tcpAddress(host(url))).toThrow('prod-1: ');
+    }
+  });
+
+  it('of a port of this machine need no certificates', async () => {
+    const made = createServer((_, response) => response.end('{"OSType":"linux","ApiVersion":"1.47"}'));
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    const { port } = made.address() as { port: number };
+    const connections = new Connections({ stateDir: folder });
+    const engine = await connections.engine(host(`tcp://127.0.0.1:${port}`));
+    expect((await engine.info()).OSType).toBe('linux');
+    expect(engine.certificates).toEqual([]);
+    await connections.close();
+  });
+
+  it.each(['-oProxyCommand=x', 'a@b@c', 'gate;id', ''])('refuse to jump through "%s"', (jump) => {
+    expect(() => sshTarget(host('ssh://host', jump))).toThrow('no host to jump through');
+  });
+});
+
+describe('names', () => {
+  it('cannot bend a URL', () => {
+    expect(segment('web-1.a_b')).toBe('web-1.a_b');
+    for (const name of ['', '../x', 'a/b', 'a?b', '.hidden', 'a b']) expect(() => segment(name)).toThrow(TypeError);
+    expect(imagePath('r.io:5000/shop@sha256:12')).toBe('r.io%3A5000/shop%40sha256%3A12');
+    for (const name of ['', 'a/../b', 'a//b', '/a', 'a?b']) expect(() => imagePath(name)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,287 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseReference, Registry } from '../../../infra/registry/client.ts';
+import { storedCredentials } from '../../../infra/registry/credentials.ts';
+import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
+
+const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
+const config = JSON.stringify({ os: 'linux', architecture: 'arm64', config: { User: 'app' } });
+const manifest = JSON.stringify({
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: { digest: hash(config), size: config.length },
+  layers: [],
+});
+const index = JSON.stringify({
+  mediaType: 'application/vnd.oci.image.index.v1+json',
+  manifests: [
+    { digest: hash(manifest), size: manifest.length, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
+    { digest: hash('other'), size: 5, platform: { os: 'linux', architecture: 'amd64' } },
+    { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } },
+  ],
+});
+
+let server: Server | undefined;
+const folders: string[] = [];
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+  const made = createServer(answer);
+  server = made;
+  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+  return `127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+/** A registry that has these by their digests. */
+async function serveContents(...texts: string[]): Promise<string> {
+  const contents = new Map<string | undefined, string>(texts.map((text) => [hash(text), text]));
+  return serve(({ url }, response) => response.end(contents.get(url?.split('/').at(-1))));
+}
+
+async function dockerConfig(content: object): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockage-config-'));
+  folders.push(folder);
+  await writeFile(join(folder, 'config.json'), JSON.stringify(content));
+  return folder;
+}
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+describe('an image reference', () => {
+  it.each([
+    ['localhost/shop', { registry: 'localhost', name: 'shop' }],
+    ['10.0.0.1:5000/team/shop:1.2.3', { registry: '10.0.0.1:5000', name: 'team/shop', tag: '1.2.3' }],
+    [`r.example.com/shop:1@${hash('')}`, { registry: 'r.example.com', name: 'shop', tag: '1', digest: hash('') }],
+    ['postgres:15', { registry: 'docker.io', name: 'library/postgres', tag: '15' }],
+    ['team/shop', { registry: 'docker.io', name: 'team/shop' }],
+  ])('%s', (text, expected) => {
+    expect(parseReference(text)).toEqual({ ...expected, repository: `${expected.registry}/${expected.name}` });
+  });
+
+  it.each([
+    '',
+    '/',
+    'r.io/',
+    'r.io/Shop',
+    'r.io/a/../b',
+    'r.io/shop:',
+    'r.io/shop@sha256:12',
+    'r.io:99999999/x',
+    '-x/y',
+  ])('is not "%s"', (text) => {
+    expect(() => parseReference(text)).toThrow('is no image reference');
+  });
+});
+
+describe('a registry', () => {
+  it.each([
+    ['an index', index],
+    ['a plain image', manifest],
+  ])('says in one answer which digest %s has', async (_what, content) => {
+    const asked: string[] = [];
+    const registry = await serve(({ url = '' }, response) => {
+      asked.push(url);
+      response.end(content);
+    });
+    expect(await new Registry().resolve(`${registry}/shop`, '1')).toBe(hash(content));
+    expect(asked).toEqual(['/v2/shop/manifests/1']);
+  });
+
+  it('with an index gives the image of a platform, and takes no attestation for one', async () => {
+    const repository = `${await serveContents(index, manifest, config)}/shop`;
+    const client = new Registry();
+    const digest = hash(index);
+    const image = await client.imageConfig(repository, digest, 'linux/arm64');
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+    await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
+      details: ['it has: linux/arm64/v8, linux/amd64'],
+    });
+    await expect(client.imageConfig(repository, digest)).rejects.toThrow('no image for one platform alone');
+  });
+
+  it('with an index of one image that names no platform gives that image', async () => {
+    const attestation = { digest: hash('attestation'), size: 5, platform: { os: 'unknown', architecture: 'unknown' } };
+    const manifests = [{ digest: hash(manifest), size: manifest.length }, attestation];
+    const single = JSON.stringify({ mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
+    const repository = `${await serveContents(single, manifest, config)}/shop`;
+    const image = await new Registry().imageConfig(repository, hash(single));
+    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+  });
+
+  it('that answers with other bytes than the digest is refused', async () => {
+    const registry = await serve((_, response) => response.end(manifest));
+    await expect(new Registry().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
+  });
+
+  it('that is busy is asked again, not endlessly', async () => {
+    let calls = 0;
+    const registry = await serve((_, response) => {
+      calls++;
+      response.writeHead(calls < 3 ? 503 : 200, { 'Retry-After': '0' }).end(calls < 3 ? '' : manifest);
+    });
+    await new Registry().manifest(`${registry}/shop`, hash(manifest));
+    expect(calls).toBe(3);
+    calls = -100;
+    await expect(new Registry().manifest(`${registry}/shop`, hash(manifest))).rejects.toThrow(
+      `${registry} failed: 503`,
+    );
+    expect(calls).toBe(-96);
+  });
+
+  it('that is silent gave no answer in time', async () => {
+    const registry = await serve(() => undefined);
+    await expect(new Registry({ deadline: 20 }).exists(`${registry}/shop`, hash(''))).rejects.toThrow(
+      `cannot reach the registry ${registry}: no answer within 0.02 s`,
+    );
+  });
+
+  it('with a certificate of an unknown authority is asked once, and NODE_EXTRA_CA_CERTS is named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockage-certificates-'));
+    folders.push(folder);
+    const authority = await createAuthority(join(folder, 'ca'), 'a private CA');
+    const pair = await issueCertificate(authority, folder, { name: 'r', use: 'server', altNames: ['DNS:localhost'] });
+    let connections = 0;
+    const [cert, key] = await Promise.all([readFile(pair.cert), readFile(pair.key)]);
+    const made = createSecureServer({ cert, key }).on('connection', () => connections++);
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
+    // Loopback addresses are spoken to by plain http. This one is none, and leads to the same computer.
+    const registry = `0.0.0.0:${(made.address() as AddressInfo).port}`;
+    const asked = new Registry().exists(`${registry}/shop`, hash(''));
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+    expect(connections).toBe(1);
+  });
+
+  it('that never stops sending is cut off', async () => {
+    const registry = await serve((_, response) => {
+      const send = (): void => void (response.destroyed || (response.write(Buffer.alloc(65_536)), setImmediate(send)));
+      send();
+    });
+    await expect(new Registry().manifest(`${registry}/shop`, hash(''))).rejects.toThrow('sent more than 4194304 bytes');
+  });
+
+  it('with a token service gets a token for the login, once', async () => {
+    const seen: string[] = [];
+    const registry = await serve((request, response) => {
+      const { authorization = 'none' } = request.headers;
+      seen.push(`${request.url?.split('?')[0]} ${authorization.split(' ')[0]}`);
+      if (request.url?.startsWith('/token')) return response.end(JSON.stringify({ token: 'pass' }));
+      if (authorization === 'Bearer pass') return response.end(manifest);
+      const challenge = `Bearer realm="http://${registry}/token",service="test",scope="repository:shop:pull"`;
+      return response.writeHead(401, { 'WWW-Authenticate': challenge }).end();
+    });
+    const auth = Buffer.from('me:secret').toString('base64');
+    const client = new Registry({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
+    await client.manifest(`${registry}/shop`, hash(manifest));
+    await client.manifest(`${registry}/shop`, hash(manifest));
+    const path = `/v2/shop/manifests/${hash(manifest)}`;
+    expect(seen).toEqual([`${path} none`, '/token Basic', `${path} Bearer`, `${path} Bearer`]);
+  });
+});
+
+describe('a token service', () => {
+  /** The failure to read from a registry whose token service answers like this. */
+  async function failure(answer: (response: ServerResponse) => void): Promise<{ host: string; error: unknown }> {
+    const host = await serve(({ url }, response) => {
+      if (url?.startsWith('/token')) return answer(response);
+      return response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${host}/token"` }).end();
+    });
+    const error = await new Registry({ dockerConfig: tmpdir() })
+      .exists(`${host}/shop`, hash(''))
+      .catch((found: unknown) => found);
+    return { host, error };
+  }
+
+  it.each([503, 429])('that only answers %i is named, and is no missing login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status, { 'Retry-After': '0' }).end());
+    expect(error).toMatchObject({
+      name: 'LockageError',
+      message: `the token service ${host} of ${host} failed: ${status}`,
+      hint: 'try again later',
+    });
+  });
+
+  it.each(['<html>Welcome</html>', 'null', '{}'])('that sends %s for a token is named', async (content) => {
+    const { host, error } = await failure((response) => response.end(content));
+    expect(error).toMatchObject({ message: `the token service ${host} of ${host} sent no token` });
+  });
+
+  it.each([400, 401, 403, 404])('that answers %i wants a login', async (status) => {
+    const { host, error } = await failure((response) => response.writeHead(status).end());
+    expect(error).toMatchObject({ message: `${host} demands a login` });
+  });
+
+  it('that is gone is named', async () => {
+    const { host, error } = await failure((response) => response.destroy());
+    expect(error).toMatchObject({ message: expect.stringContaining(`cannot reach the token service ${host} of`) });
+  });
+});
+
+describe('credentials', () => {
+  const path = process.env.PATH;
+
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  /** Docker's folder with a credential helper for r.example.com, which is found by PATH. */
+  async function helper(script: string): Promise<string> {
+    const folder = await dockerConfig({ credHelpers: { 'r.example.com': 'lockage-test' } });
+    const file = join(folder, 'docker-credential-lockage-test');
+    await writeFile(file, `#!/bin/sh\n${script}\n`);
+    await chmod(file, 0o755);
+    process.env.PATH = `${folder}:${path}`;
+    return folder;
+  }
+
+  it('come from a helper, which is asked by its own protocol', async () => {
+    const folder = await helper('read name; echo "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"');
+    const found = await storedCredentials('r.example.com', folder);
+    expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
+    const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
+    expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
+  });
+
+  const login = `echo '{"ServerURL":"r.example.com","Username":"me","Secret":"s3cret-canary"}'`;
+
+  it.each([
+    ['fails after it printed them', `${login}; exit 1`, 'has no credentials for r.example.com'],
+    ['prints a warning before them', `echo careful; ${login}`, 'printed something else than a login'],
+    ['prints half of them', `${login} | cut -c -65`, 'printed something else than a login'],
+    ['prints others than it should', `echo '{"Username":"me"}'`, 'printed something else than a login'],
+    ['prints nothing', 'true', 'printed something else than a login'],
+  ])('of a helper that %s are shown to nobody', async (_what, script, message) => {
+    const error = await storedCredentials('r.example.com', await helper(script)).catch((found: unknown) => found);
+    expect(error).toMatchObject({ name: 'LockageError', message: expect.stringContaining(message) });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toMatch(/s3cret|"Username"/);
+  });
+
+  it('that a helper does not find are missing for the reason it gives', async () => {
+    const folder = await helper('echo the keychain is locked; exit 1');
+    await expect(storedCredentials('r.example.com', folder)).rejects.toMatchObject({
+      details: ['the keychain is locked'],
+    });
+  });
+
+  it('are none where nobody logged in', async () => {
+    expect(await storedCredentials('r.example.com', await dockerConfig({}))).toBeUndefined();
+    expect(await storedCredentials('r.example.com', join(tmpdir(), 'absent'))).toBeUndefined();
+  });
+
+  it('of a helper with a strange name are not asked for', async () => {
+    const folder = await dockerConfig({ credsStore: '../evil' });
+    await expect(storedCredentials('r.example.com', folder)).rejects.toThrow('no name of a credential helper');
+  });
+});

@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withLock } from '../../../infra/system/runtime-folder.ts';
+
+describe('a lock', () => {
+  let folder: string;
+  let lock: string;
+  let inside: number;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'lockage-lock-'));
+    lock = join(folder, 'lock');
+    inside = 0;
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const work = async () => {
+    expect(++inside).toBe(1);
+    await sleep(1);
+    inside--;
+  };
+
+  /** What a process leaves that is killed while it has the lock. */
+  function leave(pid: string): void {
+    mkdirSync(lock);
+    writeFileSync(join(lock, 'pid'), pid);
+  }
+
+  /** As if the computer had slept, or its clock been put forward. */
+  function age(): void {
+    const then = new Date(Date.now() - 6 * 60_000);
+    for (const name of readdirSync(lock)) utimesSync(join(lock, name), then, then);
+    utimesSync(lock, then, then);
+  }
+
+  it('is not kept from anybody by what a killed process of the same number had begun', async () => {
+    for (let count = 0; count < 20; count++) mkdirSync(`${lock}.${process.pid}.${count}`);
+    await withLock(lock, 1000, work);
+  });
+
+  it('lets one in at a time', async () => {
+    await Promise.all(Array.from({ length: 8 }, () => withLock(lock, 5000, work)));
+    await expect(withLock(lock, 5000, () => withLock(lock, 50, work))).rejects.toThrow('another process holds');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('of a dead process is taken over by one of those who find it', async () => {
+    const { pid } = spawnSync('true');
+    for (let round = 0; round < 10; round++) {
+      leave(`${pid}`);
+      await Promise.all(Array.from({ length: 4 }, () => withLock(lock, 5000, work)));
+    }
+  });
+
+  it('that lost its content with the power is taken over at once', async () => {
+    leave('');
+    await withLock(lock, 1000, work);
+  });
+
+  it('that was taken over as too old is not taken from the next holder by the first', async () => {
+    let second: Promise<void> | undefined;
+    let finish = () => undefined as void;
+    await withLock(lock, 1000, async () => {
+      age();
+      await new Promise<void>((entered) => {
+        second = withLock(lock, 1000, () => {
+          entered();
+          return new Promise<void>((done) => (finish = done));
+        });
+      });
+    });
+    await expect(withLock(lock, 200, work)).rejects.toThrow('another process holds');
+    finish();
+    await second;
+    await withLock(lock, 1000, work);
+  });
+});

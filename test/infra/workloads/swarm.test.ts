@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
+import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
+import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
+import { silenceOf } from '../../../infra/workloads/swarm/report.ts';
+import { host, spec } from '../../pipelines/model/values.ts';
+
+const place = { app: 'shop', environment: 'prod' };
+const web = spec('web-1.0.0', 'swarm', {
+  replicas: 2,
+  env: { GREETING: 'hello {{name}}', LOCKAGE_HOST: 'swarm' },
+  secrets: { TOKEN: '01234567' },
+});
+const asked = serviceSpec(place, web, { TOKEN: 'id-of-token' });
+
+/** As an engine gives it back: what is empty left out, names of networks as ids, fields of its own added. */
+function service(change: (spec: Mutable) => void = () => undefined): ServiceDetails {
+  const copy = structuredClone(asked) as unknown as Mutable;
+  const { TaskTemplate: template } = copy;
+  template.ContainerSpec.Isolation = 'default';
+  template.Runtime = 'container';
+  template.Networks = [{ Target: 'zjqob5gon70c' }];
+  delete template.Placement;
+  delete template.ForceUpdate;
+  delete template.ContainerSpec.Command;
+  delete copy.EndpointSpec.Ports;
+  change(copy);
+  return { ID: 's1', Version: { Index: 7 }, CreatedAt: '', Spec: copy as unknown as ServiceSpec };
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the parts of a service are an engine's own free form
+type Free = any;
+type Mutable = Record<'TaskTemplate' | 'EndpointSpec' | 'Mode', Free>;
+
+const task = (ID: string, changes: Partial<SwarmTask> = {}): SwarmTask => ({
+  ID,
+  ServiceID: 's1',
+  DesiredState: 'running',
+  Spec: { ContainerSpec: { Image: web.image } },
+  Status: { State: 'running', Timestamp: '2026-01-01T00:00:00Z' },
+  ...changes,
+});
+
+describe('what is asked of a swarm', () => {
+  const { ContainerSpec: container, ...template } = asked.TaskTemplate as Record<string, Free>;
+
+  test('is closed in as a container on a host is', () => {
+    expect(container).toMatchObject({
+      Image: web.image,
+      Init: true,
+      ReadOnly: true,
+      CapabilityDrop: ['ALL'],
+      Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 1024 }],
+      StopGracePeriod: 10e9,
+      Healthcheck: { Test: ['NONE'] },
+    });
+    expect(template['Resources']).toEqual({ Limits: { MemoryBytes: 256, NanoCPUs: 1e9, Pids: 100 } });
+    expect(template['LogDriver']).toEqual({ Name: 'json-file', Options: { 'max-size': '1000', 'max-file': '3' } });
+    expect(asked.EndpointSpec).toEqual({ Mode: 'dnsrr', Ports: [] });
+  });
+
+  test('a variable means what it says, and the node is named', () => {
+    expect(container.Env).toEqual(['GREETING=hello {{"{{"}}name}}', 'LOCKAGE_HOST={{.Node.Hostname}}']);
+  });
+
+  test('a secret is named by its version and mounted by its name', () => {
+    expect(container.Secrets).toEqual([
+      {
+        File: { Name: 'TOKEN', UID: '0', GID: '0', Mode: 0o444 },
+        SecretName: 'shop-prod-TOKEN-01234567',
+        SecretID: 'id-of-token',
+      },
+    ]);
+    const long = secretName({ app: 'a'.repeat(40), environment: 'prod' }, 'A_RATHER_LONG_NAME', '01234567');
+    expect(long).toHaveLength(64);
+    expect(long).not.toBe(secretName({ app: 'a'.repeat(40), environment: 'prod' }, 'A_RATHER_LONG_NAME', '01234568'));
+  });
+
+  test('a command is given to the engines of the nodes, which ask it not too often', () => {
+    const check = { kind: 'command', command: ['true'] } as const;
+    const job = spec('job-1.0.0', 'swarm', { health: { check, interval: 100, healthy: 3, timeout: 10_000 } });
+    const { ContainerSpec } = serviceSpec(place, job).TaskTemplate as Record<string, Free>;
+    expect(ContainerSpec.Healthcheck).toEqual({ Test: ['CMD', 'true'], Interval: 3e9, Timeout: 10e9, Retries: 4 });
+  });
+});
+
+describe('a service', () => {
+  const two = [task('b'), task('a')];
+
+  test('that is as asked, whatever the engine adds or leaves out', () => {
+    expect(changesByHand(service())).toEqual([]);
+    expect(serviceState(service(), two)).toEqual({
+      word: 'running',
+      tasks: ['a', 'b'],
+      since: '2026-01-01T00:00:00Z',
+    });
+  });
+
+  test.each<[string, (spec: Mutable) => void, string]>([
+    ['another image', ({ TaskTemplate }) => (TaskTemplate.ContainerSpec.Image = 'other'), 'Image'],
+    ['one more variable', ({ TaskTemplate }) => TaskTemplate.ContainerSpec.Env.push('A=1'), 'Env'],
+    ['another command', ({ TaskTemplate }) => (TaskTemplate.ContainerSpec.Args = ['sh']), 'Args'],
+    ['an entrypoint', ({ TaskTemplate }) => (TaskTemplate.ContainerSpec.Command = ['sh']), 'Command'],
+    ['no secret', ({ TaskTemplate }) => delete TaskTemplate.ContainerSpec.Secrets, 'Secrets'],
+    ['another limit', ({ TaskTemplate }) => (TaskTemplate.Resources.Limits.Pids = 7), 'Resources.Limits.Pids'],
+    ['a forced update', ({ TaskTemplate }) => (TaskTemplate.ForceUpdate = 1), 'ForceUpdate'],
+    [
+      'a constraint',
+      ({ TaskTemplate }) => (TaskTemplate.Placement = { Constraints: ['a==b'] }),
+      'Placement.Constraints',
+    ],
+    ['one more network', ({ TaskTemplate }) => TaskTemplate.Networks.push({ Target: 'x' }), 'Networks'],
+    ['a published port', ({ EndpointSpec }) => (EndpointSpec.Ports = [{ TargetPort: 80 }]), 'EndpointSpec.Ports'],
+  ])('that was changed by hand: %s', (_what, change, field) => {
+    expect(serviceState(service(change), two).word).toBe(`changed by hand: ${field}`);
+  });
+
+  test('that was scaled by hand, rests, or does not run in full', () => {
+    const scaled = (count: number) => service(({ Mode }) => (Mode.Replicated.Replicas = count));
+    expect(serviceState(scaled(5), two).word).toBe('scaled by hand from 2 to 5');
+    expect(serviceState(scaled(0), []).word).toBe('resting');
+    expect(serviceState(service(), [task('a')]).word).toBe('1 of 2 running');
+    expect(serviceState(service(), [task('a'), task('b', { DesiredState: 'shutdown' })]).word).toBe('1 of 2 running');
+    expect(serviceState(service(), [task('a'), task('b', { ServiceID: 's2' })]).word).toBe('1 of 2 running');
+    const old = task('b', { Spec: { ContainerSpec: { Image: 'other' } } });
+    expect(serviceState(service(), [task('a'), old]).word).toBe('1 of 2 running');
+  });
+});
+
+describe('a swarm for which nobody speaks', () => {
+  const managers = ['prod-1', 'prod-2', 'prod-3'].map(host);
+  const swarm = { host: { ...host('swarm'), managers }, error: 'does not answer within 2 s', containers: [] };
+  const views = (...silent: string[]) => [
+    swarm,
+    ...managers.map((each) => ({
+      host: each,
+      containers: [],
+      ...(silent.includes(each.name) ? { error: 'does not answer' } : {}),
+    })),
+  ];
+
+  test.each<[string[], string]>([
+    [[], 'does not answer within 2 s'],
+    [['prod-2'], 'has no leader in reach: 1 of 3 managers does not answer'],
+    [['prod-1', 'prod-2'], 'has no leader in reach: 2 of 3 managers do not answer'],
+  ])('while %j do not answer', (silent, said) => {
+    expect(silenceOf(swarm, views(...silent))).toBe(said);
+  });
+
+  test('is not told of one that has spoken', () => {
+    const { error: _, ...spoken } = swarm;
+    expect(silenceOf(spoken, views('prod-1'))).toBeUndefined();
+  });
+});

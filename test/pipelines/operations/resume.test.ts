@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import type { Desired } from '../../../pipelines/model/desired-state.ts';
+import type { World } from '../../../pipelines/operations/ports.ts';
+import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { resume } from '../../../pipelines/operations/resume.ts';
+import { environment, placed, record, revision, rolledBackTo } from '../model/values.ts';
+
+const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
+const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
+const held = record([r1, r2, rolledBackTo(3, r1)], [placed('web-1.0.0'), placed('web-2.0.0')], { hold });
+
+/** A world that answers with these records one after the other, and notes what is done. */
+function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => void = () => undefined) {
+  const events: string[] = [];
+  const world = {
+    project: { app: 'shop', environments: [environment()] },
+    newOperation: () => 'op1',
+    records: { environment: async () => (records.length > 1 ? records.shift() : records[0]) },
+    hosts: {
+      lock: async (_environment: unknown, purpose: string) => {
+        events.push(`lock for ${purpose}`);
+        return async () => void events.push('unlock');
+      },
+    },
+    stacks: {
+      deploy: async (desired: Desired, message: string) => {
+        events.push(message);
+        deploy(desired);
+      },
+    },
+  } as unknown as World;
+  return { world, events };
+}
+
+test('lifts the hold under the lock, and leaves what runs and what is kept', async () => {
+  const deployed: Desired[] = [];
+  const { world, events } = worldWith([held, held, record([r1])], (desired) => void deployed.push(desired));
+  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'resumed', hold });
+  expect(events).toEqual(['lock for resume', 'resume', 'unlock']);
+  expect(deployed).toEqual([
+    {
+      app: 'shop',
+      environment: 'prod',
+      operation: 'op1',
+      serving: [placed('web-1.0.0')],
+      standby: [placed('web-2.0.0')],
+      fallback: [],
+      verify: [],
+      wake: [],
+      watch: 0,
+      guarded: false,
+      secrets: [],
+      ledger: { revisions: held.ledger.revisions },
+    },
+  ]);
+});
+
+test('does nothing where there is no hold, not even lock', async () => {
+  const { world, events } = worldWith([record([r1])]);
+  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
+  expect(events).toEqual([]);
+});
+
+test('does nothing when somebody else lifted it meanwhile', async () => {
+  const { world, events } = worldWith([held, record([r1])]);
+  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
+  expect(events).toEqual(['lock for resume', 'unlock']);
+});
+
+test('says so when the record did not change', async () => {
+  const { world, events } = worldWith([held]);
+  await expect(resume(world, { environment: 'prod' })).rejects.toThrow('the hold of prod was not lifted');
+  expect(events.at(-1)).toBe('unlock');
+});

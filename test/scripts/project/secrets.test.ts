@@ -1,0 +1,167 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SecretSource } from '../../../pipelines/model/environment.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { readSecrets, Redactor, secretVersion } from '../../../scripts/project/secrets.ts';
+
+const canary = 'canary-5f1c "quoted" ünïcode/+&=';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(path.join(os.tmpdir(), 'lockage-secrets-'));
+  await mkdir(path.join(root, 'folder'));
+  await writeFile(path.join(root, 'password'), `${canary}\n`);
+  await writeFile(path.join(root, 'lines'), 'a\nb\n\n');
+  await writeFile(path.join(root, 'windows'), 'value\r\n');
+  await writeFile(path.join(root, 'empty'), '\n');
+  await writeFile(path.join(root, 'nul'), 'a\0b');
+  await writeFile(path.join(root, 'binary'), Buffer.from([0xff, 0xfe, 0x41]));
+  await writeFile(path.join(root, 'large'), 'x'.repeat(600 * 1024));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const env = { PATH: process.env['PATH'], TOKEN: canary, BLANK: '' };
+const read = (sources: Record<string, SecretSource>) => readSecrets(sources, Object.keys(sources), { root, env });
+const node = (script: string): SecretSource => ({ command: [process.execPath, '-e', script] });
+
+async function problems(sources: Record<string, SecretSource>): Promise<readonly string[]> {
+  const thrown: unknown = await read(sources).catch((error: unknown) => error);
+  if (thrown instanceof LockageError) return thrown.details.map((line) => line.replaceAll(process.execPath, 'node'));
+  throw new Error(`expected a LockageError, got ${JSON.stringify(thrown)}`);
+}
+
+describe('secrets are read', () => {
+  test('from variables, files and commands', async () => {
+    const values = await read({
+      A: { env: 'TOKEN' },
+      B: { file: 'password' },
+      C: node('console.log(process.env.TOKEN)'),
+    });
+    expect(values).toEqual({ A: canary, B: canary, C: canary });
+  });
+
+  test('without one newline at the end, and only one', async () => {
+    expect(await read({ A: { file: 'lines' }, B: { file: 'windows' } })).toEqual({ A: 'a\nb\n', B: 'value' });
+  });
+
+  test('only those asked for', async () => {
+    const sources = { A: { env: 'TOKEN' }, B: { env: 'NOT_SET' } };
+    expect(await readSecrets(sources, ['A', 'A'], { root, env })).toEqual({ A: canary });
+  });
+
+  test('without a shell and in the project’s folder', async () => {
+    const values = await read({ A: { command: ['echo', '$TOKEN; id'] }, B: { command: ['cat', 'password'] } });
+    expect(values).toEqual({ A: '$TOKEN; id', B: canary });
+  });
+
+  test('from a command that would ask', async () => {
+    expect(await problems({ A: { command: ['sh', '-c', 'read answer && echo "$answer"'] } })).toEqual([
+      'A  sh failed with exit code 1',
+    ]);
+  });
+});
+
+describe('problems', () => {
+  test('all at once', async () => {
+    expect(
+      await problems({
+        A: { env: 'NOT_SET' },
+        B: { file: 'nowhere' },
+        C: { file: 'folder' },
+        D: { command: ['lockage-no-such-program'] },
+        E: { env: 'BLANK' },
+        F: { file: 'empty' },
+        G: { file: 'nul' },
+        H: { file: 'binary' },
+        I: { file: 'large' },
+        J: node('process.exit(3)'),
+      }),
+    ).toEqual([
+      'A  variable NOT_SET is not set',
+      'B  file nowhere does not exist',
+      'C  folder is a folder',
+      'D  lockage-no-such-program is not installed',
+      'E  is empty: variable BLANK',
+      'F  is empty: empty',
+      'G  contains a NUL character: nul',
+      'H  is not UTF-8 text: binary (encode it, for example as base64)',
+      'I  is larger than 500 KiB: large',
+      'J  node failed with exit code 3',
+    ]);
+  });
+
+  test('undeclared', async () => {
+    await expect(readSecrets({}, ['toString'], { root, env })).rejects.toMatchObject({
+      details: ['toString  is not declared under secrets'],
+    });
+  });
+
+  test('a failed command shows its last line, but not the value it printed', async () => {
+    const script = `console.log(process.env.TOKEN); console.error('first'); console.error('rejected: ' + process.env.TOKEN); process.exit(1)`;
+    const [line = ''] = await problems({ A: node(script) });
+    expect(line).toBe('A  node failed with exit code 1: rejected: [secret]');
+    expect(line).not.toContain('canary');
+  });
+
+  test('never show a value', async () => {
+    const lines = await problems({
+      A: { file: 'nul' },
+      B: { env: 'TOKEN' },
+      C: node('console.log(process.env.TOKEN + "\\0")'),
+    });
+    expect(lines.join('\n')).not.toMatch(/canary|a\0b/);
+  });
+});
+
+describe('a version of a secret', () => {
+  test('is eight hex digits that change with value and salt', () => {
+    expect(secretVersion('a', 'shop')).toMatch(/^[0-9a-f]{8}$/);
+    expect(secretVersion('a', 'shop')).toBe(secretVersion('a', 'shop'));
+    expect(secretVersion('a', 'shop')).not.toBe(secretVersion('b', 'shop'));
+    expect(secretVersion('a', 'shop')).not.toBe(secretVersion('a', 'blog'));
+  });
+});
+
+describe('the redactor', () => {
+  const redactor = new Redactor([canary, 'abc', 'long-token', 'long-token-2', 'first line\nsecond line\n']);
+
+  test.each([
+    ['as it is', `password=${canary}.`],
+    ['inside JSON', JSON.stringify({ password: canary })],
+    ['inside JSON inside JSON', JSON.stringify(JSON.stringify({ password: canary }))],
+    ['in a URL', `https://user:${encodeURIComponent(canary)}@host`],
+    ['in a form', new URLSearchParams({ password: canary }).toString()],
+    ['in base64', Buffer.from(canary).toString('base64')],
+    ['in base64url', Buffer.from(canary).toString('base64url')],
+    ['in base64 after one byte', Buffer.from(`:${canary}:`).toString('base64')],
+    ['in base64 after two bytes', Buffer.from(`u:${canary}`).toString('base64')],
+    ['in base64 after a name', Buffer.from(`deploy:${canary}\n`).toString('base64')],
+  ])('masks a value %s', (_, text) => {
+    const masked = redactor.redact(text);
+    expect(masked).toContain('[secret]');
+    expect(masked).not.toContain('canary');
+    expect(masked).not.toContain(Buffer.from('canary-5f1c').toString('base64').slice(0, 8));
+  });
+
+  test('masks the longer of two values that begin alike', () => {
+    expect(redactor.redact('long-token-2 long-token')).toBe('[secret] [secret]');
+  });
+
+  test('masks single lines of a value with several', () => {
+    expect(redactor.redact('> second line')).toBe('> [secret]');
+  });
+
+  test('leaves values under four characters and everything else alone', () => {
+    expect(redactor.redact('abc def')).toBe('abc def');
+    expect(new Redactor([]).redact('text')).toBe('text');
+    expect(new Redactor(['', '  ']).redact('a  b')).toBe('a  b');
+  });
+
+  test('learns more values', () => {
+    const learning = new Redactor();
+    learning.add(['tomorrow']);
+    expect(learning.redact('not before tomorrow')).toBe('not before [secret]');
+  });
+});
