@@ -41,3 +41,7 @@ export class LockageError extends Error {
 
 /** An operation was turned away before anything of it was carried out: there is nothing to go back from. */
 export class NotStartedError extends LockageError {}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

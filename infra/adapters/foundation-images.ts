@@ -1,9 +1,10 @@
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { heldKey, type FoundationPlan } from '../programs/foundation-plan.ts';
 import { bring, heldAs } from '../hosts/images.ts';
 import { parseReference, type Registry } from '../registry/client.ts';
 import type { Tools } from '../context/session.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 interface Use {
   readonly host: Host;

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expiryWarnings } from '../../pipelines/hosts/certificates.ts';
-import { environmentNames } from '../../pipelines/model/container-spec.ts';
 import { defaults } from '../../pipelines/config/resolve/defaults.ts';
 import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { needsInfo, traitsOf, type HostTraits, type Trait, type Traits } from '../../pipelines/hosts/parity.ts';
-import type { HostFacts, HostReport, Hosts } from '../../pipelines/operations/ports.ts';
+import { needsInfo, traitsOf } from '../../pipelines/hosts/parity.ts';
+import type { Hosts } from '../../pipelines/operations/ports.ts';
 import type { Release } from '../../pipelines/model/release.ts';
-import { labels } from '../workloads/container/create-request.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { Edge } from '../edge/edge.ts';
 import type { ContainerSummary, EngineVersion, PullProgress } from '../docker/api/types.ts';
@@ -23,6 +21,12 @@ import type { Registry as RegistryClient } from '../registry/client.ts';
 import { removeService, removeUnusedSecrets } from '../workloads/swarm/removal.ts';
 import { swarmIdOf, swarmReport } from '../workloads/swarm/report.ts';
 import { workshopOf, type Tools } from '../context/session.ts';
+import { labels } from '../docker/labels.ts';
+import { allOf } from '../hosts/all-hosts.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { Host } from '../../pipelines/model/target.ts';
+import type { HostTraits, Trait, Traits } from '../../pipelines/model/host-traits.ts';
+import type { HostFacts, HostReport } from '../../pipelines/model/host-report.ts';
 
 /** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
 const patience = 10_000;
@@ -235,27 +239,4 @@ function refuseTakenPorts(environment: Environment, host: Host, foreign: readonl
 
 function nameOf(container: ContainerSummary): string {
   return container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
-}
-
-/** What every host gave. Throws LockageError that names each host that failed and why, in the order of the hosts. */
-function allOf<T>(
-  hosts: readonly Host[],
-  results: readonly PromiseSettledResult<T>[],
-  what: (failed: number) => string,
-): T[] {
-  const failed = results.flatMap((result, index) =>
-    result.status === 'rejected' ? [{ host: hosts[index], reason: result.reason as unknown }] : [],
-  );
-  if (failed.length > 0) {
-    const hint = failed.map(({ reason }) => (reason instanceof LockageError ? reason.hint : undefined)).find(Boolean);
-    const details = failed.map(({ host, reason }) => problemOf(host, reason));
-    throw new LockageError(what(failed.length), { details, ...(hint ? { hint } : {}) });
-  }
-  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-}
-
-function problemOf(host: Host | undefined, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const name = host?.name ?? '';
-  return message.startsWith(`${name}:`) ? message : `${name}: ${message}`;
 }

@@ -1,21 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { fingerprint } from '../../pipelines/model/container-spec.ts';
 import type { Desired } from '../../pipelines/model/desired-state.ts';
-import type { Environment, Host, Project } from '../../pipelines/model/environment.ts';
+import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
-import type { HostReport, StacksPort } from '../../pipelines/operations/ports.ts';
-import { edgeScript } from '../edge/script.ts';
+import type { StacksPort } from '../../pipelines/operations/ports.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { dockerHost } from '../docker/address.ts';
 import { pinImages } from './foundation-images.ts';
 import type { FoundationPlan } from '../programs/foundation-plan.ts';
-import { frontBefore, publicPorts } from '../edge/published-ports.ts';
 import type { StackRecords } from './records.ts';
 import type { Registry as RegistryClient } from '../registry/client.ts';
 import type { Stacks } from '../pulumi/stacks.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
 import { workshopOf, type Tools } from '../context/session.ts';
+import {
+  foundationOf,
+  edgesOf,
+  missingParts,
+  refuseWhileCordoned,
+  imageUses,
+} from '../programs/foundation-fingerprint.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import type { Host } from '../../pipelines/model/target.ts';
+import type { HostReport } from '../../pipelines/model/host-report.ts';
 
 interface Parts {
   /** with the addresses of its machines, as they are now */
@@ -180,56 +187,4 @@ export class EnvironmentStacks implements StacksPort {
     }
     return versions;
   }
-}
-
-/** Which host needs which image, for its edge and its accessories. */
-function imageUses({ edgeImage }: Project, { hosts, accessories }: Environment) {
-  return [
-    ...hosts.map((host) => ({ host, image: edgeImage })),
-    ...accessories.flatMap(({ image, host: name }) =>
-      hosts.filter((host) => host.name === name).map((host) => ({ host, image })),
-    ),
-  ];
-}
-
-function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {
-  return {
-    edges: edgesOf(project, environment),
-    hosts: environment.hosts.map(({ name, url }) => ({ name, url })),
-    accessories: environment.accessories,
-    secretVersions,
-  };
-}
-
-/** Host name → hash of what its edge proxy is made from. */
-function edgesOf(project: Project, environment: Environment): Record<string, string> {
-  const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
-  const edge = (host: Host) => {
-    const front = frontBefore(environment, host);
-    return { ...made, ports: publicPorts(environment, host), ...(front === undefined ? {} : { front }) };
-  };
-  return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
-}
-
-/** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
-function refuseWhileCordoned(environment: Environment, inService: Environment, missing: readonly string[]): void {
-  const serving = new Set(inService.hosts.map(({ name }) => name));
-  const away = environment.hosts.map(({ name }) => name).filter((name) => !serving.has(name));
-  if (away.length === 0) return;
-  throw new LockageError(`what ${environment.name} stands on has to change, which needs all its hosts`, {
-    details: [
-      `cordoned: ${away.join(', ')}`,
-      missing.length > 0 ? `missing: ${missing.join(', ')}` : 'networks, edges or accessories are configured otherwise',
-    ],
-    hint: `Take the host back with \`lockage host uncordon ${away[0]} --env ${environment.name}\` first.`,
-  });
-}
-
-function missingParts(project: Project, environment: Environment, reports: readonly HostReport[]): string[] {
-  const edges = reports.filter(({ edge }) => !edge).map(({ host }) => `${host.name} edge`);
-  const accessories = environment.accessories
-    .map(({ name, host }) => ({ name: `${project.app}-${environment.name}-${name}`, host }))
-    .filter(({ name, host }) => !reports.some((report) => report.host.name === host && report.running.has(name)))
-    .map(({ name }) => name);
-  return [...edges, ...accessories];
 }

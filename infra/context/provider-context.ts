@@ -1,9 +1,9 @@
-import type { Host } from '../../pipelines/model/environment.ts';
-import { environmentNames } from '../../pipelines/model/container-spec.ts';
 import { Edge } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
-import type { MachinePlaces } from '../machines/types.ts';
 import type { Place } from '../resources/inputs.ts';
+import type { MachinePlaces } from '../system/state-folders.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** What happened on a host, for people who watch. */
 export interface Progress {

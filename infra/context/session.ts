@@ -1,6 +1,6 @@
 import type { Progress, Workshop } from './provider-context.ts';
 import type { Connections } from '../docker/connections.ts';
-import type { MachinePlaces } from '../machines/types.ts';
+import type { MachinePlaces } from '../system/state-folders.ts';
 
 /** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
 export interface Tools {

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Certificate } from '../../pipelines/hosts/certificates.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Host } from '../../pipelines/model/environment.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** Where an sshd listens, and as whom to log in (absent: as the local user). */
 export interface SshAddress {

@@ -1,9 +1,7 @@
 import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Host, TlsFiles } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { isUnmade } from '../../pipelines/model/machine-pool.ts';
 import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
 import { Engine } from './api/client.ts';
 import { HostKeys } from './ssh/host-keys.ts';
@@ -12,6 +10,7 @@ import type { HostKey } from './ssh/errors.ts';
 import { SshLink } from './ssh/ssh.ts';
 import type { Offer } from './ssh/reverse-forward.ts';
 import { TlsLink } from './tls/tls.ts';
+import { isUnmade, type Host, type TlsFiles } from '../../pipelines/model/target.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 

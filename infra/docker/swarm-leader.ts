@@ -1,8 +1,8 @@
-import type { Host } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine } from './api/client.ts';
 import { EngineError } from './api/errors.ts';
 import type { EngineInfo } from './api/types.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** Milliseconds in which a manager has to say that its swarm can decide. */
 const patience = 10_000;

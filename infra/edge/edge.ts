@@ -1,6 +1,6 @@
-import { fingerprint } from '../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine } from '../docker/api/client.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
 export interface PortTarget {

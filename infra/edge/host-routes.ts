@@ -1,8 +1,7 @@
 import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
 import { inService } from '../../pipelines/model/cordons.ts';
-import type { Host } from '../../pipelines/model/environment.ts';
-import type { PortTarget } from './edge.ts';
-import type { HostRoutes } from '../resources/inputs.ts';
+import type { PortTarget, RouteSet } from './edge.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /**
  * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
@@ -26,4 +25,10 @@ export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledg
 function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {
   const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
   return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
+}
+
+/** What one host's edge sends where, and which containers without traffic run. */
+export interface HostRoutes {
+  readonly host: Host;
+  readonly set: RouteSet;
 }

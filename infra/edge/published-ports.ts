@@ -1,4 +1,5 @@
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** Where requests to one of an environment's own machines come from: the computer, by its first address on their network. */
 export function frontBefore(environment: Environment, { address }: Host): string | undefined {

@@ -1,12 +1,13 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { environmentNames } from '../../pipelines/model/container-spec.ts';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { whenText } from '../../pipelines/text/moment.ts';
-import { ownerLabels } from '../workloads/container/create-request.ts';
 import type { CallOptions, Engine } from '../docker/api/client.ts';
-import { runtimeFolder, withLock } from '../system/runtime-folder.ts';
+import { runtimeFolder } from '../system/runtime-folder.ts';
+import { ownerLabels } from '../docker/labels.ts';
+import { withLock } from '../system/file-lock.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
 
 /** Who changes an environment, and since when. */
 export interface LockHolder {

@@ -1,9 +1,10 @@
-import type { Host } from '../../pipelines/model/environment.ts';
-import { traitsOf, type Said, type Traits } from '../../pipelines/hosts/parity.ts';
+import { traitsOf, type Said } from '../../pipelines/hosts/parity.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { EngineInfo, EngineVersion } from '../docker/api/types.ts';
 import { imageByTag } from '../registry/reference.ts';
+import type { Host } from '../../pipelines/model/target.ts';
+import type { Traits } from '../../pipelines/model/host-traits.ts';
 
 /** What a host is made of and how it is. Bytes and milliseconds; what could not be found out is absent. */
 export interface HostFacts {

@@ -1,4 +1,4 @@
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import type { LockageError } from '../../pipelines/errors.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
@@ -8,6 +8,7 @@ import { passedName, passThrough } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { Registry } from '../registry/client.ts';
 import type { Tools } from '../context/session.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 

@@ -1,12 +1,12 @@
-import { environmentNames } from '../../pipelines/model/container-spec.ts';
-import type { Host } from '../../pipelines/model/environment.ts';
-import { labels } from '../workloads/container/create-request.ts';
 import { Edge } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { containerName } from './observe.ts';
 import type { Place } from '../resources/inputs.ts';
 import { removeNetworkWhenFree } from '../workloads/swarm/overlay-network.ts';
 import { removeService } from '../workloads/swarm/removal.ts';
+import { labels } from '../docker/labels.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 const stopGrace = 10_000;
 

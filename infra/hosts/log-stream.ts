@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { placesOf } from '../../pipelines/model/container-spec.ts';
 import type { Placed } from '../../pipelines/model/desired-state.ts';
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
-import { currentRevision, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import { existingContainers } from '../../pipelines/planning/standby.ts';
-import { labels } from '../workloads/container/create-request.ts';
+import { placesOf, type Environment } from '../../pipelines/model/environment.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { Engine, OutputStream } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import { containerName } from './observe.ts';
 import { servicesOf } from '../workloads/swarm/report.ts';
 import type { Selection } from '../../pipelines/inspection/select-serving.ts';
+import { labels } from '../docker/labels.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** A container whose output is read. */
 export interface Source {

@@ -1,12 +1,9 @@
 import { expiryWarnings } from '../../pipelines/hosts/certificates.ts';
-import { environmentNames } from '../../pipelines/model/container-spec.ts';
-import type { Environment, Host } from '../../pipelines/model/environment.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../pipelines/model/cordons.ts';
-import { currentRevision, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import { existingContainers } from '../../pipelines/planning/standby.ts';
-import { hostsToAsk, type HostView, type LockView, type SeenContainer } from '../../pipelines/inspection/status.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { hostsToAsk } from '../../pipelines/inspection/status.ts';
 import { askHosts, type Patience } from './query.ts';
-import { labels } from '../workloads/container/create-request.ts';
 import { Edge, setName } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
@@ -14,6 +11,10 @@ import type { ContainerSummary } from '../docker/api/types.ts';
 import { readLock } from './environment-lock.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { silenceOf, swarmView } from '../workloads/swarm/report.ts';
+import { labels } from '../docker/labels.ts';
+import type { HostView, LockView, SeenContainer } from '../../pipelines/inspection/observation.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** What the hosts of an environment say about it. */
 export interface Observation {

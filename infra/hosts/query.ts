@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Host } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { HostKeyUnknownError } from '../docker/connections.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** What a host said, or why it did not. */
 export type Asked<T> = { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };

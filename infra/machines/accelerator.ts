@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runToEnd } from '../system/process.ts';
-import { withLock } from '../system/runtime-folder.ts';
+import { withLock } from '../system/file-lock.ts';
 
 export interface Accelerator {
   readonly name: 'kvm' | 'tcg';

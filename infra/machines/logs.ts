@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Place } from '../resources/inputs.ts';
-import type { MachinePlaces } from './types.ts';
+import type { MachinePlaces } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
 

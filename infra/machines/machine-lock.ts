@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { withLock } from '../system/runtime-folder.ts';
-import type { MachinePlaces } from './types.ts';
+import type { MachinePlaces } from '../system/state-folders.ts';
+import { withLock } from '../system/file-lock.ts';
 
 /** Milliseconds that a command waits for another one, which may need minutes. */
 const patience = 10_000;

@@ -2,7 +2,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fingerprint } from '../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
@@ -12,6 +11,7 @@ import { hardwareAddress } from './network.ts';
 import { daemon, program, tryProgram } from '../system/run-program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './image/vm-recipe.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 const emulator = 'qemu-system-x86_64';
 

@@ -1,18 +1,6 @@
 import type { MachineInputs } from '../resources/inputs.ts';
 import type { CachedImage, Recipe } from './image/image.ts';
 
-/** Where machines of a project are kept on the computer that runs them. */
-export interface MachinePlaces {
-  /** a folder for each machine */
-  readonly machines: string;
-  /** a folder for the front of each environment */
-  readonly fronts: string;
-  /** key pairs, a folder for each environment */
-  readonly keys: string;
-  /** images, shared by all projects of a user */
-  readonly images: string;
-}
-
 /** A machine as a kind makes it. */
 export interface MachineSpec extends MachineInputs {
   /** a folder of its own, which is there and goes with it */

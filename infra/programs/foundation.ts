@@ -1,13 +1,16 @@
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
-import { environmentNames, secretsPath } from '../../pipelines/model/container-spec.ts';
-import type { Accessory, Host } from '../../pipelines/model/environment.ts';
-import { labels, ownerLabels, secretsFolder } from '../workloads/container/create-request.ts';
+import { secretsPath } from '../../pipelines/model/container-spec.ts';
+import type { Accessory } from '../../pipelines/model/environment.ts';
+import { secretsFolder } from '../workloads/container/create-request.ts';
 import { caddyConfig } from '../edge/caddy-config.ts';
 import { edgeScript } from '../edge/script.ts';
 import { heldKey, type FoundationPlan } from './foundation-plan.ts';
 import { frontBefore, publicPorts } from '../edge/published-ports.ts';
 import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
+import { labels, ownerLabels } from '../docker/labels.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {

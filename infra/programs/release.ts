@@ -1,10 +1,9 @@
 import { inService } from '../../pipelines/model/cordons.ts';
 import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
-import type { Host } from '../../pipelines/model/environment.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
-import type { HostRoutes } from '../resources/inputs.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
-import { hostRoutes } from '../edge/host-routes.ts';
+import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 15;

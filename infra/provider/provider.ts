@@ -1,11 +1,9 @@
 import type * as pulumi from '@pulumi/pulumi';
-import { canonicalJson } from '../../pipelines/model/container-spec.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
 import { frontHome, keepFront, removeFront } from '../machines/load-balancer/load-balancer.ts';
 import { ensureMachine, removeMachine } from '../machines/machine.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { unpacked } from '../resources/packing.ts';
-import { deliverAccessorySecrets } from '../workloads/container/container.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
@@ -27,6 +25,8 @@ import type {
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { Workshop } from '../context/provider-context.ts';
+import { deliverAccessorySecrets } from '../workloads/secret-files.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 export const providerName = 'lockage';
 export const providerVersion = '0.1.0';

@@ -1,6 +1,5 @@
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
-import { messageOf } from '../workloads/container/container.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { edgeOf, type Workshop } from '../context/provider-context.ts';
 

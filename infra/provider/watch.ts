@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
-import { messageOf } from '../workloads/container/container.ts';
 import { failure } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
 import type { Part } from '../workloads/workload.ts';

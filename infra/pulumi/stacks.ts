@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { main as serve } from '@pulumi/pulumi/provider/index.js';
-import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import type { Workshop } from '../context/provider-context.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 import { removeLocksOf } from './stale-lock.ts';
-import { lastLines, readStack } from './state.ts';
+import { readStack } from './state.ts';
+import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
 
 /** Pulumi steps at the same time: they wait for hosts, not for processors. */
 const parallel = 256;
@@ -225,47 +225,6 @@ async function portOf(serving: () => Promise<unknown>): Promise<string> {
     console.log = print;
   }
   return port;
-}
-
-class PulumiError extends Error {}
-
-function translate(error: unknown, name: string): unknown {
-  return error instanceof PulumiError ? pulumiFailed(name, error.message) : error;
-}
-
-function pulumiFailed(name: string, output: string): LockageError {
-  const holder = lockHolder(output);
-  if (holder) {
-    const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
-    return new NotStartedError(`${name} is being changed by ${who} since ${holder.since}`, {
-      code: ExitCode.locked,
-      hint: 'Try again when it has finished.',
-    });
-  }
-  if (/incorrect passphrase/.test(output)) {
-    return new NotStartedError(`the passphrase does not open the state of ${name}`, {
-      details: [
-        'PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with',
-      ],
-      hint: 'Ask whoever made the environment for its passphrase.',
-    });
-  }
-  return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
-}
-
-interface LockHolder {
-  readonly user: string;
-  readonly machine: string;
-  readonly pid: number;
-  /** as Pulumi writes it */
-  readonly since: string;
-}
-
-function lockHolder(output: string): LockHolder | undefined {
-  const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
-  if (!found) return undefined;
-  const [, user = '', machine = '', pid = '', since = ''] = found;
-  return { user, machine, pid: Number(pid), since };
 }
 
 /** Whether a process of this machine is gone, waiting for it up to `patience` ms. */

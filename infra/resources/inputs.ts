@@ -1,8 +1,8 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
-import type { Host, MachineSet, Migration } from '../../pipelines/model/environment.ts';
+import type { Migration } from '../../pipelines/model/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
-import type { RouteSet } from '../edge/edge.ts';
-import type { FrontServer } from '../machines/load-balancer/haproxy-config.ts';
+import type { HostRoutes } from '../edge/host-routes.ts';
+import type { Host, MachineSet } from '../../pipelines/model/target.ts';
 
 /** What every resource of an environment knows: where it is. */
 export interface Place {
@@ -39,12 +39,6 @@ export interface VerificationInputs extends Place {
   readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
   /** routes that each host must have before any of them switches */
   readonly routes: readonly HostRoutes[];
-}
-
-/** What one host's edge sends where, and which containers without traffic run. */
-export interface HostRoutes {
-  readonly host: Host;
-  readonly set: RouteSet;
 }
 
 /** The switch of all hosts at once. */
@@ -144,4 +138,12 @@ export interface FoundationInputs extends Place {
   readonly delivery: string;
   readonly hosts: readonly Host[];
   readonly images: Readonly<Record<string, string>>;
+}
+
+/** A machine that a front sends to, under the name of its host. */
+export interface FrontServer {
+  readonly name: string;
+  readonly address: string;
+  /** those of the front's that it serves; absent: all */
+  readonly ports?: readonly number[];
 }

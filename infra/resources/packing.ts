@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../pipelines/model/container-spec.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 /**
  * What a resource is, as Pulumi carries and keeps it: one text. Pulumi passes text on as it is, but takes values apart one

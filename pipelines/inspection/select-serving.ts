@@ -1,8 +1,7 @@
 import type { Placed } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
-import { existingContainers } from '../planning/standby.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import { didYouMean } from '../text/suggest.ts';
 
 export interface Selection {

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
-import type { Environment, Health, Host, Role } from './environment.ts';
+import { placesOf, type Environment, type Health, type Role } from './environment.ts';
 import { imageByDigest, type Release } from './release.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Host } from './target.ts';
 
 /** Where secrets are inside a container, as with Docker secrets and Compose. */
 export const secretsPath = '/run/secrets';
@@ -29,17 +30,6 @@ export interface ContainerSpec {
   readonly stopGrace: number;
   /** it is a service on a swarm, of that many containers */
   readonly replicas?: number;
-}
-
-/** Names that belong to an environment on its hosts. */
-export function environmentNames(app: string, environment: string) {
-  const base = `${app}-${environment}`;
-  return { network: base, edge: `${base}-edge`, lock: `${base}-lock`, live: `${base}-live` };
-}
-
-/** Where an environment's releases run: its swarm, or else its hosts. */
-export function placesOf(environment: Pick<Environment, 'hosts' | 'swarm'>): readonly Host[] {
-  return environment.swarm ? [environment.swarm] : environment.hosts;
 }
 
 /**
@@ -114,20 +104,4 @@ export function accessoryAddresses(environment: Environment, host: Host): Record
     variables[`${prefix}_PORT`] = String(accessory.port);
   }
   return variables;
-}
-
-/** Eight hex digits of the SHA-256 of a value in canonical JSON (keys sorted). */
-export function fingerprint(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 8);
-}
-
-/** JSON with sorted keys and without undefined members, so that equal values give equal text. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
-  return `{${members.join(',')}}`;
 }

@@ -1,9 +1,8 @@
 import type { Placed } from './desired-state.ts';
 import type { Environment } from './environment.ts';
-import { LockageError } from '../errors.ts';
-import { generationNow, isUnmade } from './machine-pool.ts';
-import { nextNumber, type EnvironmentRecord } from './ledger.ts';
+import type { EnvironmentRecord } from './ledger.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
+import { isUnmade } from './target.ts';
 
 /** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
@@ -26,7 +25,7 @@ function without(environment: Environment, away: ReadonlySet<string>): Environme
 }
 
 /** Names of an environment's hosts that are cordoned, in its order. */
-function cordonedHosts(environment: Environment, ledger: Ledger): string[] {
+export function cordonedHosts(environment: Environment, ledger: Ledger): string[] {
   const away = cordoned(ledger);
   return environment.hosts.map(({ name }) => name).filter((name) => away.has(name));
 }
@@ -35,25 +34,6 @@ function cordonedHosts(environment: Environment, ledger: Ledger): string[] {
 export function absent(ledger: Ledger): Pick<Revision, 'without'> {
   const hosts = (ledger.cordons ?? []).map(({ host }) => host);
   return hosts.length > 0 ? { without: hosts } : {};
-}
-
-/** What was prepared for some hosts must not be carried out on others. */
-export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
-  const [before, after] = [seen, now].map(({ ledger }) =>
-    [generationNow(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
-  );
-  if (before === after) return;
-  throw new LockageError(`the hosts of ${configured.name} that are in service have just changed: nothing was done`, {
-    hint: `Look at \`lockage status --env ${configured.name}\`, then run the same command again.`,
-  });
-}
-
-/** Whether another operation was recorded in between. Throws LockageError when what was decided before it is void. */
-export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
-  if (nextNumber(seen.ledger) === nextNumber(now.ledger)) return;
-  throw new LockageError(`${name} was changed by somebody else meanwhile: nothing was done`, {
-    hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
-  });
 }
 
 /** Those of the containers whose hosts are in service. */

@@ -1,6 +1,6 @@
 import type { ContainerSpec } from './container-spec.ts';
-import type { Host } from './environment.ts';
 import type { Ledger } from './revision.ts';
+import type { Host } from './target.ts';
 
 /** A container and the host it runs on. */
 export interface Placed {

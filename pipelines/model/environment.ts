@@ -1,4 +1,5 @@
-import type { Trait } from '../hosts/parity.ts';
+import type { Host, MachineSet } from './target.ts';
+import type { Trait } from './host-traits.ts';
 
 /**
  * What an environment is, after its configuration was read, checked and merged with what all environments share.
@@ -31,52 +32,6 @@ export interface Environment {
 /** How hosts get their images: from the registries themselves, or from this computer over its ssh connections to them. */
 export interface Pulling {
   readonly through: 'network' | 'ssh';
-}
-
-/** Machines of an environment's own, all alike. */
-export interface MachineSet {
-  /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
-  readonly kind: 'lxc' | 'vm';
-  readonly count: number;
-  /** `sha256:…` of what they are made from; absent until they are made */
-  readonly image?: string;
-  /** bytes of each */
-  readonly memory: number;
-  readonly cpus: number;
-  /** an address of this computer that leads to all of them; absent: that of their network */
-  readonly address?: string;
-  /** bytes of each; system containers share this computer's */
-  readonly disk?: number;
-}
-
-/**
- * A machine with a Docker Engine, reached by `unix:///path`, `ssh://user@host:port[/path/of/docker.sock]`, or
- * `tcp://host:port` with certificates (without them on this machine only).
- */
-export interface Host {
-  readonly name: string;
-  readonly url: string;
-  /** where the host's published ports are reached and accessories are found by other hosts */
-  readonly address: string;
-  /** private key file of this environment */
-  readonly identity?: string;
-  /** `user@host:port` to go through */
-  readonly jump?: string;
-  /** pinned host key: `SHA256:…` fingerprint */
-  readonly hostKey?: string;
-  readonly tls?: TlsFiles;
-  /** it is no machine but a swarm: whichever of these answers speaks for it */
-  readonly managers?: readonly Host[];
-}
-
-/** PEM files by which a client and an engine know each other. */
-export interface TlsFiles {
-  /** who signed the engine's certificate; nobody else is trusted */
-  readonly ca: string;
-  /** the client's certificate */
-  readonly cert: string;
-  /** its private key */
-  readonly key: string;
 }
 
 /** One process kind of the release: web, worker. */
@@ -206,4 +161,9 @@ export interface Build {
   readonly dockerfile: string;
   readonly args: Readonly<Record<string, string>>;
   readonly platform?: string;
+}
+
+/** Where an environment's releases run: its swarm, or else its hosts. */
+export function placesOf(environment: Pick<Environment, 'hosts' | 'swarm'>): readonly Host[] {
+  return environment.swarm ? [environment.swarm] : environment.hosts;
 }

@@ -1,7 +1,7 @@
-import { canonicalJson } from './container-spec.ts';
 import type { Placed } from './desired-state.ts';
 import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
+import { canonicalJson } from './fingerprint.ts';
 
 /** What is recorded about an environment: its ledger, and the containers that its state says exist. */
 export interface EnvironmentRecord {
@@ -138,4 +138,11 @@ export function neededDigests(ledgers: readonly Ledger[], releases: readonly Rel
   const ran = new Set(good.map(({ release }) => release.digest));
   const awaited = releases.filter(({ digest }) => !ran.has(digest)).slice(-releasesAwaited);
   return new Set([...ledgers.flatMap(keptReleases), ...awaited].map(({ digest }) => digest));
+}
+
+/** A revision's containers as far as the state says they exist. */
+export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
+  return record.containers.filter(({ host, spec }) =>
+    revision.containers.some((other) => other.host === host.name && other.name === spec.name),
+  );
 }

@@ -1,10 +1,8 @@
-import type { Environment, MachineSet, Project } from './environment.ts';
 import { LockageError } from '../errors.ts';
-import { upstream } from './pipeline.ts';
-import { currentRevision, type EnvironmentRecord } from './ledger.ts';
 import { shortDigest } from './release.ts';
 import { didYouMean } from '../text/suggest.ts';
 import { bumpVersion, compareVersions, parseVersion } from './version.ts';
+import type { MachineSet } from './target.ts';
 
 /** The versions that an image is made of. */
 export interface ImageContents {
@@ -70,68 +68,5 @@ export function refuseBuilt(images: readonly MachineImage[], kind: MachineImage[
   throw new LockageError(`there is an image ${version} of ${kind} machines already`, {
     details: [`it is ${shortDigest(found.digest)}, built ${found.createdAt} by ${found.builder}`],
     hint: `An image never changes: build the next version, \`lockage vm-image build ${nextImageVersion(images, kind)}\`.`,
-  });
-}
-
-/** The environments before this one whose machines are of the same kind: an image has to run in each of them first. */
-export function machinesBefore(project: Project, environment: Environment): readonly Environment[] {
-  return upstream(project, environment).filter(({ machines }) => machines?.kind === environment.machines?.kind);
-}
-
-/**
- * What must hold before an environment's machines may be replaced by those of an image: no hold, and a release ran well
- * on that very image in every environment before that has such machines, or here. Throws LockageError with everything
- * that does not.
- */
-export function judgeImage(
-  image: MachineImage,
-  environment: Environment,
-  record: EnvironmentRecord,
-  before: readonly { readonly name: string; readonly record: EnvironmentRecord }[],
-): void {
-  const { name } = environment;
-  const { hold, cordons = [] } = record.ledger;
-  const reasons: string[] = [];
-  const hints: string[] = [];
-  if (hold) {
-    reasons.push(`${name} is on hold: ${hold.reason}`);
-    hints.push(`lockage resume ${name}`);
-  }
-  for (const { host } of cordons) {
-    reasons.push(`${host} is cordoned`);
-    hints.push(`lockage host uncordon ${host} --env ${name}`);
-  }
-  for (const upstreamed of ranOn(record, image) ? [] : before) {
-    if (ranOn(upstreamed.record, image)) continue;
-    reasons.push(`nothing has run on image ${image.version} in ${upstreamed.name}`);
-    hints.push(`lockage vm-image promote ${image.version} --to ${upstreamed.name}`);
-  }
-  if (reasons.length === 0) return;
-  throw new LockageError(`image ${image.version} may not enter ${name}`, {
-    details: reasons,
-    hint: `Run ${hints.map((hint) => `\`${hint}\``).join(', then ')}.`,
-  });
-}
-
-/** Whether a release served on machines of that image and was recorded as good. */
-export function ranOn({ ledger }: EnvironmentRecord, { digest }: Pick<MachineImage, 'digest'>): boolean {
-  return ledger.revisions.some((revision) => revision.result === 'succeeded' && revision.machineImage === digest);
-}
-
-/** What runs in an environment. Throws LockageError when nothing does: then there is nothing to prove an image with. */
-export function servingOn({ name }: Environment, record: EnvironmentRecord) {
-  const current = currentRevision(record.ledger);
-  if (current) return current;
-  throw new LockageError(`nothing runs in ${name}`, {
-    hint: `Bring a release there, which makes its machines: \`lockage promote VERSION --to ${name}\`.`,
-  });
-}
-
-/** An accessory lives as long as its machine. Throws LockageError where one would go with it. */
-export function refuseAccessories({ name, accessories }: Environment): void {
-  if (accessories.length === 0) return;
-  throw new LockageError(`the machines of ${name} run accessories, which would go with them`, {
-    details: accessories.map((accessory) => `${accessory.name} on ${accessory.host}`),
-    hint: 'Run them outside of the machines, on hosts that stay, and name their address in `env`.',
   });
 }

@@ -1,7 +1,9 @@
-import { fingerprint, type ContainerSpec } from './container-spec.ts';
-import type { Environment, Host } from './environment.ts';
+import type { ContainerSpec } from './container-spec.ts';
+import type { Environment } from './environment.ts';
 import { currentRevision } from './ledger.ts';
 import type { Ledger, Revision } from './revision.ts';
+import { fingerprint } from './fingerprint.ts';
+import { unmade, type Host } from './target.ts';
 
 /**
  * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
@@ -11,15 +13,6 @@ export type Generation = 'a' | 'b';
 
 export function otherGeneration(generation: Generation): Generation {
   return generation === 'a' ? 'b' : 'a';
-}
-
-/** A machine that is not made yet, and has no address. Nobody can write its URL as a target. */
-export function unmade(name: string): Host {
-  return { name, url: `machine://${name}`, address: name };
-}
-
-export function isUnmade({ url }: Host): boolean {
-  return url.startsWith('machine:');
 }
 
 /** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */

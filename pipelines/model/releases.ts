@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
 import { shortDigest, type Release } from './release.ts';
 import { bumpVersion, compareVersions, parseVersion, type Bump } from './version.ts';
+import { didYouMean } from '../text/suggest.ts';
 
 /** The version to release: the one given, or the next after the highest. Throws LockageError. */
 export function nextVersion(releases: readonly Release[], given: string | undefined, bump: Bump | undefined): string {
@@ -45,5 +46,18 @@ export function alreadyReleased(releases: readonly Release[], candidate: Candida
       `it is ${shortDigest(found.digest)}${found.commit ? ` of commit ${found.commit.slice(0, 7)}` : ''}, made ${found.createdAt} by ${found.builder}`,
     ],
     hint: `A release never changes: make a new version, for example \`lockage release --bump patch\`.`,
+  });
+}
+
+/** The recorded release of a version. Throws LockageError naming the versions there are. */
+export function releaseNamed(releases: readonly Release[], version: string): Release {
+  const found = releases.find((release) => release.version === version);
+  if (found) return found;
+  parseVersion(version);
+  const names = releases.map((release) => release.version);
+  const recent = releases.slice(-5).map((release) => `${release.version} (${shortDigest(release.digest)})`);
+  throw new LockageError(`there is no release ${version}${didYouMean(version, names)}`, {
+    details: recent.length > 0 ? [`latest releases: ${recent.reverse().join(', ')}`] : [],
+    hint: `Make it with \`lockage release ${version}\`.`,
   });
 }

@@ -2,8 +2,7 @@ import { asRecorded } from '../planning/recorded-state.ts';
 import { refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { checkPlatform } from '../policy/gates.ts';
-import { refuseOtherHosts, withCordon, withoutCordon, withoutCordoned } from '../model/cordons.ts';
+import { withCordon, withoutCordon, withoutCordoned } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { World } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
@@ -11,6 +10,8 @@ import type { Cordon, Ledger, Revision } from '../model/revision.ts';
 import { rollOut } from './steps/rollout.ts';
 import { didYouMean } from '../text/suggest.ts';
 import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+import { checkPlatform } from '../policy/release-checks.ts';
+import { refuseOtherHosts } from '../policy/unchanged.ts';
 
 export interface CordonRequest {
   readonly environment: string;

@@ -1,10 +1,11 @@
 import type { Desired, Placed } from '../model/desired-state.ts';
-import type { Environment, Host, Project } from '../model/environment.ts';
+import type { Environment, Project } from '../model/environment.ts';
 import type { MachineImage } from '../model/machine-image.ts';
-import type { HostTraits, Trait, Traits } from '../hosts/parity.ts';
 import type { Plan } from '../model/plan.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
+import type { HostTraits, Trait } from '../model/host-traits.ts';
+import type { HostReport, HostFacts } from '../model/host-report.ts';
 
 /** What the flows need of the world outside. Each member is one outside world, or a part of it. */
 export interface World {
@@ -40,27 +41,6 @@ export interface Registry {
    * version's tag points elsewhere, or the digest is gone.
    */
   verify(release: Release): Promise<void>;
-}
-
-/** What a host said when it was asked before a change. */
-export interface HostReport {
-  readonly host: Host;
-  /** names of the environment's own containers that run and never restarted */
-  readonly running: ReadonlySet<string>;
-  /** names of all its containers of this environment */
-  readonly present: ReadonlySet<string>;
-  /** names of everybody else's containers */
-  readonly foreign: ReadonlySet<string>;
-  readonly edge: boolean;
-  /** what a person should know of it, such as a certificate that ends soon */
-  readonly warnings: readonly string[];
-}
-
-/** With what the host is made of. */
-export interface HostFacts extends HostReport {
-  readonly platform: string;
-  /** those that were wanted, and those that cost no question */
-  readonly traits: Traits;
 }
 
 export interface Hosts {

@@ -1,8 +1,8 @@
 import { assemble } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { checkUser, judge, releaseNamed } from '../policy/gates.ts';
-import { refuseOtherHosts, withoutCordoned, withoutUnmade } from '../model/cordons.ts';
+import { judge } from '../policy/gates.ts';
+import { withoutCordoned, withoutUnmade } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { preflight } from './steps/preflight.ts';
 import type { Plan } from '../model/plan.ts';
@@ -11,6 +11,9 @@ import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/le
 import type { Release } from '../model/release.ts';
 import { rollOut, type RolloutResult } from './steps/rollout.ts';
 import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+import { releaseNamed } from '../model/releases.ts';
+import { checkUser } from '../policy/release-checks.ts';
+import { refuseOtherHosts } from '../policy/unchanged.ts';
 
 export interface PromoteRequest {
   readonly version: string;

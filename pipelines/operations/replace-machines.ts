@@ -1,17 +1,8 @@
-import { assemble, refuseOtherChanges, type Situation } from '../planning/plan-rollout.ts';
+import { assemble, refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { ExitCode, LockageError } from '../errors.ts';
 import { generationNow, inGeneration, ledgerIn, otherGeneration } from '../model/machine-pool.ts';
-import { refuseChanged, refuseOtherHosts } from '../model/cordons.ts';
-import {
-  imageNamed,
-  imageText,
-  judgeImage,
-  machinesBefore,
-  refuseAccessories,
-  servingOn,
-  type MachineImage,
-} from '../model/machine-image.ts';
+import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { World } from './ports.ts';
@@ -20,6 +11,9 @@ import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
 import type { Revision } from '../model/revision.ts';
 import { underLock } from './steps/with-lock.ts';
+import type { Situation } from '../planning/rollout-inputs.ts';
+import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
+import { judgeImage, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
 
 export interface PromoteImageRequest {
   readonly version: string;

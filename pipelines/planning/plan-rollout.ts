@@ -1,37 +1,18 @@
-import {
-  containerSpecs,
-  environmentNames,
-  fingerprint,
-  placesOf,
-  roleContainers,
-  type ContainerSpec,
-} from '../model/container-spec.ts';
+import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
 import { countNotes, countsNow, withCounts } from '../model/role-counts.ts';
 import type { Desired, Placed } from '../model/desired-state.ts';
-import type { Environment, Host, Project, Role } from '../model/environment.ts';
-import { ExitCode, LockageError } from '../errors.ts';
+import { placesOf, type Environment, type Project } from '../model/environment.ts';
+import { LockageError } from '../errors.ts';
 import { absent, inService } from '../model/cordons.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
-import type { HostReport, World } from '../operations/ports.ts';
-import { currentRevision, nextNumber, sameContainers, type EnvironmentRecord } from '../model/ledger.ts';
-import type { Release } from '../model/release.ts';
+import type { World } from '../operations/ports.ts';
+import { currentRevision, nextNumber, sameContainers, existingContainers } from '../model/ledger.ts';
 import type { Revision } from '../model/revision.ts';
-import { existingContainers, neededSecrets, standbyAgain, standbyFor } from './standby.ts';
-
-/** What a rollout is decided from. */
-export interface Situation {
-  /** with the hosts that are in service */
-  readonly environment: Environment;
-  readonly release: Release;
-  readonly record: EnvironmentRecord;
-  readonly reports: readonly HostReport[];
-  /** secret name → value */
-  readonly values: Readonly<Record<string, string>>;
-  /** role → its number of containers from now on; absent where nothing is scaled */
-  readonly counts?: Readonly<Record<string, number>>;
-  /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
-  readonly replaces?: readonly Host[];
-}
+import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
+import type { HostReport } from '../model/host-report.ts';
+import type { Situation, Versioning } from './rollout-inputs.ts';
+import { freshSpecs } from './attempts.ts';
+import { migrationOf } from './plan-migration.ts';
 
 /** Everything about a rollout that can be known before it: pure but for names and time of the world. */
 export function assemble(world: World, situation: Situation) {
@@ -99,10 +80,6 @@ export function assemble(world: World, situation: Situation) {
   return { plan, desired, revision, unchanged };
 }
 
-interface Versioning {
-  readonly secrets: Pick<World['secrets'], 'version'>;
-}
-
 /** secret name → short hash of its value */
 function versionsOf(world: Versioning, values: Situation['values']): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
@@ -131,43 +108,6 @@ export function refuseOtherChanges(
   });
 }
 
-/**
- * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
- * names are taken: what is broken is replaced by new containers and never repaired.
- */
-function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
-  const { environment, release, record, reports } = situation;
-  const current = currentRevision(record.ledger);
-  const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);
-  // What runs now may be a later attempt: if it does well, it is what the release is here.
-  const now = current?.release.digest === release.digest ? namesOf(current.containers) : '';
-  const ofNow = attempts.find(
-    (attempt) => namesOf(containerSpecs(app, environment, release, versions, attempt)) === now,
-  );
-  for (const attempt of ofNow === undefined ? attempts : [ofNow, ...attempts]) {
-    const specs = containerSpecs(app, environment, release, versions, attempt);
-    const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
-    const broken = recorded.some((spec) => {
-      const report = reports.find(({ host }) => host.name === spec.host);
-      // A standby without traffic rests; everything else has to run.
-      const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
-      return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
-    });
-    if (!broken) return { specs, broken: attempt > 0 && attempt !== ofNow };
-  }
-  throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
-    code: ExitCode.refused,
-    hint: 'Make a new release.',
-  });
-}
-
-function namesOf(specs: readonly ContainerSpec[]): string {
-  return specs
-    .map(({ name }) => name)
-    .sort()
-    .join();
-}
-
 function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
   return specs.flatMap((spec) => {
     const host = placesOf(environment).find(({ name }) => name === spec.host);
@@ -188,36 +128,4 @@ function runAll(reports: readonly HostReport[], containers: readonly Placed[]): 
   return containers.every(({ host, spec }) =>
     reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
   );
-}
-
-/** The migration as it shall be recorded, and whether it runs: once for an image and its migration's configuration. */
-function migrationOf(
-  app: string,
-  environment: Environment,
-  release: Release,
-  versions: Record<string, string>,
-  record: EnvironmentRecord,
-) {
-  const { migration } = environment;
-  const [host] = environment.hosts;
-  const [role] = environment.roles;
-  if (!migration || !host || !role) return record.migration ? { inputs: record.migration, runs: false } : undefined;
-  const once: Role = {
-    ...role,
-    name: 'migration',
-    command: migration.command,
-    count: 1,
-    hosts: [host.name],
-    env: migration.env,
-    secrets: migration.secrets,
-    health: { check: { kind: 'running', for: 0 }, interval: 0, healthy: 1, timeout: migration.timeout },
-  };
-  const [like] = roleContainers(app, environment, once, host, release, versions);
-  if (!like) return undefined;
-  const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
-  // Not by its host: on whichever one it ran, it ran.
-  const name = `${environmentNames(app, environment.name).network}-migration-${fingerprint({ ...spec, env: migration.env })}`;
-  if (record.migration?.spec.name === name) return { inputs: record.migration, runs: false };
-  const inputs = { host, spec: { ...spec, host: host.name, name, alias: name }, timeout: migration.timeout };
-  return { inputs, runs: true };
 }

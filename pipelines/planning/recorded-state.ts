@@ -1,7 +1,7 @@
 import type { Desired } from '../model/desired-state.ts';
-import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Ledger } from '../model/revision.ts';
-import { existingContainers, neededSecrets, standbyFor } from './standby.ts';
+import { neededSecrets, standbyFor } from './standby.ts';
 
 /**
  * The environment as it is recorded, to be declared again: what serves, serves, and nothing is verified or watched.

@@ -7,15 +7,9 @@ import {
   currentRevision,
   rollbackCandidates,
   sameContainers,
+  existingContainers,
   type EnvironmentRecord,
 } from '../model/ledger.ts';
-
-/** A revision's containers as far as the state says they exist. */
-export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
-  return record.containers.filter(({ host, spec }) =>
-    revision.containers.some((other) => other.host === host.name && other.name === spec.name),
-  );
-}
 
 /**
  * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With

@@ -1,9 +1,9 @@
-import type { Host } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { HostKey } from '../../infra/docker/connections.ts';
 import { colors } from '../tools/colors.ts';
 import { table } from '../tools/format.ts';
 import type { LiveWorld } from './open-context.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 /**
  * Makes sure that the key of a machine is one that a person confirmed, and that of the machine to jump through before

@@ -6,14 +6,6 @@ import { addImageCommands } from './image-commands.ts';
 import { interrupt, json, revisionOptions, yes } from './options.ts';
 import { version } from './version.ts';
 
-/** Options that every command takes. */
-export interface Flags {
-  readonly json?: boolean;
-  readonly yes?: boolean;
-  readonly plan?: boolean;
-  readonly reason?: string;
-}
-
 const program = new Command('lockage')
   .description('One image, built once, promoted unchanged from dev to prod, and rolled back in a second.')
   .version(version)

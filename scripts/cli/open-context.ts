@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Environment, Project } from '../../pipelines/model/environment.ts';
-import type { Secrets, World } from '../../pipelines/operations/ports.ts';
+import type { World } from '../../pipelines/operations/ports.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import { EngineHosts } from '../../infra/adapters/hosts.ts';
 import { EnvironmentMachines } from '../../infra/adapters/machines/machines.ts';
@@ -10,14 +9,15 @@ import { EnvironmentStacks } from '../../infra/adapters/stacks.ts';
 import { StackRecords } from '../../infra/adapters/records.ts';
 import { Registry as RegistryClient } from '../../infra/registry/client.ts';
 import type { Stacks } from '../../infra/pulumi/stacks.ts';
-import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
 import type { Tools } from '../../infra/context/session.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { loadProject } from '../project/load.ts';
 import { cacheDir } from '../tools/cache.ts';
 import { readPassphrase } from '../project/passphrase.ts';
-import { Redactor, readSecrets, secretVersion } from '../project/secrets.ts';
+import { secretVersion } from '../project/secrets.ts';
 import { ConsoleTerminal } from './terminal.ts';
+import { secretsOf } from '../project/secret-store.ts';
+import { Redactor } from '../tools/redactor.ts';
 
 export interface GlobalOptions {
   readonly json?: boolean;
@@ -110,38 +110,4 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     stackRunner: stacks,
     tools,
   };
-}
-
-function secretsOf(
-  project: Project,
-  tools: Tools,
-  redactor: Redactor,
-  version: (value: string) => string,
-  settings: Parameters<typeof readSecretValues>[0],
-): Secrets {
-  return {
-    version,
-    read: async (environment) => {
-      const context = { root: project.root, env: process.env };
-      const values = await readSecrets(environment.secrets, secretNames(environment), context);
-      redactor.add(Object.values(values));
-      for (const [name, value] of Object.entries(values)) {
-        tools.secretValues.set(`${name}@${version(value)}`, value);
-      }
-      return values;
-    },
-    recorded: async (environment) => {
-      const values = await readSecretValues(settings, environment);
-      redactor.add(Object.values(values));
-      return values;
-    },
-  };
-}
-
-function secretNames(environment: Environment): Set<string> {
-  return new Set([
-    ...environment.roles.flatMap(({ secrets }) => secrets),
-    ...environment.accessories.flatMap(({ secrets }) => secrets),
-    ...(environment.migration?.secrets ?? []),
-  ]);
 }

@@ -3,7 +3,6 @@ import { Option, type Command } from 'commander';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 
 /** What several commands of the command line have in common. */
-
 export const json = () => new Option('--json', 'print one JSON document for machines');
 export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
 const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
@@ -38,4 +37,18 @@ export function interrupt(): AbortSignal {
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
   return controller.signal;
+}
+
+/** Options that every command takes. */
+export interface Flags {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly plan?: boolean;
+  readonly reason?: string;
+}
+
+/** A whole number of at least 1. Throws LockageError naming the option. */
+export function countOf(text: string, option: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new LockageError(`${option} takes a number of at least 1, not ${JSON.stringify(text)}`);
 }

@@ -1,5 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
-import { ExitCode } from '../../pipelines/errors.ts';
+import { LockageError, ExitCode } from '../../pipelines/errors.ts';
 import { openWorld, type GlobalOptions, type LiveWorld } from './open-context.ts';
 
 /**

@@ -5,7 +5,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { labels } from '../../infra/workloads/container/create-request.ts';
 import { HostKeys } from '../../infra/docker/ssh/host-keys.ts';
 import { SshLink } from '../../infra/docker/ssh/ssh.ts';
 import { loadProject } from '../project/load.ts';
@@ -16,6 +15,7 @@ import { removeLab } from '../lab/remove.ts';
 import { readState, type LabState } from '../lab/state.ts';
 import { lockageProgram } from './project.ts';
 import { appName, folders } from './stage.ts';
+import { labels } from '../../infra/docker/labels.ts';
 
 /** Removes everything of the demo. False when there was nothing. */
 export async function clean(): Promise<boolean> {

@@ -5,22 +5,7 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDetached } from '../tools/command.ts';
 import { isRunning, markProcess, type ProcessMark } from './state.ts';
-
-/** A registry's configuration: deletion allowed, nothing logged but warnings, no authentication. */
-export function registryConfig(options: { address: string; data: string }): string {
-  const config = {
-    version: 0.1,
-    log: { level: 'warn', accesslog: { disabled: true } },
-    storage: {
-      filesystem: { rootdirectory: options.data },
-      delete: { enabled: true },
-      maintenance: { uploadpurging: { enabled: false } },
-    },
-    http: { addr: options.address },
-  };
-  // YAML takes JSON as it is.
-  return `${JSON.stringify(config, null, 2)}\n`;
-}
+import { registryConfig } from '../setup/images/registry.ts';
 
 /** Starts the registry of a lab and waits until it answers. */
 export async function startRegistry(dataDir: string, address: string): Promise<ProcessMark> {

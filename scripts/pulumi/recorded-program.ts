@@ -1,12 +1,13 @@
 import { environmentProgram } from '../../infra/programs/release.ts';
 import { asRecorded } from '../../pipelines/planning/recorded-state.ts';
-import { canonicalJson, containerSpecs } from '../../pipelines/model/container-spec.ts';
+import { containerSpecs } from '../../pipelines/model/container-spec.ts';
 import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { withoutCordoned } from '../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../pipelines/model/pipeline.ts';
 import { currentRevision } from '../../pipelines/model/ledger.ts';
 import { openWorld } from '../cli/open-context.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 /**
  * Declares an environment as it is recorded. Throws LockageError when nothing runs there, or when its configuration has

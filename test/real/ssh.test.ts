@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/docker/connections.ts';
-import type { Host } from '../../pipelines/model/environment.ts';
 import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
 import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
+import type { Host } from '../../pipelines/model/target.ts';
 
 const prefix = testPrefix();
 let lab: SshLab;

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../infra/docker/api/client.ts';
 import { Connections } from '../../infra/docker/connections.ts';
-import type { Host, TlsFiles } from '../../pipelines/model/environment.ts';
 import type { LockageError } from '../../pipelines/errors.ts';
 import { createAuthority, issueCertificate, type Issue, type KeyPair } from '../../scripts/lab/certificates.ts';
 import { labAuthority, serverFolder } from '../../scripts/lab/tls.ts';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import type { Host, TlsFiles } from '../../pipelines/model/target.ts';
 
 const day = 24 * 60 * 60_000;
 const opened: Connections[] = [];

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import type { MachineSet } from '../../../pipelines/model/environment.ts';
 import {
   newestImage,
   nextImageVersion,
@@ -11,6 +10,7 @@ import { aloneHere } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
 import type { StackRecords } from '../records.ts';
 import type { Tools } from '../../context/session.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
 

@@ -1,11 +1,12 @@
 /** What an environment's machines are to be, as its configuration and its image say. */
-import type { Environment, Host, MachineSet, Project } from '../../../pipelines/model/environment.ts';
+import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { isOf, numberOf, type Generation } from '../../../pipelines/model/machine-pool.ts';
 import { shownContents } from '../../machines/image/contents.ts';
 import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Tools } from '../../context/session.ts';
+import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
 
 interface Parts {
   readonly project: Project;

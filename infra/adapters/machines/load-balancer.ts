@@ -4,12 +4,11 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
-import type { FrontView } from '../../../pipelines/inspection/status.ts';
-import type { FrontServer } from '../../machines/load-balancer/haproxy-config.ts';
 import { frontHome, frontState } from '../../machines/load-balancer/load-balancer.ts';
-import type { MachinePlaces } from '../../machines/types.ts';
 import { publicPorts } from '../../edge/published-ports.ts';
-import type { FrontInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
+import type { FrontInputs, MachineNetworkInputs, FrontServer } from '../../resources/inputs.ts';
+import type { MachinePlaces } from '../../system/state-folders.ts';
+import type { FrontView } from '../../../pipelines/inspection/observation.ts';
 
 /** The front as it is configured; undefined where no role has traffic. */
 export function frontOf(environment: Environment, network: MachineNetworkInputs): FrontInputs | undefined {

@@ -1,12 +1,10 @@
 import { hostname } from 'node:os';
-import { fingerprint } from '../../../pipelines/model/container-spec.ts';
-import type { Environment, MachineSet, Project } from '../../../pipelines/model/environment.ts';
+import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { inGeneration, otherGeneration, type Generation } from '../../../pipelines/model/machine-pool.ts';
-import { machinesBefore, type MachineImage } from '../../../pipelines/model/machine-image.ts';
+import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/errors.ts';
 import type { Machines } from '../../../pipelines/operations/ports.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
-import type { FrontView } from '../../../pipelines/inspection/status.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './load-balancer.ts';
 import { aloneHere } from '../../machines/machine-lock.ts';
 import { generationOf, located } from './addresses.ts';
@@ -45,6 +43,10 @@ import type { MachinesRecord, StackRecords } from '../records.ts';
 import type { Stacks } from '../../pulumi/stacks.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import { workshopOf, type Tools } from '../../context/session.ts';
+import type { FrontView } from '../../../pipelines/inspection/observation.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
+import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
 
 interface Parts {
   /** as it is configured: the machines have no addresses in it */

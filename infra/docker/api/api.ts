@@ -1,8 +1,9 @@
 import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
 import type { EngineAddress } from '../address.ts';
 import { EngineError } from './errors.ts';
-import { Transport, type Answer, type Call, type TransportOptions } from './transport.ts';
+import { Transport, type TransportOptions } from './transport.ts';
 import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
+import type { Answer, Call } from './wire.ts';
 
 const oldestApi = '1.41';
 type Rest = Omit<Call, 'what' | 'method' | 'path'>;

@@ -1,4 +1,4 @@
-import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
+import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { EngineAddress } from '../address.ts';
@@ -6,29 +6,7 @@ import { connectionError } from './connection-error.ts';
 import { EngineError } from './errors.ts';
 import { Limit, defaultDeadline } from '../../system/deadline.ts';
 import { tlsOptions } from '../tls/options.ts';
-import { encodeBody, engineMessage, queryString } from './wire.ts';
-
-/** One request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
-export interface Call {
-  /** completes the sentence "cannot …": `start container web-1` */
-  readonly what: string;
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** a buffer is sent as it is (a tar archive), anything else as JSON */
-  readonly body?: unknown;
-  readonly headers?: OutgoingHttpHeaders;
-  /** milliseconds for the whole answer; for a stream, until its headers */
-  readonly deadline?: number;
-  readonly signal?: AbortSignal | undefined;
-  /** statuses of 300 and more that are not errors */
-  readonly accept?: readonly number[];
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
-}
+import { encodeBody, engineMessage, queryString, type Call, type Answer } from './wire.ts';
 
 export type TransportOptions = EngineAddress & {
   /** name of the host, for messages */

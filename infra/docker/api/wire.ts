@@ -1,5 +1,4 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { Call } from './transport.ts';
 
 /** What is sent: a buffer as it is (a tar archive), anything else as JSON. */
 export function encodeBody(
@@ -39,4 +38,26 @@ export function engineMessage(body: Buffer): string {
     // not every error has a JSON body
   }
   return text.slice(0, 500) || 'no reason given';
+}
+
+/** One request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
+export interface Call {
+  /** completes the sentence "cannot …": `start container web-1` */
+  readonly what: string;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** a buffer is sent as it is (a tar archive), anything else as JSON */
+  readonly body?: unknown;
+  readonly headers?: OutgoingHttpHeaders;
+  /** milliseconds for the whole answer; for a stream, until its headers */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** statuses of 300 and more that are not errors */
+  readonly accept?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
 }

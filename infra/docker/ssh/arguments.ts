@@ -1,5 +1,5 @@
-import type { Host } from '../../../pipelines/model/environment.ts';
 import type { SshAddress, SshTarget } from '../address.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** Seconds until a machine that does not answer is given up. */
 const connectTimeout = 10;

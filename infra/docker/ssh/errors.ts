@@ -1,6 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { written, type SshAddress } from '../address.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** A host key as offered by an sshd or written in known_hosts. */
 export interface HostKey {

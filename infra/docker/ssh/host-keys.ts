@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { knownName, sshTarget, written, type SshAddress, type SshTarget } from '../address.ts';
 import { runToEnd } from '../../system/process.ts';
-import { withLock } from '../../system/runtime-folder.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
 import { letIn } from './retry.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+import { withLock } from '../../system/file-lock.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /**
  * The host keys this project accepts: a known_hosts file of its own. A key gets in by the fingerprint written in the

@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto';
 import { access, constants, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { sshTarget, written, type SshTarget } from '../address.ts';
 import { Engine } from '../api/client.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
 import { runToEnd, type Ended } from '../../system/process.ts';
-import { runtimeFolder, withLock } from '../../system/runtime-folder.ts';
+import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { shellWord, sshArguments } from './arguments.ts';
 import { letIn } from './retry.ts';
 import { sshFailure } from './errors.ts';
 import { deadOffers, listenAt, offerArguments, offerSocket, type Offer } from './reverse-forward.ts';
+import { withLock } from '../../system/file-lock.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** Seconds an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
-import type { Host, TlsFiles } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { whenText } from '../../../pipelines/text/moment.ts';
 import { joined, type TcpAddress } from '../address.ts';
 import { nameOf, type TlsIdentity } from './files.ts';
+import type { Host, TlsFiles } from '../../../pipelines/model/target.ts';
 
 /** A connection to be explained: which host, where it listens, and what it was shown. */
 export interface TlsAttempt {

@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { TlsFiles } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { TlsFiles } from '../../../pipelines/model/target.ts';
 
 /** A client's side of a connection, read from its files. */
 export interface TlsIdentity {

@@ -1,8 +1,8 @@
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import type { Host } from '../../../pipelines/model/environment.ts';
 import type { MachineState, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
 import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 const minute = 60_000;
 

@@ -6,14 +6,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fingerprint } from '../../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { ImageContents } from '../../../pipelines/model/machine-image.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
-import { withLock } from '../../system/runtime-folder.ts';
 import { readContents, recordContents } from './contents.ts';
 import { makeDisk } from './disk.ts';
 import { program } from '../../system/run-program.ts';
+import { withLock } from '../../system/file-lock.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 const buildDeadline = 600_000;
 

@@ -1,13 +1,6 @@
 /** HAProxy's configuration for the one address of an environment's machines. Which machines is changed while it runs. */
-import { fingerprint } from '../../../pipelines/model/container-spec.ts';
-
-/** A machine that a front sends to, under the name of its host. */
-export interface FrontServer {
-  readonly name: string;
-  readonly address: string;
-  /** those of the front's that it serves; absent: all */
-  readonly ports?: readonly number[];
-}
+import type { FrontServer } from '../../resources/inputs.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 /** What a front listens on, and where that leads. */
 export interface FrontTarget {

@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canonicalJson } from '../../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { FrontInputs, Place } from '../../resources/inputs.ts';
-import { withLock } from '../../system/runtime-folder.ts';
+import type { FrontInputs, Place, FrontServer } from '../../resources/inputs.ts';
 import { askProcess, askSlots, tell, type RunningFront, type Slot } from './admin.ts';
-import { frontConfig, sectionOf, serversAt, shapeOf, type FrontServer, type FrontTarget } from './haproxy-config.ts';
+import { frontConfig, sectionOf, serversAt, shapeOf, type FrontTarget } from './haproxy-config.ts';
 import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './process.ts';
-import type { MachinePlaces } from '../types.ts';
+import type { MachinePlaces } from '../../system/state-folders.ts';
+import { withLock } from '../../system/file-lock.ts';
+import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
 /** Milliseconds. */
 const patience = { lock: 120_000, answer: 10_000, drain: 30_000 };

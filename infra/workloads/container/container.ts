@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { environmentNames, fingerprint } from '../../../pipelines/model/container-spec.ts';
-import { LockageError } from '../../../pipelines/errors.ts';
-import { createBody, labels } from './create-request.ts';
+import { LockageError, messageOf } from '../../../pipelines/errors.ts';
+import { createBody } from './create-request.ts';
 import { EngineError, type Engine } from '../../docker/api/client.ts';
 import { digestIn, imageByTag, parseReference } from '../../registry/reference.ts';
-import type { ContainerInputs, SecretFilesInputs } from '../../resources/inputs.ts';
+import type { ContainerInputs } from '../../resources/inputs.ts';
 import { edgeOf, type Workshop } from '../../context/provider-context.ts';
+import { labels } from '../../docker/labels.ts';
+import { deliverSecretFiles } from '../secret-files.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
@@ -79,30 +80,4 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
   }
   await engine.removeContainer(spec.name, { force: true });
   return undefined;
-}
-
-/** Writes an accessory's secrets, as soon as its host's edge runs: both are made at the same time. */
-export async function deliverAccessorySecrets(workshop: Workshop, inputs: SecretFilesInputs): Promise<void> {
-  const engine = await workshop.engine(inputs.host);
-  const { edge } = environmentNames(inputs.app, inputs.environment);
-  for (const end = Date.now() + 60_000; !(await engine.inspectContainer(edge))?.State.Running;) {
-    if (Date.now() > end) throw new LockageError(`${inputs.host.name}: the edge proxy ${edge} did not start`);
-    await sleep(200);
-  }
-  await deliverSecretFiles(workshop, inputs);
-}
-
-/** Writes the secrets of a container to its host's memory. Throws when a value is not known to this process. */
-export async function deliverSecretFiles(
-  workshop: Workshop,
-  inputs: Omit<SecretFilesInputs, 'delivery'>,
-): Promise<void> {
-  const edge = await edgeOf(workshop, inputs, inputs.host);
-  const values: Record<string, string> = {};
-  for (const [name, version] of Object.entries(inputs.secrets)) values[name] = workshop.secretValue(name, version);
-  await edge.deliverSecrets(inputs.container, values);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,29 +1,11 @@
-import {
-  environmentNames,
-  fingerprint,
-  secretsPath,
-  type ContainerSpec,
-} from '../../../pipelines/model/container-spec.ts';
-
-/** Labels by which everything of Lockage is found again on a host, also when the state is lost. */
-export const labels = {
-  app: 'lockage.app',
-  environment: 'lockage.environment',
-  role: 'lockage.role',
-  release: 'lockage.release',
-  digest: 'lockage.digest',
-  spec: 'lockage.spec',
-  part: 'lockage.part',
-} as const;
+import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import { ownerLabels, labels } from '../../docker/labels.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
 
 /** Folder on every host, in memory, that holds the secrets of an environment's containers. */
 export function secretsFolder(app: string, environment: string): string {
   return `/run/lockage/${app}/${environment}`;
-}
-
-/** Labels that tell an environment's own containers from everybody else's. */
-export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
-  return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };
 }
 
 /**

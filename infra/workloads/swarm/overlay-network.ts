@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environmentNames } from '../../../pipelines/model/container-spec.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { labels, ownerLabels } from '../container/create-request.ts';
 import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
 import type { OverlayInputs, Place } from '../../resources/inputs.ts';
 import type { Workshop } from '../../context/provider-context.ts';
+import { labels, ownerLabels } from '../../docker/labels.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
 
 /** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
 const patience = 120_000;

@@ -1,7 +1,7 @@
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { Connections } from '../../docker/connections.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /**
  * A running container of a service, on a manager: no others can be reached from here, as an engine only speaks for its own.

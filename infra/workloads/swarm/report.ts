@@ -1,14 +1,14 @@
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { HostFacts } from '../../../pipelines/operations/ports.ts';
-import type { HostView, SeenContainer } from '../../../pipelines/inspection/status.ts';
-import { labels } from '../container/create-request.ts';
 import type { CallOptions, Engine } from '../../docker/api/client.ts';
 import { managerProblem } from '../../docker/swarm-leader.ts';
 import type { SwarmNode } from '../../docker/api/types.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { isDown } from './removal.ts';
 import { serviceState } from './service-state.ts';
+import { labels } from '../../docker/labels.ts';
+import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
+import type { HostFacts } from '../../../pipelines/model/host-report.ts';
 
 /** What a swarm says about an environment before a change. `edges`: whether all its managers' edges run. */
 export async function swarmReport(engine: Engine, swarm: Host, place: Place, edges: boolean): Promise<HostFacts> {

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import { labels } from '../container/create-request.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import type { Asking, Part, Rounds } from '../workload.ts';
@@ -10,6 +9,7 @@ import { edgeOf, type Workshop } from '../../context/provider-context.ts';
 import { waitForEnd } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
+import { labels } from '../../docker/labels.ts';
 
 /** Milliseconds for all nodes to pull the image and start their containers. */
 const longestStart = 600_000;

@@ -1,15 +1,5 @@
 import path from 'node:path';
-import type {
-  Accessory,
-  Environment,
-  Hardening,
-  Health,
-  Host,
-  MachineSet,
-  Migration,
-  Project,
-  Role,
-} from '../../model/environment.ts';
+import type { Accessory, Environment, Hardening, Health, Migration, Project, Role } from '../../model/environment.ts';
 import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues } from './merge.ts';
 import type { Stage } from './order.ts';
@@ -18,6 +8,7 @@ import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
+import type { Host, MachineSet } from '../../model/target.ts';
 
 /** The project with every default filled in. `environments` are the files' contents by name. */
 export function resolveProject(

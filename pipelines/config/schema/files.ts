@@ -19,8 +19,8 @@ import {
   text,
   variable,
 } from './values.ts';
-import { traitNames } from '../../hosts/parity.ts';
 import { didYouMean } from '../../text/suggest.ts';
+import { traitNames } from '../../model/host-traits.ts';
 
 const watch = duration('10s', '0s', '24h').meta({
   description: 'How long a release is watched after the switch, before it is recorded. Default 10s.',

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { expected, instead, integer, list, mapping, name, size, text } from './values.ts';
-import { openPortProblem, settingProblems, urlProblem } from '../resolve/targets.ts';
+import { openPortProblem, urlProblem } from './target-url.ts';
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
   .refine((url) => url === '' || urlProblem(url) === undefined, {
@@ -110,3 +110,15 @@ export const targets = z.union(
 export type TargetFile = z.output<typeof target>;
 export type MachinesFile = z.output<typeof machines>;
 export type TargetsFile = z.output<typeof targets>;
+
+/** Settings that do not go with a target's URL, which must have passed `urlProblem`. */
+export function settingProblems(written: Exclude<TargetFile, string>): { key: string; message: string }[] {
+  const { url } = written;
+  const sshOnly = (['identity', 'jump', 'hostKey'] as const).filter((key) => written[key] !== undefined);
+  const open = written.tls === undefined ? openPortProblem(url) : undefined;
+  return [
+    ...(url.startsWith('ssh:') ? [] : sshOnly.map((key) => ({ key, message: 'is for ssh:// targets only' }))),
+    ...(written.tls && !url.startsWith('tcp:') ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
+    ...(open === undefined ? [] : [{ key: 'url', message: open }]),
+  ];
+}

@@ -1,10 +1,12 @@
 import type { Environment } from '../../model/environment.ts';
-import { checkPlatform } from '../../policy/gates.ts';
 import { withoutCordoned } from '../../model/cordons.ts';
-import { checkParity, type HostTraits } from '../../hosts/parity.ts';
+import { checkParity } from '../../hosts/parity.ts';
 import { upstream } from '../../model/pipeline.ts';
-import type { HostFacts, World } from '../ports.ts';
+import type { World } from '../ports.ts';
 import type { Release } from '../../model/release.ts';
+import type { HostTraits } from '../../model/host-traits.ts';
+import type { HostFacts } from '../../model/host-report.ts';
+import { checkPlatform } from '../../policy/release-checks.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
 export async function preflight(

@@ -1,7 +1,6 @@
-import { assemble, type Situation } from '../../planning/plan-rollout.ts';
+import { assemble } from '../../planning/plan-rollout.ts';
 import type { Desired } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { checkNames } from '../../policy/gates.ts';
 import { carryOut, settleAsRecorded } from './execute.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { World } from '../ports.ts';
@@ -9,6 +8,8 @@ import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
 import { withRecordedSecrets } from './recorded-secrets.ts';
 import { imageByDigest, type Release } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
+import type { Situation } from '../../planning/rollout-inputs.ts';
+import { checkNames } from '../../policy/release-checks.ts';
 
 export interface RolloutOptions {
   /** milliseconds since 1970: when the command began */

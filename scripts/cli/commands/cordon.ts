@@ -1,7 +1,7 @@
 import { cordon, uncordon } from '../../../pipelines/operations/cordon.ts';
-import type { Flags } from '../main.ts';
 import { agoText, durationText } from '../../tools/format.ts';
 import { withWorld } from '../run-command.ts';
+import type { Flags } from '../options.ts';
 
 /** `lockage host cordon` */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {

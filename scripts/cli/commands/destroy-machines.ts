@@ -1,8 +1,9 @@
-import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { underLockIfReachable } from '../../../pipelines/operations/steps/with-lock.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /**
  * `lockage destroy` of an environment that owns its machines: what is on them goes with them, so nothing is removed

@@ -1,5 +1,5 @@
 import { colors } from '../../tools/colors.ts';
-import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { underLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
@@ -7,11 +7,12 @@ import { hostsToAsk } from '../../../pipelines/inspection/status.ts';
 import { forgetSecrets, remainsOf, sweep, type Remains } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import { workshopOf } from '../../../infra/context/session.ts';
-import type { Flags } from '../main.ts';
 import { remainsLines } from '../views/inventory.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
+import type { Flags } from '../options.ts';
 
 interface DestroyFlags extends Flags {
   readonly volumes?: boolean;

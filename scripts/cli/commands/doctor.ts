@@ -2,7 +2,6 @@ import { ExitCode } from '../../../pipelines/errors.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { loadProject } from '../../project/load.ts';
-import type { Flags } from '../main.ts';
 import { checking, good, type Check } from '../check.ts';
 import { hostChecks } from '../doctor/hosts.ts';
 import { machineChecks } from '../doctor/machine.ts';
@@ -10,6 +9,7 @@ import { projectChecks } from '../doctor/project.ts';
 import { doctorLines, type CheckGroup } from '../views/doctor.ts';
 import { ConsoleTerminal } from '../terminal.ts';
 import { openWorld } from '../open-context.ts';
+import type { Flags } from '../options.ts';
 
 /** `lockage doctor` */
 export async function doctorCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {

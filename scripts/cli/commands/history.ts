@@ -1,9 +1,8 @@
-import { LockageError } from '../../../pipelines/errors.ts';
 import { historyOf } from '../../../pipelines/inspection/history.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import type { Flags } from '../main.ts';
 import { historyLines } from '../views/history.ts';
 import { withWorld } from '../run-command.ts';
+import { countOf, type Flags } from '../options.ts';
 
 /** `lockage history` */
 export async function historyCommand(
@@ -17,10 +16,4 @@ export async function historyCommand(
     const history = historyOf(environment.name, await world.records.environment(environment.name), limit);
     world.terminal.result(history, historyLines(history, world.now()));
   });
-}
-
-/** A whole number of at least 1. Throws LockageError naming the option. */
-export function countOf(text: string, option: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new LockageError(`${option} takes a number of at least 1, not ${JSON.stringify(text)}`);
 }

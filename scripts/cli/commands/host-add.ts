@@ -6,7 +6,6 @@ import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import { failpoint } from '../../../infra/system/failpoint.ts';
 import { Machine } from '../../../infra/hosts/setup/host-setup.ts';
-import type { Flags } from '../main.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
 import { firstContact } from '../confirm-host-key.ts';
 import { hostCheckLines } from '../views/host-check.ts';
@@ -15,6 +14,7 @@ import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
 import { checkHosts } from './host-check.ts';
 import { targetOf, type Target, type TargetFlags } from './host-target.ts';
+import type { Flags } from '../options.ts';
 
 interface AddFlags extends Flags, TargetFlags {
   readonly env: string;

@@ -1,17 +1,18 @@
-import { environmentNames } from '../../../pipelines/model/container-spec.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { ExitCode } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
-import { differencesAmong, differencesFrom, type HostTraits } from '../../../pipelines/hosts/parity.ts';
+import { differencesAmong, differencesFrom } from '../../../pipelines/hosts/parity.ts';
 import { upstream } from '../../../pipelines/model/pipeline.ts';
 import { keptReleases } from '../../../pipelines/model/ledger.ts';
 import { askHosts } from '../../../infra/hosts/query.ts';
 import { hostFacts } from '../../../infra/hosts/facts.ts';
-import type { Flags } from '../main.ts';
 import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
 import { chosen, withoutName } from './host-list.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
+import type { Flags } from '../options.ts';
 
 /** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
 const patience = { silent: 15_000 };

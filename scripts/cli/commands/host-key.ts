@@ -1,11 +1,11 @@
 import { colors } from '../../tools/colors.ts';
-import type { Host } from '../../../pipelines/model/environment.ts';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { HostKey } from '../../../infra/docker/connections.ts';
 import { table } from '../../tools/format.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 interface HostKeyFlags {
   readonly accept?: string[];

@@ -2,10 +2,10 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { askHosts } from '../../../infra/hosts/query.ts';
-import type { Flags } from '../main.ts';
 import { frontListLines, hostListLines, type ListedFront, type ListedHost } from '../views/hosts.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Flags } from '../options.ts';
 
 /** Milliseconds for a host to answer: an ssh connection may have to be made first. */
 const patience = { silent: 5000 };

@@ -1,5 +1,5 @@
 import { withoutTarget } from '../../../pipelines/config/edit-targets.ts';
-import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
@@ -9,11 +9,12 @@ import { askHosts } from '../../../infra/hosts/query.ts';
 import { remainsOf } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import { underLock } from '../../../pipelines/operations/steps/with-lock.ts';
-import type { Flags } from '../main.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
 import { withoutName } from './host-list.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
+import type { Flags } from '../options.ts';
 
 const patience = { silent: 10_000 };
 

@@ -1,9 +1,11 @@
 import path from 'node:path';
 import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts';
 import type { WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
-import { engineKey, hostsOf, urlProblem } from '../../../pipelines/config/resolve/targets.ts';
-import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import { engineKey, hostsOf } from '../../../pipelines/config/resolve/targets.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { urlProblem } from '../../../pipelines/config/schema/target-url.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** How a machine is to be called and reached, as given on the command line. */
 export interface TargetFlags {

@@ -2,11 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { colors } from '../../tools/colors.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../../../infra/hosts/log-stream.ts';
-import type { Flags } from '../main.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
 import { withWorld } from '../run-command.ts';
-import { countOf } from './history.ts';
+import { countOf, type Flags } from '../options.ts';
 
 interface LogsFlags extends Flags {
   readonly env: string;

@@ -2,9 +2,8 @@ import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { promote } from '../../../pipelines/operations/promote.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
-import type { Flags } from '../main.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
-import { requestOf } from '../options.ts';
+import { requestOf, type Flags } from '../options.ts';
 import { withWorld } from '../run-command.ts';
 
 /** `lockage promote` and `lockage plan`. */

@@ -4,12 +4,12 @@ import { shortDigest, type Digest, type Release } from '../../../pipelines/model
 import { alreadyReleased, nextVersion } from '../../../pipelines/model/releases.ts';
 import type { Bump } from '../../../pipelines/model/version.ts';
 import { parseReference } from '../../../infra/registry/client.ts';
-import type { Flags } from '../main.ts';
 import { buildArguments, platformArguments, pushArguments } from '../../tools/docker-arguments.ts';
 import { readGitTree } from '../../tools/git.ts';
 import { mustRun } from '../../tools/shell.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Flags } from '../options.ts';
 
 export interface ReleaseFlags extends Flags {
   readonly bump?: Bump;

@@ -1,7 +1,7 @@
 import { releaseStatuses } from '../../../pipelines/inspection/history.ts';
-import type { Flags } from '../main.ts';
 import { releaseLines } from '../views/history.ts';
 import { withWorld } from '../run-command.ts';
+import type { Flags } from '../options.ts';
 
 /** `lockage releases` */
 export async function releasesCommand(flags: Flags, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { resume } from '../../../pipelines/operations/resume.ts';
-import type { Flags } from '../main.ts';
 import { agoText } from '../../tools/format.ts';
 import { withWorld } from '../run-command.ts';
+import type { Flags } from '../options.ts';
 
 /** `lockage resume` */
 export async function resumeCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {

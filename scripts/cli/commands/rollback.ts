@@ -1,8 +1,7 @@
 import { rollback } from '../../../pipelines/operations/rollback.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
-import type { Flags } from '../main.ts';
 import { durationText } from '../../tools/format.ts';
-import { requestOf } from '../options.ts';
+import { requestOf, type Flags } from '../options.ts';
 import { withWorld } from '../run-command.ts';
 
 /** `lockage rollback` */

@@ -1,8 +1,7 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { scale } from '../../../pipelines/operations/scale.ts';
-import type { Flags } from '../main.ts';
 import { durationText } from '../../tools/format.ts';
-import { requestOf } from '../options.ts';
+import { requestOf, type Flags } from '../options.ts';
 import { withWorld } from '../run-command.ts';
 
 /** `lockage scale` */

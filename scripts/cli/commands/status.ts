@@ -3,10 +3,10 @@ import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { containersOf, environmentStatus } from '../../../pipelines/inspection/status.ts';
 import type { Patience } from '../../../infra/hosts/query.ts';
 import { observe } from '../../../infra/hosts/observe.ts';
-import type { Flags } from '../main.ts';
 import { environmentLines, overviewLines } from '../views/status.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { Flags } from '../options.ts';
 
 /** A host that is at work, or emulated, is no dead one. */
 const patience: Patience = { silent: 2000, slow: 10_000 };

@@ -2,9 +2,9 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { liftLock, readLock, type LockHolder } from '../../../infra/hosts/environment-lock.ts';
-import type { Flags } from '../main.ts';
 import { agoText } from '../../tools/format.ts';
 import { withWorld } from '../run-command.ts';
+import type { Flags } from '../options.ts';
 
 /** `lockage unlock` */
 export async function unlockCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {

@@ -1,15 +1,14 @@
-import type { MachineSet } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { nextImageVersion, refuseBuilt, type MachineImage } from '../../../pipelines/model/machine-image.ts';
 import { promoteImage } from '../../../pipelines/operations/replace-machines.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { compareVersions, parseVersion } from '../../../pipelines/model/version.ts';
-import type { Flags } from '../main.ts';
 import { durationText } from '../../tools/format.ts';
 import { imageLines } from '../views/images.ts';
-import { requestOf } from '../options.ts';
+import { requestOf, type Flags } from '../options.ts';
 import { withWorld } from '../run-command.ts';
 import type { LiveWorld } from '../open-context.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
 

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
-import type { Environment, Host } from '../../../pipelines/model/environment.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { differencesAmong, differenceText, traitsOf, type Traits } from '../../../pipelines/hosts/parity.ts';
+import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import type { EngineInfo } from '../../../infra/docker/api/client.ts';
 import { said } from '../../../infra/hosts/facts.ts';
 import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
+import type { Traits } from '../../../pipelines/model/host-traits.ts';
 
 /** Milliseconds for a host to answer: an ssh connection is made first. */
 const patience = 15_000;

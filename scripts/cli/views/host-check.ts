@@ -1,7 +1,8 @@
-import { differenceText, type Difference, type Trait } from '../../../pipelines/hosts/parity.ts';
+import { differenceText, type Difference } from '../../../pipelines/hosts/parity.ts';
 import type { HostFacts } from '../../../infra/hosts/facts.ts';
 import { colors } from '../../tools/colors.ts';
 import { bytesText, durationText, table } from '../../tools/format.ts';
+import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
 /** What a host said, or why it did not. */
 export type CheckedHost =

@@ -1,7 +1,7 @@
 import { colors } from '../../tools/colors.ts';
-import type { FrontView } from '../../../pipelines/inspection/status.ts';
 import { table } from '../../tools/format.ts';
 import { frontLine } from './status.ts';
+import type { FrontView } from '../../../pipelines/inspection/observation.ts';
 
 /** A host of an environment, and whether it answers. */
 export interface ListedHost {

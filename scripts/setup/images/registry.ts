@@ -3,7 +3,6 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { run, runPiped } from '../../tools/command.ts';
-import { registryConfig } from '../../lab/registry.ts';
 
 export const registryRecipe = 'registry-1';
 
@@ -48,4 +47,20 @@ async function copyWithLibraries(program: string, root: string): Promise<void> {
     await copyFile(library, path.join(root, library));
     await chmod(path.join(root, library), 0o755);
   }
+}
+
+/** A registry's configuration: deletion allowed, nothing logged but warnings, no authentication. */
+export function registryConfig(options: { address: string; data: string }): string {
+  const config = {
+    version: 0.1,
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: options.data },
+      delete: { enabled: true },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
+    http: { addr: options.address },
+  };
+  // YAML takes JSON as it is.
+  return `${JSON.stringify(config, null, 2)}\n`;
 }

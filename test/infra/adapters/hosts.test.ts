@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { EngineHosts } from '../../../infra/adapters/hosts.ts';
 import { Registry } from '../../../infra/registry/client.ts';
-import type { Trait } from '../../../pipelines/hosts/parity.ts';
 import { environment } from '../../pipelines/model/values.ts';
+import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
 let folder: string;
 let server: Server;
@@ -54,6 +54,7 @@ const engines = () => {
   const tools = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
   return new EngineHosts('shop', 'anna@desk', tools, new Registry({ insecure: [], signal }));
 };
+
 const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };
 
 test.each<[string, readonly Trait[]]>([

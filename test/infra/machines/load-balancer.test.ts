@@ -10,6 +10,7 @@ const target = {
     { name: 'prod-2', address: '10.71.3.12' },
   ],
 };
+
 const lines = (text: string, word: string) =>
   text
     .split('\n')

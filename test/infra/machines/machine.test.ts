@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fingerprint } from '../../../pipelines/model/container-spec.ts';
 import { hostRecipe, machineImage, suite } from '../../../infra/machines/image/image.ts';
 import { forgetKeys, hostKey, identity } from '../../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../../infra/machines/lxc.ts';
@@ -27,6 +26,7 @@ import {
 import { daemon, program } from '../../../infra/system/run-program.ts';
 import type { Workshop } from '../../../infra/context/provider-context.ts';
 import { machineInputs as inputs } from '../values.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 let folder: string;
 

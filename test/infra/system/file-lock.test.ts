@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withLock } from '../../../infra/system/runtime-folder.ts';
+import { withLock } from '../../../infra/system/file-lock.ts';
 
 describe('a lock', () => {
   let folder: string;

@@ -5,12 +5,11 @@ import {
   differencesFrom,
   differenceText,
   needsInfo,
-  traitNames,
   traitsOf,
-  type HostTraits,
   type Said,
 } from '../../../pipelines/hosts/parity.ts';
 import { refusal } from '../model/values.ts';
+import { traitNames, type HostTraits } from '../../../pipelines/model/host-traits.ts';
 
 const usual: Said = {
   architecture: 'amd64',
@@ -20,6 +19,7 @@ const usual: Said = {
   storage: 'overlay2',
   cgroup: '2',
 };
+
 const host = (name: string, changes: Partial<Said> = {}, environment = 'prod'): HostTraits => ({
   environment,
   host: name,

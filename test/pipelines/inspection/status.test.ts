@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
-import {
-  containersOf,
-  endOf,
-  environmentStatus,
-  hostsToAsk,
-  type FrontView,
-  type HostView,
-  type SeenContainer,
-} from '../../../pipelines/inspection/status.ts';
+import { containersOf, endOf, environmentStatus, hostsToAsk } from '../../../pipelines/inspection/status.ts';
 import { environment, failed, host, placed, record, release, revision, rolledBackTo, spec } from '../model/values.ts';
+import type { FrontView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
 const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
@@ -21,6 +14,7 @@ function seen(text: string): SeenContainer {
   const part = role === 'edge' ? 'edge' : role === 'db' ? 'accessory' : 'release';
   return { name, part, role: part === 'edge' ? '' : role, version, state };
 }
+
 const view = (containers: readonly string[], on = 'prod-1'): HostView => ({
   host: host(on),
   containers: containers.map(seen),

@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import {
-  accessoryAddresses,
-  canonicalJson,
-  containerSpecs,
-  environmentNames,
-  fingerprint,
-} from '../../../pipelines/model/container-spec.ts';
+import { accessoryAddresses, containerSpecs } from '../../../pipelines/model/container-spec.ts';
 import type { Accessory } from '../../../pipelines/model/environment.ts';
 import { environment, host, release, role } from './values.ts';
+import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
 
 const database: Accessory = {
   name: 'main-db',
@@ -20,6 +16,7 @@ const database: Accessory = {
   memory: 1,
   cpus: 1,
 };
+
 const names = (...given: Parameters<typeof containerSpecs>) => containerSpecs(...given).map(({ name }) => name);
 
 test('an environment’s own names', () => {

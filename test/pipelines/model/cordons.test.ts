@@ -2,17 +2,17 @@ import { describe, expect, test } from 'vitest';
 import {
   inService,
   outOfReach,
-  refuseOtherHosts,
   withCordon,
   withoutCordon,
   withoutCordoned,
   withoutUnmade,
 } from '../../../pipelines/model/cordons.ts';
-import { unmade } from '../../../pipelines/model/machine-pool.ts';
 import { rollbackCandidates, sameContainers } from '../../../pipelines/model/ledger.ts';
 import type { Cordon } from '../../../pipelines/model/revision.ts';
 import { standbyFor } from '../../../pipelines/planning/standby.ts';
 import { environment, host, placed, record, refusal, revision, role, spec } from './values.ts';
+import { unmade } from '../../../pipelines/model/target.ts';
+import { refuseOtherHosts } from '../../../pipelines/policy/unchanged.ts';
 
 const cordon = (name: string): Cordon => ({ host: name, since: '2026-01-01T12:00:00Z', actor: 'anna', reason: 'dead' });
 const cordons = [cordon('prod-2')];

@@ -1,12 +1,12 @@
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { Placed } from '../../../pipelines/model/desired-state.ts';
-import type { Environment, Host, Role } from '../../../pipelines/model/environment.ts';
+import type { Environment, Role } from '../../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** Small values that tests of the core build theirs from. */
-
 export const host = (name: string): Host => ({ name, url: `unix:///run/${name}.sock`, address: '10.0.0.1' });
 
 export function release(version: string, digit = version.replace(/\D/g, '').slice(0, 1)): Release {

@@ -2,15 +2,13 @@ import { describe, expect, test } from 'vitest';
 import {
   imageNamed,
   imageText,
-  judgeImage,
   newestImage,
   nextImageVersion,
-  refuseAccessories,
   refuseBuilt,
-  servingOn,
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
 import { environment, failed, record, refusal, revision } from '../model/values.ts';
+import { judgeImage, refuseAccessories, servingOn } from '../../../pipelines/policy/machine-image-gates.ts';
 
 const image = (version: string, kind: MachineImage['kind'] = 'lxc'): MachineImage => ({
   kind,

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SecretSource } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { readSecrets, Redactor, secretVersion } from '../../../scripts/project/secrets.ts';
+import { readSecrets, secretVersion } from '../../../scripts/project/secrets.ts';
+import { Redactor } from '../../../scripts/tools/redactor.ts';
 
 const canary = 'canary-5f1c "quoted" ünïcode/+&=';
 

@@ -1,0 +1,15 @@
+/** Labels by which everything of Lockage is found again on a host, also when the state is lost. */
+export const labels = {
+  app: 'lockage.app',
+  environment: 'lockage.environment',
+  role: 'lockage.role',
+  release: 'lockage.release',
+  digest: 'lockage.digest',
+  spec: 'lockage.spec',
+  part: 'lockage.part',
+} as const;
+
+/** Labels that tell an environment's own containers from everybody else's. */
+export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
+  return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };
+}

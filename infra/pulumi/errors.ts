@@ -1,0 +1,43 @@
+import { LockageError, NotStartedError, ExitCode } from '../../pipelines/errors.ts';
+import { lastLines } from './state.ts';
+
+export class PulumiError extends Error {}
+
+export function translate(error: unknown, name: string): unknown {
+  return error instanceof PulumiError ? pulumiFailed(name, error.message) : error;
+}
+
+function pulumiFailed(name: string, output: string): LockageError {
+  const holder = lockHolder(output);
+  if (holder) {
+    const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
+    return new NotStartedError(`${name} is being changed by ${who} since ${holder.since}`, {
+      code: ExitCode.locked,
+      hint: 'Try again when it has finished.',
+    });
+  }
+  if (/incorrect passphrase/.test(output)) {
+    return new NotStartedError(`the passphrase does not open the state of ${name}`, {
+      details: [
+        'PULUMI_CONFIG_PASSPHRASE, or .lockage/passphrase where that is not set, is not the one it was made with',
+      ],
+      hint: 'Ask whoever made the environment for its passphrase.',
+    });
+  }
+  return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
+}
+
+export interface LockHolder {
+  readonly user: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** as Pulumi writes it */
+  readonly since: string;
+}
+
+export function lockHolder(output: string): LockHolder | undefined {
+  const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
+  if (!found) return undefined;
+  const [, user = '', machine = '', pid = '', since = ''] = found;
+  return { user, machine, pid: Number(pid), since };
+}

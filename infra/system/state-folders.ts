@@ -1,0 +1,11 @@
+/** Where machines of a project are kept on the computer that runs them. */
+export interface MachinePlaces {
+  /** a folder for each machine */
+  readonly machines: string;
+  /** a folder for the front of each environment */
+  readonly fronts: string;
+  /** key pairs, a folder for each environment */
+  readonly keys: string;
+  /** images, shared by all projects of a user */
+  readonly images: string;
+}

@@ -1,0 +1,50 @@
+import type { Cordon } from '../model/revision.ts';
+import type { Host } from '../model/target.ts';
+
+/** A container as its host sees it. */
+export interface SeenContainer {
+  readonly name: string;
+  /** `release`, `edge`, `accessory` */
+  readonly part: string;
+  readonly role: string;
+  readonly version: string;
+  /** the engine's word: `running`, `exited`, `restarting` … */
+  readonly state: string;
+  /** ISO 8601: running since, or ended at */
+  readonly since?: string;
+  readonly restarts?: number;
+  /** of a service: containers that run */
+  readonly replicas?: number;
+}
+
+/** What a host said, or why it did not. */
+export interface HostView {
+  readonly host: Host;
+  readonly error?: string;
+  /** it was not asked, as it is out of service */
+  readonly cordon?: Cordon;
+  /** version of its Docker Engine */
+  readonly engine?: string;
+  readonly containers: readonly SeenContainer[];
+  /** how the traffic goes, compared with the record; absent where it was not asked */
+  readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what a person should know, though nothing is wrong yet */
+  readonly warnings?: readonly string[];
+  /** what else is wrong there: nodes of a swarm that are down */
+  readonly faults?: readonly string[];
+}
+
+/** The one address of an environment's own machines. */
+export interface FrontView {
+  readonly address: string;
+  readonly urls: readonly string[];
+  readonly state: 'running' | 'stopped' | 'absent';
+  /** the machines that it leads to */
+  readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
+}
+
+export interface LockView {
+  readonly actor: string;
+  readonly since: string;
+  readonly purpose: string;
+}

@@ -1,0 +1,23 @@
+import type { Host } from './target.ts';
+import type { Traits } from './host-traits.ts';
+
+/** What a host said when it was asked before a change. */
+export interface HostReport {
+  readonly host: Host;
+  /** names of the environment's own containers that run and never restarted */
+  readonly running: ReadonlySet<string>;
+  /** names of all its containers of this environment */
+  readonly present: ReadonlySet<string>;
+  /** names of everybody else's containers */
+  readonly foreign: ReadonlySet<string>;
+  readonly edge: boolean;
+  /** what a person should know of it, such as a certificate that ends soon */
+  readonly warnings: readonly string[];
+}
+
+/** With what the host is made of. */
+export interface HostFacts extends HostReport {
+  readonly platform: string;
+  /** those that were wanted, and those that cost no question */
+  readonly traits: Traits;
+}

@@ -1,0 +1,24 @@
+import type { Environment } from '../model/environment.ts';
+import { type EnvironmentRecord, nextNumber } from '../model/ledger.ts';
+import { generationNow } from '../model/machine-pool.ts';
+import { cordonedHosts } from '../model/cordons.ts';
+import { LockageError } from '../errors.ts';
+
+/** What was prepared for some hosts must not be carried out on others. */
+export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
+  const [before, after] = [seen, now].map(({ ledger }) =>
+    [generationNow(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
+  );
+  if (before === after) return;
+  throw new LockageError(`the hosts of ${configured.name} that are in service have just changed: nothing was done`, {
+    hint: `Look at \`lockage status --env ${configured.name}\`, then run the same command again.`,
+  });
+}
+
+/** Whether another operation was recorded in between. Throws LockageError when what was decided before it is void. */
+export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
+  if (nextNumber(seen.ledger) === nextNumber(now.ledger)) return;
+  throw new LockageError(`${name} was changed by somebody else meanwhile: nothing was done`, {
+    hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
+  });
+}
