@@ -3,7 +3,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { heldKey, type FoundationPlan } from '../programs/foundation-plan.ts';
 import { bring, heldAs } from '../hosts/images.ts';
 import { parseReference, type Registry } from '../registry/client.ts';
-import type { Tools } from '../context/session.ts';
+import type { Session } from '../context/session.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 interface Use {
@@ -12,7 +12,7 @@ interface Use {
 }
 
 interface Ways {
-  readonly tools: Pick<Tools, 'connections' | 'signal' | 'progress'>;
+  readonly session: Pick<Session, 'connections' | 'signal' | 'progress'>;
   readonly registry: Registry;
 }
 
@@ -54,14 +54,14 @@ export async function pinImages(
  * the registry is asked once more, which may only have been away.
  */
 async function pinnedBefore(
-  { tools }: Ways,
+  { session }: Ways,
   reference: string | undefined,
   hosts: readonly Host[],
 ): Promise<Pin | undefined> {
   if (reference === undefined) return undefined;
   if (parseReference(reference).digest !== undefined) return { reference };
   const found = await Promise.all(
-    hosts.map(async (host) => (await tools.connections.engine(host)).inspectImage(reference)),
+    hosts.map(async (host) => (await session.connections.engine(host)).inspectImage(reference)),
   );
   return found.every((image) => image !== undefined) ? { reference } : undefined;
 }
@@ -86,7 +86,7 @@ async function onHost(
   image: string,
   { reference, failure }: Pin,
 ): Promise<string> {
-  const engine = await ways.tools.connections.engine(host);
+  const engine = await ways.session.connections.engine(host);
   const { repository, digest } = parseReference(reference);
   if (digest === undefined) {
     if (await engine.inspectImage(reference)) return reference;
@@ -100,6 +100,6 @@ async function onHost(
   const held = await heldAs(engine, { repository, digest });
   if (held !== undefined) return held;
   await bring(ways, environment, host, { repository, digest });
-  ways.tools.progress({ host: host.name, step: 'pulled', detail: image });
+  ways.session.progress({ host: host.name, step: 'pulled', detail: image });
   return (await heldAs(engine, { repository, digest })) ?? reference;
 }

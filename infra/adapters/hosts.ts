@@ -20,7 +20,7 @@ import { switchRoutes } from '../provider/switch-routes.ts';
 import type { Registry as RegistryClient } from '../registry/client.ts';
 import { removeService, removeUnusedSecrets } from '../workloads/swarm/removal.ts';
 import { swarmIdOf, swarmReport } from '../workloads/swarm/report.ts';
-import { workshopOf, type Tools } from '../context/session.ts';
+import { providerContext, type Session } from '../context/session.ts';
 import { labels } from '../docker/labels.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
@@ -35,13 +35,13 @@ const patience = 10_000;
 export class EngineHosts implements Hosts {
   readonly #app: string;
   readonly #actor: string;
-  readonly #tools: Tools;
+  readonly #tools: Session;
   readonly #registry: RegistryClient;
 
-  constructor(app: string, actor: string, tools: Tools, registry: RegistryClient) {
+  constructor(app: string, actor: string, session: Session, registry: RegistryClient) {
     this.#app = app;
     this.#actor = actor;
-    this.#tools = tools;
+    this.#tools = session;
     this.#registry = registry;
   }
 
@@ -142,7 +142,7 @@ export class EngineHosts implements Hosts {
       environment.hosts.map(async (host) => {
         const onProgress = ({ layer, current = 0, total = 0 }: PullProgress) =>
           this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
-        const ways = { tools: this.#tools, registry: this.#registry, onProgress };
+        const ways = { session: this.#tools, registry: this.#registry, onProgress };
         const bytes = await bring(ways, environment, host, release);
         this.#tools.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
@@ -166,13 +166,13 @@ export class EngineHosts implements Hosts {
   async switchNow(desired: Desired): Promise<void> {
     const { app, environment, operation } = desired;
     const hosts = hostRoutes(desired);
-    await switchRoutes(workshopOf(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
+    await switchRoutes(providerContext(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
   }
 
   async startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
-    const workshop = workshopOf(this.#tools, false);
+    const context = providerContext(this.#tools, false);
     const place = { app: this.#app, environment: environment.name };
-    const part = (placed: Placed) => partOf(workshop, { ...place, ...placed });
+    const part = (placed: Placed) => partOf(context, { ...place, ...placed });
     await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 

@@ -20,7 +20,7 @@ import type { PulumiSettings } from '../pulumi/cli.ts';
 import type { Stacks } from '../pulumi/stacks.ts';
 import { readStack, type StackState } from '../pulumi/state.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
-import { workshopOf, type Tools } from '../context/session.ts';
+import { providerContext, type Session } from '../context/session.ts';
 
 const releasesStack = 'releases';
 const imagesStack = 'machine-images';
@@ -36,13 +36,13 @@ export interface MachinesRecord {
 export class StackRecords implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
-  readonly #tools: Tools;
+  readonly #tools: Session;
   readonly #stacks: () => Promise<Stacks>;
 
-  constructor(settings: PulumiSettings, project: string, tools: Tools, stacks: () => Promise<Stacks>) {
+  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<Stacks>) {
     this.#settings = settings;
     this.#project = project;
-    this.#tools = tools;
+    this.#tools = session;
     this.#stacks = stacks;
   }
 
@@ -95,7 +95,7 @@ export class StackRecords implements Records {
   async #record(stack: string, declare: () => unknown): Promise<void> {
     const stacks = await this.#stacks();
     const program = async () => void declare();
-    await stacks.up(stack, program, workshopOf(this.#tools, false), { message: `record ${stack}` });
+    await stacks.up(stack, program, providerContext(this.#tools, false), { message: `record ${stack}` });
   }
 }
 

@@ -12,7 +12,7 @@ import type { StackRecords } from './records.ts';
 import type { Registry as RegistryClient } from '../registry/client.ts';
 import type { Stacks } from '../pulumi/stacks.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
-import { workshopOf, type Tools } from '../context/session.ts';
+import { providerContext, type Session } from '../context/session.ts';
 import {
   foundationOf,
   edgesOf,
@@ -27,7 +27,7 @@ import type { HostReport } from '../../pipelines/model/host-report.ts';
 interface Parts {
   /** with the addresses of its machines, as they are now */
   readonly project: () => Project;
-  readonly tools: Tools;
+  readonly session: Session;
   readonly records: StackRecords;
   readonly registry: RegistryClient;
   /** loads Pulumi, which is only needed for changes */
@@ -44,17 +44,17 @@ export class EnvironmentStacks implements StacksPort {
   }
 
   async deploy(desired: Desired, message: string): Promise<void> {
-    const { tools } = this.#parts;
+    const { session } = this.#parts;
     for (const { name, version, value } of desired.secrets) {
-      if (value !== undefined) tools.secretValues.set(`${name}@${version}`, value);
+      if (value !== undefined) session.secretValues.set(`${name}@${version}`, value);
     }
     const [stacks, { environmentProgram }] = await Promise.all([
       this.#parts.stacks(),
       import('../programs/release.ts'),
     ]);
-    const workshop = workshopOf(tools, desired.guarded);
+    const context = providerContext(session, desired.guarded);
     // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
-    const delivered = desired.guarded ? deliverRoutes(workshop, desired, hostRoutes(desired)) : Promise.resolve();
+    const delivered = desired.guarded ? deliverRoutes(context, desired, hostRoutes(desired)) : Promise.resolve();
     // The barrier awaits it, and sends them itself where this failed.
     delivered.catch(() => undefined);
     const program = environmentProgram(desired);
@@ -62,7 +62,7 @@ export class EnvironmentStacks implements StacksPort {
       await stacks.up(
         desired.environment,
         program,
-        { ...workshop, ...(desired.guarded ? { delivered } : {}) },
+        { ...context, ...(desired.guarded ? { delivered } : {}) },
         { message },
       );
     } finally {
@@ -105,7 +105,7 @@ export class EnvironmentStacks implements StacksPort {
     reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void> {
-    const { tools } = this.#parts;
+    const { session } = this.#parts;
     const project = this.#parts.project();
     const configured = this.#whole(inService);
     const leaving = options.leaving === 'stay' ? await this.#leaving(configured) : [];
@@ -116,17 +116,20 @@ export class EnvironmentStacks implements StacksPort {
 
     // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
     if (options.leaving === 'go')
-      await Promise.allSettled((await this.#leaving(configured)).map((host) => tools.connections.engine(host)));
-    tools.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
+      await Promise.allSettled((await this.#leaving(configured)).map((host) => session.connections.engine(host)));
+    session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const { images, held } = await pinImages(
-      { tools, registry: this.#parts.registry },
+      { session, registry: this.#parts.registry },
       environment,
       imageUses(project, environment),
       recorded?.images ?? {},
     );
     const engines: FoundationPlan['engines'] = Object.fromEntries(
       await Promise.all(
-        environment.hosts.map(async (host) => [host.name, dockerHost((await tools.connections.engine(host)).address)]),
+        environment.hosts.map(async (host) => [
+          host.name,
+          dockerHost((await session.connections.engine(host)).address),
+        ]),
       ),
     );
     const [stacks, { foundationProgram }] = await Promise.all([
@@ -149,7 +152,7 @@ export class EnvironmentStacks implements StacksPort {
     };
     const stack = foundationStack(environment.name);
     try {
-      await stacks.up(stack, foundationProgram(plan), workshopOf(tools, true), {
+      await stacks.up(stack, foundationProgram(plan), providerContext(session, true), {
         message: 'foundation',
         // What the state believes to be there is only looked at when a host said that something is missing.
         refresh: recorded !== undefined && missing.length > 0,
@@ -167,7 +170,7 @@ export class EnvironmentStacks implements StacksPort {
       ...(error instanceof Error ? [error.message] : []),
       ...(error instanceof LockageError ? error.details : []),
     ];
-    if (first) await (await this.#parts.stacks()).destroy(stack, workshopOf(this.#parts.tools, false));
+    if (first) await (await this.#parts.stacks()).destroy(stack, providerContext(this.#parts.session, false));
     return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
   }
 
@@ -178,10 +181,10 @@ export class EnvironmentStacks implements StacksPort {
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {
-    const { tools } = this.#parts;
+    const { session } = this.#parts;
     const names = new Set(environment.accessories.flatMap(({ secrets }) => secrets));
     const versions: Record<string, string> = {};
-    for (const key of tools.secretValues.keys()) {
+    for (const key of session.secretValues.keys()) {
       const [name = '', version = ''] = key.split('@');
       if (names.has(name)) versions[name] = version;
     }

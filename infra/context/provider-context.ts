@@ -20,7 +20,7 @@ export interface Progress {
 }
 
 /** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
-export interface Workshop {
+export interface ProviderContext {
   engine(host: Host): Promise<Engine>;
   /** Ends the ssh connection to a host, if there is one, for every process of this user. */
   disconnect(host: Host): Promise<void>;
@@ -37,6 +37,6 @@ export interface Workshop {
 }
 
 /** The edge of an environment on a host. */
-export async function edgeOf(workshop: Workshop, place: Place, host: Host): Promise<Edge> {
-  return new Edge(await workshop.engine(host), environmentNames(place.app, place.environment).edge);
+export async function edgeOf(context: ProviderContext, place: Place, host: Host): Promise<Edge> {
+  return new Edge(await context.engine(host), environmentNames(place.app, place.environment).edge);
 }

@@ -1,9 +1,9 @@
-import type { Progress, Workshop } from './provider-context.ts';
+import type { Progress, ProviderContext } from './provider-context.ts';
 import type { Connections } from '../docker/connections.ts';
 import type { MachinePlaces } from '../system/state-folders.ts';
 
 /** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
-export interface Tools {
+export interface Session {
   readonly connections: Connections;
   /** `NAME@version` → value, of the secrets this process has read */
   readonly secretValues: Map<string, string>;
@@ -15,18 +15,18 @@ export interface Tools {
 }
 
 /** The provider's workshop; `stoppable` work ends early when the operator wants to stop, going back never does. */
-export function workshopOf(tools: Tools, stoppable: boolean): Workshop {
+export function providerContext(session: Session, stoppable: boolean): ProviderContext {
   return {
-    engine: (host) => tools.connections.engine(host),
-    disconnect: (host) => tools.connections.link(host).disconnect(),
-    registryAuth: (repository) => tools.registryAuth(repository),
+    engine: (host) => session.connections.engine(host),
+    disconnect: (host) => session.connections.link(host).disconnect(),
+    registryAuth: (repository) => session.registryAuth(repository),
     secretValue: (name, version) => {
-      const value = tools.secretValues.get(`${name}@${version}`);
+      const value = session.secretValues.get(`${name}@${version}`);
       if (value === undefined) throw new Error(`the value of secret ${name} (version ${version}) is not known here`);
       return value;
     },
-    progress: (event) => tools.progress(event),
-    machines: tools.machines,
-    signal: stoppable ? tools.signal : new AbortController().signal,
+    progress: (event) => session.progress(event),
+    machines: session.machines,
+    signal: stoppable ? session.signal : new AbortController().signal,
   };
 }

@@ -7,13 +7,13 @@ import type { PullProgress } from '../docker/api/types.ts';
 import { passedName, passThrough } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { Registry } from '../registry/client.ts';
-import type { Tools } from '../context/session.ts';
+import type { Session } from '../context/session.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 
 interface Ways {
-  readonly tools: Pick<Tools, 'connections' | 'signal'>;
+  readonly session: Pick<Session, 'connections' | 'signal'>;
   readonly registry: Registry;
   readonly onProgress?: (progress: PullProgress) => void;
 }
@@ -34,16 +34,16 @@ export async function bring(
   host: Host,
   image: Image,
 ): Promise<number> {
-  const engine = await ways.tools.connections.engine(host);
+  const engine = await ways.session.connections.engine(host);
   if (await heldAs(engine, image)) return 0;
   // A host that is to leave may be of before, when the environment was reached otherwise.
   const overSsh = environment.registry.through === 'ssh' && host.url.startsWith('ssh:');
   return overSsh ? pullOverSsh(ways, host, image) : pull(ways, engine, image);
 }
 
-async function pull({ tools, registry, onProgress }: Ways, engine: Engine, image: Image): Promise<number> {
+async function pull({ session, registry, onProgress }: Ways, engine: Engine, image: Image): Promise<number> {
   const auth = await registry.registryAuthHeader(image.repository);
-  const options = { ...(auth === undefined ? {} : { auth }), signal: tools.signal, onProgress };
+  const options = { ...(auth === undefined ? {} : { auth }), signal: session.signal, onProgress };
   return (await engine.pull(image.repository, image.digest, options)).bytes;
 }
 
@@ -51,13 +51,13 @@ async function pull({ tools, registry, onProgress }: Ways, engine: Engine, image
  * The engine pulls from a port of its host's loopback that leads to this process. The image has a name with that port
  * then, which means nothing later: it gets a tag of its repository instead.
  */
-async function pullOverSsh({ tools, registry, onProgress }: Ways, host: Host, image: Image): Promise<number> {
-  const engine = await tools.connections.engine(host);
+async function pullOverSsh({ session, registry, onProgress }: Ways, host: Host, image: Image): Promise<number> {
+  const engine = await session.connections.engine(host);
   const offered = passThrough(registry, image.repository);
-  const offer = await tools.connections.offer(host, offered.server);
+  const offer = await session.connections.offer(host, offered.server);
   try {
     const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
-    const options = { auth: offered.auth, signal: tools.signal, onProgress };
+    const options = { auth: offered.auth, signal: session.signal, onProgress };
     const { bytes } = await engine.pull(passed.repository, passed.digest, options);
     await engine.tagImage(imageByDigest(passed), { repository: image.repository, tag: digestTag(image.digest) });
     // One that stays is removed with the image, when nothing needs it any more.

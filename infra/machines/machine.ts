@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { daemonFile, mergeDaemonConfig } from '../../pipelines/hosts/daemon-config.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineInputs, Place } from '../resources/inputs.ts';
-import type { Workshop } from '../context/provider-context.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { machineImage, newMachineImage, type CachedImage } from './image/image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
 import { forgetLogs, keepLog, lastWords } from './logs.ts';
@@ -67,8 +67,8 @@ export async function machineState(places: MachinePlaces, inputs: MachineInputs)
  * if it is complete, else made again. One that does not come up leaves nothing.
  * Throws LockageError, also when a stranger's machine has its name.
  */
-export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): Promise<void> {
-  const places = workshop.machines;
+export async function ensureMachine(context: ProviderContext, inputs: MachineInputs): Promise<void> {
+  const places = context.machines;
   const home = path.join(places.machines, inputs.name);
   const kind = kinds[inputs.kind];
   await refuseStranger(home, inputs);
@@ -86,11 +86,11 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
         await writeMark(home, { ...mark, complete: true });
       }
       // A connection to one that was killed, or is gone, would be waited for until it is given up.
-      await workshop.disconnect(hostOf(places, inputs));
+      await context.disconnect(hostOf(places, inputs));
       const remark = await kind.start(machine, image);
-      if (remark !== undefined) workshop.progress({ host: inputs.host, step: 'starts', detail: remark });
+      if (remark !== undefined) context.progress({ host: inputs.host, step: 'starts', detail: remark });
     }
-    await untilItAnswers(workshop, hostOf(places, inputs), () => kind.runs(home), kind.patience);
+    await untilItAnswers(context, hostOf(places, inputs), () => kind.runs(home), kind.patience);
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
     // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
@@ -103,7 +103,7 @@ export async function ensureMachine(workshop: Workshop, inputs: MachineInputs): 
       cause: error,
     });
   }
-  workshop.progress({ host: inputs.host, step: 'machine', detail: `${inputs.name} at ${inputs.address}` });
+  context.progress({ host: inputs.host, step: 'machine', detail: `${inputs.name} at ${inputs.address}` });
 }
 
 /** Ends a machine and removes all it had here. What is gone already is fine, a stranger's is left alone. */
@@ -186,17 +186,17 @@ async function resolverSettings(): Promise<string> {
 
 /** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
 async function untilItAnswers(
-  workshop: Workshop,
+  context: ProviderContext,
   host: Host,
   runs: () => Promise<boolean>,
   patience: number,
 ): Promise<void> {
   for (const end = Date.now() + patience; ;) {
     try {
-      await workshop.engine(host);
+      await context.engine(host);
       return;
     } catch (error) {
-      workshop.signal.throwIfAborted();
+      context.signal.throwIfAborted();
       if (Date.now() > end) throw error;
       if (!(await runs())) throw new LockageError('it went off by itself', { cause: error });
       await sleep(200);

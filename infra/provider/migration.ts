@@ -2,25 +2,25 @@ import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import { ContainerPart } from '../workloads/container/container-workload.ts';
 import { failure } from '../workloads/workload-error.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
-import type { Workshop } from '../context/provider-context.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 
 /**
  * Runs a release's migration to its end, in a container of its own that is removed afterwards. Throws LockageError with
  * its last log lines when it fails or takes too long; no container of the release has been started by then.
  */
-export async function runMigration(workshop: Workshop, inputs: MigrationInputs): Promise<void> {
+export async function runMigration(context: ProviderContext, inputs: MigrationInputs): Promise<void> {
   const { host, spec } = inputs;
-  const engine = await workshop.engine(host);
+  const engine = await context.engine(host);
   const started = Date.now();
-  const container = new ContainerPart(workshop, inputs);
+  const container = new ContainerPart(context, inputs);
   await container.create();
   try {
-    const code = await engine.waitContainer(spec.name, { deadline: inputs.timeout, signal: workshop.signal });
+    const code = await engine.waitContainer(spec.name, { deadline: inputs.timeout, signal: context.signal });
     if (code !== 0) throw await failure(container, inputs, 'failed');
-    workshop.progress({ host: host.name, step: 'migrated', detail: spec.name, took: Date.now() - started });
+    context.progress({ host: host.name, step: 'migrated', detail: spec.name, took: Date.now() - started });
   } catch (error) {
     if (error instanceof LockageError && error.code === ExitCode.rolledBack) throw error;
-    if (workshop.signal.aborted) throw error;
+    if (context.signal.aborted) throw error;
     throw await failure(container, inputs, `did not end within ${inputs.timeout / 1000} s`);
   } finally {
     await container.remove();

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { main } from '@pulumi/pulumi/provider/index.js';
 import { Connections } from '../docker/connections.ts';
 import { createProvider } from './provider.ts';
-import { workshopOf } from '../context/session.ts';
+import { providerContext } from '../context/session.ts';
 
 const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
-const workshop = workshopOf(
+const context = providerContext(
   {
     connections: new Connections({ stateDir }),
     secretValues: new Map(),
@@ -28,7 +28,7 @@ const workshop = workshopOf(
 );
 await main(
   createProvider(
-    () => workshop,
+    () => context,
     () => undefined,
   ),
   process.argv.slice(2),

@@ -24,7 +24,7 @@ import type {
 } from '../resources/inputs.ts';
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
-import type { Workshop } from '../context/provider-context.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { deliverAccessorySecrets } from '../workloads/secret-files.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
@@ -33,8 +33,8 @@ export const providerVersion = '0.1.0';
 
 interface Kind {
   /** carries out what the inputs say, on creation and on every change */
-  apply?(workshop: Workshop, inputs: never): Promise<unknown>;
-  remove?(workshop: Workshop, inputs: never): Promise<void>;
+  apply?(context: ProviderContext, inputs: never): Promise<unknown>;
+  remove?(context: ProviderContext, inputs: never): Promise<void>;
   /** it becomes what the inputs say, instead of being named by them */
   readonly changes?: true;
 }
@@ -42,32 +42,32 @@ interface Kind {
 /** Every resource type of the provider: what it does, or nothing where it only records. */
 const kinds: Readonly<Record<string, Kind>> = {
   Container: {
-    apply: (workshop, inputs: ContainerInputs) => partOf(workshop, inputs).create(),
-    remove: (workshop, inputs: ContainerInputs) => partOf(workshop, inputs).remove(),
+    apply: (context, inputs: ContainerInputs) => partOf(context, inputs).create(),
+    remove: (context, inputs: ContainerInputs) => partOf(context, inputs).remove(),
   },
-  Migration: { apply: (workshop, inputs: MigrationInputs) => runMigration(workshop, inputs) },
-  Verification: { apply: (workshop, inputs: VerificationInputs) => verifyContainers(workshop, inputs) },
-  Routes: { apply: (workshop, inputs: RoutesInputs) => switchRoutes(workshop, inputs) },
-  Handover: { apply: (workshop, inputs: HandoverInputs) => handOver(workshop, inputs) },
-  Watch: { apply: (workshop, inputs: WatchInputs) => watchRelease(workshop, inputs) },
+  Migration: { apply: (context, inputs: MigrationInputs) => runMigration(context, inputs) },
+  Verification: { apply: (context, inputs: VerificationInputs) => verifyContainers(context, inputs) },
+  Routes: { apply: (context, inputs: RoutesInputs) => switchRoutes(context, inputs) },
+  Handover: { apply: (context, inputs: HandoverInputs) => handOver(context, inputs) },
+  Watch: { apply: (context, inputs: WatchInputs) => watchRelease(context, inputs) },
   Overlay: {
-    apply: (workshop, inputs: OverlayInputs) => createOverlay(workshop, inputs),
-    remove: (workshop, inputs: OverlayInputs) => removeOverlay(workshop, inputs),
+    apply: (context, inputs: OverlayInputs) => createOverlay(context, inputs),
+    remove: (context, inputs: OverlayInputs) => removeOverlay(context, inputs),
   },
   Secret: {},
-  SecretFiles: { apply: (workshop, inputs: SecretFilesInputs) => deliverAccessorySecrets(workshop, inputs) },
+  SecretFiles: { apply: (context, inputs: SecretFilesInputs) => deliverAccessorySecrets(context, inputs) },
   Foundation: {},
   MachineNetwork: {
     apply: (_workshop, inputs: MachineNetworkInputs) => ensureBridge(inputs),
     remove: (_workshop, inputs: MachineNetworkInputs) => removeOwnBridge(inputs),
   },
   Machine: {
-    apply: (workshop, inputs: MachineInputs) => ensureMachine(workshop, inputs),
-    remove: (workshop, inputs: MachineInputs) => removeMachine(workshop.machines, inputs),
+    apply: (context, inputs: MachineInputs) => ensureMachine(context, inputs),
+    remove: (context, inputs: MachineInputs) => removeMachine(context.machines, inputs),
   },
   Front: {
-    apply: (workshop, inputs: FrontInputs) => keepFront(workshop.machines, inputs),
-    remove: (workshop, inputs: FrontInputs) => removeFront(frontHome(workshop.machines, inputs)),
+    apply: (context, inputs: FrontInputs) => keepFront(context.machines, inputs),
+    remove: (context, inputs: FrontInputs) => removeFront(frontHome(context.machines, inputs)),
     changes: true,
   },
   MachineImages: {},
@@ -79,7 +79,10 @@ const kinds: Readonly<Record<string, Kind>> = {
  * Lockage's own Pulumi provider: what a Docker plugin cannot do. `onError` gets an operation's error as it was thrown,
  * before Pulumi turns it into text.
  */
-export function createProvider(workshop: () => Workshop, onError: (error: unknown) => void): pulumi.provider.Provider {
+export function createProvider(
+  context: () => ProviderContext,
+  onError: (error: unknown) => void,
+): pulumi.provider.Provider {
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -95,7 +98,7 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
     create: (urn, inputs) =>
       run(async () => {
-        await kindOf(urn).apply?.(workshop(), unpacked(inputs) as never);
+        await kindOf(urn).apply?.(context(), unpacked(inputs) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { id: nameOf(urn), outs: inputs as unknown };
       }),
@@ -103,11 +106,11 @@ export function createProvider(workshop: () => Workshop, onError: (error: unknow
       run(async () => {
         // A container's name follows from its content: what changed is only how its host is reached.
         const kind = kindOf(urn);
-        if (!kind.remove || kind.changes) await kind.apply?.(workshop(), unpacked(news) as never);
+        if (!kind.remove || kind.changes) await kind.apply?.(context(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
-    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(workshop(), unpacked(props) as never)),
+    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(context(), unpacked(props) as never)),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),
   };
 }

@@ -1,7 +1,7 @@
 import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
-import { edgeOf, type Workshop } from '../context/provider-context.ts';
+import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 
 /** Milliseconds a host has to answer just before a switch. */
 const patience = 10_000;
@@ -11,17 +11,17 @@ const patience = 10_000;
  * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
  * be good, stands on the others. Throws LockageError (rolledBack or partial).
  */
-export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Promise<void> {
+export async function switchRoutes(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
   const edges = await Promise.all(
-    inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(workshop, inputs, host) })),
+    inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(context, inputs, host) })),
   );
-  if (inputs.guard > 0) await allAnswer(workshop, inputs.hosts);
-  workshop.signal.throwIfAborted();
+  if (inputs.guard > 0) await allAnswer(context, inputs.hosts);
+  context.signal.throwIfAborted();
   const switched = await Promise.allSettled(
     edges.map(async ({ host, edge, set }) => {
       const wanted = inputs.guard > 0 ? set : withoutFallback(set);
       const before = await switchTo(edge, wanted, inputs);
-      if (before !== setName(wanted)) workshop.progress({ host: host.name, step: 'switch' });
+      if (before !== setName(wanted)) context.progress({ host: host.name, step: 'switch' });
     }),
   );
   const failed = switched.flatMap((result, index) =>
@@ -43,9 +43,9 @@ export async function switchRoutes(workshop: Workshop, inputs: RoutesInputs): Pr
  * A host that is gone is found out before any host switches, not while the others serve what will be taken back. Throws
  * LockageError.
  */
-async function allAnswer(workshop: Workshop, hosts: RoutesInputs['hosts']): Promise<void> {
+async function allAnswer(context: ProviderContext, hosts: RoutesInputs['hosts']): Promise<void> {
   const asked = await Promise.allSettled(
-    hosts.map(async ({ host }) => (await workshop.engine(host)).ping({ deadline: patience })),
+    hosts.map(async ({ host }) => (await context.engine(host)).ping({ deadline: patience })),
   );
   const silent = asked.flatMap((result, index) =>
     result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
@@ -55,10 +55,14 @@ async function allAnswer(workshop: Workshop, hosts: RoutesInputs['hosts']): Prom
 }
 
 /** Brings the routes of an operation to every host. Changes nothing that serves. */
-export async function deliverRoutes(workshop: Workshop, place: Place, hosts: RoutesInputs['hosts']): Promise<void> {
+export async function deliverRoutes(
+  context: ProviderContext,
+  place: Place,
+  hosts: RoutesInputs['hosts'],
+): Promise<void> {
   await Promise.all(
     hosts.map(async ({ host, set }) => {
-      await (await edgeOf(workshop, place, host)).prepare([set, withoutFallback(set)]);
+      await (await edgeOf(context, place, host)).prepare([set, withoutFallback(set)]);
     }),
   );
 }
@@ -73,18 +77,18 @@ async function switchTo(edge: Edge, set: RouteSet, { operation, guard }: RoutesI
 
 /** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */
 export async function revertRoutes(
-  workshop: Workshop,
+  context: ProviderContext,
   inputs: Place & Pick<RoutesInputs, 'hosts' | 'operation'>,
 ): Promise<void> {
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host }) => {
-      await (await edgeOf(workshop, inputs, host)).revert(inputs.operation);
-      workshop.progress({ host: host.name, step: 'switch back' });
+      await (await edgeOf(context, inputs, host)).revert(inputs.operation);
+      context.progress({ host: host.name, step: 'switch back' });
     }),
   );
   for (const [index, result] of results.entries()) {
     if (result.status === 'fulfilled') continue;
     const host = inputs.hosts[index]?.host.name ?? '';
-    workshop.progress({ host, step: 'goes back by itself', detail: messageOf(result.reason) });
+    context.progress({ host, step: 'goes back by itself', detail: messageOf(result.reason) });
   }
 }

@@ -4,30 +4,30 @@ import type { Part } from '../workloads/workload.ts';
 import { partOf } from '../workloads/workloads.ts';
 import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
 import { deliverRoutes } from './switch-routes.ts';
-import type { Workshop } from '../context/provider-context.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 
 /**
  * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.
  * Throws LockageError with the container's last log lines and health answers as soon as one does not.
  */
-export async function verifyContainers(workshop: Workshop, inputs: VerificationInputs): Promise<void> {
+export async function verifyContainers(context: ProviderContext, inputs: VerificationInputs): Promise<void> {
   const { app, environment } = inputs;
-  await Promise.all(inputs.wake.map((placed) => partOf(workshop, { app, environment, ...placed }).start()));
+  await Promise.all(inputs.wake.map((placed) => partOf(context, { app, environment, ...placed }).start()));
   const stop = new AbortController();
-  const signal = AbortSignal.any([workshop.signal, stop.signal]);
+  const signal = AbortSignal.any([context.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {
     const started = Date.now();
     const subject = { app, environment, host, spec };
-    const start = await verify(workshop, subject, signal);
-    workshop.progress({ host: host.name, step: 'healthy', detail: spec.name, took: Date.now() - started });
+    const start = await verify(context, subject, signal);
+    context.progress({ host: host.name, step: 'healthy', detail: spec.name, took: Date.now() - started });
     return { subject, start };
   });
-  const deliver = () => deliverRoutes(workshop, inputs, inputs.routes);
-  const delivery = workshop.delivered?.catch(deliver) ?? deliver();
+  const deliver = () => deliverRoutes(context, inputs, inputs.routes);
+  const delivery = context.delivered?.catch(deliver) ?? deliver();
   try {
     const [proven] = await Promise.all([Promise.all(checks), delivery]);
     // One that was healthy at once may have crashed while the slowest proved itself.
-    await Promise.all(proven.map(async ({ subject, start }) => stillRuns(workshop, subject, start)));
+    await Promise.all(proven.map(async ({ subject, start }) => stillRuns(context, subject, start)));
   } finally {
     stop.abort();
     await Promise.allSettled([...checks, delivery]);
@@ -35,8 +35,8 @@ export async function verifyContainers(workshop: Workshop, inputs: VerificationI
 }
 
 /** Gives the start it proved itself in. */
-async function verify(workshop: Workshop, subject: ContainerInputs, signal: AbortSignal): Promise<string> {
-  const part = partOf(workshop, subject);
+async function verify(context: ProviderContext, subject: ContainerInputs, signal: AbortSignal): Promise<string> {
+  const part = partOf(context, subject);
   const first = await part.state();
   const answers: string[] = [];
   if (first === undefined) throw await failure(part, subject, 'is not running', answers);
@@ -59,8 +59,8 @@ async function verify(workshop: Workshop, subject: ContainerInputs, signal: Abor
   return first;
 }
 
-async function stillRuns(workshop: Workshop, subject: ContainerInputs, start: string): Promise<void> {
-  const part = partOf(workshop, subject);
+async function stillRuns(context: ProviderContext, subject: ContainerInputs, start: string): Promise<void> {
+  const part = partOf(context, subject);
   const now = await part.state();
   if (now === start) return;
   throw await failure(part, subject, `${now === undefined ? 'stopped' : 'restarted'} before the routes switched`);

@@ -7,48 +7,48 @@ import type { Part } from '../workloads/workload.ts';
 import { partOf } from '../workloads/workloads.ts';
 import { revertRoutes } from './switch-routes.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
-import { edgeOf, type Workshop } from '../context/provider-context.ts';
+import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is
  * confirmed on all of them, and what the new release replaces without traffic is stopped.
  */
-export async function watchRelease(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+export async function watchRelease(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   if (inputs.handover) {
     try {
-      await watch(workshop, inputs);
-      workshop.signal.throwIfAborted();
+      await watch(context, inputs);
+      context.signal.throwIfAborted();
     } catch (error) {
-      await handBack(workshop, inputs.handover).catch((second: unknown) => {
-        workshop.progress({ host: inputs.environment, step: 'stays handed over', detail: messageOf(second) });
+      await handBack(context, inputs.handover).catch((second: unknown) => {
+        context.progress({ host: inputs.environment, step: 'stays handed over', detail: messageOf(second) });
       });
       throw error;
     }
   }
   if (inputs.guarded) {
     try {
-      await watch(workshop, inputs);
-      workshop.signal.throwIfAborted();
+      await watch(context, inputs);
+      context.signal.throwIfAborted();
       // What has proven itself may be brought back from now on. Both end before anything is taken back.
-      const ended = await Promise.allSettled([confirm(workshop, inputs), keepRunning(workshop, inputs)]);
+      const ended = await Promise.allSettled([confirm(context, inputs), keepRunning(context, inputs)]);
       for (const each of ended) if (each.status === 'rejected') throw each.reason;
     } catch (error) {
-      await revertRoutes(workshop, inputs);
+      await revertRoutes(context, inputs);
       throw error;
     }
   }
-  await settle(workshop, inputs);
+  await settle(context, inputs);
 }
 
-async function watch(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+async function watch(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const end = Date.now() + inputs.duration;
   const watched = inputs.containers.map((placed) => {
     const { app, environment } = inputs;
-    return { placed, part: partOf(workshop, { app, environment, ...placed }) };
+    return { placed, part: partOf(context, { app, environment, ...placed }) };
   });
   const first = await Promise.all(watched.map(state));
   for (let round = 1; Date.now() < end; round += 1) {
-    await sleep(Math.min(250, Math.max(0, end - Date.now())), undefined, { signal: workshop.signal });
+    await sleep(Math.min(250, Math.max(0, end - Date.now())), undefined, { signal: context.signal });
     const asks = round % 8 === 0;
     await Promise.all(
       watched.map(async (each, index) => {
@@ -82,10 +82,10 @@ async function stillHealthy(watched: Watched): Promise<void> {
   throw await failure(part, placed, 'became unhealthy after the routes switched', answers);
 }
 
-async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
-      const edge = await edgeOf(workshop, inputs, host);
+      const edge = await edgeOf(context, inputs, host);
       await edge.confirm(setName(withoutFallback(set)), inputs.operation, [setName(before(set))]);
     }),
   );
@@ -101,20 +101,20 @@ async function confirm(workshop: Workshop, inputs: WatchInputs): Promise<void> {
 }
 
 /** Hosts bring the release back after a restart. */
-async function keepRunning(workshop: Workshop, { app, environment, containers }: WatchInputs): Promise<void> {
-  await Promise.all(containers.map((placed) => partOf(workshop, { app, environment, ...placed }).keep()));
+async function keepRunning(context: ProviderContext, { app, environment, containers }: WatchInputs): Promise<void> {
+  await Promise.all(containers.map((placed) => partOf(context, { app, environment, ...placed }).keep()));
 }
 
 /** From here on the release is the environment's own, and its forerunner rests. */
-async function settle(workshop: Workshop, inputs: WatchInputs): Promise<void> {
+async function settle(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const { app, environment } = inputs;
   await Promise.all([
-    ...(inputs.guarded ? [] : [keepRunning(workshop, inputs)]),
+    ...(inputs.guarded ? [] : [keepRunning(context, inputs)]),
     ...(inputs.guarded ? [] : inputs.hosts).map(async ({ host, set }) => {
-      await (await edgeOf(workshop, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
+      await (await edgeOf(context, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
     }),
     ...inputs.stop.map(async (placed) => {
-      await partOf(workshop, { app, environment, ...placed })
+      await partOf(context, { app, environment, ...placed })
         .stop()
         .catch(() => undefined);
     }),

@@ -6,7 +6,7 @@ import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automa
 import { main as serve } from '@pulumi/pulumi/provider/index.js';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
-import type { Workshop } from '../context/provider-context.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
@@ -22,7 +22,7 @@ const parallel = 256;
 export class Stacks {
   readonly #settings: PulumiSettings;
   readonly #project: string;
-  #provider: { port: Promise<string>; workshop: Workshop; error: unknown } | undefined;
+  #provider: { port: Promise<string>; context: ProviderContext; error: unknown } | undefined;
 
   constructor(settings: PulumiSettings, project: string) {
     this.#settings = settings;
@@ -33,10 +33,10 @@ export class Stacks {
   async up(
     name: string,
     program: () => Promise<void>,
-    workshop: Workshop,
+    context: ProviderContext,
     options: { message: string; refresh?: boolean },
   ): Promise<void> {
-    const provider = this.#serve(workshop);
+    const provider = this.#serve(context);
     const stack = await this.#stack(name, await provider.port);
     try {
       await this.#afterStaleLock(name, () => stack.up({ ...options, program, parallel, suppressOutputs: true }));
@@ -46,8 +46,8 @@ export class Stacks {
   }
 
   /** Removes everything of a stack, and the stack. */
-  async destroy(name: string, workshop: Workshop): Promise<void> {
-    const provider = this.#serve(workshop);
+  async destroy(name: string, context: ProviderContext): Promise<void> {
+    const provider = this.#serve(context);
     const stack = await this.#stack(name, await provider.port);
     try {
       await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
@@ -72,26 +72,26 @@ export class Stacks {
     }
   }
 
-  #serve(workshop: Workshop): { port: Promise<string>; workshop: Workshop; error: unknown } {
+  #serve(context: ProviderContext): { port: Promise<string>; context: ProviderContext; error: unknown } {
     this.#provider ??= {
       port: portOf(() =>
         serve(
           createProvider(
-            () => this.#current().workshop,
+            () => this.#current().context,
             (error) => (this.#current().error ??= error),
           ),
           [],
         ),
       ),
-      workshop,
+      context,
       error: undefined,
     };
-    this.#provider.workshop = workshop;
+    this.#provider.context = context;
     this.#provider.error = undefined;
     return this.#provider;
   }
 
-  #current(): { workshop: Workshop; error: unknown } {
+  #current(): { context: ProviderContext; error: unknown } {
     if (!this.#provider) throw new Error('the provider is asked before it is served');
     return this.#provider;
   }

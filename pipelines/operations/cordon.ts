@@ -4,7 +4,7 @@ import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { withCordon, withoutCordon, withoutCordoned } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Cordon, Ledger, Revision } from '../model/revision.ts';
 import { rollOut } from './steps/rollout.ts';
@@ -32,36 +32,36 @@ export interface CordonResult {
  * operation that holds the environment's lock on it is not disturbed. What it runs is left alone. Throws LockageError:
  * refused, locked, or what kept it from being recorded.
  */
-export async function cordon(world: World, request: CordonRequest): Promise<CordonResult> {
-  const environment = environmentNamed(world.project, request.environment);
+export async function cordon(context: Context, request: CordonRequest): Promise<CordonResult> {
+  const environment = environmentNamed(context.project, request.environment);
   refuseSwarm(environment);
   checkHost(environment, request.host);
   const asked: Cordon = {
     host: request.host,
-    since: new Date(world.now()).toISOString(),
-    actor: world.actor,
+    since: new Date(context.now()).toISOString(),
+    actor: context.actor,
     reason: request.reason ?? 'no reason given',
   };
-  const before = await world.records.environment(environment.name);
+  const before = await context.records.environment(environment.name);
   const left = leftWithout(environment, before.ledger, asked);
   const purpose = `cordon ${request.host}`;
   const record = async (): Promise<CordonResult> => {
-    const now = await world.records.environment(environment.name);
+    const now = await context.records.environment(environment.name);
     const remaining = leftWithout(environment, now.ledger, asked).hosts.map(({ name }) => name);
     const found = now.ledger.cordons?.find(({ host }) => host === request.host);
     if (found) {
       // A command that was killed may have recorded it, and no more.
-      await world.machines.lead(left);
+      await context.machines.lead(left);
       return { outcome: 'cordoned already', cordon: found, remaining };
     }
-    await recordAgain(world, environment, now, withCordon(now.ledger, asked), purpose);
-    await world.machines.lead(left);
+    await recordAgain(context, environment, now, withCordon(now.ledger, asked), purpose);
+    await context.machines.lead(left);
     return { outcome: 'cordoned', cordon: asked, remaining };
   };
   // A running operation holds the lock on the first host in service, and later ones on the first that stays.
   const serving = withoutCordoned(environment, before.ledger);
-  const locked = () => underLock(world, left, purpose, record);
-  return serving.hosts[0] === left.hosts[0] ? locked() : underLockIfReachable(world, serving, purpose, locked);
+  const locked = () => underLock(context, left, purpose, record);
+  return serving.hosts[0] === left.hosts[0] ? locked() : underLockIfReachable(context, serving, purpose, locked);
 }
 
 /** The environment without one host more. Throws LockageError when none would be left. */
@@ -81,40 +81,40 @@ export type UncordonResult =
  * Takes a host back into service: it gets what the environment runs, which has to prove itself there, and only then traffic.
  * Throws LockageError, also when the configuration has changed since; the host stays cordoned then.
  */
-export async function uncordon(world: World, request: CordonRequest): Promise<UncordonResult> {
-  const startedAt = world.now();
-  const configured = environmentNamed(world.project, request.environment);
+export async function uncordon(context: Context, request: CordonRequest): Promise<UncordonResult> {
+  const startedAt = context.now();
+  const configured = environmentNamed(context.project, request.environment);
   checkHost(configured, request.host);
-  const seen = await world.records.environment(configured.name);
+  const seen = await context.records.environment(configured.name);
   if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) {
-    await world.machines.lead(configured);
+    await context.machines.lead(configured);
     return { outcome: 'not cordoned' };
   }
 
   const environment = withoutCordoned(configured, withoutCordon(seen.ledger, request.host));
-  world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
-  const early = await world.hosts.preflight(environment);
-  const values = await world.secrets.read(environment);
-  return underLock(world, withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`, async () => {
-    const before = await world.records.environment(configured.name);
+  context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
+  const early = await context.hosts.preflight(environment);
+  const values = await context.secrets.read(environment);
+  return underLock(context, withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`, async () => {
+    const before = await context.records.environment(configured.name);
     refuseOtherHosts(configured, seen, before);
     const found = before.ledger.cordons?.find(({ host }) => host === request.host);
     if (!found) return { outcome: 'not cordoned' };
     const ledger = withoutCordon(before.ledger, request.host);
     const current = currentRevision(ledger);
     const recorded = async (): Promise<UncordonResult> => {
-      await recordAgain(world, environment, before, ledger, `uncordon ${request.host}`);
-      await world.machines.lead(environment);
+      await recordAgain(context, environment, before, ledger, `uncordon ${request.host}`);
+      await context.machines.lead(environment);
       return { outcome: 'in service', cordon: found };
     };
     if (!current) return recorded();
     const changed = nextNumber(before.ledger) !== nextNumber(seen.ledger);
-    const reports = changed ? await world.hosts.preflight(environment) : early;
+    const reports = changed ? await context.hosts.preflight(environment) : early;
     checkPlatform(current.release, reports);
     const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
-    refuseOtherChanges(world, situation);
+    refuseOtherChanges(context, situation);
     const reason = request.reason ?? `${request.host} is back in service`;
-    const { outcome, revision } = await rollOut(world, situation, { startedAt, reason, before });
+    const { outcome, revision } = await rollOut(context, situation, { startedAt, reason, before });
     if (outcome === 'unchanged') return recorded();
     return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
   });
@@ -122,14 +122,14 @@ export async function uncordon(world: World, request: CordonRequest): Promise<Un
 
 /** Writes another ledger; what runs stays as it is. */
 async function recordAgain(
-  world: World,
+  context: Context,
   environment: Environment,
   record: EnvironmentRecord,
   ledger: Ledger,
   message: string,
 ): Promise<void> {
-  const place = { app: world.project.app, environment: environment.name };
-  await world.stacks.deploy(asRecorded(place, record, ledger, { operation: world.newOperation() }), message);
+  const place = { app: context.project.app, environment: environment.name };
+  await context.stacks.deploy(asRecorded(place, record, ledger, { operation: context.newOperation() }), message);
 }
 
 /** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */

@@ -8,7 +8,7 @@ import type { HostTraits, Trait } from '../model/host-traits.ts';
 import type { HostReport, HostFacts } from '../model/host-report.ts';
 
 /** What the flows need of the world outside. Each member is one outside world, or a part of it. */
-export interface World {
+export interface Context {
   readonly project: Project;
   /** `user@machine` */
   readonly actor: string;

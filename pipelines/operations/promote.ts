@@ -6,7 +6,7 @@ import { withoutCordoned, withoutUnmade } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { preflight } from './steps/preflight.ts';
 import type { Plan } from '../model/plan.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import { rollOut, type RolloutResult } from './steps/rollout.ts';
@@ -31,61 +31,68 @@ export type PromoteResult = RolloutResult | { readonly outcome: 'planned'; reado
  * Brings a release into an environment: all hosts serve it at the end, or all serve what they served before.
  * Throws LockageError: refused (nothing changed), locked, or failed and rolled back.
  */
-export async function promote(world: World, request: PromoteRequest): Promise<PromoteResult> {
-  const { terminal } = world;
-  const startedAt = world.now();
-  const asConfigured = environmentNamed(world.project, request.environment);
+export async function promote(context: Context, request: PromoteRequest): Promise<PromoteResult> {
+  const { terminal } = context;
+  const startedAt = context.now();
+  const asConfigured = environmentNamed(context.project, request.environment);
 
   terminal.step('resolve', `${request.version} for ${asConfigured.name}`);
-  const release = releaseNamed(await world.records.releases(), request.version);
+  const release = releaseNamed(await context.records.releases(), request.version);
   checkUser(release, asConfigured);
-  await world.registry.verify(release);
+  await context.registry.verify(release);
 
   terminal.step('judge');
-  const seen = await world.records.environment(asConfigured.name);
-  await mayEnter(world, request, release, seen);
-  const values = await world.secrets.read(asConfigured);
+  const seen = await context.records.environment(asConfigured.name);
+  await mayEnter(context, request, release, seen);
+  const values = await context.secrets.read(asConfigured);
 
-  const missing = await world.machines.notes(asConfigured);
+  const missing = await context.machines.notes(asConfigured);
   if (missing.length > 0 && request.planOnly) {
     const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
-    return planned(world, { ...assemble(world, { ...situation, reports: [] }).plan, notes: missing });
+    return planned(context, { ...assemble(context, { ...situation, reports: [] }).plan, notes: missing });
   }
-  if (missing.length > 0) await makeMachines(world, asConfigured, seen, missing);
-  const configured = environmentNamed(world.project, asConfigured.name);
+  if (missing.length > 0) await makeMachines(context, asConfigured, seen, missing);
+  const configured = environmentNamed(context.project, asConfigured.name);
   const environment = withoutCordoned(configured, seen.ledger);
 
-  const early = await preflight(world, environment, release);
+  const early = await preflight(context, environment, release);
   if (request.planOnly) {
-    const { plan: bare } = assemble(world, { ...request, environment, release, record: seen, reports: early, values });
-    return planned(world, {
+    const { plan: bare } = assemble(context, {
+      ...request,
+      environment,
+      release,
+      record: seen,
+      reports: early,
+      values,
+    });
+    return planned(context, {
       ...bare,
-      notes: [...bare.notes, ...(await world.stacks.foundationNotes(environment, early))],
+      notes: [...bare.notes, ...(await context.stacks.foundationNotes(environment, early))],
     });
   }
 
-  return underLock(world, environment, `promote ${release.version}`, async () => {
+  return underLock(context, environment, `promote ${release.version}`, async () => {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
-    const record = await world.records.environment(environment.name);
-    await mayEnter(world, request, release, record);
+    const record = await context.records.environment(environment.name);
+    await mayEnter(context, request, release, record);
     refuseOtherHosts(configured, seen, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
-    const reports = changed ? await world.hosts.preflight(environment) : early;
+    const reports = changed ? await context.hosts.preflight(environment) : early;
     const situation = { ...request, environment, release, record, reports, values };
-    return rollOut(world, situation, { ...request, startedAt });
+    return rollOut(context, situation, { ...request, startedAt });
   });
 }
 
 /** The gates, which a release that runs there has passed. Throws LockageError. */
 async function mayEnter(
-  world: World,
+  context: Context,
   request: PromoteRequest,
   release: Release,
   record: EnvironmentRecord,
 ): Promise<void> {
-  const environment = environmentNamed(world.project, request.environment);
+  const environment = environmentNamed(context.project, request.environment);
   if (request.counts === undefined) {
-    return judge(release, environment, record, await upstreamRecords(world, environment));
+    return judge(release, environment, record, await upstreamRecords(context, environment));
   }
   const current = currentRevision(record.ledger);
   if (current?.release.digest === release.digest) return;
@@ -94,28 +101,28 @@ async function mayEnter(
   });
 }
 
-function planned(world: World, plan: Plan): PromoteResult {
-  world.terminal.plan(plan);
+function planned(context: Context, plan: Plan): PromoteResult {
+  context.terminal.plan(plan);
   return { outcome: 'planned', plan };
 }
 
 async function makeMachines(
-  world: World,
+  context: Context,
   environment: Environment,
   { ledger }: EnvironmentRecord,
   notes: readonly string[],
 ): Promise<void> {
-  for (const text of notes) world.terminal.note(text);
-  await world.terminal.confirm(`Make ${environment.name} ready for the release?`);
-  world.terminal.step('machines', environment.name);
+  for (const text of notes) context.terminal.note(text);
+  await context.terminal.confirm(`Make ${environment.name} ready for the release?`);
+  context.terminal.step('machines', environment.name);
   // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
   const there = withoutUnmade(withoutCordoned(environment, ledger));
-  await underLockIfReachable(world, there, 'machines', () => world.machines.make(environment));
+  await underLockIfReachable(context, there, 'machines', () => context.machines.make(environment));
 }
 
-async function upstreamRecords(world: World, environment: Environment): Promise<Record<string, EnvironmentRecord>> {
+async function upstreamRecords(context: Context, environment: Environment): Promise<Record<string, EnvironmentRecord>> {
   const records = await Promise.all(
-    environment.after.map(async (name) => [name, await world.records.environment(name)] as const),
+    environment.after.map(async (name) => [name, await context.records.environment(name)] as const),
   );
   return Object.fromEntries(records);
 }

@@ -5,7 +5,7 @@ import { generationNow, inGeneration, ledgerIn, otherGeneration } from '../model
 import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
@@ -34,19 +34,19 @@ export type PromoteImageResult =
  * to is kept in the new ones. Going back to an earlier image is the same. Throws LockageError: refused (nothing changed),
  * locked, or failed and rolled back.
  */
-export async function promoteImage(world: World, request: PromoteImageRequest): Promise<PromoteImageResult> {
-  const startedAt = world.now();
-  const serving = environmentNamed(world.project, request.environment);
+export async function promoteImage(context: Context, request: PromoteImageRequest): Promise<PromoteImageResult> {
+  const startedAt = context.now();
+  const serving = environmentNamed(context.project, request.environment);
   const { name, machines } = serving;
-  world.terminal.step('judge', `image ${request.version} for ${name}`);
+  context.terminal.step('judge', `image ${request.version} for ${name}`);
   if (!machines) throw noMachines(serving);
-  const image = imageNamed(await world.records.machineImages(), machines.kind, request.version);
-  const seen = await world.records.environment(name);
+  const image = imageNamed(await context.records.machineImages(), machines.kind, request.version);
+  const seen = await context.records.environment(name);
   const current = servingOn(serving, seen);
-  judgeImage(image, serving, seen, await recordsBefore(world, serving));
+  judgeImage(image, serving, seen, await recordsBefore(context, serving));
   refuseAccessories(serving);
-  await world.registry.verify(current.release);
-  const values = await world.secrets.read(serving);
+  await context.registry.verify(current.release);
+  const values = await context.secrets.read(serving);
 
   const generation = otherGeneration(generationNow(name, seen.ledger, []));
   const next = inGeneration(serving, generation);
@@ -58,31 +58,31 @@ export async function promoteImage(world: World, request: PromoteImageRequest): 
     values,
     replaces: serving.hosts,
   });
-  if (await world.machines.differ(serving, image.digest)) {
-    refuseOtherChanges(world, situationOf(seen));
-    const { plan } = assemble(world, situationOf(seen));
-    const noted = { ...plan, notes: [await takeOverNote(world, serving, next, image), ...plan.notes] };
-    world.terminal.plan(noted);
+  if (await context.machines.differ(serving, image.digest)) {
+    refuseOtherChanges(context, situationOf(seen));
+    const { plan } = assemble(context, situationOf(seen));
+    const noted = { ...plan, notes: [await takeOverNote(context, serving, next, image), ...plan.notes] };
+    context.terminal.plan(noted);
     if (request.planOnly) return { outcome: 'planned', image, plan: noted };
-    await world.terminal.confirm(`Replace the machines of ${name}?`);
+    await context.terminal.confirm(`Replace the machines of ${name}?`);
   } else {
-    world.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
+    context.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
     if (request.planOnly) return { outcome: 'unchanged', image };
   }
 
   const act = async (): Promise<PromoteImageResult> => {
-    const record = await world.records.environment(name);
+    const record = await context.records.environment(name);
     refuseOtherHosts(serving, seen, record);
     refuseChanged(serving, seen, record);
-    if (await world.machines.differ(serving, image.digest)) {
-      return replace(world, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
+    if (await context.machines.differ(serving, image.digest)) {
+      return replace(context, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
     }
     // A killed command may have left others beside them.
-    await world.machines.settle(name);
+    await context.machines.settle(name);
     return { outcome: 'unchanged', image };
   };
   // On the machines that another operator knows. It may go with them.
-  const unlock = await world.hosts.lock(serving, `image ${image.version}`);
+  const unlock = await context.hosts.lock(serving, `image ${image.version}`);
   try {
     return await act();
   } finally {
@@ -99,47 +99,47 @@ interface Replacement extends PromoteImageRequest {
   readonly situation: Situation;
 }
 
-async function replace(world: World, replacement: Replacement): Promise<PromoteImageResult> {
+async function replace(context: Context, replacement: Replacement): Promise<PromoteImageResult> {
   const { image, serving, situation, record, startedAt } = replacement;
   const { name } = serving;
   try {
-    world.terminal.step('machines', `${name} of image ${image.version}`);
-    await world.machines.make(serving, image.digest);
-    const environment = environmentNamed(world.project, name);
-    const reports = await preflight(world, environment, situation.release);
+    context.terminal.step('machines', `${name} of image ${image.version}`);
+    await context.machines.make(serving, image.digest);
+    const environment = environmentNamed(context.project, name);
+    const reports = await preflight(context, environment, situation.release);
     const reason = replacement.reason ?? `machines of image ${image.version}`;
     const options = { startedAt, before: record, confirmed: true, reason };
     // From the record on, these are the machines that another operator knows.
-    return await underLock(world, environment, `image ${image.version}`, async () => {
-      const { revision } = await rollOut(world, { ...situation, environment, reports }, options);
+    return await underLock(context, environment, `image ${image.version}`, async () => {
+      const { revision } = await rollOut(context, { ...situation, environment, reports }, options);
       return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
     });
   } catch (error) {
-    await settleAfter(world, name, error);
+    await settleAfter(context, name, error);
     throw error;
   }
 }
 
 /** Where it is not known what serves, everything stays for a person to look at. */
-async function settleAfter(world: World, name: string, error: unknown): Promise<void> {
+async function settleAfter(context: Context, name: string, error: unknown): Promise<void> {
   if (error instanceof LockageError && error.code === ExitCode.broken) return;
-  await world.machines.settle(name).catch((second: unknown) => {
-    world.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
+  await context.machines.settle(name).catch((second: unknown) => {
+    context.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
   });
 }
 
-async function takeOverNote(world: World, serving: Environment, next: Environment, image: MachineImage) {
-  const images = await world.records.machineImages();
+async function takeOverNote(context: Context, serving: Environment, next: Environment, image: MachineImage) {
+  const images = await context.records.machineImages();
   const { image: digest } = serving.machines ?? {};
   const from = digest === undefined ? '' : ` of image ${imageText(images, image.kind, digest)}`;
   return `${namesOf(next)} of image ${image.version} take over from ${namesOf(serving)}${from}`;
 }
 
-async function recordsBefore(world: World, environment: Environment) {
+async function recordsBefore(context: Context, environment: Environment) {
   return Promise.all(
-    machinesBefore(world.project, environment).map(async ({ name }) => ({
+    machinesBefore(context.project, environment).map(async ({ name }) => ({
       name,
-      record: await world.records.environment(name),
+      record: await context.records.environment(name),
     })),
   );
 }

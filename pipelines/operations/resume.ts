@@ -3,7 +3,7 @@ import type { Desired } from '../model/desired-state.ts';
 import { LockageError } from '../errors.ts';
 import { withoutCordoned } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Hold } from '../model/revision.ts';
 import { underLock } from './steps/with-lock.ts';
@@ -18,24 +18,24 @@ export interface ResumeResult {
  * Lifts the hold that a rollback set; what runs stays as it is. Throws LockageError: refused, locked, or what kept the
  * record from being written, and the hold stands then.
  */
-export async function resume(world: World, request: { readonly environment: string }): Promise<ResumeResult> {
-  const environment = environmentNamed(world.project, request.environment);
-  const { ledger } = await world.records.environment(environment.name);
+export async function resume(context: Context, request: { readonly environment: string }): Promise<ResumeResult> {
+  const environment = environmentNamed(context.project, request.environment);
+  const { ledger } = await context.records.environment(environment.name);
   if (!ledger.hold) return { outcome: 'not on hold' };
 
-  return underLock(world, withoutCordoned(environment, ledger), 'resume', async () => {
-    const record = await world.records.environment(environment.name);
+  return underLock(context, withoutCordoned(environment, ledger), 'resume', async () => {
+    const record = await context.records.environment(environment.name);
     const { hold } = record.ledger;
     if (!hold) return { outcome: 'not on hold' };
-    await world.stacks.deploy(withoutHold(world, environment.name, record), 'resume');
-    const after = await world.records.environment(environment.name);
+    await context.stacks.deploy(withoutHold(context, environment.name, record), 'resume');
+    const after = await context.records.environment(environment.name);
     if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
     return { outcome: 'resumed', hold };
   });
 }
 
 /** What runs now, recorded without the hold. */
-function withoutHold(world: World, environment: string, record: EnvironmentRecord): Desired {
+function withoutHold(context: Context, environment: string, record: EnvironmentRecord): Desired {
   const { hold: _, ...ledger } = record.ledger;
-  return asRecorded({ app: world.project.app, environment }, record, ledger, { operation: world.newOperation() });
+  return asRecorded({ app: context.project.app, environment }, record, ledger, { operation: context.newOperation() });
 }

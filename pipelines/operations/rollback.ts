@@ -5,7 +5,7 @@ import { carryOut } from './steps/execute.ts';
 import { absent, withoutCordoned, withoutUnmade } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import { withRecordedSecrets } from './steps/recorded-secrets.ts';
 import type { Revision } from '../model/revision.ts';
 import { underLock } from './steps/with-lock.ts';
@@ -25,44 +25,44 @@ export interface RollbackResult {
  * and the state follows. It is a new revision, and holds the environment until a person lifts the hold.
  * Throws LockageError.
  */
-export async function rollback(world: World, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
-  const configured = environmentNamed(world.project, request.environment);
-  const record = await world.records.environment(configured.name);
+export async function rollback(context: Context, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
+  const configured = environmentNamed(context.project, request.environment);
+  const record = await context.records.environment(configured.name);
   const environment = withoutUnmade(withoutCordoned(configured, record.ledger));
   const target = targetOf(environment.name, record.ledger, request.to);
-  const asked = world.hosts.look(environment);
+  const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
   const decideAndAct = async (): Promise<RollbackResult> => {
     const reports = await asked;
     // Another operator may have acted before the lock was taken: going back from something else is another decision.
-    const now = await world.records.environment(environment.name);
+    const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);
     refuseChanged(environment, record, now);
     const situation = { environment, record, reports, target, request };
-    const assembled = assemble(world, situation);
-    if (!request.planOnly) return goBack(world, situation, assembled, startedAt);
-    world.terminal.plan(assembled.plan);
+    const assembled = assemble(context, situation);
+    if (!request.planOnly) return goBack(context, situation, assembled, startedAt);
+    context.terminal.plan(assembled.plan);
     return { outcome: 'planned', plan: assembled.plan };
   };
-  return request.planOnly ? decideAndAct() : underLock(world, environment, 'rollback', decideAndAct);
+  return request.planOnly ? decideAndAct() : underLock(context, environment, 'rollback', decideAndAct);
 }
 
 async function goBack(
-  world: World,
+  context: Context,
   { environment, record, target, request }: Situation,
   { desired, plan, standby }: ReturnType<typeof assemble>,
   startedAt: number,
 ): Promise<RollbackResult> {
   const { version } = target.release;
-  await world.terminal.confirm(`Roll ${environment.name} back to ${version} (revision ${target.number})?`);
+  await context.terminal.confirm(`Roll ${environment.name} back to ${version} (revision ${target.number})?`);
   const revision: Omit<Revision, 'result' | 'duration'> = {
     number: plan.number,
     release: target.release,
     containers: desired.serving.map(({ spec }) => spec),
     secretVersions: target.secretVersions,
     kind: 'rollback',
-    actor: world.actor,
+    actor: context.actor,
     startedAt: new Date(startedAt).toISOString(),
     restores: target.number,
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
@@ -72,20 +72,20 @@ async function goBack(
   };
   const operation = { before: record, revision, startedAt };
   // A promotion of an image that was killed may have left the front on other machines.
-  await world.machines.lead(environment);
+  await context.machines.lead(environment);
   if (!standby) {
-    world.terminal.note(`no standby of ${version}: its containers are made again`);
-    await world.hosts.pull(environment, target.release);
-    const again = await withRecordedSecrets(world, desired);
-    return { outcome: 'rolled back', plan, revision: await carryOut(world, { ...operation, desired: again }) };
+    context.terminal.note(`no standby of ${version}: its containers are made again`);
+    await context.hosts.pull(environment, target.release);
+    const again = await withRecordedSecrets(context, desired);
+    return { outcome: 'rolled back', plan, revision: await carryOut(context, { ...operation, desired: again }) };
   }
-  await world.hosts.switchNow(desired);
-  const trafficBack = Math.round(world.now() - startedAt);
-  world.terminal.note(
+  await context.hosts.switchNow(desired);
+  const trafficBack = Math.round(context.now() - startedAt);
+  context.terminal.note(
     `${environment.name} serves ${version} again on all hosts, ${trafficBack} ms after the command's start`,
   );
-  const withoutTraffic = await startAndStop(world, environment, desired);
-  const recorded = await carryOut(world, { ...operation, desired, switched: true });
+  const withoutTraffic = await startAndStop(context, environment, desired);
+  const recorded = await carryOut(context, { ...operation, desired, switched: true });
   if (withoutTraffic === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
   throw new LockageError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
     code: ExitCode.broken,
@@ -97,13 +97,13 @@ async function goBack(
 
 /** What kept containers without traffic from being started or stopped; the rollback is to be recorded all the same. */
 async function startAndStop(
-  world: World,
+  context: Context,
   environment: Environment,
   { serving, standby }: Desired,
 ): Promise<Error | undefined> {
   const resting = (placed: Desired['serving']) => placed.filter(({ spec }) => !spec.route);
   try {
-    await world.hosts.startAndStop(environment, resting(serving), resting(standby));
+    await context.hosts.startAndStop(environment, resting(serving), resting(standby));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));

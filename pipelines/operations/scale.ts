@@ -1,7 +1,7 @@
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { environmentNamed } from '../model/pipeline.ts';
-import type { World } from './ports.ts';
+import type { Context } from './ports.ts';
 import { promote, type PromoteResult } from './promote.ts';
 import { currentRevision } from '../model/ledger.ts';
 import { didYouMean } from '../text/suggest.ts';
@@ -19,8 +19,8 @@ export interface ScaleRequest {
  * size, over the same barrier as any other change. Later promotions keep the number until the configuration says another.
  * Throws LockageError.
  */
-export async function scale(world: World, request: ScaleRequest): Promise<PromoteResult> {
-  const environment = environmentNamed(world.project, request.environment);
+export async function scale(context: Context, request: ScaleRequest): Promise<PromoteResult> {
+  const environment = environmentNamed(context.project, request.environment);
   const { name } = environment;
   if (!environment.swarm) {
     throw new LockageError(`${name} runs on hosts, and a role has its \`count\` on each of them`, {
@@ -28,13 +28,13 @@ export async function scale(world: World, request: ScaleRequest): Promise<Promot
     });
   }
   checkRoles(environment, Object.keys(request.counts));
-  const current = currentRevision((await world.records.environment(name)).ledger);
+  const current = currentRevision((await context.records.environment(name)).ledger);
   if (!current) {
     throw new LockageError(`nothing runs in ${name}`, {
       hint: `Bring a release there: \`lockage promote VERSION --to ${name}\`.`,
     });
   }
-  return promote(world, { ...request, version: current.release.version });
+  return promote(context, { ...request, version: current.release.version });
 }
 
 function checkRoles({ name, roles }: Environment, asked: readonly string[]): void {

@@ -10,7 +10,7 @@ import {
 import { LockageError, ExitCode } from '../errors.ts';
 import { type Environment, placesOf } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
-import type { World } from '../operations/ports.ts';
+import type { Context } from '../operations/ports.ts';
 import { inService, absent } from '../model/cordons.ts';
 import { standbyFor, neededSecrets } from './standby.ts';
 import type { Desired, Placed } from '../model/desired-state.ts';
@@ -55,7 +55,7 @@ export interface Situation {
   readonly request: RollbackRequest;
 }
 
-export function assemble(world: World, { environment, record, reports, target, request }: Situation) {
+export function assemble(context: Context, { environment, record, reports, target, request }: Situation) {
   const current = currentRevision(record.ledger);
   const serving = placedAsRecorded(environment, record, target);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
@@ -65,15 +65,15 @@ export function assemble(world: World, { environment, record, reports, target, r
   });
   const kept = standbyFor(record, environment.standby, serving);
   const hold: Hold = {
-    since: new Date(world.now()).toISOString(),
-    actor: world.actor,
+    since: new Date(context.now()).toISOString(),
+    actor: context.actor,
     reason: request.reason ?? `rolled back from ${current?.release.version} to ${target.release.version}`,
     version: current?.release.version ?? '',
   };
   const desired: Desired = {
-    app: world.project.app,
+    app: context.project.app,
     environment: environment.name,
-    operation: world.newOperation(),
+    operation: context.newOperation(),
     serving,
     standby: kept,
     fallback: standby ? [] : servingBefore,

@@ -5,7 +5,7 @@ import { placesOf, type Environment, type Project } from '../model/environment.t
 import { LockageError } from '../errors.ts';
 import { absent, inService } from '../model/cordons.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
-import type { World } from '../operations/ports.ts';
+import type { Context } from '../operations/ports.ts';
 import { currentRevision, nextNumber, sameContainers, existingContainers } from '../model/ledger.ts';
 import type { Revision } from '../model/revision.ts';
 import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
@@ -15,14 +15,14 @@ import { freshSpecs } from './attempts.ts';
 import { migrationOf } from './plan-migration.ts';
 
 /** Everything about a rollout that can be known before it: pure but for names and time of the world. */
-export function assemble(world: World, situation: Situation) {
-  const { app } = world.project;
+export function assemble(context: Context, situation: Situation) {
+  const { app } = context.project;
   const { release, record, reports, values } = situation;
   const current = currentRevision(record.ledger);
   const counts = countsNow(situation.environment, current?.counts, situation.counts);
   const environment = withCounts(situation.environment, counts);
-  const versions = versionsOf(world, values);
-  if (situation.counts) refuseOtherChanges(world, situation);
+  const versions = versionsOf(context, values);
+  if (situation.counts) refuseOtherChanges(context, situation);
   const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placed(environment, specs);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
@@ -42,15 +42,15 @@ export function assemble(world: World, situation: Situation) {
     secretVersions: versions,
     kind: replaces ? 'image' : situation.counts ? 'scale' : broken ? 'repair' : 'promote',
     ...(Object.keys(counts).length > 0 ? { counts } : {}),
-    actor: world.actor,
-    startedAt: new Date(world.now()).toISOString(),
+    actor: context.actor,
+    startedAt: new Date(context.now()).toISOString(),
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
     ...absent(record.ledger),
   };
   const desired: Desired = {
     app,
     environment: environment.name,
-    operation: world.newOperation(),
+    operation: context.newOperation(),
     serving,
     standby,
     fallback: servingBefore,
@@ -81,8 +81,8 @@ export function assemble(world: World, situation: Situation) {
 }
 
 /** secret name → short hash of its value */
-function versionsOf(world: Versioning, values: Situation['values']): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, world.secrets.version(value)]));
+function versionsOf(context: Versioning, values: Situation['values']): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, context.secrets.version(value)]));
 }
 
 /**
@@ -90,11 +90,11 @@ function versionsOf(world: Versioning, values: Situation['values']): Record<stri
  * promotion. Throws LockageError.
  */
 export function refuseOtherChanges(
-  world: { readonly project: Pick<Project, 'app'> } & Versioning,
+  context: { readonly project: Pick<Project, 'app'> } & Versioning,
   { environment, release, record, values }: Pick<Situation, 'environment' | 'release' | 'record' | 'values'>,
 ): void {
-  const { app } = world.project;
-  const versions = versionsOf(world, values);
+  const { app } = context.project;
+  const versions = versionsOf(context, values);
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));

@@ -3,7 +3,7 @@ import type { Release } from '../model/release.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { Host } from '../model/target.ts';
-import type { World } from '../operations/ports.ts';
+import type { Context } from '../operations/ports.ts';
 
 /** What a rollout is decided from. */
 export interface Situation {
@@ -21,5 +21,5 @@ export interface Situation {
 }
 
 export interface Versioning {
-  readonly secrets: Pick<World['secrets'], 'version'>;
+  readonly secrets: Pick<Context['secrets'], 'version'>;
 }

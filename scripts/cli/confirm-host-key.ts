@@ -2,7 +2,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { HostKey } from '../../infra/docker/connections.ts';
 import { colors } from '../tools/colors.ts';
 import { table } from '../tools/format.ts';
-import type { LiveWorld } from './open-context.ts';
+import type { CommandContext } from './open-context.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 /**
@@ -10,8 +10,8 @@ import type { Host } from '../../pipelines/model/target.ts';
  * it: now, earlier, or by the fingerprints given. Gives the machine's fingerprint. `--yes` is no answer to this.
  * @throws LockageError (refused) if none is confirmed, or another key than the confirmed one is shown.
  */
-export async function firstContact(world: LiveWorld, host: Host, given: readonly string[]): Promise<string> {
-  const { connections, terminal } = world;
+export async function firstContact(context: CommandContext, host: Host, given: readonly string[]): Promise<string> {
+  const { connections, terminal } = context;
   // At most two unknown machines, and then the known one.
   for (let contact = 0; contact < 3; contact += 1) {
     const accepted = await connections.acceptedHostKeys(host);

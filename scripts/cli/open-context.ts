@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { World } from '../../pipelines/operations/ports.ts';
+import type { Context } from '../../pipelines/operations/ports.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import { EngineHosts } from '../../infra/adapters/hosts.ts';
 import { EnvironmentMachines } from '../../infra/adapters/machines/machines.ts';
@@ -9,7 +9,7 @@ import { EnvironmentStacks } from '../../infra/adapters/stacks.ts';
 import { StackRecords } from '../../infra/adapters/records.ts';
 import { Registry as RegistryClient } from '../../infra/registry/client.ts';
 import type { Stacks } from '../../infra/pulumi/stacks.ts';
-import type { Tools } from '../../infra/context/session.ts';
+import type { Session } from '../../infra/context/session.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { loadProject } from '../project/load.ts';
 import { cacheDir } from '../tools/cache.ts';
@@ -26,18 +26,18 @@ export interface GlobalOptions {
 }
 
 /** The world outside as the flows see it, with what commands need besides. */
-export interface LiveWorld extends World {
+export interface CommandContext extends Context {
   readonly records: StackRecords;
   readonly machines: EnvironmentMachines;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   readonly stackRunner: () => Promise<Stacks>;
-  readonly tools: Tools;
+  readonly session: Session;
   readonly terminal: ConsoleTerminal;
 }
 
 /** Builds the world once, from the configuration of the folder the command runs in. Throws LockageError. */
-export async function openWorld(options: GlobalOptions, signal: AbortSignal): Promise<LiveWorld> {
+export async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
   const project = await loadProject(options.cwd ?? process.cwd());
   const redactor = new Redactor();
   const terminal = new ConsoleTerminal({
@@ -54,7 +54,7 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     configured: () => located.environments.flatMap(({ hosts }) => hosts),
   });
   const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
-  const tools: Tools = {
+  const session: Session = {
     connections,
     secretValues: new Map(),
     registryAuth: (repository) => registryClient.registryAuthHeader(repository),
@@ -71,11 +71,11 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
   let loaded: Promise<Stacks> | undefined;
   const stacks = () =>
     (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.Stacks(settings, project.app)));
-  const records = new StackRecords(settings, project.app, tools, stacks);
+  const records = new StackRecords(settings, project.app, session, stacks);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
   const machines = new EnvironmentMachines({
     project,
-    tools,
+    session,
     actor,
     records,
     stacks,
@@ -92,22 +92,22 @@ export async function openWorld(options: GlobalOptions, signal: AbortSignal): Pr
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registryClient),
-    hosts: new EngineHosts(project.app, actor, tools, registryClient),
+    hosts: new EngineHosts(project.app, actor, session, registryClient),
     machines,
     stacks: new EnvironmentStacks({
       project: () => located,
-      tools,
+      session,
       records,
       registry: registryClient,
       stacks,
       secretVersion: version,
     }),
-    secrets: secretsOf(project, tools, redactor, version, settings),
+    secrets: secretsOf(project, session, redactor, version, settings),
     terminal,
     signal,
     connections,
     registryClient,
     stackRunner: stacks,
-    tools,
+    session,
   };
 }

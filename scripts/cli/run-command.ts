@@ -1,25 +1,25 @@
 import { LockageError, ExitCode } from '../../pipelines/errors.ts';
-import { openWorld, type GlobalOptions, type LiveWorld } from './open-context.ts';
+import { openContext, type GlobalOptions, type CommandContext } from './open-context.ts';
 
 /**
  * Runs a command's work with the world open, and closes its connections. An error is shown here, where secrets that the
  * command has read are masked; the exit code is set.
  */
-export async function withWorld(
+export async function runCommand(
   options: GlobalOptions,
   signal: AbortSignal,
-  work: (world: LiveWorld) => Promise<void>,
+  work: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
-  const world = await openWorld(options, signal);
+  const context = await openContext(options, signal);
   try {
-    await work(world);
+    await work(context);
   } catch (error) {
     const known = signal.aborted && !(error instanceof LockageError) ? interrupted() : error;
     if (!(known instanceof LockageError)) throw error;
-    world.terminal.error(known);
+    context.terminal.error(known);
     process.exitCode = known.code;
   } finally {
-    await world.connections.close();
+    await context.connections.close();
   }
 }
 

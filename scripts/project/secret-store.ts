@@ -1,5 +1,5 @@
 import type { Project, Environment } from '../../pipelines/model/environment.ts';
-import type { Tools } from '../../infra/context/session.ts';
+import type { Session } from '../../infra/context/session.ts';
 import { readSecrets } from './secrets.ts';
 import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
 import type { Secrets } from '../../pipelines/operations/ports.ts';
@@ -7,7 +7,7 @@ import type { Redactor } from '../tools/redactor.ts';
 
 export function secretsOf(
   project: Project,
-  tools: Tools,
+  session: Session,
   redactor: Redactor,
   version: (value: string) => string,
   settings: Parameters<typeof readSecretValues>[0],
@@ -19,7 +19,7 @@ export function secretsOf(
       const values = await readSecrets(environment.secrets, secretNames(environment), context);
       redactor.add(Object.values(values));
       for (const [name, value] of Object.entries(values)) {
-        tools.secretValues.set(`${name}@${version(value)}`, value);
+        session.secretValues.set(`${name}@${version(value)}`, value);
       }
       return values;
     },

@@ -6,7 +6,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { withoutCordoned } from '../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../pipelines/model/pipeline.ts';
 import { currentRevision } from '../../pipelines/model/ledger.ts';
-import { openWorld } from '../cli/open-context.ts';
+import { openContext } from '../cli/open-context.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 /**
@@ -14,9 +14,9 @@ import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
  * changed since: a change of release or configuration enters an environment by `lockage promote`, past its gates.
  */
 export async function recordedProgram(stack: string, folder: string): Promise<void> {
-  const world = await openWorld({ cwd: folder }, new AbortController().signal);
-  const configured = environmentNamed(world.project, stack);
-  const record = await world.records.environment(configured.name);
+  const context = await openContext({ cwd: folder }, new AbortController().signal);
+  const configured = environmentNamed(context.project, stack);
+  const record = await context.records.environment(configured.name);
   const environment = withoutCordoned(configured, record.ledger);
   const current = currentRevision(record.ledger);
   if (!current) {
@@ -25,7 +25,7 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
     });
   }
   const sized = withCounts(environment, countsNow(environment, current.counts));
-  const wanted = containerSpecs(world.project.app, sized, current.release, current.secretVersions);
+  const wanted = containerSpecs(context.project.app, sized, current.release, current.secretVersions);
   const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => canonicalJson(spec);
   const recorded = new Set(current.containers.map(plain));
   if (wanted.some((spec) => !recorded.has(plain(spec)))) {
@@ -34,7 +34,7 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
       hint: `Run \`lockage promote ${current.release.version} --to ${stack}\`.`,
     });
   }
-  const operation = (await world.records.lastOperation(environment.name)) ?? world.newOperation();
-  const place = { app: world.project.app, environment: environment.name };
+  const operation = (await context.records.lastOperation(environment.name)) ?? context.newOperation();
+  const place = { app: context.project.app, environment: environment.name };
   await environmentProgram(asRecorded(place, record, record.ledger, { operation }))();
 }

@@ -10,13 +10,13 @@ import type { Place, Stage } from './stage.ts';
 export const peersPart: Part = {
   name: 'peers',
   environments: { host: { hosts: 1, reach: 'unix' } },
-  withoutHosts: async () => ((await installed()).length > 0 ? [] : tools.map(missing)),
+  withoutHosts: async () => ((await installed()).length > 0 ? [] : session.map(missing)),
   async measure(stage, { rounds }) {
     const place = await stage.place('one', stage.lab.hosts);
     const releases = await smallReleases(stage);
     const found = await installed();
     const rows: Row[] = [];
-    for (const tool of tools) {
+    for (const tool of session) {
       rows.push(found.includes(tool) ? await compare(stage, place, releases, rounds, tool) : missing(tool));
     }
     return rows;
@@ -30,7 +30,7 @@ interface Tool {
   change(stage: Stage, dockerHost: string, image: string): Promise<void>;
 }
 
-const tools: readonly Tool[] = [
+const session: readonly Tool[] = [
   {
     name: 'docker compose up',
     version: ['docker', 'compose', 'version'],
@@ -53,8 +53,8 @@ const tools: readonly Tool[] = [
 ];
 
 async function installed(): Promise<Tool[]> {
-  const answers = await Promise.all(tools.map(({ version }) => tryRun(version, { timeout: 20_000 })));
-  return tools.filter((_, index) => answers[index] !== undefined);
+  const answers = await Promise.all(session.map(({ version }) => tryRun(version, { timeout: 20_000 })));
+  return session.filter((_, index) => answers[index] !== undefined);
 }
 
 function missing({ name }: Tool): Row {

@@ -4,10 +4,10 @@ import { generationNow, inGeneration, isOf, type Generation } from '../../../pip
 import { hostOf } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { StackRecords } from '../records.ts';
-import type { Tools } from '../../context/session.ts';
+import type { Session } from '../../context/session.ts';
 
 interface Parts {
-  readonly tools: Tools;
+  readonly session: Session;
   readonly records: StackRecords;
 }
 
@@ -18,7 +18,7 @@ export async function located(parts: Parts, environment: Environment, taken?: Ge
   const recorded = (await parts.records.machines(name))?.machines ?? [];
   const generation = taken ?? (await generationOf(parts, name, recorded));
   const own = recorded.filter(({ host }) => isOf(generation, name, host));
-  const places = new Map(own.map((machine) => [machine.host, hostOf(parts.tools.machines, machine)]));
+  const places = new Map(own.map((machine) => [machine.host, hostOf(parts.session.machines, machine)]));
   const named = inGeneration(environment, generation);
   const [image] = own.map((machine) => machine.image);
   return {

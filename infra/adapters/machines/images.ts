@@ -9,7 +9,7 @@ import type { CachedImage } from '../../machines/image/image.ts';
 import { aloneHere } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
 import type { StackRecords } from '../records.ts';
-import type { Tools } from '../../context/session.ts';
+import type { Session } from '../../context/session.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
@@ -17,7 +17,7 @@ type Kind = MachineSet['kind'];
 const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
 
 interface Parts {
-  readonly tools: Tools;
+  readonly session: Session;
   /** `user@machine` */
   readonly actor: string;
   readonly records: StackRecords;
@@ -28,8 +28,8 @@ export async function newestOrToday(parts: Parts, kind: Kind): Promise<string> {
   const images = await parts.records.machineImages();
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
-  const today = await imageFor(parts.tools.machines, kind);
-  return aloneHere(parts.tools.machines, recordOfImages, async () => {
+  const today = await imageFor(parts.session.machines, kind);
+  return aloneHere(parts.session.machines, recordOfImages, async () => {
     // Another environment's first promotion may have waited for the same image.
     const now = await parts.records.machineImages();
     const meanwhile = newestImage(now, kind);
@@ -45,8 +45,8 @@ export async function buildImages(
 ): Promise<readonly MachineImage[]> {
   const built: MachineImage[] = [];
   for (const kind of kinds) {
-    const image = await buildImage(parts.tools.machines, kind);
-    const recorded = aloneHere(parts.tools.machines, recordOfImages, () => recordImage(parts, kind, version, image));
+    const image = await buildImage(parts.session.machines, kind);
+    const recorded = aloneHere(parts.session.machines, recordOfImages, () => recordImage(parts, kind, version, image));
     // To build takes minutes, in which somebody else may have built one.
     built.push(await recorded.catch((error: unknown) => throwWithout(image, error)));
   }

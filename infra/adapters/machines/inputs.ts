@@ -5,12 +5,12 @@ import { shownContents } from '../../machines/image/contents.ts';
 import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
-import type { Tools } from '../../context/session.ts';
+import type { Session } from '../../context/session.ts';
 import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
 
 interface Parts {
   readonly project: Project;
-  readonly tools: Tools;
+  readonly session: Session;
 }
 
 /** The last number of an address in the network, before the first machine of a generation. */
@@ -23,18 +23,18 @@ export function settingsOf({ insecureRegistries }: Project, { kind, memory, cpus
 
 /** Each of the machines, of an image by its digest, on the environment's network. */
 export async function machineInputs(
-  { project, tools }: Parts,
+  { project, session }: Parts,
   environment: Environment,
   set: MachineSet,
   network: MachineNetworkInputs,
   image: string,
 ): Promise<MachineInputs[]> {
   // One that is gone hinders only machines that have to be made or started from it.
-  const contents = await imageFor(tools.machines, set.kind, image).then(
+  const contents = await imageFor(session.machines, set.kind, image).then(
     (found) => found.contents,
     () => undefined,
   );
-  if (contents) tools.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
+  if (contents) session.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
   const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
     ...network,
     ...settingsOf(project, set),
@@ -42,7 +42,7 @@ export async function machineInputs(
     name: `${network.app}-${environment.name}-machine-${host.slice(environment.name.length + 1)}`,
     image,
     address: addressOf(network, environment.name, host),
-    hostKey: (await hostKey(tools.machines.keys, environment.name, host)).fingerprint,
+    hostKey: (await hostKey(session.machines.keys, environment.name, host)).fingerprint,
   });
   return Promise.all(environment.hosts.map(input));
 }

@@ -42,7 +42,7 @@ import type { FrontInputs, MachineInputs, MachineNetworkInputs } from '../../res
 import type { MachinesRecord, StackRecords } from '../records.ts';
 import type { Stacks } from '../../pulumi/stacks.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
-import { workshopOf, type Tools } from '../../context/session.ts';
+import { providerContext, type Session } from '../../context/session.ts';
 import type { FrontView } from '../../../pipelines/inspection/observation.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
@@ -51,7 +51,7 @@ import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts
 interface Parts {
   /** as it is configured: the machines have no addresses in it */
   readonly project: Project;
-  readonly tools: Tools;
+  readonly session: Session;
   /** `user@machine` */
   readonly actor: string;
   readonly records: StackRecords;
@@ -116,11 +116,11 @@ export class EnvironmentMachines implements Machines {
 
   async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
     if (!recorded?.network) return [];
-    const { records, tools } = this.#parts;
+    const { records, session } = this.#parts;
     const { ledger } = await records.environment(environment.name);
     const place = { environment: environment.name };
     const wanted = frontOf(environment, recorded.network);
-    return frontNotes(tools.machines, place, wanted, serversOf(environment, ledger));
+    return frontNotes(session.machines, place, wanted, serversOf(environment, ledger));
   }
 
   async make(asked: Environment, image?: string): Promise<void> {
@@ -132,7 +132,7 @@ export class EnvironmentMachines implements Machines {
 
   async #make(asked: Environment, set: MachineSet, image?: string): Promise<void> {
     const { name } = asked;
-    const { records, tools } = this.#parts;
+    const { records, session } = this.#parts;
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
     const before = recorded?.machines ?? [];
@@ -140,7 +140,7 @@ export class EnvironmentMachines implements Machines {
     const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
     const environment = inGeneration(asked, generation);
     const network = recorded?.network ?? (await this.#newNetwork(name));
-    tools.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+    session.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
     const standing = new Set(await this.#standing(before));
     const front = frontOf(asked, network);
     const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
@@ -152,14 +152,15 @@ export class EnvironmentMachines implements Machines {
       machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
     );
     if (left.length > 0) {
-      if (generation === now && (await this.#serves(name))) throw otherKeys(name, left, machines, tools.machines.keys);
+      if (generation === now && (await this.#serves(name)))
+        throw otherKeys(name, left, machines, session.machines.keys);
       await this.#removeLeft(name, recorded, left);
     }
     await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
-    const workshop = workshopOf(tools, true);
+    const context = providerContext(session, true);
     await ensureBridge(network);
-    await Promise.all(machines.map((machine) => ensureMachine(workshop, machine)));
+    await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
     if (front) await this.#frontStays(asked, now, front, standing);
     await this.locate({ [name]: generation });
   }
@@ -171,15 +172,15 @@ export class EnvironmentMachines implements Machines {
     front: FrontInputs,
     standing: ReadonlySet<string>,
   ): Promise<void> {
-    const { records, tools } = this.#parts;
+    const { records, session } = this.#parts;
     const { ledger } = await records.environment(asked.name);
     const all = serversOf(await located(this.#parts, asked, generation), ledger);
-    const { servers } = await frontState(frontHome(tools.machines, front));
+    const { servers } = await frontState(frontHome(session.machines, front));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
-    if (serving.length === 0) return keepFront(tools.machines, front, all);
-    await keepFront(tools.machines, front);
+    if (serving.length === 0) return keepFront(session.machines, front, all);
+    await keepFront(session.machines, front);
     // Those that leave answer what they have begun before anything is taken from them.
-    await leadFront(tools.machines, front, serving);
+    await leadFront(session.machines, front, serving);
   }
 
   /** Names of the hosts that are there, running or not. */
@@ -190,16 +191,16 @@ export class EnvironmentMachines implements Machines {
 
   async lead(environment: Environment): Promise<void> {
     if (!environment.machines) return;
-    const { records, tools } = this.#parts;
+    const { records, session } = this.#parts;
     const { ledger } = await records.environment(environment.name);
-    await leadFront(tools.machines, { environment: environment.name }, serversOf(environment, ledger));
+    await leadFront(session.machines, { environment: environment.name }, serversOf(environment, ledger));
   }
 
   /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
   async front(environment: Environment): Promise<FrontView | undefined> {
     const recorded = await this.#parts.records.machines(environment.name);
     if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
-    return frontView(this.#parts.tools.machines, recorded.front);
+    return frontView(this.#parts.session.machines, recorded.front);
   }
 
   async #serves(environment: string): Promise<boolean> {
@@ -268,11 +269,11 @@ export class EnvironmentMachines implements Machines {
 
   /** A command that was killed while it made machines may have left some that run, and that no record knows. */
   async #removeUnrecorded(environment: string, { machines }: MachinesRecord): Promise<void> {
-    const { project, tools } = this.#parts;
+    const { project, session } = this.#parts;
     const place = { app: project.app, environment };
-    const here = await machinesHere(tools.machines, place);
+    const here = await machinesHere(session.machines, place);
     const unknown = here.filter((name) => !machines.some((machine) => machine.name === name));
-    await Promise.all(unknown.map((name) => removeMachine(tools.machines, { ...place, name })));
+    await Promise.all(unknown.map((name) => removeMachine(session.machines, { ...place, name })));
   }
 
   /** What is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
@@ -287,11 +288,11 @@ export class EnvironmentMachines implements Machines {
   async present(
     environment: string,
   ): Promise<{ readonly recorded: boolean; readonly names: readonly string[]; readonly urls: readonly string[] }> {
-    const { project, records, tools } = this.#parts;
+    const { project, records, session } = this.#parts;
     const recorded = await records.machines(environment);
-    const here = await machinesHere(tools.machines, { app: project.app, environment });
+    const here = await machinesHere(session.machines, { app: project.app, environment });
     const names = new Set([...(recorded?.machines ?? []).map(({ name }) => name), ...here]);
-    const urls = (recorded?.machines ?? []).map((machine) => hostOf(tools.machines, machine).url);
+    const urls = (recorded?.machines ?? []).map((machine) => hostOf(session.machines, machine).url);
     return { recorded: recorded !== undefined, names: [...names].sort(), urls };
   }
 
@@ -302,31 +303,32 @@ export class EnvironmentMachines implements Machines {
 
   /** Also what those said that did not come up. */
   async #removeAllForGood(environment: string): Promise<void> {
-    const { project, tools } = this.#parts;
+    const { project, session } = this.#parts;
     await this.#removeAll(environment);
-    await forgetLogs(tools.machines, { app: project.app, environment });
+    await forgetLogs(session.machines, { app: project.app, environment });
   }
 
   #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
     const subject = { name: environment, what: `the machines of ${environment}` };
-    return aloneHere(this.#parts.tools.machines, subject, work);
+    return aloneHere(this.#parts.session.machines, subject, work);
   }
 
   async #removeAll(environment: string): Promise<void> {
-    const { project, records, tools } = this.#parts;
+    const { project, records, session } = this.#parts;
     const recorded = await records.machines(environment);
     refuseElsewhere(environment, recorded);
     await Promise.all((recorded?.machines ?? []).map((machine) => this.#letGo(machine)));
-    if (recorded) await (await this.#parts.stacks()).destroy(machinesStack(environment), workshopOf(tools, false));
+    if (recorded)
+      await (await this.#parts.stacks()).destroy(machinesStack(environment), providerContext(session, false));
     const place = { app: project.app, environment };
-    for (const name of await machinesHere(tools.machines, place)) {
-      await removeMachine(tools.machines, { ...place, name });
+    for (const name of await machinesHere(session.machines, place)) {
+      await removeMachine(session.machines, { ...place, name });
     }
-    await removeFront(frontHome(tools.machines, { environment }));
+    await removeFront(frontHome(session.machines, { environment }));
     const bridge = this.#bridge(environment);
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
-    await forgetKeys(tools.machines.keys, environment);
+    await forgetKeys(session.machines.keys, environment);
   }
 
   async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
@@ -336,8 +338,8 @@ export class EnvironmentMachines implements Machines {
     ]);
     const stack = machinesStack(environment);
     try {
-      const workshop = workshopOf(this.#parts.tools, stoppable);
-      await stacks.up(stack, machineProgram(network, machines, front), workshop, { message: 'machines' });
+      const context = providerContext(this.#parts.session, stoppable);
+      await stacks.up(stack, machineProgram(network, machines, front), context, { message: 'machines' });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.
@@ -361,7 +363,7 @@ export class EnvironmentMachines implements Machines {
 
   /** An ssh connection would outlive its machine. */
   async #letGo(machine: MachineInputs): Promise<void> {
-    const { connections, machines } = this.#parts.tools;
+    const { connections, machines } = this.#parts.session;
     await connections.link(hostOf(machines, machine)).disconnect();
   }
 
@@ -374,8 +376,8 @@ export class EnvironmentMachines implements Machines {
 
   /** A network device's name has fifteen characters at most. */
   #bridge(environment: string): string {
-    const { project, tools } = this.#parts;
-    return `lk${fingerprint({ app: project.app, environment, folder: tools.machines.machines })}`;
+    const { project, session } = this.#parts;
+    return `lk${fingerprint({ app: project.app, environment, folder: session.machines.machines })}`;
   }
 
   #wantedOf(environment: Environment, recorded: MachinesRecord | undefined): MachineInputs[] {
@@ -384,7 +386,7 @@ export class EnvironmentMachines implements Machines {
   }
 
   #states(machines: readonly MachineInputs[]): Promise<MachineState[]> {
-    return Promise.all(machines.map((machine) => machineState(this.#parts.tools.machines, machine)));
+    return Promise.all(machines.map((machine) => machineState(this.#parts.session.machines, machine)));
   }
 }
 

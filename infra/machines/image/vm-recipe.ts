@@ -8,7 +8,7 @@ import { hostRecipe, type Recipe } from './image.ts';
 /** Drivers of the devices that a machine has. What is loaded later, the kernel asks for itself. */
 const drivers = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng'];
 
-const tools = ['sh', 'mount', 'umount', 'insmod', 'ip', 'find', 'mkdir', 'rm', 'cp', 'poweroff', 'switch_root'];
+const session = ['sh', 'mount', 'umount', 'insmod', 'ip', 'find', 'mkdir', 'rm', 'cp', 'poweroff', 'switch_root'];
 
 /**
  * The first program. It loads the drivers, lays the machine's own files over the disk's, brings up the network and gives
@@ -77,7 +77,7 @@ function initrd(): string[] {
     'start="$1/tmp/start"',
     'mkdir -p "$start/bin" "$start/drivers" "$start/dev" "$start/root"',
     'cp "$1/bin/busybox" "$start/bin/busybox"',
-    `for tool in ${tools.join(' ')}; do ln -s busybox "$start/bin/$tool"; done`,
+    `for tool in ${session.join(' ')}; do ln -s busybox "$start/bin/$tool"; done`,
     `for driver in ${drivers.join(' ')}; do chroot "$1" modprobe --show-depends -S "$version" "$driver"; done |`,
     `  awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do`,
     '  name="$(basename "$module" .xz)"',

@@ -4,15 +4,15 @@ import type { Engine } from '../../docker/api/client.ts';
 import { createContainer, removeContainer } from './container.ts';
 import type { Asking, Part, Rounds } from '../workload.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
-import { edgeOf, type Workshop } from '../../context/provider-context.ts';
+import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 
 /** A release container on a host. */
 export class ContainerPart implements Part {
-  readonly #workshop: Workshop;
+  readonly #workshop: ProviderContext;
   readonly #inputs: ContainerInputs;
 
-  constructor(workshop: Workshop, inputs: ContainerInputs) {
-    this.#workshop = workshop;
+  constructor(context: ProviderContext, inputs: ContainerInputs) {
+    this.#workshop = context;
     this.#inputs = inputs;
   }
 

@@ -3,7 +3,7 @@ import { createBody } from './create-request.ts';
 import { EngineError, type Engine } from '../../docker/api/client.ts';
 import { digestIn, imageByTag, parseReference } from '../../registry/reference.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
-import { edgeOf, type Workshop } from '../../context/provider-context.ts';
+import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import { labels } from '../../docker/labels.ts';
 import { deliverSecretFiles } from '../secret-files.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
@@ -13,23 +13,23 @@ import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
  * what is wanted, else removed. A stranger's container of that name is never touched.
  * Throws LockageError when the name is taken or the container does not start; nothing is left behind then.
  */
-export async function createContainer(workshop: Workshop, inputs: ContainerInputs): Promise<{ id: string }> {
+export async function createContainer(context: ProviderContext, inputs: ContainerInputs): Promise<{ id: string }> {
   const { host, spec } = inputs;
-  const engine = await workshop.engine(host);
+  const engine = await context.engine(host);
   const left = await leftover(engine, inputs);
   if (left !== undefined) return { id: left };
 
   if (Object.keys(spec.secrets).length > 0) {
-    await deliverSecretFiles(workshop, { ...inputs, container: spec.name, secrets: spec.secrets });
+    await deliverSecretFiles(context, { ...inputs, container: spec.name, secrets: spec.secrets });
   }
   const id = await made(engine, inputs);
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
-    await removeContainer(workshop, inputs);
+    await removeContainer(context, inputs);
     throw new LockageError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
   }
-  workshop.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
+  context.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
   return { id };
 }
 
@@ -49,16 +49,16 @@ async function made(engine: Engine, { app, environment, spec }: ContainerInputs)
 }
 
 /** Stops a container gracefully and removes it with its secrets. What is gone already is fine. */
-export async function removeContainer(workshop: Workshop, inputs: ContainerInputs): Promise<void> {
+export async function removeContainer(context: ProviderContext, inputs: ContainerInputs): Promise<void> {
   const { host, spec } = inputs;
-  const engine = await workshop.engine(host);
+  const engine = await context.engine(host);
   const found = await engine.inspectContainer(spec.name);
   if (found !== undefined && found.Config.Labels[labels.app] === inputs.app) {
     if (found.State.Running) await engine.stopContainer(spec.name, spec.stopGrace);
     await engine.removeContainer(spec.name, { force: true });
-    workshop.progress({ host: host.name, step: 'remove', detail: spec.name });
+    context.progress({ host: host.name, step: 'remove', detail: spec.name });
   }
-  if (Object.keys(spec.secrets).length > 0) await (await edgeOf(workshop, inputs, host)).forgetSecrets([spec.name]);
+  if (Object.keys(spec.secrets).length > 0) await (await edgeOf(context, inputs, host)).forgetSecrets([spec.name]);
 }
 
 /** The id of a container that already is what is wanted, after removing one of ours that is not. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
 import type { OverlayInputs, Place } from '../../resources/inputs.ts';
-import type { Workshop } from '../../context/provider-context.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
 import { labels, ownerLabels } from '../../docker/labels.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 
@@ -13,8 +13,8 @@ const patience = 120_000;
  * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when its
  * name is taken by somebody else's.
  */
-export async function createOverlay(workshop: Workshop, inputs: OverlayInputs): Promise<void> {
-  const engine = await workshop.engine(inputs.host);
+export async function createOverlay(context: ProviderContext, inputs: OverlayInputs): Promise<void> {
+  const engine = await context.engine(inputs.host);
   const { network } = environmentNames(inputs.app, inputs.environment);
   const found = await engine.inspectNetwork(network);
   if (found && isOurs(found, inputs)) return;
@@ -31,9 +31,9 @@ export async function createOverlay(workshop: Workshop, inputs: OverlayInputs): 
 }
 
 /** Removes it, once the nodes have let go of it. */
-export async function removeOverlay(workshop: Workshop, inputs: OverlayInputs): Promise<void> {
+export async function removeOverlay(context: ProviderContext, inputs: OverlayInputs): Promise<void> {
   const { network } = environmentNames(inputs.app, inputs.environment);
-  await removeNetworkWhenFree(await workshop.engine(inputs.host), network);
+  await removeNetworkWhenFree(await context.engine(inputs.host), network);
 }
 
 /** Removes a network of the swarm; waits while containers that have just ended hold it. An absent one is fine. */

@@ -5,7 +5,7 @@ import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import type { Asking, Part, Rounds } from '../workload.ts';
 import { failure } from '../workload-error.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
-import { edgeOf, type Workshop } from '../../context/provider-context.ts';
+import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import { waitForEnd } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
@@ -20,11 +20,11 @@ const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
 /** A role of a release on a swarm: one service, whose containers Swarm places. It is made once and never changed. */
 export class ServicePart implements Part {
-  readonly #workshop: Workshop;
+  readonly #workshop: ProviderContext;
   readonly #inputs: ContainerInputs;
 
-  constructor(workshop: Workshop, inputs: ContainerInputs) {
-    this.#workshop = workshop;
+  constructor(context: ProviderContext, inputs: ContainerInputs) {
+    this.#workshop = context;
     this.#inputs = inputs;
   }
 

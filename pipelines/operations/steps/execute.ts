@@ -2,7 +2,7 @@ import { asRecorded } from '../../planning/recorded-state.ts';
 import type { Desired, Placed } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../errors.ts';
-import type { World } from '../ports.ts';
+import type { Context } from '../ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Revision } from '../../model/revision.ts';
 
@@ -22,28 +22,28 @@ export interface Operation {
  * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too. Traffic that was
  * moved before stays where it is: throws LockageError (broken).
  */
-export async function carryOut(world: World, operation: Operation): Promise<Revision> {
+export async function carryOut(context: Context, operation: Operation): Promise<Revision> {
   const { desired, startedAt } = operation;
   const message = `${operation.revision.kind} ${operation.revision.release.version}`;
   const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: 0 };
-  world.terminal.step('deploy', message);
+  context.terminal.step('deploy', message);
   try {
-    await world.stacks.deploy({ ...desired, startedAt, ledger: withRevision(desired.ledger, succeeded) }, message);
-    return { ...succeeded, duration: world.now() - startedAt };
+    await context.stacks.deploy({ ...desired, startedAt, ledger: withRevision(desired.ledger, succeeded) }, message);
+    return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {
-    if (await wasRecorded(world, operation)) {
-      world.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
+    if (await wasRecorded(context, operation)) {
+      context.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
       return succeeded;
     }
     if (operation.switched) throw notRecorded(operation, error);
     if (error instanceof NotStartedError) throw error;
-    throw await goBack(world, operation, error);
+    throw await goBack(context, operation, error);
   }
 }
 
 /** The record is written before what is not needed any more is removed: a failure after it is not one of the release. */
-async function wasRecorded(world: World, { desired, revision }: Operation): Promise<boolean> {
-  const { ledger } = await world.records.environment(desired.environment);
+async function wasRecorded(context: Context, { desired, revision }: Operation): Promise<boolean> {
+  const { ledger } = await context.records.environment(desired.environment);
   return currentRevision(ledger)?.number === revision.number;
 }
 
@@ -61,28 +61,28 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
   });
 }
 
-async function goBack(world: World, operation: Operation, error: unknown): Promise<LockageError> {
+async function goBack(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
   const { desired, before, revision, startedAt } = operation;
   const name = desired.environment;
-  const interrupted = world.signal.aborted;
+  const interrupted = context.signal.aborted;
   const why = interrupted ? 'interrupted' : error instanceof Error ? error.message : String(error);
-  world.terminal.step('go back', why);
+  context.terminal.step('go back', why);
   const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
   const current = currentRevision(before.ledger);
   const details = error instanceof LockageError ? error.details : [];
   const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
   try {
     // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
-    if (desired.handover) await world.machines.settle(name);
-    const now = await world.records.environment(name);
+    if (desired.handover) await context.machines.settle(name);
+    const now = await context.records.environment(name);
     // Only what was there before: containers that this operation made may be what failed.
     const containers = now.containers.filter((placed) =>
       before.containers.some((other) => sameContainer(other, placed)),
     );
     const place = { app: desired.app, environment: name };
-    const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: world.newOperation() });
+    const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
     const ledger = withRevision(before.ledger, failed);
-    await world.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
+    await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
   } catch (second) {
     if (second instanceof LockageError && second.code === ExitCode.partial) {
       // Those that answer serve what they did. One that does not takes a switch back that nobody confirmed to it.
@@ -116,17 +116,17 @@ async function goBack(world: World, operation: Operation, error: unknown): Promi
  * Makes an environment again what is recorded, after an operation that was killed: routes, then containers. Costs a call
  * to each host when there is nothing to do.
  */
-export async function settleAsRecorded(world: World, environment: Environment, desired: Desired): Promise<void> {
-  await world.hosts.switchNow(desired);
-  const record = await world.records.environment(environment.name);
+export async function settleAsRecorded(context: Context, environment: Environment, desired: Desired): Promise<void> {
+  await context.hosts.switchNow(desired);
+  const record = await context.records.environment(environment.name);
   const kept = [...desired.serving, ...desired.standby];
   const containers = record.containers.filter((placed) => kept.some((other) => sameContainer(other, placed)));
   if (containers.length < record.containers.length) {
     const place = { app: desired.app, environment: environment.name };
     const again = asRecorded(place, { ...record, containers }, record.ledger, { operation: desired.operation });
-    await world.stacks.deploy(again, 'clear up');
+    await context.stacks.deploy(again, 'clear up');
   }
-  await world.hosts.removeOthers(environment, containers);
+  await context.hosts.removeOthers(environment, containers);
 }
 
 function sameContainer(a: Placed, b: Placed): boolean {

@@ -2,7 +2,7 @@ import type { Environment } from '../../model/environment.ts';
 import { withoutCordoned } from '../../model/cordons.ts';
 import { checkParity } from '../../hosts/parity.ts';
 import { upstream } from '../../model/pipeline.ts';
-import type { World } from '../ports.ts';
+import type { Context } from '../ports.ts';
 import type { Release } from '../../model/release.ts';
 import type { HostTraits } from '../../model/host-traits.ts';
 import type { HostFacts } from '../../model/host-report.ts';
@@ -10,27 +10,27 @@ import { checkPlatform } from '../../policy/release-checks.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
 export async function preflight(
-  world: World,
+  context: Context,
   environment: Environment,
   release: Release,
 ): Promise<readonly HostFacts[]> {
-  world.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
+  context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const [reports, before] = await Promise.all([
-    world.hosts.preflight(environment, environment.same),
-    traitsBefore(world, environment),
+    context.hosts.preflight(environment, environment.same),
+    traitsBefore(context, environment),
   ]);
   checkPlatform(release, reports);
-  for (const { host, warnings } of reports) for (const text of warnings) world.terminal.note(`${host.name}: ${text}`);
+  for (const { host, warnings } of reports) for (const text of warnings) context.terminal.note(`${host.name}: ${text}`);
   checkParity(environment, reports.filter(({ host }) => !host.managers).map(traitsIn(environment)), before);
   return reports;
 }
 
 /** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
-async function traitsBefore(world: World, environment: Environment): Promise<readonly HostTraits[]> {
+async function traitsBefore(context: Context, environment: Environment): Promise<readonly HostTraits[]> {
   if (environment.same.length === 0) return [];
-  const found = upstream(world.project, environment).map(async (configured) => {
-    const { ledger } = await world.records.environment(configured.name);
-    return world.hosts.traits(withoutCordoned(configured, ledger), environment.same);
+  const found = upstream(context.project, environment).map(async (configured) => {
+    const { ledger } = await context.records.environment(configured.name);
+    return context.hosts.traits(withoutCordoned(configured, ledger), environment.same);
   });
   return (await Promise.all(found)).flat();
 }

@@ -1,9 +1,9 @@
 import type { Desired } from '../../model/desired-state.ts';
-import type { World } from '../ports.ts';
+import type { Context } from '../ports.ts';
 
 /** With the recorded values of secrets, for containers that have to be made again exactly as they were. */
-export async function withRecordedSecrets(world: World, desired: Desired): Promise<Desired> {
-  const recorded = await world.secrets.recorded(desired.environment);
+export async function withRecordedSecrets(context: Context, desired: Desired): Promise<Desired> {
+  const recorded = await context.secrets.recorded(desired.environment);
   return {
     ...desired,
     secrets: desired.secrets.map((secret) => {

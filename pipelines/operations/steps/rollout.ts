@@ -3,7 +3,7 @@ import type { Desired } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { carryOut, settleAsRecorded } from './execute.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { World } from '../ports.ts';
+import type { Context } from '../ports.ts';
 import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
 import { withRecordedSecrets } from './recorded-secrets.ts';
 import { imageByDigest, type Release } from '../../model/release.ts';
@@ -34,46 +34,46 @@ export interface RolloutResult {
  * what is left of earlier releases goes. Nothing but settling where it runs already. To be called under the lock.
  * Throws LockageError.
  */
-export async function rollOut(world: World, situation: Situation, options: RolloutOptions): Promise<RolloutResult> {
-  const { terminal } = world;
+export async function rollOut(context: Context, situation: Situation, options: RolloutOptions): Promise<RolloutResult> {
+  const { terminal } = context;
   const { environment, release, record, reports } = situation;
-  const { plan, desired, revision, unchanged } = assemble(world, situation);
-  const notes = await world.stacks.foundationNotes(environment, reports);
+  const { plan, desired, revision, unchanged } = assemble(context, situation);
+  const notes = await context.stacks.foundationNotes(environment, reports);
   if (unchanged) {
     const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
     terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
     if (notes.length > 0) {
       await terminal.confirm(`Change what ${environment.name} stands on?`);
-      await world.stacks.foundation(environment, reports, { leaving: 'go' });
+      await context.stacks.foundation(environment, reports, { leaving: 'go' });
     }
     // A killed operation may have left other routes, or containers, than those of the record.
-    await settleAsRecorded(world, environment, desired);
-    await world.machines.settle(environment.name);
+    await settleAsRecorded(context, environment, desired);
+    await context.machines.settle(environment.name);
     return { outcome: 'unchanged', plan };
   }
-  checkNames(world.project.app, plan.containers, reports);
+  checkNames(context.project.app, plan.containers, reports);
   terminal.step('pull', release.version);
-  const bytesMoved = await world.hosts.pull(environment, release);
-  if (situation.replaces) await pullStandby(world, environment, desired, record);
+  const bytesMoved = await context.hosts.pull(environment, release);
+  if (situation.replaces) await pullStandby(context, environment, desired, record);
   if (!options.confirmed) {
     terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
     const question = situation.counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
     await terminal.confirm(`${question} ${environment.name}?`);
   }
-  await world.stacks.foundation(environment, reports, { leaving: 'stay' });
-  const recorded = await carryOut(world, {
-    desired: situation.replaces ? await withRecordedSecrets(world, desired) : desired,
+  await context.stacks.foundation(environment, reports, { leaving: 'stay' });
+  const recorded = await carryOut(context, {
+    desired: situation.replaces ? await withRecordedSecrets(context, desired) : desired,
     before: options.before ?? record,
     revision: { ...revision, ...(options.reason ? { reason: options.reason } : {}) },
     startedAt: options.startedAt,
   });
-  await clearUp(world, environment, release);
+  await clearUp(context, environment, release);
   return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
 }
 
 /** Machines that take over have nothing yet, also of what is kept to go back to. */
 async function pullStandby(
-  world: World,
+  context: Context,
   environment: Environment,
   { standby }: Desired,
   { ledger }: EnvironmentRecord,
@@ -81,30 +81,30 @@ async function pullStandby(
   const images = new Set(standby.map(({ spec }) => spec.image));
   for (const image of images) {
     const found = ledger.revisions.find(({ release }) => imageByDigest(release) === image);
-    if (found) await world.hosts.pull(environment, found.release);
+    if (found) await context.hosts.pull(environment, found.release);
   }
 }
 
 /** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
-async function clearUp(world: World, environment: Environment, release: Release): Promise<void> {
+async function clearUp(context: Context, environment: Environment, release: Release): Promise<void> {
   try {
-    await world.machines.settle(environment.name);
+    await context.machines.settle(environment.name);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
-    await world.stacks.foundation(environment, undefined, { leaving: 'go' });
-    const { containers } = await world.records.environment(environment.name);
+    await context.stacks.foundation(environment, undefined, { leaving: 'go' });
+    const { containers } = await context.records.environment(environment.name);
     await Promise.all([
-      world.hosts.removeOthers(environment, containers),
-      world.hosts.forgetImages(environment, release.repository, await neededImages(world)),
+      context.hosts.removeOthers(environment, containers),
+      context.hosts.forgetImages(environment, release.repository, await neededImages(context)),
     ]);
   } catch (error) {
-    world.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
+    context.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
   }
 }
 
-async function neededImages(world: World): Promise<ReadonlySet<string>> {
+async function neededImages(context: Context): Promise<ReadonlySet<string>> {
   const [releases, ...records] = await Promise.all([
-    world.records.releases(),
-    ...world.project.environments.map(({ name }) => world.records.environment(name)),
+    context.records.releases(),
+    ...context.project.environments.map(({ name }) => context.records.environment(name)),
   ]);
   return neededDigests(
     records.map(({ ledger }) => ledger),

@@ -1,19 +1,19 @@
 import { cordon, uncordon } from '../../../pipelines/operations/cordon.ts';
 import { agoText, durationText } from '../../tools/format.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
 /** `lockage host cordon` */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const result = await cordon(world, hostRequest(host, flags));
+  await runCommand(flags, signal, async (context) => {
+    const result = await cordon(context, hostRequest(host, flags));
     const { actor, since, reason } = result.cordon;
     const left = `${flags.env} goes on with ${result.remaining.join(', ')}`;
     const line =
       result.outcome === 'cordoned'
         ? `${host} is out of service: ${left}; \`lockage host uncordon ${host} --env ${flags.env}\` takes it back`
-        : `${host} is out of service already, by ${actor} ${agoText(since, world.now())} (${reason}): nothing to do`;
-    world.terminal.result(result, [line]);
+        : `${host} is out of service already, by ${actor} ${agoText(since, context.now())} (${reason}): nothing to do`;
+    context.terminal.result(result, [line]);
   });
 }
 
@@ -23,10 +23,10 @@ export async function uncordonCommand(
   flags: Flags & { env: string },
   signal: AbortSignal,
 ): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    void world.stackRunner().catch(() => undefined);
-    const result = await uncordon(world, hostRequest(host, flags));
-    world.terminal.result(result, [uncordonLine(host, result)]);
+  await runCommand(flags, signal, async (context) => {
+    void context.stackRunner().catch(() => undefined);
+    const result = await uncordon(context, hostRequest(host, flags));
+    context.terminal.result(result, [uncordonLine(host, result)]);
   });
 }
 

@@ -2,22 +2,26 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { underLockIfReachable } from '../../../pipelines/operations/steps/with-lock.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
-import type { LiveWorld } from '../open-context.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /**
  * `lockage destroy` of an environment that owns its machines: what is on them goes with them, so nothing is removed
  * from them one by one, and one that does not answer is no hindrance.
  */
-export async function destroyMachines(world: LiveWorld, environment: Environment, withData: boolean): Promise<void> {
+export async function destroyMachines(
+  context: CommandContext,
+  environment: Environment,
+  withData: boolean,
+): Promise<void> {
   const { name } = environment;
   const [{ recorded, names, urls }, { ledger, containers }, foundation] = await Promise.all([
-    world.machines.present(name),
-    world.records.environment(name),
-    world.records.foundation(name),
+    context.machines.present(name),
+    context.records.environment(name),
+    context.records.foundation(name),
   ]);
   if (!recorded && names.length === 0 && ledger.revisions.length === 0 && foundation === undefined) {
-    world.terminal.result({ outcome: 'nothing to do', environment: name }, [
+    context.terminal.result({ outcome: 'nothing to do', environment: name }, [
       `${name} has no machines and no record: nothing to do`,
     ]);
     return;
@@ -27,24 +31,24 @@ export async function destroyMachines(world: LiveWorld, environment: Environment
     containers.map(({ host }) => host).filter(({ url }) => !urls.includes(url)),
   );
   refuseDataLoss(environment, foundation !== undefined, withData);
-  for (const machine of names) world.terminal.line(`  - machine ${machine}, with all that is on it`, 'stderr');
-  await world.terminal.confirm(`Remove all of this, and the record of ${name}?`);
+  for (const machine of names) context.terminal.line(`  - machine ${machine}, with all that is on it`, 'stderr');
+  await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
   // The lock is on a machine, and goes with it.
-  await underLockIfReachable(world, environment, 'destroy', async () => {
-    const stacks = await world.stackRunner();
-    world.terminal.step('destroy', 'records');
+  await underLockIfReachable(context, environment, 'destroy', async () => {
+    const stacks = await context.stackRunner();
+    context.terminal.step('destroy', 'records');
     for (const stack of [name, foundationStack(name)]) await stacks.forget(stack);
-    world.terminal.step('destroy', 'machines');
-    await world.machines.destroy(name);
+    context.terminal.step('destroy', 'machines');
+    await context.machines.destroy(name);
   });
-  world.terminal.result({ outcome: 'destroyed', environment: name, machines: names, kept: [] }, [
+  context.terminal.result({ outcome: 'destroyed', environment: name, machines: names, kept: [] }, [
     `${name} is gone, with ${names.length === 1 ? 'its machine' : `its ${names.length} machines`}`,
   ]);
 }
 
 /** An environment that owned machines until its targets were changed still has them, until a promotion removes them. */
-export async function refuseFormerMachines(world: LiveWorld, environment: string): Promise<void> {
-  const { recorded, names } = await world.machines.present(environment);
+export async function refuseFormerMachines(context: CommandContext, environment: string): Promise<void> {
+  const { recorded, names } = await context.machines.present(environment);
   if (!recorded) return;
   throw new LockageError(`${environment} still has machines of its own, which are not among its targets`, {
     details: names,

@@ -6,11 +6,11 @@ import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { hostsToAsk } from '../../../pipelines/inspection/status.ts';
 import { forgetSecrets, remainsOf, sweep, type Remains } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
-import { workshopOf } from '../../../infra/context/session.ts';
+import { providerContext } from '../../../infra/context/session.ts';
 import { remainsLines } from '../views/inventory.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 import type { Flags } from '../options.ts';
 
@@ -20,28 +20,28 @@ interface DestroyFlags extends Flags {
 
 /** `lockage destroy` */
 export async function destroyCommand(name: string, flags: DestroyFlags, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const environment = environmentNamed(world.project, name);
+  await runCommand(flags, signal, async (context) => {
+    const environment = environmentNamed(context.project, name);
     const withData = flags.volumes ?? false;
-    if (environment.machines) return destroyMachines(world, environment, withData);
-    await refuseFormerMachines(world, name);
-    await underLock(world, environment, 'destroy', async () => {
+    if (environment.machines) return destroyMachines(context, environment, withData);
+    await refuseFormerMachines(context, name);
+    await underLock(context, environment, 'destroy', async () => {
       // Also those that are only recorded any more.
-      const hosts = hostsToAsk(environment, await world.records.environment(environment.name));
-      const before = await survey(world, environment, hosts);
-      if (!(await isThere(world, environment.name, before, withData))) {
-        world.terminal.result({ outcome: 'nothing to do', environment: environment.name }, [
+      const hosts = hostsToAsk(environment, await context.records.environment(environment.name));
+      const before = await survey(context, environment, hosts);
+      if (!(await isThere(context, environment.name, before, withData))) {
+        context.terminal.result({ outcome: 'nothing to do', environment: environment.name }, [
           `${environment.name} has nothing on its hosts and no record: nothing to do`,
         ]);
         return;
       }
-      for (const line of remainsLines(before, withData)) world.terminal.line(line, 'stderr');
-      await world.terminal.confirm(`Remove all of this, and the record of ${environment.name}?`);
-      await destroy(world, environment, before, withData);
-      const after = await survey(world, environment, hosts);
+      for (const line of remainsLines(before, withData)) context.terminal.line(line, 'stderr');
+      await context.terminal.confirm(`Remove all of this, and the record of ${environment.name}?`);
+      await destroy(context, environment, before, withData);
+      const after = await survey(context, environment, hosts);
       refuseRemains(environment.name, after, withData);
       const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
-      world.terminal.result({ outcome: 'destroyed', environment: environment.name, kept }, [
+      context.terminal.result({ outcome: 'destroyed', environment: environment.name, kept }, [
         `${environment.name} is gone from ${before.map(({ host }) => host.name).join(', ')}`,
         ...kept.map(
           ({ host, volume }) => `${host}: the data in volume ${volume} stays` + colors.dim(' (--volumes removes it)'),
@@ -51,23 +51,23 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
   });
 }
 
-async function survey(world: LiveWorld, environment: Environment, hosts: readonly Host[]): Promise<Remains[]> {
-  const place = { app: world.project.app, environment: environment.name };
+async function survey(context: CommandContext, environment: Environment, hosts: readonly Host[]): Promise<Remains[]> {
+  const place = { app: context.project.app, environment: environment.name };
   return Promise.all(
     hosts.map(async (host) =>
-      remainsOf(await world.connections.engine(host), host, place, host === environment.hosts[0]),
+      remainsOf(await context.connections.engine(host), host, place, host === environment.hosts[0]),
     ),
   );
 }
 
 async function isThere(
-  world: LiveWorld,
+  context: CommandContext,
   environment: string,
   hosts: readonly Remains[],
   withData: boolean,
 ): Promise<boolean> {
-  const { ledger, containers } = await world.records.environment(environment);
-  const foundation = await world.records.foundation(environment);
+  const { ledger, containers } = await context.records.environment(environment);
+  const foundation = await context.records.foundation(environment);
   const isRecorded = ledger.revisions.length > 0 || containers.length > 0 || foundation !== undefined;
   return isRecorded || hosts.some((remains) => countOf(remains, withData) > 0);
 }
@@ -78,27 +78,27 @@ function countOf({ containers, networks, volumes, data, secrets }: Remains, with
 
 /** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
 async function destroy(
-  world: LiveWorld,
+  context: CommandContext,
   environment: Environment,
   before: readonly Remains[],
   withData: boolean,
 ): Promise<void> {
   const { name } = environment;
-  world.terminal.step('destroy', 'releases');
+  context.terminal.step('destroy', 'releases');
   // Nodes end the containers of a service in their own time, for which a promotion does not wait.
-  if (environment.swarm) await world.hosts.removeOthers(environment, []);
-  const forgetReleases = await destroyStack(world, name);
-  await forgetAllSecrets(world, environment, before);
-  world.terminal.step('destroy', 'foundation');
-  const forgetFoundation = await destroyStack(world, foundationStack(name));
+  if (environment.swarm) await context.hosts.removeOthers(environment, []);
+  const forgetReleases = await destroyStack(context, name);
+  await forgetAllSecrets(context, environment, before);
+  context.terminal.step('destroy', 'foundation');
+  const forgetFoundation = await destroyStack(context, foundationStack(name));
   const left = await survey(
-    world,
+    context,
     environment,
     before.map(({ host }) => host),
   );
   const sweepAll = async (part: readonly Remains[]) => {
     await Promise.all(
-      part.map(async (remains) => sweep(await world.connections.engine(remains.host), remains, withData)),
+      part.map(async (remains) => sweep(await context.connections.engine(remains.host), remains, withData)),
     );
   };
   // The network of a swarm goes when no edge is in it any more.
@@ -112,29 +112,35 @@ async function destroy(
  * Destroys a stack. What Pulumi cannot remove the sweep does, so its failure is no end; its record is then to be
  * forgotten once the hosts are clean, by the function returned.
  */
-async function destroyStack(world: LiveWorld, stack: string): Promise<() => Promise<void>> {
-  const stacks = await world.stackRunner();
+async function destroyStack(context: CommandContext, stack: string): Promise<() => Promise<void>> {
+  const stacks = await context.stackRunner();
   try {
-    await stacks.destroy(stack, workshopOf(world.tools, false));
+    await stacks.destroy(stack, providerContext(context.session, false));
     return async () => undefined;
   } catch (error) {
     if (error instanceof LockageError && error.code === ExitCode.locked) throw error;
     const reason = error instanceof LockageError ? [error.message, ...error.details].join('; ') : String(error);
-    world.terminal.note(colors.dim(`Pulumi did not remove all of ${stack}, so it is removed by its labels: ${reason}`));
+    context.terminal.note(
+      colors.dim(`Pulumi did not remove all of ${stack}, so it is removed by its labels: ${reason}`),
+    );
     return () => stacks.forget(stack);
   }
 }
 
-async function forgetAllSecrets(world: LiveWorld, environment: Environment, before: readonly Remains[]): Promise<void> {
-  const place = { app: world.project.app, environment: environment.name };
+async function forgetAllSecrets(
+  context: CommandContext,
+  environment: Environment,
+  before: readonly Remains[],
+): Promise<void> {
+  const place = { app: context.project.app, environment: environment.name };
   await Promise.all(
     before.map(async ({ host, containers }) => {
       if (host.managers) return;
       const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
-      const engine = await world.connections.engine(host);
+      const engine = await context.connections.engine(host);
       await forgetSecrets(engine, place, names).catch(() => {
         const folder = `/run/lockage/${place.app}/${place.environment}`;
-        world.terminal.note(
+        context.terminal.note(
           `${host.name}: no edge runs to clear ${folder}, which is in memory only: a restart of the host does`,
         );
       });

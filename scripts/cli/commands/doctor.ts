@@ -8,7 +8,7 @@ import { machineChecks } from '../doctor/machine.ts';
 import { projectChecks } from '../doctor/project.ts';
 import { doctorLines, type CheckGroup } from '../views/doctor.ts';
 import { ConsoleTerminal } from '../terminal.ts';
-import { openWorld } from '../open-context.ts';
+import { openContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 /** `lockage doctor` */
@@ -41,17 +41,17 @@ async function projectGroups(
 ): Promise<CheckGroup[]> {
   let groups: CheckGroup[] = [];
   const opening = await checking('project', async () => {
-    const world = await openWorld(flags, signal);
-    const environments = world.project.environments.filter(({ name }) => (flags.env ?? name) === name);
+    const context = await openContext(flags, signal);
+    const environments = context.project.environments.filter(({ name }) => (flags.env ?? name) === name);
     const [own, ...hosts] = await Promise.all([
-      projectChecks(world),
-      ...environments.map((environment) => hostChecks(world.connections, environment)),
+      projectChecks(context),
+      ...environments.map((environment) => hostChecks(context.connections, environment)),
     ]);
     groups = [
       { title: 'project', checks: [...configuration, ...own] },
       ...environments.map(({ name }, index) => ({ title: name, checks: hosts[index] ?? [] })),
     ];
-    await world.connections.close();
+    await context.connections.close();
     return [];
   });
   return groups.length > 0 ? groups : [{ title: 'project', checks: [...configuration, ...opening] }];

@@ -6,8 +6,8 @@ import { LineReader } from '../../../infra/docker/api/frames.ts';
 import { reachableContainer } from '../../../infra/workloads/swarm/reach.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 
 /** A day: people migrate data by such commands. */
 const deadline = 24 * 3600_000;
@@ -20,9 +20,9 @@ interface ExecFlags {
 
 /** `lockage exec` */
 export async function execCommand(argv: readonly string[], flags: ExecFlags, signal: AbortSignal): Promise<void> {
-  await withWorld({}, signal, async (world) => {
-    const environment = environmentNamed(world.project, flags.env);
-    const record = await world.records.environment(environment.name);
+  await runCommand({}, signal, async (context) => {
+    const environment = environmentNamed(context.project, flags.env);
+    const record = await context.records.environment(environment.name);
     const role = flags.role ?? environment.roles[0]?.name;
     const serving = selectServing(environment, record, { ...flags, ...(role ? { role } : {}) });
     const targets = serving.filter(
@@ -30,7 +30,7 @@ export async function execCommand(argv: readonly string[], flags: ExecFlags, sig
     );
     const prefixes = linePrefixes(targets.map(({ host }) => [host.name]));
     const results = await Promise.allSettled(
-      targets.map((target, index) => runIn(world, target, argv, prefixes[index] ?? '')),
+      targets.map((target, index) => runIn(context, target, argv, prefixes[index] ?? '')),
     );
     if (signal.aborted) {
       throw new LockageError('interrupted: the command goes on in its containers', { code: ExitCode.interrupted });
@@ -40,21 +40,21 @@ export async function execCommand(argv: readonly string[], flags: ExecFlags, sig
 }
 
 async function runIn(
-  world: LiveWorld,
+  context: CommandContext,
   { host, spec }: Placed,
   argv: readonly string[],
   prefix: string,
 ): Promise<number> {
   const { engine, container } = host.managers
-    ? await reachableContainer(world.connections, host, spec.name)
-    : { engine: await world.connections.engine(host), container: spec.name };
+    ? await reachableContainer(context.connections, host, spec.name)
+    : { engine: await context.connections.engine(host), container: spec.name };
   const readers = { stdout: new LineReader(), stderr: new LineReader() };
   const print = (stream: OutputStream, lines: Iterable<string>) => {
-    for (const line of lines) world.terminal.line(`${prefix}${line}`, stream);
+    for (const line of lines) context.terminal.line(`${prefix}${line}`, stream);
   };
   const { code } = await engine.exec(container, argv, {
     deadline,
-    signal: world.signal,
+    signal: context.signal,
     onOutput: (stream, data) => print(stream, readers[stream].read(data)),
     // It has been printed by then; nothing reads what is kept.
     maxOutput: 1024,

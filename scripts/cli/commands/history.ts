@@ -1,7 +1,7 @@
 import { historyOf } from '../../../pipelines/inspection/history.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { historyLines } from '../views/history.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 import { countOf, type Flags } from '../options.ts';
 
 /** `lockage history` */
@@ -11,9 +11,9 @@ export async function historyCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const limit = countOf(flags.limit, '-n');
-  await withWorld(flags, signal, async (world) => {
-    const environment = environmentNamed(world.project, name);
-    const history = historyOf(environment.name, await world.records.environment(environment.name), limit);
-    world.terminal.result(history, historyLines(history, world.now()));
+  await runCommand(flags, signal, async (context) => {
+    const environment = environmentNamed(context.project, name);
+    const history = historyOf(environment.name, await context.records.environment(environment.name), limit);
+    context.terminal.result(history, historyLines(history, context.now()));
   });
 }

@@ -10,8 +10,8 @@ import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../..
 import { firstContact } from '../confirm-host-key.ts';
 import { hostCheckLines } from '../views/host-check.ts';
 import { doneLine, preparationLines } from '../views/preparation.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import { checkHosts } from './host-check.ts';
 import { targetOf, type Target, type TargetFlags } from './host-target.ts';
 import type { Flags } from '../options.ts';
@@ -22,39 +22,43 @@ interface AddFlags extends Flags, TargetFlags {
 
 /** `lockage host add` */
 export async function hostAddCommand(url: string, flags: AddFlags, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const { project, terminal } = world;
+  await runCommand(flags, signal, async (context) => {
+    const { project, terminal } = context;
     const environment = environmentNamed(project, flags.env);
     const target = targetOf(environment, url, flags, { root: project.root, cwd: process.cwd() });
     // What the file cannot take shall be known before anything happens on the machine.
-    if (target.written) await tryEdit(editOf(world, environment, target.written));
+    if (target.written) await tryEdit(editOf(context, environment, target.written));
 
     terminal.step('connect', target.host.url);
-    const pinned = await pin(world, target, flags);
-    const { steps, lines } = await prepare(world, environment, pinned);
+    const pinned = await pin(context, target, flags);
+    const { steps, lines } = await prepare(context, environment, pinned);
 
-    const now = await join(world, environment, pinned).catch((error: unknown) => {
+    const now = await join(context, environment, pinned).catch((error: unknown) => {
       throw steps.some(({ action }) => action !== 'none') ? halfAdded(environment, pinned.host.name, error) : error;
     });
 
     terminal.step('check', pinned.host.name);
-    const [checked] = await checkHosts(world, [now]);
+    const [checked] = await checkHosts(context, [now]);
     const { name } = pinned.host;
     const outcome = pinned.written ? 'added' : steps.some(({ action }) => action !== 'none') ? 'prepared' : 'unchanged';
     const facts = checked?.hosts.find((host) => host.name === name);
     terminal.result({ outcome, environment: environment.name, host: name, steps, ...facts }, [
       ...lines,
       ...(checked ? hostCheckLines([checked], name) : []),
-      ...(outcome === 'added' ? [await nextLine(world, environment, name)] : []),
+      ...(outcome === 'added' ? [await nextLine(context, environment, name)] : []),
     ]);
   });
 }
 
 /** Reaches the host's engine, and writes the host down. */
-async function join(world: LiveWorld, environment: Environment, { host, written }: Target): Promise<Environment> {
-  world.terminal.step('reach', 'its Docker Engine');
-  await world.connections.engine(host);
-  return written ? writeEdit(editOf(world, environment, written)) : environment;
+async function join(
+  context: CommandContext,
+  environment: Environment,
+  { host, written }: Target,
+): Promise<Environment> {
+  context.terminal.step('reach', 'its Docker Engine');
+  await context.connections.engine(host);
+  return written ? writeEdit(editOf(context, environment, written)) : environment;
 }
 
 /** The machine is prepared, which is not undone, and no target yet. */
@@ -69,9 +73,9 @@ function halfAdded({ name }: Environment, host: string, error: unknown): Lockage
 }
 
 /** The target with the key that a person confirmed, which every operator is to expect from now on. */
-async function pin(world: LiveWorld, { host, written }: Target, flags: AddFlags): Promise<Target> {
+async function pin(context: CommandContext, { host, written }: Target, flags: AddFlags): Promise<Target> {
   const given = flags.hostKey ?? (host.hostKey === undefined ? [] : [host.hostKey]);
-  const hostKey = await firstContact(world, host, given);
+  const hostKey = await firstContact(context, host, given);
   return written ? { host: { ...host, hostKey }, written: { ...written, hostKey } } : { host };
 }
 
@@ -81,12 +85,12 @@ interface Done extends Pick<PreparationStep, 'subject' | 'action'> {
 
 /** Shows what is to be done on the machine and in the file, asks, and does what is to be done on the machine. */
 async function prepare(
-  world: LiveWorld,
+  context: CommandContext,
   environment: Environment,
   { host, written }: Target,
 ): Promise<{ steps: Done[]; lines: string[] }> {
-  const { project, terminal, signal } = world;
-  const machine = new Machine(host, world.connections.link(host));
+  const { project, terminal, signal } = context;
+  const machine = new Machine(host, context.connections.link(host));
   const before = await machine.state();
   const preparation = preparationOf(before, project.insecureRegistries);
   const file = environmentFile(environment.name);
@@ -111,7 +115,7 @@ async function prepare(
   return { steps, lines: [] };
 }
 
-function editOf({ project }: LiveWorld, environment: Environment, written: WrittenTarget): EnvironmentEdit {
+function editOf({ project }: CommandContext, environment: Environment, written: WrittenTarget): EnvironmentEdit {
   return {
     root: project.root,
     environment: environment.name,
@@ -120,8 +124,8 @@ function editOf({ project }: LiveWorld, environment: Environment, written: Writt
   };
 }
 
-async function nextLine(world: LiveWorld, { name }: Environment, host: string): Promise<string> {
-  const current = currentRevision((await world.records.environment(name)).ledger);
+async function nextLine(context: CommandContext, { name }: Environment, host: string): Promise<string> {
+  const current = currentRevision((await context.records.environment(name)).ledger);
   const next = current ? `: lockage promote ${current.release.version} --to ${name}` : '';
   return `${host} is a target of ${name} now, and takes part from the next promotion on${next}`;
 }

@@ -7,8 +7,8 @@ import { keptReleases } from '../../../pipelines/model/ledger.ts';
 import { askHosts } from '../../../infra/hosts/query.ts';
 import { hostFacts } from '../../../infra/hosts/facts.ts';
 import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import { chosen, withoutName } from './host-list.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
@@ -19,11 +19,11 @@ const patience = { silent: 15_000 };
 
 /** `lockage host check` */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const checked = await checkHosts(world, chosen(world, name));
+  await runCommand(flags, signal, async (context) => {
+    const checked = await checkHosts(context, chosen(context, name));
     const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
-    world.terminal.result(
-      { app: world.project.app, environments: checked, silent: silent.map((host) => host.name) },
+    context.terminal.result(
+      { app: context.project.app, environments: checked, silent: silent.map((host) => host.name) },
       hostCheckLines(checked),
     );
     if (silent.length > 0) process.exitCode = ExitCode.partial;
@@ -32,13 +32,15 @@ export async function hostCheckCommand(name: string | undefined, flags: Flags, s
 
 /** Facts about the hosts of environments, and in what these differ among each other and from those before them. */
 export async function checkHosts(
-  world: LiveWorld,
+  context: CommandContext,
   environments: readonly Environment[],
 ): Promise<readonly CheckedEnvironment[]> {
-  const compared = environments.flatMap((environment) => [environment, ...upstream(world.project, environment)]);
+  const compared = environments.flatMap((environment) => [environment, ...upstream(context.project, environment)]);
   const hosts = new Map(
     await Promise.all(
-      [...new Set(compared)].map(async (environment) => [environment.name, await factsOf(world, environment)] as const),
+      [...new Set(compared)].map(
+        async (environment) => [environment.name, await factsOf(context, environment)] as const,
+      ),
     ),
   );
   return environments.map((environment): CheckedEnvironment => {
@@ -62,15 +64,15 @@ export async function checkHosts(
   });
 }
 
-async function factsOf(world: LiveWorld, environment: Environment): Promise<CheckedHost[]> {
-  const { app } = world.project;
+async function factsOf(context: CommandContext, environment: Environment): Promise<CheckedHost[]> {
+  const { app } = context.project;
   const { edge } = environmentNames(app, environment.name);
-  const { ledger } = await world.records.environment(environment.name);
+  const { ledger } = await context.records.environment(environment.name);
   const retained = keptReleases(ledger);
   // A host that is out of service is not missed.
   const { hosts } = withoutCordoned(environment, ledger);
   const asked = await askHosts(hosts, patience, async (host, signal) =>
-    hostFacts(await world.connections.engine(host), host, { edge, retained, signal }),
+    hostFacts(await context.connections.engine(host), host, { edge, retained, signal }),
   );
   return asked.map((found) => {
     const { name } = found.host;

@@ -3,8 +3,8 @@ import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { HostKey } from '../../../infra/docker/connections.ts';
 import { table } from '../../tools/format.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 interface HostKeyFlags {
@@ -13,18 +13,18 @@ interface HostKeyFlags {
 
 /** `lockage host-key` */
 export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: AbortSignal): Promise<void> {
-  await withWorld({}, signal, async (world) => {
-    const environment = environmentNamed(world.project, name);
+  await runCommand({}, signal, async (context) => {
+    const environment = environmentNamed(context.project, name);
     const hosts = environment.hosts.filter(({ url }) => url.startsWith('ssh://'));
     if (hosts.length === 0) {
-      world.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
+      context.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
       return;
     }
     // Accepted fingerprints that no host offers are a mistake worth knowing before anything is pinned.
-    const offers = await Promise.all(hosts.map((host) => offerOf(world, host)));
+    const offers = await Promise.all(hosts.map((host) => offerOf(context, host)));
     refuseUnknown(flags.accept ?? [], offers);
     const open: string[] = [];
-    for (const offer of offers) if (!(await pin(world, offer, flags.accept))) open.push(offer.host.name);
+    for (const offer of offers) if (!(await pin(context, offer, flags.accept))) open.push(offer.host.name);
     if (open.length > 0) {
       throw new LockageError(`no key was accepted for ${open.join(', ')}`, {
         code: open.length < offers.length ? ExitCode.partial : ExitCode.refused,
@@ -43,10 +43,10 @@ interface Offer {
   readonly pinned: readonly string[];
 }
 
-async function offerOf(world: LiveWorld, host: Host): Promise<Offer> {
+async function offerOf(context: CommandContext, host: Host): Promise<Offer> {
   const [{ address, keys }, accepted] = await Promise.all([
-    world.connections.scanHostKeys(host),
-    world.connections.acceptedHostKeys(host),
+    context.connections.scanHostKeys(host),
+    context.connections.acceptedHostKeys(host),
   ]);
   return { host, address, keys, pinned: host.hostKey === undefined ? accepted : [host.hostKey] };
 }
@@ -65,9 +65,9 @@ function refuseUnknown(accept: readonly string[], offers: readonly Offer[]): voi
 }
 
 /** Shows the keys of a host, and pins the one that is accepted. Returns whether one is pinned now. */
-async function pin(world: LiveWorld, offer: Offer, accept: readonly string[] | undefined): Promise<boolean> {
+async function pin(context: CommandContext, offer: Offer, accept: readonly string[] | undefined): Promise<boolean> {
   const { host, address, keys, pinned } = offer;
-  for (const line of offerLines(offer)) world.terminal.line(line);
+  for (const line of offerLines(offer)) context.terminal.line(line);
   if (keys.some(({ fingerprint }) => pinned.includes(fingerprint))) return true;
   if (pinned.length > 0) {
     throw new LockageError(`${host.name}: ${address} shows another key than the one that is pinned`, {
@@ -83,10 +83,12 @@ async function pin(world: LiveWorld, offer: Offer, accept: readonly string[] | u
         hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say --accept ${key.fingerprint}`,
       });
     }
-    await world.terminal.confirm(`Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`);
+    await context.terminal.confirm(
+      `Is ${key.fingerprint} what \`ssh-keygen -l\` shows on the console of ${host.name}?`,
+    );
   }
-  await world.connections.trustHostKey(host, key.fingerprint);
-  world.terminal.line(`  ${colors.green('✓')} ${key.fingerprint} is pinned now`);
+  await context.connections.trustHostKey(host, key.fingerprint);
+  context.terminal.line(`  ${colors.green('✓')} ${key.fingerprint} is pinned now`);
   return true;
 }
 

@@ -3,8 +3,8 @@ import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { askHosts } from '../../../infra/hosts/query.ts';
 import { frontListLines, hostListLines, type ListedFront, type ListedHost } from '../views/hosts.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 /** Milliseconds for a host to answer: an ssh connection may have to be made first. */
@@ -12,32 +12,32 @@ const patience = { silent: 5000 };
 
 /** `lockage host ls` */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const environments = chosen(world, name);
+  await runCommand(flags, signal, async (context) => {
+    const environments = chosen(context, name);
     const [hosts, fronts] = await Promise.all([
-      Promise.all(environments.map((environment) => listed(world, environment))),
-      Promise.all(environments.map((environment) => frontOf(world, environment))),
+      Promise.all(environments.map((environment) => listed(context, environment))),
+      Promise.all(environments.map((environment) => frontOf(context, environment))),
     ]);
-    const result = { app: world.project.app, hosts: hosts.flat(), fronts: fronts.flat() };
-    world.terminal.result(result, [...hostListLines(result.hosts), ...frontListLines(result.fronts)]);
+    const result = { app: context.project.app, hosts: hosts.flat(), fronts: fronts.flat() };
+    context.terminal.result(result, [...hostListLines(result.hosts), ...frontListLines(result.fronts)]);
   });
 }
 
-async function frontOf(world: LiveWorld, environment: Environment): Promise<ListedFront[]> {
-  const front = await world.machines.front(environment);
+async function frontOf(context: CommandContext, environment: Environment): Promise<ListedFront[]> {
+  const front = await context.machines.front(environment);
   return front ? [{ environment: environment.name, ...front }] : [];
 }
 
 /** The environment of that name, or all. Throws LockageError. */
-export function chosen({ project }: LiveWorld, name: string | undefined): readonly Environment[] {
+export function chosen({ project }: CommandContext, name: string | undefined): readonly Environment[] {
   return name === undefined ? project.environments : [environmentNamed(project, name)];
 }
 
-async function listed(world: LiveWorld, environment: Environment): Promise<ListedHost[]> {
-  const { ledger } = await world.records.environment(environment.name);
+async function listed(context: CommandContext, environment: Environment): Promise<ListedHost[]> {
+  const { ledger } = await context.records.environment(environment.name);
   const inService = withoutCordoned(environment, ledger).hosts;
   const asked = await askHosts(inService, patience, async (host, signal) => {
-    const { Version, Os, Arch } = await (await world.connections.engine(host)).version({ signal });
+    const { Version, Os, Arch } = await (await context.connections.engine(host)).version({ signal });
     return { engine: Version, platform: `${Os}/${Arch}` };
   });
   return environment.hosts.map((host): ListedHost => {

@@ -10,8 +10,8 @@ import { remainsOf } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import { underLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import { withoutName } from './host-list.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 import type { Flags } from '../options.ts';
@@ -24,38 +24,38 @@ export async function hostRemoveCommand(
   flags: Flags & { readonly env: string; readonly gone?: boolean },
   signal: AbortSignal,
 ): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const environment = environmentNamed(world.project, flags.env);
+  await runCommand(flags, signal, async (context) => {
+    const environment = environmentNamed(context.project, flags.env);
     const host = hostNamed(environment, name);
     refuseNeeded(environment, host);
-    const change = editOf(world, environment, host);
+    const change = editOf(context, environment, host);
     await tryEdit(change);
-    const record = await world.records.environment(environment.name);
+    const record = await context.records.environment(environment.name);
     // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
     const serving = withoutCordoned(environment, record.ledger);
     const gone = flags.gone === true;
     if (gone) refuseInService(environment, serving, host);
     const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
     const take = async () => {
-      const now = await world.records.environment(environment.name);
+      const now = await context.records.environment(environment.name);
       if (gone) refuseInService(environment, withoutCordoned(environment, now.ledger), host);
       const { text, containers, next } = gone
         ? whatIsForgotten(environment, now, host)
-        : await whatHappens(world, environment, now, host);
-      world.terminal.note(text);
-      await world.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
-      if (gone) await forget(world, environment, host);
+        : await whatHappens(context, environment, now, host);
+      context.terminal.note(text);
+      await context.terminal.confirm(`Take ${name} out of ${environmentFile(environment.name)}?`);
+      if (gone) await forget(context, environment, host);
       await writeEdit(change).catch((error: unknown) => {
         throw gone ? halfRemoved(environment, name, error) : error;
       });
-      world.terminal.result({ outcome: 'removed', environment: environment.name, host: name, containers, next }, [
+      context.terminal.result({ outcome: 'removed', environment: environment.name, host: name, containers, next }, [
         `${name} is no target of ${environment.name} any more`,
         ...(next === undefined
           ? []
           : [`${gone ? 'The record follows' : 'What it has goes'} with the next promotion: ${next}`]),
       ]);
     };
-    await (locks ? underLock(world, serving, `host rm ${name}`, take) : take());
+    await (locks ? underLock(context, serving, `host rm ${name}`, take) : take());
   });
 }
 
@@ -110,22 +110,22 @@ function whatIsForgotten(environment: Environment, { containers, ledger }: Envir
   return { text, containers: names, ...(next ? { next } : {}) };
 }
 
-async function forget(world: LiveWorld, { name }: Environment, host: Host): Promise<void> {
-  const stacks = await world.stackRunner();
+async function forget(context: CommandContext, { name }: Environment, host: Host): Promise<void> {
+  const stacks = await context.stackRunner();
   for (const stack of [name, foundationStack(name)]) await stacks.forgetHosts(stack, [host.name]);
 }
 
 /** What taking the host out leads to. Throws LockageError where what it has could not be removed later. */
 async function whatHappens(
-  world: LiveWorld,
+  context: CommandContext,
   environment: Environment,
   record: EnvironmentRecord,
   host: Host,
 ): Promise<{ text: string; containers: string[]; next?: string }> {
-  const place = { app: world.project.app, environment: environment.name };
+  const place = { app: context.project.app, environment: environment.name };
   const recorded = record.containers.filter((placed) => placed.host.name === host.name);
   const [asked] = await askHosts([host], patience, async () =>
-    remainsOf(await world.connections.engine(host), host, place, false),
+    remainsOf(await context.connections.engine(host), host, place, false),
   );
   if (!asked || 'error' in asked) {
     const why = withoutName(host.name, asked?.error ?? '');
@@ -148,7 +148,7 @@ async function whatHappens(
   return { text, containers, next };
 }
 
-function editOf({ project }: LiveWorld, environment: Environment, host: Host): EnvironmentEdit {
+function editOf({ project }: CommandContext, environment: Environment, host: Host): EnvironmentEdit {
   const index = environment.hosts.indexOf(host);
   return {
     root: project.root,

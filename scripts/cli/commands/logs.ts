@@ -4,7 +4,7 @@ import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../../../infra/hosts/log-stream.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 import { countOf, type Flags } from '../options.ts';
 
 interface LogsFlags extends Flags {
@@ -19,15 +19,15 @@ interface LogsFlags extends Flags {
 export async function logsCommand(flags: LogsFlags): Promise<void> {
   const signal = quietEnd();
   const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
-  await withWorld(flags, signal, async (world) => {
-    const environment = environmentNamed(world.project, flags.env);
-    const record = () => world.records.environment(environment.name);
+  await runCommand(flags, signal, async (context) => {
+    const environment = environmentNamed(context.project, flags.env);
+    const record = () => context.records.environment(environment.name);
     const selection = { ...(flags.role ? { role: flags.role } : {}), ...(flags.host ? { host: flags.host } : {}) };
     const sources = selectServing(environment, await record(), selection).map(sourceOf);
     const prefix = prefixer(environment, sources);
     const reader: LogReader = {
-      connections: world.connections,
-      app: world.project.app,
+      connections: context.connections,
+      app: context.project.app,
       environment,
       selection,
       tail,
@@ -38,12 +38,12 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
         const text = flags.json
           ? JSON.stringify({ host: host.name, role, container, stream, line })
           : `${prefix(source)}${line}`;
-        world.terminal.line(text);
+        context.terminal.line(text);
       },
       onNew: ({ host, role, version, container }) =>
-        world.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),
+        context.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),
       onTrouble: ({ host, role }, error) =>
-        world.terminal.note(
+        context.terminal.note(
           colors.dim(
             `${host.name}: the log of ${role} broke off: ${error instanceof Error ? error.message : String(error)}`,
           ),

@@ -4,7 +4,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 
 /** `lockage promote` and `lockage plan`. */
 export async function promoteCommand(
@@ -16,18 +16,18 @@ export async function promoteCommand(
   if (environment === undefined) {
     throw new LockageError('which environment?', { hint: `lockage promote ${version} --to ENVIRONMENT` });
   }
-  await withWorld(flags, signal, async (world) => {
+  await runCommand(flags, signal, async (context) => {
     // Pulumi's libraries load while registry and hosts are asked.
-    if (!flags.plan) void world.stackRunner().catch(() => undefined);
-    const result = await promote(world, {
+    if (!flags.plan) void context.stackRunner().catch(() => undefined);
+    const result = await promote(context, {
       version,
       environment,
       ...requestOf(flags),
     });
-    if (result.outcome === 'planned') return world.terminal.result(result, []);
+    if (result.outcome === 'planned') return context.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;
     if (revision?.without) process.exitCode = ExitCode.partial;
-    world.terminal.result(result, revision ? promotedLines(environment, revision, bytesMoved) : []);
+    context.terminal.result(result, revision ? promotedLines(environment, revision, bytesMoved) : []);
   });
 }
 

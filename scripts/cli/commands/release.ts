@@ -7,8 +7,8 @@ import { parseReference } from '../../../infra/registry/client.ts';
 import { buildArguments, platformArguments, pushArguments } from '../../tools/docker-arguments.ts';
 import { readGitTree } from '../../tools/git.ts';
 import { mustRun } from '../../tools/shell.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 export interface ReleaseFlags extends Flags {
@@ -23,17 +23,17 @@ export async function releaseCommand(
   flags: ReleaseFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const releases = await world.records.releases();
+  await runCommand(flags, signal, async (context) => {
+    const releases = await context.records.releases();
     const version = nextVersion(releases, given, flags.bump);
     const { release, made } = flags.image
-      ? await adopt(world, releases, version, flags.image)
-      : await build(world, releases, version, flags.allowDirty ?? false);
-    if (made) await world.records.saveReleases([...releases, release]);
+      ? await adopt(context, releases, version, flags.image)
+      : await build(context, releases, version, flags.allowDirty ?? false);
+    if (made) await context.records.saveReleases([...releases, release]);
     const what = made ? 'released' : 'exists already, made of the same';
     const from = release.commit ? ` of commit ${release.commit.slice(0, 7)}` : '';
-    const first = world.project.environments.find(({ after }) => after.length === 0)?.name ?? '';
-    world.terminal.result({ outcome: made ? 'released' : 'unchanged', release }, [
+    const first = context.project.environments.find(({ after }) => after.length === 0)?.name ?? '';
+    context.terminal.result({ outcome: made ? 'released' : 'unchanged', release }, [
       `${version} ${what}: ${shortDigest(release.digest)}${from}, ${release.platform}`,
       ...(made ? [`next: \`lockage promote ${version} --to ${first}\``] : []),
     ]);
@@ -46,12 +46,12 @@ interface Made {
 }
 
 async function build(
-  world: LiveWorld,
+  context: CommandContext,
   releases: readonly Release[],
   version: string,
   allowDirty: boolean,
 ): Promise<Made> {
-  const { project, terminal } = world;
+  const { project, terminal } = context;
   const { repository, build: plan } = project;
   const tree = await readGitTree(project.root);
   if (tree.changes.length > 0 && !allowDirty) {
@@ -62,10 +62,10 @@ async function build(
   }
   const found = alreadyReleased(releases, { version, commit: tree.commit });
   if (found) return { release: found, made: false };
-  await refuseForeignTag(world, version);
+  await refuseForeignTag(context, version);
 
   const tag = `${repository}:${version}`;
-  const createdAt = new Date(world.now()).toISOString();
+  const createdAt = new Date(context.now()).toISOString();
   const labels = {
     'org.opencontainers.image.version': version,
     'org.opencontainers.image.revision': tree.commit,
@@ -77,23 +77,23 @@ async function build(
   };
   const onLine = (line: string) => terminal.detail(line);
   terminal.step('build', tag);
-  await mustRun('build the image', buildArguments(absolute, tag, labels), { signal: world.signal, onLine });
+  await mustRun('build the image', buildArguments(absolute, tag, labels), { signal: context.signal, onLine });
   const platform = (await mustRun('inspect the image', platformArguments(tag))).trim();
   terminal.step('push', tag);
-  await mustRun('push the image', pushArguments(tag), { signal: world.signal, onLine });
-  const digest = await world.registryClient.resolve(repository, version);
-  const { user } = await world.registryClient.imageConfig(repository, digest, platform);
+  await mustRun('push the image', pushArguments(tag), { signal: context.signal, onLine });
+  const digest = await context.registryClient.resolve(repository, version);
+  const { user } = await context.registryClient.imageConfig(repository, digest, platform);
   const release: Release = {
-    ...{ version, repository, digest, platform, user, commit: tree.commit, builder: world.actor, createdAt },
+    ...{ version, repository, digest, platform, user, commit: tree.commit, builder: context.actor, createdAt },
     ...(tree.changes.length > 0 ? { dirty: true } : {}),
   };
   return { release, made: true };
 }
 
 /** A tag that nobody recorded here is somebody's: pushing over it would change what others believe to run. */
-async function refuseForeignTag(world: LiveWorld, version: string): Promise<void> {
-  const { repository } = world.project;
-  const digest = await world.registryClient.tagDigest(repository, version);
+async function refuseForeignTag(context: CommandContext, version: string): Promise<void> {
+  const { repository } = context.project;
+  const digest = await context.registryClient.tagDigest(repository, version);
   if (digest === undefined) return;
   throw new LockageError(`${repository}:${version} exists in the registry and is not a recorded release`, {
     details: [`it is ${shortDigest(digest)}`],
@@ -101,17 +101,22 @@ async function refuseForeignTag(world: LiveWorld, version: string): Promise<void
   });
 }
 
-async function adopt(world: LiveWorld, releases: readonly Release[], version: string, image: string): Promise<Made> {
+async function adopt(
+  context: CommandContext,
+  releases: readonly Release[],
+  version: string,
+  image: string,
+): Promise<Made> {
   const { repository, tag, digest: given } = parseReference(image);
-  world.terminal.step('resolve', image);
-  const digest: Digest = given ?? (await world.registryClient.resolve(repository, tag ?? 'latest'));
+  context.terminal.step('resolve', image);
+  const digest: Digest = given ?? (await context.registryClient.resolve(repository, tag ?? 'latest'));
   const found = alreadyReleased(releases, { version, digest });
   if (found) return { release: found, made: false };
-  const { os, architecture, user } = await world.registryClient.imageConfig(repository, digest);
-  const createdAt = new Date(world.now()).toISOString();
+  const { os, architecture, user } = await context.registryClient.imageConfig(repository, digest);
+  const createdAt = new Date(context.now()).toISOString();
   const platform = `${os}/${architecture}`;
   return {
-    release: { version, repository, digest, platform, user, builder: world.actor, createdAt, adopted: true },
+    release: { version, repository, digest, platform, user, builder: context.actor, createdAt, adopted: true },
     made: true,
   };
 }

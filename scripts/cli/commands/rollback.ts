@@ -2,7 +2,7 @@ import { rollback } from '../../../pipelines/operations/rollback.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 
 /** `lockage rollback` */
 export async function rollbackCommand(
@@ -12,13 +12,13 @@ export async function rollbackCommand(
 ): Promise<void> {
   // The user waits since the process was started, not since this line.
   const startedAt = performance.timeOrigin;
-  await withWorld(flags, signal, async (world) => {
+  await runCommand(flags, signal, async (context) => {
     const request = {
       environment: name,
       ...(flags.to ? { to: flags.to } : {}),
       ...requestOf(flags),
     };
-    const result = await rollback(world, request, startedAt);
+    const result = await rollback(context, request, startedAt);
     const { revision, trafficBack } = result;
     const lines = revision
       ? [
@@ -27,6 +27,6 @@ export async function rollbackCommand(
           `it is on hold: \`lockage resume ${name}\` lets releases in again`,
         ]
       : [];
-    world.terminal.result(result, lines);
+    context.terminal.result(result, lines);
   });
 }

@@ -2,7 +2,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { scale } from '../../../pipelines/operations/scale.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
-import { withWorld } from '../run-command.ts';
+import { runCommand } from '../run-command.ts';
 
 /** `lockage scale` */
 export async function scaleCommand(
@@ -12,8 +12,8 @@ export async function scaleCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const counts = countsOf(written);
-  await withWorld(flags, signal, async (world) => {
-    const result = await scale(world, {
+  await runCommand(flags, signal, async (context) => {
+    const result = await scale(context, {
       environment,
       counts,
       ...requestOf(flags),
@@ -23,7 +23,7 @@ export async function scaleCommand(
     const lines = revision
       ? [`${environment} runs ${sizes.join(', ')}, revision ${revision.number}: ${durationText(revision.duration)}`]
       : [];
-    world.terminal.result(result, lines);
+    context.terminal.result(result, lines);
   });
 }
 

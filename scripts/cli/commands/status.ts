@@ -4,8 +4,8 @@ import { containersOf, environmentStatus } from '../../../pipelines/inspection/s
 import type { Patience } from '../../../infra/hosts/query.ts';
 import { observe } from '../../../infra/hosts/observe.ts';
 import { environmentLines, overviewLines } from '../views/status.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 /** A host that is at work, or emulated, is no dead one. */
@@ -13,31 +13,31 @@ const patience: Patience = { silent: 2000, slow: 10_000 };
 
 /** `lockage status` */
 export async function statusCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    await (flags.env === undefined ? showAll(world) : showOne(world, environmentNamed(world.project, flags.env)));
+  await runCommand(flags, signal, async (context) => {
+    await (flags.env === undefined ? showAll(context) : showOne(context, environmentNamed(context.project, flags.env)));
   });
 }
 
-async function showAll(world: LiveWorld): Promise<void> {
+async function showAll(context: CommandContext): Promise<void> {
   const environments = await Promise.all(
-    world.project.environments.map(async (environment) => {
-      const record = await world.records.environment(environment.name);
+    context.project.environments.map(async (environment) => {
+      const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, front] = await Promise.all([
-        observe(world.connections, world.project.app, environment, record, { patience }),
-        world.machines.front(environment),
+        observe(context.connections, context.project.app, environment, record, { patience }),
+        context.machines.front(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, front);
     }),
   );
-  world.terminal.result({ app: world.project.app, environments }, overviewLines(environments, world.now()));
+  context.terminal.result({ app: context.project.app, environments }, overviewLines(environments, context.now()));
 }
 
-async function showOne(world: LiveWorld, environment: Environment): Promise<void> {
-  const { app } = world.project;
-  const record = await world.records.environment(environment.name);
+async function showOne(context: CommandContext, environment: Environment): Promise<void> {
+  const { app } = context.project;
+  const record = await context.records.environment(environment.name);
   const [seen, front] = await Promise.all([
-    observe(world.connections, app, environment, record, { patience, closely: true }),
-    world.machines.front(environment),
+    observe(context.connections, app, environment, record, { patience, closely: true }),
+    context.machines.front(environment),
   ]);
   const status = environmentStatus(environment, record, seen.hosts, seen.lock, front);
   const hosts = seen.hosts.map((view) => ({
@@ -49,8 +49,8 @@ async function showOne(world: LiveWorld, environment: Environment): Promise<void
     ...(view.error === undefined ? { engine: view.engine, routes: view.routes } : { error: view.error }),
     containers,
   }));
-  world.terminal.result(
+  context.terminal.result(
     { app, ...status, hosts: { ...status.hosts, list: shown } },
-    environmentLines(status, hosts, world.now()),
+    environmentLines(status, hosts, context.now()),
   );
 }

@@ -6,8 +6,8 @@ import { compareVersions, parseVersion } from '../../../pipelines/model/version.
 import { durationText } from '../../tools/format.ts';
 import { imageLines } from '../views/images.ts';
 import { requestOf, type Flags } from '../options.ts';
-import { withWorld } from '../run-command.ts';
-import type { LiveWorld } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
@@ -18,19 +18,19 @@ export async function imageBuildCommand(
   flags: Flags & { kind?: Kind },
   signal: AbortSignal,
 ): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const kinds = flags.kind ? [flags.kind] : kindsOf(world);
-    const images = await world.records.machineImages();
+  await runCommand(flags, signal, async (context) => {
+    const kinds = flags.kind ? [flags.kind] : kindsOf(context);
+    const images = await context.records.machineImages();
     const version = given === undefined ? nextOf(images, kinds) : parseVersion(given);
     for (const kind of kinds) refuseBuilt(images, kind, version);
-    world.terminal.step('build', `image ${version} of ${kinds.join(' and ')} machines, which takes a minute or two`);
-    const built = await world.machines.build(version, kinds);
+    context.terminal.step('build', `image ${version} of ${kinds.join(' and ')} machines, which takes a minute or two`);
+    const built = await context.machines.build(version, kinds);
     const lines = built.map(
       (image) => `image ${image.version} of ${image.kind} machines (${shortDigest(image.digest)})`,
     );
-    const [first] = world.project.environments.filter(({ machines }) => machines);
+    const [first] = context.project.environments.filter(({ machines }) => machines);
     const next = first ? [`next: \`lockage vm-image promote ${version} --to ${first.name}\``] : [];
-    world.terminal.result({ outcome: 'built', images: built }, [...lines, ...next]);
+    context.terminal.result({ outcome: 'built', images: built }, [...lines, ...next]);
   });
 }
 
@@ -40,15 +40,15 @@ export async function imagePromoteCommand(
   flags: Flags & { to: string },
   signal: AbortSignal,
 ): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const result = await promoteImage(world, {
+  await runCommand(flags, signal, async (context) => {
+    const result = await promoteImage(context, {
       version,
       environment: flags.to,
       ...requestOf(flags),
     });
-    if (result.outcome !== 'promoted') return world.terminal.result(result, []);
+    if (result.outcome !== 'promoted') return context.terminal.result(result, []);
     const { image, revision } = result;
-    world.terminal.result(result, [
+    context.terminal.result(result, [
       `${flags.to} runs ${revision.release.version} on machines of image ${image.version} (${shortDigest(image.digest)}), ` +
         `revision ${revision.number}: ${durationText(revision.duration)}`,
     ]);
@@ -57,9 +57,9 @@ export async function imagePromoteCommand(
 
 /** `lockage vm-image ls` */
 export async function imageListCommand(flags: Flags, signal: AbortSignal): Promise<void> {
-  await withWorld(flags, signal, async (world) => {
-    const images = await world.records.machineImages();
-    const uses = world.project.environments.flatMap(({ name, machines }) =>
+  await runCommand(flags, signal, async (context) => {
+    const images = await context.records.machineImages();
+    const uses = context.project.environments.flatMap(({ name, machines }) =>
       machines?.image ? [{ environment: name, kind: machines.kind, digest: machines.image }] : [],
     );
     const listed = images
@@ -68,12 +68,12 @@ export async function imageListCommand(flags: Flags, signal: AbortSignal): Promi
         ...image,
         environments: uses.filter(({ digest }) => digest === image.digest).map(({ environment }) => environment),
       }));
-    world.terminal.result({ images: listed }, imageLines(listed, world.now()));
+    context.terminal.result({ images: listed }, imageLines(listed, context.now()));
   });
 }
 
 /** The kinds of machines that the project's environments have. Throws LockageError when they have none. */
-function kindsOf({ project }: LiveWorld): Kind[] {
+function kindsOf({ project }: CommandContext): Kind[] {
   const kinds = project.environments.flatMap(({ machines }) => (machines ? [machines.kind] : []));
   if (kinds.length > 0) return [...new Set(kinds)];
   throw new LockageError('no environment makes machines of its own', {

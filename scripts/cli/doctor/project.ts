@@ -2,31 +2,31 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '../../../pipelines/model/release.ts';
-import type { LiveWorld } from '../open-context.ts';
+import type { CommandContext } from '../open-context.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
 /** A digest that no registry has: any answer about it shows that the registry answers and lets us in. */
 const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
 
 /** What belongs to the project: passphrase, record, registry and secrets. */
-export async function projectChecks(world: LiveWorld): Promise<Check[]> {
-  const { project } = world;
+export async function projectChecks(context: CommandContext): Promise<Check[]> {
+  const { project } = context;
   const checks = await Promise.all([
     checking('passphrase', () => passphrase(project.root)),
     checking('backend', async () => {
-      const releases = await world.records.releases();
-      await Promise.all(project.environments.map(({ name }) => world.records.environment(name)));
+      const releases = await context.records.releases();
+      await Promise.all(project.environments.map(({ name }) => context.records.environment(name)));
       return good('backend', `${project.backend}, ${releases.length} releases`);
     }),
     checking('backend', () => onlyOwn(project.backend)),
     checking('registry', async () => {
       const started = performance.now();
-      await world.registryClient.exists(project.repository, nothing);
+      await context.registryClient.exists(project.repository, nothing);
       return good('registry', `${project.repository} answers in ${Math.round(performance.now() - started)} ms`);
     }),
     ...project.environments.map((environment) =>
       checking('secrets', async () => {
-        const names = Object.keys(await world.secrets.read(environment));
+        const names = Object.keys(await context.secrets.read(environment));
         return names.length === 0 ? [] : good('secrets', `${environment.name}: ${names.join(', ')}`);
       }),
     ),

@@ -58,9 +58,9 @@ afterEach(() => {
 /** By what the image is known, and by what name the host has it. */
 async function pin(known?: string): Promise<readonly [string | undefined, string | undefined]> {
   const connections = new Connections({ stateDir: folder });
-  const tools = { connections, progress: () => undefined, signal: new AbortController().signal };
+  const session = { connections, progress: () => undefined, signal: new AbortController().signal };
   const prod = { ...host('prod-1'), url: `unix://${folder}/docker.sock` };
-  const ways = { tools, registry: new Registry({ dockerConfig: folder }) };
+  const ways = { session, registry: new Registry({ dockerConfig: folder }) };
   const uses = [{ host: prod, image }];
   const { images, held } = await pinImages(ways, environment(), uses, known === undefined ? {} : { [image]: known });
   return [images[image], held[heldKey('prod-1', image)]];

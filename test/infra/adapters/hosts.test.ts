@@ -51,8 +51,8 @@ const engines = () => {
   const machines = { machines: folder, fronts: folder, keys: folder, images: folder };
   const registryAuth = async () => undefined;
   const secretValues = new Map<string, string>();
-  const tools = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
-  return new EngineHosts('shop', 'anna@desk', tools, new Registry({ insecure: [], signal }));
+  const session = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
+  return new EngineHosts('shop', 'anna@desk', session, new Registry({ insecure: [], signal }));
 };
 
 const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };

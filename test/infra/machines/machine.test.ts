@@ -24,7 +24,7 @@ import {
   removeMachine,
 } from '../../../infra/machines/machine.ts';
 import { daemon, program } from '../../../infra/system/run-program.ts';
-import type { Workshop } from '../../../infra/context/provider-context.ts';
+import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { machineInputs as inputs } from '../values.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
@@ -125,15 +125,15 @@ test.each([
 ])('a folder that %s is what a killed run left, and is taken over', async (_what, names) => {
   const home = folderOf(inputs.name);
   for (const name of names) writeFileSync(join(home, name), '{');
-  await expect(ensureMachine({ machines: places() } as Workshop, inputs)).rejects.toThrow('did not come up');
+  await expect(ensureMachine({ machines: places() } as ProviderContext, inputs)).rejects.toThrow('did not come up');
 });
 
 test("a stranger's folder is neither removed nor taken over", async () => {
   const home = folderOf(inputs.name, { app: 'other', environment: 'qa' });
   await removeMachine(places(), inputs);
   expect(existsSync(home)).toBe(true);
-  const workshop = { machines: places() } as Workshop;
-  await expect(ensureMachine(workshop, inputs)).rejects.toThrow(
+  const context = { machines: places() } as ProviderContext;
+  await expect(ensureMachine(context, inputs)).rejects.toThrow(
     `there is a folder ${home} that is not of a machine of qa`,
   );
   expect(existsSync(home)).toBe(true);
@@ -142,7 +142,7 @@ test("a stranger's folder is neither removed nor taken over", async () => {
 test('why a machine does not come up is said, also where its log cannot be kept', async () => {
   writeFileSync(join(folderOf(inputs.name, { ...inputs, made: madeFrom(inputs) }), 'lxc.log'), 'its last words\n');
   writeFileSync(join(folder, 'machine-logs'), 'in the way');
-  await expect(ensureMachine({ machines: places() } as Workshop, inputs)).rejects.toMatchObject({
+  await expect(ensureMachine({ machines: places() } as ProviderContext, inputs)).rejects.toMatchObject({
     message: `the machine ${inputs.name} did not come up`,
     details: expect.arrayContaining([expect.stringContaining('is not on this computer any more'), 'its last words']),
   });

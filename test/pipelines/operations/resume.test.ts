@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Desired } from '../../../pipelines/model/desired-state.ts';
-import type { World } from '../../../pipelines/operations/ports.ts';
+import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { resume } from '../../../pipelines/operations/resume.ts';
 import { environment, placed, record, revision, rolledBackTo } from '../model/values.ts';
@@ -12,7 +12,7 @@ const held = record([r1, r2, rolledBackTo(3, r1)], [placed('web-1.0.0'), placed(
 /** A world that answers with these records one after the other, and notes what is done. */
 function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => void = () => undefined) {
   const events: string[] = [];
-  const world = {
+  const context = {
     project: { app: 'shop', environments: [environment()] },
     newOperation: () => 'op1',
     records: { environment: async () => (records.length > 1 ? records.shift() : records[0]) },
@@ -28,14 +28,14 @@ function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => v
         deploy(desired);
       },
     },
-  } as unknown as World;
-  return { world, events };
+  } as unknown as Context;
+  return { context, events };
 }
 
 test('lifts the hold under the lock, and leaves what runs and what is kept', async () => {
   const deployed: Desired[] = [];
-  const { world, events } = worldWith([held, held, record([r1])], (desired) => void deployed.push(desired));
-  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'resumed', hold });
+  const { context, events } = worldWith([held, held, record([r1])], (desired) => void deployed.push(desired));
+  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'resumed', hold });
   expect(events).toEqual(['lock for resume', 'resume', 'unlock']);
   expect(deployed).toEqual([
     {
@@ -56,19 +56,19 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
 });
 
 test('does nothing where there is no hold, not even lock', async () => {
-  const { world, events } = worldWith([record([r1])]);
-  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
+  const { context, events } = worldWith([record([r1])]);
+  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
   expect(events).toEqual([]);
 });
 
 test('does nothing when somebody else lifted it meanwhile', async () => {
-  const { world, events } = worldWith([held, record([r1])]);
-  expect(await resume(world, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
+  const { context, events } = worldWith([held, record([r1])]);
+  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
   expect(events).toEqual(['lock for resume', 'unlock']);
 });
 
 test('says so when the record did not change', async () => {
-  const { world, events } = worldWith([held]);
-  await expect(resume(world, { environment: 'prod' })).rejects.toThrow('the hold of prod was not lifted');
+  const { context, events } = worldWith([held]);
+  await expect(resume(context, { environment: 'prod' })).rejects.toThrow('the hold of prod was not lifted');
   expect(events.at(-1)).toBe('unlock');
 });
