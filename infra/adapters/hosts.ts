@@ -15,7 +15,7 @@ import { bring, forget } from '../hosts/images.ts';
 import { publicPorts } from '../edge/published-ports.ts';
 import { takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
-import { partOf } from '../workloads/workloads.ts';
+import { workloadFor } from '../workloads/workloads.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
 import type { Registry as RegistryClient } from '../registry/client.ts';
 import { removeService, removeUnusedSecrets } from '../workloads/swarm/removal.ts';
@@ -172,7 +172,7 @@ export class EngineHosts implements Hosts {
   async startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
     const context = providerContext(this.#tools, false);
     const place = { app: this.#app, environment: environment.name };
-    const part = (placed: Placed) => partOf(context, { ...place, ...placed });
+    const part = (placed: Placed) => workloadFor(context, { ...place, ...placed });
     await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 

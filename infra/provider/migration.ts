@@ -1,6 +1,6 @@
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { ContainerPart } from '../workloads/container/container-workload.ts';
-import { failure } from '../workloads/workload-error.ts';
+import { ContainerWorkload } from '../workloads/container/container-workload.ts';
+import { workloadError } from '../workloads/workload-error.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 
@@ -12,16 +12,16 @@ export async function runMigration(context: ProviderContext, inputs: MigrationIn
   const { host, spec } = inputs;
   const engine = await context.engine(host);
   const started = Date.now();
-  const container = new ContainerPart(context, inputs);
+  const container = new ContainerWorkload(context, inputs);
   await container.create();
   try {
     const code = await engine.waitContainer(spec.name, { deadline: inputs.timeout, signal: context.signal });
-    if (code !== 0) throw await failure(container, inputs, 'failed');
+    if (code !== 0) throw await workloadError(container, inputs, 'failed');
     context.progress({ host: host.name, step: 'migrated', detail: spec.name, took: Date.now() - started });
   } catch (error) {
     if (error instanceof LockageError && error.code === ExitCode.rolledBack) throw error;
     if (context.signal.aborted) throw error;
-    throw await failure(container, inputs, `did not end within ${inputs.timeout / 1000} s`);
+    throw await workloadError(container, inputs, `did not end within ${inputs.timeout / 1000} s`);
   } finally {
     await container.remove();
   }

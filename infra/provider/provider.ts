@@ -7,7 +7,7 @@ import { unpacked } from '../resources/packing.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
-import { partOf } from '../workloads/workloads.ts';
+import { workloadFor } from '../workloads/workloads.ts';
 import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,
@@ -42,8 +42,8 @@ interface Kind {
 /** Every resource type of the provider: what it does, or nothing where it only records. */
 const kinds: Readonly<Record<string, Kind>> = {
   Container: {
-    apply: (context, inputs: ContainerInputs) => partOf(context, inputs).create(),
-    remove: (context, inputs: ContainerInputs) => partOf(context, inputs).remove(),
+    apply: (context, inputs: ContainerInputs) => workloadFor(context, inputs).create(),
+    remove: (context, inputs: ContainerInputs) => workloadFor(context, inputs).remove(),
   },
   Migration: { apply: (context, inputs: MigrationInputs) => runMigration(context, inputs) },
   Verification: { apply: (context, inputs: VerificationInputs) => verifyContainers(context, inputs) },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from '../workloads/workload-error.ts';
-import type { Part } from '../workloads/workload.ts';
-import { partOf } from '../workloads/workloads.ts';
+import { workloadError } from '../workloads/workload-error.ts';
+import type { Workload } from '../workloads/workload.ts';
+import { workloadFor } from '../workloads/workloads.ts';
 import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
 import { deliverRoutes } from './switch-routes.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
@@ -12,7 +12,7 @@ import type { ProviderContext } from '../context/provider-context.ts';
  */
 export async function verifyContainers(context: ProviderContext, inputs: VerificationInputs): Promise<void> {
   const { app, environment } = inputs;
-  await Promise.all(inputs.wake.map((placed) => partOf(context, { app, environment, ...placed }).start()));
+  await Promise.all(inputs.wake.map((placed) => workloadFor(context, { app, environment, ...placed }).start()));
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {
@@ -36,10 +36,10 @@ export async function verifyContainers(context: ProviderContext, inputs: Verific
 
 /** Gives the start it proved itself in. */
 async function verify(context: ProviderContext, subject: ContainerInputs, signal: AbortSignal): Promise<string> {
-  const part = partOf(context, subject);
-  const first = await part.state();
+  const part = workloadFor(context, subject);
+  const first = await part.instanceId();
   const answers: string[] = [];
-  if (first === undefined) throw await failure(part, subject, 'is not running', answers);
+  if (first === undefined) throw await workloadError(part, subject, 'is not running', answers);
 
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
@@ -51,7 +51,7 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
       health.then((good) => (good ? 'healthy' : `was not healthy within ${subject.spec.health.timeout / 1000} s`)),
     ]);
     signal.throwIfAborted();
-    if (verdict !== 'healthy') throw await failure(part, subject, verdict, answers);
+    if (verdict !== 'healthy') throw await workloadError(part, subject, verdict, answers);
   } finally {
     ended.abort();
     await Promise.allSettled([exit, health]);
@@ -60,24 +60,24 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
 }
 
 async function stillRuns(context: ProviderContext, subject: ContainerInputs, start: string): Promise<void> {
-  const part = partOf(context, subject);
-  const now = await part.state();
+  const part = workloadFor(context, subject);
+  const now = await part.instanceId();
   if (now === start) return;
-  throw await failure(part, subject, `${now === undefined ? 'stopped' : 'restarted'} before the routes switched`);
+  throw await workloadError(part, subject, `${now === undefined ? 'stopped' : 'restarted'} before the routes switched`);
 }
 
-async function watchExit(part: Part, first: string, signal: AbortSignal): Promise<string> {
+async function watchExit(part: Workload, first: string, signal: AbortSignal): Promise<string> {
   while (!signal.aborted) {
     await pause(200, signal);
     if (signal.aborted) break;
-    const now = await part.state();
+    const now = await part.instanceId();
     if (now !== first) return now === undefined ? 'stopped' : 'restarted';
   }
   return 'stopped being watched';
 }
 
 async function healthy(
-  part: Part,
+  part: Workload,
   { spec: { health } }: ContainerInputs,
   signal: AbortSignal,
   onAnswer: (answer: string) => void,

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
-import { failure } from '../workloads/workload-error.ts';
+import { workloadError } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
-import type { Part } from '../workloads/workload.ts';
-import { partOf } from '../workloads/workloads.ts';
+import type { Workload } from '../workloads/workload.ts';
+import { workloadFor } from '../workloads/workloads.ts';
 import { revertRoutes } from './switch-routes.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
@@ -44,7 +44,7 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
   const end = Date.now() + inputs.duration;
   const watched = inputs.containers.map((placed) => {
     const { app, environment } = inputs;
-    return { placed, part: partOf(context, { app, environment, ...placed }) };
+    return { placed, part: workloadFor(context, { app, environment, ...placed }) };
   });
   const first = await Promise.all(watched.map(state));
   for (let round = 1; Date.now() < end; round += 1) {
@@ -53,7 +53,8 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
     await Promise.all(
       watched.map(async (each, index) => {
         const now = await state(each);
-        if (now !== first[index]) throw await failure(each.part, each.placed, 'restarted after the routes switched');
+        if (now !== first[index])
+          throw await workloadError(each.part, each.placed, 'restarted after the routes switched');
         if (asks) await stillHealthy(each);
       }),
     );
@@ -62,12 +63,12 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
 
 interface Watched {
   readonly placed: WatchInputs['containers'][number];
-  readonly part: Part;
+  readonly part: Workload;
 }
 
 async function state({ part, placed }: Watched): Promise<string> {
-  const running = await part.state();
-  if (running === undefined) throw await failure(part, placed, 'stopped after the routes switched');
+  const running = await part.instanceId();
+  if (running === undefined) throw await workloadError(part, placed, 'stopped after the routes switched');
   return running;
 }
 
@@ -79,7 +80,7 @@ async function stillHealthy(watched: Watched): Promise<void> {
   if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
   // What ended while it was asked is not to be called unhealthy.
   await state(watched);
-  throw await failure(part, placed, 'became unhealthy after the routes switched', answers);
+  throw await workloadError(part, placed, 'became unhealthy after the routes switched', answers);
 }
 
 async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<void> {
@@ -102,7 +103,7 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
 
 /** Hosts bring the release back after a restart. */
 async function keepRunning(context: ProviderContext, { app, environment, containers }: WatchInputs): Promise<void> {
-  await Promise.all(containers.map((placed) => partOf(context, { app, environment, ...placed }).keep()));
+  await Promise.all(containers.map((placed) => workloadFor(context, { app, environment, ...placed }).enableRestart()));
 }
 
 /** From here on the release is the environment's own, and its forerunner rests. */
@@ -114,7 +115,7 @@ async function settle(context: ProviderContext, inputs: WatchInputs): Promise<vo
       await (await edgeOf(context, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
     }),
     ...inputs.stop.map(async (placed) => {
-      await partOf(context, { app, environment, ...placed })
+      await workloadFor(context, { app, environment, ...placed })
         .stop()
         .catch(() => undefined);
     }),

@@ -1,16 +1,16 @@
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import type { Part } from './workload.ts';
+import type { Workload } from './workload.ts';
 import type { ContainerInputs } from '../resources/inputs.ts';
 
 /** Says why a part of a release failed, with its last health answers and log lines. */
-export async function failure(
-  part: Part,
+export async function workloadError(
+  part: Workload,
   { host, spec }: Pick<ContainerInputs, 'host' | 'spec'>,
   why: string,
   answers: readonly string[] = [],
 ): Promise<LockageError> {
   // They explain a failure; not having them must not hide it.
-  const trouble = await part.trouble().catch(() => '');
+  const trouble = await part.diagnosis().catch(() => '');
   const log = (await part.lastLines(20).catch(() => [])).slice(-20);
   return new LockageError(`${host.name}: ${spec.role} ${spec.version} ${why}${trouble}`, {
     code: ExitCode.rolledBack,

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../../../pipelines/model/environment.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { createContainer, removeContainer } from './container.ts';
-import type { Asking, Part, Rounds } from '../workload.ts';
+import type { ProbeOptions, Workload, Probe } from '../workload.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 
 /** A release container on a host. */
-export class ContainerPart implements Part {
+export class ContainerWorkload implements Workload {
   readonly #workshop: ProviderContext;
   readonly #inputs: ContainerInputs;
 
@@ -32,24 +32,24 @@ export class ContainerPart implements Part {
     await (await this.#engine()).stopContainer(this.#name, this.#inputs.spec.stopGrace);
   }
 
-  async keep(): Promise<void> {
+  async enableRestart(): Promise<void> {
     await (await this.#engine()).updateContainer(this.#name, { RestartPolicy: { Name: 'unless-stopped' } });
   }
 
   /** When the container started, if it runs and never restarted. */
-  async state(): Promise<string | undefined> {
+  async instanceId(): Promise<string | undefined> {
     const found = await (await this.#engine()).inspectContainer(this.#name);
     if (found === undefined || !found.State.Running || found.State.Paused || found.RestartCount !== 0) return undefined;
     return found.State.StartedAt;
   }
 
-  async healthy(rounds: Rounds, asking: Asking): Promise<boolean> {
+  async healthy(rounds: Probe, asking: ProbeOptions): Promise<boolean> {
     const { check } = this.#inputs.spec.health;
     if (check.kind === 'http') return this.#answers(check, rounds, asking);
     return check.kind === 'command' ? this.#succeeds(check.command, rounds, asking) : true;
   }
 
-  async trouble(): Promise<string> {
+  async diagnosis(): Promise<string> {
     const found = await (await this.#engine()).inspectContainer(this.#name).catch(() => undefined);
     if (!found || found.State.Running) return '';
     return ` (exit code ${found.State.ExitCode}${found.State.OOMKilled ? ', out of memory' : ''})`;
@@ -69,7 +69,11 @@ export class ContainerPart implements Part {
     return this.#workshop.engine(this.#inputs.host);
   }
 
-  async #answers(check: Extract<Health['check'], { kind: 'http' }>, rounds: Rounds, asking: Asking): Promise<boolean> {
+  async #answers(
+    check: Extract<Health['check'], { kind: 'http' }>,
+    rounds: Probe,
+    asking: ProbeOptions,
+  ): Promise<boolean> {
     const edge = await edgeOf(this.#workshop, this.#inputs, this.#inputs.host);
     // By address: a static busybox in the edge image cannot look names up.
     const found = await (await this.#engine()).inspectContainer(this.#name);
@@ -78,7 +82,7 @@ export class ContainerPart implements Part {
     return edge.probe(at, rounds, asking);
   }
 
-  async #succeeds(command: readonly string[], rounds: Rounds, { signal, onAnswer }: Asking): Promise<boolean> {
+  async #succeeds(command: readonly string[], rounds: Probe, { signal, onAnswer }: ProbeOptions): Promise<boolean> {
     const engine = await this.#engine();
     const end = Date.now() + rounds.seconds * 1000;
     for (let good = 0; good < rounds.times;) {

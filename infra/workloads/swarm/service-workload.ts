@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
-import type { Asking, Part, Rounds } from '../workload.ts';
-import { failure } from '../workload-error.ts';
+import type { ProbeOptions, Workload, Probe } from '../workload.ts';
+import { workloadError } from '../workload-error.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import { waitForEnd } from './removal.ts';
@@ -19,7 +19,7 @@ const longestPlacing = 30_000;
 const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
 /** A role of a release on a swarm: one service, whose containers Swarm places. It is made once and never changed. */
-export class ServicePart implements Part {
+export class ServiceWorkload implements Workload {
   readonly #workshop: ProviderContext;
   readonly #inputs: ContainerInputs;
 
@@ -74,11 +74,11 @@ export class ServicePart implements Part {
     if (service) await waitForEnd(engine, service.ID, this.#inputs.spec.stopGrace);
   }
 
-  async keep(): Promise<void> {
+  async enableRestart(): Promise<void> {
     // Its restart policy is the same from the beginning: see serviceSpec.
   }
 
-  async state(): Promise<string | undefined> {
+  async instanceId(): Promise<string | undefined> {
     const engine = await this.#engine();
     const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     const found = service && serviceState(service, tasks);
@@ -86,7 +86,7 @@ export class ServicePart implements Part {
   }
 
   /** Every edge asks every container, over the way that the traffic takes. A command is asked by the engines of the nodes. */
-  async healthy(rounds: Rounds, asking: Asking): Promise<boolean> {
+  async healthy(rounds: Probe, asking: ProbeOptions): Promise<boolean> {
     const { host, spec } = this.#inputs;
     const { check } = spec.health;
     if (check.kind !== 'http') return true;
@@ -103,7 +103,7 @@ export class ServicePart implements Part {
     return addresses.length > 0 && (await Promise.all(probes)).every(Boolean);
   }
 
-  async trouble(): Promise<string> {
+  async diagnosis(): Promise<string> {
     const engine = await this.#engine();
     const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     if (!service) return ' (its service is gone)';
@@ -187,7 +187,7 @@ export class ServicePart implements Part {
   /** Waits until all its containers run. Throws as soon as one has ended, but for `earlier` ones, or cannot be placed. */
   async #started(engine: Engine, earlier: ReadonlySet<string> = new Set()): Promise<void> {
     const begun = Date.now();
-    const fail = async (why: string) => failure(this, this.#inputs, why);
+    const fail = async (why: string) => workloadError(this, this.#inputs, why);
     for (;;) {
       this.#workshop.signal.throwIfAborted();
       const [service, all] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
