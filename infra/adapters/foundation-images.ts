@@ -1,8 +1,8 @@
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { heldKey, type FoundationPlan } from '../programs/foundation-plan.ts';
-import { bring, heldAs } from '../hosts/images.ts';
-import { parseReference, type Registry } from '../registry/client.ts';
+import { imageKey, type FoundationPlan } from '../programs/foundation-plan.ts';
+import { ensureImage, localName } from '../hosts/images.ts';
+import { parseReference, type RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
@@ -11,9 +11,9 @@ interface Use {
   readonly image: string;
 }
 
-interface Ways {
+interface Dependencies {
   readonly session: Pick<Session, 'connections' | 'signal' | 'progress'>;
-  readonly registry: Registry;
+  readonly registry: RegistryClient;
 }
 
 /** What an image of the configuration stands for: a digest, or its tag where no registry says one, and why not. */
@@ -27,7 +27,7 @@ interface Pin {
  * digests, and under what names the hosts have them. Throws LockageError.
  */
 export async function pinImages(
-  ways: Ways,
+  dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
   uses: readonly Use[],
   known: Readonly<Record<string, string>>,
@@ -35,12 +35,15 @@ export async function pinImages(
   const pins = new Map<string, Pin>();
   for (const image of new Set(uses.map((use) => use.image))) {
     const hosts = uses.filter((use) => use.image === image).map(({ host }) => host);
-    pins.set(image, (await pinnedBefore(ways, known[image], hosts)) ?? (await pin(ways.registry, image)));
+    pins.set(
+      image,
+      (await pinnedBefore(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
+    );
   }
   const held = await Promise.all(
     uses.map(async ({ host, image }): Promise<[string, string]> => {
       const pinned = pins.get(image) ?? { reference: image };
-      return [heldKey(host.name, image), await onHost(ways, environment, host, image, pinned)];
+      return [imageKey(host.name, image), await onHost(dependencies, environment, host, image, pinned)];
     }),
   );
   return {
@@ -54,7 +57,7 @@ export async function pinImages(
  * the registry is asked once more, which may only have been away.
  */
 async function pinnedBefore(
-  { session }: Ways,
+  { session }: Dependencies,
   reference: string | undefined,
   hosts: readonly Host[],
 ): Promise<Pin | undefined> {
@@ -66,7 +69,7 @@ async function pinnedBefore(
   return found.every((image) => image !== undefined) ? { reference } : undefined;
 }
 
-async function pin(registry: Registry, image: string): Promise<Pin> {
+async function pin(registry: RegistryClient, image: string): Promise<Pin> {
   const { repository, tag, digest } = parseReference(image);
   if (digest !== undefined) return { reference: `${repository}@${digest}` };
   try {
@@ -80,13 +83,13 @@ async function pin(registry: Registry, image: string): Promise<Pin> {
 
 /** The name by which the host has the image, once it has it. */
 async function onHost(
-  ways: Ways,
+  dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
   host: Host,
   image: string,
   { reference, failure }: Pin,
 ): Promise<string> {
-  const engine = await ways.session.connections.engine(host);
+  const engine = await dependencies.session.connections.engine(host);
   const { repository, digest } = parseReference(reference);
   if (digest === undefined) {
     if (await engine.inspectImage(reference)) return reference;
@@ -97,9 +100,9 @@ async function onHost(
       cause: failure,
     });
   }
-  const held = await heldAs(engine, { repository, digest });
+  const held = await localName(engine, { repository, digest });
   if (held !== undefined) return held;
-  await bring(ways, environment, host, { repository, digest });
-  ways.session.progress({ host: host.name, step: 'pulled', detail: image });
-  return (await heldAs(engine, { repository, digest })) ?? reference;
+  await ensureImage(dependencies, environment, host, { repository, digest });
+  dependencies.session.progress({ host: host.name, step: 'pulled', detail: image });
+  return (await localName(engine, { repository, digest })) ?? reference;
 }

@@ -11,13 +11,13 @@ import type { Engine } from '../docker/api/client.ts';
 import { Edge } from '../edge/edge.ts';
 import type { ContainerSummary, EngineVersion, PullProgress } from '../docker/api/types.ts';
 import { said } from '../hosts/facts.ts';
-import { bring, forget } from '../hosts/images.ts';
+import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { publicPorts } from '../edge/published-ports.ts';
 import { takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { workloadFor } from '../workloads/workloads.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
-import type { Registry as RegistryClient } from '../registry/client.ts';
+import type { RegistryClient } from '../registry/client.ts';
 import { removeService, removeUnusedSecrets } from '../workloads/swarm/removal.ts';
 import { swarmIdOf, swarmReport } from '../workloads/swarm/report.ts';
 import { providerContext, type Session } from '../context/session.ts';
@@ -32,7 +32,7 @@ import type { HostFacts, HostReport } from '../../pipelines/model/host-report.ts
 const patience = 10_000;
 
 /** The hosts of an environment, asked and changed all at once. */
-export class EngineHosts implements Hosts {
+export class HostsAdapter implements Hosts {
   readonly #app: string;
   readonly #actor: string;
   readonly #tools: Session;
@@ -142,8 +142,8 @@ export class EngineHosts implements Hosts {
       environment.hosts.map(async (host) => {
         const onProgress = ({ layer, current = 0, total = 0 }: PullProgress) =>
           this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
-        const ways = { session: this.#tools, registry: this.#registry, onProgress };
-        const bytes = await bring(ways, environment, host, release);
+        const dependencies = { session: this.#tools, registry: this.#registry, onProgress };
+        const bytes = await ensureImage(dependencies, environment, host, release);
         this.#tools.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
       }),
@@ -158,7 +158,7 @@ export class EngineHosts implements Hosts {
   async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
     await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        await forget(await this.#tools.connections.engine(host), repository, needed);
+        await removeUnusedImages(await this.#tools.connections.engine(host), repository, needed);
       }),
     );
   }

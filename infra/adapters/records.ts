@@ -17,7 +17,7 @@ import type {
   SecretInputs,
 } from '../resources/inputs.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
-import type { Stacks } from '../pulumi/stacks.ts';
+import type { PulumiStacks } from '../pulumi/stacks.ts';
 import { readStack, type StackState } from '../pulumi/state.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
 import { providerContext, type Session } from '../context/session.ts';
@@ -33,13 +33,13 @@ export interface MachinesRecord {
 }
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
-export class StackRecords implements Records {
+export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
   readonly #tools: Session;
-  readonly #stacks: () => Promise<Stacks>;
+  readonly #stacks: () => Promise<PulumiStacks>;
 
-  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<Stacks>) {
+  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<PulumiStacks>) {
     this.#settings = settings;
     this.#project = project;
     this.#tools = session;

@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Registry } from '../../pipelines/operations/ports.ts';
 import { shortDigest } from '../../pipelines/model/release.ts';
-import type { Registry as RegistryClient } from '../registry/client.ts';
+import type { RegistryClient } from '../registry/client.ts';
 
 /** The registry as promotions see it: it still has the release, under its tag, as it was made. */
 export function releaseRegistry(client: RegistryClient): Registry {

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { Desired } from '../../pipelines/model/desired-state.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
-import type { StacksPort } from '../../pipelines/operations/ports.ts';
+import type { Stacks } from '../../pipelines/operations/ports.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { dockerHost } from '../docker/address.ts';
 import { pinImages } from './foundation-images.ts';
 import type { FoundationPlan } from '../programs/foundation-plan.ts';
-import type { StackRecords } from './records.ts';
-import type { Registry as RegistryClient } from '../registry/client.ts';
-import type { Stacks } from '../pulumi/stacks.ts';
+import type { RecordsAdapter } from './records.ts';
+import type { RegistryClient } from '../registry/client.ts';
+import type { PulumiStacks } from '../pulumi/stacks.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import {
@@ -24,32 +24,32 @@ import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 import type { HostReport } from '../../pipelines/model/host-report.ts';
 
-interface Parts {
+interface Dependencies {
   /** with the addresses of its machines, as they are now */
   readonly project: () => Project;
   readonly session: Session;
-  readonly records: StackRecords;
+  readonly records: RecordsAdapter;
   readonly registry: RegistryClient;
   /** loads Pulumi, which is only needed for changes */
-  readonly stacks: () => Promise<Stacks>;
+  readonly stacks: () => Promise<PulumiStacks>;
   readonly secretVersion: (value: string) => string;
 }
 
 /** Environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */
-export class EnvironmentStacks implements StacksPort {
-  readonly #parts: Parts;
+export class StacksAdapter implements Stacks {
+  readonly #dependencies: Dependencies;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
   }
 
   async deploy(desired: Desired, message: string): Promise<void> {
-    const { session } = this.#parts;
+    const { session } = this.#dependencies;
     for (const { name, version, value } of desired.secrets) {
       if (value !== undefined) session.secretValues.set(`${name}@${version}`, value);
     }
     const [stacks, { environmentProgram }] = await Promise.all([
-      this.#parts.stacks(),
+      this.#dependencies.stacks(),
       import('../programs/release.ts'),
     ]);
     const context = providerContext(session, desired.guarded);
@@ -82,8 +82,8 @@ export class EnvironmentStacks implements StacksPort {
 
   /** Whether something is to do, and what; `inService` is the environment without cordoned hosts. */
   async #foundationDue(environment: Environment, inService: Environment, reports: readonly HostReport[] | undefined) {
-    const { records } = this.#parts;
-    const project = this.#parts.project();
+    const { records } = this.#dependencies;
+    const project = this.#dependencies.project();
     const recorded = await records.foundation(environment.name);
     const secretVersions = this.#accessorySecrets(environment);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
@@ -97,7 +97,7 @@ export class EnvironmentStacks implements StacksPort {
 
   /** With the cordoned hosts: what stands on them is still declared. */
   #whole(inService: Environment): Environment {
-    return this.#parts.project().environments.find(({ name }) => name === inService.name) ?? inService;
+    return this.#dependencies.project().environments.find(({ name }) => name === inService.name) ?? inService;
   }
 
   async foundation(
@@ -105,8 +105,8 @@ export class EnvironmentStacks implements StacksPort {
     reports: readonly HostReport[] | undefined,
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void> {
-    const { session } = this.#parts;
-    const project = this.#parts.project();
+    const { session } = this.#dependencies;
+    const project = this.#dependencies.project();
     const configured = this.#whole(inService);
     const leaving = options.leaving === 'stay' ? await this.#leaving(configured) : [];
     const environment = { ...configured, hosts: [...configured.hosts, ...leaving] };
@@ -119,7 +119,7 @@ export class EnvironmentStacks implements StacksPort {
       await Promise.allSettled((await this.#leaving(configured)).map((host) => session.connections.engine(host)));
     session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const { images, held } = await pinImages(
-      { session, registry: this.#parts.registry },
+      { session, registry: this.#dependencies.registry },
       environment,
       imageUses(project, environment),
       recorded?.images ?? {},
@@ -133,7 +133,7 @@ export class EnvironmentStacks implements StacksPort {
       ),
     );
     const [stacks, { foundationProgram }] = await Promise.all([
-      this.#parts.stacks(),
+      this.#dependencies.stacks(),
       import('../programs/foundation.ts'),
     ]);
     const plan = {
@@ -170,18 +170,19 @@ export class EnvironmentStacks implements StacksPort {
       ...(error instanceof Error ? [error.message] : []),
       ...(error instanceof LockageError ? error.details : []),
     ];
-    if (first) await (await this.#parts.stacks()).destroy(stack, providerContext(this.#parts.session, false));
+    if (first)
+      await (await this.#dependencies.stacks()).destroy(stack, providerContext(this.#dependencies.session, false));
     return new LockageError(what, { code: ExitCode.rolledBack, details, cause: error });
   }
 
   /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
   async #leaving({ name, hosts }: Environment): Promise<readonly Host[]> {
-    const recorded = await this.#parts.records.foundation(name);
+    const recorded = await this.#dependencies.records.foundation(name);
     return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
   }
 
   #accessorySecrets(environment: Environment): Record<string, string> {
-    const { session } = this.#parts;
+    const { session } = this.#dependencies;
     const names = new Set(environment.accessories.flatMap(({ secrets }) => secrets));
     const versions: Record<string, string> = {};
     for (const key of session.secretValues.keys()) {

@@ -6,20 +6,20 @@ import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
 import { passedName, passThrough } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
-import type { Registry } from '../registry/client.ts';
+import type { RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 
-interface Ways {
+interface Dependencies {
   readonly session: Pick<Session, 'connections' | 'signal'>;
-  readonly registry: Registry;
+  readonly registry: RegistryClient;
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
 /** The name by which a host has an image; undefined when it does not have it. */
-export async function heldAs(engine: Engine, image: Image): Promise<string | undefined> {
+export async function localName(engine: Engine, image: Image): Promise<string | undefined> {
   for (const name of [imageByDigest(image), imageByTag(image)]) if (await engine.inspectImage(name)) return name;
   return undefined;
 }
@@ -28,20 +28,20 @@ export async function heldAs(engine: Engine, image: Image): Promise<string | und
  * Sees to it that a host has an image, and gives the bytes moved to it. An engine asks the registry even for what it has,
  * and going back must not depend on that, so it is asked only for what it lacks. Throws LockageError.
  */
-export async function bring(
-  ways: Ways,
+export async function ensureImage(
+  dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
   host: Host,
   image: Image,
 ): Promise<number> {
-  const engine = await ways.session.connections.engine(host);
-  if (await heldAs(engine, image)) return 0;
+  const engine = await dependencies.session.connections.engine(host);
+  if (await localName(engine, image)) return 0;
   // A host that is to leave may be of before, when the environment was reached otherwise.
   const overSsh = environment.registry.through === 'ssh' && host.url.startsWith('ssh:');
-  return overSsh ? pullOverSsh(ways, host, image) : pull(ways, engine, image);
+  return overSsh ? pullOverSsh(dependencies, host, image) : pull(dependencies, engine, image);
 }
 
-async function pull({ session, registry, onProgress }: Ways, engine: Engine, image: Image): Promise<number> {
+async function pull({ session, registry, onProgress }: Dependencies, engine: Engine, image: Image): Promise<number> {
   const auth = await registry.registryAuthHeader(image.repository);
   const options = { ...(auth === undefined ? {} : { auth }), signal: session.signal, onProgress };
   return (await engine.pull(image.repository, image.digest, options)).bytes;
@@ -51,7 +51,7 @@ async function pull({ session, registry, onProgress }: Ways, engine: Engine, ima
  * The engine pulls from a port of its host's loopback that leads to this process. The image has a name with that port
  * then, which means nothing later: it gets a tag of its repository instead.
  */
-async function pullOverSsh({ session, registry, onProgress }: Ways, host: Host, image: Image): Promise<number> {
+async function pullOverSsh({ session, registry, onProgress }: Dependencies, host: Host, image: Image): Promise<number> {
   const engine = await session.connections.engine(host);
   const offered = passThrough(registry, image.repository);
   const offer = await session.connections.offer(host, offered.server);
@@ -85,7 +85,11 @@ export function overSshError(image: Image, error: EngineError, failure: LockageE
 }
 
 /** Removes a repository's images that are not among the needed digests. What a container uses stays. */
-export async function forget(engine: Engine, repository: string, needed: ReadonlySet<string>): Promise<void> {
+export async function removeUnusedImages(
+  engine: Engine,
+  repository: string,
+  needed: ReadonlySet<string>,
+): Promise<void> {
   // Under the second name they are while they are pulled: one whose command was killed may still be.
   const lists = await Promise.all(
     [repository, `127.0.0.1:*/${passedName(repository)}`].map((each) => engine.listImages(each)),

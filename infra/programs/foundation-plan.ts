@@ -23,6 +23,6 @@ export interface FoundationPlan {
   readonly delivery: string;
 }
 
-export function heldKey(host: string, image: string): string {
+export function imageKey(host: string, image: string): string {
   return `${host} ${image}`;
 }

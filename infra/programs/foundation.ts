@@ -5,7 +5,7 @@ import type { Accessory } from '../../pipelines/model/environment.ts';
 import { secretsFolder } from '../workloads/container/create-request.ts';
 import { caddyConfig } from '../edge/caddy-config.ts';
 import { edgeScript } from '../edge/script.ts';
-import { heldKey, type FoundationPlan } from './foundation-plan.ts';
+import { imageKey, type FoundationPlan } from './foundation-plan.ts';
 import { frontBefore, publicPorts } from '../edge/published-ports.ts';
 import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
@@ -156,7 +156,7 @@ const edgeStart =
   'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
 
 function imageOn(plan: FoundationPlan, host: Host, image: string): string {
-  return plan.held[heldKey(host.name, image)] ?? plan.images[image] ?? image;
+  return plan.held[imageKey(host.name, image)] ?? plan.images[image] ?? image;
 }
 
 /** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */

@@ -19,7 +19,7 @@ const parallel = 256;
  * Runs programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very process, so
  * that connections to hosts, progress and errors stay in one place, and no second Node has to start.
  */
-export class Stacks {
+export class PulumiStacks {
   readonly #settings: PulumiSettings;
   readonly #project: string;
   #provider: { port: Promise<string>; context: ProviderContext; error: unknown } | undefined;

@@ -44,7 +44,7 @@ interface Descriptor {
  * Whatever is read is checked against its digest. Every method throws LockageError, naming the registry, when it
  * cannot be reached, refuses, or answers with something else than was asked for.
  */
-export class Registry {
+export class RegistryClient {
   readonly #http: RegistryHttp;
 
   constructor(options: RegistryOptions = {}) {

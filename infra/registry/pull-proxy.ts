@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { isDigest, parseReference } from './reference.ts';
 import { engineLogin } from './credentials.ts';
-import type { Registry } from './client.ts';
+import type { RegistryClient } from './client.ts';
 
 /**
  * Under this name a repository is pulled from a pass-through, so that such names on a host are told from others. Another
@@ -36,7 +36,7 @@ export interface PassThrough {
  * A small registry that asks the real one. Only digests of the repository can be read, with a password of its own: on a
  * host, others may reach its port as well. Bodies are passed on as they come, never kept.
  */
-export function passThrough(registry: Registry, repository: string): PassThrough {
+export function passThrough(registry: RegistryClient, repository: string): PassThrough {
   const { registry: host } = parseReference(repository);
   const name = passedName(repository);
   const password = randomBytes(24).toString('hex');

@@ -20,7 +20,7 @@ export interface Context {
   readonly registry: Registry;
   readonly hosts: Hosts;
   readonly machines: Machines;
-  readonly stacks: StacksPort;
+  readonly stacks: Stacks;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
   /** aborted when the operator wants to stop */
@@ -99,7 +99,7 @@ export interface Machines {
   settle(environment: string): Promise<void>;
 }
 
-export interface StacksPort {
+export interface Stacks {
   /** What making the foundation would mean, for people to read before they confirm; nothing when it stands. */
   foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]>;
   /**

@@ -3,12 +3,12 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { Connections } from '../../infra/docker/connections.ts';
-import { EngineHosts } from '../../infra/adapters/hosts.ts';
-import { EnvironmentMachines } from '../../infra/adapters/machines/machines.ts';
-import { EnvironmentStacks } from '../../infra/adapters/stacks.ts';
-import { StackRecords } from '../../infra/adapters/records.ts';
-import { Registry as RegistryClient } from '../../infra/registry/client.ts';
-import type { Stacks } from '../../infra/pulumi/stacks.ts';
+import { HostsAdapter } from '../../infra/adapters/hosts.ts';
+import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
+import { StacksAdapter } from '../../infra/adapters/stacks.ts';
+import { RecordsAdapter } from '../../infra/adapters/records.ts';
+import { RegistryClient } from '../../infra/registry/client.ts';
+import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { loadProject } from '../project/load.ts';
@@ -27,11 +27,11 @@ export interface GlobalOptions {
 
 /** The world outside as the flows see it, with what commands need besides. */
 export interface CommandContext extends Context {
-  readonly records: StackRecords;
-  readonly machines: EnvironmentMachines;
+  readonly records: RecordsAdapter;
+  readonly machines: MachinesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
-  readonly stackRunner: () => Promise<Stacks>;
+  readonly stackRunner: () => Promise<PulumiStacks>;
   readonly session: Session;
   readonly terminal: ConsoleTerminal;
 }
@@ -68,12 +68,14 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     signal,
   };
   const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
-  let loaded: Promise<Stacks> | undefined;
+  let loaded: Promise<PulumiStacks> | undefined;
   const stacks = () =>
-    (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.Stacks(settings, project.app)));
-  const records = new StackRecords(settings, project.app, session, stacks);
+    (loaded ??= import('../../infra/pulumi/stacks.ts').then(
+      (module) => new module.PulumiStacks(settings, project.app),
+    ));
+  const records = new RecordsAdapter(settings, project.app, session, stacks);
   const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
-  const machines = new EnvironmentMachines({
+  const machines = new MachinesAdapter({
     project,
     session,
     actor,
@@ -92,9 +94,9 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registryClient),
-    hosts: new EngineHosts(project.app, actor, session, registryClient),
+    hosts: new HostsAdapter(project.app, actor, session, registryClient),
     machines,
-    stacks: new EnvironmentStacks({
+    stacks: new StacksAdapter({
       project: () => located,
       session,
       records,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Registry } from '../../infra/registry/client.ts';
+import { RegistryClient } from '../../infra/registry/client.ts';
 import type { BareHost } from '../../scripts/lab/lab.ts';
 import { readState } from '../../scripts/lab/state.ts';
 import { figure, type Row } from './measure.ts';
@@ -67,7 +67,7 @@ async function received(stage: Stage, host: BareHost): Promise<number> {
 
 /** Bytes of the second release that the first does not have, as the registry keeps them. */
 async function changedBytes(stage: Stage): Promise<{ layers: number; manifests: number }> {
-  const registry = new Registry({ insecure: [stage.lab.registry] });
+  const registry = new RegistryClient({ insecure: [stage.lab.registry] });
   const [old, fresh] = await Promise.all(
     (await recordedReleases(stage)).map(async ({ repository, digest }) => {
       const { bytes } = await registry.manifest(repository, digest);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PullProgress } from '../../infra/docker/api/client.ts';
-import { Registry } from '../../infra/registry/client.ts';
+import { RegistryClient } from '../../infra/registry/client.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
 import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
 import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
@@ -29,7 +29,7 @@ beforeAll(async () => {
     await docker('tag', `${prefix}:1`, target);
     await docker('--config', login, 'push', '-q', target);
   }
-  digest = await new Registry().resolve(repository, '1');
+  digest = await new RegistryClient().resolve(repository, '1');
 }, 60_000);
 
 afterAll(async () => {
@@ -44,7 +44,7 @@ afterAll(async () => {
 }, 60_000);
 
 describe('a registry', () => {
-  const registry = new Registry();
+  const registry = new RegistryClient();
 
   it('resolves a tag to the digest that the engine pushed', async () => {
     expect(await registry.tagDigest(repository, '1')).toBe(digest);
@@ -74,10 +74,10 @@ describe('a registry', () => {
 
   it('that demands a login gets it, and says so without one', async () => {
     const target = `${closed.address}/${prefix}`;
-    const known = new Registry({ dockerConfig: login });
+    const known = new RegistryClient({ dockerConfig: login });
     expect(await known.resolve(target, '1')).toBe(digest);
     expect(await known.imageConfig(target, digest)).toMatchObject({ os: 'linux' });
-    const stranger = new Registry({ dockerConfig: tmpdir() });
+    const stranger = new RegistryClient({ dockerConfig: tmpdir() });
     await expect(stranger.resolve(target, '1')).rejects.toThrow(`${closed.address} demands a login`);
     await expect(stranger.resolve(target, '1')).rejects.toMatchObject({
       hint: expect.stringContaining('docker login'),
@@ -91,7 +91,7 @@ describe('a pull by digest', () => {
     await forget(`${repository}@${digest}`);
     const seen: PullProgress[] = [];
     const { bytes } = await engine.pull(repository, digest, { onProgress: (progress) => seen.push(progress) });
-    const manifest = (await new Registry().manifest(repository, digest)).bytes.toString('utf8');
+    const manifest = (await new RegistryClient().manifest(repository, digest)).bytes.toString('utf8');
     const { layers } = JSON.parse(manifest) as { layers: { size: number }[] };
     expect(layers).toHaveLength(1);
     expect(bytes).toBe(layers[0]?.size);
@@ -103,7 +103,7 @@ describe('a pull by digest', () => {
     const target = `${closed.address}/${prefix}`;
     await forget(`${repository}@${digest}`);
     await expect(engine.pull(target, digest)).rejects.toThrow(/^here: cannot pull .*no basic auth credentials/);
-    const auth = await new Registry({ dockerConfig: login }).registryAuthHeader(target);
+    const auth = await new RegistryClient({ dockerConfig: login }).registryAuthHeader(target);
     const { bytes } = await engine.pull(target, digest, { auth });
     expect(bytes).toBeGreaterThan(0);
   });

@@ -3,22 +3,26 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { generationNow, inGeneration, isOf, type Generation } from '../../../pipelines/model/machine-pool.ts';
 import { hostOf } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
-import type { StackRecords } from '../records.ts';
+import type { RecordsAdapter } from '../records.ts';
 import type { Session } from '../../context/session.ts';
 
-interface Parts {
+interface Dependencies {
   readonly session: Session;
-  readonly records: StackRecords;
+  readonly records: RecordsAdapter;
 }
 
 /** The environment with the machines that serve, or those of the generation that is told, where they are reached. */
-export async function located(parts: Parts, environment: Environment, taken?: Generation): Promise<Environment> {
+export async function located(
+  dependencies: Dependencies,
+  environment: Environment,
+  taken?: Generation,
+): Promise<Environment> {
   const { machines: set, name } = environment;
   if (!set) return environment;
-  const recorded = (await parts.records.machines(name))?.machines ?? [];
-  const generation = taken ?? (await generationOf(parts, name, recorded));
+  const recorded = (await dependencies.records.machines(name))?.machines ?? [];
+  const generation = taken ?? (await generationOf(dependencies, name, recorded));
   const own = recorded.filter(({ host }) => isOf(generation, name, host));
-  const places = new Map(own.map((machine) => [machine.host, hostOf(parts.session.machines, machine)]));
+  const places = new Map(own.map((machine) => [machine.host, hostOf(dependencies.session.machines, machine)]));
   const named = inGeneration(environment, generation);
   const [image] = own.map((machine) => machine.image);
   return {
@@ -30,7 +34,7 @@ export async function located(parts: Parts, environment: Environment, taken?: Ge
 
 /** The generation that serves; where nothing does, that of the machines that were made. */
 export async function generationOf(
-  { records }: Pick<Parts, 'records'>,
+  { records }: Pick<Dependencies, 'records'>,
   environment: string,
   made: readonly MachineInputs[],
 ): Promise<Generation> {

@@ -8,7 +8,7 @@ import {
 import type { CachedImage } from '../../machines/image/image.ts';
 import { aloneHere } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
-import type { StackRecords } from '../records.ts';
+import type { RecordsAdapter } from '../records.ts';
 import type { Session } from '../../context/session.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 
@@ -16,51 +16,53 @@ type Kind = MachineSet['kind'];
 
 const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
 
-interface Parts {
+interface Dependencies {
   readonly session: Session;
   /** `user@machine` */
   readonly actor: string;
-  readonly records: StackRecords;
+  readonly records: RecordsAdapter;
 }
 
 /** The digest of the newest image of a kind; where there is none, one of today's packages is made and recorded. */
-export async function newestOrToday(parts: Parts, kind: Kind): Promise<string> {
-  const images = await parts.records.machineImages();
+export async function newestOrToday(dependencies: Dependencies, kind: Kind): Promise<string> {
+  const images = await dependencies.records.machineImages();
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
-  const today = await imageFor(parts.session.machines, kind);
-  return aloneHere(parts.session.machines, recordOfImages, async () => {
+  const today = await imageFor(dependencies.session.machines, kind);
+  return aloneHere(dependencies.session.machines, recordOfImages, async () => {
     // Another environment's first promotion may have waited for the same image.
-    const now = await parts.records.machineImages();
+    const now = await dependencies.records.machineImages();
     const meanwhile = newestImage(now, kind);
-    return (meanwhile ?? (await recordImage(parts, kind, nextImageVersion(now, kind), today))).digest;
+    return (meanwhile ?? (await recordImage(dependencies, kind, nextImageVersion(now, kind), today))).digest;
   });
 }
 
 /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
 export async function buildImages(
-  parts: Parts,
+  dependencies: Dependencies,
   version: string,
   kinds: readonly Kind[],
 ): Promise<readonly MachineImage[]> {
   const built: MachineImage[] = [];
   for (const kind of kinds) {
-    const image = await buildImage(parts.session.machines, kind);
-    const recorded = aloneHere(parts.session.machines, recordOfImages, () => recordImage(parts, kind, version, image));
+    const image = await buildImage(dependencies.session.machines, kind);
+    const recorded = aloneHere(dependencies.session.machines, recordOfImages, () =>
+      recordImage(dependencies, kind, version, image),
+    );
     // To build takes minutes, in which somebody else may have built one.
-    built.push(await recorded.catch((error: unknown) => throwWithout(image, error)));
+    built.push(await recorded.catch((error: unknown) => discardImage(image, error)));
   }
   return built;
 }
 
 /** Nobody could promote an image that is not recorded. */
-async function throwWithout({ folder }: CachedImage, error: unknown): Promise<never> {
+async function discardImage({ folder }: CachedImage, error: unknown): Promise<never> {
   await rm(folder, { recursive: true, force: true });
   throw error;
 }
 
 async function recordImage(
-  { actor, records }: Parts,
+  { actor, records }: Dependencies,
   kind: Kind,
   version: string,
   { digest, contents }: CachedImage,

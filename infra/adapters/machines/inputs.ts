@@ -8,7 +8,7 @@ import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs
 import type { Session } from '../../context/session.ts';
 import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
 
-interface Parts {
+interface Dependencies {
   readonly project: Project;
   readonly session: Session;
 }
@@ -23,7 +23,7 @@ export function settingsOf({ insecureRegistries }: Project, { kind, memory, cpus
 
 /** Each of the machines, of an image by its digest, on the environment's network. */
 export async function machineInputs(
-  { project, session }: Parts,
+  { project, session }: Dependencies,
   environment: Environment,
   set: MachineSet,
   network: MachineNetworkInputs,

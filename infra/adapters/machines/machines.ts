@@ -39,8 +39,8 @@ import {
 } from '../../machines/load-balancer/load-balancer.ts';
 import { freeSubnet } from '../../machines/network.ts';
 import type { FrontInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
-import type { MachinesRecord, StackRecords } from '../records.ts';
-import type { Stacks } from '../../pulumi/stacks.ts';
+import type { MachinesRecord, RecordsAdapter } from '../records.ts';
+import type { PulumiStacks } from '../../pulumi/stacks.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import { providerContext, type Session } from '../../context/session.ts';
 import type { FrontView } from '../../../pipelines/inspection/observation.ts';
@@ -48,14 +48,14 @@ import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
 
-interface Parts {
+interface Dependencies {
   /** as it is configured: the machines have no addresses in it */
   readonly project: Project;
   readonly session: Session;
   /** `user@machine` */
   readonly actor: string;
-  readonly records: StackRecords;
-  readonly stacks: () => Promise<Stacks>;
+  readonly records: RecordsAdapter;
+  readonly stacks: () => Promise<PulumiStacks>;
   /** told the project with the addresses of its machines, as often as they change */
   readonly onChange: (project: Project) => void;
 }
@@ -72,39 +72,40 @@ interface Wanted {
 }
 
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
-export class EnvironmentMachines implements Machines {
-  readonly #parts: Parts;
+export class MachinesAdapter implements Machines {
+  readonly #dependencies: Dependencies;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
   }
 
   async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
-    const { project, onChange } = this.#parts;
+    const { project, onChange } = this.#dependencies;
     const environments = project.environments.map((environment) =>
-      located(this.#parts, environment, taking[environment.name]),
+      located(this.#dependencies, environment, taking[environment.name]),
     );
     onChange({ ...project, environments: await Promise.all(environments) });
   }
 
   async differ(environment: Environment, image: string): Promise<boolean> {
     refuseWithoutRoot();
-    const recorded = await this.#parts.records.machines(environment.name);
+    const recorded = await this.#dependencies.records.machines(environment.name);
     refuseElsewhere(environment.name, recorded);
     const own = this.#wantedOf(environment, recorded);
     if (!environment.machines || own.length < environment.hosts.length) return true;
-    const settings = { ...settingsOf(this.#parts.project, environment.machines), image };
+    const settings = { ...settingsOf(this.#dependencies.project, environment.machines), image };
     return own.some((machine) => differing(machine, settings).length > 0);
   }
 
   async notes(environment: Environment): Promise<readonly string[]> {
     const { machines } = environment;
     if (!machines) return [];
-    const recorded = await this.#parts.records.machines(environment.name);
+    const recorded = await this.#dependencies.records.machines(environment.name);
     const own = this.#wantedOf(environment, recorded);
     refuseElsewhere(environment.name, recorded);
     refuseForeignAddress(machines.address);
-    for (const machine of own) refuseOtherwise(environment.name, machine, settingsOf(this.#parts.project, machines));
+    for (const machine of own)
+      refuseOtherwise(environment.name, machine, settingsOf(this.#dependencies.project, machines));
     const states = await this.#states(own);
     const missing = environment.hosts.filter(({ name }) => !own.some(({ host }) => host === name));
     return [
@@ -116,7 +117,7 @@ export class EnvironmentMachines implements Machines {
 
   async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
     if (!recorded?.network) return [];
-    const { records, session } = this.#parts;
+    const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(environment.name);
     const place = { environment: environment.name };
     const wanted = frontOf(environment, recorded.network);
@@ -132,11 +133,11 @@ export class EnvironmentMachines implements Machines {
 
   async #make(asked: Environment, set: MachineSet, image?: string): Promise<void> {
     const { name } = asked;
-    const { records, session } = this.#parts;
+    const { records, session } = this.#dependencies;
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
     const before = recorded?.machines ?? [];
-    const now = await generationOf(this.#parts, name, before);
+    const now = await generationOf(this.#dependencies, name, before);
     const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
     const environment = inGeneration(asked, generation);
     const network = recorded?.network ?? (await this.#newNetwork(name));
@@ -144,7 +145,7 @@ export class EnvironmentMachines implements Machines {
     const standing = new Set(await this.#standing(before));
     const front = frontOf(asked, network);
     const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
-    const machines = await machineInputs(this.#parts, environment, set, network, digest);
+    const machines = await machineInputs(this.#dependencies, environment, set, network, digest);
     const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
     // Gone with a restart of the computer, it would be missed by what is made new.
     if (recorded?.network) await ensureBridge(network);
@@ -172,9 +173,9 @@ export class EnvironmentMachines implements Machines {
     front: FrontInputs,
     standing: ReadonlySet<string>,
   ): Promise<void> {
-    const { records, session } = this.#parts;
+    const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(asked.name);
-    const all = serversOf(await located(this.#parts, asked, generation), ledger);
+    const all = serversOf(await located(this.#dependencies, asked, generation), ledger);
     const { servers } = await frontState(frontHome(session.machines, front));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
     if (serving.length === 0) return keepFront(session.machines, front, all);
@@ -191,20 +192,20 @@ export class EnvironmentMachines implements Machines {
 
   async lead(environment: Environment): Promise<void> {
     if (!environment.machines) return;
-    const { records, session } = this.#parts;
+    const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(environment.name);
     await leadFront(session.machines, { environment: environment.name }, serversOf(environment, ledger));
   }
 
   /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
   async front(environment: Environment): Promise<FrontView | undefined> {
-    const recorded = await this.#parts.records.machines(environment.name);
+    const recorded = await this.#dependencies.records.machines(environment.name);
     if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
-    return frontView(this.#parts.session.machines, recorded.front);
+    return frontView(this.#dependencies.session.machines, recorded.front);
   }
 
   async #serves(environment: string): Promise<boolean> {
-    return currentRevision((await this.#parts.records.environment(environment)).ledger) !== undefined;
+    return currentRevision((await this.#dependencies.records.environment(environment)).ledger) !== undefined;
   }
 
   /** Machines that were made to take over, and never did: others have their names now. */
@@ -222,22 +223,22 @@ export class EnvironmentMachines implements Machines {
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
   async #firstImage(environment: Environment, { kind }: MachineSet): Promise<string> {
-    for (const earlier of machinesBefore(this.#parts.project, environment)) {
-      const digest = (await located(this.#parts, earlier)).machines?.image;
+    for (const earlier of machinesBefore(this.#dependencies.project, environment)) {
+      const digest = (await located(this.#dependencies, earlier)).machines?.image;
       if (digest !== undefined) return digest;
     }
-    return newestOrToday(this.#parts, kind);
+    return newestOrToday(this.#dependencies, kind);
   }
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
   async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
     // An image lies where root's machines are made from.
     refuseWithoutRoot();
-    return buildImages(this.#parts, version, kinds);
+    return buildImages(this.#dependencies, version, kinds);
   }
 
   async settle(name: string): Promise<void> {
-    const { project, records } = this.#parts;
+    const { project, records } = this.#dependencies;
     const configured = project.environments.find((environment) => environment.name === name);
     if (!configured || !(await records.machines(name))?.network) return;
     await this.#alone(name, () => this.#settle(configured));
@@ -245,11 +246,11 @@ export class EnvironmentMachines implements Machines {
 
   async #settle(configured: Environment): Promise<void> {
     const { name } = configured;
-    const { records } = this.#parts;
+    const { records } = this.#dependencies;
     await this.locate();
     const recorded = await records.machines(name);
     if (!recorded?.network) return;
-    const environment = await located(this.#parts, configured);
+    const environment = await located(this.#dependencies, configured);
     await this.lead(environment);
     const { ledger } = await records.environment(name);
     const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
@@ -269,7 +270,7 @@ export class EnvironmentMachines implements Machines {
 
   /** A command that was killed while it made machines may have left some that run, and that no record knows. */
   async #removeUnrecorded(environment: string, { machines }: MachinesRecord): Promise<void> {
-    const { project, session } = this.#parts;
+    const { project, session } = this.#dependencies;
     const place = { app: project.app, environment };
     const here = await machinesHere(session.machines, place);
     const unknown = here.filter((name) => !machines.some((machine) => machine.name === name));
@@ -278,7 +279,7 @@ export class EnvironmentMachines implements Machines {
 
   /** What is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
   async #forget(environment: string, leaving: readonly MachineInputs[]): Promise<void> {
-    const stacks = await this.#parts.stacks();
+    const stacks = await this.#dependencies.stacks();
     const hosts = leaving.map(({ host }) => host);
     for (const stack of [environment, foundationStack(environment)]) await stacks.forgetHosts(stack, hosts);
     for (const machine of leaving) await this.#letGo(machine);
@@ -288,7 +289,7 @@ export class EnvironmentMachines implements Machines {
   async present(
     environment: string,
   ): Promise<{ readonly recorded: boolean; readonly names: readonly string[]; readonly urls: readonly string[] }> {
-    const { project, records, session } = this.#parts;
+    const { project, records, session } = this.#dependencies;
     const recorded = await records.machines(environment);
     const here = await machinesHere(session.machines, { app: project.app, environment });
     const names = new Set([...(recorded?.machines ?? []).map(({ name }) => name), ...here]);
@@ -303,23 +304,23 @@ export class EnvironmentMachines implements Machines {
 
   /** Also what those said that did not come up. */
   async #removeAllForGood(environment: string): Promise<void> {
-    const { project, session } = this.#parts;
+    const { project, session } = this.#dependencies;
     await this.#removeAll(environment);
     await forgetLogs(session.machines, { app: project.app, environment });
   }
 
   #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
     const subject = { name: environment, what: `the machines of ${environment}` };
-    return aloneHere(this.#parts.session.machines, subject, work);
+    return aloneHere(this.#dependencies.session.machines, subject, work);
   }
 
   async #removeAll(environment: string): Promise<void> {
-    const { project, records, session } = this.#parts;
+    const { project, records, session } = this.#dependencies;
     const recorded = await records.machines(environment);
     refuseElsewhere(environment, recorded);
     await Promise.all((recorded?.machines ?? []).map((machine) => this.#letGo(machine)));
     if (recorded)
-      await (await this.#parts.stacks()).destroy(machinesStack(environment), providerContext(session, false));
+      await (await this.#dependencies.stacks()).destroy(machinesStack(environment), providerContext(session, false));
     const place = { app: project.app, environment };
     for (const name of await machinesHere(session.machines, place)) {
       await removeMachine(session.machines, { ...place, name });
@@ -333,12 +334,12 @@ export class EnvironmentMachines implements Machines {
 
   async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([
-      this.#parts.stacks(),
+      this.#dependencies.stacks(),
       import('../../programs/machines.ts'),
     ]);
     const stack = machinesStack(environment);
     try {
-      const context = providerContext(this.#parts.session, stoppable);
+      const context = providerContext(this.#dependencies.session, stoppable);
       await stacks.up(stack, machineProgram(network, machines, front), context, { message: 'machines' });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
@@ -363,7 +364,7 @@ export class EnvironmentMachines implements Machines {
 
   /** An ssh connection would outlive its machine. */
   async #letGo(machine: MachineInputs): Promise<void> {
-    const { connections, machines } = this.#parts.session;
+    const { connections, machines } = this.#dependencies.session;
     await connections.link(hostOf(machines, machine)).disconnect();
   }
 
@@ -371,12 +372,12 @@ export class EnvironmentMachines implements Machines {
     const bridge = this.#bridge(environment);
     // A run that was killed may have made one that is not recorded.
     const subnet = (await subnetOf(bridge)) ?? (await freeSubnet());
-    return { app: this.#parts.project.app, environment, bridge, subnet, computer: hostname() };
+    return { app: this.#dependencies.project.app, environment, bridge, subnet, computer: hostname() };
   }
 
   /** A network device's name has fifteen characters at most. */
   #bridge(environment: string): string {
-    const { project, session } = this.#parts;
+    const { project, session } = this.#dependencies;
     return `lk${fingerprint({ app: project.app, environment, folder: session.machines.machines })}`;
   }
 
@@ -386,7 +387,7 @@ export class EnvironmentMachines implements Machines {
   }
 
   #states(machines: readonly MachineInputs[]): Promise<MachineState[]> {
-    return Promise.all(machines.map((machine) => machineState(this.#parts.session.machines, machine)));
+    return Promise.all(machines.map((machine) => machineState(this.#dependencies.session.machines, machine)));
   }
 }
 

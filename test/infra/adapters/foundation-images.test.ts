@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { pinImages } from '../../../infra/adapters/foundation-images.ts';
-import { heldKey } from '../../../infra/programs/foundation-plan.ts';
-import { Registry } from '../../../infra/registry/client.ts';
+import { imageKey } from '../../../infra/programs/foundation-plan.ts';
+import { RegistryClient } from '../../../infra/registry/client.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { environment, host } from '../../pipelines/model/values.ts';
 
@@ -60,10 +60,10 @@ async function pin(known?: string): Promise<readonly [string | undefined, string
   const connections = new Connections({ stateDir: folder });
   const session = { connections, progress: () => undefined, signal: new AbortController().signal };
   const prod = { ...host('prod-1'), url: `unix://${folder}/docker.sock` };
-  const ways = { session, registry: new Registry({ dockerConfig: folder }) };
+  const ways = { session, registry: new RegistryClient({ dockerConfig: folder }) };
   const uses = [{ host: prod, image }];
   const { images, held } = await pinImages(ways, environment(), uses, known === undefined ? {} : { [image]: known });
-  return [images[image], held[heldKey('prod-1', image)]];
+  return [images[image], held[imageKey('prod-1', image)]];
 }
 
 describe('an edge or accessory image', () => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Connections } from '../../../infra/docker/connections.ts';
-import { EngineHosts } from '../../../infra/adapters/hosts.ts';
-import { Registry } from '../../../infra/registry/client.ts';
+import { HostsAdapter } from '../../../infra/adapters/hosts.ts';
+import { RegistryClient } from '../../../infra/registry/client.ts';
 import { environment } from '../../pipelines/model/values.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
@@ -52,7 +52,7 @@ const engines = () => {
   const registryAuth = async () => undefined;
   const secretValues = new Map<string, string>();
   const session = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
-  return new EngineHosts('shop', 'anna@desk', session, new Registry({ insecure: [], signal }));
+  return new HostsAdapter('shop', 'anna@desk', session, new RegistryClient({ insecure: [], signal }));
 };
 
 const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseReference, Registry } from '../../../infra/registry/client.ts';
+import { parseReference, RegistryClient } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 
@@ -92,13 +92,13 @@ describe('a registry', () => {
       asked.push(url);
       response.end(content);
     });
-    expect(await new Registry().resolve(`${registry}/shop`, '1')).toBe(hash(content));
+    expect(await new RegistryClient().resolve(`${registry}/shop`, '1')).toBe(hash(content));
     expect(asked).toEqual(['/v2/shop/manifests/1']);
   });
 
   it('with an index gives the image of a platform, and takes no attestation for one', async () => {
     const repository = `${await serveContents(index, manifest, config)}/shop`;
-    const client = new Registry();
+    const client = new RegistryClient();
     const digest = hash(index);
     const image = await client.imageConfig(repository, digest, 'linux/arm64');
     expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
@@ -113,13 +113,13 @@ describe('a registry', () => {
     const manifests = [{ digest: hash(manifest), size: manifest.length }, attestation];
     const single = JSON.stringify({ mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
     const repository = `${await serveContents(single, manifest, config)}/shop`;
-    const image = await new Registry().imageConfig(repository, hash(single));
+    const image = await new RegistryClient().imageConfig(repository, hash(single));
     expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
   });
 
   it('that answers with other bytes than the digest is refused', async () => {
     const registry = await serve((_, response) => response.end(manifest));
-    await expect(new Registry().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
+    await expect(new RegistryClient().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
   });
 
   it('that is busy is asked again, not endlessly', async () => {
@@ -128,10 +128,10 @@ describe('a registry', () => {
       calls++;
       response.writeHead(calls < 3 ? 503 : 200, { 'Retry-After': '0' }).end(calls < 3 ? '' : manifest);
     });
-    await new Registry().manifest(`${registry}/shop`, hash(manifest));
+    await new RegistryClient().manifest(`${registry}/shop`, hash(manifest));
     expect(calls).toBe(3);
     calls = -100;
-    await expect(new Registry().manifest(`${registry}/shop`, hash(manifest))).rejects.toThrow(
+    await expect(new RegistryClient().manifest(`${registry}/shop`, hash(manifest))).rejects.toThrow(
       `${registry} failed: 503`,
     );
     expect(calls).toBe(-96);
@@ -139,7 +139,7 @@ describe('a registry', () => {
 
   it('that is silent gave no answer in time', async () => {
     const registry = await serve(() => undefined);
-    await expect(new Registry({ deadline: 20 }).exists(`${registry}/shop`, hash(''))).rejects.toThrow(
+    await expect(new RegistryClient({ deadline: 20 }).exists(`${registry}/shop`, hash(''))).rejects.toThrow(
       `cannot reach the registry ${registry}: no answer within 0.02 s`,
     );
   });
@@ -156,7 +156,7 @@ describe('a registry', () => {
     await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
     // Loopback addresses are spoken to by plain http. This one is none, and leads to the same computer.
     const registry = `0.0.0.0:${(made.address() as AddressInfo).port}`;
-    const asked = new Registry().exists(`${registry}/shop`, hash(''));
+    const asked = new RegistryClient().exists(`${registry}/shop`, hash(''));
     await expect(asked).rejects.toMatchObject({
       message: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
       hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
@@ -169,7 +169,9 @@ describe('a registry', () => {
       const send = (): void => void (response.destroyed || (response.write(Buffer.alloc(65_536)), setImmediate(send)));
       send();
     });
-    await expect(new Registry().manifest(`${registry}/shop`, hash(''))).rejects.toThrow('sent more than 4194304 bytes');
+    await expect(new RegistryClient().manifest(`${registry}/shop`, hash(''))).rejects.toThrow(
+      'sent more than 4194304 bytes',
+    );
   });
 
   it('with a token service gets a token for the login, once', async () => {
@@ -183,7 +185,7 @@ describe('a registry', () => {
       return response.writeHead(401, { 'WWW-Authenticate': challenge }).end();
     });
     const auth = Buffer.from('me:secret').toString('base64');
-    const client = new Registry({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
+    const client = new RegistryClient({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
     await client.manifest(`${registry}/shop`, hash(manifest));
     await client.manifest(`${registry}/shop`, hash(manifest));
     const path = `/v2/shop/manifests/${hash(manifest)}`;
@@ -198,7 +200,7 @@ describe('a token service', () => {
       if (url?.startsWith('/token')) return answer(response);
       return response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="http://${host}/token"` }).end();
     });
-    const error = await new Registry({ dockerConfig: tmpdir() })
+    const error = await new RegistryClient({ dockerConfig: tmpdir() })
       .exists(`${host}/shop`, hash(''))
       .catch((found: unknown) => found);
     return { host, error };
@@ -250,7 +252,7 @@ describe('credentials', () => {
     const folder = await helper('read name; echo "{\\"Username\\":\\"me\\",\\"Secret\\":\\"for $name $1\\"}"');
     const found = await storedCredentials('r.example.com', folder);
     expect(found).toEqual({ username: 'me', password: 'for r.example.com get' });
-    const header = await new Registry({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
+    const header = await new RegistryClient({ dockerConfig: folder }).registryAuthHeader('r.example.com/shop');
     expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'me' });
   });
 
