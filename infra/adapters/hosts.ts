@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expiryWarnings } from '../../pipelines/hosts/certificates.ts';
 import { defaults } from '../../pipelines/config/resolve/defaults.ts';
-import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { needsInfo, traitsOf } from '../../pipelines/hosts/parity.ts';
@@ -163,20 +163,24 @@ export class HostsAdapter implements Hosts {
     );
   }
 
-  async switchNow(desired: Desired): Promise<void> {
+  async switchNow(desired: DesiredState): Promise<void> {
     const { app, environment, operation } = desired;
     const hosts = hostRoutes(desired);
     await switchRoutes(providerContext(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
   }
 
-  async startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void> {
+  async startAndStop(
+    environment: Environment,
+    start: readonly PlacedContainer[],
+    stop: readonly PlacedContainer[],
+  ): Promise<void> {
     const context = providerContext(this.#tools, false);
     const place = { app: this.#app, environment: environment.name };
-    const part = (placed: Placed) => workloadFor(context, { ...place, ...placed });
+    const part = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
     await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
   }
 
-  async removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void> {
+  async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void> {
     const app = this.#app;
     const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
     await Promise.all(
@@ -198,7 +202,11 @@ export class HostsAdapter implements Hosts {
     if (environment.swarm) await this.#removeOtherServices(environment.swarm, own, recorded);
   }
 
-  async #removeOtherServices(swarm: Host, own: Record<string, string>, recorded: readonly Placed[]): Promise<void> {
+  async #removeOtherServices(
+    swarm: Host,
+    own: Record<string, string>,
+    recorded: readonly PlacedContainer[],
+  ): Promise<void> {
     const engine = await this.#tools.connections.engine(swarm);
     const kept = new Set(recorded.filter(({ host }) => host.name === swarm.name).map(({ spec }) => spec.name));
     const others = (await engine.listServices(own)).filter(({ Spec }) => !kept.has(Spec.Name));

@@ -1,4 +1,4 @@
-import type { Placed } from '../../pipelines/model/desired-state.ts';
+import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Records } from '../../pipelines/operations/ports.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -104,7 +104,10 @@ function environmentRecord(state: StackState | undefined): EnvironmentRecord {
   const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
   return {
     ledger: ledgerOf(ledger),
-    containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): Placed => ({ host, spec })),
+    containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
+      host,
+      spec,
+    })),
     ...(migration ? { migration: { host: migration.host, spec: migration.spec, timeout: migration.timeout } } : {}),
     secrets: inputsOf<SecretInputs>(state, 'Secret').map(({ secret, version }) => ({ name: secret, version })),
   };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Desired } from '../../pipelines/model/desired-state.ts';
+import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../pipelines/errors.ts';
 import type { Stacks } from '../../pipelines/operations/ports.ts';
@@ -43,7 +43,7 @@ export class StacksAdapter implements Stacks {
     this.#dependencies = dependencies;
   }
 
-  async deploy(desired: Desired, message: string): Promise<void> {
+  async deploy(desired: DesiredState, message: string): Promise<void> {
     const { session } = this.#dependencies;
     for (const { name, version, value } of desired.secrets) {
       if (value !== undefined) session.secretValues.set(`${name}@${version}`, value);

@@ -1,4 +1,4 @@
-import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { inService } from '../../pipelines/model/cordons.ts';
 import type { PortTarget, RouteSet } from './edge.ts';
 import type { Host } from '../../pipelines/model/target.ts';
@@ -7,7 +7,7 @@ import type { Host } from '../../pipelines/model/target.ts';
  * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
  * of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
  */
-export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
+export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
   for (const { host, spec } of inService(desired.ledger, desired.serving)) {
     const entry = hosts.get(host.name) ?? { host, set: {} };
@@ -22,7 +22,7 @@ export function hostRoutes(desired: Pick<Desired, 'serving' | 'fallback' | 'ledg
   return [...hosts.values()].flatMap(({ host, set }) => (host.managers ?? [host]).map((edge) => ({ host: edge, set })));
 }
 
-function before(fallback: readonly Placed[], host: Host, publish: number): string | undefined {
+function before(fallback: readonly PlacedContainer[], host: Host, publish: number): string | undefined {
   const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
   return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
 }

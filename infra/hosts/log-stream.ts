@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Placed } from '../../pipelines/model/desired-state.ts';
+import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { Engine, OutputStream } from '../docker/api/client.ts';
@@ -33,7 +33,7 @@ export interface LogReader {
   onTrouble(source: Source, error: unknown): void;
 }
 
-export const sourceOf = ({ host, spec }: Placed): Source => ({
+export const sourceOf = ({ host, spec }: PlacedContainer): Source => ({
   host,
   role: spec.role,
   version: spec.version,

@@ -1,5 +1,5 @@
 import { inService } from '../../pipelines/model/cordons.ts';
-import type { Desired, Placed } from '../../pipelines/model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
@@ -13,7 +13,7 @@ const guardMargin = 15;
  * serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record. What is not
  * declared any more is removed by Pulumi after all of that.
  */
-export function environmentProgram(desired: Desired): () => Promise<void> {
+export function environmentProgram(desired: DesiredState): () => Promise<void> {
   return async () => {
     const { app, environment, operation } = desired;
     const place = { app, environment };
@@ -58,7 +58,7 @@ export function environmentProgram(desired: Desired): () => Promise<void> {
   };
 }
 
-function timed({ ledger, startedAt }: Desired): Revision[] {
+function timed({ ledger, startedAt }: DesiredState): Revision[] {
   const last = ledger.revisions.at(-1);
   return last && startedAt !== undefined
     ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }]
@@ -66,18 +66,18 @@ function timed({ ledger, startedAt }: Desired): Revision[] {
 }
 
 /** The machines with the ports that are served on them, which are those of the ones that take over from them. */
-function handoverOf({ from, to }: NonNullable<Desired['handover']>, routes: readonly HostRoutes[]) {
+function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes: readonly HostRoutes[]) {
   const ports = (name: string) => Object.keys(routes.find(({ host }) => host.name === name)?.set ?? {}).map(Number);
   const server = ({ name, address }: Host, index: number) => ({ name, address, ports: ports(to[index]?.name ?? name) });
   return { from: from.map(server), to: to.map(server) };
 }
 
 /** A container of an earlier release that is made anew must not work beside the new ones at all. */
-function resting({ handover }: Desired, { spec }: Placed): { rests?: true } {
+function resting({ handover }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
   return handover && !spec.route ? { rests: true } : {};
 }
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
-function withoutTraffic(desired: Desired) {
+function withoutTraffic(desired: DesiredState) {
   return inService(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
 }

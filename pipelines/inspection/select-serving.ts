@@ -1,4 +1,4 @@
-import type { Placed } from '../model/desired-state.ts';
+import type { PlacedContainer } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
@@ -10,7 +10,11 @@ export interface Selection {
 }
 
 /** The serving containers of a role or host, or all. Throws LockageError when there are none, saying what there is. */
-export function selectServing(environment: Environment, record: EnvironmentRecord, selection: Selection): Placed[] {
+export function selectServing(
+  environment: Environment,
+  record: EnvironmentRecord,
+  selection: Selection,
+): PlacedContainer[] {
   const current = currentRevision(record.ledger);
   if (!current) {
     throw new LockageError(`nothing runs in ${environment.name}`, {

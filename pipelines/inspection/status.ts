@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
-import type { Placed } from '../model/desired-state.ts';
+import type { PlacedContainer } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
@@ -199,7 +199,7 @@ export function containersOf(record: EnvironmentRecord, view: HostView): Contain
 /** Recorded containers of earlier good revisions, newest first. */
 function standbyOf(
   record: EnvironmentRecord,
-  recorded: readonly Placed[],
+  recorded: readonly PlacedContainer[],
   serving: readonly ContainerSpec[],
 ): ContainerSpec[] {
   const names = new Set(recorded.map(({ spec }) => spec.name));

@@ -1,4 +1,4 @@
-import type { Placed } from './desired-state.ts';
+import type { PlacedContainer } from './desired-state.ts';
 import type { Environment } from './environment.ts';
 import type { EnvironmentRecord } from './ledger.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
@@ -37,13 +37,13 @@ export function absent(ledger: Ledger): Pick<Revision, 'without'> {
 }
 
 /** Those of the containers whose hosts are in service. */
-export function inService(ledger: Ledger, containers: readonly Placed[]): Placed[] {
+export function inService(ledger: Ledger, containers: readonly PlacedContainer[]): PlacedContainer[] {
   const away = cordoned(ledger);
   return containers.filter(({ host }) => !away.has(host.name));
 }
 
 /** Containers on cordoned hosts: they stay recorded until their host is back. */
-export function outOfReach(record: EnvironmentRecord): Placed[] {
+export function outOfReach(record: EnvironmentRecord): PlacedContainer[] {
   const away = cordoned(record.ledger);
   return record.containers.filter(({ host }) => away.has(host.name));
 }

@@ -3,27 +3,27 @@ import type { Ledger } from './revision.ts';
 import type { Host } from './target.ts';
 
 /** A container and the host it runs on. */
-export interface Placed {
+export interface PlacedContainer {
   readonly host: Host;
   readonly spec: ContainerSpec;
 }
 
 /** What an environment shall be after an operation: the input of its Pulumi program. */
-export interface Desired {
+export interface DesiredState {
   readonly app: string;
   readonly environment: string;
   /** names this operation; resources that act in each operation differ by it */
   readonly operation: string;
   /** the containers that get the traffic */
-  readonly serving: readonly Placed[];
+  readonly serving: readonly PlacedContainer[];
   /** containers of earlier releases that are kept */
-  readonly standby: readonly Placed[];
+  readonly standby: readonly PlacedContainer[];
   /** serving before: where a request goes when a new container fails while the switch is unconfirmed */
-  readonly fallback: readonly Placed[];
+  readonly fallback: readonly PlacedContainer[];
   /** serving containers that rested as standby and have to be started */
-  readonly wake: readonly Placed[];
+  readonly wake: readonly PlacedContainer[];
   /** containers that must prove themselves before any route moves */
-  readonly verify: readonly Placed[];
+  readonly verify: readonly PlacedContainer[];
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */
   readonly watch: number;
   /** the operator has not said yet that the routes may be final: hosts go back by themselves */

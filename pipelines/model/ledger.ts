@@ -1,4 +1,4 @@
-import type { Placed } from './desired-state.ts';
+import type { PlacedContainer } from './desired-state.ts';
 import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
 import { canonicalJson } from './fingerprint.ts';
@@ -6,9 +6,13 @@ import { canonicalJson } from './fingerprint.ts';
 /** What is recorded about an environment: its ledger, and the containers that its state says exist. */
 export interface EnvironmentRecord {
   readonly ledger: Ledger;
-  readonly containers: readonly Placed[];
+  readonly containers: readonly PlacedContainer[];
   /** the migration that ran last */
-  readonly migration?: { readonly host: Placed['host']; readonly spec: Placed['spec']; readonly timeout: number };
+  readonly migration?: {
+    readonly host: PlacedContainer['host'];
+    readonly spec: PlacedContainer['spec'];
+    readonly timeout: number;
+  };
   readonly secrets: readonly { readonly name: string; readonly version: string }[];
 }
 
@@ -141,7 +145,10 @@ export function neededDigests(ledgers: readonly Ledger[], releases: readonly Rel
 }
 
 /** A revision's containers as far as the state says they exist. */
-export function existingContainers(record: EnvironmentRecord, revision: Pick<Revision, 'containers'>): Placed[] {
+export function existingContainers(
+  record: EnvironmentRecord,
+  revision: Pick<Revision, 'containers'>,
+): PlacedContainer[] {
   return record.containers.filter(({ host, spec }) =>
     revision.containers.some((other) => other.host === host.name && other.name === spec.name),
   );

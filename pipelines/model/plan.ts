@@ -1,4 +1,4 @@
-import type { Placed } from './desired-state.ts';
+import type { PlacedContainer } from './desired-state.ts';
 import type { Hold, Revision } from './revision.ts';
 import type { Release } from './release.ts';
 
@@ -28,14 +28,14 @@ export interface Plan {
 
 /** Compares what exists with what shall be: containers are created, kept, or removed, and never changed. */
 export function changesOf(
-  existing: readonly Placed[],
-  serving: readonly Placed[],
-  servingBefore: readonly Placed[],
-  standby: readonly Placed[],
+  existing: readonly PlacedContainer[],
+  serving: readonly PlacedContainer[],
+  servingBefore: readonly PlacedContainer[],
+  standby: readonly PlacedContainer[],
 ): ContainerChange[] {
-  const has = (list: readonly Placed[], { host, spec }: Placed) =>
+  const has = (list: readonly PlacedContainer[], { host, spec }: PlacedContainer) =>
     list.some((other) => other.host.name === host.name && other.spec.name === spec.name);
-  const change = (action: ContainerChange['action'], placed: Placed): ContainerChange => ({
+  const change = (action: ContainerChange['action'], placed: PlacedContainer): ContainerChange => ({
     action,
     host: placed.host.name,
     role: placed.spec.role,

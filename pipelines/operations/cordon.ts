@@ -1,4 +1,4 @@
-import { asRecorded } from '../planning/recorded-state.ts';
+import { recordedState } from '../planning/recorded-state.ts';
 import { refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
@@ -129,7 +129,7 @@ async function recordAgain(
   message: string,
 ): Promise<void> {
   const place = { app: context.project.app, environment: environment.name };
-  await context.stacks.deploy(asRecorded(place, record, ledger, { operation: context.newOperation() }), message);
+  await context.stacks.deploy(recordedState(place, record, ledger, { operation: context.newOperation() }), message);
 }
 
 /** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */

@@ -1,4 +1,4 @@
-import type { Desired, Placed } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import type { Environment, Project } from '../model/environment.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
@@ -63,11 +63,15 @@ export interface Hosts {
    */
   forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void>;
   /** Switches all hosts to containers that run already, at once. */
-  switchNow(desired: Desired): Promise<void>;
+  switchNow(desired: DesiredState): Promise<void>;
   /** Starts containers that were stopped, and stops others: those without traffic. */
-  startAndStop(environment: Environment, start: readonly Placed[], stop: readonly Placed[]): Promise<void>;
+  startAndStop(
+    environment: Environment,
+    start: readonly PlacedContainer[],
+    stop: readonly PlacedContainer[],
+  ): Promise<void>;
   /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
-  removeOthers(environment: Environment, recorded: readonly Placed[]): Promise<void>;
+  removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void>;
 }
 
 /** The machines that environments make for themselves. Others have none, and nothing is to do for them. */
@@ -113,7 +117,7 @@ export interface Stacks {
     options: { readonly leaving: 'stay' | 'go' },
   ): Promise<void>;
   /** One `pulumi up` of the environment. Throws what failed. */
-  deploy(desired: Desired, message: string): Promise<void>;
+  deploy(desired: DesiredState, message: string): Promise<void>;
 }
 
 export interface Secrets {

@@ -1,7 +1,7 @@
-import { assemble } from '../planning/plan-rollout.ts';
+import { planRollout } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { judge } from '../policy/gates.ts';
+import { checkGates } from '../policy/gates.ts';
 import { withoutCordoned, withoutUnmade } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { preflight } from './steps/preflight.ts';
@@ -43,13 +43,13 @@ export async function promote(context: Context, request: PromoteRequest): Promis
 
   terminal.step('judge');
   const seen = await context.records.environment(asConfigured.name);
-  await mayEnter(context, request, release, seen);
+  await checkMayEnter(context, request, release, seen);
   const values = await context.secrets.read(asConfigured);
 
   const missing = await context.machines.notes(asConfigured);
   if (missing.length > 0 && request.planOnly) {
     const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
-    return planned(context, { ...assemble(context, { ...situation, reports: [] }).plan, notes: missing });
+    return planned(context, { ...planRollout(context, { ...situation, reports: [] }).plan, notes: missing });
   }
   if (missing.length > 0) await makeMachines(context, asConfigured, seen, missing);
   const configured = environmentNamed(context.project, asConfigured.name);
@@ -57,7 +57,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
 
   const early = await preflight(context, environment, release);
   if (request.planOnly) {
-    const { plan: bare } = assemble(context, {
+    const { plan: bare } = planRollout(context, {
       ...request,
       environment,
       release,
@@ -74,7 +74,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   return underLock(context, environment, `promote ${release.version}`, async () => {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await context.records.environment(environment.name);
-    await mayEnter(context, request, release, record);
+    await checkMayEnter(context, request, release, record);
     refuseOtherHosts(configured, seen, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await context.hosts.preflight(environment) : early;
@@ -84,7 +84,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
 }
 
 /** The gates, which a release that runs there has passed. Throws LockageError. */
-async function mayEnter(
+async function checkMayEnter(
   context: Context,
   request: PromoteRequest,
   release: Release,
@@ -92,7 +92,7 @@ async function mayEnter(
 ): Promise<void> {
   const environment = environmentNamed(context.project, request.environment);
   if (request.counts === undefined) {
-    return judge(release, environment, record, await upstreamRecords(context, environment));
+    return checkGates(release, environment, record, await upstreamRecords(context, environment));
   }
   const current = currentRevision(record.ledger);
   if (current?.release.digest === release.digest) return;

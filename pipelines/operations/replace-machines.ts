@@ -1,4 +1,4 @@
-import { assemble, refuseOtherChanges } from '../planning/plan-rollout.ts';
+import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { ExitCode, LockageError } from '../errors.ts';
 import { generationNow, inGeneration, ledgerIn, otherGeneration } from '../model/machine-pool.ts';
@@ -11,9 +11,9 @@ import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
 import type { Revision } from '../model/revision.ts';
 import { underLock } from './steps/with-lock.ts';
-import type { Situation } from '../planning/rollout-inputs.ts';
+import type { RolloutInputs } from '../planning/rollout-inputs.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
-import { judgeImage, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
+import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
 
 export interface PromoteImageRequest {
   readonly version: string;
@@ -43,14 +43,14 @@ export async function promoteImage(context: Context, request: PromoteImageReques
   const image = imageNamed(await context.records.machineImages(), machines.kind, request.version);
   const seen = await context.records.environment(name);
   const current = servingOn(serving, seen);
-  judgeImage(image, serving, seen, await recordsBefore(context, serving));
+  checkImageGates(image, serving, seen, await recordsBefore(context, serving));
   refuseAccessories(serving);
   await context.registry.verify(current.release);
   const values = await context.secrets.read(serving);
 
   const generation = otherGeneration(generationNow(name, seen.ledger, []));
   const next = inGeneration(serving, generation);
-  const situationOf = (record: EnvironmentRecord): Situation => ({
+  const situationOf = (record: EnvironmentRecord): RolloutInputs => ({
     environment: next,
     release: current.release,
     record: { ...record, ledger: ledgerIn(generation, name, record.ledger) },
@@ -60,7 +60,7 @@ export async function promoteImage(context: Context, request: PromoteImageReques
   });
   if (await context.machines.differ(serving, image.digest)) {
     refuseOtherChanges(context, situationOf(seen));
-    const { plan } = assemble(context, situationOf(seen));
+    const { plan } = planRollout(context, situationOf(seen));
     const noted = { ...plan, notes: [await takeOverNote(context, serving, next, image), ...plan.notes] };
     context.terminal.plan(noted);
     if (request.planOnly) return { outcome: 'planned', image, plan: noted };
@@ -96,7 +96,7 @@ interface Replacement extends PromoteImageRequest {
   readonly record: EnvironmentRecord;
   readonly serving: Environment;
   /** of the machines that take over, as far as it is known before they are made */
-  readonly situation: Situation;
+  readonly situation: RolloutInputs;
 }
 
 async function replace(context: Context, replacement: Replacement): Promise<PromoteImageResult> {

@@ -1,5 +1,5 @@
-import { asRecorded } from '../planning/recorded-state.ts';
-import type { Desired } from '../model/desired-state.ts';
+import { recordedState } from '../planning/recorded-state.ts';
+import type { DesiredState } from '../model/desired-state.ts';
 import { LockageError } from '../errors.ts';
 import { withoutCordoned } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -35,7 +35,9 @@ export async function resume(context: Context, request: { readonly environment: 
 }
 
 /** What runs now, recorded without the hold. */
-function withoutHold(context: Context, environment: string, record: EnvironmentRecord): Desired {
+function withoutHold(context: Context, environment: string, record: EnvironmentRecord): DesiredState {
   const { hold: _, ...ledger } = record.ledger;
-  return asRecorded({ app: context.project.app, environment }, record, ledger, { operation: context.newOperation() });
+  return recordedState({ app: context.project.app, environment }, record, ledger, {
+    operation: context.newOperation(),
+  });
 }

@@ -1,7 +1,7 @@
-import type { Desired } from '../model/desired-state.ts';
+import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { ExitCode, LockageError } from '../errors.ts';
-import { carryOut } from './steps/execute.ts';
+import { execute } from './steps/execute.ts';
 import { absent, withoutCordoned, withoutUnmade } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
@@ -9,7 +9,7 @@ import type { Context } from './ports.ts';
 import { withRecordedSecrets } from './steps/recorded-secrets.ts';
 import type { Revision } from '../model/revision.ts';
 import { underLock } from './steps/with-lock.ts';
-import { type RollbackRequest, targetOf, assemble, type Situation } from '../planning/plan-rollback.ts';
+import { type RollbackRequest, targetOf, planRollback, type RollbackInputs } from '../planning/plan-rollback.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 
 export interface RollbackResult {
@@ -40,18 +40,18 @@ export async function rollback(context: Context, request: RollbackRequest, start
     refuseOtherHosts(configured, record, now);
     refuseChanged(environment, record, now);
     const situation = { environment, record, reports, target, request };
-    const assembled = assemble(context, situation);
-    if (!request.planOnly) return goBack(context, situation, assembled, startedAt);
+    const assembled = planRollback(context, situation);
+    if (!request.planOnly) return switchBack(context, situation, assembled, startedAt);
     context.terminal.plan(assembled.plan);
     return { outcome: 'planned', plan: assembled.plan };
   };
   return request.planOnly ? decideAndAct() : underLock(context, environment, 'rollback', decideAndAct);
 }
 
-async function goBack(
+async function switchBack(
   context: Context,
-  { environment, record, target, request }: Situation,
-  { desired, plan, standby }: ReturnType<typeof assemble>,
+  { environment, record, target, request }: RollbackInputs,
+  { desired, plan, standby }: ReturnType<typeof planRollback>,
   startedAt: number,
 ): Promise<RollbackResult> {
   const { version } = target.release;
@@ -77,7 +77,7 @@ async function goBack(
     context.terminal.note(`no standby of ${version}: its containers are made again`);
     await context.hosts.pull(environment, target.release);
     const again = await withRecordedSecrets(context, desired);
-    return { outcome: 'rolled back', plan, revision: await carryOut(context, { ...operation, desired: again }) };
+    return { outcome: 'rolled back', plan, revision: await execute(context, { ...operation, desired: again }) };
   }
   await context.hosts.switchNow(desired);
   const trafficBack = Math.round(context.now() - startedAt);
@@ -85,7 +85,7 @@ async function goBack(
     `${environment.name} serves ${version} again on all hosts, ${trafficBack} ms after the command's start`,
   );
   const withoutTraffic = await startAndStop(context, environment, desired);
-  const recorded = await carryOut(context, { ...operation, desired, switched: true });
+  const recorded = await execute(context, { ...operation, desired, switched: true });
   if (withoutTraffic === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
   throw new LockageError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
     code: ExitCode.broken,
@@ -99,9 +99,9 @@ async function goBack(
 async function startAndStop(
   context: Context,
   environment: Environment,
-  { serving, standby }: Desired,
+  { serving, standby }: DesiredState,
 ): Promise<Error | undefined> {
-  const resting = (placed: Desired['serving']) => placed.filter(({ spec }) => !spec.route);
+  const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => !spec.route);
   try {
     await context.hosts.startAndStop(environment, resting(serving), resting(standby));
     return undefined;

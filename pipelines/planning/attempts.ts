@@ -1,4 +1,4 @@
-import type { Situation } from './rollout-inputs.ts';
+import type { RolloutInputs } from './rollout-inputs.ts';
 import { currentRevision } from '../model/ledger.ts';
 import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
 import { LockageError, ExitCode } from '../errors.ts';
@@ -7,7 +7,7 @@ import { LockageError, ExitCode } from '../errors.ts';
  * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
  * names are taken: what is broken is replaced by new containers and never repaired.
  */
-export function freshSpecs(app: string, situation: Situation, versions: Record<string, string>) {
+export function freshSpecs(app: string, situation: RolloutInputs, versions: Record<string, string>) {
   const { environment, release, record, reports } = situation;
   const current = currentRevision(record.ledger);
   const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);

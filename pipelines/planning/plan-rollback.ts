@@ -13,7 +13,7 @@ import type { HostReport } from '../model/host-report.ts';
 import type { Context } from '../operations/ports.ts';
 import { inService, absent } from '../model/cordons.ts';
 import { standbyFor, neededSecrets } from './standby.ts';
-import type { Desired, Placed } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import { type Plan, changesOf } from '../model/plan.ts';
 
 export interface RollbackRequest {
@@ -47,7 +47,7 @@ export function targetOf(environment: string, ledger: Ledger, to?: string): Revi
   });
 }
 
-export interface Situation {
+export interface RollbackInputs {
   readonly environment: Environment;
   readonly record: EnvironmentRecord;
   readonly reports: readonly HostReport[];
@@ -55,9 +55,9 @@ export interface Situation {
   readonly request: RollbackRequest;
 }
 
-export function assemble(context: Context, { environment, record, reports, target, request }: Situation) {
+export function planRollback(context: Context, { environment, record, reports, target, request }: RollbackInputs) {
   const current = currentRevision(record.ledger);
-  const serving = placedAsRecorded(environment, record, target);
+  const serving = recordedContainers(environment, record, target);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const standby = serving.every(({ host, spec }) => {
     const report = reports.find((candidate) => candidate.host.name === host.name);
@@ -70,7 +70,7 @@ export function assemble(context: Context, { environment, record, reports, targe
     reason: request.reason ?? `rolled back from ${current?.release.version} to ${target.release.version}`,
     version: current?.release.version ?? '',
   };
-  const desired: Desired = {
+  const desired: DesiredState = {
     app: context.project.app,
     environment: environment.name,
     operation: context.newOperation(),
@@ -103,7 +103,7 @@ export function assemble(context: Context, { environment, record, reports, targe
  * The target's containers on the hosts of today: those of hosts that left do not come back. Throws LockageError when it did
  * not run on a host that serves now and would go on with what was bad, or when a role of it would run nowhere.
  */
-function placedAsRecorded(environment: Environment, record: EnvironmentRecord, target: Revision): Placed[] {
+function recordedContainers(environment: Environment, record: EnvironmentRecord, target: Revision): PlacedContainer[] {
   const away = new Set(absent(record.ledger).without);
   const placed = target.containers.flatMap((spec) => {
     const existing = record.containers.find((other) => other.spec.name === spec.name && other.host.name === spec.host);

@@ -1,6 +1,6 @@
 import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
 import { countNotes, countsNow, withCounts } from '../model/role-counts.ts';
-import type { Desired, Placed } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import { placesOf, type Environment, type Project } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { absent, inService } from '../model/cordons.ts';
@@ -10,12 +10,12 @@ import { currentRevision, nextNumber, sameContainers, existingContainers } from 
 import type { Revision } from '../model/revision.ts';
 import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
 import type { HostReport } from '../model/host-report.ts';
-import type { Situation, Versioning } from './rollout-inputs.ts';
+import type { RolloutInputs, Versioning } from './rollout-inputs.ts';
 import { freshSpecs } from './attempts.ts';
 import { migrationOf } from './plan-migration.ts';
 
 /** Everything about a rollout that can be known before it: pure but for names and time of the world. */
-export function assemble(context: Context, situation: Situation) {
+export function planRollout(context: Context, situation: RolloutInputs) {
   const { app } = context.project;
   const { release, record, reports, values } = situation;
   const current = currentRevision(record.ledger);
@@ -24,7 +24,7 @@ export function assemble(context: Context, situation: Situation) {
   const versions = versionsOf(context, values);
   if (situation.counts) refuseOtherChanges(context, situation);
   const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
-  const serving = placed(environment, specs);
+  const serving = placeSpecs(environment, specs);
   const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
   const away = new Set(absent(record.ledger).without);
@@ -33,7 +33,7 @@ export function assemble(context: Context, situation: Situation) {
     ({ host }) => away.has(host.name) || placesOf(environment).some(({ name }) => name === host.name),
   );
   const { replaces } = situation;
-  const standby = replaces ? placed(environment, standbyAgain(record.ledger, environment.standby, serving)) : kept;
+  const standby = replaces ? placeSpecs(environment, standbyAgain(record.ledger, environment.standby, serving)) : kept;
   const migration = migrationOf(app, environment, release, versions, record);
   const revision: Omit<Revision, 'result' | 'duration'> = {
     number: nextNumber(record.ledger),
@@ -47,7 +47,7 @@ export function assemble(context: Context, situation: Situation) {
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
     ...absent(record.ledger),
   };
-  const desired: Desired = {
+  const desired: DesiredState = {
     app,
     environment: environment.name,
     operation: context.newOperation(),
@@ -81,7 +81,7 @@ export function assemble(context: Context, situation: Situation) {
 }
 
 /** secret name → short hash of its value */
-function versionsOf(context: Versioning, values: Situation['values']): Record<string, string> {
+function versionsOf(context: Versioning, values: RolloutInputs['values']): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, context.secrets.version(value)]));
 }
 
@@ -91,7 +91,7 @@ function versionsOf(context: Versioning, values: Situation['values']): Record<st
  */
 export function refuseOtherChanges(
   context: { readonly project: Pick<Project, 'app'> } & Versioning,
-  { environment, release, record, values }: Pick<Situation, 'environment' | 'release' | 'record' | 'values'>,
+  { environment, release, record, values }: Pick<RolloutInputs, 'environment' | 'release' | 'record' | 'values'>,
 ): void {
   const { app } = context.project;
   const versions = versionsOf(context, values);
@@ -108,15 +108,15 @@ export function refuseOtherChanges(
   });
 }
 
-function placed(environment: Environment, specs: readonly ContainerSpec[]): Placed[] {
+function placeSpecs(environment: Environment, specs: readonly ContainerSpec[]): PlacedContainer[] {
   return specs.flatMap((spec) => {
     const host = placesOf(environment).find(({ name }) => name === spec.host);
     return host ? [{ host, spec }] : [];
   });
 }
 
-function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
-  const names = (list: readonly Placed[]) =>
+function sameNames(a: readonly PlacedContainer[], b: readonly PlacedContainer[]): boolean {
+  const names = (list: readonly PlacedContainer[]) =>
     list
       .map(({ host, spec }) => `${host.name}/${spec.name}`)
       .sort()
@@ -124,7 +124,7 @@ function sameNames(a: readonly Placed[], b: readonly Placed[]): boolean {
   return names(a) === names(b);
 }
 
-function runAll(reports: readonly HostReport[], containers: readonly Placed[]): boolean {
+function runAll(reports: readonly HostReport[], containers: readonly PlacedContainer[]): boolean {
   return containers.every(({ host, spec }) =>
     reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
   );

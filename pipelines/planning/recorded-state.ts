@@ -1,4 +1,4 @@
-import type { Desired } from '../model/desired-state.ts';
+import type { DesiredState } from '../model/desired-state.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Ledger } from '../model/revision.ts';
 import { neededSecrets, standbyFor } from './standby.ts';
@@ -7,12 +7,12 @@ import { neededSecrets, standbyFor } from './standby.ts';
  * The environment as it is recorded, to be declared again: what serves, serves, and nothing is verified or watched.
  * `ledger` says what serves; everything that is not kept as standby is removed.
  */
-export function asRecorded(
+export function recordedState(
   place: { readonly app: string; readonly environment: string },
   record: EnvironmentRecord,
   ledger: Ledger,
   options: { readonly operation: string; readonly standby?: number },
-): Desired {
+): DesiredState {
   const current = currentRevision(ledger);
   const serving = current ? existingContainers(record, current) : [];
   const standby = standbyFor({ ...record, ledger }, options.standby ?? Number.POSITIVE_INFINITY, serving);

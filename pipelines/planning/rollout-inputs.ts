@@ -6,7 +6,7 @@ import type { Host } from '../model/target.ts';
 import type { Context } from '../operations/ports.ts';
 
 /** What a rollout is decided from. */
-export interface Situation {
+export interface RolloutInputs {
   /** with the hosts that are in service */
   readonly environment: Environment;
   readonly release: Release;

@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
 import { absent, outOfReach } from '../model/cordons.ts';
-import type { Desired, Placed } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import type { Ledger, Revision } from '../model/revision.ts';
 import {
   completed,
@@ -15,7 +15,11 @@ import {
  * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With
  * them, everything on cordoned hosts, where nothing can be removed.
  */
-export function standbyFor(record: EnvironmentRecord, count: number, serving: readonly Placed[]): Placed[] {
+export function standbyFor(
+  record: EnvironmentRecord,
+  count: number,
+  serving: readonly PlacedContainer[],
+): PlacedContainer[] {
   const next = { containers: serving.map(({ spec }) => spec), ...absent(record.ledger) };
   const kept: Revision[] = [];
   for (const revision of [...record.ledger.revisions].reverse()) {
@@ -31,7 +35,7 @@ export function standbyFor(record: EnvironmentRecord, count: number, serving: re
 }
 
 /** The same for machines that take over from others and have none of them yet: to be made there. */
-export function standbyAgain(ledger: Ledger, count: number, serving: readonly Placed[]): ContainerSpec[] {
+export function standbyAgain(ledger: Ledger, count: number, serving: readonly PlacedContainer[]): ContainerSpec[] {
   const next = { containers: serving.map(({ spec }) => spec) };
   const earlier = [currentRevision(ledger), ...rollbackCandidates(ledger)].filter((revision) => revision !== undefined);
   return earlier
@@ -42,12 +46,12 @@ export function standbyAgain(ledger: Ledger, count: number, serving: readonly Pl
 
 /** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */
 export function neededSecrets(
-  containers: readonly Placed[],
+  containers: readonly PlacedContainer[],
   ledger: Ledger,
   values: Readonly<Record<string, string>>,
   versions: Readonly<Record<string, string>>,
   migration?: ContainerSpec,
-): Desired['secrets'] {
+): DesiredState['secrets'] {
   const needed = new Map<string, { name: string; version: string; value?: string }>();
   const specs = [...containers.map(({ spec }) => spec), ...ledger.revisions.flatMap((revision) => revision.containers)];
   for (const spec of migration ? [...specs, migration] : specs) {

@@ -8,7 +8,7 @@ import { whenText } from '../text/moment.ts';
  * What must hold before a release may enter an environment: no hold, and it ran well in every environment before.
  * Throws LockageError with everything that does not.
  */
-export function judge(
+export function checkGates(
   release: Release,
   environment: Environment,
   record: EnvironmentRecord,

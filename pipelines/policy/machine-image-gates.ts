@@ -14,7 +14,7 @@ export function machinesBefore(project: Project, environment: Environment): read
  * on that very image in every environment before that has such machines, or here. Throws LockageError with everything
  * that does not.
  */
-export function judgeImage(
+export function checkImageGates(
   image: MachineImage,
   environment: Environment,
   record: EnvironmentRecord,

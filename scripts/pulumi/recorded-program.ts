@@ -1,5 +1,5 @@
 import { environmentProgram } from '../../infra/programs/release.ts';
-import { asRecorded } from '../../pipelines/planning/recorded-state.ts';
+import { recordedState } from '../../pipelines/planning/recorded-state.ts';
 import { containerSpecs } from '../../pipelines/model/container-spec.ts';
 import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -36,5 +36,5 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
   }
   const operation = (await context.records.lastOperation(environment.name)) ?? context.newOperation();
   const place = { app: context.project.app, environment: environment.name };
-  await environmentProgram(asRecorded(place, record, record.ledger, { operation }))();
+  await environmentProgram(recordedState(place, record, record.ledger, { operation }))();
 }

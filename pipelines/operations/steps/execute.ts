@@ -1,5 +1,5 @@
-import { asRecorded } from '../../planning/recorded-state.ts';
-import type { Desired, Placed } from '../../model/desired-state.ts';
+import { recordedState } from '../../planning/recorded-state.ts';
+import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../errors.ts';
 import type { Context } from '../ports.ts';
@@ -7,7 +7,7 @@ import { currentRevision, withRevision, type EnvironmentRecord } from '../../mod
 import type { Revision } from '../../model/revision.ts';
 
 export interface Operation {
-  readonly desired: Desired;
+  readonly desired: DesiredState;
   /** what was recorded before */
   readonly before: EnvironmentRecord;
   readonly revision: Omit<Revision, 'result' | 'duration'>;
@@ -22,7 +22,7 @@ export interface Operation {
  * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too. Traffic that was
  * moved before stays where it is: throws LockageError (broken).
  */
-export async function carryOut(context: Context, operation: Operation): Promise<Revision> {
+export async function execute(context: Context, operation: Operation): Promise<Revision> {
   const { desired, startedAt } = operation;
   const message = `${operation.revision.kind} ${operation.revision.release.version}`;
   const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: 0 };
@@ -37,7 +37,7 @@ export async function carryOut(context: Context, operation: Operation): Promise<
     }
     if (operation.switched) throw notRecorded(operation, error);
     if (error instanceof NotStartedError) throw error;
-    throw await goBack(context, operation, error);
+    throw await revert(context, operation, error);
   }
 }
 
@@ -61,7 +61,7 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
   });
 }
 
-async function goBack(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
+async function revert(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
   const { desired, before, revision, startedAt } = operation;
   const name = desired.environment;
   const interrupted = context.signal.aborted;
@@ -80,7 +80,7 @@ async function goBack(context: Context, operation: Operation, error: unknown): P
       before.containers.some((other) => sameContainer(other, placed)),
     );
     const place = { app: desired.app, environment: name };
-    const back = asRecorded(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
+    const back = recordedState(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
     const ledger = withRevision(before.ledger, failed);
     await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
   } catch (second) {
@@ -116,19 +116,19 @@ async function goBack(context: Context, operation: Operation, error: unknown): P
  * Makes an environment again what is recorded, after an operation that was killed: routes, then containers. Costs a call
  * to each host when there is nothing to do.
  */
-export async function settleAsRecorded(context: Context, environment: Environment, desired: Desired): Promise<void> {
+export async function reconcile(context: Context, environment: Environment, desired: DesiredState): Promise<void> {
   await context.hosts.switchNow(desired);
   const record = await context.records.environment(environment.name);
   const kept = [...desired.serving, ...desired.standby];
   const containers = record.containers.filter((placed) => kept.some((other) => sameContainer(other, placed)));
   if (containers.length < record.containers.length) {
     const place = { app: desired.app, environment: environment.name };
-    const again = asRecorded(place, { ...record, containers }, record.ledger, { operation: desired.operation });
+    const again = recordedState(place, { ...record, containers }, record.ledger, { operation: desired.operation });
     await context.stacks.deploy(again, 'clear up');
   }
   await context.hosts.removeOthers(environment, containers);
 }
 
-function sameContainer(a: Placed, b: Placed): boolean {
+function sameContainer(a: PlacedContainer, b: PlacedContainer): boolean {
   return a.host.name === b.host.name && a.spec.name === b.spec.name;
 }

@@ -1,14 +1,14 @@
-import { assemble } from '../../planning/plan-rollout.ts';
-import type { Desired } from '../../model/desired-state.ts';
+import { planRollout } from '../../planning/plan-rollout.ts';
+import type { DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { carryOut, settleAsRecorded } from './execute.ts';
+import { execute, reconcile } from './execute.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Context } from '../ports.ts';
 import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
 import { withRecordedSecrets } from './recorded-secrets.ts';
 import { imageByDigest, type Release } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
-import type { Situation } from '../../planning/rollout-inputs.ts';
+import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 
 export interface RolloutOptions {
@@ -34,10 +34,14 @@ export interface RolloutResult {
  * what is left of earlier releases goes. Nothing but settling where it runs already. To be called under the lock.
  * Throws LockageError.
  */
-export async function rollOut(context: Context, situation: Situation, options: RolloutOptions): Promise<RolloutResult> {
+export async function rollOut(
+  context: Context,
+  situation: RolloutInputs,
+  options: RolloutOptions,
+): Promise<RolloutResult> {
   const { terminal } = context;
   const { environment, release, record, reports } = situation;
-  const { plan, desired, revision, unchanged } = assemble(context, situation);
+  const { plan, desired, revision, unchanged } = planRollout(context, situation);
   const notes = await context.stacks.foundationNotes(environment, reports);
   if (unchanged) {
     const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
@@ -47,7 +51,7 @@ export async function rollOut(context: Context, situation: Situation, options: R
       await context.stacks.foundation(environment, reports, { leaving: 'go' });
     }
     // A killed operation may have left other routes, or containers, than those of the record.
-    await settleAsRecorded(context, environment, desired);
+    await reconcile(context, environment, desired);
     await context.machines.settle(environment.name);
     return { outcome: 'unchanged', plan };
   }
@@ -61,7 +65,7 @@ export async function rollOut(context: Context, situation: Situation, options: R
     await terminal.confirm(`${question} ${environment.name}?`);
   }
   await context.stacks.foundation(environment, reports, { leaving: 'stay' });
-  const recorded = await carryOut(context, {
+  const recorded = await execute(context, {
     desired: situation.replaces ? await withRecordedSecrets(context, desired) : desired,
     before: options.before ?? record,
     revision: { ...revision, ...(options.reason ? { reason: options.reason } : {}) },
@@ -75,7 +79,7 @@ export async function rollOut(context: Context, situation: Situation, options: R
 async function pullStandby(
   context: Context,
   environment: Environment,
-  { standby }: Desired,
+  { standby }: DesiredState,
   { ledger }: EnvironmentRecord,
 ): Promise<void> {
   const images = new Set(standby.map(({ spec }) => spec.image));

@@ -1,5 +1,5 @@
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import type { Placed } from '../../../pipelines/model/desired-state.ts';
+import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { OutputStream } from '../../../infra/docker/api/client.ts';
 import { LineReader } from '../../../infra/docker/api/frames.ts';
@@ -41,7 +41,7 @@ export async function execCommand(argv: readonly string[], flags: ExecFlags, sig
 
 async function runIn(
   context: CommandContext,
-  { host, spec }: Placed,
+  { host, spec }: PlacedContainer,
   argv: readonly string[],
   prefix: string,
 ): Promise<number> {
@@ -70,7 +70,7 @@ interface Failure {
 }
 
 /** The first exit code that is not 0 becomes this process's; the hosts it failed on are named. */
-function report(targets: readonly Placed[], results: readonly PromiseSettledResult<number>[]): void {
+function report(targets: readonly PlacedContainer[], results: readonly PromiseSettledResult<number>[]): void {
   const failed = results.flatMap((result, index): Failure[] => failureOf(targets[index]?.host.name ?? '', result));
   if (failed.length === 0) return;
   const code = failed.find((failure) => failure.code !== undefined)?.code;

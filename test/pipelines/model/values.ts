@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
-import type { Placed } from '../../../pipelines/model/desired-state.ts';
+import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import type { Environment, Role } from '../../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
@@ -71,7 +71,7 @@ export function spec(name: string, on = 'prod-1', changes: Partial<ContainerSpec
   };
 }
 
-export const placed = (name: string, on = 'prod-1'): Placed => ({ host: host(on), spec: spec(name, on) });
+export const placed = (name: string, on = 'prod-1'): PlacedContainer => ({ host: host(on), spec: spec(name, on) });
 
 /** A good promotion whose one container is named after the version. */
 export function revision(number: number, version: string, changes: Partial<Revision> = {}): Revision {
@@ -102,7 +102,7 @@ export const rolledBackTo = (number: number, target: Revision): Revision =>
 /** What is recorded after these revisions; `containers` exist. */
 export function record(
   revisions: readonly Revision[],
-  containers: readonly Placed[] = [],
+  containers: readonly PlacedContainer[] = [],
   changes: Partial<EnvironmentRecord['ledger']> = {},
 ): EnvironmentRecord {
   return { ledger: { revisions, ...changes }, containers, secrets: [] };

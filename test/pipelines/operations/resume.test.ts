@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Desired } from '../../../pipelines/model/desired-state.ts';
+import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { resume } from '../../../pipelines/operations/resume.ts';
@@ -10,7 +10,7 @@ const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 's
 const held = record([r1, r2, rolledBackTo(3, r1)], [placed('web-1.0.0'), placed('web-2.0.0')], { hold });
 
 /** A world that answers with these records one after the other, and notes what is done. */
-function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => void = () => undefined) {
+function worldWith(records: EnvironmentRecord[], deploy: (desired: DesiredState) => void = () => undefined) {
   const events: string[] = [];
   const context = {
     project: { app: 'shop', environments: [environment()] },
@@ -23,7 +23,7 @@ function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => v
       },
     },
     stacks: {
-      deploy: async (desired: Desired, message: string) => {
+      deploy: async (desired: DesiredState, message: string) => {
         events.push(message);
         deploy(desired);
       },
@@ -33,7 +33,7 @@ function worldWith(records: EnvironmentRecord[], deploy: (desired: Desired) => v
 }
 
 test('lifts the hold under the lock, and leaves what runs and what is kept', async () => {
-  const deployed: Desired[] = [];
+  const deployed: DesiredState[] = [];
   const { context, events } = worldWith([held, held, record([r1])], (desired) => void deployed.push(desired));
   expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'resumed', hold });
   expect(events).toEqual(['lock for resume', 'resume', 'unlock']);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge, ranWell } from '../../../pipelines/policy/gates.ts';
+import { checkGates, ranWell } from '../../../pipelines/policy/gates.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { environment, failed, record, refusal, release, revision, rolledBackTo } from '../model/values.ts';
 import { releaseNamed } from '../../../pipelines/model/releases.ts';
@@ -46,14 +46,14 @@ describe('a gate', () => {
   const uat = record([r1]);
 
   test('lets a release in that ran well upstream', () => {
-    expect(refusal(() => judge(release('1.0.0'), environment({ after: ['uat'] }), record([]), { uat }))).toBe(
+    expect(refusal(() => checkGates(release('1.0.0'), environment({ after: ['uat'] }), record([]), { uat }))).toBe(
       'no refusal',
     );
   });
 
   test('names every environment that a release skipped', () => {
     const into = environment({ after: ['qa', 'uat'] });
-    expect(refusal(() => judge(release('2.0.0'), into, record([]), { uat, qa: record([]) }))).toBe(
+    expect(refusal(() => checkGates(release('2.0.0'), into, record([]), { uat, qa: record([]) }))).toBe(
       'release 2.0.0 may not enter prod' +
         ' | 2.0.0 has not run well in qa, where nothing runs yet | 2.0.0 has not run well in uat, which runs 1.0.0' +
         ' | Run `lockage promote 2.0.0 --to qa`, then `lockage promote 2.0.0 --to uat`.',
@@ -62,7 +62,7 @@ describe('a gate', () => {
 
   test('is closed while the environment is on hold', () => {
     const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
-    expect(refusal(() => judge(release('1.0.0'), environment(), record([r1], [], { hold }), {}))).toBe(
+    expect(refusal(() => checkGates(release('1.0.0'), environment(), record([r1], [], { hold }), {}))).toBe(
       'release 1.0.0 may not enter prod | prod is on hold since 2026-01-01 12:00 UTC by anna@desk: slow' +
         ' | Run `lockage resume prod`.',
     );

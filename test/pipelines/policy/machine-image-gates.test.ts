@@ -8,7 +8,7 @@ import {
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
 import { environment, failed, record, refusal, revision } from '../model/values.ts';
-import { judgeImage, refuseAccessories, servingOn } from '../../../pipelines/policy/machine-image-gates.ts';
+import { checkImageGates, refuseAccessories, servingOn } from '../../../pipelines/policy/machine-image-gates.ts';
 
 const image = (version: string, kind: MachineImage['kind'] = 'lxc'): MachineImage => ({
   kind,
@@ -48,9 +48,9 @@ describe('an image of machines', () => {
 describe('an image may enter', () => {
   const prod = environment({ machines: { kind: 'lxc', count: 1, memory: 1, cpus: 1 } });
   const next = image('1.9.0');
-  const judged = (here: Parameters<typeof judgeImage>[2], ...before: Parameters<typeof judgeImage>[2][]) =>
+  const judged = (here: Parameters<typeof checkImageGates>[2], ...before: Parameters<typeof checkImageGates>[2][]) =>
     refusal(() =>
-      judgeImage(
+      checkImageGates(
         next,
         prod,
         here,
