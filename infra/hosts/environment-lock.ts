@@ -6,7 +6,7 @@ import { whenText } from '../../pipelines/text/moment.ts';
 import type { CallOptions, Engine } from '../docker/api/client.ts';
 import { runtimeFolder } from '../system/runtime-folder.ts';
 import { ownerLabels } from '../docker/labels.ts';
-import { withLock } from '../system/file-lock.ts';
+import { withFileLock } from '../system/file-lock.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 
 /** Who changes an environment, and since when. */
@@ -52,7 +52,7 @@ export async function takeLock(
     if (!isNobodys && (!isHere(other, holder) || alive(other.pid))) throw locked(place.environment, other, holder);
     // To look and to remove are two requests: another command here may have found the same one, and hold a new one by now.
     const lifting = join(await runtimeFolder(), `${lock}.lifting`);
-    await withLock(lifting, 10_000, () => release(engine, lock, found.token));
+    await withFileLock(lifting, 10_000, () => release(engine, lock, found.token));
   }
   throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
 }

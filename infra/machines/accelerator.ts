@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runToEnd } from '../system/process.ts';
-import { withLock } from '../system/file-lock.ts';
+import { withFileLock } from '../system/file-lock.ts';
 
 export interface Accelerator {
   readonly name: 'kvm' | 'tcg';
@@ -35,7 +35,7 @@ export async function acceleratorHere(emulator: string, kernel: string, cache: s
   const file = path.join(cache, 'accelerator.json');
   const started = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   await mkdir(cache, { recursive: true, mode: 0o700 });
-  return withLock(`${file}.lock`, 3 * probeDeadline, async () => {
+  return withFileLock(`${file}.lock`, 3 * probeDeadline, async () => {
     const known = await readKnown(file);
     if (known?.started === started && Date.now() < (known.until ?? Infinity)) return known.accelerator;
     const { sure, ...accelerator } = await probe(emulator, kernel);

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import type { MachinePlaces } from '../system/state-folders.ts';
-import { withLock } from '../system/file-lock.ts';
+import { withFileLock } from '../system/file-lock.ts';
 
 /** Milliseconds that a command waits for another one, which may need minutes. */
 const patience = 10_000;
@@ -18,7 +18,11 @@ interface Subject {
  * Does the work on machines of an environment, or on their images, while no other command of this computer does. An
  * environment's own lock is on its machines, which have to be there for it. Throws LockageError (locked).
  */
-export async function aloneHere<T>(places: MachinePlaces, { name, what }: Subject, work: () => Promise<T>): Promise<T> {
+export async function withMachineLock<T>(
+  places: MachinePlaces,
+  { name, what }: Subject,
+  work: () => Promise<T>,
+): Promise<T> {
   const locks = path.join(path.dirname(places.machines), 'machine-locks');
   await mkdir(locks, { recursive: true, mode: 0o700 });
   let begun = false;
@@ -26,7 +30,7 @@ export async function aloneHere<T>(places: MachinePlaces, { name, what }: Subjec
     begun = true;
     return work();
   };
-  return withLock(path.join(locks, name), patience, begin).catch((error: unknown) => {
+  return withFileLock(path.join(locks, name), patience, begin).catch((error: unknown) => {
     if (begun) throw error;
     throw new LockageError(`another command is at work on ${what}`, {
       code: ExitCode.locked,

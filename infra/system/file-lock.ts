@@ -8,7 +8,7 @@ import { join } from 'node:path';
  * Does the work while no other process of this user works under the same lock. A lock whose process has died, or says
  * nothing for minutes, is taken over. Throws LockageError after `patience` milliseconds.
  */
-export async function withLock<T>(lock: string, patience: number, work: () => Promise<T>): Promise<T> {
+export async function withFileLock<T>(lock: string, patience: number, work: () => Promise<T>): Promise<T> {
   const end = performance.now() + patience;
   const own = randomUUID();
   while (!(await tryLock(lock, own))) {

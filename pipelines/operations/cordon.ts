@@ -9,7 +9,7 @@ import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/le
 import type { Cordon, Ledger, Revision } from '../model/revision.ts';
 import { rollOut } from './steps/rollout.ts';
 import { didYouMean } from '../text/suggest.ts';
-import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+import { withEnvironmentLock, withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 import { checkPlatform } from '../policy/release-checks.ts';
 import { refuseOtherHosts } from '../policy/unchanged.ts';
 
@@ -60,8 +60,10 @@ export async function cordon(context: Context, request: CordonRequest): Promise<
   };
   // A running operation holds the lock on the first host in service, and later ones on the first that stays.
   const serving = withoutCordoned(environment, before.ledger);
-  const locked = () => underLock(context, left, purpose, record);
-  return serving.hosts[0] === left.hosts[0] ? locked() : underLockIfReachable(context, serving, purpose, locked);
+  const locked = () => withEnvironmentLock(context, left, purpose, record);
+  return serving.hosts[0] === left.hosts[0]
+    ? locked()
+    : withEnvironmentLockIfReachable(context, serving, purpose, locked);
 }
 
 /** The environment without one host more. Throws LockageError when none would be left. */
@@ -95,29 +97,34 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
   context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const early = await context.hosts.preflight(environment);
   const values = await context.secrets.read(environment);
-  return underLock(context, withoutCordoned(configured, seen.ledger), `uncordon ${request.host}`, async () => {
-    const before = await context.records.environment(configured.name);
-    refuseOtherHosts(configured, seen, before);
-    const found = before.ledger.cordons?.find(({ host }) => host === request.host);
-    if (!found) return { outcome: 'not cordoned' };
-    const ledger = withoutCordon(before.ledger, request.host);
-    const current = currentRevision(ledger);
-    const recorded = async (): Promise<UncordonResult> => {
-      await recordAgain(context, environment, before, ledger, `uncordon ${request.host}`);
-      await context.machines.lead(environment);
-      return { outcome: 'in service', cordon: found };
-    };
-    if (!current) return recorded();
-    const changed = nextNumber(before.ledger) !== nextNumber(seen.ledger);
-    const reports = changed ? await context.hosts.preflight(environment) : early;
-    checkPlatform(current.release, reports);
-    const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
-    refuseOtherChanges(context, situation);
-    const reason = request.reason ?? `${request.host} is back in service`;
-    const { outcome, revision } = await rollOut(context, situation, { startedAt, reason, before });
-    if (outcome === 'unchanged') return recorded();
-    return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
-  });
+  return withEnvironmentLock(
+    context,
+    withoutCordoned(configured, seen.ledger),
+    `uncordon ${request.host}`,
+    async () => {
+      const before = await context.records.environment(configured.name);
+      refuseOtherHosts(configured, seen, before);
+      const found = before.ledger.cordons?.find(({ host }) => host === request.host);
+      if (!found) return { outcome: 'not cordoned' };
+      const ledger = withoutCordon(before.ledger, request.host);
+      const current = currentRevision(ledger);
+      const recorded = async (): Promise<UncordonResult> => {
+        await recordAgain(context, environment, before, ledger, `uncordon ${request.host}`);
+        await context.machines.lead(environment);
+        return { outcome: 'in service', cordon: found };
+      };
+      if (!current) return recorded();
+      const changed = nextNumber(before.ledger) !== nextNumber(seen.ledger);
+      const reports = changed ? await context.hosts.preflight(environment) : early;
+      checkPlatform(current.release, reports);
+      const situation = { environment, release: current.release, record: { ...before, ledger }, reports, values };
+      refuseOtherChanges(context, situation);
+      const reason = request.reason ?? `${request.host} is back in service`;
+      const { outcome, revision } = await rollOut(context, situation, { startedAt, reason, before });
+      if (outcome === 'unchanged') return recorded();
+      return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
+    },
+  );
 }
 
 /** Writes another ledger; what runs stays as it is. */

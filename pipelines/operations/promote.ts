@@ -10,7 +10,7 @@ import type { Context } from './ports.ts';
 import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import { rollOut, type RolloutResult } from './steps/rollout.ts';
-import { underLock, underLockIfReachable } from './steps/with-lock.ts';
+import { withEnvironmentLock, withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 import { releaseNamed } from '../model/releases.ts';
 import { checkUser } from '../policy/release-checks.ts';
 import { refuseOtherHosts } from '../policy/unchanged.ts';
@@ -71,7 +71,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
     });
   }
 
-  return underLock(context, environment, `promote ${release.version}`, async () => {
+  return withEnvironmentLock(context, environment, `promote ${release.version}`, async () => {
     // Another operator may have acted since: what is decided from here on is decided under the lock.
     const record = await context.records.environment(environment.name);
     await checkMayEnter(context, request, release, record);
@@ -117,7 +117,7 @@ async function makeMachines(
   context.terminal.step('machines', environment.name);
   // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
   const there = withoutUnmade(withoutCordoned(environment, ledger));
-  await underLockIfReachable(context, there, 'machines', () => context.machines.make(environment));
+  await withEnvironmentLockIfReachable(context, there, 'machines', () => context.machines.make(environment));
 }
 
 async function upstreamRecords(context: Context, environment: Environment): Promise<Record<string, EnvironmentRecord>> {

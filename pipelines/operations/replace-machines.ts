@@ -10,7 +10,7 @@ import type { EnvironmentRecord } from '../model/ledger.ts';
 import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
 import type { Revision } from '../model/revision.ts';
-import { underLock } from './steps/with-lock.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
 import type { RolloutInputs } from '../planning/rollout-inputs.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
@@ -110,7 +110,7 @@ async function replace(context: Context, replacement: Replacement): Promise<Prom
     const reason = replacement.reason ?? `machines of image ${image.version}`;
     const options = { startedAt, before: record, confirmed: true, reason };
     // From the record on, these are the machines that another operator knows.
-    return await underLock(context, environment, `image ${image.version}`, async () => {
+    return await withEnvironmentLock(context, environment, `image ${image.version}`, async () => {
       const { revision } = await rollOut(context, { ...situation, environment, reports }, options);
       return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
     });

@@ -6,7 +6,7 @@ import { environmentNamed } from '../model/pipeline.ts';
 import type { Context } from './ports.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Hold } from '../model/revision.ts';
-import { underLock } from './steps/with-lock.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
 
 export interface ResumeResult {
   readonly outcome: 'resumed' | 'not on hold';
@@ -23,7 +23,7 @@ export async function resume(context: Context, request: { readonly environment: 
   const { ledger } = await context.records.environment(environment.name);
   if (!ledger.hold) return { outcome: 'not on hold' };
 
-  return underLock(context, withoutCordoned(environment, ledger), 'resume', async () => {
+  return withEnvironmentLock(context, withoutCordoned(environment, ledger), 'resume', async () => {
     const record = await context.records.environment(environment.name);
     const { hold } = record.ledger;
     if (!hold) return { outcome: 'not on hold' };

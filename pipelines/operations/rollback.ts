@@ -8,7 +8,7 @@ import type { Plan } from '../model/plan.ts';
 import type { Context } from './ports.ts';
 import { withRecordedSecrets } from './steps/recorded-secrets.ts';
 import type { Revision } from '../model/revision.ts';
-import { underLock } from './steps/with-lock.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
 import { type RollbackRequest, targetOf, planRollback, type RollbackInputs } from '../planning/plan-rollback.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 
@@ -45,7 +45,7 @@ export async function rollback(context: Context, request: RollbackRequest, start
     context.terminal.plan(assembled.plan);
     return { outcome: 'planned', plan: assembled.plan };
   };
-  return request.planOnly ? decideAndAct() : underLock(context, environment, 'rollback', decideAndAct);
+  return request.planOnly ? decideAndAct() : withEnvironmentLock(context, environment, 'rollback', decideAndAct);
 }
 
 async function switchBack(

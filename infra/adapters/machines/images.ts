@@ -6,7 +6,7 @@ import {
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
 import type { CachedImage } from '../../machines/image/image.ts';
-import { aloneHere } from '../../machines/machine-lock.ts';
+import { withMachineLock } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
 import type { RecordsAdapter } from '../records.ts';
 import type { Session } from '../../context/session.ts';
@@ -29,7 +29,7 @@ export async function newestOrToday(dependencies: Dependencies, kind: Kind): Pro
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
   const today = await imageFor(dependencies.session.machines, kind);
-  return aloneHere(dependencies.session.machines, recordOfImages, async () => {
+  return withMachineLock(dependencies.session.machines, recordOfImages, async () => {
     // Another environment's first promotion may have waited for the same image.
     const now = await dependencies.records.machineImages();
     const meanwhile = newestImage(now, kind);
@@ -46,7 +46,7 @@ export async function buildImages(
   const built: MachineImage[] = [];
   for (const kind of kinds) {
     const image = await buildImage(dependencies.session.machines, kind);
-    const recorded = aloneHere(dependencies.session.machines, recordOfImages, () =>
+    const recorded = withMachineLock(dependencies.session.machines, recordOfImages, () =>
       recordImage(dependencies, kind, version, image),
     );
     // To build takes minutes, in which somebody else may have built one.

@@ -6,7 +6,7 @@ import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/erro
 import type { Machines } from '../../../pipelines/operations/ports.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './load-balancer.ts';
-import { aloneHere } from '../../machines/machine-lock.ts';
+import { withMachineLock } from '../../machines/machine-lock.ts';
 import { generationOf, located } from './addresses.ts';
 import { buildImages, newestOrToday } from './images.ts';
 import { machineInputs, settingsOf } from './inputs.ts';
@@ -128,7 +128,7 @@ export class MachinesAdapter implements Machines {
     const { machines: set, name } = asked;
     if (!set) return;
     refuseWithoutRoot();
-    await this.#alone(name, () => this.#make(asked, set, image));
+    await this.#withLock(name, () => this.#make(asked, set, image));
   }
 
   async #make(asked: Environment, set: MachineSet, image?: string): Promise<void> {
@@ -241,7 +241,7 @@ export class MachinesAdapter implements Machines {
     const { project, records } = this.#dependencies;
     const configured = project.environments.find((environment) => environment.name === name);
     if (!configured || !(await records.machines(name))?.network) return;
-    await this.#alone(name, () => this.#settle(configured));
+    await this.#withLock(name, () => this.#settle(configured));
   }
 
   async #settle(configured: Environment): Promise<void> {
@@ -299,7 +299,7 @@ export class MachinesAdapter implements Machines {
 
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   async destroy(environment: string): Promise<void> {
-    await this.#alone(environment, () => this.#removeAllForGood(environment));
+    await this.#withLock(environment, () => this.#removeAllForGood(environment));
   }
 
   /** Also what those said that did not come up. */
@@ -309,9 +309,9 @@ export class MachinesAdapter implements Machines {
     await forgetLogs(session.machines, { app: project.app, environment });
   }
 
-  #alone<T>(environment: string, work: () => Promise<T>): Promise<T> {
+  #withLock<T>(environment: string, work: () => Promise<T>): Promise<T> {
     const subject = { name: environment, what: `the machines of ${environment}` };
-    return aloneHere(this.#dependencies.session.machines, subject, work);
+    return withMachineLock(this.#dependencies.session.machines, subject, work);
   }
 
   async #removeAll(environment: string): Promise<void> {

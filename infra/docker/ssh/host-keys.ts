@@ -8,7 +8,7 @@ import { runToEnd } from '../../system/process.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
 import { letIn } from './retry.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
-import { withLock } from '../../system/file-lock.ts';
+import { withFileLock } from '../../system/file-lock.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /**
@@ -128,7 +128,7 @@ export class HostKeys {
   /** Replaces the lines of that address. The file is never seen half written, nor written by two at once. */
   async #accept(address: SshAddress, key: HostKey): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await withLock(`${this.file}.lock`, 10_000, async () => {
+    await withFileLock(`${this.file}.lock`, 10_000, async () => {
       const name = knownName(address);
       const text = await readFile(this.file, 'utf8').catch(() => '');
       const others = text.split('\n').filter((line) => line !== '' && line.split(' ')[0] !== name);

@@ -12,7 +12,7 @@ import { shellWord, sshArguments } from './arguments.ts';
 import { letIn } from './retry.ts';
 import { sshFailure } from './errors.ts';
 import { deadOffers, listenAt, offerArguments, offerSocket, type Offer } from './reverse-forward.ts';
-import { withLock } from '../../system/file-lock.ts';
+import { withFileLock } from '../../system/file-lock.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /** Seconds an unused master connection stays, so that the next command need not log in again. */
@@ -45,7 +45,7 @@ export class SshLink {
     await this.#keys.ensure(this.#host);
     if (await this.#answers(socket)) return socket;
     const asked = performance.now();
-    return withLock(`${control}.lock`, 2 * loginDeadline, async () => {
+    return withFileLock(`${control}.lock`, 2 * loginDeadline, async () => {
       // Somebody else may have connected meanwhile; else asking a host that is gone again would only cost time.
       if (performance.now() - asked > 100 && (await this.#answers(socket))) return socket;
       const reused = await this.#login(control);
@@ -74,7 +74,7 @@ export class SshLink {
   ): Promise<Ended> {
     const { control } = await this.#paths();
     await this.#keys.ensure(this.#host);
-    await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
+    await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
     const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
     const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
     return runToEnd('ssh', argv, options.deadline, text);
@@ -94,7 +94,10 @@ export class SshLink {
       server.close();
     };
     try {
-      return { port: await withLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)), end };
+      return {
+        port: await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)),
+        end,
+      };
     } catch (error) {
       await end();
       throw error;

@@ -12,7 +12,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import { readContents, recordContents } from './contents.ts';
 import { makeDisk } from './disk.ts';
 import { program } from '../../system/run-program.ts';
-import { withLock } from '../../system/file-lock.ts';
+import { withFileLock } from '../../system/file-lock.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 const buildDeadline = 600_000;
@@ -82,7 +82,7 @@ export async function machineImage(cache: string, recipe: Recipe, digest?: strin
   const found = known.find(isThis);
   if (found) return found;
   await mkdir(cache, { recursive: true, mode: 0o700 });
-  return withLock(`${folder}.lock`, buildDeadline, async () => {
+  return withFileLock(`${folder}.lock`, buildDeadline, async () => {
     const meanwhile = (await cachedImages(cache)).find(isThis);
     return meanwhile ?? (await build(folder, recipe));
   });

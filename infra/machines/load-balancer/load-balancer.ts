@@ -13,7 +13,7 @@ import { askProcess, askSlots, tell, type RunningFront, type Slot } from './admi
 import { frontConfig, sectionOf, serversAt, shapeOf, type FrontTarget } from './haproxy-config.ts';
 import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './process.ts';
 import type { MachinePlaces } from '../../system/state-folders.ts';
-import { withLock } from '../../system/file-lock.ts';
+import { withFileLock } from '../../system/file-lock.ts';
 import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
 /** Milliseconds. */
@@ -234,7 +234,7 @@ function nameOf({ section, name }: Slot): string {
 
 async function locked<T>(home: string, work: () => Promise<T>): Promise<T> {
   await mkdir(path.dirname(home), { recursive: true, mode: 0o700 });
-  return withLock(`${home}.lock`, patience.lock, work);
+  return withFileLock(`${home}.lock`, patience.lock, work);
 }
 
 async function until(wait: number, done: () => Promise<boolean>): Promise<boolean> {

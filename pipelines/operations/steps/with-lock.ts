@@ -8,7 +8,7 @@ type Locking = Pick<Context, 'hosts' | 'terminal'>;
  * Works while the environment's lock is held. A lock that cannot be let go of afterwards changes no outcome.
  * Throws LockageError (locked), or what the work throws.
  */
-export async function underLock<T>(
+export async function withEnvironmentLock<T>(
   context: Locking,
   environment: Environment,
   purpose: string,
@@ -26,7 +26,7 @@ export async function underLock<T>(
 }
 
 /** The same where the host that the lock is on may be dead: then nobody else can hold it there. */
-export async function underLockIfReachable<T>(
+export async function withEnvironmentLockIfReachable<T>(
   context: Locking,
   environment: Environment,
   purpose: string,

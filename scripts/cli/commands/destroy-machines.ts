@@ -1,6 +1,6 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { underLockIfReachable } from '../../../pipelines/operations/steps/with-lock.ts';
+import { withEnvironmentLockIfReachable } from '../../../pipelines/operations/steps/with-lock.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
@@ -34,7 +34,7 @@ export async function destroyMachines(
   for (const machine of names) context.terminal.line(`  - machine ${machine}, with all that is on it`, 'stderr');
   await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
   // The lock is on a machine, and goes with it.
-  await underLockIfReachable(context, environment, 'destroy', async () => {
+  await withEnvironmentLockIfReachable(context, environment, 'destroy', async () => {
     const stacks = await context.stackRunner();
     context.terminal.step('destroy', 'records');
     for (const stack of [name, foundationStack(name)]) await stacks.forget(stack);

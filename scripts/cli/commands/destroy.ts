@@ -1,7 +1,7 @@
 import { colors } from '../../tools/colors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import { underLock } from '../../../pipelines/operations/steps/with-lock.ts';
+import { withEnvironmentLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { hostsToAsk } from '../../../pipelines/inspection/status.ts';
 import { forgetSecrets, remainsOf, sweep, type Remains } from '../../../infra/hosts/inventory.ts';
@@ -25,7 +25,7 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
     const withData = flags.volumes ?? false;
     if (environment.machines) return destroyMachines(context, environment, withData);
     await refuseFormerMachines(context, name);
-    await underLock(context, environment, 'destroy', async () => {
+    await withEnvironmentLock(context, environment, 'destroy', async () => {
       // Also those that are only recorded any more.
       const hosts = hostsToAsk(environment, await context.records.environment(environment.name));
       const before = await survey(context, environment, hosts);

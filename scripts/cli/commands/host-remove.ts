@@ -8,7 +8,7 @@ import { didYouMean } from '../../../pipelines/text/suggest.ts';
 import { askHosts } from '../../../infra/hosts/query.ts';
 import { remainsOf } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
-import { underLock } from '../../../pipelines/operations/steps/with-lock.ts';
+import { withEnvironmentLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -55,7 +55,7 @@ export async function hostRemoveCommand(
           : [`${gone ? 'The record follows' : 'What it has goes'} with the next promotion: ${next}`]),
       ]);
     };
-    await (locks ? underLock(context, serving, `host rm ${name}`, take) : take());
+    await (locks ? withEnvironmentLock(context, serving, `host rm ${name}`, take) : take());
   });
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { aloneHere } from '../../../infra/machines/machine-lock.ts';
+import { withMachineLock } from '../../../infra/machines/machine-lock.ts';
 
 let folder: string;
 
@@ -23,8 +23,8 @@ test('one command at a time works on the machines of an environment, and a faile
     steps.push(`${name} ends`);
     if (name === 'first') throw new Error('no');
   };
-  const first = aloneHere(places(), prod, work('first'));
-  const second = aloneHere(places(), prod, work('second'));
+  const first = withMachineLock(places(), prod, work('first'));
+  const second = withMachineLock(places(), prod, work('second'));
   await expect(first).rejects.toThrow('no');
   await second;
   const [one] = steps;
@@ -41,9 +41,9 @@ test('one that has to wait too long is told so', { timeout: 30_000 }, async () =
   const ended = new Promise<void>((resolve) => (end = resolve));
   let long: Promise<void> | undefined;
   await new Promise<void>((begun) => {
-    long = aloneHere(places(), prod, () => (begun(), ended));
+    long = withMachineLock(places(), prod, () => (begun(), ended));
   });
-  await expect(aloneHere(places(), prod, async () => undefined)).rejects.toMatchObject({
+  await expect(withMachineLock(places(), prod, async () => undefined)).rejects.toMatchObject({
     code: 75,
     message: 'another command is at work on the machines of prod',
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withLock } from '../../../infra/system/file-lock.ts';
+import { withFileLock } from '../../../infra/system/file-lock.ts';
 
 describe('a lock', () => {
   let folder: string;
@@ -40,12 +40,12 @@ describe('a lock', () => {
 
   it('is not kept from anybody by what a killed process of the same number had begun', async () => {
     for (let count = 0; count < 20; count++) mkdirSync(`${lock}.${process.pid}.${count}`);
-    await withLock(lock, 1000, work);
+    await withFileLock(lock, 1000, work);
   });
 
   it('lets one in at a time', async () => {
-    await Promise.all(Array.from({ length: 8 }, () => withLock(lock, 5000, work)));
-    await expect(withLock(lock, 5000, () => withLock(lock, 50, work))).rejects.toThrow('another process holds');
+    await Promise.all(Array.from({ length: 8 }, () => withFileLock(lock, 5000, work)));
+    await expect(withFileLock(lock, 5000, () => withFileLock(lock, 50, work))).rejects.toThrow('another process holds');
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -53,30 +53,30 @@ describe('a lock', () => {
     const { pid } = spawnSync('true');
     for (let round = 0; round < 10; round++) {
       leave(`${pid}`);
-      await Promise.all(Array.from({ length: 4 }, () => withLock(lock, 5000, work)));
+      await Promise.all(Array.from({ length: 4 }, () => withFileLock(lock, 5000, work)));
     }
   });
 
   it('that lost its content with the power is taken over at once', async () => {
     leave('');
-    await withLock(lock, 1000, work);
+    await withFileLock(lock, 1000, work);
   });
 
   it('that was taken over as too old is not taken from the next holder by the first', async () => {
     let second: Promise<void> | undefined;
     let finish = () => undefined as void;
-    await withLock(lock, 1000, async () => {
+    await withFileLock(lock, 1000, async () => {
       age();
       await new Promise<void>((entered) => {
-        second = withLock(lock, 1000, () => {
+        second = withFileLock(lock, 1000, () => {
           entered();
           return new Promise<void>((done) => (finish = done));
         });
       });
     });
-    await expect(withLock(lock, 200, work)).rejects.toThrow('another process holds');
+    await expect(withFileLock(lock, 200, work)).rejects.toThrow('another process holds');
     finish();
     await second;
-    await withLock(lock, 1000, work);
+    await withFileLock(lock, 1000, work);
   });
 });
