@@ -10,7 +10,7 @@ import type { Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { Edge } from '../edge/edge.ts';
 import type { ContainerSummary, EngineVersion, PullProgress } from '../docker/api/types.ts';
-import { said } from '../hosts/facts.ts';
+import { engineFacts } from '../hosts/facts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { publicPorts } from '../edge/published-ports.ts';
 import { takeLock, thisProcess } from '../hosts/environment-lock.ts';
@@ -26,10 +26,10 @@ import { allOf } from '../hosts/all-hosts.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 import type { HostTraits, Trait, Traits } from '../../pipelines/model/host-traits.ts';
-import type { HostFacts, HostReport } from '../../pipelines/model/host-report.ts';
+import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
 
 /** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
-const patience = 10_000;
+const answerTimeout = 10_000;
 
 /** The hosts of an environment, asked and changed all at once. */
 export class HostsAdapter implements Hosts {
@@ -58,8 +58,8 @@ export class HostsAdapter implements Hosts {
     return this.#withSwarm(environment, found);
   }
 
-  async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly HostFacts[]> {
-    const found = await this.#ofAll(environment, async (host, engine): Promise<HostFacts> => {
+  async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly PreflightReport[]> {
+    const found = await this.#ofAll(environment, async (host, engine): Promise<PreflightReport> => {
       const [report, { version, traits }] = await Promise.all([
         this.#ask(environment, host, engine),
         askTraits(engine, wanted),
@@ -82,7 +82,10 @@ export class HostsAdapter implements Hosts {
   }
 
   /** What managers said, and after them what their swarm says of itself. */
-  async #withSwarm<T extends HostReport>(environment: Environment, found: readonly T[]): Promise<(T | HostFacts)[]> {
+  async #withSwarm<T extends HostReport>(
+    environment: Environment,
+    found: readonly T[],
+  ): Promise<(T | PreflightReport)[]> {
     const { swarm, name } = environment;
     if (!swarm) return [...found];
     await this.#checkOneSwarm(environment);
@@ -106,7 +109,7 @@ export class HostsAdapter implements Hosts {
 
   async #ask(environment: Environment, host: Host, engine: Engine): Promise<HostReport> {
     if (environment.swarm) await swarmIdOf(engine, host);
-    const containers = await engine.listContainers({ all: true, deadline: patience });
+    const containers = await engine.listContainers({ all: true, deadline: answerTimeout });
     const own = containers.filter((container) => this.#owns(environment, container));
     const foreign = containers.filter((container) => !this.#owns(environment, container));
     refuseTakenPorts(environment, host, foreign);
@@ -226,9 +229,9 @@ async function askTraits(
   engine: Engine,
   wanted: readonly Trait[],
 ): Promise<{ readonly version: EngineVersion; readonly traits: Traits }> {
-  const call = { deadline: patience };
+  const call = { deadline: answerTimeout };
   const [version, info] = await Promise.all([engine.version(call), needsInfo(wanted) ? engine.info(call) : undefined]);
-  return { version, traits: traitsOf(said(version, info)) };
+  return { version, traits: traitsOf(engineFacts(version, info)) };
 }
 
 /** A public port that somebody else's container has would fail later, when the edge starts. */

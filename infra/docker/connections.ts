@@ -15,7 +15,7 @@ import { isUnmade, type Host, type TlsFiles } from '../../pipelines/model/target
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 
 /** Milliseconds for an engine on the network to answer at first. */
-const patience = 10_000;
+const answerTimeout = 10_000;
 
 /** Milliseconds. */
 const rest = 5_000;
@@ -157,7 +157,7 @@ export class Connections {
     const tcp = tcpAddress(host);
     if (socketPath !== undefined || (tcp && !host.tls)) {
       const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
-      await engine.ping(tcp ? { deadline: patience } : {});
+      await engine.ping(tcp ? { deadline: answerTimeout } : {});
       return engine;
     }
     const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
@@ -168,7 +168,7 @@ export class Connections {
       return reconnecting;
     };
     const engine = new Engine({ host: host.name, ...(await open()), reconnect });
-    if (tcp) await engine.ping({ deadline: patience });
+    if (tcp) await engine.ping({ deadline: answerTimeout });
     return engine;
   }
 

@@ -5,7 +5,7 @@ import type { EngineInfo } from './api/types.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 /** Milliseconds in which a manager has to say that its swarm can decide. */
-const patience = 10_000;
+const answerTimeout = 10_000;
 
 /** The engine of whichever manager of a swarm answers first. Throws LockageError with what each said when none can decide. */
 export async function anyManager(swarm: Host, engineOf: (manager: Host) => Promise<Engine>): Promise<Engine> {
@@ -29,7 +29,8 @@ export async function anyManager(swarm: Host, engineOf: (manager: Host) => Promi
 /** Why an engine cannot speak for a swarm now, or undefined. */
 export async function managerProblem(engine: Engine): Promise<string | undefined> {
   const info = await infoOf(engine);
-  if (info === undefined) return `its swarm does not answer within ${patience / 1000} s: it may have lost its leader`;
+  if (info === undefined)
+    return `its swarm does not answer within ${answerTimeout / 1000} s: it may have lost its leader`;
   const { Swarm: node } = info;
   if (node === undefined || node.LocalNodeState === 'inactive') return 'is not in a swarm: `docker swarm join` there';
   // How Docker says it depends on for how long there has been none.
@@ -44,10 +45,10 @@ export async function managerProblem(engine: Engine): Promise<string | undefined
 /** What an engine says of itself; undefined when it answers, but not this, for which a manager asks its leader. */
 async function infoOf(engine: Engine): Promise<EngineInfo | undefined> {
   try {
-    return await engine.info({ deadline: patience });
+    return await engine.info({ deadline: answerTimeout });
   } catch (error) {
     if (!(error instanceof EngineError) || !error.reason.startsWith('no answer')) throw error;
-    await engine.ping({ deadline: patience });
+    await engine.ping({ deadline: answerTimeout });
     return undefined;
   }
 }

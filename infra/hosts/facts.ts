@@ -1,4 +1,4 @@
-import { traitsOf, type Said } from '../../pipelines/hosts/parity.ts';
+import { traitsOf, type EngineFacts } from '../../pipelines/hosts/parity.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { EngineInfo, EngineVersion } from '../docker/api/types.ts';
@@ -68,7 +68,7 @@ export async function hostFacts(engine: Engine, host: Host, wanted: FactsWanted)
     api: version.ApiVersion,
     platform: `${version.Os}/${version.Arch}`,
     ...(version.KernelVersion ? { kernel: version.KernelVersion } : {}),
-    traits: traitsOf(said(version, info)),
+    traits: traitsOf(engineFacts(version, info)),
     cpus: info.NCPU,
     memory: { total: info.MemTotal, ...(machine.available === undefined ? {} : { available: machine.available }) },
     ...(machine.disk ? { disk: machine.disk } : {}),
@@ -79,7 +79,7 @@ export async function hostFacts(engine: Engine, host: Host, wanted: FactsWanted)
 }
 
 /** What the traits are read from, out of an engine's answers. */
-export function said(version: EngineVersion, info?: EngineInfo): Said {
+export function engineFacts(version: EngineVersion, info?: EngineInfo): EngineFacts {
   return {
     architecture: version.Arch,
     kernel: version.KernelVersion,
@@ -106,13 +106,13 @@ export function clockOf(time: string, asked: number, answered: number): Clock | 
   return { ahead: shown - (asked + answered) / 2, precision: (answered - asked) / 2 };
 }
 
-interface Machine {
+interface MachineFacts {
   readonly disk?: Disk;
   readonly available?: number;
 }
 
 /** The volume of the edge lies where the engine keeps its data, and /proc/meminfo is the same in every container. */
-async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Promise<Machine> {
+async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Promise<MachineFacts> {
   const ask = (argv: readonly string[]) =>
     engine.exec(edge, argv, { signal }).then(
       ({ code, stdout }) => (code === 0 ? stdout : ''),

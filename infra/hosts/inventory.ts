@@ -11,7 +11,7 @@ import type { Host } from '../../pipelines/model/target.ts';
 const stopGrace = 10_000;
 
 /** What a host has of an environment, by its labels. */
-export interface Remains {
+export interface Inventory {
   readonly host: Host;
   readonly containers: readonly { readonly name: string; readonly part: string; readonly running: boolean }[];
   readonly networks: readonly string[];
@@ -24,7 +24,7 @@ export interface Remains {
 }
 
 /** Everything of an environment on a host, whatever the record says. `ownLock`: the lock there is held by who asks. */
-export async function remainsOf(engine: Engine, host: Host, place: Place, ownLock: boolean): Promise<Remains> {
+export async function inventoryOf(engine: Engine, host: Host, place: Place, ownLock: boolean): Promise<Inventory> {
   const own = { [labels.app]: place.app, [labels.environment]: place.environment };
   if (host.managers) return remainsOfSwarm(engine, host, own);
   const [containers, networks, volumes] = await Promise.all([
@@ -50,7 +50,7 @@ export async function remainsOf(engine: Engine, host: Host, place: Place, ownLoc
   };
 }
 
-async function remainsOfSwarm(engine: Engine, host: Host, own: Record<string, string>): Promise<Remains> {
+async function remainsOfSwarm(engine: Engine, host: Host, own: Record<string, string>): Promise<Inventory> {
   const [services, networks, secrets] = await Promise.all([
     engine.listServices(own),
     engine.listNetworks(own, { scope: 'swarm' }),
@@ -61,7 +61,7 @@ async function remainsOfSwarm(engine: Engine, host: Host, own: Record<string, st
 }
 
 /** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
-export async function sweep(engine: Engine, remains: Remains, withData: boolean): Promise<void> {
+export async function removeInventory(engine: Engine, remains: Inventory, withData: boolean): Promise<void> {
   if (remains.host.managers) return sweepSwarm(engine, remains);
   await Promise.all(
     remains.containers.map(async ({ name, running }) => {
@@ -75,7 +75,7 @@ export async function sweep(engine: Engine, remains: Remains, withData: boolean)
   ]);
 }
 
-async function sweepSwarm(engine: Engine, { containers, networks, secrets }: Remains): Promise<void> {
+async function sweepSwarm(engine: Engine, { containers, networks, secrets }: Inventory): Promise<void> {
   await Promise.all(
     containers.map(async ({ name }) => {
       const service = await engine.inspectService(name);

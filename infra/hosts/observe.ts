@@ -3,14 +3,14 @@ import type { Environment } from '../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../pipelines/model/cordons.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import { hostsToAsk } from '../../pipelines/inspection/status.ts';
-import { askHosts, type Patience } from './query.ts';
+import { queryHosts, type Timeouts } from './query.ts';
 import { Edge, setName } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
 import { readLock } from './environment-lock.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
-import { silenceOf, swarmView } from '../workloads/swarm/report.ts';
+import { quorumLoss, swarmView } from '../workloads/swarm/report.ts';
 import { labels } from '../docker/labels.ts';
 import type { HostView, LockView, SeenContainer } from '../../pipelines/inspection/observation.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
@@ -24,7 +24,7 @@ export interface Observation {
 
 export interface ObserveOptions {
   /** for each host */
-  readonly patience: Patience;
+  readonly timeouts: Timeouts;
   /** ask each container since when it runs, and the edge for its routes */
   readonly closely?: boolean;
 }
@@ -62,9 +62,9 @@ export async function observe(
   };
   const cordonOf = (host: Host) => record.ledger.cordons?.find((each) => each.host === host.name);
   const all = hostsToAsk(environment, record);
-  const asked = await askHosts(
+  const asked = await queryHosts(
     all.filter((host) => !cordonOf(host)),
-    options.patience,
+    options.timeouts,
     ask,
   );
   const views = all.map((host): HostView => {
@@ -74,7 +74,7 @@ export async function observe(
     return found && 'answer' in found ? found.answer : { host, ...found, containers: [] };
   });
   const hosts = views.map((view): HostView => {
-    const error = view.host.managers && silenceOf(view, views);
+    const error = view.host.managers && quorumLoss(view, views);
     return error === undefined ? view : { ...view, error };
   });
   return { hosts, ...(lock ? { lock } : {}) };

@@ -5,41 +5,42 @@ import { HostKeyUnknownError } from '../docker/connections.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 /** What a host said, or why it did not. */
-export type Asked<T> = { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };
+export type HostResult<T> =
+  { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };
 
 /** How long a host is waited for, in milliseconds. */
-export interface Patience {
+export interface Timeouts {
   /** to give any sign of life: who looks wants to see something, also when a host is dead */
-  readonly silent: number;
-  /** for its whole answer, once it has given one; as long as `silent` unless told */
-  readonly slow?: number;
+  readonly first: number;
+  /** for its whole answer, once it has given one; as long as `first` unless told */
+  readonly total?: number;
 }
 
 /** Called when the host has said something: it is not dead, only slow. */
-type Heard = () => void;
+type OnFirstAnswer = () => void;
 
 /** Asks all hosts at once. Never throws for a host. */
-export function askHosts<T>(
+export function queryHosts<T>(
   hosts: readonly Host[],
-  patience: Patience,
-  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
-): Promise<Asked<T>[]> {
-  return Promise.all(hosts.map((host) => askHost(host, patience, ask)));
+  timeouts: Timeouts,
+  ask: (host: Host, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
+): Promise<HostResult<T>[]> {
+  return Promise.all(hosts.map((host) => queryHost(host, timeouts, ask)));
 }
 
-async function askHost<T>(
+async function queryHost<T>(
   host: Host,
-  { silent, slow = silent }: Patience,
-  ask: (host: Host, signal: AbortSignal, heard: Heard) => Promise<T>,
-): Promise<Asked<T>> {
+  { first, total = first }: Timeouts,
+  ask: (host: Host, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
+): Promise<HostResult<T>> {
   const over = new AbortController();
   // Each question to the host listens to it.
   setMaxListeners(0, over.signal);
   let alive = false;
   const late = async (): Promise<never> => {
-    await sleep(silent, undefined, { signal: over.signal });
-    if (alive) await sleep(slow - silent, undefined, { signal: over.signal });
-    throw new LockageError(`does not answer within ${(alive ? slow : silent) / 1000} s`);
+    await sleep(first, undefined, { signal: over.signal });
+    if (alive) await sleep(total - first, undefined, { signal: over.signal });
+    throw new LockageError(`does not answer within ${(alive ? total : first) / 1000} s`);
   };
   const lateness = late();
   // It ends with the question, and nobody waits for it any more.

@@ -10,7 +10,7 @@ import type { MachineKind } from './types.ts';
 
 export const lxc: MachineKind = {
   recipe: hostRecipe,
-  patience: 60_000,
+  bootTimeout: 60_000,
   async create(machine, image) {
     const root = await unpackRoot(machine.home, archiveOf(image));
     await writeInto(root, machine.files);

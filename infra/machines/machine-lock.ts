@@ -5,7 +5,7 @@ import type { MachinePlaces } from '../system/state-folders.ts';
 import { withFileLock } from '../system/file-lock.ts';
 
 /** Milliseconds that a command waits for another one, which may need minutes. */
-const patience = 10_000;
+const lockTimeout = 10_000;
 
 interface Subject {
   /** of its lock */
@@ -30,7 +30,7 @@ export async function withMachineLock<T>(
     begun = true;
     return work();
   };
-  return withFileLock(path.join(locks, name), patience, begin).catch((error: unknown) => {
+  return withFileLock(path.join(locks, name), lockTimeout, begin).catch((error: unknown) => {
     if (begun) throw error;
     throw new LockageError(`another command is at work on ${what}`, {
       code: ExitCode.locked,

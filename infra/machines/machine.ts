@@ -90,7 +90,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
       const remark = await kind.start(machine, image);
       if (remark !== undefined) context.progress({ host: inputs.host, step: 'starts', detail: remark });
     }
-    await untilItAnswers(context, hostOf(places, inputs), () => kind.runs(home), kind.patience);
+    await untilItAnswers(context, hostOf(places, inputs), () => kind.runs(home), kind.bootTimeout);
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
     // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
@@ -189,9 +189,9 @@ async function untilItAnswers(
   context: ProviderContext,
   host: Host,
   runs: () => Promise<boolean>,
-  patience: number,
+  bootTimeout: number,
 ): Promise<void> {
-  for (const end = Date.now() + patience; ;) {
+  for (const end = Date.now() + bootTimeout; ;) {
     try {
       await context.engine(host);
       return;

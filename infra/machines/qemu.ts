@@ -20,7 +20,7 @@ const dying = 30_000;
 
 export const qemu: MachineKind = {
   recipe: vmRecipe,
-  patience: 300_000,
+  bootTimeout: 300_000,
   async create(machine, image) {
     const { home, disk = 0 } = machine;
     const layer = ['-f', 'qcow2', '-F', 'raw', '-b', diskOf(image.folder)];

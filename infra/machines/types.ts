@@ -21,7 +21,7 @@ export interface MachineFile {
 export interface MachineKind {
   readonly recipe: Recipe;
   /** milliseconds after its start until its engine has to answer */
-  readonly patience: number;
+  readonly bootTimeout: number;
   /** Puts what the machine is made of into its folder. Nothing runs after it. */
   create(machine: MachineSpec, image: CachedImage): Promise<void>;
   /** Starts it; gives what people should know of how it runs. */

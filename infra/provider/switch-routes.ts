@@ -4,7 +4,7 @@ import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 
 /** Milliseconds a host has to answer just before a switch. */
-const patience = 10_000;
+const answerTimeout = 10_000;
 
 /**
  * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
@@ -45,7 +45,7 @@ export async function switchRoutes(context: ProviderContext, inputs: RoutesInput
  */
 async function allAnswer(context: ProviderContext, hosts: RoutesInputs['hosts']): Promise<void> {
   const asked = await Promise.allSettled(
-    hosts.map(async ({ host }) => (await context.engine(host)).ping({ deadline: patience })),
+    hosts.map(async ({ host }) => (await context.engine(host)).ping({ deadline: answerTimeout })),
   );
   const silent = asked.flatMap((result, index) =>
     result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],

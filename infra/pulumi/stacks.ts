@@ -227,9 +227,9 @@ async function portOf(serving: () => Promise<unknown>): Promise<string> {
   return port;
 }
 
-/** Whether a process of this machine is gone, waiting for it up to `patience` ms. */
-async function processEnds(pid: number, patience: number): Promise<boolean> {
-  for (const end = Date.now() + patience; ;) {
+/** Whether a process of this machine is gone, waiting for it up to `timeout` ms. */
+async function processEnds(pid: number, timeout: number): Promise<boolean> {
+  for (const end = Date.now() + timeout; ;) {
     try {
       process.kill(pid, 0);
     } catch (error) {

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 
 /**
  * Does the work while no other process of this user works under the same lock. A lock whose process has died, or says
- * nothing for minutes, is taken over. Throws LockageError after `patience` milliseconds.
+ * nothing for minutes, is taken over. Throws LockageError after `timeout` milliseconds.
  */
-export async function withFileLock<T>(lock: string, patience: number, work: () => Promise<T>): Promise<T> {
-  const end = performance.now() + patience;
+export async function withFileLock<T>(lock: string, timeout: number, work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + timeout;
   const own = randomUUID();
   while (!(await tryLock(lock, own))) {
     if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'try again later' });

@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { runToEnd } from './process.ts';
 
-const patience = 60_000;
+const timeout = 60_000;
 
 /** Where Debian has the programs that a machine is made with. */
 const packages: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ const packages: Readonly<Record<string, string>> = {
 /** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */
 export async function program(
   argv: readonly string[],
-  deadline = patience,
+  deadline = timeout,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
   const [file = '', ...args] = argv;
@@ -38,10 +38,10 @@ export async function program(
 /** The same for one that leaves a process behind, which must not keep the operator's variables: secrets are among them. */
 export function daemon(argv: readonly string[]): Promise<string> {
   const { PATH, HOME } = process.env;
-  return program(argv, patience, { PATH, HOME });
+  return program(argv, timeout, { PATH, HOME });
 }
 
 /** The same where a failure is an answer, too: undefined. */
-export async function tryProgram(argv: readonly string[], deadline = patience): Promise<string | undefined> {
+export async function tryProgram(argv: readonly string[], deadline = timeout): Promise<string | undefined> {
   return program(argv, deadline).catch(() => undefined);
 }

@@ -13,7 +13,7 @@ export interface Difference {
 }
 
 /** What an engine says in its answer about its version, and, where it was asked, about itself. */
-export interface Said {
+export interface EngineFacts {
   readonly architecture: string;
   readonly kernel: string | undefined;
   readonly engine: string;
@@ -31,7 +31,7 @@ export function needsInfo(wanted: readonly Trait[]): boolean {
 }
 
 /** The traits in what an engine said; an empty word is no answer. */
-export function traitsOf(said: Said): Traits {
+export function traitsOf(said: EngineFacts): Traits {
   const { architecture, kernel, engine, os, storage, cgroup } = said;
   const found: Record<Trait, string | undefined> = {
     architecture,

@@ -2,7 +2,7 @@ import { daemonFile, mergeDaemonConfig } from './daemon-config.ts';
 import { LockageError } from '../errors.ts';
 
 /** A machine that is to become a host, as it is found. */
-export interface MachineState {
+export interface HostProbe {
   /** `debian`, `ubuntu`, and what it is like */
   readonly distribution: readonly string[];
   /** `Debian GNU/Linux 12 (bookworm)` */
@@ -52,7 +52,7 @@ export interface Preparation {
  * What makes a host of a machine. Throws LockageError (refused) with everything that is in the way: then nothing has
  * been changed.
  */
-export function preparationOf(machine: MachineState, insecureRegistries: readonly string[]): Preparation {
+export function preparationOf(machine: HostProbe, insecureRegistries: readonly string[]): Preparation {
   refuseUnfit(machine);
   const { user, groups, swarm, unread, running } = machine;
   const { text, added, kept, liveRestore } = mergeDaemonConfig(machine.settings, { insecureRegistries, swarm });
@@ -79,7 +79,7 @@ export function preparationOf(machine: MachineState, insecureRegistries: readonl
 }
 
 function engineStep(
-  { engine, running }: MachineState,
+  { engine, running }: HostProbe,
   reconfigured: boolean,
   liveRestore: boolean,
 ): Pick<PreparationStep, 'action' | 'text'> {
@@ -91,7 +91,7 @@ function engineStep(
   return { action: 'restart', text: `restart ${engine.version} with its new settings; ${cost}` };
 }
 
-function refuseUnfit(machine: MachineState): void {
+function refuseUnfit(machine: HostProbe): void {
   const { distribution, system, engine, user, root, systemd } = machine;
   const reasons = [
     ...(distribution.some((name) => name === 'debian' || name === 'ubuntu')

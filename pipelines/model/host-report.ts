@@ -16,7 +16,7 @@ export interface HostReport {
 }
 
 /** With what the host is made of. */
-export interface HostFacts extends HostReport {
+export interface PreflightReport extends HostReport {
   readonly platform: string;
   /** those that were wanted, and those that cost no question */
   readonly traits: Traits;

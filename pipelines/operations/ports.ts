@@ -5,7 +5,7 @@ import type { Plan } from '../model/plan.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { HostTraits, Trait } from '../model/host-traits.ts';
-import type { HostReport, HostFacts } from '../model/host-report.ts';
+import type { HostReport, PreflightReport } from '../model/host-report.ts';
 
 /** What the flows need of the world outside. Each member is one outside world, or a part of it. */
 export interface Context {
@@ -52,7 +52,7 @@ export interface Hosts {
    */
   look(environment: Environment): Promise<readonly HostReport[]>;
   /** The same, and what the hosts are made of, with the traits that are wanted. */
-  preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly HostFacts[]>;
+  preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly PreflightReport[]>;
   /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
   traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */

@@ -15,7 +15,7 @@ import { versionAt } from './visitor.ts';
 /** No command of the demo takes this long; one that hangs must not hang the demo. */
 const longest = 600_000;
 /** As long as a visitor of a busy machine waits for an answer. */
-const patience = 30_000;
+const answerTimeout = 30_000;
 
 /** Something that the demo promises is not so. */
 export class NotHeld extends Error {
@@ -120,7 +120,10 @@ export class Player {
   /** Every host of the environment must answer with the version. */
   async serves(environment: EnvironmentName, version: string): Promise<void> {
     const found = await Promise.all(
-      (await this.doors(environment)).map(async ({ name, url }) => ({ name, version: await versionAt(url, patience) })),
+      (await this.doors(environment)).map(async ({ name, url }) => ({
+        name,
+        version: await versionAt(url, answerTimeout),
+      })),
     );
     const text = found.map((host) => `${host.name} ${host.version ?? 'nothing'}`).join(', ');
     const names = found.map(({ name }) => name).join(', ');

@@ -11,7 +11,7 @@ export interface Scene {
   play(player: Player): Promise<void>;
 }
 
-const patience = 240_000;
+const answerTimeout = 240_000;
 const rolledBack = 3;
 
 export const story: readonly Scene[] = [
@@ -62,7 +62,7 @@ async function firstInProd(player: Player, version: string): Promise<void> {
   }
   const stop = new AbortController();
   const urls = await player.urls('prod');
-  const visitors = untilAllAnswer(urls, version, { timeout: patience, signal: stop.signal }).then(() =>
+  const visitors = untilAllAnswer(urls, version, { timeout: answerTimeout, signal: stop.signal }).then(() =>
     player.traffic.start('prod', urls),
   );
   visitors.catch(() => undefined);
@@ -78,7 +78,7 @@ async function goBackAndForth(player: Player): Promise<void> {
   const urls = await player.urls('prod');
   const stop = new AbortController();
   const started = performance.now();
-  const back = untilAllAnswer(urls, '1.0.0', { timeout: patience, signal: stop.signal });
+  const back = untilAllAnswer(urls, '1.0.0', { timeout: answerTimeout, signal: stop.signal });
   const seenBack = back.then(
     (at) => at - started,
     () => Number.POSITIVE_INFINITY,

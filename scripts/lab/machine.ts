@@ -18,7 +18,7 @@ const startTimeout = 60_000;
 /** The first number of machines in the lab's network: its hosts have those below. */
 const firstNumber = 200;
 
-export interface Machine {
+export interface LabMachine {
   readonly name: string;
   readonly address: string;
   /** private key that logs in as root and as `user` */
@@ -33,7 +33,7 @@ export interface Machine {
 }
 
 /** Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is taken away. */
-export async function createMachine(labFolder: string, name: string): Promise<Machine> {
+export async function createMachine(labFolder: string, name: string): Promise<LabMachine> {
   const folder = path.resolve(labFolder);
   const state = await readState(folder);
   const { bridge, subnet } = state ?? {};

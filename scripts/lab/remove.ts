@@ -14,7 +14,7 @@ import { disconnectHost } from './network.ts';
 import { findRegistries } from './registry.ts';
 import { isRunning, readState, type HostState } from './state.ts';
 
-const patience = 20_000;
+const answerTimeout = 20_000;
 const controlGroups = '/sys/fs/cgroup';
 
 /** Removes the lab in a folder and the folder. A folder without a lab is left alone. */
@@ -38,7 +38,7 @@ export async function removeLab(dataDir: string): Promise<void> {
 }
 
 async function removeHost(host: HostState): Promise<void> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + answerTimeout;
   for (;;) {
     const pids = await processesOf(host);
     if (pids.length === 0) break;

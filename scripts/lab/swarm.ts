@@ -2,14 +2,14 @@
 import { execInHost } from './host.ts';
 import type { StateFile } from './state.ts';
 
-const patience = 60_000;
+const answerTimeout = 60_000;
 
 /** Joins the nodes of an environment to one swarm; does nothing where its hosts are no nodes. */
 export async function formSwarm(file: StateFile, environment: string): Promise<void> {
   const [first, ...others] = file.state.hosts.filter((host) => host.environment === environment && host.node);
   if (!first) return;
   const docker = (host: string, ...words: string[]) =>
-    execInHost(file, host, ['docker', 'swarm', ...words], { timeout: patience });
+    execInHost(file, host, ['docker', 'swarm', ...words], { timeout: answerTimeout });
   await docker(first.name, 'init', '--advertise-addr', first.address);
   const token = async (node: string) => (await docker(first.name, 'join-token', '--quiet', node)).trim();
   const tokens = { manager: await token('manager'), worker: await token('worker') };

@@ -8,7 +8,7 @@ import type { Door } from './visitor.ts';
 
 const network = 'by-hand';
 const grace = 2000;
-const patience = 60_000;
+const answerTimeout = 60_000;
 
 /** A swarm whose nodes are all managers, changed over the Engine API: a release is a service beside the serving one. */
 export class HandSwarm implements Hand {
@@ -77,7 +77,7 @@ export class HandSwarm implements Hand {
 
   /** Waits for all containers of a service; gives their addresses. */
   async #running(service: string): Promise<string[]> {
-    for (const end = Date.now() + patience; Date.now() < end; await sleep(50)) {
+    for (const end = Date.now() + answerTimeout; Date.now() < end; await sleep(50)) {
       const tasks = (await this.#manager.listTasks()).filter(
         ({ ServiceID, DesiredState, Status }) =>
           ServiceID === service && DesiredState === 'running' && Status.State === 'running',
@@ -86,6 +86,6 @@ export class HandSwarm implements Hand {
         return tasks.map((task) => task.NetworksAttachments?.[0]?.Addresses?.[0]?.split('/')[0] ?? '');
       }
     }
-    throw new Error(`by hand: the service does not run after ${patience / 1000} s`);
+    throw new Error(`by hand: the service does not run after ${answerTimeout / 1000} s`);
   }
 }

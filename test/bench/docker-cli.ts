@@ -7,7 +7,7 @@ import type { PlaceHost } from './stage.ts';
 
 const network = 'by-cli';
 const edge = 'by-cli-edge';
-const patience = 60_000;
+const answerTimeout = 60_000;
 
 /** One host. Its port is the one of the change by hand, so it has one or the other. */
 export class CliHost {
@@ -34,7 +34,7 @@ export class CliHost {
     const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
     const address = (await this.#docker('inspect', '--format', format, name)).trim();
     const probe = ['exec', edge, 'wget', '-q', '-O', '/dev/null', `http://${address}:8080/healthz`];
-    for (const end = Date.now() + patience; (await this.#try(...probe)) === undefined; await sleep(20)) {
+    for (const end = Date.now() + answerTimeout; (await this.#try(...probe)) === undefined; await sleep(20)) {
       if (Date.now() > end) throw new Error(`${name} does not answer`);
     }
     await this.#docker('exec', edge, 'sh', '-c', moveTo, 'sh', `${name}:8080`);

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMachine, type Machine } from '../../scripts/lab/machine.ts';
+import { createMachine, type LabMachine } from '../../scripts/lab/machine.ts';
 import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
 
 /** A machine downloads and installs its packages: ms. */
@@ -9,8 +9,8 @@ const installing = 240_000;
 
 describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   let trial: TrialPipeline;
-  let machine: Machine;
-  let second: Machine;
+  let machine: LabMachine;
+  let second: LabMachine;
   let file: string;
 
   beforeAll(async () => {
@@ -32,21 +32,21 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
 
   afterAll(async () => trial?.remove());
 
-  const words = (on: Machine, user: string, ...more: string[]): string[] => {
+  const words = (on: LabMachine, user: string, ...more: string[]): string[] => {
     const called = ['--env', 'prod', '--name', on.name, '--identity', on.identity];
     return ['host', 'add', `ssh://${user}@${on.address}`, ...called, '--json', ...more];
   };
-  const add = (on: Machine, user: string, ...more: string[]): Promise<CommandResult> =>
+  const add = (on: LabMachine, user: string, ...more: string[]): Promise<CommandResult> =>
     trial.run(...words(on, user, ...more));
   const versionOf = async (on: { address: string }) => {
     const answer: any = await (await fetch(`http://${on.address}:8000/`)).json();
     return answer.version;
   };
   /** Replaces what `systemctl reload docker` does by a shell command that knows `$MAINPID`. */
-  const reloadsBy = (on: Machine, command: string) =>
+  const reloadsBy = (on: LabMachine, command: string) =>
     writeDrop(on, 'reload', `[Service]\nExecReload=\nExecReload=/bin/sh -c '${command}'\n`);
   /** Changes how systemd runs the engine, from its next start on. */
-  const writeDrop = async (on: Machine, name: string, input: string) => {
+  const writeDrop = async (on: LabMachine, name: string, input: string) => {
     const folder = '/etc/systemd/system/docker.service.d';
     await on.exec(['sh', '-c', `mkdir -p ${folder} && cat > ${folder}/${name}.conf`], { input });
     await on.exec(['systemctl', 'daemon-reload']);
@@ -143,7 +143,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     const show = `docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' $(docker ps --quiet)`;
     return machine.exec(['timeout', '30', 'sh', '-c', `${all}; ${show}`]);
   };
-  const settingsOf = async (on: Machine) => JSON.parse(await on.exec(['cat', '/etc/docker/daemon.json']));
+  const settingsOf = async (on: LabMachine) => JSON.parse(await on.exec(['cat', '/etc/docker/daemon.json']));
   /** What it had before it was prepared: its engine can pull, and takes its containers along. */
   const bare = () => ({ 'insecure-registries': [trial.lab.registry] });
 

@@ -347,8 +347,8 @@ export class TrialPipeline {
   }
 
   /** Waits until no process works in the project's folder any more; gives what still does after the time. */
-  async leftProcesses(patience = 20_000): Promise<string[]> {
-    const end = Date.now() + patience;
+  async leftProcesses(timeout = 20_000): Promise<string[]> {
+    const end = Date.now() + timeout;
     for (;;) {
       const found = await processesIn(this.folder);
       if (found.length === 0 || Date.now() > end) return found;

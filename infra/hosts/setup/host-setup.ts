@@ -1,5 +1,5 @@
 import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import type { MachineState, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
 import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
@@ -7,7 +7,7 @@ import type { Host } from '../../../pipelines/model/target.ts';
 const minute = 60_000;
 
 /** A machine reached by ssh that becomes a host. */
-export class Machine {
+export class HostSetup {
   readonly #host: Host;
   readonly #link: SshLink;
 
@@ -17,9 +17,9 @@ export class Machine {
   }
 
   /** What it is like now. Throws LockageError when it cannot be reached. */
-  async state(): Promise<MachineState> {
+  async state(): Promise<HostProbe> {
     const { code, stdout, stderr } = await this.#link.script(probeScript, [], { deadline: minute });
-    const state = machineState(stdout);
+    const state = probeHost(stdout);
     if (code === 0 && state.user !== '') return state;
     throw new LockageError(`${this.#host.name}: it logs in, and runs no shell script`, {
       details: stderr.trim().split('\n').slice(-5),
@@ -30,7 +30,7 @@ export class Machine {
    * Does one step. Throws LockageError: a failed restart is undone on the machine, everything else that fails may be done
    * again by the same command.
    */
-  async carryOut(step: PreparationStep, before: MachineState, preparation: Preparation): Promise<void> {
+  async carryOut(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
     const { settings = '', liveRestore = '' } = preparation;
     switch (step.action) {
       case 'none':
@@ -53,7 +53,7 @@ export class Machine {
 
   async #asRoot(
     step: PreparationStep,
-    { user }: MachineState,
+    { user }: HostProbe,
     script: string,
     values: readonly string[] = [],
   ): Promise<void> {
@@ -74,7 +74,7 @@ export class Machine {
 }
 
 /** What the lines of the probe say. */
-export function machineState(lines: string): MachineState {
+export function probeHost(lines: string): HostProbe {
   const said = new Map(
     lines.split('\n').flatMap((line) => {
       const [, name, value = ''] = /^([a-z]+)=(.*)$/.exec(line) ?? [];

@@ -6,7 +6,7 @@ import { program } from '../../system/run-program.ts';
 /** Where a recipe leaves the kernel and the first files of its start, in the root file system. */
 export const startFiles = { kernel: 'boot/lockage-vmlinuz', initrd: 'boot/lockage-initrd' } as const;
 
-const patience = 600_000;
+const timeout = 600_000;
 
 /** What machines lay their own changes over. */
 export const diskOf = (folder: string) => path.join(folder, 'disk.raw');
@@ -17,12 +17,12 @@ export const initrdOf = (folder: string) => path.join(folder, 'initrd.cpio');
 export async function makeDisk(folder: string, archive: string): Promise<void> {
   const root = path.join(folder, 'root');
   await mkdir(root, { mode: 0o755 });
-  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], patience);
+  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], timeout);
   await rename(path.join(root, startFiles.kernel), kernelOf(folder));
   await rename(path.join(root, startFiles.initrd), initrdOf(folder));
   // Nothing is left for the machine to do in the background once it runs.
   const complete = ['-E', 'lazy_itable_init=0,lazy_journal_init=0', '-m', '0'];
-  await program(['mke2fs', '-q', '-t', 'ext4', ...complete, '-d', root, diskOf(folder), '2G'], patience);
+  await program(['mke2fs', '-q', '-t', 'ext4', ...complete, '-d', root, diskOf(folder), '2G'], timeout);
   await rm(root, { recursive: true });
   await rm(archive);
 }

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { adminSocket } from './haproxy-config.ts';
 
-const patience = 5000;
+const answerTimeout = 5000;
 
 /** A place for a machine at one of a front's ports. */
 export interface Slot {
@@ -75,7 +75,9 @@ function exchange(socket: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket, () => connection.write(text));
     let said = '';
-    connection.setEncoding('utf8').setTimeout(patience, () => connection.destroy(new Error('the front is silent')));
+    connection
+      .setEncoding('utf8')
+      .setTimeout(answerTimeout, () => connection.destroy(new Error('the front is silent')));
     connection.on('data', (data: string) => (said += data));
     connection.on('error', reject).on('end', () => resolve(said));
   });

@@ -17,7 +17,7 @@ import { withFileLock } from '../../system/file-lock.ts';
 import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
 /** Milliseconds. */
-const patience = { lock: 120_000, answer: 10_000, drain: 30_000 };
+const timeouts = { lock: 120_000, answer: 10_000, drain: 30_000 };
 
 /** A front as it shall be. */
 export interface FrontSpec extends FrontTarget {
@@ -54,7 +54,7 @@ export async function ensureFront(spec: FrontSpec): Promise<void> {
  * not answer within `answer` milliseconds: nothing has changed then.
  */
 export async function moveFront(spec: FrontSpec, options: { drain?: number; answer?: number } = {}): Promise<void> {
-  const { drain, answer } = { ...patience, ...options };
+  const { drain, answer } = { ...timeouts, ...options };
   await locked(spec.home, async () => {
     await untilNewAnswer(spec, answer);
     await become(spec);
@@ -137,7 +137,7 @@ async function become(spec: FrontSpec): Promise<void> {
   // The mark comes last: what it names is what is served, or was when the process ended.
   const { home: _, ...mark } = spec;
   await writeWhole(markFile(home), `${JSON.stringify(mark)}\n`);
-  const answers = await until(patience.answer, () => allOf(ports, (port) => accepts(address, port)));
+  const answers = await until(timeouts.answer, () => allOf(ports, (port) => accepts(address, port)));
   if (!answers) throw new LockageError(`the front does not answer at ${address}, ports ${ports.join(', ')}`);
 }
 
@@ -234,7 +234,7 @@ function nameOf({ section, name }: Slot): string {
 
 async function locked<T>(home: string, work: () => Promise<T>): Promise<T> {
   await mkdir(path.dirname(home), { recursive: true, mode: 0o700 });
-  return withFileLock(`${home}.lock`, patience.lock, work);
+  return withFileLock(`${home}.lock`, timeouts.lock, work);
 }
 
 async function until(wait: number, done: () => Promise<boolean>): Promise<boolean> {

@@ -68,14 +68,14 @@ export async function endProcesses(home: string): Promise<void> {
 }
 
 /** Whether something accepts connections there. */
-export function accepts(host: string, port: number, patience = 1000): Promise<boolean> {
+export function accepts(host: string, port: number, timeout = 1000): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const end = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(patience, () => end(false));
+    socket.setTimeout(timeout, () => end(false));
     socket.on('connect', () => end(true)).on('error', () => end(false));
   });
 }

@@ -7,7 +7,7 @@ import { labels, ownerLabels } from '../../docker/labels.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 
 /** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
-const patience = 120_000;
+const emptyTimeout = 120_000;
 
 /**
  * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when its
@@ -38,7 +38,7 @@ export async function removeOverlay(context: ProviderContext, inputs: OverlayInp
 
 /** Removes a network of the swarm; waits while containers that have just ended hold it. An absent one is fine. */
 export async function removeNetworkWhenFree(engine: Engine, name: string): Promise<void> {
-  for (const end = Date.now() + patience; ;) {
+  for (const end = Date.now() + emptyTimeout; ;) {
     try {
       await engine.removeNetwork(name);
       return;

@@ -8,10 +8,10 @@ import { serviceState } from './service-state.ts';
 import { labels } from '../../docker/labels.ts';
 import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
-import type { HostFacts } from '../../../pipelines/model/host-report.ts';
+import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 
 /** What a swarm says about an environment before a change. `edges`: whether all its managers' edges run. */
-export async function swarmReport(engine: Engine, swarm: Host, place: Place, edges: boolean): Promise<HostFacts> {
+export async function swarmReport(engine: Engine, swarm: Host, place: Place, edges: boolean): Promise<PreflightReport> {
   const [services, nodes, all] = await Promise.all([
     servicesOf(engine, place),
     engine.listNodes(),
@@ -44,7 +44,7 @@ export async function swarmView(engine: Engine, swarm: Host, place: Place, optio
 }
 
 /** Why nobody speaks for a swarm, as it is told to who looks: its managers that do not answer come first. */
-export function silenceOf({ host, error }: HostView, views: readonly HostView[]): string | undefined {
+export function quorumLoss({ host, error }: HostView, views: readonly HostView[]): string | undefined {
   const { managers = [] } = host;
   const silent = managers.filter(({ name }) =>
     views.some((view) => view.host.name === name && view.error !== undefined),

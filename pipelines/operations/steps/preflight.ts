@@ -5,7 +5,7 @@ import { upstream } from '../../model/pipeline.ts';
 import type { Context } from '../ports.ts';
 import type { Release } from '../../model/release.ts';
 import type { HostTraits } from '../../model/host-traits.ts';
-import type { HostFacts } from '../../model/host-report.ts';
+import type { PreflightReport } from '../../model/host-report.ts';
 import { checkPlatform } from '../../policy/release-checks.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
@@ -13,7 +13,7 @@ export async function preflight(
   context: Context,
   environment: Environment,
   release: Release,
-): Promise<readonly HostFacts[]> {
+): Promise<readonly PreflightReport[]> {
   context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const [reports, before] = await Promise.all([
     context.hosts.preflight(environment, environment.same),
@@ -35,6 +35,6 @@ async function traitsBefore(context: Context, environment: Environment): Promise
   return (await Promise.all(found)).flat();
 }
 
-function traitsIn({ name }: Environment): (report: HostFacts) => HostTraits {
+function traitsIn({ name }: Environment): (report: PreflightReport) => HostTraits {
   return ({ host, traits }) => ({ environment: name, host: host.name, traits });
 }

@@ -4,10 +4,10 @@ import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { withEnvironmentLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { hostsToAsk } from '../../../pipelines/inspection/status.ts';
-import { forgetSecrets, remainsOf, sweep, type Remains } from '../../../infra/hosts/inventory.ts';
+import { forgetSecrets, inventoryOf, removeInventory, type Inventory } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import { providerContext } from '../../../infra/context/session.ts';
-import { remainsLines } from '../views/inventory.ts';
+import { inventoryLines } from '../views/inventory.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -35,7 +35,7 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
         ]);
         return;
       }
-      for (const line of remainsLines(before, withData)) context.terminal.line(line, 'stderr');
+      for (const line of inventoryLines(before, withData)) context.terminal.line(line, 'stderr');
       await context.terminal.confirm(`Remove all of this, and the record of ${environment.name}?`);
       await destroy(context, environment, before, withData);
       const after = await survey(context, environment, hosts);
@@ -51,11 +51,11 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
   });
 }
 
-async function survey(context: CommandContext, environment: Environment, hosts: readonly Host[]): Promise<Remains[]> {
+async function survey(context: CommandContext, environment: Environment, hosts: readonly Host[]): Promise<Inventory[]> {
   const place = { app: context.project.app, environment: environment.name };
   return Promise.all(
     hosts.map(async (host) =>
-      remainsOf(await context.connections.engine(host), host, place, host === environment.hosts[0]),
+      inventoryOf(await context.connections.engine(host), host, place, host === environment.hosts[0]),
     ),
   );
 }
@@ -63,7 +63,7 @@ async function survey(context: CommandContext, environment: Environment, hosts: 
 async function isThere(
   context: CommandContext,
   environment: string,
-  hosts: readonly Remains[],
+  hosts: readonly Inventory[],
   withData: boolean,
 ): Promise<boolean> {
   const { ledger, containers } = await context.records.environment(environment);
@@ -72,7 +72,7 @@ async function isThere(
   return isRecorded || hosts.some((remains) => countOf(remains, withData) > 0);
 }
 
-function countOf({ containers, networks, volumes, data, secrets }: Remains, withData: boolean): number {
+function countOf({ containers, networks, volumes, data, secrets }: Inventory, withData: boolean): number {
   return containers.length + networks.length + volumes.length + secrets.length + (withData ? data.length : 0);
 }
 
@@ -80,7 +80,7 @@ function countOf({ containers, networks, volumes, data, secrets }: Remains, with
 async function destroy(
   context: CommandContext,
   environment: Environment,
-  before: readonly Remains[],
+  before: readonly Inventory[],
   withData: boolean,
 ): Promise<void> {
   const { name } = environment;
@@ -96,9 +96,9 @@ async function destroy(
     environment,
     before.map(({ host }) => host),
   );
-  const sweepAll = async (part: readonly Remains[]) => {
+  const sweepAll = async (part: readonly Inventory[]) => {
     await Promise.all(
-      part.map(async (remains) => sweep(await context.connections.engine(remains.host), remains, withData)),
+      part.map(async (remains) => removeInventory(await context.connections.engine(remains.host), remains, withData)),
     );
   };
   // The network of a swarm goes when no edge is in it any more.
@@ -130,7 +130,7 @@ async function destroyStack(context: CommandContext, stack: string): Promise<() 
 async function forgetAllSecrets(
   context: CommandContext,
   environment: Environment,
-  before: readonly Remains[],
+  before: readonly Inventory[],
 ): Promise<void> {
   const place = { app: context.project.app, environment: environment.name };
   await Promise.all(
@@ -148,7 +148,7 @@ async function forgetAllSecrets(
   );
 }
 
-function refuseRemains(environment: string, after: readonly Remains[], withData: boolean): void {
+function refuseRemains(environment: string, after: readonly Inventory[], withData: boolean): void {
   const left = after.flatMap(({ host, containers, networks, volumes, data, secrets }) =>
     [...containers.map(({ name }) => name), ...networks, ...volumes, ...secrets, ...(withData ? data : [])].map(
       (name) => `${host.name}: ${name}`,

@@ -5,7 +5,7 @@ import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import { failpoint } from '../../../infra/system/failpoint.ts';
-import { Machine } from '../../../infra/hosts/setup/host-setup.ts';
+import { HostSetup } from '../../../infra/hosts/setup/host-setup.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
 import { firstContact } from '../confirm-host-key.ts';
 import { hostCheckLines } from '../views/host-check.ts';
@@ -90,7 +90,7 @@ async function prepare(
   { host, written }: Target,
 ): Promise<{ steps: Done[]; lines: string[] }> {
   const { project, terminal, signal } = context;
-  const machine = new Machine(host, context.connections.link(host));
+  const machine = new HostSetup(host, context.connections.link(host));
   const before = await machine.state();
   const preparation = preparationOf(before, project.insecureRegistries);
   const file = environmentFile(environment.name);

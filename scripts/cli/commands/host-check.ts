@@ -4,7 +4,7 @@ import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { differencesAmong, differencesFrom } from '../../../pipelines/hosts/parity.ts';
 import { upstream } from '../../../pipelines/model/pipeline.ts';
 import { keptReleases } from '../../../pipelines/model/ledger.ts';
-import { askHosts } from '../../../infra/hosts/query.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
 import { hostFacts } from '../../../infra/hosts/facts.ts';
 import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
 import { runCommand } from '../run-command.ts';
@@ -15,7 +15,7 @@ import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
 import type { Flags } from '../options.ts';
 
 /** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
-const patience = { silent: 15_000 };
+const timeouts = { first: 15_000 };
 
 /** `lockage host check` */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
@@ -23,7 +23,7 @@ export async function hostCheckCommand(name: string | undefined, flags: Flags, s
     const checked = await checkHosts(context, chosen(context, name));
     const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
     context.terminal.result(
-      { app: context.project.app, environments: checked, silent: silent.map((host) => host.name) },
+      { app: context.project.app, environments: checked, first: silent.map((host) => host.name) },
       hostCheckLines(checked),
     );
     if (silent.length > 0) process.exitCode = ExitCode.partial;
@@ -71,7 +71,7 @@ async function factsOf(context: CommandContext, environment: Environment): Promi
   const retained = keptReleases(ledger);
   // A host that is out of service is not missed.
   const { hosts } = withoutCordoned(environment, ledger);
-  const asked = await askHosts(hosts, patience, async (host, signal) =>
+  const asked = await queryHosts(hosts, timeouts, async (host, signal) =>
     hostFacts(await context.connections.engine(host), host, { edge, retained, signal }),
   );
   return asked.map((found) => {

@@ -1,14 +1,14 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import { askHosts } from '../../../infra/hosts/query.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
 import { frontListLines, hostListLines, type ListedFront, type ListedHost } from '../views/hosts.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 /** Milliseconds for a host to answer: an ssh connection may have to be made first. */
-const patience = { silent: 5000 };
+const timeouts = { first: 5000 };
 
 /** `lockage host ls` */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
@@ -36,7 +36,7 @@ export function chosen({ project }: CommandContext, name: string | undefined): r
 async function listed(context: CommandContext, environment: Environment): Promise<ListedHost[]> {
   const { ledger } = await context.records.environment(environment.name);
   const inService = withoutCordoned(environment, ledger).hosts;
-  const asked = await askHosts(inService, patience, async (host, signal) => {
+  const asked = await queryHosts(inService, timeouts, async (host, signal) => {
     const { Version, Os, Arch } = await (await context.connections.engine(host)).version({ signal });
     return { engine: Version, platform: `${Os}/${Arch}` };
   });

@@ -5,8 +5,8 @@ import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { currentRevision, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { didYouMean } from '../../../pipelines/text/suggest.ts';
-import { askHosts } from '../../../infra/hosts/query.ts';
-import { remainsOf } from '../../../infra/hosts/inventory.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
+import { inventoryOf } from '../../../infra/hosts/inventory.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import { withEnvironmentLock } from '../../../pipelines/operations/steps/with-lock.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
@@ -16,7 +16,7 @@ import { withoutName } from './host-list.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 import type { Flags } from '../options.ts';
 
-const patience = { silent: 10_000 };
+const timeouts = { first: 10_000 };
 
 /** `lockage host rm` */
 export async function hostRemoveCommand(
@@ -124,8 +124,8 @@ async function whatHappens(
 ): Promise<{ text: string; containers: string[]; next?: string }> {
   const place = { app: context.project.app, environment: environment.name };
   const recorded = record.containers.filter((placed) => placed.host.name === host.name);
-  const [asked] = await askHosts([host], patience, async () =>
-    remainsOf(await context.connections.engine(host), host, place, false),
+  const [asked] = await queryHosts([host], timeouts, async () =>
+    inventoryOf(await context.connections.engine(host), host, place, false),
   );
   if (!asked || 'error' in asked) {
     const why = withoutName(host.name, asked?.error ?? '');

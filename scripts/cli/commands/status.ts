@@ -1,7 +1,7 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { containersOf, environmentStatus } from '../../../pipelines/inspection/status.ts';
-import type { Patience } from '../../../infra/hosts/query.ts';
+import type { Timeouts } from '../../../infra/hosts/query.ts';
 import { observe } from '../../../infra/hosts/observe.ts';
 import { environmentLines, overviewLines } from '../views/status.ts';
 import { runCommand } from '../run-command.ts';
@@ -9,7 +9,7 @@ import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
 /** A host that is at work, or emulated, is no dead one. */
-const patience: Patience = { silent: 2000, slow: 10_000 };
+const timeouts: Timeouts = { first: 2000, total: 10_000 };
 
 /** `lockage status` */
 export async function statusCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
@@ -23,7 +23,7 @@ async function showAll(context: CommandContext): Promise<void> {
     context.project.environments.map(async (environment) => {
       const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, front] = await Promise.all([
-        observe(context.connections, context.project.app, environment, record, { patience }),
+        observe(context.connections, context.project.app, environment, record, { timeouts }),
         context.machines.front(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, front);
@@ -36,7 +36,7 @@ async function showOne(context: CommandContext, environment: Environment): Promi
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
   const [seen, front] = await Promise.all([
-    observe(context.connections, app, environment, record, { patience, closely: true }),
+    observe(context.connections, app, environment, record, { timeouts, closely: true }),
     context.machines.front(environment),
   ]);
   const status = environmentStatus(environment, record, seen.hosts, seen.lock, front);

@@ -5,7 +5,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import type { EngineInfo } from '../../../infra/docker/api/client.ts';
-import { said } from '../../../infra/hosts/facts.ts';
+import { engineFacts } from '../../../infra/hosts/facts.ts';
 import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
@@ -13,10 +13,10 @@ import type { Host } from '../../../pipelines/model/target.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
 
 /** Milliseconds for a host to answer: an ssh connection is made first. */
-const patience = 15_000;
+const answerTimeout = 15_000;
 
 /** What a host says about itself. */
-export interface HostFacts {
+export interface HostCheck {
   readonly host: string;
   readonly engine: string;
   readonly api: string;
@@ -32,7 +32,7 @@ export interface HostFacts {
 
 /** The hosts of an environment, all at once, and how they differ from each other. */
 export async function hostChecks(connections: Connections, environment: Environment): Promise<Check[]> {
-  const facts: HostFacts[] = [];
+  const facts: HostCheck[] = [];
   const checks = await Promise.all(
     environment.hosts.map((host) =>
       checking(host.name, async () => {
@@ -49,9 +49,9 @@ export async function hostChecks(connections: Connections, environment: Environm
 
 async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
   const answered = new AbortController();
-  const late = sleep(patience, undefined, { signal: answered.signal }).then(
+  const late = sleep(answerTimeout, undefined, { signal: answered.signal }).then(
     () => {
-      throw new LockageError(`${host.name}: does not answer within ${patience / 1000} s`, {
+      throw new LockageError(`${host.name}: does not answer within ${answerTimeout / 1000} s`, {
         hint: 'Check that the machine is up, and the network between.',
       });
     },
@@ -66,21 +66,21 @@ async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
   }
 }
 
-async function ask(connections: Connections, host: Host): Promise<HostFacts> {
+async function ask(connections: Connections, host: Host): Promise<HostCheck> {
   const engine = await connections.engine(host);
   const started = performance.now();
   await engine.ping();
   const milliseconds = performance.now() - started;
   const [version, info] = await Promise.all([engine.version(), engine.info()]);
   const { Version, ApiVersion, Os, Arch } = version;
-  const traits = traitsOf(said(version, info));
+  const traits = traitsOf(engineFacts(version, info));
   const warnings = expiryWarnings(engine.certificates, Date.now());
   const platform = `${Os}/${Arch}`;
   return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
 }
 
 /** One host by itself. */
-export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostFacts): Check[] {
+export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostCheck): Check[] {
   const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
   const summary =
     `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
@@ -111,7 +111,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
 }
 
 /** Hosts of one environment should be alike: what runs on one must run on the others. */
-export function parityChecks(environment: string, facts: readonly HostFacts[]): Check[] {
+export function parityChecks(environment: string, facts: readonly HostCheck[]): Check[] {
   const hosts = facts
     .map(({ host, traits }) => ({ environment, host, traits }))
     .sort((a, b) => a.host.localeCompare(b.host));

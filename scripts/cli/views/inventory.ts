@@ -1,9 +1,9 @@
 import { colors } from '../../tools/colors.ts';
-import type { Remains } from '../../../infra/hosts/inventory.ts';
+import type { Inventory } from '../../../infra/hosts/inventory.ts';
 import { table } from '../../tools/format.ts';
 
 /** What will be removed from each host, and what stays. */
-export function remainsLines(hosts: readonly Remains[], withData: boolean): string[] {
+export function inventoryLines(hosts: readonly Inventory[], withData: boolean): string[] {
   const remove = colors.red('- remove');
   const rows = hosts.flatMap(({ host, containers, networks, volumes, data, secrets }) => [
     ...containers.map(({ name, part }) => [remove, host.name, part, name]),

@@ -1,4 +1,4 @@
-import type { MachineState, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
@@ -6,7 +6,7 @@ import type { Host } from '../../../pipelines/model/target.ts';
 /** What will be done on a machine and in the environment's file, before it is done. */
 export function preparationLines(
   host: Host,
-  machine: MachineState,
+  machine: HostProbe,
   { steps, kept }: Preparation,
   file: string,
   isNew: boolean,

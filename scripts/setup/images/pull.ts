@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { run } from '../../tools/command.ts';
 
-const patience = 8_000;
+const answerTimeout = 8_000;
 const longest = 15 * 60_000;
 
 let reachable: boolean | undefined;
@@ -23,7 +23,7 @@ export async function pull(official: string, image: string, progress: (line: str
 // `docker pull` says its first word when the manifest has arrived: silence until then means nobody answers.
 async function pulls(official: string, progress: (line: string) => void): Promise<boolean> {
   const child = spawn('docker', ['pull', official], { stdio: ['ignore', 'pipe', 'ignore'], timeout: longest });
-  const silence = setTimeout(() => child.kill('SIGKILL'), patience);
+  const silence = setTimeout(() => child.kill('SIGKILL'), answerTimeout);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     clearTimeout(silence);
     for (const line of text.split('\n')) if (/: Pulling from|^Status:/.test(line)) progress(line);

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { askHosts } from '../../../infra/hosts/query.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
 
 const host = { name: 'prod-1', url: 'unix:///run/docker.sock', address: 'localhost' };
 const never = (signal: AbortSignal) => sleep(60_000, undefined, { signal });
 
 describe('a host that is asked', () => {
   test('is given up on soon where it gives no sign of life', async () => {
-    const asked = await askHosts([host], { silent: 20, slow: 60_000 }, (_, signal) => never(signal));
+    const asked = await queryHosts([host], { first: 20, total: 60_000 }, (_, signal) => never(signal));
     expect(asked).toEqual([{ host, error: 'does not answer within 0.02 s' }]);
   });
 
   test('is waited for where it has given one', async () => {
-    const asked = await askHosts([host], { silent: 20, slow: 60_000 }, async (_host, _signal, heard) => {
+    const asked = await queryHosts([host], { first: 20, total: 60_000 }, async (_host, _signal, heard) => {
       heard();
       await sleep(100);
       return 'all of it';
@@ -22,7 +22,7 @@ describe('a host that is asked', () => {
 
   test('is not waited for without end, and is told to stop', async () => {
     const stopped: boolean[] = [];
-    const asked = await askHosts([host], { silent: 20, slow: 40 }, async (_host, signal, heard) => {
+    const asked = await queryHosts([host], { first: 20, total: 40 }, async (_host, signal, heard) => {
       heard();
       await never(signal).catch(() => stopped.push(signal.aborted));
     });

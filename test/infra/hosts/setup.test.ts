@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { machineState } from '../../../infra/hosts/setup/host-setup.ts';
+import { probeHost } from '../../../infra/hosts/setup/host-setup.ts';
 import * as scripts from '../../../infra/hosts/setup/scripts.ts';
 
 test('a machine is what its probe says', () => {
@@ -20,7 +20,7 @@ test('a machine is what its probe says', () => {
     `settings=${settings}`,
     'running=3',
   ];
-  expect(machineState(`${lines.join('\n')}\n`)).toEqual({
+  expect(probeHost(`${lines.join('\n')}\n`)).toEqual({
     distribution: ['ubuntu', 'debian'],
     system: 'Ubuntu 24.04 LTS',
     architecture: 'aarch64',
@@ -37,7 +37,7 @@ test('a machine is what its probe says', () => {
 });
 
 test('one that says little is plain', () => {
-  expect(machineState('user=root\nrunning=\n')).toEqual({
+  expect(probeHost('user=root\nrunning=\n')).toEqual({
     distribution: [],
     system: '',
     architecture: '',
@@ -56,7 +56,7 @@ test.each(Object.entries(scripts))('%s is a script that a POSIX shell reads', (_
 });
 
 test('the probe says something on any machine, and changes nothing', () => {
-  const state = machineState(execFileSync('sh', ['-s'], { input: scripts.probeScript, encoding: 'utf8' }));
+  const state = probeHost(execFileSync('sh', ['-s'], { input: scripts.probeScript, encoding: 'utf8' }));
   expect(state.user).toBe(execFileSync('id', ['-un'], { encoding: 'utf8' }).trim());
   expect(state.architecture).toBe(execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim());
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
-import { silenceOf } from '../../../infra/workloads/swarm/report.ts';
+import { quorumLoss } from '../../../infra/workloads/swarm/report.ts';
 import { host, spec } from '../../pipelines/model/values.ts';
 
 const place = { app: 'shop', environment: 'prod' };
@@ -144,11 +144,11 @@ describe('a swarm for which nobody speaks', () => {
     [['prod-2'], 'has no leader in reach: 1 of 3 managers does not answer'],
     [['prod-1', 'prod-2'], 'has no leader in reach: 2 of 3 managers do not answer'],
   ])('while %j do not answer', (silent, said) => {
-    expect(silenceOf(swarm, views(...silent))).toBe(said);
+    expect(quorumLoss(swarm, views(...silent))).toBe(said);
   });
 
   test('is not told of one that has spoken', () => {
     const { error: _, ...spoken } = swarm;
-    expect(silenceOf(spoken, views('prod-1'))).toBeUndefined();
+    expect(quorumLoss(spoken, views('prod-1'))).toBeUndefined();
   });
 });

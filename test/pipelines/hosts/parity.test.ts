@@ -6,12 +6,12 @@ import {
   differenceText,
   needsInfo,
   traitsOf,
-  type Said,
+  type EngineFacts,
 } from '../../../pipelines/hosts/parity.ts';
 import { refusal } from '../model/values.ts';
 import { traitNames, type HostTraits } from '../../../pipelines/model/host-traits.ts';
 
-const usual: Said = {
+const usual: EngineFacts = {
   architecture: 'amd64',
   kernel: '6.1.0-13-amd64',
   engine: '20.10.24+dfsg1',
@@ -20,7 +20,7 @@ const usual: Said = {
   cgroup: '2',
 };
 
-const host = (name: string, changes: Partial<Said> = {}, environment = 'prod'): HostTraits => ({
+const host = (name: string, changes: Partial<EngineFacts> = {}, environment = 'prod'): HostTraits => ({
   environment,
   host: name,
   traits: traitsOf({ ...usual, ...changes }),

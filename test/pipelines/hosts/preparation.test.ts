@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mergeDaemonConfig, type DaemonWish } from '../../../pipelines/hosts/daemon-config.ts';
-import { preparationOf, type MachineState } from '../../../pipelines/hosts/preparation.ts';
+import { preparationOf, type HostProbe } from '../../../pipelines/hosts/preparation.ts';
 import { refusal } from '../model/values.ts';
 
 const wish = { insecureRegistries: [], swarm: false };
@@ -74,7 +74,7 @@ describe('the settings of an engine', () => {
 });
 
 describe('a machine', () => {
-  const plain: MachineState = {
+  const plain: HostProbe = {
     distribution: ['debian'],
     system: 'Debian GNU/Linux 12 (bookworm)',
     architecture: 'x86_64',
@@ -87,11 +87,11 @@ describe('a machine', () => {
     running: 0,
   };
   const engine = { version: '20.10.24', program: '/usr/sbin/dockerd', active: true };
-  const ready: MachineState = { ...plain, engine, groups: ['docker'], settings: JSON.stringify(wanted) };
-  const actions = (changes: Partial<MachineState>, registries: string[] = []) =>
+  const ready: HostProbe = { ...plain, engine, groups: ['docker'], settings: JSON.stringify(wanted) };
+  const actions = (changes: Partial<HostProbe>, registries: string[] = []) =>
     preparationOf({ ...plain, ...changes }, registries).steps.map(({ action }) => action);
 
-  test.each<[string, Partial<MachineState>, string[]]>([
+  test.each<[string, Partial<HostProbe>, string[]]>([
     ['as it was installed', {}, ['configure', 'install', 'join']],
     ['with an engine', { engine }, ['configure', 'restart', 'join']],
     ['with an engine that does not run', { engine: { ...engine, active: false } }, ['configure', 'start', 'join']],
@@ -118,7 +118,7 @@ describe('a machine', () => {
   });
 
   test('that cannot become a host is refused with all reasons', () => {
-    const bad: Partial<MachineState> = { distribution: ['fedora'], system: 'Fedora 42', root: false, systemd: false };
+    const bad: Partial<HostProbe> = { distribution: ['fedora'], system: 'Fedora 42', root: false, systemd: false };
     const old = { version: '19.03.5', program: '/snap/bin/dockerd', active: true };
     expect(refusal(() => preparationOf({ ...plain, ...bad, engine: old }, [])).split(' | ')).toEqual([
       'the machine cannot be prepared: nothing was changed on it',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { checking, good } from '../../../scripts/cli/check.ts';
-import { factChecks, parityChecks, type HostFacts } from '../../../scripts/cli/doctor/hosts.ts';
+import { factChecks, parityChecks, type HostCheck } from '../../../scripts/cli/doctor/hosts.ts';
 import { nodeCheck } from '../../../scripts/cli/doctor/machine.ts';
 
 const info = {
@@ -12,7 +12,7 @@ const info = {
   MemTotal: 8e9,
   LiveRestoreEnabled: true,
 };
-const facts = (host: string, changes: Partial<HostFacts> = {}): HostFacts => ({
+const facts = (host: string, changes: Partial<HostCheck> = {}): HostCheck => ({
   host,
   engine: '24.0.7',
   api: '1.43',

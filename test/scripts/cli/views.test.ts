@@ -6,7 +6,7 @@ import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/insp
 import { doctorLines } from '../../../scripts/cli/views/doctor.ts';
 import { historyLines, releaseLines } from '../../../scripts/cli/views/history.ts';
 import { planLines } from '../../../scripts/cli/views/plan.ts';
-import { remainsLines } from '../../../scripts/cli/views/inventory.ts';
+import { inventoryLines } from '../../../scripts/cli/views/inventory.ts';
 import { environmentLines, overviewLines } from '../../../scripts/cli/views/status.ts';
 import { linePrefixes } from '../../../scripts/cli/views/log-prefix.ts';
 import { host, release, revision } from '../../pipelines/model/values.ts';
@@ -187,13 +187,13 @@ test('what destroy removes, and the data it leaves', () => {
     data: ['shop-prod-db-data'],
     secrets: [],
   };
-  expect(plain(remainsLines([remains], false))).toEqual([
+  expect(plain(inventoryLines([remains], false))).toEqual([
     '  - remove  prod-1  edge     shop-prod-edge',
     '  - remove  prod-1  network  shop-prod',
     '  - remove  prod-1  volume   shop-prod-live',
     '  = keep    prod-1  data     shop-prod-db-data',
   ]);
-  expect(plain(remainsLines([remains], true)).at(-1)).toBe('  - remove  prod-1  data     shop-prod-db-data');
+  expect(plain(inventoryLines([remains], true)).at(-1)).toBe('  - remove  prod-1  data     shop-prod-db-data');
 });
 
 test('a plan, container by container', () => {
