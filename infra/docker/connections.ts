@@ -10,7 +10,7 @@ import type { HostKey } from './ssh/errors.ts';
 import { SshLink } from './ssh/ssh.ts';
 import type { Offer } from './ssh/reverse-forward.ts';
 import { TlsLink } from './tls/tls.ts';
-import { isUnmade, type Host, type TlsFiles } from '../../pipelines/model/target.ts';
+import { isPending, type Host, type TlsFiles } from '../../pipelines/model/target.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 
@@ -148,7 +148,7 @@ export class Connections {
   }
 
   async #connect(host: Host): Promise<Engine> {
-    if (isUnmade(host)) {
+    if (isPending(host)) {
       throw new LockageError(`${host.name} is not made yet`, {
         hint: 'The next promotion to its environment makes it.',
       });

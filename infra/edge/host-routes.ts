@@ -1,5 +1,5 @@
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
-import { inService } from '../../pipelines/model/cordons.ts';
+import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { PortTarget, RouteSet } from './edge.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
@@ -9,7 +9,7 @@ import type { Host } from '../../pipelines/model/target.ts';
  */
 export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
-  for (const { host, spec } of inService(desired.ledger, desired.serving)) {
+  for (const { host, spec } of onActiveHosts(desired.ledger, desired.serving)) {
     const entry = hosts.get(host.name) ?? { host, set: {} };
     hosts.set(host.name, entry);
     if (!spec.route) continue;

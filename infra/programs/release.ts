@@ -1,4 +1,4 @@
-import { inService } from '../../pipelines/model/cordons.ts';
+import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
@@ -47,7 +47,7 @@ export function environmentProgram(desired: DesiredState): () => Promise<void> {
         guarded,
         ...(handover ? { handover } : {}),
         hosts,
-        containers: inService(desired.ledger, desired.serving),
+        containers: onActiveHosts(desired.ledger, desired.serving),
         stop: withoutTraffic(desired),
       },
       { dependsOn: [traffic] },
@@ -79,5 +79,5 @@ function resting({ handover }: DesiredState, { spec }: PlacedContainer): { rests
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
 function withoutTraffic(desired: DesiredState) {
-  return inService(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
+  return onActiveHosts(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
 }

@@ -2,7 +2,7 @@ import type { PlacedContainer } from './desired-state.ts';
 import type { Environment } from './environment.ts';
 import type { EnvironmentRecord } from './ledger.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
-import { isUnmade } from './target.ts';
+import { isPending } from './target.ts';
 
 /** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
@@ -10,8 +10,8 @@ export function withoutCordoned(environment: Environment, ledger: Ledger): Envir
 }
 
 /** The environment with the machines that are there already, for what goes back and makes none. */
-export function withoutUnmade(environment: Environment): Environment {
-  return without(environment, new Set(environment.hosts.filter(isUnmade).map(({ name }) => name)));
+export function withoutPending(environment: Environment): Environment {
+  return without(environment, new Set(environment.hosts.filter(isPending).map(({ name }) => name)));
 }
 
 function without(environment: Environment, away: ReadonlySet<string>): Environment {
@@ -31,19 +31,19 @@ export function cordonedHosts(environment: Environment, ledger: Ledger): string[
 }
 
 /** The hosts that a revision made now does not reach. */
-export function absent(ledger: Ledger): Pick<Revision, 'without'> {
+export function skippedHosts(ledger: Ledger): Pick<Revision, 'without'> {
   const hosts = (ledger.cordons ?? []).map(({ host }) => host);
   return hosts.length > 0 ? { without: hosts } : {};
 }
 
 /** Those of the containers whose hosts are in service. */
-export function inService(ledger: Ledger, containers: readonly PlacedContainer[]): PlacedContainer[] {
+export function onActiveHosts(ledger: Ledger, containers: readonly PlacedContainer[]): PlacedContainer[] {
   const away = cordoned(ledger);
   return containers.filter(({ host }) => !away.has(host.name));
 }
 
 /** Containers on cordoned hosts: they stay recorded until their host is back. */
-export function outOfReach(record: EnvironmentRecord): PlacedContainer[] {
+export function onCordonedHosts(record: EnvironmentRecord): PlacedContainer[] {
   const away = cordoned(record.ledger);
   return record.containers.filter(({ host }) => away.has(host.name));
 }

@@ -3,27 +3,27 @@ import type { Environment } from './environment.ts';
 import { currentRevision } from './ledger.ts';
 import type { Ledger, Revision } from './revision.ts';
 import { fingerprint } from './fingerprint.ts';
-import { unmade, type Host } from './target.ts';
+import { pending, type Host } from './target.ts';
 
 /**
  * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
  * and those by `prod-1`, `prod-2` again. All of a generation are of one image.
  */
-export type Generation = 'a' | 'b';
+export type MachinePool = 'a' | 'b';
 
-export function otherGeneration(generation: Generation): Generation {
-  return generation === 'a' ? 'b' : 'a';
+export function otherPool(pool: MachinePool): MachinePool {
+  return pool === 'a' ? 'b' : 'a';
 }
 
 /** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */
-export function generationNow(environment: string, ledger: Ledger, made: readonly string[]): Generation {
+export function currentPool(environment: string, ledger: Ledger, made: readonly string[]): MachinePool {
   const serving = currentRevision(ledger)?.containers.map(({ host }) => host) ?? made;
   return serving.some((host) => host === nameIn('b', environment, host)) ? 'b' : 'a';
 }
 
 /** Whether a host's name is one of that generation. */
-export function isOf(generation: Generation, environment: string, host: string): boolean {
-  return host === nameIn(generation, environment, host);
+export function isInPool(pool: MachinePool, environment: string, host: string): boolean {
+  return host === nameIn(pool, environment, host);
 }
 
 /** The number of a machine in its generation, from 1. */
@@ -32,10 +32,10 @@ export function numberOf(environment: string, host: string): number {
 }
 
 /** The environment with its own machines by their names in that generation. */
-export function inGeneration(environment: Environment, generation: Generation): Environment {
+export function inPool(environment: Environment, pool: MachinePool): Environment {
   if (!environment.machines) return environment;
-  const rename = (host: string) => nameIn(generation, environment.name, host);
-  const renamed = (host: Host): Host => (rename(host.name) === host.name ? host : unmade(rename(host.name)));
+  const rename = (host: string) => nameIn(pool, environment.name, host);
+  const renamed = (host: Host): Host => (rename(host.name) === host.name ? host : pending(rename(host.name)));
   return {
     ...environment,
     hosts: environment.hosts.map(renamed),
@@ -45,8 +45,8 @@ export function inGeneration(environment: Environment, generation: Generation): 
 }
 
 /** The ledger as if all of it had run on the machines of that generation: what can be put back there. */
-export function ledgerIn(generation: Generation, environment: string, ledger: Ledger): Ledger {
-  const rename = (host: string) => nameIn(generation, environment, host);
+export function ledgerInPool(pool: MachinePool, environment: string, ledger: Ledger): Ledger {
+  const rename = (host: string) => nameIn(pool, environment, host);
   const moved = (revision: Revision): Revision => ({
     ...revision,
     containers: revision.containers.map((spec) => onHost(spec, rename(spec.host))),
@@ -65,9 +65,9 @@ function onHost(spec: ContainerSpec, host: string): ContainerSpec {
 }
 
 /** A name that is not one of the environment's machines stays as it is. */
-function nameIn(generation: Generation, environment: string, host: string): string {
+function nameIn(pool: MachinePool, environment: string, host: string): string {
   const number = numbered(environment, host);
-  return number === undefined ? host : `${environment}-${number}${generation === 'a' ? '' : generation}`;
+  return number === undefined ? host : `${environment}-${number}${pool === 'a' ? '' : pool}`;
 }
 
 function numbered(environment: string, host: string): string | undefined {

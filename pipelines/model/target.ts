@@ -45,10 +45,10 @@ export interface TlsFiles {
 }
 
 /** A machine that is not made yet, and has no address. Nobody can write its URL as a target. */
-export function unmade(name: string): Host {
+export function pending(name: string): Host {
   return { name, url: `machine://${name}`, address: name };
 }
 
-export function isUnmade({ url }: Host): boolean {
+export function isPending({ url }: Host): boolean {
   return url.startsWith('machine:');
 }

@@ -2,7 +2,7 @@ import { planRollout } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { checkGates } from '../policy/gates.ts';
-import { withoutCordoned, withoutUnmade } from '../model/cordons.ts';
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { preflight } from './steps/preflight.ts';
 import type { Plan } from '../model/plan.ts';
@@ -116,7 +116,7 @@ async function makeMachines(
   await context.terminal.confirm(`Make ${environment.name} ready for the release?`);
   context.terminal.step('machines', environment.name);
   // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
-  const there = withoutUnmade(withoutCordoned(environment, ledger));
+  const there = withoutPending(withoutCordoned(environment, ledger));
   await withEnvironmentLockIfReachable(context, there, 'machines', () => context.machines.make(environment));
 }
 

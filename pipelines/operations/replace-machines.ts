@@ -1,7 +1,7 @@
 import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { Environment } from '../model/environment.ts';
 import { ExitCode, LockageError } from '../errors.ts';
-import { generationNow, inGeneration, ledgerIn, otherGeneration } from '../model/machine-pool.ts';
+import { currentPool, inPool, ledgerInPool, otherPool } from '../model/machine-pool.ts';
 import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
@@ -48,12 +48,12 @@ export async function promoteImage(context: Context, request: PromoteImageReques
   await context.registry.verify(current.release);
   const values = await context.secrets.read(serving);
 
-  const generation = otherGeneration(generationNow(name, seen.ledger, []));
-  const next = inGeneration(serving, generation);
+  const pool = otherPool(currentPool(name, seen.ledger, []));
+  const next = inPool(serving, pool);
   const situationOf = (record: EnvironmentRecord): RolloutInputs => ({
     environment: next,
     release: current.release,
-    record: { ...record, ledger: ledgerIn(generation, name, record.ledger) },
+    record: { ...record, ledger: ledgerInPool(pool, name, record.ledger) },
     reports: [],
     values,
     replaces: serving.hosts,

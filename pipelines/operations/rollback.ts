@@ -2,7 +2,7 @@ import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { ExitCode, LockageError } from '../errors.ts';
 import { execute } from './steps/execute.ts';
-import { absent, withoutCordoned, withoutUnmade } from '../model/cordons.ts';
+import { skippedHosts, withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Context } from './ports.ts';
@@ -28,7 +28,7 @@ export interface RollbackResult {
 export async function rollback(context: Context, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
   const configured = environmentNamed(context.project, request.environment);
   const record = await context.records.environment(configured.name);
-  const environment = withoutUnmade(withoutCordoned(configured, record.ledger));
+  const environment = withoutPending(withoutCordoned(configured, record.ledger));
   const target = targetOf(environment.name, record.ledger, request.to);
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
@@ -66,7 +66,7 @@ async function switchBack(
     startedAt: new Date(startedAt).toISOString(),
     restores: target.number,
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
-    ...absent(record.ledger),
+    ...skippedHosts(record.ledger),
     ...(target.counts ? { counts: target.counts } : {}),
     ...(request.reason ? { reason: request.reason } : {}),
   };

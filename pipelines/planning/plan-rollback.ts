@@ -11,7 +11,7 @@ import { LockageError, ExitCode } from '../errors.ts';
 import { type Environment, placesOf } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { Context } from '../operations/ports.ts';
-import { inService, absent } from '../model/cordons.ts';
+import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
 import { standbyFor, neededSecrets } from './standby.ts';
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import { type Plan, changesOf } from '../model/plan.ts';
@@ -58,7 +58,7 @@ export interface RollbackInputs {
 export function planRollback(context: Context, { environment, record, reports, target, request }: RollbackInputs) {
   const current = currentRevision(record.ledger);
   const serving = recordedContainers(environment, record, target);
-  const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
+  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
   const standby = serving.every(({ host, spec }) => {
     const report = reports.find((candidate) => candidate.host.name === host.name);
     return spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name);
@@ -104,7 +104,7 @@ export function planRollback(context: Context, { environment, record, reports, t
  * not run on a host that serves now and would go on with what was bad, or when a role of it would run nowhere.
  */
 function recordedContainers(environment: Environment, record: EnvironmentRecord, target: Revision): PlacedContainer[] {
-  const away = new Set(absent(record.ledger).without);
+  const away = new Set(skippedHosts(record.ledger).without);
   const placed = target.containers.flatMap((spec) => {
     const existing = record.containers.find((other) => other.spec.name === spec.name && other.host.name === spec.host);
     const host = existing?.host ?? placesOf(environment).find(({ name }) => name === spec.host);

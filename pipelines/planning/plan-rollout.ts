@@ -3,7 +3,7 @@ import { countNotes, countsNow, withCounts } from '../model/role-counts.ts';
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import { placesOf, type Environment, type Project } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { absent, inService } from '../model/cordons.ts';
+import { skippedHosts, onActiveHosts } from '../model/cordons.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
 import type { Context } from '../operations/ports.ts';
 import { currentRevision, nextNumber, sameContainers, existingContainers } from '../model/ledger.ts';
@@ -25,9 +25,9 @@ export function planRollout(context: Context, situation: RolloutInputs) {
   if (situation.counts) refuseOtherChanges(context, situation);
   const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
   const serving = placeSpecs(environment, specs);
-  const servingBefore = current ? inService(record.ledger, existingContainers(record, current)) : [];
+  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
   const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
-  const away = new Set(absent(record.ledger).without);
+  const away = new Set(skippedHosts(record.ledger).without);
   // A host that is no longer configured keeps nothing: its network goes after this.
   const kept = standbyFor(record, environment.standby, serving).filter(
     ({ host }) => away.has(host.name) || placesOf(environment).some(({ name }) => name === host.name),
@@ -45,7 +45,7 @@ export function planRollout(context: Context, situation: RolloutInputs) {
     actor: context.actor,
     startedAt: new Date(context.now()).toISOString(),
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
-    ...absent(record.ledger),
+    ...skippedHosts(record.ledger),
   };
   const desired: DesiredState = {
     app,
@@ -98,7 +98,7 @@ export function refuseOtherChanges(
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));
-  const wanted = { containers: containerSpecs(app, asIs, release, versions), ...absent(record.ledger) };
+  const wanted = { containers: containerSpecs(app, asIs, release, versions), ...skippedHosts(record.ledger) };
   if (sameContainers(wanted, current)) return;
   throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
     details: ['this would bring the changes in as well, past the gates'],

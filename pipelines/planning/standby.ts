@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
-import { absent, outOfReach } from '../model/cordons.ts';
+import { skippedHosts, onCordonedHosts } from '../model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import type { Ledger, Revision } from '../model/revision.ts';
 import {
@@ -20,7 +20,7 @@ export function standbyFor(
   count: number,
   serving: readonly PlacedContainer[],
 ): PlacedContainer[] {
-  const next = { containers: serving.map(({ spec }) => spec), ...absent(record.ledger) };
+  const next = { containers: serving.map(({ spec }) => spec), ...skippedHosts(record.ledger) };
   const kept: Revision[] = [];
   for (const revision of [...record.ledger.revisions].reverse()) {
     if (kept.length >= count) break;
@@ -30,7 +30,7 @@ export function standbyFor(
   }
   const names = new Set(next.containers.map(({ name }) => name));
   const whole = kept.map((revision) => completed(record.ledger, revision));
-  const candidates = [...whole.flatMap((revision) => existingContainers(record, revision)), ...outOfReach(record)];
+  const candidates = [...whole.flatMap((revision) => existingContainers(record, revision)), ...onCordonedHosts(record)];
   return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
 }
 

@@ -1,13 +1,13 @@
 import type { Environment } from '../model/environment.ts';
 import { type EnvironmentRecord, nextNumber } from '../model/ledger.ts';
-import { generationNow } from '../model/machine-pool.ts';
+import { currentPool } from '../model/machine-pool.ts';
 import { cordonedHosts } from '../model/cordons.ts';
 import { LockageError } from '../errors.ts';
 
 /** What was prepared for some hosts must not be carried out on others. */
 export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
   const [before, after] = [seen, now].map(({ ledger }) =>
-    [generationNow(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
+    [currentPool(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
   );
   if (before === after) return;
   throw new LockageError(`the hosts of ${configured.name} that are in service have just changed: nothing was done`, {

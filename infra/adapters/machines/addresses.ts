@@ -1,6 +1,6 @@
 /** Which of an environment's machines serve, and where they are reached. */
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import { generationNow, inGeneration, isOf, type Generation } from '../../../pipelines/model/machine-pool.ts';
+import { currentPool, inPool, isInPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import { hostOf } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { RecordsAdapter } from '../records.ts';
@@ -12,18 +12,18 @@ interface Dependencies {
 }
 
 /** The environment with the machines that serve, or those of the generation that is told, where they are reached. */
-export async function located(
+export async function withAddresses(
   dependencies: Dependencies,
   environment: Environment,
-  taken?: Generation,
+  taken?: MachinePool,
 ): Promise<Environment> {
   const { machines: set, name } = environment;
   if (!set) return environment;
   const recorded = (await dependencies.records.machines(name))?.machines ?? [];
-  const generation = taken ?? (await generationOf(dependencies, name, recorded));
-  const own = recorded.filter(({ host }) => isOf(generation, name, host));
+  const pool = taken ?? (await poolOf(dependencies, name, recorded));
+  const own = recorded.filter(({ host }) => isInPool(pool, name, host));
   const places = new Map(own.map((machine) => [machine.host, hostOf(dependencies.session.machines, machine)]));
-  const named = inGeneration(environment, generation);
+  const named = inPool(environment, pool);
   const [image] = own.map((machine) => machine.image);
   return {
     ...named,
@@ -33,12 +33,12 @@ export async function located(
 }
 
 /** The generation that serves; where nothing does, that of the machines that were made. */
-export async function generationOf(
+export async function poolOf(
   { records }: Pick<Dependencies, 'records'>,
   environment: string,
   made: readonly MachineInputs[],
-): Promise<Generation> {
+): Promise<MachinePool> {
   const { ledger } = await records.environment(environment);
   const hosts = made.map(({ host }) => host);
-  return generationNow(environment, ledger, hosts);
+  return currentPool(environment, ledger, hosts);
 }

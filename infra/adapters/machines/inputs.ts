@@ -1,6 +1,6 @@
 /** What an environment's machines are to be, as its configuration and its image say. */
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
-import { isOf, numberOf, type Generation } from '../../../pipelines/model/machine-pool.ts';
+import { isInPool, numberOf, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import { shownContents } from '../../machines/image/contents.ts';
 import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
@@ -14,7 +14,7 @@ interface Dependencies {
 }
 
 /** The last number of an address in the network, before the first machine of a generation. */
-const addressBase: Readonly<Record<Generation, number>> = { a: 10, b: 110 };
+const addressBase: Readonly<Record<MachinePool, number>> = { a: 10, b: 110 };
 
 /** What is configured of each of the machines. */
 export function settingsOf({ insecureRegistries }: Project, { kind, memory, cpus, disk }: MachineSet) {
@@ -48,6 +48,6 @@ export async function machineInputs(
 }
 
 function addressOf({ subnet }: MachineNetworkInputs, environment: string, host: string): string {
-  const generation = isOf('a', environment, host) ? 'a' : 'b';
-  return `${subnet}.${addressBase[generation] + numberOf(environment, host)}`;
+  const pool = isInPool('a', environment, host) ? 'a' : 'b';
+  return `${subnet}.${addressBase[pool] + numberOf(environment, host)}`;
 }

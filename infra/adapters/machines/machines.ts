@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
-import { inGeneration, otherGeneration, type Generation } from '../../../pipelines/model/machine-pool.ts';
+import { inPool, otherPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/errors.ts';
 import type { Machines } from '../../../pipelines/operations/ports.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './load-balancer.ts';
 import { withMachineLock } from '../../machines/machine-lock.ts';
-import { generationOf, located } from './addresses.ts';
+import { poolOf, withAddresses } from './addresses.ts';
 import { buildImages, newestOrToday } from './images.ts';
 import { machineInputs, settingsOf } from './inputs.ts';
 import {
@@ -79,10 +79,10 @@ export class MachinesAdapter implements Machines {
     this.#dependencies = dependencies;
   }
 
-  async locate(taking: Readonly<Record<string, Generation>> = {}): Promise<void> {
+  async locate(taking: Readonly<Record<string, MachinePool>> = {}): Promise<void> {
     const { project, onChange } = this.#dependencies;
     const environments = project.environments.map((environment) =>
-      located(this.#dependencies, environment, taking[environment.name]),
+      withAddresses(this.#dependencies, environment, taking[environment.name]),
     );
     onChange({ ...project, environments: await Promise.all(environments) });
   }
@@ -137,9 +137,9 @@ export class MachinesAdapter implements Machines {
     const recorded = await records.machines(name);
     refuseElsewhere(name, recorded);
     const before = recorded?.machines ?? [];
-    const now = await generationOf(this.#dependencies, name, before);
-    const generation = image !== undefined && (await this.differ(asked, image)) ? otherGeneration(now) : now;
-    const environment = inGeneration(asked, generation);
+    const now = await poolOf(this.#dependencies, name, before);
+    const pool = image !== undefined && (await this.differ(asked, image)) ? otherPool(now) : now;
+    const environment = inPool(asked, pool);
     const network = recorded?.network ?? (await this.#newNetwork(name));
     session.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
     const standing = new Set(await this.#standing(before));
@@ -153,8 +153,7 @@ export class MachinesAdapter implements Machines {
       machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
     );
     if (left.length > 0) {
-      if (generation === now && (await this.#serves(name)))
-        throw otherKeys(name, left, machines, session.machines.keys);
+      if (pool === now && (await this.#serves(name))) throw otherKeys(name, left, machines, session.machines.keys);
       await this.#removeLeft(name, recorded, left);
     }
     await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
@@ -163,19 +162,19 @@ export class MachinesAdapter implements Machines {
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
     if (front) await this.#frontStays(asked, now, front, standing);
-    await this.locate({ [name]: generation });
+    await this.locate({ [name]: pool });
   }
 
   /** The front leads to those that serve: machines made just now wait until the release is in them. */
   async #frontStays(
     asked: Environment,
-    generation: Generation,
+    pool: MachinePool,
     front: FrontInputs,
     standing: ReadonlySet<string>,
   ): Promise<void> {
     const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(asked.name);
-    const all = serversOf(await located(this.#dependencies, asked, generation), ledger);
+    const all = serversOf(await withAddresses(this.#dependencies, asked, pool), ledger);
     const { servers } = await frontState(frontHome(session.machines, front));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
     if (serving.length === 0) return keepFront(session.machines, front, all);
@@ -224,7 +223,7 @@ export class MachinesAdapter implements Machines {
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
   async #firstImage(environment: Environment, { kind }: MachineSet): Promise<string> {
     for (const earlier of machinesBefore(this.#dependencies.project, environment)) {
-      const digest = (await located(this.#dependencies, earlier)).machines?.image;
+      const digest = (await withAddresses(this.#dependencies, earlier)).machines?.image;
       if (digest !== undefined) return digest;
     }
     return newestOrToday(this.#dependencies, kind);
@@ -250,7 +249,7 @@ export class MachinesAdapter implements Machines {
     await this.locate();
     const recorded = await records.machines(name);
     if (!recorded?.network) return;
-    const environment = await located(this.#dependencies, configured);
+    const environment = await withAddresses(this.#dependencies, configured);
     await this.lead(environment);
     const { ledger } = await records.environment(name);
     const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));

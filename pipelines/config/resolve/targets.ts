@@ -5,7 +5,7 @@ import type { Path } from '../source/problem.ts';
 import type { EnvironmentFile } from '../schema/files.ts';
 import type { MachinesFile, TargetFile, TargetsFile } from '../schema/targets.ts';
 import { hostname } from '../schema/target-url.ts';
-import { unmade, type Host, type TlsFiles } from '../../model/target.ts';
+import { pending, type Host, type TlsFiles } from '../../model/target.ts';
 
 /** What a swarm is called where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
@@ -34,7 +34,7 @@ export function targetHosts(environment: string, targets: TargetsFile, root: str
 
 /** The machines that an environment makes: where each is reached is known once it is made. */
 function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): Host[] {
-  return Array.from({ length: count }, (_, index) => unmade(`${environment}-${index + 1}`));
+  return Array.from({ length: count }, (_, index) => pending(`${environment}-${index + 1}`));
 }
 
 /** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import {
-  inService,
-  outOfReach,
+  onActiveHosts,
+  onCordonedHosts,
   withCordon,
   withoutCordon,
   withoutCordoned,
-  withoutUnmade,
+  withoutPending,
 } from '../../../pipelines/model/cordons.ts';
 import { rollbackCandidates, sameContainers } from '../../../pipelines/model/ledger.ts';
 import type { Cordon } from '../../../pipelines/model/revision.ts';
 import { standbyFor } from '../../../pipelines/planning/standby.ts';
 import { environment, host, placed, record, refusal, revision, role, spec } from './values.ts';
-import { unmade } from '../../../pipelines/model/target.ts';
+import { pending } from '../../../pipelines/model/target.ts';
 import { refuseOtherHosts } from '../../../pipelines/policy/unchanged.ts';
 
 const cordon = (name: string): Cordon => ({ host: name, since: '2026-01-01T12:00:00Z', actor: 'anna', reason: 'dead' });
@@ -32,8 +32,8 @@ describe('a cordoned host', () => {
 
   test('keeps its containers, which nobody can remove now', () => {
     const ledger = { revisions: [revision(1, '1.0.0')], cordons };
-    expect(inService(ledger, [here, there])).toEqual([here]);
-    expect(outOfReach(record([], [here, there], { cordons }))).toEqual([there]);
+    expect(onActiveHosts(ledger, [here, there])).toEqual([here]);
+    expect(onCordonedHosts(record([], [here, there], { cordons }))).toEqual([there]);
     const kept = standbyFor(record([], [here, there], { cordons }), 0, [placed('web-2.0.0')]);
     expect(kept).toEqual([there]);
   });
@@ -74,8 +74,8 @@ test('what was prepared for some hosts is not carried out on others', () => {
 });
 
 test('a machine that is configured but not made yet is left out of what makes none', () => {
-  const more = { ...prod, hosts: [host('prod-1'), unmade('prod-2')] };
-  expect(withoutUnmade(more).hosts.map(({ name }) => name)).toEqual(['prod-1']);
-  expect(withoutUnmade(more).roles[0]?.hosts).toEqual(['prod-1']);
-  expect(withoutUnmade(prod)).toBe(prod);
+  const more = { ...prod, hosts: [host('prod-1'), pending('prod-2')] };
+  expect(withoutPending(more).hosts.map(({ name }) => name)).toEqual(['prod-1']);
+  expect(withoutPending(more).roles[0]?.hosts).toEqual(['prod-1']);
+  expect(withoutPending(prod)).toBe(prod);
 });
