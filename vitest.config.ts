@@ -9,7 +9,16 @@ const real = { pool: 'forks', testTimeout: 3 * minutes, hookTimeout: 3 * minutes
 /**
  * These begin first: one that began last would keep everybody waiting. What mostly waits stands beside what mostly works.
  */
-const longest = ['machine-images', 'every-target', 'swarm-faults', 'crash', 'swarm', 'front', 'machines', 'host-add'];
+const longest = [
+  'machine-images',
+  'every-target',
+  'swarm-faults',
+  'crash',
+  'swarm',
+  'load-balancer',
+  'machines',
+  'host-add',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

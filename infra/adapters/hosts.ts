@@ -12,7 +12,7 @@ import { Edge } from '../edge/edge.ts';
 import type { ContainerSummary, EngineVersion, PullProgress } from '../docker/api/types.ts';
 import { engineFacts } from '../hosts/facts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
-import { publicPorts } from '../edge/published-ports.ts';
+import { publishedPorts } from '../edge/published-ports.ts';
 import { takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { workloadFor } from '../workloads/workloads.ts';
@@ -236,7 +236,7 @@ async function askTraits(
 
 /** A public port that somebody else's container has would fail later, when the edge starts. */
 function refuseTakenPorts(environment: Environment, host: Host, foreign: readonly ContainerSummary[]): void {
-  for (const port of publicPorts(environment, host)) {
+  for (const port of publishedPorts(environment, host)) {
     const holder = foreign.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
     if (!holder) continue;
     throw new LockageError(

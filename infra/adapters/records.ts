@@ -8,7 +8,7 @@ import { unpacked } from '../resources/packing.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
-  FrontInputs,
+  LoadBalancerInputs,
   LedgerInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -29,7 +29,7 @@ const imagesStack = 'machine-images';
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
-  readonly front?: FrontInputs;
+  readonly front?: LoadBalancerInputs;
 }
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
@@ -67,8 +67,8 @@ export class RecordsAdapter implements Records {
     const state = await readStack(this.#settings, this.#project, machinesStack(environment));
     const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
     const machines = inputsOf<MachineInputs>(state, 'Machine');
-    const [front] = inputsOf<FrontInputs>(state, 'Front');
-    return state && { machines, ...(network ? { network } : {}), ...(front ? { front } : {}) };
+    const [loadBalancer] = inputsOf<LoadBalancerInputs>(state, 'Front');
+    return state && { machines, ...(network ? { network } : {}), ...(loadBalancer ? { front: loadBalancer } : {}) };
   }
 
   async releases(): Promise<readonly Release[]> {

@@ -1,7 +1,7 @@
 import { Edge } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
-import type { MachinePlaces } from '../system/state-folders.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
@@ -29,7 +29,7 @@ export interface ProviderContext {
   /** The value of a secret's version. Throws when this process does not have it. */
   secretValue(name: string, version: string): string;
   progress(event: Progress): void;
-  readonly machines: MachinePlaces;
+  readonly machines: MachineFolders;
   /** the routes of this operation are on their way to every host; absent: nobody has sent them yet */
   readonly delivered?: Promise<void>;
   /** aborted when the operator wants to stop: work ends at the next safe point */

@@ -1,6 +1,6 @@
 import type { Progress, ProviderContext } from './provider-context.ts';
 import type { Connections } from '../docker/connections.ts';
-import type { MachinePlaces } from '../system/state-folders.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 
 /** What Lockage works with in this process: connections to hosts, secret values, and somebody to tell. */
 export interface Session {
@@ -10,7 +10,7 @@ export interface Session {
   /** the credentials for a repository, as engines take them */
   registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
-  readonly machines: MachinePlaces;
+  readonly machines: MachineFolders;
   readonly signal: AbortSignal;
 }
 

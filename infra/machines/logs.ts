@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Place } from '../resources/inputs.ts';
-import type { MachinePlaces } from '../system/state-folders.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
 
@@ -13,7 +13,7 @@ export async function lastWords(log: string, lines = 8): Promise<string[]> {
 }
 
 /** Keeps the end of a machine's log, in place of what was kept of an earlier one of its name; gives where it is. */
-export async function keepLog(places: MachinePlaces, name: string, log: string): Promise<string | undefined> {
+export async function keepLog(places: MachineFolders, name: string, log: string): Promise<string | undefined> {
   const text = await endOf(log);
   if (text === '') return undefined;
   const kept = path.join(folderOf(places), `${name}.log`);
@@ -23,7 +23,7 @@ export async function keepLog(places: MachinePlaces, name: string, log: string):
 }
 
 /** Removes what was kept of an environment's machines, or of that one. */
-export async function forgetLogs(places: MachinePlaces, { app, environment }: Place, name?: string): Promise<void> {
+export async function forgetLogs(places: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
   // A machine of the other generation has a `b` after its number.
   const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+b?\\.log$`);
   for (const file of await readdir(folderOf(places)).catch(() => [])) {
@@ -44,6 +44,6 @@ async function endOf(log: string): Promise<string> {
   }
 }
 
-function folderOf(places: MachinePlaces): string {
+function folderOf(places: MachineFolders): string {
   return path.join(places.machines, '..', 'machine-logs');
 }

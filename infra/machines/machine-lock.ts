@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import type { MachinePlaces } from '../system/state-folders.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 import { withFileLock } from '../system/file-lock.ts';
 
 /** Milliseconds that a command waits for another one, which may need minutes. */
@@ -19,7 +19,7 @@ interface Subject {
  * environment's own lock is on its machines, which have to be there for it. Throws LockageError (locked).
  */
 export async function withMachineLock<T>(
-  places: MachinePlaces,
+  places: MachineFolders,
   { name, what }: Subject,
   work: () => Promise<T>,
 ): Promise<T> {

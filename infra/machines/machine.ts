@@ -13,7 +13,7 @@ import { forgetLogs, keepLog, lastWords } from './logs.ts';
 import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './types.ts';
-import type { MachinePlaces } from '../system/state-folders.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
@@ -23,7 +23,7 @@ const draftName = `${markName}.draft`;
 const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
 /** What a machine's folder says of it. */
-interface Mark extends Place {
+interface Manifest extends Place {
   /** hash of what it is made from */
   readonly made: string;
   readonly kind: MachineInputs['kind'];
@@ -34,7 +34,7 @@ interface Mark extends Place {
 export type MachineState = 'running' | 'stopped' | 'absent';
 
 /** The host that a machine is. */
-export function hostOf(places: MachinePlaces, inputs: MachineInputs): Host {
+export function hostOf(places: MachineFolders, inputs: MachineInputs): Host {
   return {
     name: inputs.host,
     url: `ssh://root@${inputs.address}`,
@@ -45,19 +45,19 @@ export function hostOf(places: MachinePlaces, inputs: MachineInputs): Host {
 }
 
 /** The image that machines of a kind are made from: that digest's, or today's where none is given. Throws LockageError. */
-export function imageFor(places: MachinePlaces, kind: MachineInputs['kind'], digest?: string): Promise<CachedImage> {
+export function imageFor(places: MachineFolders, kind: MachineInputs['kind'], digest?: string): Promise<CachedImage> {
   return machineImage(places.images, kinds[kind].recipe, digest);
 }
 
 /** An image of a kind as its packages are today. */
-export function buildImage(places: MachinePlaces, kind: MachineInputs['kind']): Promise<CachedImage> {
+export function buildImage(places: MachineFolders, kind: MachineInputs['kind']): Promise<CachedImage> {
   return newMachineImage(places.images, kinds[kind].recipe);
 }
 
 /** Whether a machine is there as it was made, and runs. */
-export async function machineState(places: MachinePlaces, inputs: MachineInputs): Promise<MachineState> {
+export async function machineState(places: MachineFolders, inputs: MachineInputs): Promise<MachineState> {
   const home = path.join(places.machines, inputs.name);
-  const mark = await readMark(home);
+  const mark = await readManifest(home);
   if (!mark?.complete || mark.made !== madeFrom(inputs)) return 'absent';
   return (await kinds[mark.kind].runs(home)) ? 'running' : 'stopped';
 }
@@ -81,9 +81,9 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
     if (state !== 'running') {
       const image = await imageFor(places, inputs.kind, inputs.image);
       if (state === 'absent') {
-        await writeMark(home, { ...mark, complete: false });
+        await writeManifest(home, { ...mark, complete: false });
         await kind.create(machine, image);
-        await writeMark(home, { ...mark, complete: true });
+        await writeManifest(home, { ...mark, complete: true });
       }
       // A connection to one that was killed, or is gone, would be waited for until it is given up.
       await context.disconnect(hostOf(places, inputs));
@@ -107,9 +107,9 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
 }
 
 /** Ends a machine and removes all it had here. What is gone already is fine, a stranger's is left alone. */
-export async function removeMachine(places: MachinePlaces, { app, environment, name }: Place & { name: string }) {
+export async function removeMachine(places: MachineFolders, { app, environment, name }: Place & { name: string }) {
   const home = path.join(places.machines, name);
-  const mark = await readMark(home);
+  const mark = await readManifest(home);
   if (mark?.app !== app || mark.environment !== environment) return;
   const kind = kinds[mark.kind];
   await kind.stop(home);
@@ -120,9 +120,9 @@ export async function removeMachine(places: MachinePlaces, { app, environment, n
 }
 
 /** The mark goes last, and says that the rest is not whole: what a killed removal left is known for what it is. */
-async function removeHome(home: string, mark: Mark): Promise<void> {
+async function removeHome(home: string, mark: Manifest): Promise<void> {
   // A full disk has no room for it, and has to be freed all the more.
-  await writeMark(home, { ...mark, complete: false }).catch(() => undefined);
+  await writeManifest(home, { ...mark, complete: false }).catch(() => undefined);
   // What the kernel frees a moment later may hold a folder that long.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 250 };
   const parts = (await readdir(home)).filter((name) => name !== markName);
@@ -131,9 +131,9 @@ async function removeHome(home: string, mark: Mark): Promise<void> {
 }
 
 /** Names of the machines that an environment has here, whatever the record says. */
-export async function machinesHere(places: MachinePlaces, { app, environment }: Place): Promise<string[]> {
+export async function machinesHere(places: MachineFolders, { app, environment }: Place): Promise<string[]> {
   const names = await readdir(places.machines).catch(() => []);
-  const marks = await Promise.all(names.map((name) => readMark(path.join(places.machines, name))));
+  const marks = await Promise.all(names.map((name) => readManifest(path.join(places.machines, name))));
   return names.filter((_, index) => marks[index]?.app === app && marks[index]?.environment === environment);
 }
 
@@ -152,7 +152,7 @@ export function madeFrom({
 }
 
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
-  const mark = await readMark(home);
+  const mark = await readManifest(home);
   if (!existsSync(home) || (mark?.app === app && mark.environment === environment)) return;
   // A run that was killed before it could say whose the folder is has nothing else in it.
   const inside = await readdir(home).catch(() => [home]);
@@ -162,7 +162,7 @@ async function refuseStranger(home: string, { app, environment, name }: MachineI
   });
 }
 
-async function filesOf(places: MachinePlaces, inputs: MachineInputs): Promise<MachineFile[]> {
+async function filesOf(places: MachineFolders, inputs: MachineInputs): Promise<MachineFile[]> {
   const { host, environment, insecureRegistries } = inputs;
   const [login, own] = await Promise.all([identity(places.keys, environment), hostKey(places.keys, environment, host)]);
   const daemon = mergeDaemonConfig(undefined, { insecureRegistries, swarm: false }).text ?? '{}\n';
@@ -208,12 +208,12 @@ function messagesOf(error: unknown): string[] {
   return error instanceof LockageError ? [error.message, ...error.details] : [String(error)];
 }
 
-async function readMark(home: string): Promise<Mark | undefined> {
+async function readManifest(home: string): Promise<Manifest | undefined> {
   const text = await readFile(path.join(home, markName), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as Mark);
+  return text === undefined ? undefined : (JSON.parse(text) as Manifest);
 }
 
-async function writeMark(home: string, mark: Mark): Promise<void> {
+async function writeManifest(home: string, mark: Manifest): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const draft = path.join(home, draftName);
   await writeFile(draft, `${JSON.stringify(mark)}\n`, { mode: 0o600 });

@@ -1,6 +1,6 @@
 import type { Project, Environment } from '../../pipelines/model/environment.ts';
 import { edgeScript } from '../edge/script.ts';
-import { frontBefore, publicPorts } from '../edge/published-ports.ts';
+import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Host } from '../../pipelines/model/target.ts';
@@ -29,8 +29,8 @@ export function foundationOf(project: Project, environment: Environment, secretV
 export function edgesOf(project: Project, environment: Environment): Record<string, string> {
   const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
   const edge = (host: Host) => {
-    const front = frontBefore(environment, host);
-    return { ...made, ports: publicPorts(environment, host), ...(front === undefined ? {} : { front }) };
+    const front = trustedProxy(environment, host);
+    return { ...made, ports: publishedPorts(environment, host), ...(front === undefined ? {} : { front }) };
   };
   return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
 }

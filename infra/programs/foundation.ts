@@ -6,7 +6,7 @@ import { secretsFolder } from '../workloads/container/create-request.ts';
 import { caddyConfig } from '../edge/caddy-config.ts';
 import { edgeScript } from '../edge/script.ts';
 import { imageKey, type FoundationPlan } from './foundation-plan.ts';
-import { frontBefore, publicPorts } from '../edge/published-ports.ts';
+import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
 import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
@@ -52,8 +52,8 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, 
     { name: names.live, labels: labelList(ownerLabels(app, environment.name, 'edge')) },
     options,
   );
-  const ports = publicPorts(environment, host);
-  const config = caddyConfig(ports, frontBefore(environment, host));
+  const ports = publishedPorts(environment, host);
+  const config = caddyConfig(ports, trustedProxy(environment, host));
   const edge = new docker.Container(
     `${host.name}-edge`,
     {

@@ -19,7 +19,7 @@ const context = providerContext(
     machines: {
       machines: join(stateDir, 'machines'),
       keys: join(stateDir, 'machine-keys'),
-      fronts: join(stateDir, 'fronts'),
+      loadBalancers: join(stateDir, 'fronts'),
       images: join(stateDir, 'machine-images'),
     },
     signal: new AbortController().signal,

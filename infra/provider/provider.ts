@@ -1,6 +1,6 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
-import { frontHome, keepFront, removeFront } from '../machines/load-balancer/load-balancer.ts';
+import { loadBalancerFolder, ensureLoadBalancer, removeLoadBalancer } from '../machines/load-balancer/load-balancer.ts';
 import { ensureMachine, removeMachine } from '../machines/machine.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { unpacked } from '../resources/packing.ts';
@@ -11,7 +11,7 @@ import { workloadFor } from '../workloads/workloads.ts';
 import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,
-  FrontInputs,
+  LoadBalancerInputs,
   HandoverInputs,
   MachineInputs,
   MachineNetworkInputs,
@@ -66,8 +66,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (context, inputs: MachineInputs) => removeMachine(context.machines, inputs),
   },
   Front: {
-    apply: (context, inputs: FrontInputs) => keepFront(context.machines, inputs),
-    remove: (context, inputs: FrontInputs) => removeFront(frontHome(context.machines, inputs)),
+    apply: (context, inputs: LoadBalancerInputs) => ensureLoadBalancer(context.machines, inputs),
+    remove: (context, inputs: LoadBalancerInputs) => removeLoadBalancer(loadBalancerFolder(context.machines, inputs)),
     changes: true,
   },
   MachineImages: {},

@@ -5,7 +5,7 @@ import { packed } from './packing.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
-  FrontInputs,
+  LoadBalancerInputs,
   HandoverInputs,
   LedgerInputs,
   MachineInputs,
@@ -133,8 +133,8 @@ export class MachineImages extends Resource {
 }
 
 /** The one address of the machines that an environment owns. */
-export class Front extends Resource {
-  constructor(inputs: FrontInputs, options?: pulumi.CustomResourceOptions) {
+export class LoadBalancer extends Resource {
+  constructor(inputs: LoadBalancerInputs, options?: pulumi.CustomResourceOptions) {
     super('Front', 'front', packed(inputs), options);
   }
 }

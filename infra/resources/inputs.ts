@@ -49,11 +49,11 @@ export interface RoutesInputs extends Place {
   readonly guard: number;
 }
 
-/** All traffic of an environment moves from its machines to others, through the front they share. */
+/** All traffic of an environment moves from its machines to others, through the load balancer they share. */
 export interface HandoverInputs extends Place {
   readonly operation: string;
-  readonly from: readonly FrontServer[];
-  readonly to: readonly FrontServer[];
+  readonly from: readonly Backend[];
+  readonly to: readonly Backend[];
 }
 
 /** The time after the switch in which a failure takes all hosts back. */
@@ -125,7 +125,7 @@ export interface MachineInputs extends MachineNetworkInputs {
 }
 
 /** The one address of an environment's machines. Which of them it leads to is not recorded: it follows what serves. */
-export interface FrontInputs extends Place {
+export interface LoadBalancerInputs extends Place {
   readonly address: string;
   readonly ports: readonly number[];
 }
@@ -140,10 +140,10 @@ export interface FoundationInputs extends Place {
   readonly images: Readonly<Record<string, string>>;
 }
 
-/** A machine that a front sends to, under the name of its host. */
-export interface FrontServer {
+/** A machine that a load balancer sends to, under the name of its host. */
+export interface Backend {
   readonly name: string;
   readonly address: string;
-  /** those of the front's that it serves; absent: all */
+  /** those of the load balancer's that it serves; absent: all */
   readonly ports?: readonly number[];
 }

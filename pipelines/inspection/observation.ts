@@ -35,7 +35,7 @@ export interface HostView {
 }
 
 /** The one address of an environment's own machines. */
-export interface FrontView {
+export interface LoadBalancerView {
   readonly address: string;
   readonly urls: readonly string[];
   readonly state: 'running' | 'stopped' | 'absent';

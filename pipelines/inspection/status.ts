@@ -4,7 +4,7 @@ import type { Environment } from '../model/environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
 import type { Cordon, Hold, Revision } from '../model/revision.ts';
-import type { FrontView, LockView, HostView, SeenContainer } from './observation.ts';
+import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 import type { Host } from '../model/target.ts';
 
 /** One environment on one line, and what is wrong with it. */
@@ -17,8 +17,8 @@ export interface EnvironmentStatus {
   readonly since?: string;
   readonly actor?: string;
   readonly hosts: { readonly ready: number; readonly total: number };
-  readonly front?: FrontView & { readonly problem?: string };
-  /** one line for each host, and the front, that is not as it should be */
+  readonly front?: LoadBalancerView & { readonly problem?: string };
+  /** one line for each host, and the load balancer, that is not as it should be */
   readonly problems: readonly string[];
   /** one line for each thing that will be wrong, such as a certificate that ends soon */
   readonly warnings?: readonly string[];
@@ -49,12 +49,12 @@ export function environmentStatus(
   record: EnvironmentRecord,
   views: readonly HostView[],
   lock?: LockView,
-  front?: FrontView,
+  loadBalancer?: LoadBalancerView,
 ): EnvironmentStatus {
   const current = currentRevision(record.ledger);
   const last = record.ledger.revisions.at(-1);
   const problems = views.map((view) => hostProblem(environment, current, view));
-  const problem = front && frontProblem(front, environment.name, current);
+  const problem = loadBalancer && loadBalancerProblem(loadBalancer, environment.name, current);
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   // A swarm is no host more: its managers are counted.
   const ready = views.filter(({ host, cordon }, index) => !host.managers && !cordon && problems[index] === undefined);
@@ -70,7 +70,7 @@ export function environmentStatus(
         }
       : {}),
     hosts: { ready: ready.length, total: views.filter(({ host }) => !host.managers).length },
-    ...(front ? { front: { ...front, ...(problem === undefined ? {} : { problem }) } } : {}),
+    ...(loadBalancer ? { front: { ...loadBalancer, ...(problem === undefined ? {} : { problem }) } } : {}),
     problems: [...problems, problem].filter((each) => each !== undefined),
     ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
@@ -82,11 +82,15 @@ export function environmentStatus(
 }
 
 /** What keeps requests from the machines, and what to do. */
-function frontProblem(front: FrontView, environment: string, current: Revision | undefined): string | undefined {
-  const name = `the front ${front.urls.join(', ')}`;
+function loadBalancerProblem(
+  loadBalancer: LoadBalancerView,
+  environment: string,
+  current: Revision | undefined,
+): string | undefined {
+  const name = `the load balancer ${loadBalancer.urls.join(', ')}`;
   const again = `\`lockage promote ${current?.release.version ?? 'VERSION'} --to ${environment}\` starts it again`;
-  if (front.state !== 'running') return `${name} does not run: ${again}`;
-  if (!current || front.servers.some(({ healthy }) => healthy)) return undefined;
+  if (loadBalancer.state !== 'running') return `${name} does not run: ${again}`;
+  if (!current || loadBalancer.servers.some(({ healthy }) => healthy)) return undefined;
   return `${name} reaches no machine of ${environment}`;
 }
 

@@ -51,11 +51,11 @@ export async function cordon(context: Context, request: CordonRequest): Promise<
     const found = now.ledger.cordons?.find(({ host }) => host === request.host);
     if (found) {
       // A command that was killed may have recorded it, and no more.
-      await context.machines.lead(left);
+      await context.machines.routeTo(left);
       return { outcome: 'cordoned already', cordon: found, remaining };
     }
     await recordAgain(context, environment, now, withCordon(now.ledger, asked), purpose);
-    await context.machines.lead(left);
+    await context.machines.routeTo(left);
     return { outcome: 'cordoned', cordon: asked, remaining };
   };
   // A running operation holds the lock on the first host in service, and later ones on the first that stays.
@@ -89,7 +89,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
   checkHost(configured, request.host);
   const seen = await context.records.environment(configured.name);
   if (!seen.ledger.cordons?.some(({ host }) => host === request.host)) {
-    await context.machines.lead(configured);
+    await context.machines.routeTo(configured);
     return { outcome: 'not cordoned' };
   }
 
@@ -110,7 +110,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
       const current = currentRevision(ledger);
       const recorded = async (): Promise<UncordonResult> => {
         await recordAgain(context, environment, before, ledger, `uncordon ${request.host}`);
-        await context.machines.lead(environment);
+        await context.machines.routeTo(environment);
         return { outcome: 'in service', cordon: found };
       };
       if (!current) return recorded();

@@ -80,27 +80,27 @@ export interface Machines {
    * What has to be done before an environment's machines can be used, for people to read before they confirm; nothing
    * when they run. Throws LockageError when they were made otherwise than they are configured, or on another computer.
    */
-  notes(environment: Environment): Promise<readonly string[]>;
+  pendingChanges(environment: Environment): Promise<readonly string[]>;
   /**
    * Whether machines of an image, as they are configured now, are others than those that serve. Throws LockageError when
    * they cannot be made here.
    */
-  differ(environment: Environment, image: string): Promise<boolean>;
+  needsReplacement(environment: Environment, image: string): Promise<boolean>;
   /**
    * Makes and starts what is missing. The project of the world knows their addresses afterwards. Where `image` makes others
    * than those that serve, these are made beside them, and are the environment's hosts for the rest of the command.
    */
-  make(environment: Environment, image?: string): Promise<void>;
+  ensure(environment: Environment, image?: string): Promise<void>;
   /**
    * Lets the environment's one address lead to its hosts that are in service, and to no others. Resolves when those that it
    * led to have no request under way.
    */
-  lead(environment: Environment): Promise<void>;
+  routeTo(environment: Environment): Promise<void>;
   /**
    * Machines that neither serve nor are configured go, with all that is recorded of them; the one address leads to the
    * others before. The project of the world has the machines that the record says, and where they are.
    */
-  settle(environment: string): Promise<void>;
+  reconcile(environment: string): Promise<void>;
 }
 
 export interface Stacks {

@@ -46,7 +46,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   await checkMayEnter(context, request, release, seen);
   const values = await context.secrets.read(asConfigured);
 
-  const missing = await context.machines.notes(asConfigured);
+  const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && request.planOnly) {
     const situation = { environment: withoutCordoned(asConfigured, seen.ledger), release, record: seen, values };
     return planned(context, { ...planRollout(context, { ...situation, reports: [] }).plan, notes: missing });
@@ -117,7 +117,7 @@ async function makeMachines(
   context.terminal.step('machines', environment.name);
   // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
   const there = withoutPending(withoutCordoned(environment, ledger));
-  await withEnvironmentLockIfReachable(context, there, 'machines', () => context.machines.make(environment));
+  await withEnvironmentLockIfReachable(context, there, 'machines', () => context.machines.ensure(environment));
 }
 
 async function upstreamRecords(context: Context, environment: Environment): Promise<Record<string, EnvironmentRecord>> {

@@ -58,7 +58,7 @@ export async function promoteImage(context: Context, request: PromoteImageReques
     values,
     replaces: serving.hosts,
   });
-  if (await context.machines.differ(serving, image.digest)) {
+  if (await context.machines.needsReplacement(serving, image.digest)) {
     refuseOtherChanges(context, situationOf(seen));
     const { plan } = planRollout(context, situationOf(seen));
     const noted = { ...plan, notes: [await takeOverNote(context, serving, next, image), ...plan.notes] };
@@ -74,11 +74,11 @@ export async function promoteImage(context: Context, request: PromoteImageReques
     const record = await context.records.environment(name);
     refuseOtherHosts(serving, seen, record);
     refuseChanged(serving, seen, record);
-    if (await context.machines.differ(serving, image.digest)) {
+    if (await context.machines.needsReplacement(serving, image.digest)) {
       return replace(context, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
     }
     // A killed command may have left others beside them.
-    await context.machines.settle(name);
+    await context.machines.reconcile(name);
     return { outcome: 'unchanged', image };
   };
   // On the machines that another operator knows. It may go with them.
@@ -104,7 +104,7 @@ async function replace(context: Context, replacement: Replacement): Promise<Prom
   const { name } = serving;
   try {
     context.terminal.step('machines', `${name} of image ${image.version}`);
-    await context.machines.make(serving, image.digest);
+    await context.machines.ensure(serving, image.digest);
     const environment = environmentNamed(context.project, name);
     const reports = await preflight(context, environment, situation.release);
     const reason = replacement.reason ?? `machines of image ${image.version}`;
@@ -123,7 +123,7 @@ async function replace(context: Context, replacement: Replacement): Promise<Prom
 /** Where it is not known what serves, everything stays for a person to look at. */
 async function settleAfter(context: Context, name: string, error: unknown): Promise<void> {
   if (error instanceof LockageError && error.code === ExitCode.broken) return;
-  await context.machines.settle(name).catch((second: unknown) => {
+  await context.machines.reconcile(name).catch((second: unknown) => {
     context.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
   });
 }

@@ -71,8 +71,8 @@ async function switchBack(
     ...(request.reason ? { reason: request.reason } : {}),
   };
   const operation = { before: record, revision, startedAt };
-  // A promotion of an image that was killed may have left the front on other machines.
-  await context.machines.lead(environment);
+  // A promotion of an image that was killed may have left the load balancer on other machines.
+  await context.machines.routeTo(environment);
   if (!standby) {
     context.terminal.note(`no standby of ${version}: its containers are made again`);
     await context.hosts.pull(environment, target.release);

@@ -61,7 +61,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     progress: (event) => terminal.host(event),
     machines: {
       machines: join(stateFolder, 'machines'),
-      fronts: join(stateFolder, 'fronts'),
+      loadBalancers: join(stateFolder, 'fronts'),
       keys: join(stateFolder, 'machine-keys'),
       images: join(cacheDir(), 'machine-images'),
     },

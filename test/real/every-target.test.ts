@@ -15,7 +15,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
   let trial: TrialPipeline;
 
   beforeAll(async () => {
-    await imageFor({ machines: '', fronts: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'lxc');
+    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'lxc');
     trial = await TrialPipeline.open({
       app: 'small-app',
       environments: {

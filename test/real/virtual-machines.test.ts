@@ -17,7 +17,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
 
   beforeAll(async () => {
     // Made once for all tests of a machine; a command has less time than it may take.
-    await imageFor({ machines: '', fronts: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'vm');
+    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'vm');
     trial = await TrialPipeline.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await own();

@@ -4,14 +4,17 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
-import { frontHome, frontState } from '../../machines/load-balancer/load-balancer.ts';
-import { publicPorts } from '../../edge/published-ports.ts';
-import type { FrontInputs, MachineNetworkInputs, FrontServer } from '../../resources/inputs.ts';
-import type { MachinePlaces } from '../../system/state-folders.ts';
-import type { FrontView } from '../../../pipelines/inspection/observation.ts';
+import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
+import { publishedPorts } from '../../edge/published-ports.ts';
+import type { LoadBalancerInputs, MachineNetworkInputs, Backend } from '../../resources/inputs.ts';
+import type { MachineFolders } from '../../system/state-folders.ts';
+import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 
-/** The front as it is configured; undefined where no role has traffic. */
-export function frontOf(environment: Environment, network: MachineNetworkInputs): FrontInputs | undefined {
+/** The load balancer as it is configured; undefined where no role has traffic. */
+export function loadBalancerOf(
+  environment: Environment,
+  network: MachineNetworkInputs,
+): LoadBalancerInputs | undefined {
   const published = environment.roles.flatMap(({ route }) => (route ? [route.publish] : []));
   const ports = [...new Set(published)].sort((a, b) => a - b);
   if (ports.length === 0) return undefined;
@@ -20,10 +23,10 @@ export function frontOf(environment: Environment, network: MachineNetworkInputs)
 }
 
 /** Those of an environment's machines that are in service. */
-export function serversOf(environment: Environment, ledger: Ledger): FrontServer[] {
+export function backendsOf(environment: Environment, ledger: Ledger): Backend[] {
   const inService = withoutCordoned(environment, ledger);
   return inService.hosts
-    .map((host) => ({ name: host.name, address: host.address, ports: publicPorts(inService, host) }))
+    .map((host) => ({ name: host.name, address: host.address, ports: publishedPorts(inService, host) }))
     .filter(({ ports }) => ports.length > 0);
 }
 
@@ -36,30 +39,33 @@ export function refuseForeignAddress(address: string | undefined): void {
   });
 }
 
-/** What has to be done for the front before a promotion, for people to read. */
-export async function frontNotes(
-  places: MachinePlaces,
+/** What has to be done for the load balancer before a promotion, for people to read. */
+export async function loadBalancerNotes(
+  places: MachineFolders,
   place: { readonly environment: string },
-  wanted: FrontInputs | undefined,
-  servers: readonly FrontServer[],
+  wanted: LoadBalancerInputs | undefined,
+  servers: readonly Backend[],
 ): Promise<string[]> {
-  const { state, address, ports, servers: now } = await frontState(frontHome(places, place));
-  if (!wanted) return state === 'absent' ? [] : [`the front ${address} is removed first`];
+  const { state, address, ports, servers: now } = await loadBalancerState(loadBalancerFolder(places, place));
+  if (!wanted) return state === 'absent' ? [] : [`the load balancer ${address} is removed first`];
   const leaving = now.map(({ name }) => name).filter((name) => !servers.some((server) => server.name === name));
-  if (state === 'absent') return [`the front ${wanted.address} is made first`];
-  if (state === 'stopped') return [`the front ${wanted.address} is started first`];
+  if (state === 'absent') return [`the load balancer ${wanted.address} is made first`];
+  if (state === 'stopped') return [`the load balancer ${wanted.address} is started first`];
   if (address !== wanted.address || ports.join() !== wanted.ports.join()) {
-    return [`the front becomes ${urlsOf(wanted).join(', ')} first`];
+    return [`the load balancer becomes ${urlsOf(wanted).join(', ')} first`];
   }
-  return leaving.length === 0 ? [] : [`the front sends nothing more to ${leaving.join(', ')} first`];
+  return leaving.length === 0 ? [] : [`the load balancer sends nothing more to ${leaving.join(', ')} first`];
 }
 
-/** The front as it is, for people who look. */
-export async function frontView(places: MachinePlaces, front: FrontInputs): Promise<FrontView> {
-  const { state, servers } = await frontState(frontHome(places, front));
-  return { address: front.address, urls: urlsOf(front), state, servers };
+/** The load balancer as it is, for people who look. */
+export async function loadBalancerView(
+  places: MachineFolders,
+  loadBalancer: LoadBalancerInputs,
+): Promise<LoadBalancerView> {
+  const { state, servers } = await loadBalancerState(loadBalancerFolder(places, loadBalancer));
+  return { address: loadBalancer.address, urls: urlsOf(loadBalancer), state, servers };
 }
 
-function urlsOf({ address, ports }: FrontInputs): string[] {
+function urlsOf({ address, ports }: LoadBalancerInputs): string[] {
   return ports.map((port) => `http://${address}${port === 80 ? '' : `:${port}`}`);
 }

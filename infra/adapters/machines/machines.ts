@@ -5,7 +5,13 @@ import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/errors.ts';
 import type { Machines } from '../../../pipelines/operations/ports.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
-import { frontNotes, frontOf, frontView, refuseForeignAddress, serversOf } from './load-balancer.ts';
+import {
+  loadBalancerNotes,
+  loadBalancerOf,
+  loadBalancerView,
+  refuseForeignAddress,
+  backendsOf,
+} from './load-balancer.ts';
 import { withMachineLock } from '../../machines/machine-lock.ts';
 import { poolOf, withAddresses } from './addresses.ts';
 import { buildImages, newestOrToday } from './images.ts';
@@ -31,19 +37,19 @@ import {
   type MachineState,
 } from '../../machines/machine.ts';
 import {
-  frontHome,
-  frontState,
-  keepFront,
-  leadFront,
-  removeFront,
+  loadBalancerFolder,
+  loadBalancerState,
+  ensureLoadBalancer,
+  setBackends,
+  removeLoadBalancer,
 } from '../../machines/load-balancer/load-balancer.ts';
 import { freeSubnet } from '../../machines/network.ts';
-import type { FrontInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
+import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord, RecordsAdapter } from '../records.ts';
 import type { PulumiStacks } from '../../pulumi/stacks.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import { providerContext, type Session } from '../../context/session.ts';
-import type { FrontView } from '../../../pipelines/inspection/observation.ts';
+import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
@@ -64,7 +70,7 @@ interface Dependencies {
 interface Wanted {
   readonly network: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
-  readonly front: FrontInputs | undefined;
+  readonly front: LoadBalancerInputs | undefined;
   /** the machines that were recorded */
   readonly before: readonly MachineInputs[];
   /** whether the operator may end it early; going back may not end so */
@@ -87,7 +93,7 @@ export class MachinesAdapter implements Machines {
     onChange({ ...project, environments: await Promise.all(environments) });
   }
 
-  async differ(environment: Environment, image: string): Promise<boolean> {
+  async needsReplacement(environment: Environment, image: string): Promise<boolean> {
     refuseWithoutRoot();
     const recorded = await this.#dependencies.records.machines(environment.name);
     refuseElsewhere(environment.name, recorded);
@@ -97,7 +103,7 @@ export class MachinesAdapter implements Machines {
     return own.some((machine) => differing(machine, settings).length > 0);
   }
 
-  async notes(environment: Environment): Promise<readonly string[]> {
+  async pendingChanges(environment: Environment): Promise<readonly string[]> {
     const { machines } = environment;
     if (!machines) return [];
     const recorded = await this.#dependencies.records.machines(environment.name);
@@ -111,20 +117,20 @@ export class MachinesAdapter implements Machines {
     return [
       ...note([...missing.map(({ name }) => name), ...inState(own, states, 'absent')], 'made'),
       ...note(inState(own, states, 'stopped'), 'started'),
-      ...(own.length > 0 ? await this.#frontNotes(environment, recorded) : []),
+      ...(own.length > 0 ? await this.#loadBalancerNotes(environment, recorded) : []),
     ];
   }
 
-  async #frontNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
+  async #loadBalancerNotes(environment: Environment, recorded: MachinesRecord | undefined): Promise<readonly string[]> {
     if (!recorded?.network) return [];
     const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(environment.name);
     const place = { environment: environment.name };
-    const wanted = frontOf(environment, recorded.network);
-    return frontNotes(session.machines, place, wanted, serversOf(environment, ledger));
+    const wanted = loadBalancerOf(environment, recorded.network);
+    return loadBalancerNotes(session.machines, place, wanted, backendsOf(environment, ledger));
   }
 
-  async make(asked: Environment, image?: string): Promise<void> {
+  async ensure(asked: Environment, image?: string): Promise<void> {
     const { machines: set, name } = asked;
     if (!set) return;
     refuseWithoutRoot();
@@ -138,12 +144,12 @@ export class MachinesAdapter implements Machines {
     refuseElsewhere(name, recorded);
     const before = recorded?.machines ?? [];
     const now = await poolOf(this.#dependencies, name, before);
-    const pool = image !== undefined && (await this.differ(asked, image)) ? otherPool(now) : now;
+    const pool = image !== undefined && (await this.needsReplacement(asked, image)) ? otherPool(now) : now;
     const environment = inPool(asked, pool);
     const network = recorded?.network ?? (await this.#newNetwork(name));
     session.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
     const standing = new Set(await this.#standing(before));
-    const front = frontOf(asked, network);
+    const loadBalancer = loadBalancerOf(asked, network);
     const digest = image ?? asked.machines?.image ?? (await this.#firstImage(environment, set));
     const machines = await machineInputs(this.#dependencies, environment, set, network, digest);
     const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
@@ -156,31 +162,31 @@ export class MachinesAdapter implements Machines {
       if (pool === now && (await this.#serves(name))) throw otherKeys(name, left, machines, session.machines.keys);
       await this.#removeLeft(name, recorded, left);
     }
-    await this.#up(name, { network, front, before, machines: [...machines, ...others], stoppable: true });
+    await this.#up(name, { network, front: loadBalancer, before, machines: [...machines, ...others], stoppable: true });
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const context = providerContext(session, true);
     await ensureBridge(network);
     await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
-    if (front) await this.#frontStays(asked, now, front, standing);
+    if (loadBalancer) await this.#keepLoadBalancer(asked, now, loadBalancer, standing);
     await this.locate({ [name]: pool });
   }
 
-  /** The front leads to those that serve: machines made just now wait until the release is in them. */
-  async #frontStays(
+  /** The load balancer leads to those that serve: machines made just now wait until the release is in them. */
+  async #keepLoadBalancer(
     asked: Environment,
     pool: MachinePool,
-    front: FrontInputs,
+    loadBalancer: LoadBalancerInputs,
     standing: ReadonlySet<string>,
   ): Promise<void> {
     const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(asked.name);
-    const all = serversOf(await withAddresses(this.#dependencies, asked, pool), ledger);
-    const { servers } = await frontState(frontHome(session.machines, front));
+    const all = backendsOf(await withAddresses(this.#dependencies, asked, pool), ledger);
+    const { servers } = await loadBalancerState(loadBalancerFolder(session.machines, loadBalancer));
     const serving = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
-    if (serving.length === 0) return keepFront(session.machines, front, all);
-    await keepFront(session.machines, front);
+    if (serving.length === 0) return ensureLoadBalancer(session.machines, loadBalancer, all);
+    await ensureLoadBalancer(session.machines, loadBalancer);
     // Those that leave answer what they have begun before anything is taken from them.
-    await leadFront(session.machines, front, serving);
+    await setBackends(session.machines, loadBalancer, serving);
   }
 
   /** Names of the hosts that are there, running or not. */
@@ -189,18 +195,18 @@ export class MachinesAdapter implements Machines {
     return machines.filter((_, index) => states[index] !== 'absent').map(({ host }) => host);
   }
 
-  async lead(environment: Environment): Promise<void> {
+  async routeTo(environment: Environment): Promise<void> {
     if (!environment.machines) return;
     const { records, session } = this.#dependencies;
     const { ledger } = await records.environment(environment.name);
-    await leadFront(session.machines, { environment: environment.name }, serversOf(environment, ledger));
+    await setBackends(session.machines, { environment: environment.name }, backendsOf(environment, ledger));
   }
 
   /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
-  async front(environment: Environment): Promise<FrontView | undefined> {
+  async front(environment: Environment): Promise<LoadBalancerView | undefined> {
     const recorded = await this.#dependencies.records.machines(environment.name);
     if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
-    return frontView(this.#dependencies.session.machines, recorded.front);
+    return loadBalancerView(this.#dependencies.session.machines, recorded.front);
   }
 
   async #serves(environment: string): Promise<boolean> {
@@ -215,9 +221,9 @@ export class MachinesAdapter implements Machines {
   ): Promise<void> {
     if (!recorded?.network) return;
     await this.#forget(environment, left);
-    const { network, front } = recorded;
+    const { network, front: loadBalancer } = recorded;
     const kept = recorded.machines.filter((machine) => !left.includes(machine));
-    await this.#up(environment, { network, front, machines: kept, before: kept, stoppable: true });
+    await this.#up(environment, { network, front: loadBalancer, machines: kept, before: kept, stoppable: true });
   }
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
@@ -236,7 +242,7 @@ export class MachinesAdapter implements Machines {
     return buildImages(this.#dependencies, version, kinds);
   }
 
-  async settle(name: string): Promise<void> {
+  async reconcile(name: string): Promise<void> {
     const { project, records } = this.#dependencies;
     const configured = project.environments.find((environment) => environment.name === name);
     if (!configured || !(await records.machines(name))?.network) return;
@@ -250,7 +256,7 @@ export class MachinesAdapter implements Machines {
     const recorded = await records.machines(name);
     if (!recorded?.network) return;
     const environment = await withAddresses(this.#dependencies, configured);
-    await this.lead(environment);
+    await this.routeTo(environment);
     const { ledger } = await records.environment(name);
     const serving = new Set((currentRevision(ledger)?.containers ?? []).map(({ host }) => host));
     const stays = ({ host }: MachineInputs) =>
@@ -261,9 +267,9 @@ export class MachinesAdapter implements Machines {
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
     if (!environment.machines) return this.#removeAllForGood(name);
-    const { network, front } = recorded;
+    const { network, front: loadBalancer } = recorded;
     const kept = recorded.machines.filter(stays);
-    await this.#up(name, { network, front, machines: kept, before: kept, stoppable: false });
+    await this.#up(name, { network, front: loadBalancer, machines: kept, before: kept, stoppable: false });
     await this.locate();
   }
 
@@ -324,14 +330,14 @@ export class MachinesAdapter implements Machines {
     for (const name of await machinesHere(session.machines, place)) {
       await removeMachine(session.machines, { ...place, name });
     }
-    await removeFront(frontHome(session.machines, { environment }));
+    await removeLoadBalancer(loadBalancerFolder(session.machines, { environment }));
     const bridge = this.#bridge(environment);
     const subnet = (await subnetOf(bridge)) ?? '';
     await removeOwnBridge(recorded?.network ?? { ...place, bridge, subnet, computer: hostname() });
     await forgetKeys(session.machines.keys, environment);
   }
 
-  async #up(environment: string, { network, machines, front, before, stoppable }: Wanted): Promise<void> {
+  async #up(environment: string, { network, machines, front: loadBalancer, before, stoppable }: Wanted): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([
       this.#dependencies.stacks(),
       import('../../programs/machines.ts'),
@@ -339,7 +345,7 @@ export class MachinesAdapter implements Machines {
     const stack = machinesStack(environment);
     try {
       const context = providerContext(this.#dependencies.session, stoppable);
-      await stacks.up(stack, machineProgram(network, machines, front), context, { message: 'machines' });
+      await stacks.up(stack, machineProgram(network, machines, loadBalancer), context, { message: 'machines' });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
       // Machines that could not be made at first leave nothing.

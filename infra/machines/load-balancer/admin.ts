@@ -1,4 +1,4 @@
-/** A front's process, asked and told over its socket while it serves. */
+/** A load balancer's process, asked and told over its socket while it serves. */
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { adminSocket } from './haproxy-config.ts';
 
 const answerTimeout = 5000;
 
-/** A place for a machine at one of a front's ports. */
+/** A place for a machine at one of a load balancer's ports. */
 export interface Slot {
   /** `port-8000` */
   readonly section: string;
@@ -20,25 +20,25 @@ export interface Slot {
   readonly busy: number;
 }
 
-/** What a front's process says of itself. */
-export interface RunningFront {
+/** What a load balancer's process says of itself. */
+export interface RunningProcess {
   readonly pid: number;
   readonly address: string;
   readonly shape: string;
 }
 
 /** The process and what it was started with; undefined where none answers. */
-export async function askProcess(home: string): Promise<RunningFront | undefined> {
-  const shown = await tell(home, ['show info']).catch(() => undefined);
+export async function askProcess(home: string): Promise<RunningProcess | undefined> {
+  const shown = await sendCommands(home, ['show info']).catch(() => undefined);
   const pid = /^Pid: (\d+)$/m.exec(shown ?? '')?.[1];
   const [, address, shape] = /^Description: (\S+) shape-(.*)$/im.exec(shown ?? '') ?? [];
   if (pid === undefined || address === undefined || shape === undefined) return undefined;
   return { pid: Number(pid), address, shape };
 }
 
-/** All slots of a front. Throws when it does not answer. */
+/** All slots of a load balancer. Throws when it does not answer. */
 export async function askSlots(home: string): Promise<Slot[]> {
-  return parseSlots(await tell(home, ['show stat -1 4 -1']));
+  return parseSlots(await sendCommands(home, ['show stat -1 4 -1']));
 }
 
 /** Reads the statistics of servers as HAProxy prints them. */
@@ -61,7 +61,7 @@ export function parseSlots(csv: string): Slot[] {
 }
 
 /** Gives commands that take effect together, and returns what was said to them. */
-export async function tell(home: string, commands: readonly string[]): Promise<string> {
+export async function sendCommands(home: string, commands: readonly string[]): Promise<string> {
   // The path of a socket may have some hundred bytes only, and a project can lie deeper.
   const folder = await open(home, 'r');
   try {
@@ -77,7 +77,7 @@ function exchange(socket: string, text: string): Promise<string> {
     let said = '';
     connection
       .setEncoding('utf8')
-      .setTimeout(answerTimeout, () => connection.destroy(new Error('the front is silent')));
+      .setTimeout(answerTimeout, () => connection.destroy(new Error('the load balancer is silent')));
     connection.on('data', (data: string) => (said += data));
     connection.on('error', reject).on('end', () => resolve(said));
   });

@@ -1,12 +1,12 @@
 /** HAProxy's configuration for the one address of an environment's machines. Which machines is changed while it runs. */
-import type { FrontServer } from '../../resources/inputs.ts';
+import type { Backend } from '../../resources/inputs.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
-/** What a front listens on, and where that leads. */
-export interface FrontTarget {
+/** What a load balancer listens on, and where that leads. */
+export interface LoadBalancerTarget {
   readonly address: string;
   readonly ports: readonly number[];
-  readonly servers: readonly FrontServer[];
+  readonly servers: readonly Backend[];
 }
 
 /** Places for machines at each port: the old and the new set of the largest environment, and what leaves yet. */
@@ -16,7 +16,7 @@ const slots = 150;
 const deaf = 'tcp-ut 4s';
 
 /** The machines that serve a port. */
-export function serversAt(servers: readonly FrontServer[], port: number): readonly FrontServer[] {
+export function backendsAt(servers: readonly Backend[], port: number): readonly Backend[] {
   return servers.filter(({ ports }) => ports?.includes(port) ?? true);
 }
 
@@ -25,30 +25,30 @@ export function sectionOf(port: number): string {
   return `port-${port}`;
 }
 
-/** The socket that commands come in by, in the front's folder. */
+/** The socket that commands come in by, in the load balancer's folder. */
 export const adminSocket = 'admin.sock';
 
-/** Hash of all but the machines: a front with another one has to be started anew to become like this. */
-export function shapeOf(target: FrontTarget, user?: string): string {
+/** Hash of all but the machines: a load balancer with another one has to be started anew to become like this. */
+export function shapeOf(target: LoadBalancerTarget, user?: string): string {
   return fingerprint(configText({ ...target, servers: [] }, '', user));
 }
 
 /** The configuration. As `user` it goes on once it listens; without, it stays what it was started as. */
-export function frontConfig(target: FrontTarget, user?: string): string {
+export function haproxyConfig(target: LoadBalancerTarget, user?: string): string {
   return configText(target, shapeOf(target, user), user);
 }
 
-function configText(target: FrontTarget, shape: string, user: string | undefined): string {
+function configText(target: LoadBalancerTarget, shape: string, user: string | undefined): string {
   return `${[...global(target.address, shape, user), ...defaults, ...target.ports.flatMap((port) => section(target, port))].join('\n')}\n`;
 }
 
 function global(address: string, shape: string, user: string | undefined): string[] {
   return [
     'global',
-    // How a running front says what it was started with.
+    // How a running load balancer says what it was started with.
     `  description ${address} shape-${shape}`,
     '  maxconn 8192',
-    // Else two fronts could share a port, each with half of the requests.
+    // Else two load balancers could share a port, each with half of the requests.
     '  noreuseport',
     // A replaced process goes once its last request is answered, and then at the latest.
     '  hard-stop-after 10m',
@@ -85,13 +85,13 @@ const defaults: readonly string[] = [
   '  default-server check inter 400ms fastinter 100ms fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter',
 ];
 
-function section({ address, servers }: FrontTarget, port: number): string[] {
-  const here = serversAt(servers, port);
+function section({ address, servers }: LoadBalancerTarget, port: number): string[] {
+  const here = backendsAt(servers, port);
   const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${deaf}`);
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
-    // The machines believe the front who asked, so what a client says of itself ends here.
+    // The machines believe the load balancer who asked, so what a client says of itself ends here.
     '  http-request del-header x-forwarded- -m beg',
     // What may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',

@@ -1,4 +1,4 @@
-/** The HAProxy process of a front: found by its configuration file, which no other process is started with. */
+/** The HAProxy process of a load balancer: found by its configuration file, which no other process is started with. */
 import { readdir, readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { adminSocket } from './haproxy-config.ts';
 import { daemon, tryProgram } from '../../system/run-program.ts';
 
-/** Where the configuration lies in a front's folder. */
+/** Where the configuration lies in a load balancer's folder. */
 export function configFile(home: string): string {
   return path.join(home, 'haproxy.cfg');
 }
@@ -49,14 +49,14 @@ async function takenOf(address: string, ports: readonly number[]): Promise<numbe
   return problems.filter(({ code }) => code === 'EADDRINUSE').map(({ port }) => port);
 }
 
-/** The numbers of all processes of a front, also of those that only answer what they have begun. */
+/** The numbers of all processes of a load balancer, also of those that only answer what they have begun. */
 export async function processesOf(home: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const own = await Promise.all(pids.map(async (pid) => isOf(home, await commandOf(pid))));
   return pids.filter((_, index) => own[index]).map(Number);
 }
 
-/** Ends all processes of a front, with what they have under way. */
+/** Ends all processes of a load balancer, with what they have under way. */
 export async function endProcesses(home: string): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const pid of await processesOf(home)) send(pid, signal);
@@ -64,7 +64,7 @@ export async function endProcesses(home: string): Promise<void> {
       if ((await processesOf(home)).length === 0) return;
     }
   }
-  throw new LockageError(`the processes of the front in ${home} do not end`);
+  throw new LockageError(`the processes of the load balancer in ${home} do not end`);
 }
 
 /** Whether something accepts connections there. */

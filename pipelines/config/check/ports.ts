@@ -41,7 +41,7 @@ function usesOf({ resolved, report }: Checked): Use[] {
       ? []
       : [
           {
-            ...{ environment, host: `the front ${front}`, engine: `front ${front}`, report },
+            ...{ environment, host: `the load balancer ${front}`, engine: `load balancer ${front}`, report },
             ...{ what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] },
           },
         ],

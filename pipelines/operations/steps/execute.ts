@@ -73,7 +73,7 @@ async function revert(context: Context, operation: Operation, error: unknown): P
   const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
   try {
     // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
-    if (desired.handover) await context.machines.settle(name);
+    if (desired.handover) await context.machines.reconcile(name);
     const now = await context.records.environment(name);
     // Only what was there before: containers that this operation made may be what failed.
     const containers = now.containers.filter((placed) =>

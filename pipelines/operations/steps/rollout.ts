@@ -52,7 +52,7 @@ export async function rollOut(
     }
     // A killed operation may have left other routes, or containers, than those of the record.
     await reconcile(context, environment, desired);
-    await context.machines.settle(environment.name);
+    await context.machines.reconcile(environment.name);
     return { outcome: 'unchanged', plan };
   }
   checkNames(context.project.app, plan.containers, reports);
@@ -92,7 +92,7 @@ async function pullStandby(
 /** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
 async function clearUp(context: Context, environment: Environment, release: Release): Promise<void> {
   try {
-    await context.machines.settle(environment.name);
+    await context.machines.reconcile(environment.name);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await context.stacks.foundation(environment, undefined, { leaving: 'go' });
     const { containers } = await context.records.environment(environment.name);

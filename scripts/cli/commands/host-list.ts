@@ -24,8 +24,8 @@ export async function hostListCommand(name: string | undefined, flags: Flags, si
 }
 
 async function frontOf(context: CommandContext, environment: Environment): Promise<ListedFront[]> {
-  const front = await context.machines.front(environment);
-  return front ? [{ environment: environment.name, ...front }] : [];
+  const loadBalancer = await context.machines.front(environment);
+  return loadBalancer ? [{ environment: environment.name, ...loadBalancer }] : [];
 }
 
 /** The environment of that name, or all. Throws LockageError. */

@@ -22,11 +22,11 @@ async function showAll(context: CommandContext): Promise<void> {
   const environments = await Promise.all(
     context.project.environments.map(async (environment) => {
       const record = await context.records.environment(environment.name);
-      const [{ hosts, lock }, front] = await Promise.all([
+      const [{ hosts, lock }, loadBalancer] = await Promise.all([
         observe(context.connections, context.project.app, environment, record, { timeouts }),
         context.machines.front(environment),
       ]);
-      return environmentStatus(environment, record, hosts, lock, front);
+      return environmentStatus(environment, record, hosts, lock, loadBalancer);
     }),
   );
   context.terminal.result({ app: context.project.app, environments }, overviewLines(environments, context.now()));
@@ -35,11 +35,11 @@ async function showAll(context: CommandContext): Promise<void> {
 async function showOne(context: CommandContext, environment: Environment): Promise<void> {
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
-  const [seen, front] = await Promise.all([
+  const [seen, loadBalancer] = await Promise.all([
     observe(context.connections, app, environment, record, { timeouts, closely: true }),
     context.machines.front(environment),
   ]);
-  const status = environmentStatus(environment, record, seen.hosts, seen.lock, front);
+  const status = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);
   const hosts = seen.hosts.map((view) => ({
     view,
     containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],

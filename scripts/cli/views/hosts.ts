@@ -1,7 +1,7 @@
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
-import { frontLine } from './status.ts';
-import type { FrontView } from '../../../pipelines/inspection/observation.ts';
+import { loadBalancerLine } from './status.ts';
+import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 
 /** A host of an environment, and whether it answers. */
 export interface ListedHost {
@@ -19,13 +19,13 @@ export interface ListedHost {
 }
 
 /** The one address of an environment's own machines. */
-export interface ListedFront extends FrontView {
+export interface ListedFront extends LoadBalancerView {
   readonly environment: string;
 }
 
-/** One line for each front. */
+/** One line for each load balancer. */
 export function frontListLines(fronts: readonly ListedFront[]): string[] {
-  return fronts.map((front) => `${colors.bold(front.environment)}  ${frontLine(front)}`);
+  return fronts.map((loadBalancer) => `${colors.bold(loadBalancer.environment)}  ${loadBalancerLine(loadBalancer)}`);
 }
 
 /** One line for each host. */

@@ -2,7 +2,7 @@ import { colors } from '../../tools/colors.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
 import { agoText, table } from '../../tools/format.ts';
-import type { FrontView, HostView } from '../../../pipelines/inspection/observation.ts';
+import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
 
 /** All environments on one screen: a line each, and below it what a person should know. */
 export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
@@ -37,7 +37,7 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 function noteLines(status: EnvironmentStatus, now: number): string[] {
   const { hold, cordons, lock, failed } = status;
   const notes = [
-    ...(status.front ? [frontLine(status.front)] : []),
+    ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
     ...(hold
@@ -63,9 +63,9 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
   return notes.map((note) => `  ${note}`);
 }
 
-/** `front http://10.71.3.1:8000 → prod-1, prod-2` */
-export function frontLine({ urls, state, servers }: FrontView): string {
-  const where = `front ${urls.join(', ')}`;
+/** `load balancer http://10.71.3.1:8000 → prod-1, prod-2` */
+export function loadBalancerLine({ urls, state, servers }: LoadBalancerView): string {
+  const where = `load balancer ${urls.join(', ')}`;
   if (state !== 'running') return `${where}  ${colors.red('does not run')}`;
   const names = servers.map(({ name, healthy }) => (healthy ? name : colors.red(`${name} (does not answer)`)));
   return `${where} ${colors.dim('→')} ${names.length === 0 ? colors.dim('no machine') : names.join(', ')}`;

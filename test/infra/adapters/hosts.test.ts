@@ -48,7 +48,7 @@ const hosts = [{ name: 'prod-1', url: '', address: '10.0.0.1' }];
 const here = () => environment({ hosts: hosts.map((host) => ({ ...host, url: `unix://${folder}/docker.sock` })) });
 const engines = () => {
   const connections = new Connections({ stateDir: folder });
-  const machines = { machines: folder, fronts: folder, keys: folder, images: folder };
+  const machines = { machines: folder, loadBalancers: folder, keys: folder, images: folder };
   const registryAuth = async () => undefined;
   const secretValues = new Map<string, string>();
   const session = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { caddyConfig } from '../../../infra/edge/caddy-config.ts';
-import { frontBefore } from '../../../infra/edge/published-ports.ts';
+import { trustedProxy } from '../../../infra/edge/published-ports.ts';
 import { environment, host } from '../../pipelines/model/values.ts';
 
 const machine = { ...host('prod-1'), address: '10.71.3.11' };
@@ -12,6 +12,6 @@ test('an edge believes the front of its environment who asked, and nobody else',
 });
 
 test('the front of a machine is on the computer that runs it; other hosts have none', () => {
-  expect(frontBefore(environment({ machines }), machine)).toBe('10.71.3.1');
-  expect(frontBefore(environment({}), machine)).toBeUndefined();
+  expect(trustedProxy(environment({ machines }), machine)).toBe('10.71.3.1');
+  expect(trustedProxy(environment({}), machine)).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseSlots } from '../../../infra/machines/load-balancer/admin.ts';
-import { frontConfig, shapeOf } from '../../../infra/machines/load-balancer/haproxy-config.ts';
+import { haproxyConfig, shapeOf } from '../../../infra/machines/load-balancer/haproxy-config.ts';
 
 const target = {
   address: '10.71.3.1',
@@ -17,8 +17,8 @@ const lines = (text: string, word: string) =>
     .map((line) => line.trim())
     .filter((line) => line.startsWith(word));
 
-describe('the configuration of a front', () => {
-  const text = frontConfig(target, 'haproxy');
+describe('the configuration of a load balancer', () => {
+  const text = haproxyConfig(target, 'haproxy');
 
   test('listens at its address alone, on every port', () => {
     expect(lines(text, 'bind')).toEqual(['bind 10.71.3.1:80', 'bind 10.71.3.1:8000']);
@@ -40,14 +40,14 @@ describe('the configuration of a front', () => {
   });
 
   test('gives up the rights of root where it has them', () => {
-    expect([lines(text, 'user'), lines(frontConfig(target), 'user')]).toEqual([['user haproxy'], []]);
+    expect([lines(text, 'user'), lines(haproxyConfig(target), 'user')]).toEqual([['user haproxy'], []]);
   });
 });
 
-describe('the shape of a front', () => {
+describe('the shape of a load balancer', () => {
   test('is the same with other machines', () => {
     expect(shapeOf({ ...target, servers: [] })).toBe(shapeOf(target));
-    expect(frontConfig(target)).toContain(`shape-${shapeOf(target)}\n`);
+    expect(haproxyConfig(target)).toContain(`shape-${shapeOf(target)}\n`);
   });
 
   test.each([
@@ -58,7 +58,7 @@ describe('the shape of a front', () => {
   });
 });
 
-test('the statistics of a front tell places in use from resting ones', () => {
+test('the statistics of a load balancer tell places in use from resting ones', () => {
   const csv = `# pxname,svname,qcur,scur,status,last_chk,addr,
 port-80,slot-1,0,3,UP,"Layer4, ""passed""",10.71.3.11:80,
 port-80,slot-2,1,1,DOWN 1/2,,10.71.3.12:80,

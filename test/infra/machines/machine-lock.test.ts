@@ -12,7 +12,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const places = () => ({ machines: join(folder, 'machines'), keys: '', fronts: '', images: '' });
+const places = () => ({ machines: join(folder, 'machines'), keys: '', loadBalancers: '', images: '' });
 const prod = { name: 'prod', what: 'the machines of prod' };
 
 test('one command at a time works on the machines of an environment, and a failed one leaves nothing', async () => {

@@ -39,7 +39,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const places = () => ({
   machines: join(folder, 'machines'),
   keys: join(folder, 'keys'),
-  fronts: join(folder, 'fronts'),
+  loadBalancers: join(folder, 'fronts'),
   images: join(folder, 'images'),
 });
 

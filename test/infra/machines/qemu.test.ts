@@ -147,7 +147,7 @@ test('what an image contains is read from its packages', () => {
 });
 
 test('the end of what a machine said is kept, the last one of each name, until its environment is forgotten', async () => {
-  const places = { machines: join(folder, 'machines'), fronts: '', keys: '', images: '' };
+  const places = { machines: join(folder, 'machines'), loadBalancers: '', keys: '', images: '' };
   mkdirSync(places.machines);
   const log = join(folder, 'serial.log');
   expect(await keepLog(places, machine.name, log)).toBeUndefined();

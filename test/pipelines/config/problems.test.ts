@@ -287,7 +287,7 @@ describe('ports', () => {
     const at = (address: string) => `targets: { kind: lxc, address: ${address} }\n`;
     const both = { dev: at('203.0.113.5'), qa: at('203.0.113.5') };
     expect(problemsOf(`${common}pipeline: [dev, qa]\n`, both)).toEqual([
-      'lockage.yaml:4  roles.web.publish  port 80 of the front 203.0.113.5, which is also the front 203.0.113.5 of dev, is taken by its role web (in qa)',
+      'lockage.yaml:4  roles.web.publish  port 80 of the load balancer 203.0.113.5, which is also the load balancer 203.0.113.5 of dev, is taken by its role web (in qa)',
     ]);
     expect(problemsOf(`${common}pipeline: [dev, qa]\n`, { ...both, qa: at('203.0.113.6') })).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
 import { containersOf, endOf, environmentStatus, hostsToAsk } from '../../../pipelines/inspection/status.ts';
 import { environment, failed, host, placed, record, release, revision, rolledBackTo, spec } from '../model/values.ts';
-import type { FrontView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import type { LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
 const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
@@ -181,20 +181,20 @@ test('releases are newest first, with how far each one came', () => {
 describe('the front of an environment', () => {
   const front = { address: '10.71.3.1', urls: ['http://10.71.3.1:8000'] };
   const servers = [{ name: 'prod-1', healthy: false }];
-  const problemsOf = (found: FrontView) =>
+  const problemsOf = (found: LoadBalancerView) =>
     environmentStatus(environment(), record([r1]), [view(['edge', 'web-1.0.0'])], undefined, found).problems;
 
-  test.each<[string, FrontView, string[]]>([
+  test.each<[string, LoadBalancerView, string[]]>([
     ['runs', { ...front, state: 'running', servers: [{ name: 'prod-1', healthy: true }] }, []],
     [
       'does not run',
       { ...front, state: 'stopped', servers },
-      ['the front http://10.71.3.1:8000 does not run: `lockage promote 1.0.0 --to prod` starts it again'],
+      ['the load balancer http://10.71.3.1:8000 does not run: `lockage promote 1.0.0 --to prod` starts it again'],
     ],
     [
       'reaches nobody',
       { ...front, state: 'running', servers },
-      ['the front http://10.71.3.1:8000 reaches no machine of prod'],
+      ['the load balancer http://10.71.3.1:8000 reaches no machine of prod'],
     ],
   ])('that %s', (_, found, problems) => {
     expect(problemsOf(found)).toEqual(problems);

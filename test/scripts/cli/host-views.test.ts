@@ -30,9 +30,9 @@ test('the one address of an environment, and which of its machines answer', () =
       { ...front, state: 'stopped', servers },
     ]),
   ).toEqual([
-    'prod  front http://10.71.3.1:8000 → prod-1, prod-2 (does not answer)',
-    'prod  front http://10.71.3.1:8000 → no machine',
-    'prod  front http://10.71.3.1:8000  does not run',
+    'prod  load balancer http://10.71.3.1:8000 → prod-1, prod-2 (does not answer)',
+    'prod  load balancer http://10.71.3.1:8000 → no machine',
+    'prod  load balancer http://10.71.3.1:8000  does not run',
   ]);
 });
 

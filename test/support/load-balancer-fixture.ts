@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeFront } from '../../infra/machines/load-balancer/load-balancer.ts';
+import { removeLoadBalancer } from '../../infra/machines/load-balancer/load-balancer.ts';
 import { accepts } from '../../infra/machines/load-balancer/process.ts';
 import { createBridge, freeSubnet, removeBridge } from '../../infra/machines/network.ts';
 import { command } from './engine-fixture.ts';
@@ -78,7 +78,7 @@ export class FrontSite {
   }
 
   async remove(): Promise<void> {
-    await removeFront(this.home);
+    await removeLoadBalancer(this.home);
     for (const name of this.#running.keys()) {
       await this.kill(name);
       await command('ip', 'netns', 'delete', this.#space(name));

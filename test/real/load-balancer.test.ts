@@ -4,13 +4,13 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { askSlots, tell } from '../../infra/machines/load-balancer/admin.ts';
+import { askSlots, sendCommands } from '../../infra/machines/load-balancer/admin.ts';
 import {
-  ensureFront,
-  frontState,
-  leadFront,
-  moveFront,
-  removeFront,
+  applyLoadBalancer,
+  loadBalancerState,
+  setBackends,
+  moveBackends,
+  removeLoadBalancer,
 } from '../../infra/machines/load-balancer/load-balancer.ts';
 import { processesOf } from '../../infra/machines/load-balancer/process.ts';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
@@ -18,10 +18,10 @@ import { run } from '../../scripts/tools/command.ts';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { cacheDir } from '../../scripts/tools/cache.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
-import { FrontSite } from '../support/front-fixture.ts';
+import { FrontSite } from '../support/load-balancer-fixture.ts';
 import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
 
-describe.runIf(labsWork)('a front', () => {
+describe.runIf(labsWork)('a load balancer', () => {
   let site: FrontSite;
   let machines: Record<'a' | 'b' | 'c' | 'd', { name: string; address: string }>;
 
@@ -49,7 +49,7 @@ describe.runIf(labsWork)('a front', () => {
   };
   const seen = async (times = 12) => [...new Set(await Promise.all(Array.from({ length: times }, () => ask())))].sort();
   const healthy = async () =>
-    (await frontState(site.home)).servers.filter((server) => server.healthy).map(({ name }) => name);
+    (await loadBalancerState(site.home)).servers.filter((server) => server.healthy).map(({ name }) => name);
   const start = () =>
     startLoad({
       urls: [url()],
@@ -65,15 +65,19 @@ describe.runIf(labsWork)('a front', () => {
   };
 
   test('it is not there before it is made', async () => {
-    expect((await frontState(site.home)).state).toBe('absent');
-    await removeFront(site.home);
+    expect((await loadBalancerState(site.home)).state).toBe('absent');
+    await removeLoadBalancer(site.home);
     expect(existsSync(site.home)).toBe(false);
   });
 
   test('it spreads requests over them, and tells them who asked', async () => {
-    await ensureFront(spec(['a', 'b']));
+    await applyLoadBalancer(spec(['a', 'b']));
     expect(await seen()).toEqual(['a', 'b']);
-    expect(await frontState(site.home)).toMatchObject({ state: 'running', address: site.address, ports: [8000] });
+    expect(await loadBalancerState(site.home)).toMatchObject({
+      state: 'running',
+      address: site.address,
+      ports: [8000],
+    });
     const lies = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' };
     const told = (await (await fetch(url(), { headers: lies })).json()) as Record<string, string>;
     expect([told['x-forwarded-for'], told['x-forwarded-proto']]).toEqual([site.address, undefined]);
@@ -86,7 +90,7 @@ describe.runIf(labsWork)('a front', () => {
 
   test('made again, it is the same process', async () => {
     const before = await processesOf(site.home);
-    await Promise.all([ensureFront(spec(['a', 'b'])), ensureFront(spec(['a', 'b']))]);
+    await Promise.all([applyLoadBalancer(spec(['a', 'b'])), applyLoadBalancer(spec(['a', 'b']))]);
     expect(await processesOf(site.home)).toEqual(before);
   });
 
@@ -98,7 +102,7 @@ describe.runIf(labsWork)('a front', () => {
       ['a', 'b'],
       ['c', 'd'],
     ] as const) {
-      await moveFront(spec(names));
+      await moveBackends(spec(names));
       expect(await seen()).toEqual([...names]);
     }
     // Whoever had a request there would notice.
@@ -108,7 +112,7 @@ describe.runIf(labsWork)('a front', () => {
   });
 
   test('it does not move to machines that do not answer', async () => {
-    await expect(moveFront(spec(['a', 'c']), { answer: 300 })).rejects.toMatchObject({
+    await expect(moveBackends(spec(['a', 'c']), { answer: 300 })).rejects.toMatchObject({
       details: [`a at ${machines.a.address}:8000`],
     });
     expect(await healthy()).toEqual(['c', 'd']);
@@ -117,13 +121,13 @@ describe.runIf(labsWork)('a front', () => {
   test('it gets another port, and loses it, without a failed request', async () => {
     const load = await start();
     await sleep(500);
-    await ensureFront(spec(['c', 'd'], [8000, 8001]));
+    await applyLoadBalancer(spec(['c', 'd'], [8000, 8001]));
     expect(['c', 'd']).toContain(await ask(8001));
-    await ensureFront(spec(['c', 'd']));
+    await applyLoadBalancer(spec(['c', 'd']));
     await expect(ask(8001)).rejects.toThrow();
-    await moveFront(spec(['d']));
+    await moveBackends(spec(['d']));
     expect((await processesOf(site.home)).length).toBe(1);
-    await ensureFront(spec(['c', 'd']));
+    await applyLoadBalancer(spec(['c', 'd']));
     await finish(load);
   });
 
@@ -140,11 +144,11 @@ describe.runIf(labsWork)('a front', () => {
   });
 
   test('it is led anew where a killed run has left it elsewhere', async () => {
-    const places = { machines: '', keys: '', images: '', fronts: dirname(site.home) };
-    await ensureFront(spec(['d']));
+    const places = { machines: '', keys: '', images: '', loadBalancers: dirname(site.home) };
+    await applyLoadBalancer(spec(['d']));
     const slot = (await askSlots(site.home)).find(({ target }) => target.startsWith(`${machines.d.address}:`));
-    await tell(site.home, [`set server port-8000/${slot?.name} state maint`]);
-    await leadFront(places, { environment: 'prod' }, spec(['d']).servers);
+    await sendCommands(site.home, [`set server port-8000/${slot?.name} state maint`]);
+    await setBackends(places, { environment: 'prod' }, spec(['d']).servers);
     await expect.poll(seen, { timeout: 5000 }).toEqual(['d']);
   });
 
@@ -152,15 +156,15 @@ describe.runIf(labsWork)('a front', () => {
     const [pid = 0] = await processesOf(site.home);
     process.kill(pid, 'SIGKILL');
     while ((await processesOf(site.home)).length > 0) await sleep(10);
-    expect((await frontState(site.home)).state).toBe('stopped');
-    await ensureFront(spec(['d']));
+    expect((await loadBalancerState(site.home)).state).toBe('stopped');
+    await applyLoadBalancer(spec(['d']));
     await expect.poll(seen, { timeout: 5000 }).toEqual(['d']);
   });
 
   test('a stranger at its port is named', async () => {
     const stranger = createServer().listen(8001, site.address);
     try {
-      await expect(ensureFront(spec(['d'], [8000, 8001]))).rejects.toMatchObject({
+      await expect(applyLoadBalancer(spec(['d'], [8000, 8001]))).rejects.toMatchObject({
         message: `${site.address}:8001: taken by somebody else`,
         details: [expect.stringContaining(`(process ${process.pid})`)],
       });
@@ -168,14 +172,14 @@ describe.runIf(labsWork)('a front', () => {
     } finally {
       stranger.close();
     }
-    await expect(ensureFront({ ...spec(['d']), address: '203.0.113.5' })).rejects.toThrow(
+    await expect(applyLoadBalancer({ ...spec(['d']), address: '203.0.113.5' })).rejects.toThrow(
       'is no address of this computer',
     );
-    await expect(ensureFront({ ...spec(['d']), environment: 'dev' })).rejects.toThrow('is of trial prod');
+    await expect(applyLoadBalancer({ ...spec(['d']), environment: 'dev' })).rejects.toThrow('is of trial prod');
   });
 
   test('removed, it leaves nothing', async () => {
-    await removeFront(site.home);
+    await removeLoadBalancer(site.home);
     expect([await processesOf(site.home), await readdir(dirname(site.home))]).toEqual([[], []]);
     await expect(ask()).rejects.toThrow();
   });
@@ -219,9 +223,9 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     const servers = ['prod-1', 'prod-2'].map((name) => ({ name, healthy: true }));
     expect(json.fronts).toMatchObject([{ environment: 'prod', urls: [url], state: 'running', servers }]);
     expect(url).toMatch(/^http:\/\/10\.\d+\.\d+\.1:8000$/);
-    expect((await trial.run('status')).stdout).toContain(`front ${url} → prod-1, prod-2`);
+    expect((await trial.run('status')).stdout).toContain(`load balancer ${url} → prod-1, prod-2`);
     expect(await version()).toBe('1.0.0');
-    // From an address of this computer that is not the front's own.
+    // From an address of this computer that is not the load balancer's own.
     const visitor = ['curl', '-s', '--interface', '127.0.0.1', `${url}/visitor`];
     expect(JSON.parse(await run(visitor))).toMatchObject({ visitor: expect.stringMatching(/^127\.0\.0\.1, 10\./) });
   });
@@ -239,7 +243,7 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     try {
       const moved = await promoted({ address });
       expect(moved.code, moved.stderr).toBe(0);
-      expect(moved.stderr).toContain(`the front becomes http://${address}:8000 first`);
+      expect(moved.stderr).toContain(`the load balancer becomes http://${address}:8000 first`);
       expect(await trial.versions('prod', [`http://${address}:8000/`])).toEqual(['1.0.0']);
       expect((await front()).urls).toEqual([`http://${address}:8000`]);
       expect((await promoted({})).code).toBe(0);
@@ -278,18 +282,18 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     await run(['lxc-stop', '-P', machines, '-n', 'trial-prod-machine-2', '--kill']);
     await sleep(5500);
     await finish(load);
-    expect((await frontState(home())).servers.map(({ healthy }) => healthy)).toEqual([true, false]);
+    expect((await loadBalancerState(home())).servers.map(({ healthy }) => healthy)).toEqual([true, false]);
   });
 
   test('is brought back by a promotion, with its machines', { timeout: 60_000 }, async () => {
     for (const pid of await processesOf(home())) process.kill(pid, 'SIGKILL');
     const status = await trial.run('status', '--env', 'prod', '--json');
     expect(status.json.problems).toContain(
-      `the front ${url} does not run: \`lockage promote 1.1.0 --to prod\` starts it again`,
+      `the load balancer ${url} does not run: \`lockage promote 1.1.0 --to prod\` starts it again`,
     );
     const result = await trial.promote('1.1.0', 'prod');
     expect(result.code, result.stderr).toBe(0);
-    expect(result.stderr).toContain(`the front ${new URL(url).hostname} is started first`);
+    expect(result.stderr).toContain(`the load balancer ${new URL(url).hostname} is started first`);
     expect([await version(), await names()]).toEqual(['1.1.0', ['prod-1', 'prod-2']]);
   });
 
