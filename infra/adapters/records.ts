@@ -29,7 +29,7 @@ const imagesStack = 'machine-images';
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
-  readonly front?: LoadBalancerInputs;
+  readonly loadBalancer?: LoadBalancerInputs;
 }
 
 /** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
@@ -68,7 +68,9 @@ export class RecordsAdapter implements Records {
     const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
     const machines = inputsOf<MachineInputs>(state, 'Machine');
     const [loadBalancer] = inputsOf<LoadBalancerInputs>(state, 'Front');
-    return state && { machines, ...(network ? { network } : {}), ...(loadBalancer ? { front: loadBalancer } : {}) };
+    return (
+      state && { machines, ...(network ? { network } : {}), ...(loadBalancer ? { loadBalancer: loadBalancer } : {}) }
+    );
   }
 
   async releases(): Promise<readonly Release[]> {

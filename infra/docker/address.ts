@@ -64,7 +64,7 @@ export function tcpAddress(host: Host): TcpAddress | undefined {
 export function dockerHost(engine: EngineAddress): { host: string; certPath?: string } {
   if ('socketPath' in engine) return { host: `unix://${engine.socketPath}` };
   const { tcp } = engine;
-  return { host: `tcp://${joined(tcp)}`, ...(tcp.tls ? { certPath: tcp.tls.folder } : {}) };
+  return { host: `tcp://${hostPort(tcp)}`, ...(tcp.tls ? { certPath: tcp.tls.folder } : {}) };
 }
 
 /**
@@ -99,16 +99,16 @@ function parseAddress(text: string): SshAddress | undefined {
 }
 
 /** The name a host has in a known_hosts file: `host`, or `[host]:port` for another port than 22. */
-export function knownName({ host, port }: SshAddress): string {
+export function knownHostsName({ host, port }: SshAddress): string {
   return port === 22 ? host : `[${host}]:${port}`;
 }
 
 /** `user@host:port`, for messages. */
-export function written({ user, host, port }: SshAddress): string {
-  return `${user === undefined ? '' : `${user}@`}${joined({ host, port })}`;
+export function userHostPort({ user, host, port }: SshAddress): string {
+  return `${user === undefined ? '' : `${user}@`}${hostPort({ host, port })}`;
 }
 
 /** `host:port`, with brackets where they are needed. */
-export function joined({ host, port }: { readonly host: string; readonly port: number }): string {
+export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -8,7 +8,7 @@ import { HostKeys } from './ssh/host-keys.ts';
 import { anyManager } from './swarm-leader.ts';
 import type { HostKey } from './ssh/errors.ts';
 import { SshLink } from './ssh/ssh.ts';
-import type { Offer } from './ssh/reverse-forward.ts';
+import type { ReverseForward } from './ssh/reverse-forward.ts';
 import { TlsLink } from './tls/tls.ts';
 import { isPending, type Host, type TlsFiles } from '../../pipelines/model/target.ts';
 
@@ -33,7 +33,7 @@ export type Connected =
   { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
 
 /** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
-const speakerLife = 1000;
+const leaderLife = 1000;
 
 /** The engines of hosts, each connected once, at its first use. */
 export class Connections {
@@ -44,7 +44,7 @@ export class Connections {
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
   readonly #closing = new AbortController();
-  readonly #speakers = new Map<string, { readonly engine: Promise<Engine>; readonly until: number }>();
+  readonly #leaders = new Map<string, { readonly engine: Promise<Engine>; readonly until: number }>();
 
   constructor(options: ConnectionsOptions) {
     this.#keys = new HostKeys(options.stateDir);
@@ -59,8 +59,8 @@ export class Connections {
    * a manager that can decide now.
    */
   engine(given: Host): Promise<Engine> {
-    if (given.managers) return this.#speaker(given);
-    const host = atHome(this.#today(given));
+    if (given.managers) return this.#leader(given);
+    const host = expandHome(this.#asConfigured(given));
     const key = keyOf(host);
     const found = this.#engines.get(key);
     if (found) return found;
@@ -72,13 +72,13 @@ export class Connections {
   }
 
   /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
-  #speaker(swarm: Host): Promise<Engine> {
+  #leader(swarm: Host): Promise<Engine> {
     const key = JSON.stringify(swarm.managers?.map(({ name, url }) => [name, url]));
-    const found = this.#speakers.get(key);
+    const found = this.#leaders.get(key);
     if (found && Date.now() < found.until) return found.engine;
     const engine = anyManager(swarm, (manager) => this.engine(manager));
-    this.#speakers.set(key, { engine, until: Date.now() + speakerLife });
-    engine.catch(() => this.#speakers.delete(key));
+    this.#leaders.set(key, { engine, until: Date.now() + leaderLife });
+    engine.catch(() => this.#leaders.delete(key));
     return engine;
   }
 
@@ -100,12 +100,12 @@ export class Connections {
 
   /** The way to a host's machine itself, for a host that is reached by ssh. */
   link(host: Host): SshLink {
-    return new SshLink(atHome(host), this.#keys);
+    return new SshLink(expandHome(host), this.#keys);
   }
 
   /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
-  offer(host: Host, server: Server): Promise<Offer> {
-    return this.link(this.#today(host)).offer(server);
+  reverseForward(host: Host, server: Server): Promise<ReverseForward> {
+    return this.link(this.#asConfigured(host)).reverseForward(server);
   }
 
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
@@ -142,7 +142,7 @@ export class Connections {
   }
 
   /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
-  #today(host: Host): Host {
+  #asConfigured(host: Host): Host {
     const namesakes = this.#configured().filter(({ name, url }) => name === host.name && url === host.url);
     return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
   }
@@ -164,7 +164,7 @@ export class Connections {
     let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
       this.#log(`${host.name}: the connection broke, connecting again`);
-      reconnecting ??= rested(open, () => (reconnecting = undefined));
+      reconnecting ??= throttled(open, () => (reconnecting = undefined));
       return reconnecting;
     };
     const engine = new Engine({ host: host.name, ...(await open()), reconnect });
@@ -185,7 +185,7 @@ export class Connections {
 }
 
 /** Where it took long to find out that nobody answers, whoever asks soon after is told the same. */
-async function rested<T>(open: () => Promise<T>, done: () => void): Promise<T> {
+async function throttled<T>(open: () => Promise<T>, done: () => void): Promise<T> {
   const started = performance.now();
   try {
     const opened = await open();
@@ -204,7 +204,7 @@ function keyOf({ name, url, identity, jump, hostKey, tls }: Host): string {
 }
 
 /** `~/` in the path of a key is the home folder of whoever runs this. */
-function atHome(host: Host): Host {
+function expandHome(host: Host): Host {
   const { identity, tls } = host;
   const here = (file: string) => (file.startsWith('~/') ? join(homedir(), file.slice(2)) : file);
   return {

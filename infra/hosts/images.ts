@@ -4,7 +4,7 @@ import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import { passedName, passThrough } from '../registry/pull-proxy.ts';
+import { passedName, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
@@ -53,8 +53,8 @@ async function pull({ session, registry, onProgress }: Dependencies, engine: Eng
  */
 async function pullOverSsh({ session, registry, onProgress }: Dependencies, host: Host, image: Image): Promise<number> {
   const engine = await session.connections.engine(host);
-  const offered = passThrough(registry, image.repository);
-  const offer = await session.connections.offer(host, offered.server);
+  const offered = startPullProxy(registry, image.repository);
+  const offer = await session.connections.reverseForward(host, offered.server);
   try {
     const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
     const options = { auth: offered.auth, signal: session.signal, onProgress };

@@ -2,7 +2,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineNetworkInputs } from '../resources/inputs.ts';
 import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
-import { program, tryProgram } from '../system/run-program.ts';
+import { runProgram, tryRunProgram } from '../system/run-program.ts';
 
 interface Link {
   readonly ifalias?: string;
@@ -22,14 +22,14 @@ export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> 
     if (found) await removeBridge(bridge, had ?? subnet);
     await createBridge(bridge, subnet);
   }
-  await program(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
+  await runProgram(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
   await openBridge(bridge);
   await openWayOut(bridge, subnet);
 }
 
 /** The first three numbers of a bridge's network; undefined where there is no such bridge. */
 export async function subnetOf(bridge: string): Promise<string | undefined> {
-  const shown = await tryProgram(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]);
+  const shown = await tryRunProgram(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]);
   return / inet (\d+\.\d+\.\d+)\.1\/24 /.exec(shown ?? '')?.[1];
 }
 
@@ -41,7 +41,7 @@ export async function removeOwnBridge(inputs: MachineNetworkInputs): Promise<voi
 }
 
 async function bridgeNamed(name: string): Promise<Link | undefined> {
-  const shown = await tryProgram(['ip', '-j', 'link', 'show', 'dev', name]);
+  const shown = await tryRunProgram(['ip', '-j', 'link', 'show', 'dev', name]);
   return shown === undefined ? undefined : (JSON.parse(shown) as Link[])[0];
 }
 

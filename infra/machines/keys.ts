@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { program } from '../system/run-program.ts';
+import { runProgram } from '../system/run-program.ts';
 
 /** A key pair in files; the private one is for its owner alone. */
 export interface KeyPair {
@@ -35,12 +35,12 @@ export async function forgetKeys(keys: string, environment: string): Promise<voi
 }
 
 // Machines that are made at the same time ask for one key at the same time.
-const making = new Map<string, Promise<void>>();
+const createTimeout = new Map<string, Promise<void>>();
 
 async function keyPair(file: string, comment: string): Promise<KeyPair> {
-  const made = making.get(file) ?? ensureKeyPair(file, comment);
-  making.set(file, made);
-  await made.finally(() => making.delete(file));
+  const made = createTimeout.get(file) ?? ensureKeyPair(file, comment);
+  createTimeout.set(file, made);
+  await made.finally(() => createTimeout.delete(file));
   const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
   const hash = createHash('sha256')
     .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))
@@ -53,7 +53,7 @@ async function ensureKeyPair(file: string, comment: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;
   for (const left of [draft, `${draft}.pub`]) await rm(left, { force: true });
-  await program(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', draft]);
+  await runProgram(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', draft]);
   // The private half comes last: one without the other is made again.
   await rename(`${draft}.pub`, `${file}.pub`);
   await rename(draft, file);

@@ -8,7 +8,7 @@ import type { MachineFolders } from '../system/state-folders.ts';
 const mostBytes = 2 ** 18;
 
 /** The last lines of a machine's log. */
-export async function lastWords(log: string, lines = 8): Promise<string[]> {
+export async function logTail(log: string, lines = 8): Promise<string[]> {
   return (await endOf(log)).trim().split('\n').slice(-lines);
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
-import { daemon, program, tryProgram } from '../system/run-program.ts';
+import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
 import type { MachineKind } from './types.ts';
 
 export const lxc: MachineKind = {
@@ -22,7 +22,7 @@ export const lxc: MachineKind = {
     await startLxc(machine.home);
     return undefined;
   },
-  runs: async (home) => (await tryProgram(['lxc-info', ...lxcName(home), '-s', '-H']))?.trim() === 'RUNNING',
+  runs: async (home) => (await tryRunProgram(['lxc-info', ...lxcName(home), '-s', '-H']))?.trim() === 'RUNNING',
   stop: stopLxc,
   log: logFile,
 };
@@ -43,18 +43,18 @@ export interface LxcSettings {
 export async function unpackRoot(home: string, archive: string): Promise<string> {
   const root = path.join(home, 'rootfs');
   await mkdir(root, { recursive: true, mode: 0o755 });
-  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], 180_000);
+  await runProgram(['tar', '-C', root, '--numeric-owner', '-xpf', archive], 180_000);
   return root;
 }
 
 /** Starts the system container in a folder, by the configuration there. */
 export async function startLxc(home: string): Promise<void> {
-  await daemon(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
+  await runDaemon(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
 }
 
 /** Kills the system container in a folder. One that does not run, or was never started, is fine. */
 export async function stopLxc(home: string): Promise<void> {
-  await tryProgram(['lxc-stop', ...lxcName(home), '--kill'], 30_000);
+  await tryRunProgram(['lxc-stop', ...lxcName(home), '--kill'], 30_000);
 }
 
 /** The arguments that name the system container in a folder. */

@@ -9,7 +9,7 @@ import type { MachineInputs, Place } from '../resources/inputs.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { machineImage, newMachineImage, type CachedImage } from './image/image.ts';
 import { hostKey, identity, identityFile } from './keys.ts';
-import { forgetLogs, keepLog, lastWords } from './logs.ts';
+import { forgetLogs, keepLog, logTail } from './logs.ts';
 import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './types.ts';
@@ -94,7 +94,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
     // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
-    const said = await lastWords(kind.log(home)).catch(() => []);
+    const said = await logTail(kind.log(home)).catch(() => []);
     const kept = await keepLog(places, inputs.name, kind.log(home)).catch(() => undefined);
     const removed = state === 'absent' ? removeMachine(places, inputs) : undefined;
     const left = (await removed?.then(() => [], messagesOf)) ?? [];

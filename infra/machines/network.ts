@@ -1,6 +1,6 @@
 /** Bridges of this machine, each with a free /24 of its own, that hosts and machines are connected to. */
 import { LockageError } from '../../pipelines/errors.ts';
-import { program, tryProgram } from '../system/run-program.ts';
+import { runProgram, tryRunProgram } from '../system/run-program.ts';
 
 /** A /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely meet. */
 export async function freeSubnet(random: () => number = Math.random): Promise<string> {
@@ -27,9 +27,9 @@ export function hardwareAddress(address: string): string {
  * Throws LockageError, also when something else on this machine has taken the network meanwhile.
  */
 export async function createBridge(bridge: string, subnet: string): Promise<void> {
-  await program(['ip', 'link', 'add', bridge, 'type', 'bridge']);
+  await runProgram(['ip', 'link', 'add', bridge, 'type', 'bridge']);
   try {
-    await program(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge]);
+    await runProgram(['ip', 'addr', 'add', `${subnet}.1/24`, 'dev', bridge]);
     await openBridge(bridge);
     await refuseTaken(bridge, subnet);
   } catch (error) {
@@ -40,13 +40,13 @@ export async function createBridge(bridge: string, subnet: string): Promise<void
 
 /** Lets what is on the bridge talk with each other and with this machine, whatever the machine's firewall says. */
 export async function openBridge(bridge: string): Promise<void> {
-  await program(['ip', 'link', 'set', bridge, 'up']);
+  await runProgram(['ip', 'link', 'set', bridge, 'up']);
   for (const rule of withinBridge(bridge)) await setRule(rule).catch(() => undefined);
 }
 
 /** Lets what is on the bridge reach whatever this machine reaches, behind its address. `removeBridge` ends it. */
 export async function openWayOut(bridge: string, subnet: string): Promise<void> {
-  await program(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
+  await runProgram(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
   for (const rule of wayOut(bridge, subnet)) await setRule(rule);
 }
 
@@ -55,10 +55,10 @@ export async function removeBridge(bridge: string, subnet: string): Promise<void
   for (const rule of [...wayOut(bridge, subnet), ...withinBridge(bridge)]) {
     // Two that looked at the same moment may have set a rule twice.
     for (let round = 0; round < 5; round += 1) {
-      if ((await tryProgram(iptables('-D', rule))) === undefined) break;
+      if ((await tryRunProgram(iptables('-D', rule))) === undefined) break;
     }
   }
-  await tryProgram(['ip', 'link', 'del', bridge]);
+  await tryRunProgram(['ip', 'link', 'del', bridge]);
 }
 
 type Rule = readonly [table: string, ...words: string[]];
@@ -80,7 +80,7 @@ function withinBridge(bridge: string): Rule[] {
 }
 
 async function setRule(rule: Rule): Promise<void> {
-  if ((await tryProgram(iptables('-C', rule))) === undefined) await program(iptables('-I', rule));
+  if ((await tryRunProgram(iptables('-C', rule))) === undefined) await runProgram(iptables('-I', rule));
 }
 
 function iptables(action: string, [table, ...rule]: Rule): string[] {
@@ -98,7 +98,7 @@ async function refuseTaken(bridge: string, subnet: string): Promise<void> {
 }
 
 async function usedNetworks(): Promise<{ first: number; last: number; device: string }[]> {
-  const routes: unknown = JSON.parse((await program(['ip', '-j', '-4', 'route', 'show', 'table', 'all'])) || '[]');
+  const routes: unknown = JSON.parse((await runProgram(['ip', '-j', '-4', 'route', 'show', 'table', 'all'])) || '[]');
   if (!Array.isArray(routes)) return [];
   return routes.flatMap((route: { dst?: string; dev?: string }) => {
     const [address = '', bits = '32'] = (route.dst ?? '').split('/');

@@ -8,7 +8,7 @@ import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './image/disk.ts';
 import type { CachedImage } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
-import { daemon, program, tryProgram } from '../system/run-program.ts';
+import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
 import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
 import { vmRecipe } from './image/vm-recipe.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
@@ -24,7 +24,7 @@ export const qemu: MachineKind = {
   async create(machine, image) {
     const { home, disk = 0 } = machine;
     const layer = ['-f', 'qcow2', '-F', 'raw', '-b', diskOf(image.folder)];
-    await program(['qemu-img', 'create', '-q', ...layer, diskFile(home), String(disk)]);
+    await runProgram(['qemu-img', 'create', '-q', ...layer, diskFile(home), String(disk)]);
     const own = cpioArchive([...machine.files.map(inside), networkFile(machine)]);
     await writeFile(imageFile(home), image.digest);
     await writeFile(initrdFile(home), Buffer.concat([await readFile(initrdOf(image.folder)), own]), { mode: 0o600 });
@@ -35,10 +35,10 @@ export const qemu: MachineKind = {
     const tap = tapOf(home);
     const kernel = kernelOf(image.folder);
     const accelerator = await acceleratorHere(emulator, kernel, path.dirname(image.folder));
-    await tryProgram(['ip', 'link', 'del', tap]);
-    await program(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
-    await program(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
-    await daemon([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
+    await tryRunProgram(['ip', 'link', 'del', tap]);
+    await runProgram(['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap']);
+    await runProgram(['ip', 'link', 'set', tap, 'master', bridge, 'up']);
+    await runDaemon([emulator, ...guestArguments(machine, accelerator.name, kernel)]);
     return describeAccelerator(accelerator);
   },
   runs: async (home) => (await processesOf(home)).length > 0,
@@ -48,7 +48,7 @@ export const qemu: MachineKind = {
       if (pids.length === 0) break;
       pids.forEach(tryKill);
     }
-    await tryProgram(['ip', 'link', 'del', tapOf(home)]);
+    await tryRunProgram(['ip', 'link', 'del', tapOf(home)]);
   },
   log: serialLog,
 };

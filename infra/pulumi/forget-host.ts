@@ -38,8 +38,8 @@ export function withoutHost(deployment: Deployment, host: string): Deployment {
             ),
           }
         : {}),
-      ...(resource.inputs ? { inputs: forgetful(resource.type, resource.inputs, host) } : {}),
-      ...(resource.outputs ? { outputs: forgetful(resource.type, resource.outputs, host) } : {}),
+      ...(resource.inputs ? { inputs: withoutHostIn(resource.type, resource.inputs, host) } : {}),
+      ...(resource.outputs ? { outputs: withoutHostIn(resource.type, resource.outputs, host) } : {}),
     }));
   return { ...deployment, resources };
 }
@@ -51,7 +51,7 @@ function isOn({ urn, type, provider = '', inputs = {} }: Exported, host: string)
   return provider.includes(`::pulumi:providers:docker::${host}::`);
 }
 
-function forgetful(type: string, values: object, host: string): object {
+function withoutHostIn(type: string, values: object, host: string): object {
   if (type === 'lockage:index:Foundation') {
     const { content, ...rest } = values as { content: string };
     const foundation = unpacked({ content }) as FoundationInputs;

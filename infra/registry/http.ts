@@ -23,7 +23,7 @@ export interface HttpStream extends HttpHead {
   readonly body: IncomingMessage;
 }
 
-const longestBody = 4 * 1024 * 1024;
+const maxBody = 4 * 1024 * 1024;
 const mostRedirects = 5;
 
 /**
@@ -72,7 +72,7 @@ async function read(response: IncomingMessage, { host }: URL): Promise<Buffer> {
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > longestBody) throw new LockageError(`${host} sent more than ${longestBody} bytes`);
+    if (size > maxBody) throw new LockageError(`${host} sent more than ${maxBody} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -36,7 +36,7 @@ export interface PassThrough {
  * A small registry that asks the real one. Only digests of the repository can be read, with a password of its own: on a
  * host, others may reach its port as well. Bodies are passed on as they come, never kept.
  */
-export function passThrough(registry: RegistryClient, repository: string): PassThrough {
+export function startPullProxy(registry: RegistryClient, repository: string): PassThrough {
   const { registry: host } = parseReference(repository);
   const name = passedName(repository);
   const password = randomBytes(24).toString('hex');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
-import { Limit } from '../system/deadline.ts';
+import { Deadline } from '../system/deadline.ts';
 import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
 import type { Reference } from './reference.ts';
 import { storedCredentials, type Credentials } from './credentials.ts';
@@ -25,7 +25,7 @@ export interface RegistryRequest {
 }
 
 const attempts = 4;
-const longestPause = 30_000;
+const maxPause = 30_000;
 
 /** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
 export class RegistryHttp {
@@ -192,7 +192,7 @@ export class RegistryHttp {
 
   /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
   async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
-    const limit = new Limit({ deadline: this.#deadline, signal });
+    const limit = new Deadline({ deadline: this.#deadline, signal });
     try {
       return await open(url, request, limit.signal);
     } catch (error) {
@@ -203,7 +203,7 @@ export class RegistryHttp {
   }
 
   async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
-    const limit = new Limit({ deadline: this.#deadline, signal: this.#options.signal });
+    const limit = new Deadline({ deadline: this.#deadline, signal: this.#options.signal });
     try {
       const headers = withAuthorization(request, authorization);
       return await exchange(new URL(url), { ...request, headers }, limit.signal);
@@ -269,7 +269,7 @@ function pause(attempt: number, retryAfter: string | undefined): number {
   const seconds = Number(retryAfter ?? Number.NaN);
   const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
   const own = 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-  return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), longestPause);
+  return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), maxPause);
 }
 
 const aboutCertificate = /CERT|SIGNED|SIGNATURE/;

@@ -2,7 +2,7 @@
 export const defaultDeadline = 30_000;
 
 /** The call's deadline and its caller's signal in one signal, which keeps nothing alive once released. */
-export class Limit {
+export class Deadline {
   passed = false;
   readonly #controller = new AbortController();
   readonly #given: AbortSignal | undefined;

@@ -17,7 +17,7 @@ const packages: Readonly<Record<string, string>> = {
 };
 
 /** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */
-export async function program(
+export async function runProgram(
   argv: readonly string[],
   deadline = timeout,
   env: NodeJS.ProcessEnv = process.env,
@@ -36,12 +36,12 @@ export async function program(
 }
 
 /** The same for one that leaves a process behind, which must not keep the operator's variables: secrets are among them. */
-export function daemon(argv: readonly string[]): Promise<string> {
+export function runDaemon(argv: readonly string[]): Promise<string> {
   const { PATH, HOME } = process.env;
-  return program(argv, timeout, { PATH, HOME });
+  return runProgram(argv, timeout, { PATH, HOME });
 }
 
 /** The same where a failure is an answer, too: undefined. */
-export async function tryProgram(argv: readonly string[], deadline = timeout): Promise<string | undefined> {
-  return program(argv, deadline).catch(() => undefined);
+export async function tryRunProgram(argv: readonly string[], deadline = timeout): Promise<string | undefined> {
+  return runProgram(argv, deadline).catch(() => undefined);
 }

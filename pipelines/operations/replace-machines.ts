@@ -15,7 +15,7 @@ import type { RolloutInputs } from '../planning/rollout-inputs.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
 
-export interface PromoteImageRequest {
+export interface ReplaceMachinesRequest {
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
@@ -23,7 +23,7 @@ export interface PromoteImageRequest {
   readonly planOnly?: boolean;
 }
 
-export type PromoteImageResult =
+export type ReplaceMachinesResult =
   | { readonly outcome: 'promoted'; readonly image: MachineImage; readonly revision: Revision }
   | { readonly outcome: 'unchanged'; readonly image: MachineImage }
   | { readonly outcome: 'planned'; readonly image: MachineImage; readonly plan: Plan };
@@ -34,7 +34,10 @@ export type PromoteImageResult =
  * to is kept in the new ones. Going back to an earlier image is the same. Throws LockageError: refused (nothing changed),
  * locked, or failed and rolled back.
  */
-export async function promoteImage(context: Context, request: PromoteImageRequest): Promise<PromoteImageResult> {
+export async function replaceMachines(
+  context: Context,
+  request: ReplaceMachinesRequest,
+): Promise<ReplaceMachinesResult> {
   const startedAt = context.now();
   const serving = environmentNamed(context.project, request.environment);
   const { name, machines } = serving;
@@ -70,7 +73,7 @@ export async function promoteImage(context: Context, request: PromoteImageReques
     if (request.planOnly) return { outcome: 'unchanged', image };
   }
 
-  const act = async (): Promise<PromoteImageResult> => {
+  const act = async (): Promise<ReplaceMachinesResult> => {
     const record = await context.records.environment(name);
     refuseOtherHosts(serving, seen, record);
     refuseChanged(serving, seen, record);
@@ -90,7 +93,7 @@ export async function promoteImage(context: Context, request: PromoteImageReques
   }
 }
 
-interface Replacement extends PromoteImageRequest {
+interface Replacement extends ReplaceMachinesRequest {
   readonly image: MachineImage;
   readonly startedAt: number;
   readonly record: EnvironmentRecord;
@@ -99,7 +102,7 @@ interface Replacement extends PromoteImageRequest {
   readonly situation: RolloutInputs;
 }
 
-async function replace(context: Context, replacement: Replacement): Promise<PromoteImageResult> {
+async function replace(context: Context, replacement: Replacement): Promise<ReplaceMachinesResult> {
   const { image, serving, situation, record, startedAt } = replacement;
   const { name } = serving;
   try {

@@ -13,7 +13,7 @@ import { Traffic, type Seen } from './traffic.ts';
 import { versionAt } from './visitor.ts';
 
 /** No command of the demo takes this long; one that hangs must not hang the demo. */
-const longest = 600_000;
+const maxTime = 600_000;
 /** As long as a visitor of a busy machine waits for an answer. */
 const answerTimeout = 30_000;
 
@@ -147,7 +147,7 @@ export class Player {
       cwd: folders().project,
       env: { ...process.env, DOCKER_HOST: this.stage.builder },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: longest,
+      timeout: maxTime,
       killSignal: 'SIGKILL',
     });
     const ended = new Promise<number | null>((resolve, reject) => {

@@ -5,7 +5,7 @@ import type { Place, Stage } from './stage.ts';
 import { machineKinds, targetPlace } from './target-kinds.ts';
 import { allAnswer, type Door } from './visitor.ts';
 
-const longestBoot = 300_000;
+const maxBootTime = 300_000;
 
 /** A machine replaced by one of another image: until the release serves in the new one, and the command's end. */
 export const machinesPart: Part = {
@@ -28,7 +28,7 @@ export const machinesPart: Part = {
           const door = await otherDoor(stage, place);
           const started = performance.now();
           const replacing = stage.must('vm-image', 'promote', images[round % 2] ?? '', '--to', place.name, '--yes');
-          await Promise.race([allAnswer([door], release.version, longestBoot), replacing.then(afterwards)]);
+          await Promise.race([allAnswer([door], release.version, maxBootTime), replacing.then(afterwards)]);
           served.push(performance.now() - started);
           const { stderr, took } = await replacing;
           booted.push(whenBooted(stderr));

@@ -181,7 +181,7 @@ export class Stage {
   /** Builds the tests' service as a release: it takes its time where it is asked to. */
   async slowRelease(version: string): Promise<string> {
     const context = await mkdtemp(join(this.#folder, 'build-'));
-    await cp(join(packageRoot(), 'test/support/trial-app'), context, { recursive: true });
+    await cp(join(packageRoot(), 'test/support/test-app'), context, { recursive: true });
     await writeFile(join(context, 'behaviour.json'), `{"version":"${version}"}\n`);
     return this.#publish(version, context, ['--build-arg', `BASE=${this.images.node}`]);
   }

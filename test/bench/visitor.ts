@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const longestWait = 60_000;
+const maxWait = 60_000;
 
 export interface Door {
   readonly address: string;
@@ -13,7 +13,7 @@ export interface Door {
  * Resolves when every door has answered with the version. Each is asked again a moment after its answer: 2 ms for one
  * door, and so much longer for several that the asking does not slow down what is measured. Throws after `longest` ms.
  */
-export async function allAnswer(doors: readonly Door[], version: string, longest = longestWait): Promise<void> {
+export async function allAnswer(doors: readonly Door[], version: string, longest = maxWait): Promise<void> {
   const end = performance.now() + longest;
   await Promise.all(doors.map((door) => answers(door, version, 2 * doors.length, end)));
 }
@@ -75,7 +75,7 @@ async function lastOther(
 ): Promise<{ since: number; lost: number }> {
   let since: number | undefined;
   let lost = 0;
-  while (performance.now() - started < longestWait) {
+  while (performance.now() - started < maxWait) {
     const answer = await ask(door);
     const now = performance.now();
     if (!answer.startsWith('HTTP/1.1 200')) lost += 1;

@@ -1,23 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion that is cut short', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let load: Load;
   let now = '1.0.0';
 
   beforeAll(async () => {
     // Without a standby every promotion makes and removes containers.
     const settings = { standby: 0, watch: '1s' };
-    trial = await TrialPipeline.open(
+    project = await TestProject.open(
       { app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } },
       settings,
     );
-    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
+    await project.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   afterEach(async () => {
     const stats = await load.stop();
@@ -25,19 +25,19 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   });
 
   async function startUsers(): Promise<void> {
-    load = await startLoad({ urls: trial.urls('prod'), rate: 50, connections: 'both' });
+    load = await startLoad({ urls: project.urls('prod'), rate: 50, connections: 'both' });
   }
 
   /** Everything is as after a promotion that nothing had happened to. */
   async function expectClean(version: string): Promise<void> {
-    expect(await trial.versions('prod')).toEqual([version, version]);
-    expect(await trial.releaseContainers('prod')).toEqual([`prod-1 ${version} running`, `prod-2 ${version} running`]);
-    for (const { volumes, networks } of Object.values(await trial.snapshot('prod'))) {
+    expect(await project.versions('prod')).toEqual([version, version]);
+    expect(await project.releaseContainers('prod')).toEqual([`prod-1 ${version} running`, `prod-2 ${version} running`]);
+    for (const { volumes, networks } of Object.values(await project.snapshot('prod'))) {
       expect(volumes).toEqual(['trial-prod-live']);
       expect(networks).toEqual(['bridge', 'host', 'none', 'trial-prod']);
     }
-    expect(await trial.leftProcesses()).toEqual([]);
-    const status = (await trial.succeed('status', '--env', 'prod')).json;
+    expect(await project.leftProcesses()).toEqual([]);
+    const status = (await project.succeed('status', '--env', 'prod')).json;
     expect(status).toMatchObject({ version, problems: [], hosts: { ready: 2, total: 2 } });
     expect(status.lock).toBeUndefined();
     for (const { routes } of status.hosts.list) expect(routes).toBe('as recorded');
@@ -56,11 +56,11 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     ['while it is recorded', 'after:ledger'],
     ['when the first old container was removed', 'at:remove'],
   ])('%s is finished by the same command', async (_when, point) => {
-    if ((await trial.releaseContainers('prod')).length === 0) await trial.succeed('promote', now, '--to', 'prod');
+    if ((await project.releaseContainers('prod')).length === 0) await project.succeed('promote', now, '--to', 'prod');
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
-    await trial.killedAt(point, 'promote', next, '--to', 'prod', '--yes');
-    await trial.succeed('promote', next, '--to', 'prod');
+    await project.killedAt(point, 'promote', next, '--to', 'prod', '--yes');
+    await project.succeed('promote', next, '--to', 'prod');
     now = next;
     await expectClean(next);
   });
@@ -68,9 +68,9 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
   test('when the switch was confirmed goes back by promoting what is recorded', async () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
-    await trial.killedAt('after:watch', 'promote', next, '--to', 'prod', '--yes');
+    await project.killedAt('after:watch', 'promote', next, '--to', 'prod', '--yes');
 
-    const back = await trial.promote(now, 'prod');
+    const back = await project.promote(now, 'prod');
     expect([back.code, back.json?.outcome], back.stderr).toEqual([0, 'unchanged']);
     await expectClean(now);
   });
@@ -79,38 +79,38 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     await startUsers();
     const words = ['promote', next, '--to', 'prod', '--yes', '--json'];
-    const killed = await trial.start(words, { LOCKAGE_FAILPOINT: 'after:routes' }).ended;
+    const killed = await project.start(words, { LOCKAGE_FAILPOINT: 'after:routes' }).ended;
     expect(killed.signal, killed.stderr).toBe('SIGKILL');
-    expect(await trial.versions('prod')).toEqual([next, next]);
+    expect(await project.versions('prod')).toEqual([next, next]);
 
     // The users have to have seen the switch before they can see it taken back.
-    await load.waitUntilVersion(next, trial.urls('prod'), 10_000);
-    await load.waitUntilVersion(now, trial.urls('prod'), 60_000);
-    expect(await trial.versions('prod')).toEqual([now, now]);
+    await load.waitUntilVersion(next, project.urls('prod'), 10_000);
+    await load.waitUntilVersion(now, project.urls('prod'), 60_000);
+    expect(await project.versions('prod')).toEqual([now, now]);
   });
 
   test('by Ctrl-C during verification or watch goes back within seconds', async () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
-    await trial.succeed('promote', now, '--to', 'prod');
-    const before = await trial.snapshot('prod');
+    await project.succeed('promote', now, '--to', 'prod');
+    const before = await project.snapshot('prod');
     await startUsers();
     const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '60s' }, stop: '4s' };
-    await trial.configure({ roles: { web }, watch: '60s' });
+    await project.configure({ roles: { web }, watch: '60s' });
 
     for (const [version, moment] of [
       ['1.2.0', /prod-2 +start /],
       [next, /prod-2 +switch\b/],
     ] as const) {
-      const running = trial.start(['promote', version, '--to', 'prod', '--yes', '--json']);
+      const running = project.start(['promote', version, '--to', 'prod', '--yes', '--json']);
       await running.saw(moment);
       const asked = performance.now();
       running.kill('SIGINT');
       const stopped = await running.ended;
       expect([stopped.code, stopped.signal], stopped.stderr).toEqual([130, null]);
       expect(performance.now() - asked).toBeLessThan(30_000);
-      expect(await trial.versions('prod')).toEqual([now, now]);
-      expect(await trial.snapshot('prod')).toEqual(before);
+      expect(await project.versions('prod')).toEqual([now, now]);
+      expect(await project.snapshot('prod')).toEqual(before);
     }
-    expect(await trial.leftProcesses()).toEqual([]);
+    expect(await project.leftProcesses()).toEqual([]);
   });
 });

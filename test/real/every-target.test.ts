@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { imageFor } from '../../infra/machines/machine.ts';
 import { cacheDir } from '../../scripts/tools/cache.ts';
-import { labsWork, setupTime, TrialPipeline, type Snapshot } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject, type Snapshot } from '../support/pipeline-fixture.ts';
 import { nothingIsLeft, promisesHold, storyReleases } from '../support/story.ts';
 
 /** Everything that makes and starts machines, also on a computer that is busy with other things: ms. */
@@ -12,11 +12,11 @@ const timeout = 240_000;
 const kinds = ['unix', 'ssh', 'tls', 'swarm', 'lxc'] as const;
 
 describe.runIf(labsWork)('the same promises hold', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
 
   beforeAll(async () => {
     await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'lxc');
-    trial = await TrialPipeline.open({
+    project = await TestProject.open({
       app: 'small-app',
       environments: {
         dev: { hosts: 1, reach: 'unix' },
@@ -27,30 +27,30 @@ describe.runIf(labsWork)('the same promises hold', () => {
       },
     });
     const health = { path: '/healthz', timeout: '6s' };
-    await trial.configure({
+    await project.configure({
       pipeline: ['dev', ...kinds.map((name) => ({ name, after: ['dev'] }))],
       roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } },
     });
     // They have it from the operator's computer, as no other kind has here.
-    await trial.configureMachines('lxc', { kind: 'lxc', count: 2 }, { registry: { through: 'ssh' } });
-    await trial.configureEnvironment('swarm', { roles: { web: { count: 3 } } });
-    await trial.publish(storyReleases);
-    for (const version of Object.keys(storyReleases)) await trial.succeed('promote', version, '--to', 'dev');
+    await project.configureMachines('lxc', { kind: 'lxc', count: 2 }, { registry: { through: 'ssh' } });
+    await project.configureEnvironment('swarm', { roles: { web: { count: 3 } } });
+    await project.publish(storyReleases);
+    for (const version of Object.keys(storyReleases)) await project.succeed('promote', version, '--to', 'dev');
   }, setupTime);
 
   afterAll(async () => {
-    await trial?.run('destroy', 'lxc', '--yes', '--volumes');
-    await trial?.remove();
+    await project?.run('destroy', 'lxc', '--yes', '--volumes');
+    await project?.remove();
   }, timeout);
 
   describe.each(kinds)('on %s', (environment) => {
     let before: Snapshot;
 
     beforeAll(async () => {
-      before = await trial.snapshot(environment);
+      before = await project.snapshot(environment);
     });
 
-    const stage = { trial: () => trial, environment, timeout };
+    const stage = { project: () => project, environment, timeout };
     promisesHold(stage);
     nothingIsLeft(stage, () => before);
   });

@@ -2,42 +2,42 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMachine, type LabMachine } from '../../scripts/lab/machine.ts';
-import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject, type CommandResult } from '../support/pipeline-fixture.ts';
 
 /** A machine downloads and installs its packages: ms. */
 const installing = 240_000;
 
 describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let machine: LabMachine;
   let second: LabMachine;
   let file: string;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({
+    project = await TestProject.open({
       app: 'small-app',
       environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 1, reach: 'unix' } },
     });
-    file = join(trial.folder, 'environments/prod.yaml');
-    const { url, address } = trial.lab.host('prod-1');
+    file = join(project.folder, 'environments/prod.yaml');
+    const { url, address } = project.lab.host('prod-1');
     await writeFile(
       file,
       `# where prod runs\ntargets:\n  - name: prod-1 # since ever\n    url: ${url}\n    address: ${address}\n# the end\n`,
     );
-    machine = await createMachine(trial.lab.dataDir, 'prod-2');
-    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
-    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    machine = await createMachine(project.lab.dataDir, 'prod-2');
+    await project.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const version of ['1.0.0', '1.1.0']) await project.succeed('promote', version, '--to', 'dev');
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   const words = (on: LabMachine, user: string, ...more: string[]): string[] => {
     const called = ['--env', 'prod', '--name', on.name, '--identity', on.identity];
     return ['host', 'add', `ssh://${user}@${on.address}`, ...called, '--json', ...more];
   };
   const add = (on: LabMachine, user: string, ...more: string[]): Promise<CommandResult> =>
-    trial.run(...words(on, user, ...more));
+    project.run(...words(on, user, ...more));
   const versionOf = async (on: { address: string }) => {
     const answer: any = await (await fetch(`http://${on.address}:8000/`)).json();
     return answer.version;
@@ -65,9 +65,9 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     const other = await add(machine, machine.user, '--yes', '--host-key', `SHA256:${'A'.repeat(43)}`);
     expect([other.code, other.json.error.details.at(-1)], other.stderr).toEqual([2, `offered:  ${machine.hostKey}`]);
     const bad = ['--env', 'prod', '--name', 'Prod', '--jump', '-x', '--host-key', 'x', '--yes', '--json'];
-    const wrong = await trial.run('host', 'add', 'unix:///run/docker.sock', ...bad);
+    const wrong = await project.run('host', 'add', 'unix:///run/docker.sock', ...bad);
     expect([wrong.code, wrong.json.error.details.length], wrong.stderr).toEqual([2, 4]);
-    const taken = await trial.run(
+    const taken = await project.run(
       'host',
       'add',
       `ssh://root@${machine.address}`,
@@ -97,10 +97,10 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
         'log-opts': { 'max-size': '10m', 'max-file': '3' },
         'no-new-privileges': true,
         'live-restore': true,
-        'insecure-registries': [trial.lab.registry],
+        'insecure-registries': [project.lab.registry],
       });
       expect(await machine.exec(['id', '-Gn', machine.user])).toContain('docker');
-      const { url, address } = trial.lab.host('prod-1');
+      const { url, address } = project.lab.host('prod-1');
       expect(await readFile(file, 'utf8')).toBe(
         `# where prod runs\ntargets:\n  - name: prod-1 # since ever\n    url: ${url}\n    address: ${address}\n` +
           `  - name: prod-2\n    url: ssh://${machine.user}@${machine.address}\n    identity: ${machine.identity}\n` +
@@ -119,9 +119,9 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   });
 
   test('that serves with the others after the next promotion, and can be looked at', async () => {
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
-    expect([await versionOf(trial.lab.host('prod-1')), await versionOf(machine)]).toEqual(['1.0.0', '1.0.0']);
-    const checked = await trial.run('host', 'check', 'prod', '--json');
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
+    expect([await versionOf(project.lab.host('prod-1')), await versionOf(machine)]).toEqual(['1.0.0', '1.0.0']);
+    const checked = await project.run('host', 'check', 'prod', '--json');
     expect(checked.code, checked.stderr).toBe(0);
     const [{ hosts }] = checked.json.environments;
     const [, { name: checkedName, facts }] = hosts;
@@ -130,7 +130,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     expect(facts.memory.available).toBeGreaterThan(1e8);
     // All hosts of a lab have the same clock, read through the same kernel.
     expect(Math.abs(facts.clock.ahead)).toBeLessThanOrEqual(facts.clock.precision + 1);
-    const listed = await trial.run('host', 'ls', 'prod', '--json');
+    const listed = await project.run('host', 'ls', 'prod', '--json');
     expect(listed.json.hosts.map(({ name, state }: any) => `${name} ${state}`)).toEqual([
       'prod-1 ready',
       'prod-2 ready',
@@ -145,7 +145,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   };
   const settingsOf = async (on: LabMachine) => JSON.parse(await on.exec(['cat', '/etc/docker/daemon.json']));
   /** What it had before it was prepared: its engine can pull, and takes its containers along. */
-  const bare = () => ({ 'insecure-registries': [trial.lab.registry] });
+  const bare = () => ({ 'insecure-registries': [project.lab.registry] });
 
   test('whose containers run again where its engine does not start with new settings', async () => {
     const write = (settings: object) =>
@@ -185,9 +185,9 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     expect(await started()).toBe(before);
 
     await reloadsBy(machine, 'setsid --fork sh -c "sleep 2; kill -s HUP $MAINPID"');
-    await trial.configure({ insecureRegistries: [trial.lab.registry, '10.255.0.1:5000'] });
+    await project.configure({ insecureRegistries: [project.lab.registry, '10.255.0.1:5000'] });
     const killed = words(machine, machine.user, '--yes');
-    const crash = await trial.start(killed, { LOCKAGE_FAILPOINT: 'after:configure' }).ended;
+    const crash = await project.start(killed, { LOCKAGE_FAILPOINT: 'after:configure' }).ended;
     expect(crash.signal, crash.stderr).toBe('SIGKILL');
     const result = await add(machine, machine.user, '--yes');
     expect([result.code, result.json?.outcome], result.stderr).toEqual([0, 'prepared']);
@@ -201,7 +201,7 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
     'beside one that is otherwise, where a demand for likeness refuses a promotion',
     { timeout: installing },
     async () => {
-      second = await createMachine(trial.lab.dataDir, 'prod-3');
+      second = await createMachine(project.lab.dataDir, 'prod-3');
       const theirs = { 'storage-driver': 'vfs', 'log-driver': 'journald' };
       await second.exec(['sh', '-c', 'mkdir /etc/docker && cat > /etc/docker/daemon.json'], {
         input: JSON.stringify(theirs),
@@ -212,16 +212,16 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
       expect(result.stderr).toContain('stays as somebody set it there: "log-driver": "journald"');
       expect(JSON.parse(await second.exec(['cat', '/etc/docker/daemon.json']))).toMatchObject(theirs);
 
-      await trial.configure({ same: ['architecture', 'engine.minor', 'storage'] });
-      const before = await trial.snapshot('prod');
-      const refused = await trial.promote('1.1.0', 'prod');
+      await project.configure({ same: ['architecture', 'engine.minor', 'storage'] });
+      const before = await project.snapshot('prod');
+      const refused = await project.promote('1.1.0', 'prod');
       expect([refused.code, refused.json.error.message, refused.json.error.details], refused.stderr).toEqual([
         2,
         'hosts differ in what has to be the same for prod',
         ['storage: overlay2 on prod-1, prod-2; vfs on prod-3', 'storage: vfs on prod-3; overlay2 on dev-1 of dev'],
       ]);
-      expect(await trial.snapshot('prod')).toEqual(before);
-      const shown = await trial.run('host', 'check', 'prod');
+      expect(await project.snapshot('prod')).toEqual(before);
+      const shown = await project.run('host', 'check', 'prod');
       expect([shown.code, shown.stdout]).toEqual([
         0,
         expect.stringContaining('✗ storage: overlay2 on prod-1, prod-2; vfs on prod-3'),
@@ -246,31 +246,31 @@ describe.runIf(labsWork)('a plain Debian machine becomes a host', () => {
   });
 
   test('that is taken out again has nothing left after the next promotion', async () => {
-    const unused = await trial.run('host', 'rm', 'prod-3', '--env', 'prod', '--yes', '--json');
+    const unused = await project.run('host', 'rm', 'prod-3', '--env', 'prod', '--yes', '--json');
     expect([unused.code, unused.json?.containers], unused.stderr).toEqual([0, []]);
-    const result = await trial.run('host', 'rm', 'prod-2', '--env', 'prod', '--yes', '--json');
+    const result = await project.run('host', 'rm', 'prod-2', '--env', 'prod', '--yes', '--json');
     expect([result.code, result.json?.containers.length], result.stderr).toEqual([0, 2]);
     expect(await readFile(file, 'utf8')).toMatch(
       /^# where prod runs\ntargets:\n {2}- name: prod-1 # since ever\n.*\n.*\n# the end\n$/,
     );
     expect(await versionOf(machine)).toBe('1.0.0');
-    await trial.succeed('promote', '1.1.0', '--to', 'prod');
-    expect(await versionOf(trial.lab.host('prod-1'))).toBe('1.1.0');
+    await project.succeed('promote', '1.1.0', '--to', 'prod');
+    expect(await versionOf(project.lab.host('prod-1'))).toBe('1.1.0');
     expect(await machine.exec(['docker', 'ps', '--all', '--quiet'])).toBe('');
     expect(await machine.exec(['docker', 'network', 'ls', '--format', '{{.Name}}'])).not.toContain('trial');
   });
 
   test('but not the last one', async () => {
-    const last = await trial.run('host', 'rm', 'prod-1', '--env', 'prod', '--yes', '--json');
+    const last = await project.run('host', 'rm', 'prod-1', '--env', 'prod', '--yes', '--json');
     expect([last.code, last.json.error.message]).toEqual([2, 'prod-1 is the only host of prod']);
   });
 
   test('one that does not answer is listed', async () => {
-    await trial.lab.host('prod-1').stopDocker();
-    const result = await trial.run('host', 'check', '--json');
-    await trial.lab.host('prod-1').startDocker();
+    await project.lab.host('prod-1').stopDocker();
+    const result = await project.run('host', 'check', '--json');
+    await project.lab.host('prod-1').startDocker();
     expect([result.code, result.json.silent]).toEqual([5, ['prod-1']]);
-    const listed = await trial.run('host', 'ls');
+    const listed = await project.run('host', 'ls');
     expect(listed.stdout).toMatch(/dev +dev-1 .* ready\nprod +prod-1 .* ready/);
   });
 });

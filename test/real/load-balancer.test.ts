@@ -19,7 +19,7 @@ import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { cacheDir } from '../../scripts/tools/cache.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { FrontSite } from '../support/load-balancer-fixture.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a load balancer', () => {
   let site: FrontSite;
@@ -187,29 +187,29 @@ describe.runIf(labsWork)('a load balancer', () => {
 
 // The tests below are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('one address for several machines of an environment', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let url = '';
 
   beforeAll(async () => {
     await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
-    trial = await TrialPipeline.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
-    await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
-    await trial.configureMachines('prod', { kind: 'lxc', count: 2 });
-    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
-    for (const version of ['1.0.0', '1.1.0']) await trial.succeed('promote', version, '--to', 'dev');
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    project = await TestProject.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await project.configure({ pipeline: ['dev', 'prod'], standby: 1 });
+    await project.configureMachines('prod', { kind: 'lxc', count: 2 });
+    await project.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const version of ['1.0.0', '1.1.0']) await project.succeed('promote', version, '--to', 'dev');
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
     url = ((await front()).urls as string[])[0] ?? '';
   }, setupTime);
 
   afterAll(async () => {
-    await trial?.run('destroy', 'prod', '--yes', '--volumes');
-    await trial?.remove();
+    await project?.run('destroy', 'prod', '--yes', '--volumes');
+    await project?.remove();
   }, 120_000);
 
-  const front = async () => (await trial.run('status', '--env', 'prod', '--json')).json.front;
+  const front = async () => (await project.run('status', '--env', 'prod', '--json')).json.front;
   const names = async () => ((await front()).servers as { name: string }[]).map(({ name }) => name);
-  const version = async () => (await trial.versions('prod', [`${url}/`]))[0];
-  const home = () => join(trial.folder, '.lockage/fronts/prod');
+  const version = async () => (await project.versions('prod', [`${url}/`]))[0];
+  const home = () => join(project.folder, '.lockage/fronts/prod');
   const start = () =>
     startLoad({ urls: [`${url}/`], rate: 60, connections: 'both', slow: { path: '/slow?ms=2000', everyMs: 250 } });
   const finish = async (load: Load) => {
@@ -219,11 +219,11 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
   };
 
   test('is shown, and leads to the release', async () => {
-    const { json } = await trial.run('host', 'ls', 'prod', '--json');
+    const { json } = await project.run('host', 'ls', 'prod', '--json');
     const servers = ['prod-1', 'prod-2'].map((name) => ({ name, healthy: true }));
     expect(json.fronts).toMatchObject([{ environment: 'prod', urls: [url], state: 'running', servers }]);
     expect(url).toMatch(/^http:\/\/10\.\d+\.\d+\.1:8000$/);
-    expect((await trial.run('status')).stdout).toContain(`load balancer ${url} → prod-1, prod-2`);
+    expect((await project.run('status')).stdout).toContain(`load balancer ${url} → prod-1, prod-2`);
     expect(await version()).toBe('1.0.0');
     // From an address of this computer that is not the load balancer's own.
     const visitor = ['curl', '-s', '--interface', '127.0.0.1', `${url}/visitor`];
@@ -233,8 +233,8 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
   test('is another address of this computer where one is configured', { timeout: 60_000 }, async () => {
     const address = `127.77.${process.pid % 250}.${Math.floor(process.pid / 250) % 250}`;
     const promoted = async (machines: Record<string, unknown>) => {
-      await trial.configureMachines('prod', { kind: 'lxc', count: 2, ...machines });
-      return trial.promote('1.0.0', 'prod');
+      await project.configureMachines('prod', { kind: 'lxc', count: 2, ...machines });
+      return project.promote('1.0.0', 'prod');
     };
     const foreign = await promoted({ address });
     expect([foreign.code, foreign.json?.error.message]).toEqual([2, `${address} is no address of this computer`]);
@@ -244,7 +244,7 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
       const moved = await promoted({ address });
       expect(moved.code, moved.stderr).toBe(0);
       expect(moved.stderr).toContain(`the load balancer becomes http://${address}:8000 first`);
-      expect(await trial.versions('prod', [`http://${address}:8000/`])).toEqual(['1.0.0']);
+      expect(await project.versions('prod', [`http://${address}:8000/`])).toEqual(['1.0.0']);
       expect((await front()).urls).toEqual([`http://${address}:8000`]);
       expect((await promoted({})).code).toBe(0);
     } finally {
@@ -259,15 +259,15 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     async () => {
       const load = await start();
       const [pid] = await processesOf(home());
-      await trial.succeed('promote', '1.1.0', '--to', 'prod');
-      await trial.succeed('rollback', 'prod');
+      await project.succeed('promote', '1.1.0', '--to', 'prod');
+      await project.succeed('rollback', 'prod');
       expect(await version()).toBe('1.0.0');
-      await trial.succeed('resume', 'prod');
-      await trial.succeed('promote', '1.1.0', '--to', 'prod');
+      await project.succeed('resume', 'prod');
+      await project.succeed('promote', '1.1.0', '--to', 'prod');
       expect(await version()).toBe('1.1.0');
-      await trial.succeed('host', 'cordon', 'prod-2', '--env', 'prod');
+      await project.succeed('host', 'cordon', 'prod-2', '--env', 'prod');
       expect(await names()).toEqual(['prod-1']);
-      const back = await trial.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes');
+      const back = await project.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes');
       expect(back.code, back.stderr).toBe(0);
       expect(await names()).toEqual(['prod-1', 'prod-2']);
       expect(await processesOf(home())).toEqual([pid]);
@@ -278,7 +278,7 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
   test('goes on when a machine dies', { timeout: 60_000 }, async () => {
     const load = await start();
     await sleep(1000);
-    const machines = join(trial.folder, '.lockage/machines');
+    const machines = join(project.folder, '.lockage/machines');
     await run(['lxc-stop', '-P', machines, '-n', 'trial-prod-machine-2', '--kill']);
     await sleep(5500);
     await finish(load);
@@ -287,19 +287,19 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
 
   test('is brought back by a promotion, with its machines', { timeout: 60_000 }, async () => {
     for (const pid of await processesOf(home())) process.kill(pid, 'SIGKILL');
-    const status = await trial.run('status', '--env', 'prod', '--json');
+    const status = await project.run('status', '--env', 'prod', '--json');
     expect(status.json.problems).toContain(
       `the load balancer ${url} does not run: \`lockage promote 1.1.0 --to prod\` starts it again`,
     );
-    const result = await trial.promote('1.1.0', 'prod');
+    const result = await project.promote('1.1.0', 'prod');
     expect(result.code, result.stderr).toBe(0);
     expect(result.stderr).toContain(`the load balancer ${new URL(url).hostname} is started first`);
     expect([await version(), await names()]).toEqual(['1.1.0', ['prod-1', 'prod-2']]);
   });
 
   test('goes with the environment to the last trace', { timeout: 60_000 }, async () => {
-    await trial.succeed('destroy', 'prod');
+    await project.succeed('destroy', 'prod');
     expect([await processesOf(home()), await readdir(dirname(home()))]).toEqual([[], []]);
-    expect(await trial.leftProcesses(2000)).toEqual([]);
+    expect(await project.leftProcesses(2000)).toEqual([]);
   });
 });

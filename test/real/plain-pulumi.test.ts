@@ -8,35 +8,35 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findPulumi, pulumiEnvironment } from '../../infra/pulumi/cli.ts';
 import { readStack } from '../../infra/pulumi/state.ts';
 import { recordedProgram } from '../../scripts/pulumi/recorded-program.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 // The Pulumi CLI and the provider as a plugin are those that a plain `pulumi up` starts; the program is the one that
 // Pulumi.yaml names, run by this process, as Pulumi's own host for Node.js programs comes with the official CLI only.
 describe.runIf(labsWork)('a plain pulumi run', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
 
   beforeAll(async () => {
     vi.stubEnv('PATH', `${dirname(findPulumi())}:${process.env['PATH']}`);
-    trial = await TrialPipeline.open({ app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } });
-    await trial.publish({ '1.0.0': {} });
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    project = await TestProject.open({ app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } });
+    await project.publish({ '1.0.0': {} });
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
   afterAll(async () => {
     vi.unstubAllEnvs();
-    await trial?.remove();
+    await project?.remove();
   });
 
   async function plainStack(): Promise<Stack> {
-    const state = join(trial.folder, '.lockage');
+    const state = join(project.folder, '.lockage');
     const passphrase = (await readFile(join(state, 'passphrase'), 'utf8')).trimEnd();
-    const settings = { backend: `file://${join(state, 'state')}`, passphrase, folder: join(trial.folder, 'plain') };
+    const settings = { backend: `file://${join(state, 'state')}`, passphrase, folder: join(project.folder, 'plain') };
     await mkdir(settings.folder, { recursive: true });
     const salt = (await readStack(settings, 'trial', 'prod'))?.salt;
     const plugins = { providers: [{ name: 'lockage', path: resolve(import.meta.dirname, '../../dist/plugin') }] };
     const workspace = await LocalWorkspace.create({
       workDir: settings.folder,
-      program: () => recordedProgram('prod', trial.folder),
+      program: () => recordedProgram('prod', project.folder),
       // The SDK's type does not know `plugins`, the CLI does.
       projectSettings: { name: 'trial', runtime: 'nodejs', plugins } as ProjectSettings,
       stackSettings: { prod: { encryptionSalt: salt ?? '' } },
@@ -46,31 +46,31 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
   }
 
   test('of what was promoted finds nothing to change, and changes nothing', async () => {
-    const before = await trial.snapshot('prod');
+    const before = await project.snapshot('prod');
     const stack = await plainStack();
     const { changeSummary } = await stack.preview();
     expect(Object.keys(changeSummary)).toEqual(['same']);
     const { summary } = await stack.up();
     expect(Object.keys(summary.resourceChanges ?? {})).toEqual(['same']);
-    expect(await trial.snapshot('prod')).toEqual(before);
-    expect((await trial.promote('1.0.0', 'prod')).json.outcome).toBe('unchanged');
+    expect(await project.snapshot('prod')).toEqual(before);
+    expect((await project.promote('1.0.0', 'prod')).json.outcome).toBe('unchanged');
   });
 
   test('is refused where it would bring a change in past the gates', async () => {
-    const before = await trial.snapshot('prod');
-    await trial.configure({ env: { GREETING: 'good day' } });
+    const before = await project.snapshot('prod');
+    await project.configure({ env: { GREETING: 'good day' } });
     const stack = await plainStack();
     await expect(stack.up()).rejects.toThrow('the configuration of prod has changed since revision 1');
-    expect(await trial.snapshot('prod')).toEqual(before);
+    expect(await project.snapshot('prod')).toEqual(before);
   });
 
   test('that was killed does not keep the environment from being destroyed', async () => {
     const { pid } = spawnSync('true');
     const lock = { pid, username: userInfo().username, hostname: hostname(), timestamp: new Date().toISOString() };
-    const folder = join(trial.folder, '.lockage/state/.pulumi/locks/organization/trial/prod');
+    const folder = join(project.folder, '.lockage/state/.pulumi/locks/organization/trial/prod');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `${randomUUID()}.json`), JSON.stringify(lock));
-    await trial.succeed('destroy', 'prod', '--volumes');
-    for (const { containers } of Object.values(await trial.snapshot('prod'))) expect(containers).toEqual([]);
+    await project.succeed('destroy', 'prod', '--volumes');
+    for (const { containers } of Object.values(await project.snapshot('prod'))) expect(containers).toEqual([]);
   });
 });

@@ -2,16 +2,16 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad } from '../../scripts/load/load.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('a promotion', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({
+    project = await TestProject.open({
       environments: { dev: { hosts: 1, reach: 'unix' }, prod: { hosts: 3, reach: 'ssh' } },
     });
-    await trial.publish({
+    await project.publish({
       '1.0.0': {},
       '1.1.0': { unhealthy: true },
       '1.2.0': { unhealthyOn: 'prod-2' },
@@ -21,52 +21,52 @@ describe.runIf(labsWork)('a promotion', () => {
       '1.6.0': { crashAfterMs: 1200, crashIn: 'prod' },
     });
     // What prod must refuse has to pass dev first: there nobody waits long enough to see it crash.
-    await trial.configureEnvironment('dev', { watch: '0s' });
-    await trial.succeed('promote', '1.0.0', '--to', 'dev');
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    await project.configureEnvironment('dev', { watch: '0s' });
+    await project.succeed('promote', '1.0.0', '--to', 'dev');
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   test('every host runs the recorded digest', async () => {
-    const { releases } = (await trial.succeed('releases')).json;
+    const { releases } = (await project.succeed('releases')).json;
     const { digest } = releases.find(({ version }: { version: string }) => version === '1.0.0');
-    for (const { name } of trial.hosts('prod')) {
-      const [container] = await trial.engine(name).listContainers({ labels: { 'lockage.part': 'release' } });
-      const details = await trial.engine(name).inspectContainer(container?.Id ?? '');
-      expect(details?.Config.Image).toBe(`${trial.lab.registry}/trial@${digest}`);
-      expect((await trial.engine(name).inspectImage(details?.Image ?? ''))?.RepoDigests).toContain(
-        `${trial.lab.registry}/trial@${digest}`,
+    for (const { name } of project.hosts('prod')) {
+      const [container] = await project.engine(name).listContainers({ labels: { 'lockage.part': 'release' } });
+      const details = await project.engine(name).inspectContainer(container?.Id ?? '');
+      expect(details?.Config.Image).toBe(`${project.lab.registry}/trial@${digest}`);
+      expect((await project.engine(name).inspectImage(details?.Image ?? ''))?.RepoDigests).toContain(
+        `${project.lab.registry}/trial@${digest}`,
       );
     }
-    expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
   });
 
   test('promoting what runs changes nothing and succeeds', async () => {
-    const before = await trial.snapshot('prod');
-    const again = await trial.promote('1.0.0', 'prod');
+    const before = await project.snapshot('prod');
+    const again = await project.promote('1.0.0', 'prod');
     expect([again.code, again.json.outcome]).toEqual([0, 'unchanged']);
-    expect(await trial.snapshot('prod')).toEqual(before);
-    expect((await trial.succeed('history', 'prod')).json.revisions).toHaveLength(1);
+    expect(await project.snapshot('prod')).toEqual(before);
+    expect((await project.succeed('history', 'prod')).json.revisions).toHaveLength(1);
   });
 
   test('leaves nothing in the backend that a crash could have left half written', async () => {
-    const files = await readdir(join(trial.folder, '.lockage'), { recursive: true });
+    const files = await readdir(join(project.folder, '.lockage'), { recursive: true });
     expect(files.filter((file) => file.endsWith('prod.json'))).toHaveLength(1);
     expect(files.filter((file) => file.endsWith('.attrs'))).toEqual([]);
   });
 
   test('a release may not skip an environment', async () => {
-    const before = await trial.snapshot('prod');
-    const refused = await trial.promote('1.1.0', 'prod');
+    const before = await project.snapshot('prod');
+    const refused = await project.promote('1.1.0', 'prod');
     expect([refused.code, refused.json.error.message]).toEqual([2, 'release 1.1.0 may not enter prod']);
     expect(refused.json.error.details).toEqual(['1.1.0 has not run well in dev, which runs 1.0.0']);
-    expect(await trial.snapshot('prod')).toEqual(before);
+    expect(await project.snapshot('prod')).toEqual(before);
   });
 
   test('the plan names every container and nothing changes', async () => {
-    const before = await trial.snapshot('dev');
-    const planned = await trial.run('promote', '1.4.0', '--to', 'dev', '--plan', '--json');
+    const before = await project.snapshot('dev');
+    const planned = await project.run('promote', '1.4.0', '--to', 'dev', '--plan', '--json');
     expect([planned.code, planned.json.outcome]).toEqual([0, 'planned']);
     const changes = planned.json.plan.containers.map(({ action, host, role, version }: Record<string, string>) => [
       ...[action, host, role, version],
@@ -75,12 +75,12 @@ describe.runIf(labsWork)('a promotion', () => {
       ['create', 'dev-1', 'web', '1.4.0'],
       ['standby', 'dev-1', 'web', '1.0.0'],
     ]);
-    expect(await trial.snapshot('dev')).toEqual(before);
+    expect(await project.snapshot('dev')).toEqual(before);
   });
 
   test('a release container is closed in as configured', async () => {
-    const [container] = await trial.engine('prod-1').listContainers({ labels: { 'lockage.part': 'release' } });
-    const details = await trial.engine('prod-1').inspectContainer(container?.Id ?? '');
+    const [container] = await project.engine('prod-1').listContainers({ labels: { 'lockage.part': 'release' } });
+    const details = await project.engine('prod-1').inspectContainer(container?.Id ?? '');
     expect(details?.HostConfig).toMatchObject({
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
@@ -96,7 +96,7 @@ describe.runIf(labsWork)('a promotion', () => {
       LogConfig: { Type: 'json-file', Config: { 'max-size': '3495253', 'max-file': '3' } },
     });
     expect(details?.HostConfig.Privileged).toBe(false);
-    const inside = await trial
+    const inside = await project
       .engine('prod-1')
       .exec(container?.Id ?? '', ['sh', '-c', 'id -u; touch /app/x || echo read-only']);
     expect(inside.stdout).toBe('1000\nread-only\n');
@@ -104,27 +104,27 @@ describe.runIf(labsWork)('a promotion', () => {
 
   test('an opened hardening and its reason are recorded with the revision', async () => {
     const hardening = { readOnly: { value: false, reason: 'writes its cache beside the code' } };
-    await trial.configureEnvironment('dev', { watch: '0s', roles: { web: { hardening } } });
-    const promoted = await trial.succeed('promote', '1.4.0', '--to', 'dev');
+    await project.configureEnvironment('dev', { watch: '0s', roles: { web: { hardening } } });
+    const promoted = await project.succeed('promote', '1.4.0', '--to', 'dev');
     expect(promoted.json.revision.containers[0].hardening).toMatchObject({
       readOnly: false,
       reasons: { readOnly: 'writes its cache beside the code' },
     });
-    const id = (await trial.containerIds('dev'))['dev-1 1.4.0'] ?? '';
-    expect((await trial.engine('dev-1').inspectContainer(id))?.HostConfig.ReadonlyRootfs).toBe(false);
+    const id = (await project.containerIds('dev'))['dev-1 1.4.0'] ?? '';
+    expect((await project.engine('dev-1').inspectContainer(id))?.HostConfig.ReadonlyRootfs).toBe(false);
   });
 
   describe('that fails', () => {
     test('leaves the old release serving without one failed request', async () => {
-      await trial.configureEnvironment('dev', { watch: '0s', roles: { web: { health: { path: '/version' } } } });
+      await project.configureEnvironment('dev', { watch: '0s', roles: { web: { health: { path: '/version' } } } });
       for (const version of ['1.1.0', '1.2.0', '1.3.0', '1.6.0'])
-        await trial.succeed('promote', version, '--to', 'dev');
-      const before = await trial.snapshot('prod');
-      const ids = await trial.containerIds('prod');
-      const urls = [...trial.urls('prod'), ...trial.urls('dev')];
+        await project.succeed('promote', version, '--to', 'dev');
+      const before = await project.snapshot('prod');
+      const ids = await project.containerIds('prod');
+      const urls = [...project.urls('prod'), ...project.urls('dev')];
       const load = await startLoad({ urls, rate: 200, connections: 'both' });
 
-      const never = await trial.promote('1.1.0', 'prod');
+      const never = await project.promote('1.1.0', 'prod');
       expect([never.code, never.json.error.message]).toEqual([
         3,
         expect.stringMatching(/web 1\.1\.0 was not healthy within 4 s/),
@@ -134,35 +134,35 @@ describe.runIf(labsWork)('a promotion', () => {
       expect(details.join('\n')).toMatch(/503/);
       expect(details.join('\n')).toMatch(/trial 1\.1\.0 \(built as 1\.1\.0\) listens/);
       expect(details).toContain('prod serves 1.0.0 as before');
-      expect(await trial.snapshot('prod')).toEqual(before);
+      expect(await project.snapshot('prod')).toEqual(before);
 
-      const oneHost = await trial.promote('1.2.0', 'prod');
+      const oneHost = await project.promote('1.2.0', 'prod');
       expect([oneHost.code, oneHost.json.error.message]).toEqual([3, expect.stringContaining('prod-2: web 1.2.0')]);
       expect(oneHost.stderr).not.toMatch(/ switch\b/);
-      expect(await trial.snapshot('prod')).toEqual(before);
+      expect(await project.snapshot('prod')).toEqual(before);
 
       // Its first visitor comes after the switch, so its crash is seen by the watch.
-      await trial.configureEnvironment('prod', { watch: '8s' });
-      const crashed = await trial.promote('1.3.0', 'prod');
+      await project.configureEnvironment('prod', { watch: '8s' });
+      const crashed = await project.promote('1.3.0', 'prod');
       expect([crashed.code, crashed.json.error.message]).toEqual([
         3,
         expect.stringMatching(/web 1\.3\.0 stopped after the routes switched/),
       ]);
       expect(crashed.json.error.details.join('\n')).toContain('crashing, as it was built to');
-      expect(await trial.snapshot('prod')).toEqual(before);
+      expect(await project.snapshot('prod')).toEqual(before);
 
-      await trial.configure({ migration: { command: ['node', 'web.mjs', 'migrate'] } });
-      const beforeMigration = await trial.snapshot('dev');
-      const notMigrated = await trial.promote('1.5.0', 'dev');
+      await project.configure({ migration: { command: ['node', 'web.mjs', 'migrate'] } });
+      const beforeMigration = await project.snapshot('dev');
+      const notMigrated = await project.promote('1.5.0', 'dev');
       expect([notMigrated.code, notMigrated.json.error.message]).toEqual([3, expect.stringContaining('exit code 7')]);
       expect(notMigrated.json.error.details.join('\n')).toContain('migrating to 1.5.0');
-      expect(await trial.snapshot('dev')).toEqual(beforeMigration);
+      expect(await project.snapshot('dev')).toEqual(beforeMigration);
 
       const stats = await load.stop();
       expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
       expect(stats.sent).toBeGreaterThan(500);
-      expect(await trial.containerIds('prod')).toEqual(ids);
-      const { revisions } = (await trial.succeed('history', 'prod')).json;
+      expect(await project.containerIds('prod')).toEqual(ids);
+      const { revisions } = (await project.succeed('history', 'prod')).json;
       expect(revisions.map(({ result, release }: any) => `${release.version} ${result}`)).toEqual([
         ...['1.3.0 failed', '1.2.0 failed', '1.1.0 failed', '1.0.0 succeeded'],
       ]);
@@ -170,14 +170,14 @@ describe.runIf(labsWork)('a promotion', () => {
 
     test('after it was healthy, while another container proves itself, is not switched to', async () => {
       const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
-      await trial.configure({ roles: { web, worker: { health: { running: '3s' }, stop: '1s' } } });
-      const crashed = await trial.promote('1.6.0', 'prod');
+      await project.configure({ roles: { web, worker: { health: { running: '3s' }, stop: '1s' } } });
+      const crashed = await project.promote('1.6.0', 'prod');
       expect([crashed.code, crashed.json.error.message]).toEqual([
         3,
         expect.stringMatching(/web 1\.6\.0 stopped before the routes switched \(exit code 1\)/),
       ]);
       expect(crashed.stderr).not.toMatch(/ switch\b/);
-      expect(await trial.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+      expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
     });
   });
 });

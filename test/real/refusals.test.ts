@@ -1,48 +1,48 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command } from '../support/engine-fixture.ts';
-import { labsWork, setupTime, TrialPipeline, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
 
 // The engines of prod have their data on a file system of this size, which a test fills.
 const disk = 700 * 2 ** 20;
 
 describe.runIf(labsWork)('refused before any change', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let before: { prod: Snapshot; spare: Snapshot };
 
   beforeAll(async () => {
     const environments = { prod: { hosts: 2, reach: 'ssh', disk }, spare: { hosts: 1, reach: 'unix' } } as const;
     const pipeline = [{ name: 'prod' }, { name: 'spare', after: [] }];
-    trial = await TrialPipeline.open({ environments }, { pipeline });
+    project = await TestProject.open({ environments }, { pipeline });
     await git('init', '--quiet');
     await commit();
-    await trial.succeed('release', '1.0.0');
-    await trial.publish({ '1.1.0': {} });
-    await trial.succeed('promote', '1.0.0', '--to', 'prod');
+    await project.succeed('release', '1.0.0');
+    await project.publish({ '1.1.0': {} });
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   beforeEach(async () => {
-    before = { prod: await trial.snapshot('prod'), spare: await trial.snapshot('spare') };
+    before = { prod: await project.snapshot('prod'), spare: await project.snapshot('spare') };
   });
 
   const git = (...words: string[]) =>
-    command('git', '-C', trial.folder, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...words);
+    command('git', '-C', project.folder, '-c', 'user.name=t', '-c', 'user.email=t@example.com', ...words);
   const commit = async () => {
     await git('add', '--all');
     await git('commit', '--quiet', '--message', 'A change');
   };
-  const tagged = (tag: string) => `${trial.lab.registry}/trial:${tag}`;
+  const tagged = (tag: string) => `${project.lab.registry}/trial:${tag}`;
 
   async function digestOf(released: string): Promise<string> {
-    const { releases } = (await trial.succeed('releases')).json;
+    const { releases } = (await project.succeed('releases')).json;
     return releases.find(({ version }: { version: string }) => version === released).digest;
   }
 
   /** Gives the registry an image like another one that says to be for another architecture. */
   async function pushForArm(from: string, to: string): Promise<void> {
-    const url = `http://${trial.lab.registry}/v2/trial`;
+    const url = `http://${project.lab.registry}/v2/trial`;
     const type = 'application/vnd.docker.distribution.manifest.v2+json';
     const manifest: any = await (await fetch(`${url}/manifests/${from}`, { headers: { accept: type } })).json();
     const config: any = await (await fetch(`${url}/blobs/${manifest.config.digest}`)).json();
@@ -63,113 +63,117 @@ describe.runIf(labsWork)('refused before any change', () => {
     const { message, details, hint } = result.json.error;
     const said = [message, ...details, hint ?? ''].join('\n');
     for (const cause of causes) expect(said).toMatch(cause);
-    expect({ prod: await trial.snapshot('prod'), spare: await trial.snapshot('spare') }).toEqual(before);
+    expect({ prod: await project.snapshot('prod'), spare: await project.snapshot('spare') }).toEqual(before);
   }
 
   test('what is no version', async () => {
-    await expectRefused(await trial.run('release', 'v1', '--json'), /v1/);
+    await expectRefused(await project.run('release', 'v1', '--json'), /v1/);
   });
 
   test('a release from a tree with uncommitted changes', async () => {
-    await trial.configure({ env: { GREETING: 'hello' } });
-    await expectRefused(await trial.run('release', '1.2.0', '--json'), 'uncommitted changes', 'lockage.yaml');
+    await project.configure({ env: { GREETING: 'hello' } });
+    await expectRefused(await project.run('release', '1.2.0', '--json'), 'uncommitted changes', 'lockage.yaml');
     await commit();
   });
 
   test('a version that exists and was made of something else', async () => {
     await expectRefused(
-      await trial.run('release', '1.0.0', '--image', tagged('build-1.1.0'), '--json'),
+      await project.run('release', '1.0.0', '--image', tagged('build-1.1.0'), '--json'),
       /1\.0\.0 exists/,
     );
-    await expectRefused(await trial.run('release', '1.0.0', '--json'), /1\.0\.0 exists/);
+    await expectRefused(await project.run('release', '1.0.0', '--json'), /1\.0\.0 exists/);
   });
 
   test('a version or an environment that there is not', async () => {
-    await expectRefused(await trial.promote('1.0.1', 'prod'), 'there is no release 1.0.1', /latest releases: 1\.1\.0/);
-    await expectRefused(await trial.promote('1.1.0', 'prd'), /prd/, /did you mean prod/);
+    await expectRefused(
+      await project.promote('1.0.1', 'prod'),
+      'there is no release 1.0.1',
+      /latest releases: 1\.1\.0/,
+    );
+    await expectRefused(await project.promote('1.1.0', 'prd'), /prd/, /did you mean prod/);
   });
 
   test('a tag that was moved', async () => {
-    await trial.docker('tag', tagged('build-1.1.0'), tagged('1.0.0'));
-    await trial.docker('push', '--quiet', tagged('1.0.0'));
-    await expectRefused(await trial.promote('1.0.0', 'spare'), 'tag 1.0.0 was moved since the release was made');
+    await project.docker('tag', tagged('build-1.1.0'), tagged('1.0.0'));
+    await project.docker('push', '--quiet', tagged('1.0.0'));
+    await expectRefused(await project.promote('1.0.0', 'spare'), 'tag 1.0.0 was moved since the release was made');
   });
 
   test('a release for another architecture', async () => {
     await pushForArm('build-1.1.0', 'arm');
-    await trial.succeed('release', '1.3.0', '--image', tagged('arm'));
-    await expectRefused(await trial.promote('1.3.0', 'prod'), 'linux/arm64', 'prod-1 runs linux/amd64', 'prod-2');
+    await project.succeed('release', '1.3.0', '--image', tagged('arm'));
+    await expectRefused(await project.promote('1.3.0', 'prod'), 'linux/arm64', 'prod-1 runs linux/amd64', 'prod-2');
   });
 
   test('a digest that is gone from the registry', async () => {
-    await trial.publish({ '1.4.0': {} });
-    const url = `http://${trial.lab.registry}/v2/trial/manifests/${await digestOf('1.4.0')}`;
+    await project.publish({ '1.4.0': {} });
+    const url = `http://${project.lab.registry}/v2/trial/manifests/${await digestOf('1.4.0')}`;
     const deleted = await fetch(url, { method: 'DELETE' });
     expect(deleted.status).toBe(202);
-    await expectRefused(await trial.promote('1.4.0', 'prod'), 'release 1.4.0 is gone from the registry');
+    await expectRefused(await project.promote('1.4.0', 'prod'), 'release 1.4.0 is gone from the registry');
   });
 
   test('a registry that does not answer', async () => {
-    await trial.lab.stopRegistry();
+    await project.lab.stopRegistry();
     try {
-      await expectRefused(await trial.promote('1.1.0', 'prod'), /cannot reach the registry/);
+      await expectRefused(await project.promote('1.1.0', 'prod'), /cannot reach the registry/);
     } finally {
-      await trial.lab.startRegistry();
+      await project.lab.startRegistry();
     }
   });
 
   test('a host that does not answer', async () => {
-    await trial.lab.host('prod-2').unplug();
+    await project.lab.host('prod-2').unplug();
     try {
-      const result = await trial.promote('1.1.0', 'prod');
+      const result = await project.promote('1.1.0', 'prod');
       await expectRefused(result, 'prod-2');
       expect(result.json.error.details).toHaveLength(1);
       // Half of it goes by on the connection that an earlier command left.
       expect(result.took).toBeLessThan(60_000);
     } finally {
-      await trial.lab.host('prod-2').plug();
+      await project.lab.host('prod-2').plug();
     }
   });
 
   test('an engine that does not run', async () => {
-    await trial.lab.host('spare-1').stopDocker();
-    const result = await trial.promote('1.1.0', 'spare');
-    await trial.lab.host('spare-1').startDocker();
+    await project.lab.host('spare-1').stopDocker();
+    const result = await project.promote('1.1.0', 'spare');
+    await project.lab.host('spare-1').startDocker();
     await expectRefused(result, 'spare-1');
   });
 
   test('an ssh host with another key than the pinned one', async () => {
     const hostKey = `SHA256:${'A'.repeat(43)}`;
-    const targets = trial
+    const targets = project
       .hosts('prod')
       .map(({ name, url, address, identity }) => ({ name, url, address, identity, hostKey }));
-    await trial.configureEnvironment('prod', { targets });
-    await expectRefused(await trial.promote('1.1.0', 'prod'), /key/, /prod-1/);
-    await trial.configureEnvironment('prod', {});
+    await project.configureEnvironment('prod', { targets });
+    await expectRefused(await project.promote('1.1.0', 'prod'), /key/, /prod-1/);
+    await project.configureEnvironment('prod', {});
   });
 
   test('a host whose disk is full', async () => {
-    await trial.build('1.5.0', {}, 30 * 2 ** 20);
-    await trial.succeed('release', '1.5.0', '--image', tagged('build-1.5.0'));
-    const folder = `${trial.lab.dataDir}/hosts/prod-2/docker`;
-    await trial.lab.host('prod-2').exec(['sh', '-c', `cat /dev/zero > "$1/filling" || true`, 'sh', folder]);
+    await project.build('1.5.0', {}, 30 * 2 ** 20);
+    await project.succeed('release', '1.5.0', '--image', tagged('build-1.5.0'));
+    const folder = `${project.lab.dataDir}/hosts/prod-2/docker`;
+    await project.lab.host('prod-2').exec(['sh', '-c', `cat /dev/zero > "$1/filling" || true`, 'sh', folder]);
     try {
-      await expectRefused(await trial.promote('1.5.0', 'prod'), /prod-2.*no space left/);
+      await expectRefused(await project.promote('1.5.0', 'prod'), /prod-2.*no space left/);
     } finally {
-      await trial.lab.host('prod-2').exec(['rm', `${folder}/filling`]);
+      await project.lab.host('prod-2').exec(['rm', `${folder}/filling`]);
     }
   });
 
   describe('because of somebody else’s container', () => {
-    let engine: ReturnType<TrialPipeline['engine']>;
+    let engine: ReturnType<TestProject['engine']>;
 
     beforeAll(async () => {
-      engine = trial.engine('spare-1');
-      const [repository = '', digest = ''] = (trial.lab.images.edge ?? '').split('@');
+      engine = project.engine('spare-1');
+      const [repository = '', digest = ''] = (project.lab.images.edge ?? '').split('@');
       await engine.pull(repository, digest);
     });
 
-    const Image = () => trial.lab.images.edge ?? '';
+    const Image = () => project.lab.images.edge ?? '';
 
     test('on the public port', async () => {
       const ports = {
@@ -178,42 +182,45 @@ describe.runIf(labsWork)('refused before any change', () => {
       };
       await engine.createContainer('stranger', { Image: Image(), Cmd: ['sleep', '600'], ...ports });
       await engine.startContainer('stranger');
-      before = { ...before, spare: await trial.snapshot('spare') };
-      await expectRefused(await trial.promote('1.1.0', 'spare'), /port 8000 is taken by container stranger/);
+      before = { ...before, spare: await project.snapshot('spare') };
+      await expectRefused(await project.promote('1.1.0', 'spare'), /port 8000 is taken by container stranger/);
       await engine.removeContainer('stranger', { force: true });
     });
 
     test('with the name of a new one', async () => {
-      const planned = await trial.run('promote', '1.1.0', '--to', 'prod', '--plan', '--json');
+      const planned = await project.run('promote', '1.1.0', '--to', 'prod', '--plan', '--json');
       const [{ name, host }] = planned.json.plan.containers;
-      const [edge] = await trial.engine(host).listContainers({ labels: { 'lockage.part': 'edge' } });
-      await trial.engine(host).createContainer(name, { Image: edge?.ImageID ?? '', Cmd: ['true'] });
-      before = { ...before, prod: await trial.snapshot('prod') };
-      await expectRefused(await trial.promote('1.1.0', 'prod'), `a container named ${name} exists and is not of trial`);
-      await trial.engine(host).removeContainer(name, { force: true });
+      const [edge] = await project.engine(host).listContainers({ labels: { 'lockage.part': 'edge' } });
+      await project.engine(host).createContainer(name, { Image: edge?.ImageID ?? '', Cmd: ['true'] });
+      before = { ...before, prod: await project.snapshot('prod') };
+      await expectRefused(
+        await project.promote('1.1.0', 'prod'),
+        `a container named ${name} exists and is not of trial`,
+      );
+      await project.engine(host).removeContainer(name, { force: true });
     });
   });
 
   test('and all of it once more succeeds when nothing is in the way, and what was pulled for another try stays', async () => {
-    const pulled = await trial.engine('prod-1').listImages(`${trial.lab.registry}/trial`);
-    expect(pulled).toContain(`${trial.lab.registry}/trial@${await digestOf('1.5.0')}`);
-    await trial.succeed('promote', '1.1.0', '--to', 'prod');
-    expect(await trial.versions('prod')).toEqual(['1.1.0', '1.1.0']);
-    expect(await trial.engine('prod-1').listImages(`${trial.lab.registry}/trial`)).toEqual(
+    const pulled = await project.engine('prod-1').listImages(`${project.lab.registry}/trial`);
+    expect(pulled).toContain(`${project.lab.registry}/trial@${await digestOf('1.5.0')}`);
+    await project.succeed('promote', '1.1.0', '--to', 'prod');
+    expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+    expect(await project.engine('prod-1').listImages(`${project.lab.registry}/trial`)).toEqual(
       expect.arrayContaining(pulled),
     );
   });
 
   test('while somebody else changes the environment, naming who and since when', async () => {
     const words = ['promote', '1.1.0', '--to', 'spare', '--yes', '--json'];
-    const first = trial.start(words, { LOCKAGE_ACTOR: 'alice' });
+    const first = project.start(words, { LOCKAGE_ACTOR: 'alice' });
     await first.saw(/pull /);
-    const second = await trial.start(words, { LOCKAGE_ACTOR: 'bob' }).ended;
+    const second = await project.start(words, { LOCKAGE_ACTOR: 'bob' }).ended;
     expect([second.code, second.json.error.message], second.stderr).toEqual([
       75,
       expect.stringMatching(/^spare is locked by alice since 20\d\d-.*: promote 1\.1\.0$/),
     ]);
     expect((await first.ended).code).toBe(0);
-    expect(await trial.versions('spare')).toEqual(['1.1.0']);
+    expect(await project.versions('spare')).toEqual(['1.1.0']);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BareHost } from '../../scripts/lab/lab.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
 import { copyImage, makeLayer } from '../support/registry-upload.ts';
 
@@ -12,23 +12,23 @@ const mebibyte = 2 ** 20;
 
 // The tests of this file are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let folder: string;
 
   beforeAll(async () => {
     const environments = { dev: { hosts: 1, reach: 'ssh' as const }, prod: { hosts: 2, reach: 'ssh' as const } };
-    trial = await TrialPipeline.open({ app: 'small-app', environments, layers: false });
+    project = await TestProject.open({ app: 'small-app', environments, layers: false });
     folder = await mkdtemp(join(tmpdir(), 'lockage-through-'));
-    await trial.configure({ pipeline: ['dev', { name: 'prod', after: [] }], standby: 0 });
-    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
-    for (const host of trial.lab.hosts) {
-      const rule = ['-d', trial.lab.registry.split(':')[0] ?? '', '-p', 'tcp', '--dport', '5000', '-j', 'REJECT'];
+    await project.configure({ pipeline: ['dev', { name: 'prod', after: [] }], standby: 0 });
+    await project.publish({ '1.0.0': {}, '1.1.0': {} });
+    for (const host of project.lab.hosts) {
+      const rule = ['-d', project.lab.registry.split(':')[0] ?? '', '-p', 'tcp', '--dport', '5000', '-j', 'REJECT'];
       await host.exec(['iptables', '-w', '10', '-I', 'OUTPUT', ...rule]);
     }
   }, setupTime);
 
   afterAll(async () => {
-    await trial?.remove();
+    await project?.remove();
     if (folder) await rm(folder, { recursive: true, force: true });
   });
 
@@ -42,7 +42,7 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
     (await host.exec(['docker', 'images', '--all', '--format', '{{.Repository}}:{{.Tag}}@{{.Digest}}'])).trim();
 
   test('get no release by themselves: the promotion is refused and says why', async () => {
-    const refused = await trial.promote('1.0.0', 'prod');
+    const refused = await project.promote('1.0.0', 'prod');
     expect([refused.code, refused.json?.error.details], refused.stderr).toEqual([
       2,
       [
@@ -51,33 +51,33 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
       ],
     ]);
     expect(refused.json.error.hint).toContain('registry: { through: ssh }');
-    expect(await trial.releaseContainers('prod')).toEqual([]);
+    expect(await project.releaseContainers('prod')).toEqual([]);
   });
 
   test('get it, and their edges, over ssh, and nothing is left of the way', async () => {
-    await trial.configure({ registry: { through: 'ssh' } });
+    await project.configure({ registry: { through: 'ssh' } });
     for (const version of ['1.0.0', '1.1.0']) {
-      const promoted = await trial.promote(version, 'prod');
+      const promoted = await project.promote(version, 'prod');
       expect(promoted.code, promoted.stderr).toBe(0);
-      expect(await trial.versions('prod')).toEqual([version, version]);
+      expect(await project.versions('prod')).toEqual([version, version]);
     }
-    for (const host of trial.hosts('prod')) {
+    for (const host of project.hosts('prod')) {
       expect(await listening(host)).toEqual([]);
       const shown = (await host.exec(['docker', 'ps', '--format', '{{.Image}}'])).trim().split('\n').sort();
       expect(shown).toEqual([
-        expect.stringMatching(new RegExp(`^${trial.lab.registry}/lockage-base/edge:sha256-[0-9a-f]{64}$`)),
-        expect.stringMatching(new RegExp(`^${trial.lab.registry}/trial:sha256-[0-9a-f]{64}$`)),
+        expect.stringMatching(new RegExp(`^${project.lab.registry}/lockage-base/edge:sha256-[0-9a-f]{64}$`)),
+        expect.stringMatching(new RegExp(`^${project.lab.registry}/trial:sha256-[0-9a-f]{64}$`)),
       ]);
       // 1.0.0 may be gone back to; nothing has the name under which it came.
       const names = await imageNames(host);
       expect(names).not.toContain('127.0.0.1');
       expect(names.match(/\/trial:sha256-/g)).toHaveLength(2);
     }
-    const status = (await trial.succeed('status', '--env', 'prod')).json;
+    const status = (await project.succeed('status', '--env', 'prod')).json;
     expect(status).toMatchObject({ version: '1.1.0', problems: [], hosts: { ready: 2, total: 2 } });
-    expect((await trial.promote('1.1.0', 'prod')).json).toMatchObject({ outcome: 'unchanged' });
-    const back = await trial.rollback('prod');
-    expect([back.code, await trial.versions('prod')], back.stderr).toEqual([0, ['1.0.0', '1.0.0']]);
+    expect((await project.promote('1.1.0', 'prod')).json).toMatchObject({ outcome: 'unchanged' });
+    const back = await project.rollback('prod');
+    expect([back.code, await project.versions('prod')], back.stderr).toEqual([0, ['1.0.0', '1.0.0']]);
   });
 
   test('get it from a registry with a login that they do not have', async () => {
@@ -85,22 +85,22 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
     try {
       const password = Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64');
       const to = { registry: closed.address, name: 'team/shop', authorization: `Basic ${password}` };
-      const digest = await copyImage({ registry: trial.lab.registry, name: 'trial' }, 'build-1.1.0', to);
+      const digest = await copyImage({ registry: project.lab.registry, name: 'trial' }, 'build-1.1.0', to);
       await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: { [closed.address]: { auth: password } } }));
       const image = `${closed.address}/team/shop@${digest}`;
       const login = { DOCKER_CONFIG: folder };
       const words = ['release', '2.0.0', '--image', image, '--json'];
-      const released = await trial.start(words, login).ended;
+      const released = await project.start(words, login).ended;
       expect(released.code, released.stderr).toBe(0);
 
       const promote = ['promote', '2.0.0', '--to', 'dev', '--yes', '--json'];
-      const stranger = await trial.start(promote, { DOCKER_CONFIG: tmpdir() }).ended;
+      const stranger = await project.start(promote, { DOCKER_CONFIG: tmpdir() }).ended;
       expect([stranger.code, stranger.json?.error.message]).toEqual([2, expect.stringContaining('demands a login')]);
-      const promoted = await trial.start(promote, login).ended;
-      expect([promoted.code, await trial.versions('dev')], promoted.stderr).toEqual([0, ['2.0.0']]);
+      const promoted = await project.start(promote, login).ended;
+      expect([promoted.code, await project.versions('dev')], promoted.stderr).toEqual([0, ['2.0.0']]);
 
-      const [host] = trial.hosts('dev');
-      const places = [join(trial.lab.dataDir, 'hosts', 'dev-1'), '/run', '/etc/docker'];
+      const [host] = project.hosts('dev');
+      const places = [join(project.lab.dataDir, 'hosts', 'dev-1'), '/run', '/etc/docker'];
       const search = [
         'grep',
         '-rlFs',
@@ -120,21 +120,21 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
   });
 
   test('get a layer of 520 MiB through little memory, also after a command that was killed half-way', async () => {
-    const from = { registry: trial.lab.registry, name: 'trial' };
+    const from = { registry: project.lab.registry, name: 'trial' };
     const layer = await makeLayer(join(folder, 'layer'), 520);
     const digest = await copyImage(from, 'build-1.1.0', { ...from, name: 'trial' }, layer);
-    await trial.succeed('release', '3.0.0', '--image', `${trial.lab.registry}/trial@${digest}`);
-    const [host] = trial.hosts('dev');
+    await project.succeed('release', '3.0.0', '--image', `${project.lab.registry}/trial@${digest}`);
+    const [host] = project.hosts('dev');
     if (!host) throw new Error('dev has no host');
 
-    const killed = trial.start(['promote', '3.0.0', '--to', 'dev', '--yes', '--json']);
+    const killed = project.start(['promote', '3.0.0', '--to', 'dev', '--yes', '--json']);
     while ((await listening(host)).length === 0) await sleep(50);
     await sleep(1000);
     killed.kill('SIGKILL');
     await killed.ended;
     expect(await listening(host)).toHaveLength(1);
 
-    const running = trial.start(['promote', '3.0.0', '--to', 'dev', '--yes', '--json']);
+    const running = project.start(['promote', '3.0.0', '--to', 'dev', '--yes', '--json']);
     let most = 0;
     const measured = setInterval(() => {
       void readFile(`/proc/${running.pid}/status`, 'utf8').then(
@@ -144,13 +144,13 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
     }, 50);
     const promoted = await running.ended;
     clearInterval(measured);
-    expect([promoted.code, await trial.versions('dev')], promoted.stderr).toEqual([0, ['3.0.0']]);
+    expect([promoted.code, await project.versions('dev')], promoted.stderr).toEqual([0, ['3.0.0']]);
     expect(promoted.json.bytesMoved['dev-1']).toBeGreaterThan(520 * mebibyte);
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(300 * mebibyte);
     expect(await listening(host)).toEqual([]);
     expect(await imageNames(host)).not.toContain('lockage-pull');
-    const sockets = await readdir(join(trial.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'));
+    const sockets = await readdir(join(project.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'));
     expect(sockets.filter((name) => name.endsWith('.offer'))).toEqual([]);
   }, 300_000);
 });

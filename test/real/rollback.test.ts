@@ -1,107 +1,107 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
 // The tests of this file are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('a rollback', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let load: Load;
   let idsBefore: Record<string, string>;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 2, reach: 'ssh' } } });
-    await trial.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
+    project = await TestProject.open({ environments: { prod: { hosts: 2, reach: 'ssh' } } });
+    await project.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
     await promoteWith('1.0.0', 'good morning', 'token-one');
-    load = await startLoad({ urls: trial.urls('prod'), rate: 100, connections: 'both' });
+    load = await startLoad({ urls: project.urls('prod'), rate: 100, connections: 'both' });
     await promoteWith('1.1.0', 'good day', 'token-two');
-    idsBefore = await trial.containerIds('prod');
+    idsBefore = await project.containerIds('prod');
     await promoteWith('1.2.0', 'good evening', 'token-three');
   }, setupTime);
 
   afterAll(async () => {
     await load?.stop();
-    await trial?.remove();
+    await project?.remove();
   });
 
   async function promoteWith(version: string, greeting: string, token: string): Promise<void> {
     const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, secrets: ['TOKEN'] };
     const secrets = { TOKEN: { env: 'TOKEN' } };
-    await trial.configure({ roles: { web }, env: { GREETING: greeting }, secrets });
-    trial.env['TOKEN'] = token;
-    await trial.succeed('promote', version, '--to', 'prod');
+    await project.configure({ roles: { web }, env: { GREETING: greeting }, secrets });
+    project.env['TOKEN'] = token;
+    await project.succeed('promote', version, '--to', 'prod');
   }
 
   async function expectServed(version: string, greeting: string, token: string): Promise<void> {
-    for (const answer of await trial.answers('prod')) {
+    for (const answer of await project.answers('prod')) {
       expect(answer).toMatchObject({ version, built: version, greeting, secretHash: hash(token) });
     }
   }
 
   test('that cannot be recorded leaves the traffic on the earlier release, and is recorded when it is run again', async () => {
     await expectServed('1.2.0', 'good evening', 'token-three');
-    const { revisions } = (await trial.succeed('history', 'prod')).json;
-    trial.env['PULUMI_CONFIG_PASSPHRASE'] = 'not the one';
-    const back = await trial.rollback('prod');
-    delete trial.env['PULUMI_CONFIG_PASSPHRASE'];
+    const { revisions } = (await project.succeed('history', 'prod')).json;
+    project.env['PULUMI_CONFIG_PASSPHRASE'] = 'not the one';
+    const back = await project.rollback('prod');
+    delete project.env['PULUMI_CONFIG_PASSPHRASE'];
     expect([back.code, back.json.error.message]).toEqual([
       4,
       'prod serves 1.1.0 on all hosts, but it could not be recorded: the passphrase does not open the state of prod',
     ]);
     await expectServed('1.1.0', 'good day', 'token-two');
-    expect((await trial.succeed('history', 'prod')).json.revisions).toEqual(revisions);
+    expect((await project.succeed('history', 'prod')).json.revisions).toEqual(revisions);
   });
 
   test('brings image, configuration and secret back together, in the very containers that ran', async () => {
-    const back = await trial.rollback('prod', '--reason', 'checkout is slow');
+    const back = await project.rollback('prod', '--reason', 'checkout is slow');
     expect([back.code, back.json?.revision.number, back.json?.revision.restores]).toEqual([0, 4, 2]);
     await expectServed('1.1.0', 'good day', 'token-two');
-    const ids = await trial.containerIds('prod');
+    const ids = await project.containerIds('prod');
     for (const host of ['prod-1', 'prod-2']) expect(ids[`${host} 1.1.0`]).toBe(idsBefore[`${host} 1.1.0`]);
     expect(back.json.trafficBack).toBeGreaterThan(0);
   });
 
   test('holds the environment until a person resumes it', async () => {
-    const before = await trial.snapshot('prod');
-    const refused = await trial.promote('1.2.0', 'prod');
+    const before = await project.snapshot('prod');
+    const refused = await project.promote('1.2.0', 'prod');
     expect(refused.code).toBe(2);
     expect(refused.json.error.details[0]).toMatch(/prod is on hold since .* by tester: checkout is slow/);
-    expect(await trial.snapshot('prod')).toEqual(before);
+    expect(await project.snapshot('prod')).toEqual(before);
   });
 
   test('without a standby and without the registry makes the recorded containers again', async () => {
-    trial.env['TOKEN'] = 'token-of-today';
-    await trial.configure({ env: { GREETING: 'good night' } });
-    for (const { name } of trial.hosts('prod')) {
+    project.env['TOKEN'] = 'token-of-today';
+    await project.configure({ env: { GREETING: 'good night' } });
+    for (const { name } of project.hosts('prod')) {
       const labels = { 'lockage.release': '1.0.0' };
-      for (const { Id } of await trial.engine(name).listContainers({ all: true, labels })) {
-        await trial.engine(name).removeContainer(Id, { force: true });
+      for (const { Id } of await project.engine(name).listContainers({ all: true, labels })) {
+        await project.engine(name).removeContainer(Id, { force: true });
       }
     }
-    await trial.lab.stopRegistry();
+    await project.lab.stopRegistry();
     try {
-      const back = await trial.rollback('prod');
+      const back = await project.rollback('prod');
       expect(back.code, back.stderr).toBe(0);
     } finally {
-      await trial.lab.startRegistry();
+      await project.lab.startRegistry();
     }
     await expectServed('1.0.0', 'good morning', 'token-one');
   });
 
   test('says when there is nothing earlier', async () => {
-    const before = await trial.snapshot('prod');
-    const none = await trial.rollback('prod');
+    const before = await project.snapshot('prod');
+    const none = await project.rollback('prod');
     expect([none.code, none.json.error.message]).toEqual([2, 'prod has no earlier good revision to go back to']);
-    expect(await trial.snapshot('prod')).toEqual(before);
+    expect(await project.snapshot('prod')).toEqual(before);
   });
 
   test('is over when a person resumes, and releases come in again', async () => {
-    await trial.succeed('resume', 'prod');
+    await project.succeed('resume', 'prod');
     await promoteWith('1.2.0', 'good evening', 'token-three');
     await expectServed('1.2.0', 'good evening', 'token-three');
-    const { revisions } = (await trial.succeed('history', 'prod')).json;
+    const { revisions } = (await project.succeed('history', 'prod')).json;
     expect(revisions.map(({ number, kind, release }: any) => `${number} ${kind} ${release.version}`).reverse()).toEqual(
       [
         ...['1 promote 1.0.0', '2 promote 1.1.0', '3 promote 1.2.0', '4 rollback 1.1.0', '5 rollback 1.0.0'],

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { labsWork, setupTime, TrialPipeline, type CommandResult } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject, type CommandResult } from '../support/pipeline-fixture.ts';
 
 describe.runIf(labsWork)('the value of a secret', () => {
   const canary = `canary-${randomBytes(12).toString('hex')}`;
   // As it is, as base64, and as JSON in base64 would show it at the other two offsets.
   const forms = [canary, ...['', 'x', 'xx'].map((before) => middleOfBase64(before + canary))];
-  let trial: TrialPipeline;
+  let project: TestProject;
   const said: string[] = [];
 
   beforeAll(async () => {
@@ -18,7 +18,7 @@ describe.runIf(labsWork)('the value of a secret', () => {
       secrets: ['TOKEN'],
       stop: '2s',
     };
-    trial = await TrialPipeline.open(
+    project = await TestProject.open(
       { environments: { prod: { hosts: 1, reach: 'unix' } } },
       {
         roles: { web },
@@ -26,19 +26,19 @@ describe.runIf(labsWork)('the value of a secret', () => {
         migration: { command: ['node', 'web.mjs', 'migrate'], secrets: ['TOKEN'] },
       },
     );
-    trial.env['TOKEN'] = canary;
-    await trial.publish({
+    project.env['TOKEN'] = canary;
+    await project.publish({
       '1.0.0': { echoSecrets: true },
       '1.1.0': {},
       '1.2.0': { unhealthy: true, echoSecrets: true },
     });
-    await keep(trial.promote('1.0.0', 'prod'), 0);
-    await keep(trial.run('promote', '1.1.0', '--to', 'prod', '--yes'), 0);
-    await keep(trial.promote('1.2.0', 'prod'), 3);
-    await keep(trial.run('promote', '1.2.0', '--to', 'prod', '--yes'), 3);
+    await keep(project.promote('1.0.0', 'prod'), 0);
+    await keep(project.run('promote', '1.1.0', '--to', 'prod', '--yes'), 0);
+    await keep(project.promote('1.2.0', 'prod'), 3);
+    await keep(project.run('promote', '1.2.0', '--to', 'prod', '--yes'), 3);
   }, setupTime);
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   async function keep(result: Promise<CommandResult>, code: number): Promise<CommandResult> {
     const ended = await result;
@@ -52,26 +52,26 @@ describe.runIf(labsWork)('the value of a secret', () => {
   }
 
   test('is what the application reads', async () => {
-    const [answer] = await trial.answers('prod');
+    const [answer] = await project.answers('prod');
     expect(answer?.secretHash).toBe(createHash('sha256').update(canary).digest('hex'));
   });
 
   test('is in the output of no command, not even with the log of a program that prints it', async () => {
-    await keep(trial.run('status'), 0);
-    await keep(trial.run('status', '--env', 'prod', '--json'), 0);
-    await keep(trial.run('history', 'prod', '--json'), 0);
-    await keep(trial.run('releases', '--json'), 0);
-    await keep(trial.run('logs', '--env', 'prod'), 0);
-    await keep(trial.run('promote', '1.0.0', '--to', 'prod', '--plan', '--json'), 0);
-    await keep(trial.rollback('prod'), 0);
-    await keep(trial.run('rollback', 'prod', '--yes'), 2);
+    await keep(project.run('status'), 0);
+    await keep(project.run('status', '--env', 'prod', '--json'), 0);
+    await keep(project.run('history', 'prod', '--json'), 0);
+    await keep(project.run('releases', '--json'), 0);
+    await keep(project.run('logs', '--env', 'prod'), 0);
+    await keep(project.run('promote', '1.0.0', '--to', 'prod', '--plan', '--json'), 0);
+    await keep(project.rollback('prod'), 0);
+    await keep(project.run('rollback', 'prod', '--yes'), 2);
     expect(said.join('\n')).toContain('the secret is [secret]');
     expectSilent(said.join('\n'));
   });
 
   test('is nowhere in the project: state, records and what Pulumi works with', () => {
     // grep ends with 1 when it finds nothing.
-    const { status, stdout } = spawnSync('grep', ['-rF', ...forms.flatMap((form) => ['-e', form]), trial.folder], {
+    const { status, stdout } = spawnSync('grep', ['-rF', ...forms.flatMap((form) => ['-e', form]), project.folder], {
       encoding: 'utf8',
       timeout: 20_000,
     });
@@ -79,7 +79,7 @@ describe.runIf(labsWork)('the value of a secret', () => {
   });
 
   test('is not in the description, arguments or environment of any container', async () => {
-    const engine = trial.engine('prod-1');
+    const engine = project.engine('prod-1');
     for (const { Id, State } of await engine.listContainers({ all: true })) {
       const details = await engine.inspectContainer(Id);
       expectSilent(JSON.stringify(details));
@@ -96,11 +96,11 @@ describe.runIf(labsWork)('the value of a secret', () => {
 
   test('is gone from the host with the container that needed it', async () => {
     const edge = 'trial-prod-edge';
-    const kept = (await trial.engine('prod-1').exec(edge, ['ls', '/secrets'])).stdout.trim().split('\n').sort();
+    const kept = (await project.engine('prod-1').exec(edge, ['ls', '/secrets'])).stdout.trim().split('\n').sort();
     const labels = { 'lockage.part': 'release' };
-    const there = await trial.engine('prod-1').listContainers({ all: true, labels });
+    const there = await project.engine('prod-1').listContainers({ all: true, labels });
     expect(kept).toEqual(there.map(({ Names }) => Names[0]?.slice(1) ?? '').sort());
-    const type = await trial.engine('prod-1').exec(edge, ['stat', '-f', '-c', '%T', '/secrets']);
+    const type = await project.engine('prod-1').exec(edge, ['stat', '-f', '-c', '%T', '/secrets']);
     expect(type.stdout.trim()).toBe('tmpfs');
   });
 });

@@ -147,7 +147,7 @@ describe('what is offered to a machine', () => {
 
   it('is reached there at a port of its loopback, until it is taken back', async () => {
     const link = connections().link(pinned(server));
-    const offers = await Promise.all([link.offer(hello()), link.offer(hello())]);
+    const offers = await Promise.all([link.reverseForward(hello()), link.reverseForward(hello())]);
     for (const { port } of offers) expect(await ask(port)).toBe('hello');
     for (const offer of offers) await offer.end();
     for (const { port } of offers) await expect(ask(port)).rejects.toThrow();
@@ -165,7 +165,7 @@ describe('what is offered to a machine', () => {
     const before = await lab.masterPids();
     const text = 'touch "$1"; until [ -e "$2" ]; do sleep 0.1; done; echo done';
     const script = mine.link(host).script(text, [at('begun'), at('end')], { deadline: 30_000 });
-    const offer = await mine.link(host).offer(hello());
+    const offer = await mine.link(host).reverseForward(hello());
     await expect.poll(() => readdir(lab.folder)).toContain('begun');
 
     engine.closeAllConnections();
@@ -181,7 +181,7 @@ describe('what is offered to a machine', () => {
 
   it('needs an sshd that allows it', async () => {
     const strict = await lab.server(['AllowTcpForwarding local']);
-    const refused = connections().link(pinned(strict)).offer(hello());
+    const refused = connections().link(pinned(strict)).reverseForward(hello());
     await expect(refused).rejects.toThrow(/^prod-1: its sshd opens no port/);
     await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('AllowTcpForwarding') });
   }, 30_000);

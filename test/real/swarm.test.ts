@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
 // The tests of this file are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('an environment on a swarm', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let load: Load;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ environments: { prod: { hosts: 4, reach: 'unix', managers: 3 } } });
-    const db = { image: `${trial.lab.registry}/lockage-base/edge`, host: 'prod-2', port: 7000 };
+    project = await TestProject.open({ environments: { prod: { hosts: 4, reach: 'unix', managers: 3 } } });
+    const db = { image: `${project.lab.registry}/lockage-base/edge`, host: 'prod-2', port: 7000 };
     const health = { path: '/healthz', timeout: '10s' };
-    await trial.configure({
+    await project.configure({
       roles: {
         web: { port: 8080, publish: 8000, count: 4, health, secrets: ['TOKEN'], stop: '4s' },
         job: { health: { command: ['node', '-e', 'process.exit(0)'] }, stop: '4s' },
@@ -23,7 +23,7 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
       migration: { command: ['node', 'web.mjs', 'migrate'] },
       secrets: { TOKEN: { env: 'TOKEN' } },
     });
-    await trial.publish({
+    await project.publish({
       '1.0.0': {},
       '1.1.0': {},
       '1.2.0': { unhealthyOn: 'prod-4' },
@@ -33,65 +33,65 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
 
   afterAll(async () => {
     await load?.stop();
-    await trial?.remove();
+    await project?.remove();
   });
 
   const services = async () =>
-    (await trial.engine('prod-1').listServices({ 'lockage.environment': 'prod' }))
+    (await project.engine('prod-1').listServices({ 'lockage.environment': 'prod' }))
       .map(({ Spec: { Labels, Mode } }) =>
         [Labels['lockage.role'], Labels['lockage.release'], Mode.Replicated?.Replicas].join(' '),
       )
       .sort();
-  const secrets = () => trial.engine('prod-1').listSecrets({ 'lockage.environment': 'prod' });
+  const secrets = () => project.engine('prod-1').listSecrets({ 'lockage.environment': 'prod' });
 
   async function expectServed(version: string, token: string): Promise<void> {
-    const answers = await trial.answers('prod');
+    const answers = await project.answers('prod');
     expect(answers).toHaveLength(3);
     for (const answer of answers) expect(answer).toMatchObject({ version, built: version, secretHash: hash(token) });
   }
 
   test('takes a release in as services of the recorded digest, served through every manager', async () => {
-    trial.env['TOKEN'] = 'token-one';
-    const promoted = await trial.promote('1.0.0', 'prod');
+    project.env['TOKEN'] = 'token-one';
+    const promoted = await project.promote('1.0.0', 'prod');
     expect(promoted.code, promoted.stderr).toBe(0);
     expect(promoted.stderr).toMatch(/migrated/);
     await expectServed('1.0.0', 'token-one');
     const { digest } = promoted.json.revision.release;
-    const tasks = await trial.engine('prod-3').listTasks();
+    const tasks = await project.engine('prod-3').listTasks();
     expect(tasks).toHaveLength(5);
     for (const { Status, Spec } of tasks) {
-      expect([Status.State, Spec.ContainerSpec?.Image]).toEqual(['running', `${trial.lab.registry}/trial@${digest}`]);
+      expect([Status.State, Spec.ContainerSpec?.Image]).toEqual(['running', `${project.lab.registry}/trial@${digest}`]);
     }
     expect(new Set(tasks.map(({ NodeID }) => NodeID)).size).toBe(4);
   });
 
   test('promoting what runs changes nothing and succeeds', async () => {
-    const again = await trial.promote('1.0.0', 'prod');
+    const again = await project.promote('1.0.0', 'prod');
     expect([again.code, again.json?.outcome], again.stderr).toEqual([0, 'unchanged']);
-    expect((await trial.succeed('history', 'prod')).json.revisions).toHaveLength(1);
+    expect((await project.succeed('history', 'prod')).json.revisions).toHaveLength(1);
   });
 
   test('a container is closed in as configured, finds its neighbour, and a command can be run in it', async () => {
-    const [task] = (await trial.engine('prod-1').listTasks()).filter(
+    const [task] = (await project.engine('prod-1').listTasks()).filter(
       ({ NetworksAttachments }) => NetworksAttachments?.length,
     );
-    const service = await trial.engine('prod-1').inspectService(task?.ServiceID ?? '');
+    const service = await project.engine('prod-1').inspectService(task?.ServiceID ?? '');
     expect(service?.Spec.EndpointSpec).toEqual({ Mode: 'dnsrr' });
     const ask =
       'fetch(`http://${process.env.DB_HOST}:${process.env.DB_PORT}`).then(async (it) => console.log(await it.text()))';
-    const asked = await trial.run('exec', '-e', 'prod', '--', 'node', '-e', ask);
+    const asked = await project.run('exec', '-e', 'prod', '--', 'node', '-e', ask);
     expect([asked.code, asked.stdout.trim()], asked.stderr).toEqual([0, expect.stringMatching(/data$/)]);
     const status = 'id -u; touch /app/x || echo read-only; grep -E "^Cap(Eff|Bnd)" /proc/self/status';
-    const seen = await trial.run('exec', '-e', 'prod', '--', 'sh', '-c', status);
+    const seen = await project.run('exec', '-e', 'prod', '--', 'sh', '-c', status);
     expect(seen.stdout).toMatch(/1000\n.*read-only\n.*CapEff:\s0{16}\n.*CapBnd:\s0{16}\n/);
-    const logs = await trial.run('logs', '-e', 'prod', '--role', 'web');
+    const logs = await project.run('logs', '-e', 'prod', '--role', 'web');
     expect(logs.stdout).toMatch(/trial 1\.0\.0 \(built as 1\.0\.0\) listens/);
   });
 
   test('changes release and secret without one failed request, and lets the workers of before rest', async () => {
-    load = await startLoad({ urls: trial.urls('prod'), rate: 50, connections: 'both' });
-    trial.env['TOKEN'] = 'token-two';
-    const promoted = await trial.promote('1.1.0', 'prod');
+    load = await startLoad({ urls: project.urls('prod'), rate: 50, connections: 'both' });
+    project.env['TOKEN'] = 'token-two';
+    const promoted = await project.promote('1.1.0', 'prod');
     expect(promoted.code, promoted.stderr).toBe(0);
     await expectServed('1.1.0', 'token-two');
     expect(await services()).toEqual(['job 1.0.0 0', 'job 1.1.0 1', 'web 1.0.0 4', 'web 1.1.0 4']);
@@ -100,55 +100,55 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
 
   test('refuses what one node cannot run and what crashes after the switch, with the earlier release serving', async () => {
     const running = await services();
-    const refused = await trial.promote('1.2.0', 'prod');
+    const refused = await project.promote('1.2.0', 'prod');
     expect([refused.code, refused.json?.error.message], refused.stderr).toEqual([
       3,
       expect.stringContaining('web 1.2.0 was not healthy within 10 s'),
     ]);
     expect(refused.json.error.details.join('\n')).toMatch(/trial 1\.2\.0 \(built as 1\.2\.0\) listens/);
-    await trial.configure({ watch: '8s' });
-    const crashed = await trial.promote('1.3.0', 'prod');
+    await project.configure({ watch: '8s' });
+    const crashed = await project.promote('1.3.0', 'prod');
     expect([crashed.code, crashed.json?.error.message], crashed.stderr).toEqual([
       3,
       expect.stringMatching(/web 1\.3\.0 (stopped|restarted) .*(exit|of 4 running)/),
     ]);
-    await trial.configure({ watch: '1s' });
+    await project.configure({ watch: '1s' });
     await expectServed('1.1.0', 'token-two');
     expect(await services()).toEqual(running);
   });
 
   test('goes back by a switch to the very services that ran', async () => {
-    const back = await trial.rollback('prod', '--reason', 'checkout is slow');
+    const back = await project.rollback('prod', '--reason', 'checkout is slow');
     expect(back.code, back.stderr).toBe(0);
     expect(back.json.trafficBack).toBeGreaterThan(0);
     await expectServed('1.0.0', 'token-one');
     expect(await services()).toEqual(['job 1.0.0 1', 'job 1.1.0 0', 'web 1.0.0 4', 'web 1.1.0 4']);
-    const status = (await trial.succeed('status', '--env', 'prod')).json;
+    const status = (await project.succeed('status', '--env', 'prod')).json;
     expect(status).toMatchObject({ version: '1.0.0', problems: [], hosts: { ready: 3, total: 3 } });
     expect(status.rollback).toEqual([]);
-    await trial.succeed('resume', 'prod');
+    await project.succeed('resume', 'prod');
   });
 
   test('takes another number of containers as a revision, which later promotions keep', async () => {
-    const refused = await trial.run('scale', 'prod', 'web=2', '--yes', '--json');
+    const refused = await project.run('scale', 'prod', 'web=2', '--yes', '--json');
     expect([refused.code, refused.json?.error.message], refused.stderr).toEqual([
       2,
       expect.stringMatching(/^the configuration of prod has changed since revision/),
     ]);
-    trial.env['TOKEN'] = 'token-one';
-    const scaled = await trial.succeed('scale', 'prod', 'web=2', '--reason', 'night');
+    project.env['TOKEN'] = 'token-one';
+    const scaled = await project.succeed('scale', 'prod', 'web=2', '--reason', 'night');
     expect(scaled.json.revision).toMatchObject({
       kind: 'scale',
       reason: 'night',
       counts: { web: { count: 2, configured: 4 } },
     });
     expect(await services()).toContain('web 1.0.0 2');
-    await trial.succeed('promote', '1.1.0', '--to', 'prod');
+    await project.succeed('promote', '1.1.0', '--to', 'prod');
     expect(await services()).toContain('web 1.1.0 2');
-    const back = await trial.succeed('rollback', 'prod');
+    const back = await project.succeed('rollback', 'prod');
     expect(back.json.revision.counts).toEqual({ web: { count: 2, configured: 4 } });
     expect(await services()).toContain('web 1.0.0 2');
-    expect((await trial.run('scale', 'prod', 'wbe=2')).code).toBe(2);
+    expect((await project.run('scale', 'prod', 'wbe=2')).code).toBe(2);
   });
 
   test('is not noticed by anybody who uses the service', async () => {
@@ -158,11 +158,11 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
   });
 
   test('is gone after destroy, with networks, secrets and volumes', async () => {
-    await trial.succeed('destroy', 'prod', '--volumes');
+    await project.succeed('destroy', 'prod', '--volumes');
     // A node forgets what has ended when it comes to it.
-    const ended = async () => Object.values(await trial.snapshot('prod')).flatMap(({ containers }) => containers);
+    const ended = async () => Object.values(await project.snapshot('prod')).flatMap(({ containers }) => containers);
     await expect.poll(ended, { timeout: 20_000 }).toEqual([]);
-    for (const { containers, networks, volumes } of Object.values(await trial.snapshot('prod'))) {
+    for (const { containers, networks, volumes } of Object.values(await project.snapshot('prod'))) {
       expect([containers, volumes]).toEqual([[], []]);
       // What the swarm itself makes on a node, the first time that it needs it.
       expect(networks.filter((name) => !['docker_gwbridge', 'ingress'].includes(name))).toEqual([
@@ -173,6 +173,6 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
     }
     expect(await services()).toEqual([]);
     expect(await secrets()).toEqual([]);
-    expect(await trial.leftProcesses()).toEqual([]);
+    expect(await project.leftProcesses()).toEqual([]);
   });
 });

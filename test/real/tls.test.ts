@@ -8,40 +8,40 @@ import type { LockageError } from '../../pipelines/errors.ts';
 import { createAuthority, issueCertificate, type Issue, type KeyPair } from '../../scripts/lab/certificates.ts';
 import { labAuthority, serverFolder } from '../../scripts/lab/tls.ts';
 import { command } from '../support/engine-fixture.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 import type { Host, TlsFiles } from '../../pipelines/model/target.ts';
 
 const day = 24 * 60 * 60_000;
 const opened: Connections[] = [];
 
 describe.runIf(labsWork)('hosts reached by TLS', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
   let folder: string;
   let authority: KeyPair;
   let files: TlsFiles;
 
   beforeAll(async () => {
-    trial = await TrialPipeline.open({ app: 'small-app', environments: { prod: { hosts: 1, reach: 'tls' } } });
-    process.env['XDG_RUNTIME_DIR'] = trial.env['XDG_RUNTIME_DIR'];
-    folder = join(trial.lab.dataDir, 'other');
-    authority = labAuthority(trial.lab.dataDir);
-    files = trial.lab.host('prod-1').tls ?? { ca: '', cert: '', key: '' };
-    await trial.publish({ '1.0.0': {}, '1.1.0': {} });
+    project = await TestProject.open({ app: 'small-app', environments: { prod: { hosts: 1, reach: 'tls' } } });
+    process.env['XDG_RUNTIME_DIR'] = project.env['XDG_RUNTIME_DIR'];
+    folder = join(project.lab.dataDir, 'other');
+    authority = labAuthority(project.lab.dataDir);
+    files = project.lab.host('prod-1').tls ?? { ca: '', cert: '', key: '' };
+    await project.publish({ '1.0.0': {}, '1.1.0': {} });
   }, setupTime);
 
   afterEach(async () => {
     for (const each of opened.splice(0)) await each.close();
   });
 
-  afterAll(async () => trial?.remove());
+  afterAll(async () => project?.remove());
 
   /** The host as configured, but for what a test changes. */
-  function hostWith(changes: Partial<TlsFiles> = {}, url = trial.lab.host('prod-1').url): Host {
-    return { name: 'prod-1', url, address: trial.lab.host('prod-1').address, tls: { ...files, ...changes } };
+  function hostWith(changes: Partial<TlsFiles> = {}, url = project.lab.host('prod-1').url): Host {
+    return { name: 'prod-1', url, address: project.lab.host('prod-1').address, tls: { ...files, ...changes } };
   }
 
   function connect(host: Host): Promise<Engine> {
-    const connections = new Connections({ stateDir: join(trial.folder, '.lockage') });
+    const connections = new Connections({ stateDir: join(project.folder, '.lockage') });
     opened.push(connections);
     return connections.engine(host);
   }
@@ -57,48 +57,48 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
 
   /** Gives the host's engine another certificate. */
   async function serve(issue: Partial<Issue>, signer = authority): Promise<void> {
-    const host = trial.lab.host('prod-1');
+    const host = project.lab.host('prod-1');
     const server = { name: 'server', use: 'server', altNames: [`IP:${host.address}`], ...issue } as const;
-    await issueCertificate(signer, serverFolder(trial.lab.dataDir, 'prod-1'), server);
+    await issueCertificate(signer, serverFolder(project.lab.dataDir, 'prod-1'), server);
     await host.stopDocker();
     await host.startDocker();
   }
 
   test('take a release like any other', async () => {
-    expect((await trial.promote('1.0.0', 'prod')).code).toBe(0);
-    expect(await trial.versions('prod')).toEqual(['1.0.0']);
-    const stacks = join(trial.folder, '.lockage/state/.pulumi/stacks/trial');
+    expect((await project.promote('1.0.0', 'prod')).code).toBe(0);
+    expect(await project.versions('prod')).toEqual(['1.0.0']);
+    const stacks = join(project.folder, '.lockage/state/.pulumi/stacks/trial');
     const states = (await readdir(stacks)).filter((name) => name.endsWith('.json'));
     const texts = await Promise.all(states.map((name) => readFile(join(stacks, name), 'utf8')));
-    expect(texts.join()).toContain(trial.lab.host('prod-1').url);
+    expect(texts.join()).toContain(project.lab.host('prod-1').url);
     expect(texts.join()).not.toContain('PRIVATE KEY');
   });
 
   test('are asked by several commands at the same time', async () => {
-    const promoting = trial.promote('1.1.0', 'prod');
-    const asked = await Promise.all(Array.from({ length: 4 }, () => trial.run('status', '--env', 'prod', '--json')));
+    const promoting = project.promote('1.1.0', 'prod');
+    const asked = await Promise.all(Array.from({ length: 4 }, () => project.run('status', '--env', 'prod', '--json')));
     for (const { code, json } of asked) expect([code, json.problems]).toEqual([0, []]);
     expect((await promoting).code).toBe(0);
-    expect((await trial.rollback('prod')).code).toBe(0);
-    expect(await trial.versions('prod')).toEqual(['1.0.0']);
-    await trial.succeed('resume', 'prod');
+    expect((await project.rollback('prod')).code).toBe(0);
+    expect(await project.versions('prod')).toEqual(['1.0.0']);
+    await project.succeed('resume', 'prod');
   });
 
   test('are found by the certificates of today, whatever was recorded', async () => {
     const before = join(folder, 'before.pem');
-    const { name, url, address } = trial.lab.host('prod-1');
+    const { name, url, address } = project.lab.host('prod-1');
     const moved = await issueCertificate(authority, folder, { name: 'moved', use: 'client' });
-    await trial.configureEnvironment('prod', { targets: [{ name, url, address, tls: { ...files, ...moved } }] });
+    await project.configureEnvironment('prod', { targets: [{ name, url, address, tls: { ...files, ...moved } }] });
     await rename(files.cert, before);
     // What is missing makes Pulumi ask the engine by what its state has.
-    await trial.engine('prod-1').removeContainer('trial-prod-edge', { force: true });
-    expect((await trial.promote('1.0.0', 'prod')).code).toBe(0);
-    expect((await trial.promote('1.1.0', 'prod')).code).toBe(0);
-    expect((await trial.rollback('prod')).code).toBe(0);
-    expect(await trial.versions('prod')).toEqual(['1.0.0']);
-    await trial.succeed('resume', 'prod');
+    await project.engine('prod-1').removeContainer('trial-prod-edge', { force: true });
+    expect((await project.promote('1.0.0', 'prod')).code).toBe(0);
+    expect((await project.promote('1.1.0', 'prod')).code).toBe(0);
+    expect((await project.rollback('prod')).code).toBe(0);
+    expect(await project.versions('prod')).toEqual(['1.0.0']);
+    await project.succeed('resume', 'prod');
     await rename(before, files.cert);
-    await trial.configureEnvironment('prod', {});
+    await project.configureEnvironment('prod', {});
   });
 
   test('stream both ways, and keep what they write from other users', async () => {
@@ -106,9 +106,9 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     const input = 'größe\n'.repeat(50_000);
     expect((await engine.exec('trial-prod-edge', ['cat'], { stdin: input })).stdout).toBe(input);
     expect((await engine.exec('trial-prod-edge', ['sh', '-c', 'exit 3'], { stdin: input })).code).toBe(3);
-    const made = await readdir(join(trial.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'));
+    const made = await readdir(join(project.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'));
     expect(made.filter((name) => name.endsWith('.tls'))).toHaveLength(1);
-    expect((await stat(join(trial.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'))).mode & 0o077).toBe(0);
+    expect((await stat(join(project.env['XDG_RUNTIME_DIR'] ?? '', 'lockage'))).mode & 0o077).toBe(0);
   });
 
   test.each<[what: string, files: () => Promise<Partial<TlsFiles>>, message: RegExp]>([
@@ -149,9 +149,9 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   });
 
   test('are not mistaken for what speaks no TLS, or does not speak', async () => {
-    const plain = await failure(hostWith({}, `tcp://${trial.lab.registry}`));
+    const plain = await failure(hostWith({}, `tcp://${project.lab.registry}`));
     expect(plain.message).toContain('does not speak TLS');
-    const silent = await failure(hostWith({}, trial.lab.host('prod-1').url.replace('2376', '2377')));
+    const silent = await failure(hostWith({}, project.lab.host('prod-1').url.replace('2376', '2377')));
     expect(silent.message).toContain('nobody listens there');
     const nowhere = await failure(hostWith({}, 'tcp://no-such-host.invalid:2376'));
     expect(nowhere.message).toContain('its name is not found');
@@ -160,16 +160,16 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   test('that end soon are warned of', async () => {
     await serve({ until: Date.now() + 9.5 * day });
     const text = /prod-1.*the server certificate expires on 20\d\d-\d\d-\d\d, in 9 days/;
-    const doctor = await trial.run('doctor');
+    const doctor = await project.run('doctor');
     expect(doctor.stdout).toMatch(text);
-    const status = await trial.succeed('status', '--env', 'prod');
+    const status = await project.succeed('status', '--env', 'prod');
     expect(status.json.warnings).toEqual([expect.stringMatching(text)]);
-    const plan = await trial.run('promote', '1.1.0', '--to', 'prod', '--plan');
+    const plan = await project.run('promote', '1.1.0', '--to', 'prod', '--plan');
     expect([plan.code, plan.stderr]).toEqual([0, expect.stringMatching(text)]);
   });
 
   test('that are cut off are given up after ten seconds', async () => {
-    const host = trial.lab.host('prod-1');
+    const host = project.lab.host('prod-1');
     await host.unplug();
     const started = performance.now();
     expect((await failure(hostWith())).message).toContain('it does not answer');
@@ -178,9 +178,9 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   });
 
   test('that do not answer are let go of when a command ends', async () => {
-    const host = trial.lab.host('prod-1');
+    const host = project.lab.host('prod-1');
     await host.unplug();
-    const connections = new Connections({ stateDir: join(trial.folder, '.lockage') });
+    const connections = new Connections({ stateDir: join(project.folder, '.lockage') });
     const connecting = connections.engine(hostWith()).catch((error: unknown) => error);
     await sleep(200);
     const closed = performance.now();
@@ -203,7 +203,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     const engine = await connect(hostWith());
     await serve({});
     expect((await engine.info()).OSType).toBe('linux');
-    expect((await trial.succeed('status', '--env', 'prod')).json.warnings).toBeUndefined();
+    expect((await project.succeed('status', '--env', 'prod')).json.warnings).toBeUndefined();
   });
 
   test.each<[string, () => Partial<Issue>, RegExp]>([
@@ -224,7 +224,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
     const error = await failure(hostWith());
     expect(error.message).toMatch(message);
     if (what === 'for another name') expect(error.details[0]).toContain('DNS:other, IP Address:10.9.9.9');
-    const refused = await trial.promote('1.1.0', 'prod');
+    const refused = await project.promote('1.1.0', 'prod');
     expect([refused.code, refused.json.error.details.join()]).toEqual([2, expect.stringMatching(message)]);
     expect(refused.stderr).not.toMatch(/^\s+at /m);
   });
@@ -238,7 +238,7 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   });
 
   test('that are somebody else are refused', async () => {
-    const rogue = await createAuthority(join(folder, 'rogue'), `lab ${trial.lab.name}`);
+    const rogue = await createAuthority(join(folder, 'rogue'), `lab ${project.lab.name}`);
     await serve({}, rogue);
     const error = await failure(hostWith());
     expect(error.message).toContain('is not signed by the CA in');
@@ -250,13 +250,13 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   }
 
   async function garbled(): Promise<string> {
-    const file = join(trial.lab.dataDir, 'garbled.pem');
+    const file = join(project.lab.dataDir, 'garbled.pem');
     await writeFile(file, '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n');
     return file;
   }
 
   async function locked(): Promise<string> {
-    const file = join(trial.lab.dataDir, 'locked.pem');
+    const file = join(project.lab.dataDir, 'locked.pem');
     await command('openssl', 'pkey', '-aes256', '-passout', 'pass:secret', '-in', files.key, '-out', file);
     return file;
   }

@@ -6,41 +6,41 @@ import { imageFor } from '../../infra/machines/machine.ts';
 import { run } from '../../scripts/tools/command.ts';
 import { cacheDir } from '../../scripts/tools/cache.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
-import { labsWork, setupTime, TrialPipeline } from '../support/pipeline-fixture.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 import { promisesHold, storyReleases } from '../support/story.ts';
 
 /** One boots, perhaps under emulation, on a machine that is busy with other things: ms. */
 const booting = 300_000;
 
 describe.runIf(labsWork)('an environment owns a virtual machine', () => {
-  let trial: TrialPipeline;
+  let project: TestProject;
 
   beforeAll(async () => {
     // Made once for all tests of a machine; a command has less time than it may take.
     await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'vm');
-    trial = await TrialPipeline.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
-    await trial.configure({ pipeline: ['dev', 'prod'], standby: 1 });
+    project = await TestProject.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
+    await project.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await own();
-    await trial.publish(storyReleases);
-    for (const version of Object.keys(storyReleases)) await trial.succeed('promote', version, '--to', 'dev');
+    await project.publish(storyReleases);
+    for (const version of Object.keys(storyReleases)) await project.succeed('promote', version, '--to', 'dev');
   }, setupTime);
 
   afterAll(async () => {
-    await trial?.run('destroy', 'prod', '--yes', '--volumes');
-    await trial?.remove();
+    await project?.run('destroy', 'prod', '--yes', '--volumes');
+    await project?.remove();
   }, booting);
 
   const own = (settings: object = {}) =>
-    trial.configureMachines(
+    project.configureMachines(
       'prod',
       { kind: 'vm', cpus: 2, memory: '1GiB', disk: '4GiB', ...settings },
       { roles: { web: { health: { timeout: '20s' } } } },
     );
-  const folder = () => join(trial.folder, '.lockage/machines');
-  const logs = () => join(trial.folder, '.lockage/machine-logs');
+  const folder = () => join(project.folder, '.lockage/machines');
+  const logs = () => join(project.folder, '.lockage/machine-logs');
   const inFolder = (name: string) => readdir(name).catch(() => []);
-  const address = async () => (await trial.run('host', 'ls', 'prod', '--json')).json.hosts[0].address as string;
-  const versions = async () => trial.versions('prod', [`http://${await address()}:8000/`]);
+  const address = async () => (await project.run('host', 'ls', 'prod', '--json')).json.hosts[0].address as string;
+  const versions = async () => project.versions('prod', [`http://${await address()}:8000/`]);
   /** Process numbers of the machines of this project. */
   const guests = async () =>
     (await run(['ps', '-eo', 'pid,args']))
@@ -50,16 +50,16 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   const devices = async () => {
     const links = JSON.parse(await run(['ip', '-j', 'link', 'show'])) as Record<string, string>[];
     return links
-      .filter(({ ifname, master }) => [ifname, master].includes(trial.bridge('prod')))
+      .filter(({ ifname, master }) => [ifname, master].includes(project.bridge('prod')))
       .map(({ ifname }) => ifname);
   };
   const rules = async () =>
-    (await run(['iptables-save'])).split('\n').filter((line) => line.includes(trial.bridge('prod')));
+    (await run(['iptables-save'])).split('\n').filter((line) => line.includes(project.bridge('prod')));
   const promote = (version: string, env = {}) =>
-    trial.start(['promote', version, '--to', 'prod', '--yes', '--json'], env, booting).ended;
+    project.start(['promote', version, '--to', 'prod', '--yes', '--json'], env, booting).ended;
 
   test('that leaves only what it said when it does not come up', { timeout: booting }, async () => {
-    const command = trial.start(['promote', '1.0.0', '--to', 'prod', '--yes', '--json'], {}, booting);
+    const command = project.start(['promote', '1.0.0', '--to', 'prod', '--yes', '--json'], {}, booting);
     const console = join(folder(), 'trial-prod-machine-1/serial.log');
     while (!(await readFile(console, 'utf8').catch(() => '')).includes('Linux version')) await sleep(50);
     for (const pid of await guests()) process.kill(pid, 'SIGKILL');
@@ -88,10 +88,10 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   });
 
   describe('where the same promises hold', () =>
-    promisesHold({ trial: () => trial, environment: 'prod', timeout: booting, rate: 5, back: 20_000 }));
+    promisesHold({ project: () => project, environment: 'prod', timeout: booting, rate: 5, back: 20_000 }));
 
   test('whose kernel and disk are its own', async () => {
-    const { json, stderr } = await trial.run('host', 'check', 'prod', '--json');
+    const { json, stderr } = await project.run('host', 'check', 'prod', '--json');
     const [{ hosts }] = json.environments;
     const [{ facts }] = hosts;
     expect(facts.disk.total, stderr).toBeGreaterThan(3.5 * 2 ** 30);
@@ -100,10 +100,10 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   });
 
   test('that serves again after its process was killed, by the next promotion', { timeout: booting }, async () => {
-    await trial.succeed('resume', 'prod');
+    await project.succeed('resume', 'prod');
     for (const pid of await guests()) process.kill(pid, 'SIGKILL');
     while ((await guests()).length > 0) await sleep(50);
-    const down = await trial.rollback('prod', '--to', '1.1.0');
+    const down = await project.rollback('prod', '--to', '1.1.0');
     expect([down.code, down.json?.error.message]).toEqual([2, expect.stringContaining('prod-1: cannot connect')]);
     const result = await promote('1.0.0');
     expect(result.code, result.stderr).toBe(0);
@@ -114,7 +114,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   test('and that goes with it to the last trace', { timeout: booting }, async () => {
     expect((await devices()).length).toBe(2);
     expect((await rules()).length).toBeGreaterThan(0);
-    const result = await trial.run('destroy', 'prod', '--yes', '--json');
+    const result = await project.run('destroy', 'prod', '--yes', '--json');
     expect([result.code, result.json?.machines], result.stderr).toEqual([0, ['trial-prod-machine-1']]);
     expect([await guests(), await inFolder(folder()), await inFolder(logs()), await devices()]).toEqual([
       [],
@@ -122,6 +122,6 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
       [],
       [],
     ]);
-    expect(await run(['iptables-save'])).not.toContain(trial.bridge('prod'));
+    expect(await run(['iptables-save'])).not.toContain(project.bridge('prod'));
   });
 });

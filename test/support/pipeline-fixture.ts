@@ -43,7 +43,7 @@ export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** How an image misbehaves: see trial-app/web.mjs. */
+/** How an image misbehaves: see test-app/web.mjs. */
 export interface Behaviour {
   readonly unhealthy?: boolean;
   readonly unhealthyOn?: string;
@@ -57,13 +57,13 @@ export interface Behaviour {
 }
 
 /** A service in Node.js, or a smaller one on the edge's image, which knows fewer ways to misbehave. */
-type TrialApp = 'trial-app' | 'small-app';
+type TestApp = 'test-app' | 'small-app';
 
 export interface PipelineOptions {
   readonly environments: Readonly<Record<string, LabEnvironment>>;
   readonly seed?: readonly BaseImage[];
-  /** what is released: `trial-app` unless told */
-  readonly app?: TrialApp;
+  /** what is released: `test-app` unless told */
+  readonly app?: TestApp;
   /** the hosts have the layers of the base images from the start: true unless told */
   readonly layers?: boolean;
 }
@@ -75,19 +75,19 @@ export type Snapshot = Readonly<
   Record<string, { readonly containers: string[]; readonly networks: string[]; readonly volumes: string[] }>
 >;
 
-export class TrialPipeline {
+export class TestProject {
   readonly lab: Lab;
   /** the project's folder */
   readonly folder: string;
   /** environment of every command */
   readonly env: Record<string, string>;
   readonly #base: string;
-  readonly #app: TrialApp;
+  readonly #app: TestApp;
   readonly #engines = new Map<string, Engine>();
   readonly #running = new Set<ChildProcess>();
   #settings: Settings;
 
-  private constructor(base: string, lab: Lab, app: TrialApp) {
+  private constructor(base: string, lab: Lab, app: TestApp) {
     this.#base = base;
     this.#app = app;
     this.lab = lab;
@@ -107,16 +107,16 @@ export class TrialPipeline {
   }
 
   /** Makes the lab and the project; `settings` are laid over its lockage.yaml. */
-  static async open(options: PipelineOptions, settings: Settings = {}): Promise<TrialPipeline> {
+  static async open(options: PipelineOptions, settings: Settings = {}): Promise<TestProject> {
     const base = await mkdtemp('/tmp/lp-');
     try {
-      const { environments, app = 'trial-app', layers = true } = options;
-      const { seed = app === 'trial-app' ? ['edge', 'node'] : ['edge'] } = options;
+      const { environments, app = 'test-app', layers = true } = options;
+      const { seed = app === 'test-app' ? ['edge', 'node'] : ['edge'] } = options;
       const name = `p${base.slice(-6).toLowerCase()}`;
       const lab = await createLab({ name, environments, dataDir: join(base, 'lab'), seed, layers });
-      const trial = new TrialPipeline(base, lab, app);
-      await trial.#writeProject(settings);
-      return trial;
+      const project = new TestProject(base, lab, app);
+      await project.#writeProject(settings);
+      return project;
     } catch (error) {
       await rm(base, { recursive: true, force: true });
       throw error;
@@ -206,7 +206,7 @@ export class TrialPipeline {
     await cp(join(root, 'test/support', this.#app), context, { recursive: true });
     await writeFile(join(context, 'behaviour.json'), JSON.stringify({ version, ...behaviour }));
     if (ballast > 0) await writeFile(join(context, 'ballast'), randomBytes(ballast));
-    const base = `BASE=${this.lab.registry}/lockage-base/${this.#app === 'trial-app' ? 'node' : 'edge'}`;
+    const base = `BASE=${this.lab.registry}/lockage-base/${this.#app === 'test-app' ? 'node' : 'edge'}`;
     const healthyIn = `HEALTHY_IN=${behaviour.unhealthy ? 'no environment' : (behaviour.healthyIn ?? '')}`;
     const given = ['--build-arg', base, ...(this.#app === 'small-app' ? ['--build-arg', healthyIn] : [])];
     await this.docker('build', '--quiet', ...given, '--tag', image, context);

@@ -7,10 +7,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
-import type { Snapshot, TrialPipeline } from './pipeline-fixture.ts';
+import type { Snapshot, TestProject } from './pipeline-fixture.ts';
 
 export interface Stage {
-  readonly trial: () => TrialPipeline;
+  readonly project: () => TestProject;
   readonly environment: string;
   /** ms for a test */
   readonly timeout: number;
@@ -23,30 +23,30 @@ export interface Stage {
 export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
 
 /** Ends with 1.0.0 serving, and a hold. */
-export function promisesHold({ trial, environment, timeout, rate = 50, back: longest = 5000 }: Stage): void {
+export function promisesHold({ project, environment, timeout, rate = 50, back: longest = 5000 }: Stage): void {
   let urls: string[];
   let load: Load | undefined;
 
   afterAll(async () => load?.stop());
 
   const lockage = async (words: readonly string[], env = {}) =>
-    trial().start([...words, '--yes', '--json'], env, timeout).ended;
+    project().start([...words, '--yes', '--json'], env, timeout).ended;
   const promote = async (version: string, code: number) => {
     const result = await lockage(['promote', version, '--to', environment]);
     expect(result.code, result.stderr).toBe(code);
     return result;
   };
   const serves = async (version: string) => {
-    expect(await trial().versions(environment, urls)).toEqual(urls.map(() => version));
+    expect(await project().versions(environment, urls)).toEqual(urls.map(() => version));
     const ready = { version, problems: [], hosts: { ready: urls.length, total: urls.length } };
-    const status = async () => (await trial().succeed('status', '--env', environment)).json;
+    const status = async () => (await project().succeed('status', '--env', environment)).json;
     // An emulated one may be too busy to give status a sign of life at the first time.
     await expect.poll(status, { timeout: 20_000, interval: 500 }).toMatchObject(ready);
   };
 
   test('a second release follows the first, also when its command was killed on the way', { timeout }, async () => {
     await promote('1.0.0', 0);
-    const { hosts } = (await trial().succeed('host', 'ls', environment)).json;
+    const { hosts } = (await project().succeed('host', 'ls', environment)).json;
     urls = hosts.map(({ address }: { address: string }) => `http://${address}:8000/`);
     await serves('1.0.0');
     load = await startLoad({ urls, rate, connections: 'both' });
@@ -65,7 +65,7 @@ export function promisesHold({ trial, environment, timeout, rate = 50, back: lon
   });
 
   test('a rollback is a switch, and none of all this failed a request', { timeout }, async () => {
-    const back = await trial().succeed('rollback', environment);
+    const back = await project().succeed('rollback', environment);
     expect(back.json.trafficBack).toBeLessThan(longest);
     await serves('1.0.0');
     const stats = await load?.stop();
@@ -75,19 +75,19 @@ export function promisesHold({ trial, environment, timeout, rate = 50, back: lon
 }
 
 /** `before` is what its hosts had before anything was promoted to it. */
-export function nothingIsLeft({ trial, environment, timeout }: Stage, before: () => Snapshot): void {
+export function nothingIsLeft({ project, environment, timeout }: Stage, before: () => Snapshot): void {
   test('nothing is left of what is destroyed', { timeout }, async () => {
-    await trial().succeed('destroy', environment, '--volumes');
+    await project().succeed('destroy', environment, '--volumes');
     // A swarm's node forgets what has ended when it comes to it.
     await expect
-      .poll(async () => ownOf(await trial().snapshot(environment)), { timeout: 20_000 })
+      .poll(async () => ownOf(await project().snapshot(environment)), { timeout: 20_000 })
       .toEqual(ownOf(before()));
     for (const folder of ['machines', 'machine-keys', 'fronts']) {
-      const names = await readdir(join(trial().folder, '.lockage', folder)).catch(() => []);
+      const names = await readdir(join(project().folder, '.lockage', folder)).catch(() => []);
       expect(names.filter((name) => name.includes(environment))).toEqual([]);
     }
     // A connection of ssh to a host that stays is kept for the next command.
-    const left = await trial().leftProcesses(2000);
+    const left = await project().leftProcesses(2000);
     expect(left.filter((line) => !/ ssh -M /.test(line))).toEqual([]);
   });
 }

@@ -70,7 +70,7 @@ interface Dependencies {
 interface Wanted {
   readonly network: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
-  readonly front: LoadBalancerInputs | undefined;
+  readonly loadBalancer: LoadBalancerInputs | undefined;
   /** the machines that were recorded */
   readonly before: readonly MachineInputs[];
   /** whether the operator may end it early; going back may not end so */
@@ -162,7 +162,13 @@ export class MachinesAdapter implements Machines {
       if (pool === now && (await this.#serves(name))) throw otherKeys(name, left, machines, session.machines.keys);
       await this.#removeLeft(name, recorded, left);
     }
-    await this.#up(name, { network, front: loadBalancer, before, machines: [...machines, ...others], stoppable: true });
+    await this.#up(name, {
+      network,
+      loadBalancer: loadBalancer,
+      before,
+      machines: [...machines, ...others],
+      stoppable: true,
+    });
     // Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here.
     const context = providerContext(session, true);
     await ensureBridge(network);
@@ -205,8 +211,8 @@ export class MachinesAdapter implements Machines {
   /** The one address of an environment's machines, as it is now; undefined where there is none on this computer. */
   async front(environment: Environment): Promise<LoadBalancerView | undefined> {
     const recorded = await this.#dependencies.records.machines(environment.name);
-    if (!recorded?.front || recorded.network?.computer !== hostname()) return undefined;
-    return loadBalancerView(this.#dependencies.session.machines, recorded.front);
+    if (!recorded?.loadBalancer || recorded.network?.computer !== hostname()) return undefined;
+    return loadBalancerView(this.#dependencies.session.machines, recorded.loadBalancer);
   }
 
   async #serves(environment: string): Promise<boolean> {
@@ -221,9 +227,9 @@ export class MachinesAdapter implements Machines {
   ): Promise<void> {
     if (!recorded?.network) return;
     await this.#forget(environment, left);
-    const { network, front: loadBalancer } = recorded;
+    const { network, loadBalancer: loadBalancer } = recorded;
     const kept = recorded.machines.filter((machine) => !left.includes(machine));
-    await this.#up(environment, { network, front: loadBalancer, machines: kept, before: kept, stoppable: true });
+    await this.#up(environment, { network, loadBalancer: loadBalancer, machines: kept, before: kept, stoppable: true });
   }
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
@@ -267,9 +273,9 @@ export class MachinesAdapter implements Machines {
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
     if (!environment.machines) return this.#removeAllForGood(name);
-    const { network, front: loadBalancer } = recorded;
+    const { network, loadBalancer: loadBalancer } = recorded;
     const kept = recorded.machines.filter(stays);
-    await this.#up(name, { network, front: loadBalancer, machines: kept, before: kept, stoppable: false });
+    await this.#up(name, { network, loadBalancer: loadBalancer, machines: kept, before: kept, stoppable: false });
     await this.locate();
   }
 
@@ -337,7 +343,10 @@ export class MachinesAdapter implements Machines {
     await forgetKeys(session.machines.keys, environment);
   }
 
-  async #up(environment: string, { network, machines, front: loadBalancer, before, stoppable }: Wanted): Promise<void> {
+  async #up(
+    environment: string,
+    { network, machines, loadBalancer: loadBalancer, before, stoppable }: Wanted,
+  ): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([
       this.#dependencies.stacks(),
       import('../../programs/machines.ts'),

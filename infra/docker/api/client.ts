@@ -23,7 +23,7 @@ export { EngineError } from './errors.ts';
 export type * from './types.ts';
 
 /** Milliseconds to make or start a container: an engine whose machine is busy, or emulated, needs its time. */
-const making = 60_000;
+const createTimeout = 60_000;
 
 /**
  * A host's Docker Engine. Every method throws EngineError, with the host's name, for what the engine refuses, for a
@@ -39,7 +39,7 @@ export class Engine extends EngineSwarm {
   ): Promise<string> {
     const { platform, ...rest } = options;
     const query = { name: checkedName(name), platform };
-    const call = { query, body, deadline: making, ...rest };
+    const call = { query, body, deadline: createTimeout, ...rest };
     return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call)).Id;
   }
 
@@ -47,7 +47,7 @@ export class Engine extends EngineSwarm {
   async startContainer(name: string, options: CallOptions = {}): Promise<void> {
     await this.call(`start container ${name}`, 'POST', `${pathOf(name)}/start`, {
       accept: [304],
-      deadline: making,
+      deadline: createTimeout,
       ...options,
     });
   }

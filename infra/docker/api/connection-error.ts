@@ -1,11 +1,11 @@
-import { joined, type EngineAddress } from '../address.ts';
+import { hostPort, type EngineAddress } from '../address.ts';
 import { EngineError } from './errors.ts';
 import { alertOf } from '../tls/errors.ts';
 
 /** Why a connection to an engine broke or did not come about, in the user's words. */
 export function connectionError(host: string, address: EngineAddress, what: string, cause: unknown): EngineError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const where = 'socketPath' in address ? address.socketPath : joined(address.tcp);
+  const where = 'socketPath' in address ? address.socketPath : hostPort(address.tcp);
   if (code === 'EACCES' && 'socketPath' in address) {
     return new EngineError(host, what, `permission denied on ${where}`, {
       hint: 'add your user to the group "docker" and log in again; leave the mode of the socket as it is',

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { OutputLine, OutputStream } from './types.ts';
 
 const headerLength = 8;
-const longestLine = 1024 * 1024;
+const maxLine = 1024 * 1024;
 
 /**
  * Takes apart the stream of a container without a terminal: frames with a header of eight bytes, of which the first
@@ -45,7 +45,7 @@ export class LineReader {
     const parts = (this.#pending + this.#decoder.write(data)).split('\n');
     this.#pending = parts.pop() ?? '';
     for (const part of parts) yield withoutReturn(part);
-    if (this.#pending.length > longestLine) {
+    if (this.#pending.length > maxLine) {
       yield this.#pending;
       this.#pending = '';
     }

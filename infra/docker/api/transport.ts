@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { EngineAddress } from '../address.ts';
 import { connectionError } from './connection-error.ts';
 import { EngineError } from './errors.ts';
-import { Limit, defaultDeadline } from '../../system/deadline.ts';
+import { Deadline, defaultDeadline } from '../../system/deadline.ts';
 import { tlsOptions } from '../tls/options.ts';
 import { encodeBody, engineMessage, queryString, type Call, type Answer } from './wire.ts';
 
@@ -15,7 +15,7 @@ export type TransportOptions = EngineAddress & {
   readonly reconnect?: (() => Promise<EngineAddress>) | undefined;
 };
 
-const longestAnswer = 64 * 1024 * 1024;
+const maxAnswer = 64 * 1024 * 1024;
 const socketsPerEngine = 8;
 
 /**
@@ -48,7 +48,7 @@ export class Transport {
 
   /** The whole answer. Throws EngineError for an error status, a broken connection or a passed deadline. */
   async request(call: Call): Promise<Answer> {
-    const limit = new Limit(call);
+    const limit = new Deadline(call);
     try {
       const { response } = await this.#send(call, limit.signal, 'answer');
       const body = await collect(response, limit.signal);
@@ -64,7 +64,7 @@ export class Transport {
 
   /** The answer's body as a stream, which the call's signal still ends; reading it is the caller's part. */
   async stream(call: Call): Promise<IncomingMessage> {
-    const limit = new Limit(call);
+    const limit = new Deadline(call);
     try {
       const { response } = await this.#send(call, limit.signal, 'stream');
       const status = response.statusCode ?? 0;
@@ -81,7 +81,7 @@ export class Transport {
 
   /** The raw connection behind an upgraded request. Data that came with the headers is put back into it. */
   async hijack(call: Call): Promise<Duplex> {
-    const limit = new Limit(call);
+    const limit = new Deadline(call);
     try {
       const { response, socket } = await this.#send(call, limit.signal, 'upgrade');
       if (!socket) throw this.#refusal(call, response.statusCode ?? 0, await collect(response, limit.signal));
@@ -136,7 +136,7 @@ export class Transport {
     return new EngineError(this.host, call.what, `${engineMessage(body)} (${status})`, { status });
   }
 
-  #explain(error: unknown, call: Call, limit: Limit): unknown {
+  #explain(error: unknown, call: Call, limit: Deadline): unknown {
     if (limit.passed) {
       const seconds = (call.deadline ?? defaultDeadline) / 1000;
       return new EngineError(this.host, call.what, `no answer within ${seconds} s`, { cause: error });
@@ -187,7 +187,7 @@ async function collect(response: IncomingMessage, signal: AbortSignal): Promise<
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > longestAnswer) throw new ConnectionLost(new Error(`its answer exceeds ${longestAnswer} bytes`), true);
+      if (size > maxAnswer) throw new ConnectionLost(new Error(`its answer exceeds ${maxAnswer} bytes`), true);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);

@@ -1,5 +1,5 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import { written, type SshAddress } from '../address.ts';
+import { userHostPort, type SshAddress } from '../address.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /** A host key as offered by an sshd or written in known_hosts. */
@@ -21,13 +21,13 @@ export class HostKeyUnknownError extends LockageError {
   readonly keys: readonly HostKey[];
 
   constructor(host: Host, address: SshAddress, keys: readonly HostKey[]) {
-    super(`${host.name}: the host key of ${written(address)} is not known yet`, {
+    super(`${host.name}: the host key of ${userHostPort(address)} is not known yet`, {
       details: fingerprints(keys),
       hint: `${howToCheck}, then confirm it, or write it as hostKey of ${host.name}`,
     });
     this.name = 'HostKeyUnknownError';
     this.host = host.name;
-    this.address = written(address);
+    this.address = userHostPort(address);
     this.keys = keys;
   }
 }
@@ -39,7 +39,7 @@ export class HostKeyChangedError extends LockageError {
   readonly offered: readonly string[];
 
   constructor(host: Host, address: SshAddress, pinned: readonly string[], keys: readonly HostKey[], file: string) {
-    super(`${host.name}: ${written(address)} shows another host key than the one accepted before`, {
+    super(`${host.name}: ${userHostPort(address)} shows another host key than the one accepted before`, {
       details: [...pinned.map((print) => `accepted: ${print}`), ...fingerprints(keys).map((key) => `offered:  ${key}`)],
       hint:
         `somebody may be in between. If the machine was set up anew, ${howToCheck}; then change hostKey of ` +
@@ -95,7 +95,7 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
 export function sshFailure(host: Host, address: SshAddress, output: string, late: boolean): LockageError {
   const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('Warning:'));
   const [, reason, hint] = explanations.find(([pattern]) => pattern.test(late ? 'timed out' : output)) ?? [];
-  return new LockageError(`${host.name}: cannot connect to ${written(address)}: ${reason ?? 'ssh failed'}`, {
+  return new LockageError(`${host.name}: cannot connect to ${userHostPort(address)}: ${reason ?? 'ssh failed'}`, {
     details: lines.slice(-5),
     ...(hint === undefined ? {} : { hint }),
   });

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { knownName, sshTarget, written, type SshAddress, type SshTarget } from '../address.ts';
+import { knownHostsName, sshTarget, userHostPort, type SshAddress, type SshTarget } from '../address.ts';
 import { runToEnd } from '../../system/process.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
-import { letIn } from './retry.ts';
+import { retryDropped } from './retry.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
@@ -48,7 +48,7 @@ export class HostKeys {
   /** The keys offered now: by the machine to jump through as long as its key is not known, else by the host. */
   async scan(host: Host): Promise<{ address: string; keys: HostKey[] }> {
     const address = await this.#undecided(host);
-    return { address: written(address), keys: await this.#scan(host, address) };
+    return { address: userHostPort(address), keys: await this.#scan(host, address) };
   }
 
   /** Fingerprints accepted for the machine that `scan` asks. */
@@ -74,7 +74,7 @@ export class HostKeys {
       const same = offered.some(({ fingerprint }) => known.includes(fingerprint));
       if (!same) return new HostKeyChangedError(host, address, known, offered, this.file);
     }
-    return new LockageError(`${host.name}: ssh refused the host key of ${written(target)}`);
+    return new LockageError(`${host.name}: ssh refused the host key of ${userHostPort(target)}`);
   }
 
   async #undecided(host: Host): Promise<SshAddress> {
@@ -87,13 +87,13 @@ export class HostKeys {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
-    return parseKeys(text, knownName(address));
+    return parseKeys(text, knownHostsName(address));
   }
 
   async #scan(host: Host, address: SshAddress, wanted?: string): Promise<HostKey[]> {
     const target = sshTarget(host);
     const { jump } = target;
-    const behindJump = jump !== undefined && written(address) !== written(jump);
+    const behindJump = jump !== undefined && userHostPort(address) !== userHostPort(jump);
     const direct = { ...address, socket: target.socket, jump: undefined };
     // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
     const scanned = behindJump ? [] : await keyscan(address);
@@ -111,7 +111,7 @@ export class HostKeys {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
         const reading = keyReading(host, target, this.file, note, algorithms);
-        const { stderr, late } = await letIn(() => runToEnd('ssh', reading, 30_000));
+        const { stderr, late } = await retryDropped(() => runToEnd('ssh', reading, 30_000));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
         const done = wanted === undefined ? keys.length > 0 : keys.some(({ fingerprint }) => fingerprint === wanted);
         if (done) break;
@@ -129,7 +129,7 @@ export class HostKeys {
   async #accept(address: SshAddress, key: HostKey): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await withFileLock(`${this.file}.lock`, 10_000, async () => {
-      const name = knownName(address);
+      const name = knownHostsName(address);
       const text = await readFile(this.file, 'utf8').catch(() => '');
       const others = text.split('\n').filter((line) => line !== '' && line.split(' ')[0] !== name);
       const draft = `${this.file}.draft`;

@@ -4,7 +4,7 @@ import type { Ended } from '../../system/process.ts';
 const attempts = 4;
 
 /** Runs ssh, and again after a while if the sshd dropped it: it drops connections at random when many begin at once. */
-export async function letIn(ssh: () => Promise<Ended>): Promise<Ended> {
+export async function retryDropped(ssh: () => Promise<Ended>): Promise<Ended> {
   for (let attempt = 1; ; attempt++) {
     const ended = await ssh();
     const dropped = /kex_exchange_identification|Connection (?:closed|reset) by/.test(ended.stderr);

@@ -3,26 +3,26 @@ import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 
 /** A port of a machine's own loopback that leads here. */
-export interface Offer {
+export interface ReverseForward {
   readonly port: number;
   /** Closes the port. Never throws: with the connection, the port is gone as well. */
   end(): Promise<void>;
 }
 
 /** What a master connection is told: `ssh -R 127.0.0.1:0:SOCKET`, where the machine chooses the port. */
-export function offerArguments(socket: string): string[] {
+export function reverseForwardArguments(socket: string): string[] {
   return ['-R', `127.0.0.1:0:${socket}`];
 }
 
 let offers = 0;
 
 /** A socket for an offer over the master connection of that control socket, of this process alone. */
-export function offerSocket(control: string): string {
+export function reverseForwardSocket(control: string): string {
   return `${control.replace(/\.ctl$/, '')}.${process.pid}-${offers++}.offer`;
 }
 
 /** Sockets of offers over a master connection that nobody listens at: their processes were killed. */
-export async function deadOffers(control: string): Promise<string[]> {
+export async function deadReverseForwards(control: string): Promise<string[]> {
   const folder = dirname(control);
   const own = `${basename(control, '.ctl')}.`;
   const names = (await readdir(folder)).filter((name) => name.startsWith(own) && name.endsWith('.offer'));

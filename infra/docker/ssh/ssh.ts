@@ -3,15 +3,21 @@ import { access, constants, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { sshTarget, written, type SshTarget } from '../address.ts';
+import { sshTarget, userHostPort, type SshTarget } from '../address.ts';
 import { Engine } from '../api/client.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
 import { runToEnd, type Ended } from '../../system/process.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { shellWord, sshArguments } from './arguments.ts';
-import { letIn } from './retry.ts';
+import { retryDropped } from './retry.ts';
 import { sshFailure } from './errors.ts';
-import { deadOffers, listenAt, offerArguments, offerSocket, type Offer } from './reverse-forward.ts';
+import {
+  deadReverseForwards,
+  listenAt,
+  reverseForwardArguments,
+  reverseForwardSocket,
+  type ReverseForward,
+} from './reverse-forward.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
@@ -84,13 +90,13 @@ export class SshLink {
    * Lets the machine itself reach a server of this process, at a port of its own loopback. What killed processes offered
    * is taken back first. Throws as `open` does, and LockageError when its sshd forbids it.
    */
-  async offer(server: Server): Promise<Offer> {
+  async reverseForward(server: Server): Promise<ReverseForward> {
     const { control } = await this.#paths();
     await this.#keys.ensure(this.#host);
-    const socket = offerSocket(control);
+    const socket = reverseForwardSocket(control);
     await listenAt(server, socket);
     const end = async () => {
-      await this.#control(control, 'cancel', offerArguments(socket)).catch(() => undefined);
+      await this.#control(control, 'cancel', reverseForwardArguments(socket)).catch(() => undefined);
       server.close();
     };
     try {
@@ -106,11 +112,11 @@ export class SshLink {
 
   async #offered(control: string, socket: string): Promise<number> {
     await this.#login(control);
-    for (const dead of await deadOffers(control)) {
-      await this.#control(control, 'cancel', offerArguments(dead));
+    for (const dead of await deadReverseForwards(control)) {
+      await this.#control(control, 'cancel', reverseForwardArguments(dead));
       await rm(dead, { force: true });
     }
-    const { stdout, stderr } = await this.#control(control, 'forward', offerArguments(socket));
+    const { stdout, stderr } = await this.#control(control, 'forward', reverseForwardArguments(socket));
     const port = Number(stdout.trim());
     if (port > 0) return port;
     throw new LockageError(`${this.#host.name}: its sshd opens no port for what is offered over ssh`, {
@@ -163,7 +169,7 @@ export class SshLink {
       'StreamLocalBindUnlink=yes',
     ];
     let loggedIn = false;
-    const { stderr, late } = await letIn(async () => {
+    const { stderr, late } = await retryDropped(async () => {
       const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
       loggedIn = login.code === 0;
       // a master hides what the ssh to the machine in between said
@@ -207,7 +213,7 @@ export class SshLink {
     // the path's characters were checked, so it is one word of the remote shell
     const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
     const { stdout } = await runToEnd('ssh', ['-S', control, ...this.#arguments(), look], commandDeadline);
-    const at = written(this.#target);
+    const at = userHostPort(this.#target);
     if (stdout.trim() === 'absent') {
       return new LockageError(`${name}: there is no ${path} on ${at}`, {
         hint: 'start Docker there, or name its socket in the url: ssh://user@host:port/path/docker.sock',

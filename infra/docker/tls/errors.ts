@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { whenText } from '../../../pipelines/text/moment.ts';
-import { joined, type TcpAddress } from '../address.ts';
+import { hostPort, type TcpAddress } from '../address.ts';
 import { nameOf, type TlsIdentity } from './files.ts';
 import type { Host, TlsFiles } from '../../../pipelines/model/target.ts';
 
@@ -37,13 +37,13 @@ export function dateProblem(
 }
 
 /** Why a server's certificate is not trusted; `code` is OpenSSL's or Node's, `chain` begins with that certificate. */
-export function distrust(
+export function certificateError(
   { host, address, files, identity }: TlsAttempt,
   code: string,
   chain: readonly PeerCertificate[],
   now: number,
 ): LockageError {
-  const at = joined(address);
+  const at = hostPort(address);
   const [server, ...above] = chain;
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     const ofServer =
@@ -81,7 +81,7 @@ export function distrust(
 /** Why there was no TLS connection at all. */
 export function handshakeFailure({ host, address, files, identity }: TlsAttempt, cause: Error): LockageError {
   const alert = alertOf(cause);
-  const at = joined(address);
+  const at = hostPort(address);
   if (alert !== undefined) {
     return new LockageError(`${host.name}: the Docker Engine at ${at} refuses the client certificate ${files.cert}`, {
       details: [

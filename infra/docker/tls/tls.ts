@@ -5,7 +5,7 @@ import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
 import type { TcpAddress } from '../address.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
-import { dateProblem, distrust, handshakeFailure, type TlsAttempt } from './errors.ts';
+import { dateProblem, certificateError, handshakeFailure, type TlsAttempt } from './errors.ts';
 import { readTlsFiles } from './files.ts';
 import { tlsOptions } from './options.ts';
 import type { Host, TlsFiles } from '../../../pipelines/model/target.ts';
@@ -107,7 +107,7 @@ function greet(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCe
       const chain = chainOf(socket);
       if (!socket.authorized) {
         const code = String(socket.authorizationError);
-        settle(() => reject(distrust(attempt, code, chain, Date.now())));
+        settle(() => reject(certificateError(attempt, code, chain, Date.now())));
         return;
       }
       const accept = () => settle(() => resolve(chain));

@@ -2,12 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageContents } from '../../../pipelines/model/machine-image.ts';
-import { program } from '../../system/run-program.ts';
+import { runProgram } from '../../system/run-program.ts';
 
 /** Writes what the archive of a root file system contains into its image's folder. */
 export async function recordContents(folder: string, archive: string): Promise<ImageContents> {
   const [debian = '', packages = ''] = await Promise.all(
-    ['./etc/debian_version', './var/lib/dpkg/status'].map((file) => program(['tar', '-xOf', archive, file])),
+    ['./etc/debian_version', './var/lib/dpkg/status'].map((file) => runProgram(['tar', '-xOf', archive, file])),
   );
   const contents = contentsFrom(debian, packages);
   await writeFile(fileIn(folder), `${JSON.stringify(contents)}\n`);

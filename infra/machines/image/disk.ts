@@ -1,7 +1,7 @@
 /** The disk of an image whose machines have a kernel of their own, and what starts them. */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { program } from '../../system/run-program.ts';
+import { runProgram } from '../../system/run-program.ts';
 
 /** Where a recipe leaves the kernel and the first files of its start, in the root file system. */
 export const startFiles = { kernel: 'boot/lockage-vmlinuz', initrd: 'boot/lockage-initrd' } as const;
@@ -17,12 +17,12 @@ export const initrdOf = (folder: string) => path.join(folder, 'initrd.cpio');
 export async function makeDisk(folder: string, archive: string): Promise<void> {
   const root = path.join(folder, 'root');
   await mkdir(root, { mode: 0o755 });
-  await program(['tar', '-C', root, '--numeric-owner', '-xpf', archive], timeout);
+  await runProgram(['tar', '-C', root, '--numeric-owner', '-xpf', archive], timeout);
   await rename(path.join(root, startFiles.kernel), kernelOf(folder));
   await rename(path.join(root, startFiles.initrd), initrdOf(folder));
   // Nothing is left for the machine to do in the background once it runs.
   const complete = ['-E', 'lazy_itable_init=0,lazy_journal_init=0', '-m', '0'];
-  await program(['mke2fs', '-q', '-t', 'ext4', ...complete, '-d', root, diskOf(folder), '2G'], timeout);
+  await runProgram(['mke2fs', '-q', '-t', 'ext4', ...complete, '-d', root, diskOf(folder), '2G'], timeout);
   await rm(root, { recursive: true });
   await rm(archive);
 }

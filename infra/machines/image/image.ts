@@ -11,7 +11,7 @@ import type { ImageContents } from '../../../pipelines/model/machine-image.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { readContents, recordContents } from './contents.ts';
 import { makeDisk } from './disk.ts';
-import { program } from '../../system/run-program.ts';
+import { runProgram } from '../../system/run-program.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
@@ -130,7 +130,7 @@ export async function buildRoot(archive: string, recipe: Recipe): Promise<void> 
   const lean = ['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'];
   const recommends = '--aptopt=APT::Install-Recommends "false"';
   const hook = `--customize-hook=set -eu\n${recipe.customize.join('\n')}`;
-  await program(['mmdebstrap', ...words, quick, ...lean, recommends, hook, await suite(), archive], buildDeadline);
+  await runProgram(['mmdebstrap', ...words, quick, ...lean, recommends, hook, await suite(), archive], buildDeadline);
 }
 
 /** The machine's own release: its keyring and its mirror are the ones that work here. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { adminSocket } from './haproxy-config.ts';
-import { daemon, tryProgram } from '../../system/run-program.ts';
+import { runDaemon, tryRunProgram } from '../../system/run-program.ts';
 
 /** Where the configuration lies in a load balancer's folder. */
 export function configFile(home: string): string {
@@ -18,7 +18,7 @@ export function configFile(home: string): string {
  */
 export async function startProcess(home: string, serving?: number): Promise<void> {
   const takeOver = serving === undefined ? [] : ['-x', adminSocket, '-sf', String(serving)];
-  await daemon(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
+  await runDaemon(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
 }
 
 /** A process that was killed is gone from sight before the kernel has closed its sockets: ms. */
@@ -107,7 +107,7 @@ function tryToListen(host: string, port: number): Promise<string | undefined> {
 
 /** Who listens at a port there or at all addresses, as `0.0.0.0:8000 is nginx's (process 4711)`. */
 async function holderOf(address: string, port: number): Promise<string[]> {
-  const shown = (await tryProgram(['ss', '-H', '-ltnp', `sport = :${port}`])) ?? '';
+  const shown = (await tryRunProgram(['ss', '-H', '-ltnp', `sport = :${port}`])) ?? '';
   return shown.split('\n').flatMap((line) => {
     const local = line.trim().split(/\s+/)[3] ?? '';
     if (!['0.0.0.0', '*', '[::]', address].some((name) => local === `${name}:${port}`)) return [];

@@ -12,9 +12,9 @@ import { serviceState } from './service-state.ts';
 import { labels } from '../../docker/labels.ts';
 
 /** Milliseconds for all nodes to pull the image and start their containers. */
-const longestStart = 600_000;
+const startTimeout = 600_000;
 /** Milliseconds for the swarm to find nodes for all of them. */
-const longestPlacing = 30_000;
+const placementTimeout = 30_000;
 
 const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
@@ -199,7 +199,7 @@ export class ServiceWorkload implements Workload {
       if (word.includes('by hand')) throw await fail('was changed while it started');
       const waited = Date.now() - begun;
       const unplaced = tasks.some(({ Status }) => Status.State === 'pending');
-      if ((unplaced && waited > longestPlacing) || waited > longestStart) {
+      if ((unplaced && waited > placementTimeout) || waited > startTimeout) {
         throw await fail(`did not start within ${Math.round(waited / 1000)} s`);
       }
       await sleep(100, undefined, { signal: this.#workshop.signal });

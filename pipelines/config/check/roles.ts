@@ -5,7 +5,7 @@ import type { Checked } from './context.ts';
 import type { RoleFile } from '../schema/roles.ts';
 
 /** Docker's and the edge proxy's resolvers take no longer name for a container: one DNS label. */
-const longestAlias = 63;
+const maxAlias = 63;
 const fingerprintLength = 8;
 
 /** Rules for the roles of an environment, and for the migration, which runs with the same settings. */
@@ -39,10 +39,10 @@ export function checkRoles(checked: Checked): void {
 
 function checkName({ app, resolved, report }: Checked, role: Role): void {
   const length = `${app}-${resolved.name}-${role.name}-`.length + fingerprintLength;
-  if (length <= longestAlias) return;
+  if (length <= maxAlias) return;
   report(
     ['roles', role.name],
-    `names of app, environment and role are ${length - longestAlias} characters too long together`,
+    `names of app, environment and role are ${length - maxAlias} characters too long together`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { queryHosts } from '../../../infra/hosts/query.ts';
-import { frontListLines, hostListLines, type ListedFront, type ListedHost } from '../views/hosts.ts';
+import { loadBalancerListLines, hostListLines, type ListedLoadBalancer, type ListedHost } from '../views/hosts.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
@@ -16,14 +16,14 @@ export async function hostListCommand(name: string | undefined, flags: Flags, si
     const environments = chosen(context, name);
     const [hosts, fronts] = await Promise.all([
       Promise.all(environments.map((environment) => listed(context, environment))),
-      Promise.all(environments.map((environment) => frontOf(context, environment))),
+      Promise.all(environments.map((environment) => loadBalancerOf(context, environment))),
     ]);
     const result = { app: context.project.app, hosts: hosts.flat(), fronts: fronts.flat() };
-    context.terminal.result(result, [...hostListLines(result.hosts), ...frontListLines(result.fronts)]);
+    context.terminal.result(result, [...hostListLines(result.hosts), ...loadBalancerListLines(result.fronts)]);
   });
 }
 
-async function frontOf(context: CommandContext, environment: Environment): Promise<ListedFront[]> {
+async function loadBalancerOf(context: CommandContext, environment: Environment): Promise<ListedLoadBalancer[]> {
   const loadBalancer = await context.machines.front(environment);
   return loadBalancer ? [{ environment: environment.name, ...loadBalancer }] : [];
 }

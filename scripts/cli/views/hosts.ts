@@ -19,12 +19,12 @@ export interface ListedHost {
 }
 
 /** The one address of an environment's own machines. */
-export interface ListedFront extends LoadBalancerView {
+export interface ListedLoadBalancer extends LoadBalancerView {
   readonly environment: string;
 }
 
 /** One line for each load balancer. */
-export function frontListLines(fronts: readonly ListedFront[]): string[] {
+export function loadBalancerListLines(fronts: readonly ListedLoadBalancer[]): string[] {
   return fronts.map((loadBalancer) => `${colors.bold(loadBalancer.environment)}  ${loadBalancerLine(loadBalancer)}`);
 }
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { run } from '../../tools/command.ts';
 
 const answerTimeout = 8_000;
-const longest = 15 * 60_000;
+const maxTime = 15 * 60_000;
 
 let reachable: boolean | undefined;
 
@@ -22,7 +22,7 @@ export async function pull(official: string, image: string, progress: (line: str
 
 // `docker pull` says its first word when the manifest has arrived: silence until then means nobody answers.
 async function pulls(official: string, progress: (line: string) => void): Promise<boolean> {
-  const child = spawn('docker', ['pull', official], { stdio: ['ignore', 'pipe', 'ignore'], timeout: longest });
+  const child = spawn('docker', ['pull', official], { stdio: ['ignore', 'pipe', 'ignore'], timeout: maxTime });
   const silence = setTimeout(() => child.kill('SIGKILL'), answerTimeout);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     clearTimeout(silence);

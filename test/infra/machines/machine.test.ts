@@ -23,7 +23,7 @@ import {
   machineState,
   removeMachine,
 } from '../../../infra/machines/machine.ts';
-import { daemon, program } from '../../../infra/system/run-program.ts';
+import { runDaemon, runProgram } from '../../../infra/system/run-program.ts';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { machineInputs as inputs } from '../values.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
@@ -69,7 +69,7 @@ test('keys are made once, for their owner alone, and go with the environment', a
   expect(own.fingerprint).not.toBe((await hostKey(keys, 'qa', 'qa-2')).fingerprint);
   for (const { file, fingerprint: hash } of [login, own]) {
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(await program(['ssh-keygen', '-lf', `${file}.pub`])).toContain(` ${hash} `);
+    expect(await runProgram(['ssh-keygen', '-lf', `${file}.pub`])).toContain(` ${hash} `);
   }
   await forgetKeys(keys, 'qa');
   expect(existsSync(login.file)).toBe(false);
@@ -98,7 +98,7 @@ test('only machines of the environment are its own', async () => {
 });
 
 test('what stays behind has none of the variables of whoever started it', async () => {
-  const lines = (await daemon(['env'])).trim().split('\n').sort();
+  const lines = (await runDaemon(['env'])).trim().split('\n').sort();
   expect(lines.map((line) => line.split('=')[0])).toEqual(['HOME', 'LC_ALL', 'PATH']);
 });
 

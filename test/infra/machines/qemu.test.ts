@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acceleratorHere, describeAccelerator } from '../../../infra/machines/accelerator.ts';
 import { contentsFrom, shownContents } from '../../../infra/machines/image/contents.ts';
 import { cpioArchive } from '../../../infra/machines/cpio.ts';
-import { forgetLogs, keepLog, lastWords } from '../../../infra/machines/logs.ts';
+import { forgetLogs, keepLog, logTail } from '../../../infra/machines/logs.ts';
 import { guestArguments, qemu } from '../../../infra/machines/qemu.ts';
 import type { MachineSpec } from '../../../infra/machines/types.ts';
 import { machineInputs } from '../values.ts';
@@ -155,7 +155,7 @@ test('the end of what a machine said is kept, the last one of each name, until i
     writeFileSync(log, text);
     await keepLog(places, machine.name, log);
   }
-  expect(await lastWords(log, 1)).toEqual(['last words']);
+  expect(await logTail(log, 1)).toEqual(['last words']);
   const kept = join(folder, 'machine-logs', `${machine.name}.log`);
   const text = readFileSync(kept, 'utf8');
   expect([text.length <= 2 ** 18, text.endsWith('x\nlast words\n')]).toEqual([true, true]);

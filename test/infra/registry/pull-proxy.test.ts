@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { passedName, passThrough, type PassThrough } from '../../../infra/registry/pull-proxy.ts';
+import { passedName, startPullProxy, type PassThrough } from '../../../infra/registry/pull-proxy.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
 
 const blob = randomBytes(40 * 2 ** 20);
@@ -75,7 +75,7 @@ describe('a pass-through', () => {
     const auths = { [registry]: { auth: password.replace('Basic ', '') } };
     await writeFile(join(dockerConfig, 'config.json'), JSON.stringify({ auths }));
     repository = `${registry}/team/shop`;
-    offered = passThrough(new RegistryClient({ dockerConfig }), repository);
+    offered = startPullProxy(new RegistryClient({ dockerConfig }), repository);
     address = await listen(offered.server);
   });
 
@@ -175,7 +175,7 @@ describe('a pass-through', () => {
     const missing = await ask(`/v2/${offered.name}/manifests/${digest}`);
     expect([missing.statusCode, offered.failure()]).toEqual([404, undefined]);
     missing.resume();
-    offered = passThrough(new RegistryClient({ dockerConfig: tmpdir() }), repository);
+    offered = startPullProxy(new RegistryClient({ dockerConfig: tmpdir() }), repository);
     address = await listen(offered.server);
     const refused = await ask(blobPath());
     expect([refused.statusCode, (await bytes(refused)).toString()]).toEqual([

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { HostFacts } from '../../../infra/hosts/facts.ts';
 import { hostCheckLines, type CheckedEnvironment } from '../../../scripts/cli/views/host-check.ts';
-import { frontListLines, hostListLines } from '../../../scripts/cli/views/hosts.ts';
+import { loadBalancerListLines, hostListLines } from '../../../scripts/cli/views/hosts.ts';
 
 test('hosts in aligned columns, each environment named once', () => {
   const place = { environment: 'prod', address: 'a.example.com' };
@@ -24,7 +24,7 @@ test('the one address of an environment, and which of its machines answer', () =
     { name: 'prod-2', healthy: false },
   ];
   expect(
-    frontListLines([
+    loadBalancerListLines([
       { ...front, state: 'running', servers },
       { ...front, state: 'running', servers: [] },
       { ...front, state: 'stopped', servers },
