@@ -164,7 +164,7 @@ export class MachinesAdapter implements Machines {
     }
     await this.#up(name, {
       network,
-      loadBalancer: loadBalancer,
+      loadBalancer,
       before,
       machines: [...machines, ...others],
       stoppable: true,
@@ -227,9 +227,9 @@ export class MachinesAdapter implements Machines {
   ): Promise<void> {
     if (!recorded?.network) return;
     await this.#forget(environment, left);
-    const { network, loadBalancer: loadBalancer } = recorded;
+    const { network, loadBalancer } = recorded;
     const kept = recorded.machines.filter((machine) => !left.includes(machine));
-    await this.#up(environment, { network, loadBalancer: loadBalancer, machines: kept, before: kept, stoppable: true });
+    await this.#up(environment, { network, loadBalancer, machines: kept, before: kept, stoppable: true });
   }
 
   /** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
@@ -273,9 +273,9 @@ export class MachinesAdapter implements Machines {
     refuseDataLoss(environment, leaving);
     await this.#forget(name, leaving);
     if (!environment.machines) return this.#removeAllForGood(name);
-    const { network, loadBalancer: loadBalancer } = recorded;
+    const { network, loadBalancer } = recorded;
     const kept = recorded.machines.filter(stays);
-    await this.#up(name, { network, loadBalancer: loadBalancer, machines: kept, before: kept, stoppable: false });
+    await this.#up(name, { network, loadBalancer, machines: kept, before: kept, stoppable: false });
     await this.locate();
   }
 
@@ -343,10 +343,7 @@ export class MachinesAdapter implements Machines {
     await forgetKeys(session.machines.keys, environment);
   }
 
-  async #up(
-    environment: string,
-    { network, machines, loadBalancer: loadBalancer, before, stoppable }: Wanted,
-  ): Promise<void> {
+  async #up(environment: string, { network, machines, loadBalancer, before, stoppable }: Wanted): Promise<void> {
     const [stacks, { machineProgram }] = await Promise.all([
       this.#dependencies.stacks(),
       import('../../programs/machines.ts'),
