@@ -1,47 +1,56 @@
-/** Exit codes of the command line. Never 0 after something else happened than what was asked for. */
-export const ExitCode = {
-  ok: 0,
-  /** an error of the program itself */
-  bug: 70,
-  /** refused, nothing changed */
-  refused: 2,
-  /** failed and rolled back */
-  rolledBack: 3,
-  /** failed and not rolled back */
-  broken: 4,
-  /** only some hosts */
-  partial: 5,
-  /** somebody else holds the lock */
-  locked: 75,
-  interrupted: 130,
-} as const;
+/** What an error says besides its message. */
+export interface ErrorOptions {
+  /** further lines: problems, hosts, the last log lines */
+  readonly details?: readonly string[];
+  /** what to do, as a sentence with the command that helps */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
 
 /**
- * An error a user can act on: a fact with names and values, details below it, and the command that helps.
- * Anything else that is thrown is a bug of Lockage and shown with its stack.
+ * An error that a user can act on: a fact with names and values, details below it, and the command that helps. On its own
+ * it says that something was refused and nothing changed; the classes below say what else is true. Anything that is thrown
+ * and is none of them is a bug of Lockage, and is shown with its stack.
  */
 export class LockageError extends Error {
-  readonly code: number;
-  /** further lines: problems, hosts, the last log lines */
   readonly details: readonly string[];
-  /** what to do, as a sentence or a command */
   readonly hint: string | undefined;
 
-  constructor(
-    message: string,
-    options: { code?: number; details?: readonly string[]; hint?: string; cause?: unknown } = {},
-  ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'LockageError';
-    this.code = options.code ?? ExitCode.refused;
-    this.details = options.details ?? [];
-    this.hint = options.hint;
+  constructor(message: string, { details = [], hint, cause }: ErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.details = details;
+    this.hint = hint;
   }
 }
 
 /** An operation was turned away before anything of it was carried out: there is nothing to go back from. */
 export class NotStartedError extends LockageError {}
 
+/** Somebody else changes the same thing now: the same command can be tried again later. */
+export class LockedError extends NotStartedError {}
+
+/** It failed, and everything serves what it served before. */
+export class RolledBackError extends LockageError {}
+
+/** A container or service of the release did not start, did not become healthy, or did not stay so. */
+export class WorkloadFailedError extends RolledBackError {}
+
+/** It failed and was not undone: the message says what runs where. */
+export class BrokenError extends LockageError {}
+
+/** It holds on some hosts only, which the details name. */
+export class PartialError extends LockageError {}
+
+/** The operator stopped it, and everything serves what it served before. */
+export class InterruptedError extends LockageError {}
+
+/** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Returns the details of anything that was thrown. */
+export function detailsOf(error: unknown): readonly string[] {
+  return error instanceof LockageError ? error.details : [];
 }

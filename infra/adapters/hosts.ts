@@ -13,7 +13,8 @@ import type { ContainerSummary, EngineVersion, PullProgress } from '../docker/ap
 import { engineFacts } from '../hosts/facts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { publishedPorts } from '../edge/published-ports.ts';
-import { takeLock, thisProcess } from '../hosts/environment-lock.ts';
+import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
+import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { workloadFor } from '../workloads/workloads.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
@@ -35,22 +36,36 @@ const answerTimeout = 10_000;
 export class HostsAdapter implements Hosts {
   readonly #app: string;
   readonly #actor: string;
-  readonly #tools: Session;
+  readonly #session: Session;
   readonly #registry: RegistryClient;
 
   constructor(app: string, actor: string, session: Session, registry: RegistryClient) {
     this.#app = app;
     this.#actor = actor;
-    this.#tools = session;
+    this.#session = session;
     this.#registry = registry;
   }
 
   async lock(environment: Environment, purpose: string): Promise<() => Promise<void>> {
     const [first] = environment.hosts;
     if (!first) return async () => undefined;
-    const engine = await this.#tools.connections.engine(first);
+    const engine = await this.#session.connections.engine(first);
     const holder = { actor: this.#actor, ...(await thisProcess()), since: new Date().toISOString(), purpose };
     return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
+  }
+
+  async lockHolder(environment: Environment): Promise<LockHolder | undefined> {
+    const [first] = environment.hosts;
+    if (!first) return undefined;
+    const engine = await this.#session.connections.engine(first);
+    return readLock(engine, { app: this.#app, environment: environment.name });
+  }
+
+  async liftLock(environment: Environment): Promise<void> {
+    const [first] = environment.hosts;
+    if (!first) return;
+    const engine = await this.#session.connections.engine(first);
+    await liftLock(engine, { app: this.#app, environment: environment.name });
   }
 
   async look(environment: Environment): Promise<readonly HostReport[]> {
@@ -71,7 +86,7 @@ export class HostsAdapter implements Hosts {
 
   async #ofAll<T>(environment: Environment, ask: (host: Host, engine: Engine) => Promise<T>): Promise<T[]> {
     const { hosts, name } = environment;
-    const connected = await this.#tools.connections.connectAll(hosts);
+    const connected = await this.#session.connections.connectAll(hosts);
     const reports = await Promise.allSettled(
       connected.map(async (found) => {
         if ('error' in found) throw found.error;
@@ -89,7 +104,7 @@ export class HostsAdapter implements Hosts {
     const { swarm, name } = environment;
     if (!swarm) return [...found];
     await this.#checkOneSwarm(environment);
-    const engine = await this.#tools.connections.engine(swarm);
+    const engine = await this.#session.connections.engine(swarm);
     const edges = found.every(({ edge }) => edge);
     return [...found, await swarmReport(engine, swarm, { app: this.#app, environment: name }, edges)];
   }
@@ -97,7 +112,7 @@ export class HostsAdapter implements Hosts {
   /** Throws LockageError when the managers, which have all answered, are of two swarms. */
   async #checkOneSwarm({ hosts }: Environment): Promise<void> {
     const swarms = await Promise.all(
-      hosts.map(async (host) => ({ host, id: await swarmIdOf(await this.#tools.connections.engine(host), host) })),
+      hosts.map(async (host) => ({ host, id: await swarmIdOf(await this.#session.connections.engine(host), host) })),
     );
     const [first] = swarms;
     const other = swarms.find(({ id }) => id !== first?.id);
@@ -127,7 +142,7 @@ export class HostsAdapter implements Hosts {
   async traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]> {
     const { hosts, name } = environment;
     const found = await Promise.allSettled(
-      (await this.#tools.connections.connectAll(hosts)).map(async (connected): Promise<HostTraits> => {
+      (await this.#session.connections.connectAll(hosts)).map(async (connected): Promise<HostTraits> => {
         if ('error' in connected) throw connected.error;
         const { traits } = await askTraits(connected.engine, wanted);
         return { environment: name, host: connected.host.name, traits };
@@ -144,14 +159,14 @@ export class HostsAdapter implements Hosts {
     const moved = await Promise.allSettled(
       environment.hosts.map(async (host) => {
         const onProgress = ({ layer, current = 0, total = 0 }: PullProgress) =>
-          this.#tools.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
-        const dependencies = { session: this.#tools, registry: this.#registry, onProgress };
+          this.#session.progress({ host: host.name, step: 'pull', layer: { id: layer, current, total } });
+        const dependencies = { session: this.#session, registry: this.#registry, onProgress };
         const bytes = await ensureImage(dependencies, environment, host, release);
-        this.#tools.progress({ host: host.name, step: 'pulled', bytes });
+        this.#session.progress({ host: host.name, step: 'pulled', bytes });
         return [host.name, bytes] as const;
       }),
     );
-    this.#tools.signal.throwIfAborted();
+    this.#session.signal.throwIfAborted();
     const { hosts } = environment;
     const what = (failed: number) =>
       `release ${release.version} cannot be pulled on ${failed} of ${hosts.length} hosts`;
@@ -161,7 +176,7 @@ export class HostsAdapter implements Hosts {
   async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
     await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        await removeUnusedImages(await this.#tools.connections.engine(host), repository, needed);
+        await removeUnusedImages(await this.#session.connections.engine(host), repository, needed);
       }),
     );
   }
@@ -169,7 +184,7 @@ export class HostsAdapter implements Hosts {
   async switchNow(desired: DesiredState): Promise<void> {
     const { app, environment, operation } = desired;
     const hosts = hostRoutes(desired);
-    await switchRoutes(providerContext(this.#tools, false), { app, environment, operation, hosts, guard: 0 });
+    await switchRoutes(providerContext(this.#session, false), { app, environment, operation, hosts, guard: 0 });
   }
 
   async startAndStop(
@@ -177,7 +192,7 @@ export class HostsAdapter implements Hosts {
     start: readonly PlacedContainer[],
     stop: readonly PlacedContainer[],
   ): Promise<void> {
-    const context = providerContext(this.#tools, false);
+    const context = providerContext(this.#session, false);
     const place = { app: this.#app, environment: environment.name };
     const part = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
     await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
@@ -188,7 +203,7 @@ export class HostsAdapter implements Hosts {
     const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
     await Promise.all(
       environment.hosts.map(async (host) => {
-        const engine = await this.#tools.connections.engine(host);
+        const engine = await this.#session.connections.engine(host);
         const names = (await engine.listContainers({ all: true, labels: own })).map(nameOf);
         const kept = new Set(recorded.filter((placed) => placed.host.name === host.name).map(({ spec }) => spec.name));
         const others = names.filter((name) => !kept.has(name));
@@ -196,7 +211,7 @@ export class HostsAdapter implements Hosts {
           others.map(async (name) => {
             await engine.stopContainer(name, defaults.stopGrace);
             await engine.removeContainer(name, { force: true });
-            this.#tools.progress({ host: host.name, step: 'remove', detail: name });
+            this.#session.progress({ host: host.name, step: 'remove', detail: name });
           }),
         );
         await new Edge(engine, environmentNames(app, environment.name).edge).forgetSecrets(others);
@@ -210,13 +225,13 @@ export class HostsAdapter implements Hosts {
     own: Record<string, string>,
     recorded: readonly PlacedContainer[],
   ): Promise<void> {
-    const engine = await this.#tools.connections.engine(swarm);
+    const engine = await this.#session.connections.engine(swarm);
     const kept = new Set(recorded.filter(({ host }) => host.name === swarm.name).map(({ spec }) => spec.name));
     const others = (await engine.listServices(own)).filter(({ Spec }) => !kept.has(Spec.Name));
     await Promise.all(
       others.map(async (service) => {
         await removeService(engine, service, defaults.stopGrace);
-        this.#tools.progress({ host: swarm.name, step: 'remove', detail: service.Spec.Name });
+        this.#session.progress({ host: swarm.name, step: 'remove', detail: service.Spec.Name });
       }),
     );
     const { [labels.part]: _, ...place } = own;

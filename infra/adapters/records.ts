@@ -36,13 +36,13 @@ export interface MachinesRecord {
 export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
-  readonly #tools: Session;
+  readonly #session: Session;
   readonly #stacks: () => Promise<PulumiStacks>;
 
   constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<PulumiStacks>) {
     this.#settings = settings;
     this.#project = project;
-    this.#tools = session;
+    this.#session = session;
     this.#stacks = stacks;
   }
 
@@ -97,7 +97,7 @@ export class RecordsAdapter implements Records {
   async #record(stack: string, declare: () => unknown): Promise<void> {
     const stacks = await this.#stacks();
     const program = async () => void declare();
-    await stacks.up(stack, program, providerContext(this.#tools, false), { message: `record ${stack}` });
+    await stacks.up(stack, program, providerContext(this.#session, false), { message: `record ${stack}` });
   }
 }
 

@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Registry } from '../../pipelines/operations/ports.ts';
 import { shortDigest } from '../../pipelines/model/release.ts';
-import type { RegistryClient } from '../registry/client.ts';
+import { parseReference, type RegistryClient } from '../registry/client.ts';
 
 /** The registry as promotions see it: it still has the release, under its tag, as it was made. */
 export function releaseRegistry(client: RegistryClient): Registry {
@@ -27,5 +27,12 @@ export function releaseRegistry(client: RegistryClient): Registry {
         });
       }
     },
+    image: async (reference) => {
+      const { repository, tag, digest: given } = parseReference(reference);
+      const digest = given ?? (await client.resolve(repository, tag ?? 'latest'));
+      const { os, architecture, user } = await client.imageConfig(repository, digest);
+      return { repository, digest, platform: `${os}/${architecture}`, user };
+    },
+    tagged: (repository, version) => client.tagDigest(repository, version),
   };
 }

@@ -1,6 +1,7 @@
 import { Edge } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
+import type { SecretValues } from './secret-values.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Host } from '../../pipelines/model/target.ts';
@@ -26,8 +27,7 @@ export interface ProviderContext {
   disconnect(host: Host): Promise<void>;
   /** The credentials for a repository, as engines take them; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
-  /** The value of a secret's version. Throws when this process does not have it. */
-  secretValue(name: string, version: string): string;
+  readonly secrets: SecretValues;
   progress(event: Progress): void;
   readonly machines: MachineFolders;
   /** the routes of this operation are on their way to every host; absent: nobody has sent them yet */

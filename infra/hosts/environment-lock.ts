@@ -1,25 +1,14 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { LockedError, type LockageError } from '../../pipelines/errors.ts';
+import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
 import { whenText } from '../../pipelines/text/moment.ts';
 import type { CallOptions, Engine } from '../docker/api/client.ts';
 import { runtimeFolder } from '../system/runtime-folder.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { withFileLock } from '../system/file-lock.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
-
-/** Who changes an environment, and since when. */
-export interface LockHolder {
-  readonly actor: string;
-  readonly machine: string;
-  readonly pid: number;
-  /** where `pid` means this process: a boot of a computer, and a pid namespace; absent in records of earlier versions */
-  readonly pidSpace?: string;
-  /** ISO 8601 */
-  readonly since: string;
-  readonly purpose: string;
-}
 
 /** How a lock names this process. A hostname is no identity: computers set up alike and containers share theirs. */
 export async function thisProcess(): Promise<Pick<LockHolder, 'machine' | 'pid' | 'pidSpace'>> {
@@ -54,7 +43,7 @@ export async function takeLock(
     const lifting = join(await runtimeFolder(), `${lock}.lifting`);
     await withFileLock(lifting, 10_000, () => release(engine, lock, found.token));
   }
-  throw new LockageError(`the lock of ${place.environment} cannot be taken`, { code: ExitCode.locked });
+  throw new LockedError(`the lock of ${place.environment} cannot be taken`);
 }
 
 /** Who holds an environment's lock now; undefined when nobody does. */
@@ -131,10 +120,9 @@ function locked(environment: string, holder: LockHolder, here: LockHolder): Lock
   const machine = doubtful
     ? `${holder.machine}: another computer of that name, a container, or this one before it was restarted`
     : holder.machine;
-  return new LockageError(
+  return new LockedError(
     `${environment} is locked by ${holder.actor} since ${whenText(holder.since)}: ${holder.purpose}`,
     {
-      code: ExitCode.locked,
       details: [`process ${holder.pid} on ${machine}`],
       hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
     },

@@ -1,3 +1,4 @@
+import type { Inventory } from '../../pipelines/model/inventory.ts';
 import { Edge } from '../edge/edge.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { containerName } from './observe.ts';
@@ -9,19 +10,6 @@ import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 const stopGrace = 10_000;
-
-/** What a host has of an environment, by its labels. */
-export interface Inventory {
-  readonly host: Host;
-  readonly containers: readonly { readonly name: string; readonly part: string; readonly running: boolean }[];
-  readonly networks: readonly string[];
-  /** without the lock of who asks */
-  readonly volumes: readonly string[];
-  /** volumes with an accessory's data */
-  readonly data: readonly string[];
-  /** of a swarm: secrets in its managers' store */
-  readonly secrets: readonly string[];
-}
 
 /** Everything of an environment on a host, whatever the record says. `ownLock`: the lock there is held by who asks. */
 export async function inventoryOf(engine: Engine, host: Host, place: Place, ownLock: boolean): Promise<Inventory> {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { LockedError } from '../../pipelines/errors.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { withFileLock } from '../system/file-lock.ts';
 
@@ -16,7 +16,7 @@ interface Subject {
 
 /**
  * Does the work on machines of an environment, or on their images, while no other command of this computer does. An
- * environment's own lock is on its machines, which have to be there for it. Throws LockageError (locked).
+ * environment's own lock is on its machines, which have to be there for it. Throws LockedError.
  */
 export async function withMachineLock<T>(
   places: MachineFolders,
@@ -32,8 +32,7 @@ export async function withMachineLock<T>(
   };
   return withFileLock(path.join(locks, name), lockTimeout, begin).catch((error: unknown) => {
     if (begun) throw error;
-    throw new LockageError(`another command is at work on ${what}`, {
-      code: ExitCode.locked,
+    throw new LockedError(`another command is at work on ${what}`, {
       hint: 'Try again when it has finished.',
       cause: error,
     });

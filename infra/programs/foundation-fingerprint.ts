@@ -7,7 +7,7 @@ import type { Host } from '../../pipelines/model/target.ts';
 import type { HostReport } from '../../pipelines/model/host-report.ts';
 
 /** Which host needs which image, for its edge and its accessories. */
-export function imageUses({ edgeImage }: Project, { hosts, accessories }: Environment) {
+export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, accessories }: Environment) {
   return [
     ...hosts.map((host) => ({ host, image: edgeImage })),
     ...accessories.flatMap(({ image, host: name }) =>
@@ -16,7 +16,11 @@ export function imageUses({ edgeImage }: Project, { hosts, accessories }: Enviro
   ];
 }
 
-export function foundationOf(project: Project, environment: Environment, secretVersions: Record<string, string>) {
+export function foundationOf(
+  project: Pick<Project, 'app' | 'edgeImage'>,
+  environment: Environment,
+  secretVersions: Record<string, string>,
+) {
   return {
     edges: edgesOf(project, environment),
     hosts: environment.hosts.map(({ name, url }) => ({ name, url })),
@@ -26,7 +30,7 @@ export function foundationOf(project: Project, environment: Environment, secretV
 }
 
 /** Host name → hash of what its edge proxy is made from. */
-export function edgesOf(project: Project, environment: Environment): Record<string, string> {
+export function edgesOf(project: Pick<Project, 'app' | 'edgeImage'>, environment: Environment): Record<string, string> {
   const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
   const edge = (host: Host) => {
     const front = trustedProxy(environment, host);
@@ -53,7 +57,11 @@ export function refuseWhileCordoned(
   });
 }
 
-export function missingParts(project: Project, environment: Environment, reports: readonly HostReport[]): string[] {
+export function missingParts(
+  project: Pick<Project, 'app' | 'edgeImage'>,
+  environment: Environment,
+  reports: readonly HostReport[],
+): string[] {
   const edges = reports.filter(({ edge }) => !edge).map(({ host }) => `${host.name} edge`);
   const accessories = environment.accessories
     .map(({ name, host }) => ({ name: `${project.app}-${environment.name}-${name}`, host }))

@@ -3,6 +3,7 @@ import type { DesiredState, PlacedContainer } from '../../pipelines/model/desire
 import type { Revision } from '../../pipelines/model/revision.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
+import type { SecretValues } from '../context/secret-values.ts';
 import type { Host } from '../../pipelines/model/target.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
@@ -13,12 +14,13 @@ const guardMargin = 15;
  * serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record. What is not
  * declared any more is removed by Pulumi after all of that.
  */
-export function environmentProgram(desired: DesiredState): () => Promise<void> {
+export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
     const { app, environment, operation } = desired;
     const place = { app, environment };
     const secrets = desired.secrets.map(
-      ({ name, version, value }) => new Secret({ ...place, secret: name, version, value: value ?? '' }),
+      // A value that this process does not know is recorded already, and what is recorded stays.
+      ({ name, version }) => new Secret({ ...place, secret: name, version, value: values.find(name, version) ?? '' }),
     );
     const migration = desired.migration
       ? [new Migration({ ...place, ...desired.migration }, { dependsOn: secrets })]

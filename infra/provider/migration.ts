@@ -1,4 +1,4 @@
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { WorkloadFailedError } from '../../pipelines/errors.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
@@ -19,7 +19,7 @@ export async function runMigration(context: ProviderContext, inputs: MigrationIn
     if (code !== 0) throw await workloadError(container, inputs, 'failed');
     context.progress({ host: host.name, step: 'migrated', detail: spec.name, took: Date.now() - started });
   } catch (error) {
-    if (error instanceof LockageError && error.code === ExitCode.rolledBack) throw error;
+    if (error instanceof WorkloadFailedError) throw error;
     if (context.signal.aborted) throw error;
     throw await workloadError(container, inputs, `did not end within ${inputs.timeout / 1000} s`);
   } finally {

@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { main } from '@pulumi/pulumi/provider/index.js';
 import { Connections } from '../docker/connections.ts';
 import { createProvider } from './provider.ts';
+import { SecretValues } from '../context/secret-values.ts';
 import { providerContext } from '../context/session.ts';
 
 const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
 const context = providerContext(
   {
     connections: new Connections({ stateDir }),
-    secretValues: new Map(),
+    secrets: new SecretValues(),
     registryAuth: async () => undefined,
     progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
     machines: {

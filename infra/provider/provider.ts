@@ -58,8 +58,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   SecretFiles: { apply: (context, inputs: SecretFilesInputs) => deliverAccessorySecrets(context, inputs) },
   Foundation: {},
   MachineNetwork: {
-    apply: (_workshop, inputs: MachineNetworkInputs) => ensureBridge(inputs),
-    remove: (_workshop, inputs: MachineNetworkInputs) => removeOwnBridge(inputs),
+    apply: (_context, inputs: MachineNetworkInputs) => ensureBridge(inputs),
+    remove: (_context, inputs: MachineNetworkInputs) => removeOwnBridge(inputs),
   },
   Machine: {
     apply: (context, inputs: MachineInputs) => ensureMachine(context, inputs),

@@ -1,4 +1,4 @@
-import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
+import { messageOf, PartialError, RolledBackError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
@@ -9,7 +9,7 @@ const answerTimeout = 10_000;
 /**
  * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
  * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
- * be good, stands on the others. Throws LockageError (rolledBack or partial).
+ * be good, stands on the others. Throws RolledBackError or PartialError.
  */
 export async function switchRoutes(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
   const edges = await Promise.all(
@@ -29,14 +29,13 @@ export async function switchRoutes(context: ProviderContext, inputs: RoutesInput
   );
   if (failed.length === 0) return;
   if (inputs.guard === 0) {
-    throw new LockageError(`the routes did not switch on ${failed.length} of ${edges.length} hosts`, {
-      code: ExitCode.partial,
+    throw new PartialError(`the routes did not switch on ${failed.length} of ${edges.length} hosts`, {
       details: failed,
       hint: 'Run the same command again when these hosts answer.',
     });
   }
   await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
-  throw new LockageError('the routes did not switch on every host', { code: ExitCode.rolledBack, details: failed });
+  throw new RolledBackError('the routes did not switch on every host', { details: failed });
 }
 
 /**
@@ -51,7 +50,7 @@ async function allAnswer(context: ProviderContext, hosts: RoutesInputs['hosts'])
     result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
   );
   if (silent.length === 0) return;
-  throw new LockageError('no host switched, as not every one answers', { code: ExitCode.rolledBack, details: silent });
+  throw new RolledBackError('no host switched, as not every one answers', { details: silent });
 }
 
 /** Brings the routes of an operation to every host. Changes nothing that serves. */

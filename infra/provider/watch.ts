@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ExitCode, LockageError, messageOf } from '../../pipelines/errors.ts';
+import { messageOf, RolledBackError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
@@ -94,8 +94,7 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
     result.status === 'rejected' ? [`${inputs.hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
   );
   if (lost.length > 0) {
-    throw new LockageError('the switch could not be confirmed on every host', {
-      code: ExitCode.rolledBack,
+    throw new RolledBackError('the switch could not be confirmed on every host', {
       details: lost,
     });
   }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 
 /** The version that set-up provides where no Pulumi CLI is on PATH. */
 const pulumiVersion = '3.256.0';
@@ -92,7 +92,7 @@ export async function runPulumi(
   child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     child.on('error', (cause) => {
-      reject(new LockageError(`the Pulumi CLI does not start: ${cause.message}`, { code: ExitCode.refused, cause }));
+      reject(new LockageError(`the Pulumi CLI does not start: ${cause.message}`, { cause }));
     });
     child.on('close', (code) => resolve({ stdout, stderr, code: code ?? 1 }));
   });

@@ -1,4 +1,4 @@
-import { LockageError, NotStartedError, ExitCode } from '../../pipelines/errors.ts';
+import { BrokenError, LockedError, NotStartedError, type LockageError } from '../../pipelines/errors.ts';
 import { lastLines } from './state.ts';
 
 export class PulumiError extends Error {}
@@ -11,8 +11,7 @@ function pulumiFailed(name: string, output: string): LockageError {
   const holder = lockHolder(output);
   if (holder) {
     const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
-    return new NotStartedError(`${name} is being changed by ${who} since ${holder.since}`, {
-      code: ExitCode.locked,
+    return new LockedError(`${name} is being changed by ${who} since ${holder.since}`, {
       hint: 'Try again when it has finished.',
     });
   }
@@ -24,7 +23,7 @@ function pulumiFailed(name: string, output: string): LockageError {
       hint: 'Ask whoever made the environment for its passphrase.',
     });
   }
-  return new LockageError(`Pulumi could not change ${name}`, { code: ExitCode.broken, details: lastLines(output, 15) });
+  return new BrokenError(`Pulumi could not change ${name}`, { details: lastLines(output, 15) });
 }
 
 export interface LockHolder {

@@ -4,21 +4,27 @@ import type { SecretInputs } from '../resources/inputs.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 import { lastLines, type StateResource } from './state.ts';
 
-/** The secret values that an environment's state holds, decrypted: `NAME@version` → value. Throws LockageError. */
-export async function readSecretValues(settings: PulumiSettings, stack: string): Promise<Record<string, string>> {
+/** A version of a secret with its value. */
+export interface RecordedSecret {
+  readonly name: string;
+  readonly version: string;
+  readonly value: string;
+}
+
+/** Returns the secrets that an environment's state holds, decrypted. Throws LockageError. */
+export async function readSecretValues(settings: PulumiSettings, stack: string): Promise<readonly RecordedSecret[]> {
   const inStack = { ...settings, folder: join(settings.folder, stack) };
   const result = await runPulumi(inStack, ['stack', 'export', '--show-secrets', '--stack', stack]);
   if (result.code !== 0) {
     throw new LockageError(`the secrets recorded for ${stack} cannot be read`, { details: lastLines(result.stderr) });
   }
   const { deployment } = JSON.parse(result.stdout) as { deployment: { resources?: StateResource[] } };
-  const values: Record<string, string> = {};
-  for (const resource of deployment.resources ?? []) {
-    if (resource.type !== 'lockage:index:Secret') continue;
-    const { secret, version, value } = resource.inputs as unknown as SecretInputs;
-    values[`${secret}@${version}`] = plain(value);
-  }
-  return values;
+  return (deployment.resources ?? [])
+    .filter(({ type }) => type === 'lockage:index:Secret')
+    .map(({ inputs }) => {
+      const { secret, version, value } = inputs as unknown as SecretInputs;
+      return { name: secret, version, value: plain(value) };
+    });
 }
 
 /** A decrypted secret stands in an export as an object with its plain text as JSON. */

@@ -22,6 +22,6 @@ export async function deliverSecretFiles(
 ): Promise<void> {
   const edge = await edgeOf(context, inputs, inputs.host);
   const values: Record<string, string> = {};
-  for (const [name, version] of Object.entries(inputs.secrets)) values[name] = context.secretValue(name, version);
+  for (const [name, version] of Object.entries(inputs.secrets)) values[name] = context.secrets.get(name, version);
   await edge.deliverSecrets(inputs.container, values);
 }

@@ -1,4 +1,4 @@
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { WorkloadFailedError } from '../../pipelines/errors.ts';
 import type { Workload } from './workload.ts';
 import type { ContainerInputs } from '../resources/inputs.ts';
 
@@ -8,12 +8,11 @@ export async function workloadError(
   { host, spec }: Pick<ContainerInputs, 'host' | 'spec'>,
   why: string,
   answers: readonly string[] = [],
-): Promise<LockageError> {
+): Promise<WorkloadFailedError> {
   // They explain a failure; not having them must not hide it.
   const trouble = await part.diagnosis().catch(() => '');
   const log = (await part.lastLines(20).catch(() => [])).slice(-20);
-  return new LockageError(`${host.name}: ${spec.role} ${spec.version} ${why}${trouble}`, {
-    code: ExitCode.rolledBack,
+  return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} ${why}${trouble}`, {
     details: [
       ...(answers.length > 0 ? ['last health answers:', ...lastDistinct(answers, 3).map((line) => `  ${line}`)] : []),
       `last log lines of ${spec.name}:`,

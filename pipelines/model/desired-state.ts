@@ -8,6 +8,17 @@ export interface PlacedContainer {
   readonly spec: ContainerSpec;
 }
 
+/** Returns whether two are the same container on the same host. */
+export function samePlace(a: PlacedContainer, b: PlacedContainer): boolean {
+  return a.host.name === b.host.name && a.spec.name === b.spec.name;
+}
+
+/** A secret's value by its name and a short hash of it: the value itself is asked for when a resource needs it. */
+export interface SecretVersion {
+  readonly name: string;
+  readonly version: string;
+}
+
 /** What an environment shall be after an operation: the input of its Pulumi program. */
 export interface DesiredState {
   readonly app: string;
@@ -31,8 +42,8 @@ export interface DesiredState {
   /** machines of the environment that take over from others: all traffic moves from these to those at once */
   readonly handover?: { readonly from: readonly Host[]; readonly to: readonly Host[] };
   readonly migration?: { readonly host: Host; readonly spec: ContainerSpec; readonly timeout: number };
-  /** secret versions that the containers above need; `value` only where it is new */
-  readonly secrets: readonly { readonly name: string; readonly version: string; readonly value?: string }[];
+  /** secret versions that the containers above need */
+  readonly secrets: readonly SecretVersion[];
   readonly ledger: Ledger;
   /** when the operation that the ledger's last revision records began, ms since 1970; absent when it adds none */
   readonly startedAt?: number;

@@ -9,16 +9,16 @@ import { pending, type Host } from './target.ts';
  * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
  * and those by `prod-1`, `prod-2` again. All of a generation are of one image.
  */
-export type MachinePool = 'a' | 'b';
+export type MachinePool = 'blue' | 'green';
 
 export function otherPool(pool: MachinePool): MachinePool {
-  return pool === 'a' ? 'b' : 'a';
+  return pool === 'blue' ? 'green' : 'blue';
 }
 
 /** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */
 export function currentPool(environment: string, ledger: Ledger, made: readonly string[]): MachinePool {
   const serving = currentRevision(ledger)?.containers.map(({ host }) => host) ?? made;
-  return serving.some((host) => host === nameIn('b', environment, host)) ? 'b' : 'a';
+  return serving.some((host) => host === nameIn('green', environment, host)) ? 'green' : 'blue';
 }
 
 /** Whether a host's name is one of that generation. */
@@ -67,7 +67,7 @@ function onHost(spec: ContainerSpec, host: string): ContainerSpec {
 /** A name that is not one of the environment's machines stays as it is. */
 function nameIn(pool: MachinePool, environment: string, host: string): string {
   const number = numbered(environment, host);
-  return number === undefined ? host : `${environment}-${number}${pool === 'a' ? '' : pool}`;
+  return number === undefined ? host : `${environment}-${number}${pool === 'blue' ? '' : 'b'}`;
 }
 
 function numbered(environment: string, host: string): string | undefined {

@@ -26,13 +26,19 @@ export interface Plan {
   readonly notes: readonly string[];
 }
 
-/** Compares what exists with what shall be: containers are created, kept, or removed, and never changed. */
-export function changesOf(
-  existing: readonly PlacedContainer[],
-  serving: readonly PlacedContainer[],
-  servingBefore: readonly PlacedContainer[],
-  standby: readonly PlacedContainer[],
-): ContainerChange[] {
+/** The containers before and after an operation. */
+export interface ContainerSets {
+  /** recorded as existing now */
+  readonly existing: readonly PlacedContainer[];
+  /** to get the traffic */
+  readonly serving: readonly PlacedContainer[];
+  readonly servingBefore: readonly PlacedContainer[];
+  /** to be kept for going back */
+  readonly standby: readonly PlacedContainer[];
+}
+
+/** Returns what happens to each container: they are created, kept, or removed, and never changed. */
+export function changesOf({ existing, serving, servingBefore, standby }: ContainerSets): ContainerChange[] {
   const has = (list: readonly PlacedContainer[], { host, spec }: PlacedContainer) =>
     list.some((other) => other.host.name === host.name && other.spec.name === spec.name);
   const change = (action: ContainerChange['action'], placed: PlacedContainer): ContainerChange => ({

@@ -33,6 +33,9 @@ export interface Revision {
   readonly without?: readonly string[];
 }
 
+/** A revision before its outcome is known. */
+export type PlannedRevision = Omit<Revision, 'result' | 'duration'>;
+
 /** Set by a rollback: nothing is promoted until a person lifts it. */
 export interface Hold {
   readonly since: string;

@@ -1,30 +1,41 @@
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import type { Environment, Project } from '../model/environment.ts';
+import type { HostReport, PreflightReport } from '../model/host-report.ts';
+import type { HostTraits, Trait } from '../model/host-traits.ts';
+import type { Inventory } from '../model/inventory.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
+import type { LockHolder } from '../model/lock-holder.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
-import type { EnvironmentRecord } from '../model/ledger.ts';
-import type { Release } from '../model/release.ts';
-import type { HostTraits, Trait } from '../model/host-traits.ts';
-import type { HostReport, PreflightReport } from '../model/host-report.ts';
+import type { Digest, Release } from '../model/release.ts';
+import type { Host as Target } from '../model/target.ts';
+import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
-/** What the flows need of the world outside. Each member is one outside world, or a part of it. */
-export interface Context {
+/** What operations need of the outside. Each port is one outside world, or a part of it. */
+export interface Context extends Ports {
   readonly project: Project;
   /** `user@machine` */
   readonly actor: string;
-  /** milliseconds since 1970 */
+  /** Returns milliseconds since 1970. */
   now(): number;
-  /** a new name for an operation */
+  /** Returns a new name for a change that Pulumi carries out. */
   newOperation(): string;
-  readonly records: Records;
-  readonly registry: Registry;
-  readonly hosts: Hosts;
-  readonly machines: Machines;
-  readonly stacks: Stacks;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
+}
+
+/** The ports through which something outside changes. */
+export interface Ports {
+  readonly records: Records;
+  readonly registry: Registry;
+  readonly builder: Builder;
+  readonly configuration: Configuration;
+  readonly hosts: Hosts;
+  readonly machines: Machines;
+  readonly stacks: Stacks;
+  readonly removal: Removal;
 }
 
 /** What is recorded in the backend. */
@@ -35,17 +46,54 @@ export interface Records {
   machineImages(): Promise<readonly MachineImage[]>;
 }
 
+/** The registries that images lie in. */
 export interface Registry {
   /**
    * Checks that the registry still has the release as it was made. Throws LockageError when it does not answer, the
    * version's tag points elsewhere, or the digest is gone.
    */
   verify(release: Release): Promise<void>;
+  /** Returns the image that a reference names, as `registry.example.com/shop:build-812`. Throws LockageError. */
+  image(reference: string): Promise<ReleasedImage>;
+  /** Returns the digest that a version's tag points to; undefined where there is no such tag. Throws LockageError. */
+  tagged(repository: string, version: string): Promise<Digest | undefined>;
 }
 
+/** An image in a registry, as far as a release records it. */
+export type ReleasedImage = Pick<Release, 'repository' | 'digest' | 'platform' | 'user'>;
+
+/** The source tree that a release is built from. */
+export interface SourceTree {
+  readonly commit: string;
+  /** files that differ from the commit */
+  readonly changes: readonly string[];
+}
+
+/** Builds images of the project. */
+export interface Builder {
+  tree(): Promise<SourceTree>;
+  /** Builds the image of a version and pushes it. Throws LockageError. */
+  build(version: string, tree: SourceTree): Promise<ReleasedImage>;
+}
+
+/** The configuration that people write, where an operation changes it. */
+export interface Configuration {
+  /** Returns the path of an environment's file, as people write it. */
+  fileOf(environment: string): string;
+  /** Checks that a host can be taken out of its environment's file. Writes nothing. Throws LockageError. */
+  checkWithoutHost(environment: Environment, host: string): Promise<void>;
+  /** Takes a host out of its environment's file: as a whole, or not at all. Throws LockageError. */
+  removeHost(environment: Environment, host: string): Promise<void>;
+}
+
+/** The hosts of an environment, asked and changed all at once. */
 export interface Hosts {
-  /** Takes the environment's lock. Throws LockageError (locked) naming who holds it and since when. */
+  /** Takes the environment's lock. Throws LockedError naming who holds it and since when. */
   lock(environment: Environment, purpose: string): Promise<() => Promise<void>>;
+  /** Returns who holds the environment's lock now; undefined when nobody does. */
+  lockHolder(environment: Environment): Promise<LockHolder | undefined>;
+  /** Lifts the environment's lock, whoever holds it. */
+  liftLock(environment: Environment): Promise<void>;
   /**
    * Asks every host at once what it has: all that going back needs, where every millisecond counts. Throws LockageError
    * naming each one that does not answer or whose ports are taken.
@@ -77,63 +125,109 @@ export interface Hosts {
 /** The machines that environments make for themselves. Others have none, and nothing is to do for them. */
 export interface Machines {
   /**
-   * What has to be done before an environment's machines can be used, for people to read before they confirm; nothing
-   * when they run. Throws LockageError when they were made otherwise than they are configured, or on another computer.
+   * Returns what has to be done before an environment's machines can be used, for people to read before they confirm;
+   * nothing when they run. Throws LockageError when they were made otherwise than they are configured, or elsewhere.
    */
   pendingChanges(environment: Environment): Promise<readonly string[]>;
   /**
-   * Whether machines of an image, as they are configured now, are others than those that serve. Throws LockageError when
-   * they cannot be made here.
+   * Returns whether machines of an image, as they are configured now, are others than those that serve. Throws
+   * LockageError when they cannot be made here.
    */
   needsReplacement(environment: Environment, image: string): Promise<boolean>;
   /**
-   * Makes and starts what is missing. The project of the world knows their addresses afterwards. Where `image` makes others
-   * than those that serve, these are made beside them, and are the environment's hosts for the rest of the command.
+   * Makes and starts what is missing. Returns the environment with its machines' addresses. Where `image` makes others
+   * than those that serve, these are made beside them, and are the hosts of the environment that is returned.
    */
-  ensure(environment: Environment, image?: string): Promise<void>;
+  ensure(environment: Environment, image?: string): Promise<Environment>;
   /**
-   * Lets the environment's one address lead to its hosts that are in service, and to no others. Resolves when those that it
+   * Points the environment's one address at its hosts that are in service, and at no others. Resolves when those that it
    * led to have no request under way.
    */
   routeTo(environment: Environment): Promise<void>;
   /**
-   * Machines that neither serve nor are configured go, with all that is recorded of them; the one address leads to the
-   * others before. The project of the world has the machines that the record says, and where they are.
+   * Removes machines that neither serve nor are configured, with all that is recorded of them; the one address leads to
+   * the others before.
    */
   reconcile(environment: string): Promise<void>;
+  /** Returns what an environment has of machines: recorded, or left on this computer by a command that was killed. */
+  present(environment: string): Promise<MachinesPresent>;
+  /** Removes all machines of an environment with all that is on them, their network, keys and record. */
+  destroy(environment: string): Promise<void>;
 }
 
+/** The machines of an environment that are there. */
+export interface MachinesPresent {
+  /** a record of them exists */
+  readonly recorded: boolean;
+  readonly names: readonly string[];
+  /** URLs of the hosts that the recorded ones are */
+  readonly urls: readonly string[];
+}
+
+/** What an environment stands on, as it is wanted. */
+export interface FoundationRequest {
+  /** with all its hosts: what stands on a cordoned one is still declared */
+  readonly environment: Environment;
+  /** without the cordoned hosts */
+  readonly active: Environment;
+  /** versions of the secrets that its accessories get */
+  readonly versions: SecretVersions;
+  /** what its hosts said; absent: only a change of the configuration counts */
+  readonly reports?: readonly HostReport[];
+}
+
+/** The environments as Pulumi stacks. */
 export interface Stacks {
-  /** What making the foundation would mean, for people to read before they confirm; nothing when it stands. */
-  foundationNotes(environment: Environment, reports: readonly HostReport[]): Promise<readonly string[]>;
+  /** Returns what making the foundation would mean, for people to read before they confirm; nothing when it stands. */
+  foundationNotes(request: FoundationRequest): Promise<readonly string[]>;
   /**
-   * Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. Hosts
-   * that are no longer configured stay until their containers are gone, and go when that is said. Without reports only
-   * a change of the configuration counts.
+   * Makes the environment's network, edges and accessories as configured. Quick when nothing is to do. Hosts that are no
+   * longer configured stay until their containers are gone, and go when that is said.
    */
-  foundation(
-    environment: Environment,
-    reports: readonly HostReport[] | undefined,
-    options: { readonly leaving: 'stay' | 'go' },
-  ): Promise<void>;
-  /** One `pulumi up` of the environment. Throws what failed. */
+  foundation(request: FoundationRequest, options: { readonly leaving: 'stay' | 'go' }): Promise<void>;
+  /** Runs one `pulumi up` of the environment. Throws what failed. */
   deploy(desired: DesiredState, message: string): Promise<void>;
 }
 
-export interface Secrets {
-  /** Reads the values of all secrets that an environment uses: name → value. */
-  read(environment: Environment): Promise<Readonly<Record<string, string>>>;
-  /** Short hash of a value that does not give it away. */
-  version(value: string): string;
-  /** The values that a record holds, decrypted: `NAME@version` → value. */
-  recorded(environment: string): Promise<Readonly<Record<string, string>>>;
+/** The parts of an environment that are stacks of their own. */
+export type StackPart = 'releases' | 'foundation';
+
+/** Takes an environment away from its hosts, and out of the record. */
+export interface Removal {
+  /** Returns the parts of the environment that are recorded. */
+  recorded(environment: string): Promise<ReadonlySet<StackPart>>;
+  /** Returns what hosts have of an environment, by its labels. Throws LockageError when one does not answer. */
+  inventory(environment: Environment, targets: readonly Target[]): Promise<readonly Inventory[]>;
+  /** Destroys a stack. Returns why Pulumi could not remove all of it; undefined when it did. Throws LockedError. */
+  destroyStack(environment: string, part: StackPart): Promise<string | undefined>;
+  /** Removes the secrets of containers from their hosts' memory. Returns the names of hosts where that was not possible. */
+  forgetSecrets(environment: string, inventory: readonly Inventory[]): Promise<readonly string[]>;
+  /** Removes what is listed, and data only if `withData`. */
+  remove(inventory: Inventory, withData: boolean): Promise<void>;
+  /** Forgets a stack, with what is recorded in it. */
+  forgetStack(environment: string, part: StackPart): Promise<void>;
+  /** Forgets what is recorded of a host that is gone for good. */
+  forgetHost(environment: string, host: string): Promise<void>;
 }
 
+/** The one door for secrets: names and versions travel, values stay behind it until a resource needs them. */
+export interface Secrets {
+  /** Reads all secrets that an environment uses from their sources. Returns their versions. Throws LockageError. */
+  read(environment: Environment): Promise<SecretVersions>;
+  /** Makes the recorded values of an environment's secrets available, for containers that are made again as they were. */
+  recall(environment: string): Promise<void>;
+}
+
+/** The operator's screen. */
 export interface Terminal {
   /** One step of the work begins; ends the one before. */
   step(name: string, detail?: string): void;
   note(text: string): void;
   plan(plan: Plan): void;
+  /** Shows what a removal takes away from hosts. */
+  inventory(found: readonly Inventory[], withData: boolean): void;
+  /** Shows machines that a removal takes away. */
+  machines(names: readonly string[]): void;
   /** Throws LockageError when the person says no, or nobody can be asked. */
   confirm(question: string): Promise<void>;
 }

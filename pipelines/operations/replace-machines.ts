@@ -1,21 +1,24 @@
-import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
+import { BrokenError, LockageError, messageOf } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
-import { ExitCode, LockageError } from '../errors.ts';
-import { currentPool, inPool, ledgerInPool, otherPool } from '../model/machine-pool.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
 import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
+import { currentPool, inPool, ledgerInPool, otherPool } from '../model/machine-pool.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
+import type { Revision } from '../model/revision.ts';
+import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
+import type { RolloutInputs } from '../planning/rollout-inputs.ts';
+import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
+import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
-import type { EnvironmentRecord } from '../model/ledger.ts';
+import { operationInfo } from './steps/operation-info.ts';
 import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
-import type { Revision } from '../model/revision.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
-import type { RolloutInputs } from '../planning/rollout-inputs.ts';
-import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
-import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
 
+/** Of which image an environment's machines are to be. */
 export interface ReplaceMachinesRequest {
+  /** of the image */
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
@@ -23,6 +26,7 @@ export interface ReplaceMachinesRequest {
   readonly planOnly?: boolean;
 }
 
+/** How it ended. */
 export type ReplaceMachinesResult =
   | { readonly outcome: 'promoted'; readonly image: MachineImage; readonly revision: Revision }
   | { readonly outcome: 'unchanged'; readonly image: MachineImage }
@@ -38,6 +42,50 @@ export async function replaceMachines(
   context: Context,
   request: ReplaceMachinesRequest,
 ): Promise<ReplaceMachinesResult> {
+  const replacement = await judge(context, request);
+  const { image, serving, seen } = replacement;
+  const { name } = serving;
+  const isDue = await context.machines.needsReplacement(serving, image.digest);
+  if (isDue) {
+    const plan = await showPlan(context, replacement);
+    if (request.planOnly) return { outcome: 'planned', image, plan };
+    await context.terminal.confirm(`Replace the machines of ${name}?`);
+  } else {
+    context.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
+    if (request.planOnly) return { outcome: 'unchanged', image };
+  }
+
+  // On the machines that another operator knows. It may go with them.
+  const unlock = await context.hosts.lock(serving, `image ${image.version}`);
+  try {
+    const record = await context.records.environment(name);
+    refuseOtherHosts(serving, seen, record);
+    refuseChanged(serving, seen, record);
+    if (await context.machines.needsReplacement(serving, image.digest)) {
+      return await replace(context, { ...replacement, seen: record });
+    }
+    // A killed command may have left others beside them.
+    await context.machines.reconcile(name);
+    return { outcome: 'unchanged', image };
+  } finally {
+    await unlock().catch(() => undefined);
+  }
+}
+
+/** A replacement that may be carried out. */
+interface Replacement {
+  readonly request: ReplaceMachinesRequest;
+  readonly startedAt: number;
+  readonly image: MachineImage;
+  /** the environment on the machines that serve now */
+  readonly serving: Environment;
+  /** what was recorded when it was judged */
+  readonly seen: EnvironmentRecord;
+  /** of the machines that take over, as far as it is known before they are made */
+  readonly inputsOf: (record: EnvironmentRecord) => RolloutInputs;
+}
+
+async function judge(context: Context, request: ReplaceMachinesRequest): Promise<Replacement> {
   const startedAt = context.now();
   const serving = environmentNamed(context.project, request.environment);
   const { name, machines } = serving;
@@ -45,109 +93,87 @@ export async function replaceMachines(
   if (!machines) throw noMachines(serving);
   const image = imageNamed(await context.records.machineImages(), machines.kind, request.version);
   const seen = await context.records.environment(name);
-  const current = servingOn(serving, seen);
+  const { release } = servingOn(serving, seen);
   checkImageGates(image, serving, seen, await recordsBefore(context, serving));
   refuseAccessories(serving);
-  await context.registry.verify(current.release);
-  const values = await context.secrets.read(serving);
-
+  await context.registry.verify(release);
+  const versions = await context.secrets.read(serving);
   const pool = otherPool(currentPool(name, seen.ledger, []));
-  const next = inPool(serving, pool);
-  const situationOf = (record: EnvironmentRecord): RolloutInputs => ({
-    environment: next,
-    release: current.release,
+  const inputsOf = (record: EnvironmentRecord): RolloutInputs => ({
+    ...operationInfo(context),
+    environment: inPool(serving, pool),
+    release,
     record: { ...record, ledger: ledgerInPool(pool, name, record.ledger) },
     reports: [],
-    values,
+    versions,
     replaces: serving.hosts,
   });
-  if (await context.machines.needsReplacement(serving, image.digest)) {
-    refuseOtherChanges(context, situationOf(seen));
-    const { plan } = planRollout(context, situationOf(seen));
-    const noted = { ...plan, notes: [await takeOverNote(context, serving, next, image), ...plan.notes] };
-    context.terminal.plan(noted);
-    if (request.planOnly) return { outcome: 'planned', image, plan: noted };
-    await context.terminal.confirm(`Replace the machines of ${name}?`);
-  } else {
-    context.terminal.note(`the machines of ${name} are of image ${image.version} already: nothing to do`);
-    if (request.planOnly) return { outcome: 'unchanged', image };
-  }
-
-  const act = async (): Promise<ReplaceMachinesResult> => {
-    const record = await context.records.environment(name);
-    refuseOtherHosts(serving, seen, record);
-    refuseChanged(serving, seen, record);
-    if (await context.machines.needsReplacement(serving, image.digest)) {
-      return replace(context, { ...request, image, startedAt, record, serving, situation: situationOf(record) });
-    }
-    // A killed command may have left others beside them.
-    await context.machines.reconcile(name);
-    return { outcome: 'unchanged', image };
-  };
-  // On the machines that another operator knows. It may go with them.
-  const unlock = await context.hosts.lock(serving, `image ${image.version}`);
-  try {
-    return await act();
-  } finally {
-    await unlock().catch(() => undefined);
-  }
+  return { request, startedAt, image, serving, seen, inputsOf };
 }
 
-interface Replacement extends ReplaceMachinesRequest {
-  readonly image: MachineImage;
-  readonly startedAt: number;
-  readonly record: EnvironmentRecord;
-  readonly serving: Environment;
-  /** of the machines that take over, as far as it is known before they are made */
-  readonly situation: RolloutInputs;
+async function showPlan(context: Context, replacement: Replacement): Promise<Plan> {
+  const inputs = replacement.inputsOf(replacement.seen);
+  refuseOtherChanges(inputs);
+  const { plan } = planRollout(inputs);
+  const note = await takeOverNote(context, replacement, inputs.environment);
+  const noted = { ...plan, notes: [note, ...plan.notes] };
+  context.terminal.plan(noted);
+  return noted;
 }
 
 async function replace(context: Context, replacement: Replacement): Promise<ReplaceMachinesResult> {
-  const { image, serving, situation, record, startedAt } = replacement;
-  const { name } = serving;
+  const { image, serving } = replacement;
   try {
-    context.terminal.step('machines', `${name} of image ${image.version}`);
-    await context.machines.ensure(serving, image.digest);
-    const environment = environmentNamed(context.project, name);
-    const reports = await preflight(context, environment, situation.release);
-    const reason = replacement.reason ?? `machines of image ${image.version}`;
-    const options = { startedAt, before: record, confirmed: true, reason };
-    // From the record on, these are the machines that another operator knows.
-    return await withEnvironmentLock(context, environment, `image ${image.version}`, async () => {
-      const { revision } = await rollOut(context, { ...situation, environment, reports }, options);
-      return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
-    });
+    context.terminal.step('machines', `${serving.name} of image ${image.version}`);
+    const environment = await context.machines.ensure(serving, image.digest);
+    return await takeOver(context, replacement, environment);
   } catch (error) {
-    await settleAfter(context, name, error);
+    await reconcileAfter(context, serving.name, error);
     throw error;
   }
 }
 
-/** Where it is not known what serves, everything stays for a person to look at. */
-async function settleAfter(context: Context, name: string, error: unknown): Promise<void> {
-  if (error instanceof LockageError && error.code === ExitCode.broken) return;
-  await context.machines.reconcile(name).catch((second: unknown) => {
-    context.terminal.note(`the next promotion removes the new machines of ${name}: ${(second as Error).message}`);
+async function takeOver(
+  context: Context,
+  { image, inputsOf, seen, startedAt, request }: Replacement,
+  environment: Environment,
+): Promise<ReplaceMachinesResult> {
+  const inputs = inputsOf(seen);
+  const reports = await preflight(context, environment, inputs.release);
+  const purpose = `image ${image.version}`;
+  const reason = request.reason ?? `machines of image ${image.version}`;
+  const options = { startedAt, whole: environment, before: seen, confirmed: true, reason };
+  // From the record on, these are the machines that another operator knows.
+  return withEnvironmentLock(context, { environment, purpose }, async () => {
+    const { revision } = await rollOut(context, { ...inputs, environment, reports }, options);
+    return revision ? { outcome: 'promoted', image, revision } : { outcome: 'unchanged', image };
   });
 }
 
-async function takeOverNote(context: Context, serving: Environment, next: Environment, image: MachineImage) {
+/** Where it is not known what serves, everything stays for a person to look at. */
+async function reconcileAfter(context: Context, name: string, error: unknown): Promise<void> {
+  if (error instanceof BrokenError) return;
+  await context.machines.reconcile(name).catch((second: unknown) => {
+    context.terminal.note(`the next promotion removes the new machines of ${name}: ${messageOf(second)}`);
+  });
+}
+
+async function takeOverNote(context: Context, { serving, image }: Replacement, next: Environment): Promise<string> {
   const images = await context.records.machineImages();
   const { image: digest } = serving.machines ?? {};
   const from = digest === undefined ? '' : ` of image ${imageText(images, image.kind, digest)}`;
-  return `${namesOf(next)} of image ${image.version} take over from ${namesOf(serving)}${from}`;
+  return `${hostNames(next)} of image ${image.version} take over from ${hostNames(serving)}${from}`;
 }
 
 async function recordsBefore(context: Context, environment: Environment) {
-  return Promise.all(
-    machinesBefore(context.project, environment).map(async ({ name }) => ({
-      name,
-      record: await context.records.environment(name),
-    })),
-  );
+  const before = machinesBefore(context.project, environment).map(async ({ name }) => ({
+    name,
+    record: await context.records.environment(name),
+  }));
+  return Promise.all(before);
 }
 
-function namesOf({ hosts }: Environment): string {
+function hostNames({ hosts }: Environment): string {
   return hosts.map(({ name }) => name).join(', ');
 }
 

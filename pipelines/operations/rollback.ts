@@ -1,17 +1,30 @@
+import { BrokenError, detailsOf, messageOf } from '../errors.ts';
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
-import { ExitCode, LockageError } from '../errors.ts';
-import { execute } from './steps/execute.ts';
-import { skippedHosts, withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
-import type { Context } from './ports.ts';
-import { withRecordedSecrets } from './steps/recorded-secrets.ts';
 import type { Revision } from '../model/revision.ts';
-import { withEnvironmentLock } from './steps/with-lock.ts';
-import { type RollbackRequest, targetOf, planRollback, type RollbackInputs } from '../planning/plan-rollback.ts';
+import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
+import type { Context } from './ports.ts';
+import { execute } from './steps/execute.ts';
+import { operationInfo } from './steps/operation-info.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
 
+/** Which environment is to go back, and how far. */
+export interface RollbackRequest {
+  readonly environment: string;
+  /** a revision's number or a version; absent: the last good revision */
+  readonly to?: string;
+  readonly reason?: string;
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+  /** milliseconds since 1970: since when the operator waits */
+  readonly startedAt: number;
+}
+
+/** How a rollback ended. */
 export interface RollbackResult {
   readonly outcome: 'rolled back' | 'planned';
   readonly plan: Plan;
@@ -25,11 +38,11 @@ export interface RollbackResult {
  * and the state follows. It is a new revision, and holds the environment until a person lifts the hold.
  * Throws LockageError.
  */
-export async function rollback(context: Context, request: RollbackRequest, startedAt: number): Promise<RollbackResult> {
+export async function rollback(context: Context, request: RollbackRequest): Promise<RollbackResult> {
   const configured = environmentNamed(context.project, request.environment);
   const record = await context.records.environment(configured.name);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
-  const target = targetOf(environment.name, record.ledger, request.to);
+  const target = rollbackTarget(environment.name, record.ledger, request.to);
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
@@ -39,73 +52,81 @@ export async function rollback(context: Context, request: RollbackRequest, start
     const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);
     refuseChanged(environment, record, now);
-    const situation = { environment, record, reports, target, request };
-    const assembled = planRollback(context, situation);
-    if (!request.planOnly) return switchBack(context, situation, assembled, startedAt);
-    context.terminal.plan(assembled.plan);
-    return { outcome: 'planned', plan: assembled.plan };
+    const reason = request.reason ? { reason: request.reason } : {};
+    const inputs = { ...operationInfo(context), environment, record, reports, target, ...reason };
+    const plan = planRollback(inputs);
+    if (!request.planOnly) return goBack(context, inputs, plan, request.startedAt);
+    context.terminal.plan(plan.plan);
+    return { outcome: 'planned', plan: plan.plan };
   };
-  return request.planOnly ? decideAndAct() : withEnvironmentLock(context, environment, 'rollback', decideAndAct);
+  return request.planOnly
+    ? decideAndAct()
+    : withEnvironmentLock(context, { environment, purpose: 'rollback' }, decideAndAct);
 }
 
+async function goBack(
+  context: Context,
+  inputs: RollbackInputs,
+  rollbackPlan: RollbackPlan,
+  startedAt: number,
+): Promise<RollbackResult> {
+  const { environment, target } = inputs;
+  const question = `Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`;
+  await context.terminal.confirm(question);
+  // A replacement of machines that was killed may have left the load balancer on other machines.
+  await context.machines.routeTo(environment);
+  return rollbackPlan.standby
+    ? switchBack(context, inputs, rollbackPlan, startedAt)
+    : makeAgain(context, inputs, rollbackPlan, startedAt);
+}
+
+/** Without a standby the containers are made again, over the same barrier as a promotion's. */
+async function makeAgain(
+  context: Context,
+  { environment, target, record }: RollbackInputs,
+  { plan, desired, revision }: RollbackPlan,
+  startedAt: number,
+): Promise<RollbackResult> {
+  context.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
+  await context.hosts.pull(environment, target.release);
+  await context.secrets.recall(environment.name);
+  const recorded = await execute(context, { desired, before: record, revision, startedAt });
+  return { outcome: 'rolled back', plan, revision: recorded };
+}
+
+/** The traffic goes back at once, and the state follows. */
 async function switchBack(
   context: Context,
-  { environment, record, target, request }: RollbackInputs,
-  { desired, plan, standby }: ReturnType<typeof planRollback>,
+  { environment, target, record }: RollbackInputs,
+  { plan, desired, revision }: RollbackPlan,
   startedAt: number,
 ): Promise<RollbackResult> {
   const { version } = target.release;
-  await context.terminal.confirm(`Roll ${environment.name} back to ${version} (revision ${target.number})?`);
-  const revision: Omit<Revision, 'result' | 'duration'> = {
-    number: plan.number,
-    release: target.release,
-    containers: desired.serving.map(({ spec }) => spec),
-    secretVersions: target.secretVersions,
-    kind: 'rollback',
-    actor: context.actor,
-    startedAt: new Date(startedAt).toISOString(),
-    restores: target.number,
-    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
-    ...skippedHosts(record.ledger),
-    ...(target.counts ? { counts: target.counts } : {}),
-    ...(request.reason ? { reason: request.reason } : {}),
-  };
-  const operation = { before: record, revision, startedAt };
-  // A promotion of an image that was killed may have left the load balancer on other machines.
-  await context.machines.routeTo(environment);
-  if (!standby) {
-    context.terminal.note(`no standby of ${version}: its containers are made again`);
-    await context.hosts.pull(environment, target.release);
-    const again = await withRecordedSecrets(context, desired);
-    return { outcome: 'rolled back', plan, revision: await execute(context, { ...operation, desired: again }) };
-  }
   await context.hosts.switchNow(desired);
   const trafficBack = Math.round(context.now() - startedAt);
-  context.terminal.note(
-    `${environment.name} serves ${version} again on all hosts, ${trafficBack} ms after the command's start`,
-  );
-  const withoutTraffic = await startAndStop(context, environment, desired);
-  const recorded = await execute(context, { ...operation, desired, switched: true });
-  if (withoutTraffic === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
-  throw new LockageError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
-    code: ExitCode.broken,
-    details: [withoutTraffic.message, ...(withoutTraffic instanceof LockageError ? withoutTraffic.details : [])],
+  const what = `${environment.name} serves ${version} again on all hosts`;
+  context.terminal.note(`${what}, ${trafficBack} ms after the command's start`);
+  const failure = await startAndStop(context, environment, desired);
+  const recorded = await execute(context, { desired, before: record, revision, startedAt, switched: true });
+  if (failure === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
+  throw new BrokenError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
+    details: [messageOf(failure), ...detailsOf(failure)],
     hint: `Look at \`lockage status --env ${environment.name}\`; the next promotion replaces what does not run.`,
-    cause: withoutTraffic,
+    cause: failure,
   });
 }
 
-/** What kept containers without traffic from being started or stopped; the rollback is to be recorded all the same. */
+/** Returns what kept containers without traffic from being started or stopped: the rollback is recorded all the same. */
 async function startAndStop(
   context: Context,
   environment: Environment,
   { serving, standby }: DesiredState,
-): Promise<Error | undefined> {
+): Promise<unknown> {
   const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => !spec.route);
   try {
     await context.hosts.startAndStop(environment, resting(serving), resting(standby));
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return error ?? new Error('unknown');
   }
 }

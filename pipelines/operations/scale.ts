@@ -1,16 +1,20 @@
-import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
+import type { Environment } from '../model/environment.ts';
+import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
-import type { Context } from './ports.ts';
-import { promote, type PromoteResult } from './promote.ts';
-import { currentRevision } from '../model/ledger.ts';
+import type { Release } from '../model/release.ts';
+import { checkUser } from '../policy/release-checks.ts';
 import { didYouMean } from '../text/suggest.ts';
+import type { Context } from './ports.ts';
+import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 
+/** How many containers roles of an environment are to have. */
 export interface ScaleRequest {
   readonly environment: string;
-  /** role → how many containers it shall have */
+  /** role → its number of containers */
   readonly counts: Readonly<Record<string, number>>;
   readonly reason?: string;
+  /** show the plan and stop */
   readonly planOnly?: boolean;
 }
 
@@ -19,22 +23,41 @@ export interface ScaleRequest {
  * size, over the same barrier as any other change. Later promotions keep the number until the configuration says another.
  * Throws LockageError.
  */
-export async function scale(context: Context, request: ScaleRequest): Promise<PromoteResult> {
+export async function scale(context: Context, request: ScaleRequest): Promise<ArrivalResult> {
+  const startedAt = context.now();
   const environment = environmentNamed(context.project, request.environment);
-  const { name } = environment;
-  if (!environment.swarm) {
-    throw new LockageError(`${name} runs on hosts, and a role has its \`count\` on each of them`, {
-      hint: `Set roles.ROLE.count in environments/${name}.yaml, and promote the same release again.`,
-    });
-  }
+  refuseHosts(environment);
   checkRoles(environment, Object.keys(request.counts));
-  const current = currentRevision((await context.records.environment(name)).ledger);
-  if (!current) {
-    throw new LockageError(`nothing runs in ${name}`, {
-      hint: `Bring a release there: \`lockage promote VERSION --to ${name}\`.`,
-    });
-  }
-  return promote(context, { ...request, version: current.release.version });
+  const release = await releaseThatRuns(context, environment);
+  context.terminal.step('resolve', `${release.version} for ${environment.name}`);
+  checkUser(release, environment);
+  await context.registry.verify(release);
+  const mayEnter = async (record: EnvironmentRecord) => refuseOtherRelease(environment, release, record);
+  return bringIn(context, { ...request, release, mayEnter, startedAt });
+}
+
+function refuseHosts({ name, swarm }: Environment): void {
+  if (swarm) return;
+  throw new LockageError(`${name} runs on hosts, and a role has its \`count\` on each of them`, {
+    hint: `Set roles.ROLE.count in environments/${name}.yaml, and promote the same release again.`,
+  });
+}
+
+async function releaseThatRuns({ records }: Context, { name }: Environment): Promise<Release> {
+  const current = currentRevision((await records.environment(name)).ledger);
+  if (current) return current.release;
+  throw new LockageError(`nothing runs in ${name}`, {
+    hint: `Bring a release there: \`lockage promote VERSION --to ${name}\`.`,
+  });
+}
+
+/** The release has passed the gates, as it runs there; another one has not, as far as this command knows. */
+function refuseOtherRelease({ name }: Environment, release: Release, { ledger }: EnvironmentRecord): void {
+  const current = currentRevision(ledger);
+  if (current?.release.digest === release.digest) return;
+  throw new LockageError(`${name} runs ${current?.release.version} by now: nothing was scaled`, {
+    hint: 'Run the same command again.',
+  });
 }
 
 function checkRoles({ name, roles }: Environment, asked: readonly string[]): void {

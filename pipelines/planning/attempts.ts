@@ -1,35 +1,58 @@
-import type { RolloutInputs } from './rollout-inputs.ts';
-import { currentRevision } from '../model/ledger.ts';
+import { LockageError } from '../errors.ts';
 import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
-import { LockageError, ExitCode } from '../errors.ts';
+import { currentRevision } from '../model/ledger.ts';
+import type { RolloutInputs } from './rollout-inputs.ts';
+
+const maxAttempts = 100;
+
+/** The containers that a release is to have, and whether they repair what is broken. */
+export interface FreshSpecs {
+  readonly specs: readonly ContainerSpec[];
+  readonly repairs: boolean;
+}
 
 /**
- * The specs of the release. Where its containers are recorded but some do not run as they should, the next attempt's
- * names are taken: what is broken is replaced by new containers and never repaired.
+ * Returns the specs of the release. Where its containers are recorded but some do not run as they should, they get the
+ * names of the next attempt: what is broken is replaced by new containers and never repaired. Throws LockageError.
  */
-export function freshSpecs(app: string, situation: RolloutInputs, versions: Record<string, string>) {
-  const { environment, release, record, reports } = situation;
-  const current = currentRevision(record.ledger);
-  const attempts = Array.from({ length: 100 }, (_, attempt) => attempt);
-  // What runs now may be a later attempt: if it does well, it is what the release is here.
-  const now = current?.release.digest === release.digest ? namesOf(current.containers) : '';
-  const ofNow = attempts.find(
-    (attempt) => namesOf(containerSpecs(app, environment, release, versions, attempt)) === now,
-  );
-  for (const attempt of ofNow === undefined ? attempts : [ofNow, ...attempts]) {
-    const specs = containerSpecs(app, environment, release, versions, attempt);
-    const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
-    const broken = recorded.some((spec) => {
-      const report = reports.find(({ host }) => host.name === spec.host);
-      // A standby without traffic rests; everything else has to run.
-      const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
-      return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
-    });
-    if (!broken) return { specs, broken: attempt > 0 && attempt !== ofNow };
+export function freshSpecs(inputs: RolloutInputs): FreshSpecs {
+  const current = servingAttempt(inputs);
+  const all = Array.from({ length: maxAttempts }, (_, attempt) => attempt);
+  for (const attempt of current === undefined ? all : [current, ...all]) {
+    const specs = specsOf(inputs, attempt);
+    if (!isBroken(inputs, specs)) return { specs, repairs: attempt > 0 && attempt !== current };
   }
-  throw new LockageError(`100 attempts at ${release.version} are recorded in ${environment.name}`, {
-    code: ExitCode.refused,
-    hint: 'Make a new release.',
+  throw new LockageError(
+    `${maxAttempts} attempts at ${inputs.release.version} are recorded in ${inputs.environment.name}`,
+    {
+      hint: 'Make a new release.',
+    },
+  );
+}
+
+/** The attempt that serves now, if it is one at this very release: while it does well, it is what the release is here. */
+function servingAttempt(inputs: RolloutInputs): number | undefined {
+  const current = currentRevision(inputs.record.ledger);
+  if (current?.release.digest !== inputs.release.digest) return undefined;
+  const now = namesOf(current.containers);
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    if (namesOf(specsOf(inputs, attempt)) === now) return attempt;
+  }
+  return undefined;
+}
+
+function specsOf({ app, environment, release, versions }: RolloutInputs, attempt: number): ContainerSpec[] {
+  return containerSpecs(app, environment, release, versions, attempt);
+}
+
+/** A standby without traffic rests; every other recorded container has to run. */
+function isBroken({ record, reports }: RolloutInputs, specs: readonly ContainerSpec[]): boolean {
+  const current = currentRevision(record.ledger);
+  const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
+  return recorded.some((spec) => {
+    const report = reports.find(({ host }) => host.name === spec.host);
+    const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
+    return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
   });
 }
 

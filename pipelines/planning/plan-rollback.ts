@@ -1,31 +1,147 @@
-import type { Ledger, Revision, Hold } from '../model/revision.ts';
+import { LockageError } from '../errors.ts';
+import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import { placesOf, type Environment } from '../model/environment.ts';
+import type { HostReport } from '../model/host-report.ts';
 import {
-  rollbackCandidates,
-  currentRevision,
   completed,
-  type EnvironmentRecord,
+  currentRevision,
   existingContainers,
   nextNumber,
+  rollbackCandidates,
+  type EnvironmentRecord,
 } from '../model/ledger.ts';
-import { LockageError, ExitCode } from '../errors.ts';
-import { type Environment, placesOf } from '../model/environment.ts';
-import type { HostReport } from '../model/host-report.ts';
-import type { Context } from '../operations/ports.ts';
-import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
-import { standbyFor, neededSecrets } from './standby.ts';
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
-import { type Plan, changesOf } from '../model/plan.ts';
+import { changesOf, type Plan } from '../model/plan.ts';
+import type { Hold, Ledger, PlannedRevision, Revision } from '../model/revision.ts';
+import type { OperationInfo } from './rollout-inputs.ts';
+import { neededSecrets, standbyFor } from './standby.ts';
 
-export interface RollbackRequest {
-  readonly environment: string;
-  /** a revision's number or a version; absent: the last good revision */
-  readonly to?: string;
+/** Everything that a rollback is decided from. */
+export interface RollbackInputs extends OperationInfo {
+  /** without its cordoned hosts and the machines that are not made yet */
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  readonly reports: readonly HostReport[];
+  /** the revision to go back to: see `rollbackTarget` */
+  readonly target: Revision;
+  /** why, as the operator says */
   readonly reason?: string;
-  readonly planOnly?: boolean;
 }
 
-/** The revision to go back to. Throws LockageError when there is none. */
-export function targetOf(environment: string, ledger: Ledger, to?: string): Revision {
+/** A rollback, decided: for people to read, for Pulumi to carry out, and for the ledger. */
+export interface RollbackPlan {
+  readonly plan: Plan;
+  readonly desired: DesiredState;
+  readonly revision: PlannedRevision;
+  /** the target's containers are there on every host: going back is a switch of the routes */
+  readonly standby: boolean;
+}
+
+/**
+ * Plans how an environment goes back to an earlier revision, exactly as it ran. Throws LockageError when that does not fit
+ * the hosts of today.
+ */
+export function planRollback(inputs: RollbackInputs): RollbackPlan {
+  const { environment, record } = inputs;
+  const current = currentRevision(record.ledger);
+  const serving = recordedContainers(inputs);
+  const outcome: Outcome = {
+    serving,
+    servingBefore: current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [],
+    kept: standbyFor(record, environment.standby, serving),
+    standby: serving.every((placed) => isReady(inputs.reports, placed)),
+    hold: holdOf(inputs, current),
+  };
+  return {
+    plan: planOf(inputs, outcome),
+    desired: desiredOf(inputs, outcome),
+    revision: revisionOf(inputs, serving),
+    standby: outcome.standby,
+  };
+}
+
+/** What the parts of a rollback plan are made from. */
+interface Outcome {
+  readonly serving: readonly PlacedContainer[];
+  readonly servingBefore: readonly PlacedContainer[];
+  readonly kept: readonly PlacedContainer[];
+  readonly standby: boolean;
+  readonly hold: Hold;
+}
+
+/** A container with traffic has to run, one without has only to be there. */
+function isReady(reports: readonly HostReport[], { host, spec }: PlacedContainer): boolean {
+  const report = reports.find((candidate) => candidate.host.name === host.name);
+  return (spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name)) ?? false;
+}
+
+function holdOf({ now, actor, reason, target }: RollbackInputs, current: Revision | undefined): Hold {
+  return {
+    since: new Date(now).toISOString(),
+    actor,
+    reason: reason ?? `rolled back from ${current?.release.version} to ${target.release.version}`,
+    version: current?.release.version ?? '',
+  };
+}
+
+function desiredOf({ app, environment, operation, record }: RollbackInputs, outcome: Outcome): DesiredState {
+  const { serving, servingBefore, kept, standby, hold } = outcome;
+  return {
+    app,
+    environment: environment.name,
+    operation,
+    serving,
+    standby: kept,
+    fallback: standby ? [] : servingBefore,
+    wake: [],
+    verify: standby ? [] : serving,
+    watch: 0,
+    guarded: !standby,
+    ...(record.migration ? { migration: record.migration } : {}),
+    secrets: neededSecrets([...serving, ...kept], record.ledger, record.migration?.spec),
+    ledger: { ...record.ledger, hold },
+  };
+}
+
+function revisionOf(inputs: RollbackInputs, serving: readonly PlacedContainer[]): PlannedRevision {
+  const { environment, record, target, actor, now, reason } = inputs;
+  return {
+    number: nextNumber(record.ledger),
+    release: target.release,
+    containers: serving.map(({ spec }) => spec),
+    secretVersions: target.secretVersions,
+    kind: 'rollback',
+    actor,
+    startedAt: new Date(now).toISOString(),
+    restores: target.number,
+    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
+    ...skippedHosts(record.ledger),
+    ...(target.counts ? { counts: target.counts } : {}),
+    ...(reason ? { reason } : {}),
+  };
+}
+
+function planOf({ environment, record, target }: RollbackInputs, outcome: Outcome): Plan {
+  const { serving, servingBefore, kept, standby, hold } = outcome;
+  const current = currentRevision(record.ledger);
+  return {
+    kind: 'rollback',
+    environment: environment.name,
+    number: nextNumber(record.ledger),
+    release: target.release,
+    ...(current ? { from: current } : {}),
+    containers: changesOf({ existing: record.containers, serving, servingBefore, standby: kept }),
+    migration: false,
+    hold,
+    notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],
+  };
+}
+
+/**
+ * Returns the revision to go back to: the one that `to` names by its number or version, else the last good one. Throws
+ * LockageError when there is none.
+ */
+export function rollbackTarget(environment: string, ledger: Ledger, to?: string): Revision {
   const candidates = rollbackCandidates(ledger);
   const current = currentRevision(ledger);
   if (to === undefined) {
@@ -47,82 +163,36 @@ export function targetOf(environment: string, ledger: Ledger, to?: string): Revi
   });
 }
 
-export interface RollbackInputs {
-  readonly environment: Environment;
-  readonly record: EnvironmentRecord;
-  readonly reports: readonly HostReport[];
-  readonly target: Revision;
-  readonly request: RollbackRequest;
-}
-
-export function planRollback(context: Context, { environment, record, reports, target, request }: RollbackInputs) {
-  const current = currentRevision(record.ledger);
-  const serving = recordedContainers(environment, record, target);
-  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
-  const standby = serving.every(({ host, spec }) => {
-    const report = reports.find((candidate) => candidate.host.name === host.name);
-    return spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name);
-  });
-  const kept = standbyFor(record, environment.standby, serving);
-  const hold: Hold = {
-    since: new Date(context.now()).toISOString(),
-    actor: context.actor,
-    reason: request.reason ?? `rolled back from ${current?.release.version} to ${target.release.version}`,
-    version: current?.release.version ?? '',
-  };
-  const desired: DesiredState = {
-    app: context.project.app,
-    environment: environment.name,
-    operation: context.newOperation(),
-    serving,
-    standby: kept,
-    fallback: standby ? [] : servingBefore,
-    wake: [],
-    verify: standby ? [] : serving,
-    watch: 0,
-    guarded: !standby,
-    ...(record.migration ? { migration: record.migration } : {}),
-    secrets: neededSecrets([...serving, ...kept], record.ledger, {}, {}, record.migration?.spec),
-    ledger: { ...record.ledger, hold },
-  };
-  const plan: Plan = {
-    kind: 'rollback',
-    environment: environment.name,
-    number: nextNumber(record.ledger),
-    release: target.release,
-    ...(current ? { from: current } : {}),
-    containers: changesOf(record.containers, serving, servingBefore, kept),
-    migration: false,
-    hold,
-    notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],
-  };
-  return { desired, plan, standby };
-}
-
 /**
- * The target's containers on the hosts of today: those of hosts that left do not come back. Throws LockageError when it did
- * not run on a host that serves now and would go on with what was bad, or when a role of it would run nowhere.
+ * Returns the target's containers on the hosts of today: those of hosts that left do not come back. Throws LockageError
+ * when it did not run on a host that serves now and would go on with what was bad, or when a role would run nowhere.
  */
-function recordedContainers(environment: Environment, record: EnvironmentRecord, target: Revision): PlacedContainer[] {
-  const away = new Set(skippedHosts(record.ledger).without);
+function recordedContainers(inputs: RollbackInputs): PlacedContainer[] {
+  const { environment, record, target } = inputs;
+  const cordoned = new Set(skippedHosts(record.ledger).without);
   const placed = target.containers.flatMap((spec) => {
     const existing = record.containers.find((other) => other.spec.name === spec.name && other.host.name === spec.host);
     const host = existing?.host ?? placesOf(environment).find(({ name }) => name === spec.host);
-    return host && !away.has(host.name) ? [{ host, spec: existing?.spec ?? spec }] : [];
+    return host && !cordoned.has(host.name) ? [{ host, spec: existing?.spec ?? spec }] : [];
   });
-  const configured = new Set(placesOf(environment).map(({ name }) => name));
-  const serving = new Set((currentRevision(record.ledger)?.containers ?? []).map(({ host }) => host));
-  const without = [...serving].filter((name) => configured.has(name) && !placed.some(({ host }) => host.name === name));
-  const lost = [...new Set(target.containers.map(({ role }) => role))].filter(
-    (role) => !placed.some(({ spec }) => spec.role === role),
-  );
-  if (without.length === 0 && lost.length === 0) return placed;
+  const problems = [...hostsLeftOut(inputs, placed), ...rolesLost(target, placed)];
+  if (problems.length === 0) return placed;
   throw new LockageError(`revision ${target.number} of ${environment.name} does not fit the hosts of today`, {
-    code: ExitCode.refused,
-    details: [
-      ...without.map((host) => `it did not run on ${host}`),
-      ...lost.map((role) => `role ${role} of it ran on hosts that are gone only`),
-    ],
+    details: problems,
     hint: `Promote ${target.release.version} instead: it is made for the hosts of today.`,
   });
+}
+
+function hostsLeftOut({ environment, record }: RollbackInputs, placed: readonly PlacedContainer[]): string[] {
+  const configured = new Set(placesOf(environment).map(({ name }) => name));
+  const serving = new Set((currentRevision(record.ledger)?.containers ?? []).map(({ host }) => host));
+  return [...serving]
+    .filter((name) => configured.has(name) && !placed.some(({ host }) => host.name === name))
+    .map((host) => `it did not run on ${host}`);
+}
+
+function rolesLost({ containers }: Revision, placed: readonly PlacedContainer[]): string[] {
+  return [...new Set(containers.map(({ role }) => role))]
+    .filter((role) => !placed.some(({ spec }) => spec.role === role))
+    .map((role) => `role ${role} of it ran on hosts that are gone only`);
 }

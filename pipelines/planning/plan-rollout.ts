@@ -1,114 +1,176 @@
-import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
-import { countNotes, countsNow, withCounts } from '../model/role-counts.ts';
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
-import { placesOf, type Environment, type Project } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
-import { skippedHosts, onActiveHosts } from '../model/cordons.ts';
-import { changesOf, type Plan } from '../model/plan.ts';
-import type { Context } from '../operations/ports.ts';
-import { currentRevision, nextNumber, sameContainers, existingContainers } from '../model/ledger.ts';
-import type { Revision } from '../model/revision.ts';
-import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
+import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
+import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
+import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import { placesOf, type Environment } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
-import type { RolloutInputs, Versioning } from './rollout-inputs.ts';
+import { currentRevision, existingContainers, nextNumber, sameContainers } from '../model/ledger.ts';
+import { changesOf, type Plan } from '../model/plan.ts';
+import type { PlannedRevision } from '../model/revision.ts';
+import { countNotes, countsNow, withCounts, type Counts } from '../model/role-counts.ts';
 import { freshSpecs } from './attempts.ts';
-import { migrationOf } from './plan-migration.ts';
+import { planMigration, type MigrationPlan } from './plan-migration.ts';
+import type { RolloutInputs } from './rollout-inputs.ts';
+import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
 
-/** Everything about a rollout that can be known before it: pure but for names and time of the world. */
-export function planRollout(context: Context, situation: RolloutInputs) {
-  const { app } = context.project;
-  const { release, record, reports, values } = situation;
-  const current = currentRevision(record.ledger);
-  const counts = countsNow(situation.environment, current?.counts, situation.counts);
-  const environment = withCounts(situation.environment, counts);
-  const versions = versionsOf(context, values);
-  if (situation.counts) refuseOtherChanges(context, situation);
-  const { specs, broken } = freshSpecs(app, { ...situation, environment }, versions);
-  const serving = placeSpecs(environment, specs);
-  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
-  const unchanged = !broken && current !== undefined && sameNames(serving, servingBefore) && runAll(reports, serving);
-  const away = new Set(skippedHosts(record.ledger).without);
-  // A host that is no longer configured keeps nothing: its network goes after this.
-  const kept = standbyFor(record, environment.standby, serving).filter(
-    ({ host }) => away.has(host.name) || placesOf(environment).some(({ name }) => name === host.name),
-  );
-  const { replaces } = situation;
-  const standby = replaces ? placeSpecs(environment, standbyAgain(record.ledger, environment.standby, serving)) : kept;
-  const migration = migrationOf(app, environment, release, versions, record);
-  const revision: Omit<Revision, 'result' | 'duration'> = {
-    number: nextNumber(record.ledger),
-    release,
-    containers: specs,
-    secretVersions: versions,
-    kind: replaces ? 'image' : situation.counts ? 'scale' : broken ? 'repair' : 'promote',
-    ...(Object.keys(counts).length > 0 ? { counts } : {}),
-    actor: context.actor,
-    startedAt: new Date(context.now()).toISOString(),
-    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
-    ...skippedHosts(record.ledger),
+/** A rollout, decided: for people to read, for Pulumi to carry out, and for the ledger. */
+export interface RolloutPlan {
+  readonly plan: Plan;
+  readonly desired: DesiredState;
+  readonly revision: PlannedRevision;
+  /** the release runs there already, as it is configured */
+  readonly unchanged: boolean;
+}
+
+/**
+ * Plans how a release comes into an environment: which containers are made, which serve, which are kept as standby.
+ * Throws LockageError when other changes would come in with a new number of containers.
+ */
+export function planRollout(inputs: RolloutInputs): RolloutPlan {
+  if (inputs.counts) refuseOtherChanges(inputs);
+  const outcome = decide(inputs);
+  return {
+    plan: planOf(inputs, outcome),
+    desired: desiredOf(inputs, outcome),
+    revision: revisionOf(inputs, outcome),
+    unchanged: isUnchanged(inputs, outcome),
   };
-  const desired: DesiredState = {
+}
+
+/** What the parts of a rollout plan are made from. */
+interface Outcome {
+  readonly counts: Counts;
+  readonly specs: readonly ContainerSpec[];
+  /** some of what runs is broken, and is replaced */
+  readonly repairs: boolean;
+  readonly serving: readonly PlacedContainer[];
+  readonly servingBefore: readonly PlacedContainer[];
+  readonly standby: readonly PlacedContainer[];
+  readonly migration: MigrationPlan | undefined;
+}
+
+function decide(inputs: RolloutInputs): Outcome {
+  const { record } = inputs;
+  const current = currentRevision(record.ledger);
+  const counts = countsNow(inputs.environment, current?.counts, inputs.counts);
+  const scaled = { ...inputs, environment: withCounts(inputs.environment, counts) };
+  const { specs, repairs } = freshSpecs(scaled);
+  const serving = onTheirHosts(scaled.environment, specs);
+  return {
+    counts,
+    specs,
+    repairs,
+    serving,
+    servingBefore: current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [],
+    standby: standbyOf(scaled, serving),
+    migration: planMigration(scaled),
+  };
+}
+
+/** The standby that stays; machines that take over have none yet, so it is made there. */
+function standbyOf({ environment, record, replaces }: RolloutInputs, serving: readonly PlacedContainer[]) {
+  const { ledger } = record;
+  if (replaces) return onTheirHosts(environment, standbyAgain(ledger, environment.standby, serving));
+  const cordoned = new Set(skippedHosts(ledger).without);
+  const configured = new Set(placesOf(environment).map(({ name }) => name));
+  // A host that is no longer configured keeps nothing: its network goes after this.
+  return standbyFor(record, environment.standby, serving).filter(
+    ({ host }) => cordoned.has(host.name) || configured.has(host.name),
+  );
+}
+
+function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
+  const { app, environment, operation, record, replaces } = inputs;
+  const { serving, servingBefore, standby, migration } = outcome;
+  return {
     app,
     environment: environment.name,
-    operation: context.newOperation(),
+    operation,
     serving,
     standby,
     fallback: servingBefore,
-    wake: serving.filter(
-      ({ host, spec }) =>
-        record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name) &&
-        !reports.some((report) => report.host.name === host.name && report.running.has(spec.name)),
-    ),
+    wake: serving.filter((placed) => isResting(inputs, placed)),
     verify: serving,
     watch: environment.watch,
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
     ...(migration ? { migration: migration.inputs } : {}),
-    secrets: neededSecrets([...serving, ...standby], record.ledger, values, versions, migration?.inputs.spec),
+    secrets: neededSecrets([...serving, ...standby], record.ledger, migration?.inputs.spec),
     ledger: record.ledger,
   };
-  const plan: Plan = {
-    kind: revision.kind,
-    environment: environment.name,
-    number: revision.number,
-    release,
-    ...(current ? { from: current } : {}),
-    containers: changesOf(record.containers, serving, servingBefore, standby),
-    migration: migration?.runs ?? false,
-    notes: countNotes(counts),
-  };
-  return { plan, desired, revision, unchanged };
 }
 
-/** secret name → short hash of its value */
-function versionsOf(context: Versioning, values: RolloutInputs['values']): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, context.secrets.version(value)]));
+/** Whether a container exists that does not run: a standby without traffic. */
+function isResting({ record, reports }: RolloutInputs, { host, spec }: PlacedContainer): boolean {
+  const exists = record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name);
+  return exists && !reports.some((report) => report.host.name === host.name && report.running.has(spec.name));
+}
+
+function revisionOf(inputs: RolloutInputs, { specs, counts, repairs }: Outcome): PlannedRevision {
+  const { environment, release, record, versions, actor, now } = inputs;
+  return {
+    number: nextNumber(record.ledger),
+    release,
+    containers: specs,
+    secretVersions: versions,
+    kind: kindOf(inputs, repairs),
+    ...(Object.keys(counts).length > 0 ? { counts } : {}),
+    actor,
+    startedAt: new Date(now).toISOString(),
+    ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
+    ...skippedHosts(record.ledger),
+  };
+}
+
+function kindOf({ replaces, counts }: RolloutInputs, repairs: boolean): Plan['kind'] {
+  if (replaces) return 'image';
+  if (counts) return 'scale';
+  return repairs ? 'repair' : 'promote';
+}
+
+function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
+  const { environment, release, record } = inputs;
+  const current = currentRevision(record.ledger);
+  return {
+    kind: kindOf(inputs, outcome.repairs),
+    environment: environment.name,
+    number: nextNumber(record.ledger),
+    release,
+    ...(current ? { from: current } : {}),
+    containers: changesOf({ ...outcome, existing: record.containers }),
+    migration: outcome.migration?.runs ?? false,
+    notes: countNotes(outcome.counts),
+  };
+}
+
+function isUnchanged({ record, reports }: RolloutInputs, { repairs, serving, servingBefore }: Outcome): boolean {
+  const runs = currentRevision(record.ledger) !== undefined;
+  return runs && !repairs && sameNames(serving, servingBefore) && allRun(reports, serving);
 }
 
 /**
- * To scale, to replace machines or to take a host back is no way around the gates: what else has changed enters as a
- * promotion. Throws LockageError.
+ * Refuses to bring in with a scaled role, a replaced machine or a returning host what else has changed: that enters as a
+ * promotion, past the gates. Throws LockageError.
  */
 export function refuseOtherChanges(
-  context: { readonly project: Pick<Project, 'app'> } & Versioning,
-  { environment, release, record, values }: Pick<RolloutInputs, 'environment' | 'release' | 'record' | 'values'>,
+  inputs: Pick<RolloutInputs, 'app' | 'environment' | 'release' | 'record' | 'versions'>,
 ): void {
-  const { app } = context.project;
-  const versions = versionsOf(context, values);
+  const { app, environment, release, record, versions } = inputs;
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));
   const wanted = { containers: containerSpecs(app, asIs, release, versions), ...skippedHosts(record.ledger) };
   if (sameContainers(wanted, current)) return;
-  throw new LockageError(`the configuration of ${environment.name} has changed since revision ${current.number}`, {
+  const { name } = environment;
+  throw new LockageError(`the configuration of ${name} has changed since revision ${current.number}`, {
     details: ['this would bring the changes in as well, past the gates'],
     hint: record.ledger.hold
-      ? `${environment.name} is on hold: configure it as revision ${current.number} was, or run \`lockage resume ${environment.name}\` and promote ${release.version}.`
-      : `Run \`lockage promote ${release.version} --to ${environment.name}\` first.`,
+      ? `${name} is on hold: configure it as revision ${current.number} was, or run \`lockage resume ${name}\` and promote ${release.version}.`
+      : `Run \`lockage promote ${release.version} --to ${name}\` first.`,
   });
 }
 
-function placeSpecs(environment: Environment, specs: readonly ContainerSpec[]): PlacedContainer[] {
+function onTheirHosts(environment: Environment, specs: readonly ContainerSpec[]): PlacedContainer[] {
   return specs.flatMap((spec) => {
     const host = placesOf(environment).find(({ name }) => name === spec.host);
     return host ? [{ host, spec }] : [];
@@ -124,7 +186,7 @@ function sameNames(a: readonly PlacedContainer[], b: readonly PlacedContainer[])
   return names(a) === names(b);
 }
 
-function runAll(reports: readonly HostReport[], containers: readonly PlacedContainer[]): boolean {
+function allRun(reports: readonly HostReport[], containers: readonly PlacedContainer[]): boolean {
   return containers.every(({ host, spec }) =>
     reports.some((report) => report.host.name === host.name && report.edge && report.running.has(spec.name)),
   );

@@ -27,7 +27,7 @@ export function recordedState(
     watch: 0,
     guarded: false,
     ...(record.migration ? { migration: record.migration } : {}),
-    secrets: neededSecrets([...serving, ...standby], ledger, {}, {}, record.migration?.spec),
+    secrets: neededSecrets([...serving, ...standby], ledger, record.migration?.spec),
     ledger,
   };
 }

@@ -1,25 +1,33 @@
 import type { Environment } from '../model/environment.ts';
-import type { Release } from '../model/release.ts';
-import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { HostReport } from '../model/host-report.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
+import type { Release } from '../model/release.ts';
 import type { Host } from '../model/target.ts';
-import type { Context } from '../operations/ports.ts';
 
-/** What a rollout is decided from. */
-export interface RolloutInputs {
-  /** with the hosts that are in service */
+/** Who acts on which application, when, and under what name. */
+export interface OperationInfo {
+  readonly app: string;
+  /** `user@machine` */
+  readonly actor: string;
+  /** milliseconds since 1970 */
+  readonly now: number;
+  /** name of this operation, another one each time */
+  readonly operation: string;
+}
+
+/** The versions of an environment's secrets: name → short hash of the value. */
+export type SecretVersions = Readonly<Record<string, string>>;
+
+/** Everything that a rollout is decided from. */
+export interface RolloutInputs extends OperationInfo {
+  /** without its cordoned hosts */
   readonly environment: Environment;
   readonly release: Release;
   readonly record: EnvironmentRecord;
   readonly reports: readonly HostReport[];
-  /** secret name → value */
-  readonly values: Readonly<Record<string, string>>;
+  readonly versions: SecretVersions;
   /** role → its number of containers from now on; absent where nothing is scaled */
   readonly counts?: Readonly<Record<string, number>>;
   /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
   readonly replaces?: readonly Host[];
-}
-
-export interface Versioning {
-  readonly secrets: Pick<Context['secrets'], 'version'>;
 }

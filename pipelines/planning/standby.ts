@@ -44,21 +44,16 @@ export function standbyAgain(ledger: Ledger, count: number, serving: readonly Pl
     .flatMap(({ containers }) => containers);
 }
 
-/** Every secret version that the containers and the recorded revisions need; the value where this operation knows it. */
+/** Returns every version of a secret that the containers, the recorded revisions and the migration need. */
 export function neededSecrets(
   containers: readonly PlacedContainer[],
   ledger: Ledger,
-  values: Readonly<Record<string, string>>,
-  versions: Readonly<Record<string, string>>,
   migration?: ContainerSpec,
 ): DesiredState['secrets'] {
-  const needed = new Map<string, { name: string; version: string; value?: string }>();
+  const needed = new Map<string, DesiredState['secrets'][number]>();
   const specs = [...containers.map(({ spec }) => spec), ...ledger.revisions.flatMap((revision) => revision.containers)];
   for (const spec of migration ? [...specs, migration] : specs) {
-    for (const [name, version] of Object.entries(spec.secrets)) {
-      const value = versions[name] === version ? values[name] : undefined;
-      needed.set(`${name}@${version}`, { name, version, ...(value === undefined ? {} : { value }) });
-    }
+    for (const [name, version] of Object.entries(spec.secrets)) needed.set(`${name}@${version}`, { name, version });
   }
   return [...needed.values()];
 }

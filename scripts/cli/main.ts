@@ -1,6 +1,6 @@
 #!/usr/bin/env node
+import { ExitCode } from './exit-codes.ts';
 import { Command, Option } from 'commander';
-import { ExitCode } from '../../pipelines/errors.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
 import { interrupt, json, revisionOptions, yes } from './options.ts';

@@ -1,63 +1,106 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Project } from '../../pipelines/model/environment.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
-import { Connections } from '../../infra/docker/connections.ts';
+import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
-import { StacksAdapter } from '../../infra/adapters/stacks.ts';
 import { RecordsAdapter } from '../../infra/adapters/records.ts';
-import { RegistryClient } from '../../infra/registry/client.ts';
-import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
-import type { Session } from '../../infra/context/session.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
+import { RemovalAdapter } from '../../infra/adapters/removal.ts';
+import { StacksAdapter } from '../../infra/adapters/stacks.ts';
+import { SecretValues } from '../../infra/context/secret-values.ts';
+import type { Session } from '../../infra/context/session.ts';
+import { Connections } from '../../infra/docker/connections.ts';
+import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
+import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
+import { RegistryClient } from '../../infra/registry/client.ts';
+import { DockerBuilder } from '../project/builder.ts';
+import { configurationIn } from '../project/configuration.ts';
 import { loadProject } from '../project/load.ts';
-import { cacheDir } from '../tools/cache.ts';
 import { readPassphrase } from '../project/passphrase.ts';
-import { secretVersion } from '../project/secrets.ts';
-import { ConsoleTerminal } from './terminal.ts';
-import { secretsOf } from '../project/secret-store.ts';
+import { SecretStore } from '../project/secret-store.ts';
+import { cacheDir } from '../tools/cache.ts';
 import { Redactor } from '../tools/redactor.ts';
+import { ConsoleTerminal } from './terminal.ts';
 
+/** Options that every command that opens a project takes. */
 export interface GlobalOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly cwd?: string;
 }
 
-/** The world outside as the flows see it, with what commands need besides. */
+/** The outside as operations see it, with what commands that only look need besides. */
 export interface CommandContext extends Context {
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
-  readonly stackRunner: () => Promise<PulumiStacks>;
-  readonly session: Session;
+  /** loads Pulumi, which is only needed for changes */
+  readonly loadPulumi: () => Promise<PulumiStacks>;
   readonly terminal: ConsoleTerminal;
 }
 
-/** Builds the world once, from the configuration of the folder the command runs in. Throws LockageError. */
+/** Opens what a command works with, from the configuration of the folder it runs in. Throws LockageError. */
 export async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
-  const project = await loadProject(options.cwd ?? process.cwd());
+  const configured = await loadProject(options.cwd ?? process.cwd());
+  const { app, root, backend } = configured;
   const redactor = new Redactor();
   const terminal = new ConsoleTerminal({
     json: options.json ?? false,
     yes: options.yes ?? false,
     redact: (text) => redactor.redact(text),
   });
-  const stateFolder = join(project.root, '.lockage');
-  const passphrase = await readPassphrase(stateFolder, project.backend);
-  // What commands work on: with the addresses of machines, which change while a command makes them.
-  let located = project;
-  const connections = new Connections({
-    stateDir: stateFolder,
-    configured: () => located.environments.flatMap(({ hosts }) => hosts),
-  });
-  const registryClient = new RegistryClient({ insecure: project.insecureRegistries, signal });
-  const session: Session = {
-    connections,
-    secretValues: new Map(),
-    registryAuth: (repository) => registryClient.registryAuthHeader(repository),
+  const stateFolder = join(root, '.lockage');
+  const passphrase = await readPassphrase(stateFolder, backend);
+  const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
+  const registry = new RegistryClient({ insecure: configured.insecureRegistries, signal });
+  // The hosts of today: keys and certificates of a recorded host may have moved.
+  let project = configured;
+  const session = sessionOf(stateFolder, terminal, registry, signal, () =>
+    project.environments.flatMap(({ hosts }) => hosts),
+  );
+  const stacks = pulumiLoader(settings, app);
+  const records = new RecordsAdapter(settings, app, session, stacks);
+  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
+  const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
+  project = await machines.locate();
+  const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
+  return {
+    project,
+    actor,
+    now: () => Date.now(),
+    newOperation: () => randomUUID().slice(0, 8),
+    records,
+    registry: releaseRegistry(registry),
+    builder: new DockerBuilder({ project, registry, terminal, signal }),
+    configuration: configurationIn(root),
+    hosts: new HostsAdapter(app, actor, session, registry),
+    machines,
+    stacks: new StacksAdapter({ session, foundation, stacks }),
+    removal: new RemovalAdapter({ app, session, records, stacks }),
+    secrets: new SecretStore({ project, passphrase, settings, values: session.secrets, redactor }),
+    terminal,
+    signal,
+    connections: session.connections,
+    registryClient: registry,
+    loadPulumi: stacks,
+  };
+}
+
+function sessionOf(
+  stateFolder: string,
+  terminal: ConsoleTerminal,
+  registry: RegistryClient,
+  signal: AbortSignal,
+  configured: () => Project['environments'][number]['hosts'],
+): Session {
+  return {
+    connections: new Connections({ stateDir: stateFolder, configured }),
+    secrets: new SecretValues(),
+    registryAuth: (repository) => registry.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
     machines: {
       machines: join(stateFolder, 'machines'),
@@ -67,49 +110,11 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     },
     signal,
   };
-  const settings = { backend: project.backend, passphrase, folder: join(stateFolder, 'pulumi') };
+}
+
+/** Returns a function that loads Pulumi at its first call. */
+function pulumiLoader(settings: PulumiSettings, app: string): () => Promise<PulumiStacks> {
   let loaded: Promise<PulumiStacks> | undefined;
-  const stacks = () =>
-    (loaded ??= import('../../infra/pulumi/stacks.ts').then(
-      (module) => new module.PulumiStacks(settings, project.app),
-    ));
-  const records = new RecordsAdapter(settings, project.app, session, stacks);
-  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
-  const machines = new MachinesAdapter({
-    project,
-    session,
-    actor,
-    records,
-    stacks,
-    onChange: (changed) => (located = changed),
-  });
-  await machines.locate();
-  const version = (value: string) => secretVersion(value, `${project.app}\n${passphrase}`);
-  return {
-    get project() {
-      return located;
-    },
-    actor,
-    now: () => Date.now(),
-    newOperation: () => randomUUID().slice(0, 8),
-    records,
-    registry: releaseRegistry(registryClient),
-    hosts: new HostsAdapter(project.app, actor, session, registryClient),
-    machines,
-    stacks: new StacksAdapter({
-      project: () => located,
-      session,
-      records,
-      registry: registryClient,
-      stacks,
-      secretVersion: version,
-    }),
-    secrets: secretsOf(project, session, redactor, version, settings),
-    terminal,
-    signal,
-    connections,
-    registryClient,
-    stackRunner: stacks,
-    session,
-  };
+  return () =>
+    (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.PulumiStacks(settings, app)));
 }

@@ -1,6 +1,7 @@
+import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
+import { ExitCode } from './exit-codes.ts';
 import { setMaxListeners } from 'node:events';
 import { Option, type Command } from 'commander';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 
 /** What several commands of the command line have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
@@ -31,7 +32,7 @@ export function interrupt(): AbortSignal {
     if (asked) process.exit(ExitCode.interrupted);
     asked = true;
     process.stderr.write('stopping at the next safe point; once more to stop at once (see `lockage status` then)\n');
-    controller.abort(new LockageError('interrupted', { code: ExitCode.interrupted }));
+    controller.abort(new InterruptedError('interrupted', {}));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

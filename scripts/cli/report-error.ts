@@ -1,4 +1,5 @@
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /**
@@ -8,7 +9,7 @@ import { ConsoleTerminal } from './terminal.ts';
 export function reportError(error: unknown, json: boolean): number {
   if (error instanceof LockageError) {
     new ConsoleTerminal({ json, yes: false, redact: (text) => text }).error(error);
-    return error.code;
+    return exitCodeOf(error);
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.stderr.write('This is a bug of Lockage. Please report it with the lines above.\n');

@@ -1,8 +1,9 @@
-import { LockageError, ExitCode } from '../../pipelines/errors.ts';
-import { openContext, type GlobalOptions, type CommandContext } from './open-context.ts';
+import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { openContext, type CommandContext, type GlobalOptions } from './open-context.ts';
 
 /**
- * Runs a command's work with the world open, and closes its connections. An error is shown here, where secrets that the
+ * Runs a command with what it works with, and closes its connections. An error is shown here, where secrets that the
  * command has read are masked; the exit code is set.
  */
 export async function runCommand(
@@ -14,15 +15,11 @@ export async function runCommand(
   try {
     await work(context);
   } catch (error) {
-    const known = signal.aborted && !(error instanceof LockageError) ? interrupted() : error;
+    const known = signal.aborted && !(error instanceof LockageError) ? new InterruptedError('interrupted') : error;
     if (!(known instanceof LockageError)) throw error;
     context.terminal.error(known);
-    process.exitCode = known.code;
+    process.exitCode = exitCodeOf(known);
   } finally {
     await context.connections.close();
   }
-}
-
-function interrupted(): LockageError {
-  return new LockageError('interrupted: nothing was changed', { code: ExitCode.interrupted });
 }

@@ -1,12 +1,15 @@
+import { LockageError } from '../../pipelines/errors.ts';
 import { createInterface } from 'node:readline/promises';
 import { colors } from '../tools/colors.ts';
-import { ExitCode, LockageError } from '../../pipelines/errors.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
 import type { Progress } from '../../infra/context/provider-context.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { inventoryLines } from './views/inventory.ts';
 import { planLines } from './views/plan.ts';
+import type { Inventory } from '../../pipelines/model/inventory.ts';
 
 export interface TerminalOptions {
   /** one JSON document on stdout, nothing else there */
@@ -51,6 +54,14 @@ export class ConsoleTerminal implements Terminal {
     for (const line of planLines(plan)) this.#line(line);
   }
 
+  inventory(found: readonly Inventory[], withData: boolean): void {
+    for (const line of inventoryLines(found, withData)) this.line(line, 'stderr');
+  }
+
+  machines(names: readonly string[]): void {
+    for (const name of names) this.line(`  - machine ${name}, with all that is on it`, 'stderr');
+  }
+
   host(event: Progress): void {
     if (event.layer) {
       const layers = this.#pulls.get(event.host) ?? new Map<string, { current: number; total: number }>();
@@ -83,7 +94,7 @@ export class ConsoleTerminal implements Terminal {
     const answer = await reader.question(`${question} ${colors.dim('[y/N]')} `);
     reader.close();
     if (!/^y(es)?$/i.test(answer.trim())) {
-      throw new LockageError('not confirmed: nothing was changed', { code: ExitCode.refused });
+      throw new LockageError('not confirmed: nothing was changed');
     }
     this.#started = performance.now();
   }
@@ -102,7 +113,8 @@ export class ConsoleTerminal implements Terminal {
 
   error(error: LockageError): void {
     this.#clear();
-    const { message, code, details, hint } = error;
+    const { message, details, hint } = error;
+    const code = exitCodeOf(error);
     if (this.#options.json) this.result({ error: { message, code, details, hint } }, []);
     const lines = [
       `${colors.red('error')}  ${message}`,

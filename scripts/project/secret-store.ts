@@ -1,40 +1,56 @@
-import type { Project, Environment } from '../../pipelines/model/environment.ts';
-import type { Session } from '../../infra/context/session.ts';
-import { readSecrets } from './secrets.ts';
-import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
+import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import type { Secrets } from '../../pipelines/operations/ports.ts';
+import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
+import type { SecretValues } from '../../infra/context/secret-values.ts';
+import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
+import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
 import type { Redactor } from '../tools/redactor.ts';
+import { readSecrets, secretVersion } from './secrets.ts';
 
-export function secretsOf(
-  project: Project,
-  session: Session,
-  redactor: Redactor,
-  version: (value: string) => string,
-  settings: Parameters<typeof readSecretValues>[0],
-): Secrets {
-  return {
-    version,
-    read: async (environment) => {
-      const context = { root: project.root, env: process.env };
-      const values = await readSecrets(environment.secrets, secretNames(environment), context);
-      redactor.add(Object.values(values));
-      for (const [name, value] of Object.entries(values)) {
-        session.secretValues.set(`${name}@${version(value)}`, value);
-      }
-      return values;
-    },
-    recorded: async (environment) => {
-      const values = await readSecretValues(settings, environment);
-      redactor.add(Object.values(values));
-      return values;
-    },
-  };
+interface Dependencies {
+  readonly project: Project;
+  readonly passphrase: string;
+  readonly settings: PulumiSettings;
+  /** where values go: nothing else of a command sees them */
+  readonly values: SecretValues;
+  readonly redactor: Redactor;
 }
 
-function secretNames(environment: Environment): Set<string> {
+/** The door for secrets: it reads values from their sources or the record, and lets only names and versions out. */
+export class SecretStore implements Secrets {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async read(environment: Environment): Promise<SecretVersions> {
+    const { project, passphrase } = this.#dependencies;
+    const sources = { root: project.root, env: process.env };
+    const values = await readSecrets(environment.secrets, secretNames(environment), sources);
+    const versions: Record<string, string> = {};
+    for (const [name, value] of Object.entries(values)) {
+      versions[name] = secretVersion(value, `${project.app}\n${passphrase}`);
+      this.#add(name, versions[name], value);
+    }
+    return versions;
+  }
+
+  async recall(environment: string): Promise<void> {
+    const recorded = await readSecretValues(this.#dependencies.settings, environment);
+    for (const { name, version, value } of recorded) this.#add(name, version, value);
+  }
+
+  #add(name: string, version: string, value: string): void {
+    this.#dependencies.redactor.add([value]);
+    this.#dependencies.values.add(name, version, value);
+  }
+}
+
+function secretNames({ roles, accessories, migration }: Environment): Set<string> {
   return new Set([
-    ...environment.roles.flatMap(({ secrets }) => secrets),
-    ...environment.accessories.flatMap(({ secrets }) => secrets),
-    ...(environment.migration?.secrets ?? []),
+    ...roles.flatMap(({ secrets }) => secrets),
+    ...accessories.flatMap(({ secrets }) => secrets),
+    ...(migration?.secrets ?? []),
   ]);
 }

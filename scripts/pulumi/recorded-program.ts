@@ -1,4 +1,5 @@
 import { environmentProgram } from '../../infra/programs/release.ts';
+import { SecretValues } from '../../infra/context/secret-values.ts';
 import { recordedState } from '../../pipelines/planning/recorded-state.ts';
 import { containerSpecs } from '../../pipelines/model/container-spec.ts';
 import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
@@ -36,5 +37,5 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
   }
   const operation = (await context.records.lastOperation(environment.name)) ?? context.newOperation();
   const place = { app: context.project.app, environment: environment.name };
-  await environmentProgram(recordedState(place, record, record.ledger, { operation }))();
+  await environmentProgram(recordedState(place, record, record.ledger, { operation }), new SecretValues())();
 }

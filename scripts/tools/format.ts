@@ -31,17 +31,6 @@ export function bytesText(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. What is no time stays as it is. */
-export function agoText(when: string, now: number): string {
-  if (Number.isNaN(Date.parse(when))) return when;
-  const seconds = Math.max(0, Math.round((now - Date.parse(when)) / 1000));
-  if (seconds < 10) return 'just now';
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} d ago`;
-}
-
 /** Rows as aligned columns, two spaces apart. `width` measures a cell without its colours. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];

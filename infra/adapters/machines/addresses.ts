@@ -3,13 +3,7 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentPool, inPool, isInPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import { hostOf } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
-import type { RecordsAdapter } from '../records.ts';
-import type { Session } from '../../context/session.ts';
-
-interface Dependencies {
-  readonly session: Session;
-  readonly records: RecordsAdapter;
-}
+import type { Dependencies } from './dependencies.ts';
 
 /** The environment with the machines that serve, or those of the generation that is told, where they are reached. */
 export async function withAddresses(

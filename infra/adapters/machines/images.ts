@@ -8,20 +8,12 @@ import {
 import type { CachedImage } from '../../machines/image/image.ts';
 import { withMachineLock } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
-import type { RecordsAdapter } from '../records.ts';
-import type { Session } from '../../context/session.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
 
 const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
-
-interface Dependencies {
-  readonly session: Session;
-  /** `user@machine` */
-  readonly actor: string;
-  readonly records: RecordsAdapter;
-}
 
 /** The digest of the newest image of a kind; where there is none, one of today's packages is made and recorded. */
 export async function newestOrToday(dependencies: Dependencies, kind: Kind): Promise<string> {

@@ -5,29 +5,30 @@ import { shownContents } from '../../machines/image/contents.ts';
 import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
-import type { Session } from '../../context/session.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
 
-interface Dependencies {
-  readonly project: Project;
-  readonly session: Session;
-}
-
-/** The last number of an address in the network, before the first machine of a generation. */
-const addressBase: Readonly<Record<MachinePool, number>> = { a: 10, b: 110 };
+/** The last number of an address in the network, before the first machine of a pool. */
+const addressBase: Readonly<Record<MachinePool, number>> = { blue: 10, green: 110 };
 
 /** What is configured of each of the machines. */
 export function settingsOf({ insecureRegistries }: Project, { kind, memory, cpus, disk }: MachineSet) {
   return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
 }
 
+/** The machines of an environment, as they are to be made. */
+export interface MachineWish {
+  readonly environment: Environment;
+  readonly set: MachineSet;
+  readonly network: MachineNetworkInputs;
+  /** `sha256:…` of what they are made from */
+  readonly image: string;
+}
+
 /** Each of the machines, of an image by its digest, on the environment's network. */
 export async function machineInputs(
-  { project, session }: Dependencies,
-  environment: Environment,
-  set: MachineSet,
-  network: MachineNetworkInputs,
-  image: string,
+  { project, session }: Pick<Dependencies, 'project' | 'session'>,
+  { environment, set, network, image }: MachineWish,
 ): Promise<MachineInputs[]> {
   // One that is gone hinders only machines that have to be made or started from it.
   const contents = await imageFor(session.machines, set.kind, image).then(
@@ -48,6 +49,6 @@ export async function machineInputs(
 }
 
 function addressOf({ subnet }: MachineNetworkInputs, environment: string, host: string): string {
-  const pool = isInPool('a', environment, host) ? 'a' : 'b';
+  const pool = isInPool('blue', environment, host) ? 'blue' : 'green';
   return `${subnet}.${addressBase[pool] + numberOf(environment, host)}`;
 }

@@ -1,4 +1,4 @@
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { BrokenError, LockageError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
 import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
@@ -65,8 +65,8 @@ export class HostSetup {
     const hint = undone
       ? 'Its earlier settings are back, and it runs. See the lines above for what it did not take.'
       : 'Run the same command again when that is corrected: what is done is not done twice.';
-    throw new LockageError(`${this.#host.name}: cannot ${step.text}: ${how}`, {
-      code: undone ? ExitCode.rolledBack : ExitCode.broken,
+    const Kind = undone ? RolledBackError : BrokenError;
+    throw new Kind(`${this.#host.name}: cannot ${step.text}: ${how}`, {
       details: `${stdout}\n${stderr}`.trim().split('\n').slice(-12),
       hint,
     });

@@ -8,20 +8,20 @@ import { edgeOf, type ProviderContext } from '../../context/provider-context.ts'
 
 /** A release container on a host. */
 export class ContainerWorkload implements Workload {
-  readonly #workshop: ProviderContext;
+  readonly #context: ProviderContext;
   readonly #inputs: ContainerInputs;
 
   constructor(context: ProviderContext, inputs: ContainerInputs) {
-    this.#workshop = context;
+    this.#context = context;
     this.#inputs = inputs;
   }
 
   async create(): Promise<void> {
-    await createContainer(this.#workshop, this.#inputs);
+    await createContainer(this.#context, this.#inputs);
   }
 
   async remove(): Promise<void> {
-    await removeContainer(this.#workshop, this.#inputs);
+    await removeContainer(this.#context, this.#inputs);
   }
 
   async start(): Promise<void> {
@@ -66,7 +66,7 @@ export class ContainerWorkload implements Workload {
   }
 
   #engine(): Promise<Engine> {
-    return this.#workshop.engine(this.#inputs.host);
+    return this.#context.engine(this.#inputs.host);
   }
 
   async #answers(
@@ -74,7 +74,7 @@ export class ContainerWorkload implements Workload {
     rounds: Probe,
     asking: ProbeOptions,
   ): Promise<boolean> {
-    const edge = await edgeOf(this.#workshop, this.#inputs, this.#inputs.host);
+    const edge = await edgeOf(this.#context, this.#inputs, this.#inputs.host);
     // By address: a static busybox in the edge image cannot look names up.
     const found = await (await this.#engine()).inspectContainer(this.#name);
     const [network] = Object.values(found?.NetworkSettings.Networks ?? {});

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { LockageError, WorkloadFailedError } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import type { ProbeOptions, Workload, Probe } from '../workload.ts';
@@ -20,11 +20,11 @@ const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
 /** A role of a release on a swarm: one service, whose containers Swarm places. It is made once and never changed. */
 export class ServiceWorkload implements Workload {
-  readonly #workshop: ProviderContext;
+  readonly #context: ProviderContext;
   readonly #inputs: ContainerInputs;
 
   constructor(context: ProviderContext, inputs: ContainerInputs) {
-    this.#workshop = context;
+    this.#context = context;
     this.#inputs = inputs;
   }
 
@@ -32,7 +32,7 @@ export class ServiceWorkload implements Workload {
     const { host, spec } = this.#inputs;
     const engine = await this.#engine();
     if (await this.#leftover(engine)) return;
-    const auth = await this.#workshop.registryAuth(spec.image.split('@')[0] ?? spec.image);
+    const auth = await this.#context.registryAuth(spec.image.split('@')[0] ?? spec.image);
     const asked = serviceSpec(this.#inputs, spec, await this.#deliverSecrets(engine));
     await engine.createService(asked, auth === undefined ? {} : { auth });
     try {
@@ -41,7 +41,7 @@ export class ServiceWorkload implements Workload {
       await this.remove();
       throw error;
     }
-    this.#workshop.progress({ host: host.name, step: 'start', detail: spec.name });
+    this.#context.progress({ host: host.name, step: 'start', detail: spec.name });
   }
 
   async remove(): Promise<void> {
@@ -51,7 +51,7 @@ export class ServiceWorkload implements Workload {
     if (service && service.Spec.Labels[labels.app] === this.#inputs.app) {
       // The nodes end its containers by themselves: nobody has to wait for that, nor has the swarm's own update.
       await engine.removeService(service.ID);
-      this.#workshop.progress({ host: host.name, step: 'remove', detail: spec.name });
+      this.#context.progress({ host: host.name, step: 'remove', detail: spec.name });
     }
     // One that another service uses stays, and goes with the last of them.
     for (const [name, version] of Object.entries(spec.secrets)) {
@@ -94,7 +94,7 @@ export class ServiceWorkload implements Workload {
     const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     const addresses = tasks.filter((task) => runs(task, service)).flatMap(addressOf);
     const probes = (host.managers ?? []).map(async (manager) => {
-      const edge = await edgeOf(this.#workshop, this.#inputs, manager);
+      const edge = await edgeOf(this.#context, this.#inputs, manager);
       return edge.probeAll(addresses, check, rounds, {
         ...asking,
         onAnswer: (address, answer) => asking.onAnswer?.(`${manager.name} from ${address}: ${answer}`),
@@ -125,7 +125,7 @@ export class ServiceWorkload implements Workload {
   }
 
   #engine(): Promise<Engine> {
-    return this.#workshop.engine(this.#inputs.host);
+    return this.#context.engine(this.#inputs.host);
   }
 
   #find(engine: Engine): Promise<ServiceDetails | undefined> {
@@ -160,7 +160,7 @@ export class ServiceWorkload implements Workload {
       await this.#started(engine);
       return true;
     } catch (error) {
-      if (error instanceof LockageError && error.code === ExitCode.rolledBack) return false;
+      if (error instanceof WorkloadFailedError) return false;
       throw error;
     }
   }
@@ -168,7 +168,7 @@ export class ServiceWorkload implements Workload {
   async #deliverSecrets(engine: Engine): Promise<Record<string, string>> {
     const ids: Record<string, string> = {};
     for (const [name, version] of Object.entries(this.#inputs.spec.secrets)) {
-      const value = this.#workshop.secretValue(name, version);
+      const value = this.#context.secrets.get(name, version);
       const own = { [labels.app]: this.#inputs.app, [labels.environment]: this.#inputs.environment };
       ids[name] = await engine.ensureSecret(secretName(this.#inputs, name, version), value, own);
     }
@@ -189,7 +189,7 @@ export class ServiceWorkload implements Workload {
     const begun = Date.now();
     const fail = async (why: string) => workloadError(this, this.#inputs, why);
     for (;;) {
-      this.#workshop.signal.throwIfAborted();
+      this.#context.signal.throwIfAborted();
       const [service, all] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
       if (!service) throw await fail('is not there any more');
       const { word } = serviceState(service, all);
@@ -202,7 +202,7 @@ export class ServiceWorkload implements Workload {
       if ((unplaced && waited > placementTimeout) || waited > startTimeout) {
         throw await fail(`did not start within ${Math.round(waited / 1000)} s`);
       }
-      await sleep(100, undefined, { signal: this.#workshop.signal });
+      await sleep(100, undefined, { signal: this.#context.signal });
     }
   }
 }

@@ -1,16 +1,26 @@
-import { recordedState } from '../../planning/recorded-state.ts';
-import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
+import {
+  BrokenError,
+  detailsOf,
+  InterruptedError,
+  messageOf,
+  NotStartedError,
+  PartialError,
+  RolledBackError,
+  type LockageError,
+} from '../../errors.ts';
+import { samePlace, type DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { ExitCode, LockageError, NotStartedError } from '../../errors.ts';
-import type { Context } from '../ports.ts';
 import { currentRevision, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
-import type { Revision } from '../../model/revision.ts';
+import type { PlannedRevision, Revision } from '../../model/revision.ts';
+import { recordedState } from '../../planning/recorded-state.ts';
+import type { Context } from '../ports.ts';
 
+/** One change of an environment, decided and ready to be carried out. */
 export interface Operation {
   readonly desired: DesiredState;
   /** what was recorded before */
   readonly before: EnvironmentRecord;
-  readonly revision: Omit<Revision, 'result' | 'duration'>;
+  readonly revision: PlannedRevision;
   /** milliseconds since 1970 */
   readonly startedAt: number;
   /** the traffic was moved before, so that this only makes the state agree */
@@ -19,8 +29,8 @@ export interface Operation {
 
 /**
  * Carries out an operation behind the barrier and records it. When it fails, everything goes back to what served before,
- * and the failure is recorded: throws LockageError (rolledBack), or (broken) if going back failed too. Traffic that was
- * moved before stays where it is: throws LockageError (broken).
+ * and the failure is recorded: throws RolledBackError, or BrokenError if going back failed too. Traffic that was moved
+ * before stays where it is: throws BrokenError.
  */
 export async function execute(context: Context, operation: Operation): Promise<Revision> {
   const { desired, startedAt } = operation;
@@ -32,7 +42,7 @@ export async function execute(context: Context, operation: Operation): Promise<R
     return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {
     if (await wasRecorded(context, operation)) {
-      context.terminal.note(`${message} is done; cleaning up after it was not possible: ${(error as Error).message}`);
+      context.terminal.note(`${message} is done; cleaning up after it was not possible: ${messageOf(error)}`);
       return succeeded;
     }
     if (operation.switched) throw notRecorded(operation, error);
@@ -49,67 +59,94 @@ async function wasRecorded(context: Context, { desired, revision }: Operation): 
 
 /** To switch once more, to the release that somebody has just rolled back from, would be the worst that could be done. */
 function notRecorded({ desired, revision }: Operation, error: unknown): LockageError {
-  const { environment } = desired;
   const { version } = revision.release;
-  const reason = error instanceof Error ? error.message : String(error);
-  const details = error instanceof LockageError ? error.details : [];
-  return new LockageError(`${environment} serves ${version} on all hosts, but it could not be recorded: ${reason}`, {
-    code: ExitCode.broken,
-    details,
+  const what = `${desired.environment} serves ${version} on all hosts, but it could not be recorded`;
+  return new BrokenError(`${what}: ${messageOf(error)}`, {
+    details: detailsOf(error),
     hint: `Run the same command again once the cause is gone: it records what runs.`,
     cause: error,
   });
 }
 
+/** Puts back what served before, and returns the error that says so. */
 async function revert(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
-  const { desired, before, revision, startedAt } = operation;
-  const name = desired.environment;
-  const interrupted = context.signal.aborted;
-  const why = interrupted ? 'interrupted' : error instanceof Error ? error.message : String(error);
+  const why = context.signal.aborted ? 'interrupted' : messageOf(error);
   context.terminal.step('go back', why);
-  const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
-  const current = currentRevision(before.ledger);
-  const details = error instanceof LockageError ? error.details : [];
-  const stands = current ? `${name} serves ${current.release.version} as before` : `nothing runs in ${name}, as before`;
   try {
-    // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
-    if (desired.handover) await context.machines.reconcile(name);
-    const now = await context.records.environment(name);
-    // Only what was there before: containers that this operation made may be what failed.
-    const containers = now.containers.filter((placed) =>
-      before.containers.some((other) => sameContainer(other, placed)),
-    );
-    const place = { app: desired.app, environment: name };
-    const back = recordedState(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
-    const ledger = withRevision(before.ledger, failed);
-    await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
+    await deployBefore(context, operation, why);
   } catch (second) {
-    if (second instanceof LockageError && second.code === ExitCode.partial) {
-      // Those that answer serve what they did. One that does not takes a switch back that nobody confirmed to it.
-      return new LockageError(`${revision.release.version} was not promoted to ${name}: ${why}`, {
-        code: interrupted ? ExitCode.interrupted : ExitCode.rolledBack,
-        details: [
-          ...details,
-          `${stands}, where hosts answer`,
-          ...second.details.map((text) => `left as it is: ${text}`),
-        ],
-        hint: 'Run the same command again when they answer: it takes over or removes what is left there.',
-        cause: error,
-      });
-    }
-    return new LockageError(`${revision.release.version} failed in ${name}, and cleaning up failed too`, {
-      code: ExitCode.broken,
-      details: [why, ...details, `then: ${(second as Error).message}`],
-      hint: `Run \`lockage status\` to see what runs where, then the same command again.`,
-      cause: error,
-    });
+    return second instanceof PartialError
+      ? revertedInPart(context, operation, { why, error, second })
+      : notReverted(operation, { why, error, second });
   }
-  return new LockageError(`${revision.release.version} was not promoted to ${name}: ${why}`, {
-    code: interrupted ? ExitCode.interrupted : ExitCode.rolledBack,
-    details: [...details, stands],
-    hint: `Run \`lockage history ${name}\` to see what was tried.`,
+  return reverted(context, operation, {
+    why,
+    error,
+    details: [standsAsBefore(operation)],
+    hint: `Run \`lockage history ${operation.desired.environment}\` to see what was tried.`,
+  });
+}
+
+async function deployBefore(context: Context, operation: Operation, why: string): Promise<void> {
+  const { desired, before, revision, startedAt } = operation;
+  const { app, environment } = desired;
+  // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
+  if (desired.handover) await context.machines.reconcile(environment);
+  const now = await context.records.environment(environment);
+  // Only what was there before: containers that this operation made may be what failed.
+  const containers = now.containers.filter((placed) => before.containers.some((other) => samePlace(other, placed)));
+  const place = { app, environment };
+  const back = recordedState(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
+  const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
+  const ledger = withRevision(before.ledger, failed);
+  await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
+}
+
+interface Failure {
+  readonly why: string;
+  readonly error: unknown;
+  /** what failed when going back */
+  readonly second: unknown;
+}
+
+/** Hosts that answer serve what they did. One that does not takes a switch back that nobody confirmed to it. */
+function revertedInPart(context: Context, operation: Operation, { why, error, second }: Failure): LockageError {
+  const left = detailsOf(second).map((text) => `left as it is: ${text}`);
+  return reverted(context, operation, {
+    why,
+    error,
+    details: [`${standsAsBefore(operation)}, where hosts answer`, ...left],
+    hint: 'Run the same command again when they answer: it takes over or removes what is left there.',
+  });
+}
+
+interface Reverted extends Omit<Failure, 'second'> {
+  readonly details: readonly string[];
+  readonly hint: string;
+}
+
+function reverted({ signal }: Context, { desired, revision }: Operation, failure: Reverted): LockageError {
+  const Kind = signal.aborted ? InterruptedError : RolledBackError;
+  return new Kind(`${revision.release.version} was not promoted to ${desired.environment}: ${failure.why}`, {
+    details: [...detailsOf(failure.error), ...failure.details],
+    hint: failure.hint,
+    cause: failure.error,
+  });
+}
+
+function notReverted({ desired, revision }: Operation, { why, error, second }: Failure): LockageError {
+  return new BrokenError(`${revision.release.version} failed in ${desired.environment}, and cleaning up failed too`, {
+    details: [why, ...detailsOf(error), `then: ${messageOf(second)}`],
+    hint: `Run \`lockage status\` to see what runs where, then the same command again.`,
     cause: error,
   });
+}
+
+function standsAsBefore({ desired, before }: Operation): string {
+  const current = currentRevision(before.ledger);
+  return current
+    ? `${desired.environment} serves ${current.release.version} as before`
+    : `nothing runs in ${desired.environment}, as before`;
 }
 
 /**
@@ -120,15 +157,11 @@ export async function reconcile(context: Context, environment: Environment, desi
   await context.hosts.switchNow(desired);
   const record = await context.records.environment(environment.name);
   const kept = [...desired.serving, ...desired.standby];
-  const containers = record.containers.filter((placed) => kept.some((other) => sameContainer(other, placed)));
+  const containers = record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
   if (containers.length < record.containers.length) {
     const place = { app: desired.app, environment: environment.name };
     const again = recordedState(place, { ...record, containers }, record.ledger, { operation: desired.operation });
     await context.stacks.deploy(again, 'clear up');
   }
   await context.hosts.removeOthers(environment, containers);
-}
-
-function sameContainer(a: PlacedContainer, b: PlacedContainer): boolean {
-  return a.host.name === b.host.name && a.spec.name === b.spec.name;
 }

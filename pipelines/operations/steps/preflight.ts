@@ -1,12 +1,12 @@
-import type { Environment } from '../../model/environment.ts';
 import { withoutCordoned } from '../../model/cordons.ts';
-import { checkParity } from '../../hosts/parity.ts';
-import { upstream } from '../../model/pipeline.ts';
-import type { Context } from '../ports.ts';
-import type { Release } from '../../model/release.ts';
-import type { HostTraits } from '../../model/host-traits.ts';
+import type { Environment } from '../../model/environment.ts';
 import type { PreflightReport } from '../../model/host-report.ts';
+import type { HostTraits } from '../../model/host-traits.ts';
+import { upstream } from '../../model/pipeline.ts';
+import type { Release } from '../../model/release.ts';
+import { checkParity } from '../../hosts/parity.ts';
 import { checkPlatform } from '../../policy/release-checks.ts';
+import type { Context } from '../ports.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
 export async function preflight(

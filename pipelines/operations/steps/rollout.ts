@@ -1,26 +1,30 @@
-import { planRollout } from '../../planning/plan-rollout.ts';
+import { messageOf } from '../../errors.ts';
 import type { DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { execute, reconcile } from './execute.ts';
-import type { Plan } from '../../model/plan.ts';
-import type { Context } from '../ports.ts';
 import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
-import { withRecordedSecrets } from './recorded-secrets.ts';
-import { imageByDigest, type Release } from '../../model/release.ts';
+import type { Plan } from '../../model/plan.ts';
+import { imageByDigest } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
+import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { checkNames } from '../../policy/release-checks.ts';
+import type { Context, FoundationRequest } from '../ports.ts';
+import { execute, reconcile } from './execute.ts';
 
+/** How a rollout is carried out. */
 export interface RolloutOptions {
   /** milliseconds since 1970: when the command began */
   readonly startedAt: number;
+  /** the environment with its cordoned hosts */
+  readonly whole: Environment;
   readonly reason?: string;
-  /** what to go back to if it fails; absent: the situation's own record */
+  /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
   /** the operator has seen the plan, and agreed */
   readonly confirmed?: boolean;
 }
 
+/** How a rollout ended. */
 export interface RolloutResult {
   readonly outcome: 'promoted' | 'unchanged';
   readonly plan: Plan;
@@ -30,88 +34,117 @@ export interface RolloutResult {
 }
 
 /**
- * From what was decided to a recorded revision: pull, plan, confirm, foundation, the operation behind the barrier, and
- * what is left of earlier releases goes. Nothing but settling where it runs already. To be called under the lock.
+ * Takes what was decided to a recorded revision: pull, plan, confirm, foundation, the operation behind the barrier; then
+ * what is left of earlier releases goes. Only reconciles where the release runs already. To be called under the lock.
  * Throws LockageError.
  */
 export async function rollOut(
   context: Context,
-  situation: RolloutInputs,
+  inputs: RolloutInputs,
   options: RolloutOptions,
 ): Promise<RolloutResult> {
-  const { terminal } = context;
-  const { environment, release, record, reports } = situation;
-  const { plan, desired, revision, unchanged } = planRollout(context, situation);
-  const notes = await context.stacks.foundationNotes(environment, reports);
-  if (unchanged) {
-    const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
-    terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
-    if (notes.length > 0) {
-      await terminal.confirm(`Change what ${environment.name} stands on?`);
-      await context.stacks.foundation(environment, reports, { leaving: 'go' });
-    }
-    // A killed operation may have left other routes, or containers, than those of the record.
-    await reconcile(context, environment, desired);
-    await context.machines.reconcile(environment.name);
-    return { outcome: 'unchanged', plan };
-  }
-  checkNames(context.project.app, plan.containers, reports);
-  terminal.step('pull', release.version);
-  const bytesMoved = await context.hosts.pull(environment, release);
-  if (situation.replaces) await pullStandby(context, environment, desired, record);
-  if (!options.confirmed) {
-    terminal.plan({ ...plan, notes: [...plan.notes, ...notes] });
-    const question = situation.counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
-    await terminal.confirm(`${question} ${environment.name}?`);
-  }
-  await context.stacks.foundation(environment, reports, { leaving: 'stay' });
-  const recorded = await execute(context, {
-    desired: situation.replaces ? await withRecordedSecrets(context, desired) : desired,
-    before: options.before ?? record,
-    revision: { ...revision, ...(options.reason ? { reason: options.reason } : {}) },
+  const rollout = planRollout(inputs);
+  const foundation = foundationRequest(inputs, options.whole);
+  const notes = await context.stacks.foundationNotes(foundation);
+  if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
+  checkNames(inputs.app, rollout.plan.containers, inputs.reports);
+  const bytesMoved = await pull(context, inputs, rollout.desired);
+  if (!options.confirmed) await confirm(context, inputs, { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] });
+  await context.stacks.foundation(foundation, { leaving: 'stay' });
+  // Containers of a standby that are made once more need the secrets that they had.
+  if (inputs.replaces) await context.secrets.recall(inputs.environment.name);
+  const revision = await execute(context, {
+    desired: rollout.desired,
+    before: options.before ?? inputs.record,
+    revision: { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) },
     startedAt: options.startedAt,
   });
-  await clearUp(context, environment, release);
-  return { outcome: 'promoted', plan, revision: recorded, bytesMoved };
+  await clearUp(context, inputs, foundation);
+  return { outcome: 'promoted', plan: rollout.plan, revision, bytesMoved };
+}
+
+/** Returns the foundation that a rollout stands on. */
+export function foundationRequest(inputs: RolloutInputs, whole: Environment): FoundationRequest {
+  return { environment: whole, active: inputs.environment, versions: inputs.versions, reports: inputs.reports };
+}
+
+interface FoundationDue {
+  readonly foundation: FoundationRequest;
+  readonly notes: readonly string[];
+}
+
+/** The release runs there already, but an operation that was killed may have left other routes, or containers. */
+async function reconcileUnchanged(
+  context: Context,
+  { environment, release }: RolloutInputs,
+  { plan, desired }: RolloutPlan,
+  { foundation, notes }: FoundationDue,
+): Promise<RolloutResult> {
+  const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
+  context.terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
+  if (notes.length > 0) {
+    await context.terminal.confirm(`Change what ${environment.name} stands on?`);
+    await context.stacks.foundation(foundation, { leaving: 'go' });
+  }
+  await reconcile(context, environment, desired);
+  await context.machines.reconcile(environment.name);
+  return { outcome: 'unchanged', plan };
+}
+
+async function pull(context: Context, inputs: RolloutInputs, { standby }: DesiredState) {
+  const { environment, release, record, replaces } = inputs;
+  context.terminal.step('pull', release.version);
+  const bytesMoved = await context.hosts.pull(environment, release);
+  if (replaces) await pullStandby(context, environment, { standby, record });
+  return bytesMoved;
 }
 
 /** Machines that take over have nothing yet, also of what is kept to go back to. */
 async function pullStandby(
   context: Context,
   environment: Environment,
-  { standby }: DesiredState,
-  { ledger }: EnvironmentRecord,
+  { standby, record }: Pick<DesiredState, 'standby'> & { readonly record: EnvironmentRecord },
 ): Promise<void> {
   const images = new Set(standby.map(({ spec }) => spec.image));
   for (const image of images) {
-    const found = ledger.revisions.find(({ release }) => imageByDigest(release) === image);
+    const found = record.ledger.revisions.find(({ release }) => imageByDigest(release) === image);
     if (found) await context.hosts.pull(environment, found.release);
   }
 }
 
-/** What is left of earlier releases goes. The release is recorded by now, so a failure here is not one of it. */
-async function clearUp(context: Context, environment: Environment, release: Release): Promise<void> {
+async function confirm(context: Context, { environment, release, counts }: RolloutInputs, plan: Plan): Promise<void> {
+  context.terminal.plan(plan);
+  const question = counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
+  await context.terminal.confirm(`${question} ${environment.name}?`);
+}
+
+/** Removes what is left of earlier releases. The release is recorded by now, so a failure here is not one of it. */
+async function clearUp(
+  context: Context,
+  { environment, release }: RolloutInputs,
+  { reports: _, ...foundation }: FoundationRequest,
+): Promise<void> {
   try {
     await context.machines.reconcile(environment.name);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
-    await context.stacks.foundation(environment, undefined, { leaving: 'go' });
+    await context.stacks.foundation(foundation, { leaving: 'go' });
     const { containers } = await context.records.environment(environment.name);
     await Promise.all([
       context.hosts.removeOthers(environment, containers),
       context.hosts.forgetImages(environment, release.repository, await neededImages(context)),
     ]);
   } catch (error) {
-    context.terminal.note(`cleaning up is left to the next promotion: ${(error as Error).message}`);
+    context.terminal.note(`cleaning up is left to the next promotion: ${messageOf(error)}`);
   }
 }
 
-async function neededImages(context: Context): Promise<ReadonlySet<string>> {
-  const [releases, ...records] = await Promise.all([
-    context.records.releases(),
-    ...context.project.environments.map(({ name }) => context.records.environment(name)),
+async function neededImages({ project, records }: Context): Promise<ReadonlySet<string>> {
+  const [releases, ...found] = await Promise.all([
+    records.releases(),
+    ...project.environments.map(({ name }) => records.environment(name)),
   ]);
   return neededDigests(
-    records.map(({ ledger }) => ledger),
+    found.map(({ ledger }) => ledger),
     releases,
   );
 }

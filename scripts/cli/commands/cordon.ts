@@ -1,12 +1,13 @@
-import { cordon, uncordon } from '../../../pipelines/operations/cordon.ts';
-import { agoText, durationText } from '../../tools/format.ts';
+import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { durationText } from '../../tools/format.ts';
 import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
 /** `lockage host cordon` */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await cordon(context, hostRequest(host, flags));
+    const result = await perform(context, 'cordon', hostRequest(host, flags));
     const { actor, since, reason } = result.cordon;
     const left = `${flags.env} goes on with ${result.remaining.join(', ')}`;
     const line =
@@ -24,13 +25,13 @@ export async function uncordonCommand(
   signal: AbortSignal,
 ): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    void context.stackRunner().catch(() => undefined);
-    const result = await uncordon(context, hostRequest(host, flags));
+    void context.loadPulumi().catch(() => undefined);
+    const result = await perform(context, 'uncordon', hostRequest(host, flags));
     context.terminal.result(result, [uncordonLine(host, result)]);
   });
 }
 
-function uncordonLine(host: string, result: Awaited<ReturnType<typeof uncordon>>): string {
+function uncordonLine(host: string, result: ResultOf<'uncordon'>): string {
   if (result.outcome === 'not cordoned') return `${host} is in service: nothing to do`;
   const { revision } = result;
   if (!revision) return `${host} is in service again, with what it ran before`;

@@ -1,4 +1,4 @@
-import { ExitCode } from '../../../pipelines/errors.ts';
+import { ExitCode } from '../exit-codes.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { loadProject } from '../../project/load.ts';

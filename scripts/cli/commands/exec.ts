@@ -1,10 +1,11 @@
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { InterruptedError, LockageError, PartialError } from '../../../pipelines/errors.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { OutputStream } from '../../../infra/docker/api/client.ts';
 import { LineReader } from '../../../infra/docker/api/frames.ts';
 import { reachableContainer } from '../../../infra/workloads/swarm/reach.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
+import { ProgramError } from '../exit-codes.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -33,7 +34,7 @@ export async function execCommand(argv: readonly string[], flags: ExecFlags, sig
       targets.map((target, index) => runIn(context, target, argv, prefixes[index] ?? '')),
     );
     if (signal.aborted) {
-      throw new LockageError('interrupted: the command goes on in its containers', { code: ExitCode.interrupted });
+      throw new InterruptedError('interrupted: the command goes on in its containers');
     }
     report(targets, results);
   });
@@ -74,10 +75,10 @@ function report(targets: readonly PlacedContainer[], results: readonly PromiseSe
   const failed = results.flatMap((result, index): Failure[] => failureOf(targets[index]?.host.name ?? '', result));
   if (failed.length === 0) return;
   const code = failed.find((failure) => failure.code !== undefined)?.code;
-  throw new LockageError(`the command failed on ${failed.length} of ${targets.length} hosts`, {
-    code: code ?? (failed.length < targets.length ? ExitCode.partial : ExitCode.refused),
-    details: failed.map(({ text }) => text),
-  });
+  const what = `the command failed on ${failed.length} of ${targets.length} hosts`;
+  const details = failed.map(({ text }) => text);
+  if (code !== undefined) throw new ProgramError(what, code, details);
+  throw new (failed.length < targets.length ? PartialError : LockageError)(what, { details });
 }
 
 function failureOf(host: string, result: PromiseSettledResult<number>): Failure[] {

@@ -1,5 +1,5 @@
+import { ExitCode } from '../exit-codes.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import { ExitCode } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { differencesAmong, differencesFrom } from '../../../pipelines/hosts/parity.ts';
 import { upstream } from '../../../pipelines/model/pipeline.ts';

@@ -1,5 +1,5 @@
+import { LockageError, PartialError } from '../../../pipelines/errors.ts';
 import { colors } from '../../tools/colors.ts';
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { HostKey } from '../../../infra/docker/connections.ts';
 import { table } from '../../tools/format.ts';
@@ -26,8 +26,8 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
     const open: string[] = [];
     for (const offer of offers) if (!(await pin(context, offer, flags.accept))) open.push(offer.host.name);
     if (open.length > 0) {
-      throw new LockageError(`no key was accepted for ${open.join(', ')}`, {
-        code: open.length < offers.length ? ExitCode.partial : ExitCode.refused,
+      const Kind = open.length < offers.length ? PartialError : LockageError;
+      throw new Kind(`no key was accepted for ${open.join(', ')}`, {
         hint: 'Name one key of each host: --accept FINGERPRINT…',
       });
     }

@@ -24,7 +24,7 @@ export async function hostListCommand(name: string | undefined, flags: Flags, si
 }
 
 async function loadBalancerOf(context: CommandContext, environment: Environment): Promise<ListedLoadBalancer[]> {
-  const loadBalancer = await context.machines.front(environment);
+  const loadBalancer = await context.machines.loadBalancer(environment);
   return loadBalancer ? [{ environment: environment.name, ...loadBalancer }] : [];
 }
 

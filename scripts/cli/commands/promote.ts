@@ -1,8 +1,9 @@
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
-import { promote } from '../../../pipelines/operations/promote.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
+import { ExitCode } from '../exit-codes.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
@@ -18,12 +19,8 @@ export async function promoteCommand(
   }
   await runCommand(flags, signal, async (context) => {
     // Pulumi's libraries load while registry and hosts are asked.
-    if (!flags.plan) void context.stackRunner().catch(() => undefined);
-    const result = await promote(context, {
-      version,
-      environment,
-      ...requestOf(flags),
-    });
+    if (!flags.plan) void context.loadPulumi().catch(() => undefined);
+    const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) });
     if (result.outcome === 'planned') return context.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;
     if (revision?.without) process.exitCode = ExitCode.partial;
@@ -31,7 +28,7 @@ export async function promoteCommand(
   });
 }
 
-/** What runs now, on how many hosts, and which ones it did not reach. */
+/** Says what runs now, on how many hosts, and which ones it did not reach. */
 export function promotedLines(
   environment: string,
   { release, number, duration, without }: Revision,

@@ -1,12 +1,12 @@
-import { resume } from '../../../pipelines/operations/resume.ts';
-import { agoText } from '../../tools/format.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
 import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
 /** `lockage resume` */
 export async function resumeCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await resume(context, { environment: name });
+    const result = await perform(context, 'resume', { environment: name });
     const { hold } = result;
     const line = hold
       ? `${name} takes releases in again: lifted the hold of ${hold.actor}, ${agoText(hold.since, context.now())} (${hold.reason})`

@@ -1,4 +1,4 @@
-import { rollback } from '../../../pipelines/operations/rollback.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
@@ -17,8 +17,9 @@ export async function rollbackCommand(
       environment: name,
       ...(flags.to ? { to: flags.to } : {}),
       ...requestOf(flags),
+      startedAt,
     };
-    const result = await rollback(context, request, startedAt);
+    const result = await perform(context, 'rollback', request);
     const { revision, trafficBack } = result;
     const lines = revision
       ? [

@@ -1,5 +1,5 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import { scale } from '../../../pipelines/operations/scale.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -13,7 +13,7 @@ export async function scaleCommand(
 ): Promise<void> {
   const counts = countsOf(written);
   await runCommand(flags, signal, async (context) => {
-    const result = await scale(context, {
+    const result = await perform(context, 'scale', {
       environment,
       counts,
       ...requestOf(flags),

@@ -24,7 +24,7 @@ async function showAll(context: CommandContext): Promise<void> {
       const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
         observe(context.connections, context.project.app, environment, record, { timeouts }),
-        context.machines.front(environment),
+        context.machines.loadBalancer(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
     }),
@@ -37,7 +37,7 @@ async function showOne(context: CommandContext, environment: Environment): Promi
   const record = await context.records.environment(environment.name);
   const [seen, loadBalancer] = await Promise.all([
     observe(context.connections, app, environment, record, { timeouts, closely: true }),
-    context.machines.front(environment),
+    context.machines.loadBalancer(environment),
   ]);
   const status = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);
   const hosts = seen.hosts.map((view) => ({

@@ -1,6 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { nextImageVersion, refuseBuilt, type MachineImage } from '../../../pipelines/model/machine-image.ts';
-import { replaceMachines } from '../../../pipelines/operations/replace-machines.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { compareVersions, parseVersion } from '../../../pipelines/model/version.ts';
 import { durationText } from '../../tools/format.ts';
@@ -41,7 +41,7 @@ export async function imagePromoteCommand(
   signal: AbortSignal,
 ): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await replaceMachines(context, {
+    const result = await perform(context, 'replaceMachines', {
       version,
       environment: flags.to,
       ...requestOf(flags),

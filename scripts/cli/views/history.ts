@@ -1,7 +1,8 @@
 import { colors } from '../../tools/colors.ts';
 import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
-import { agoText, durationText, table } from '../../tools/format.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { durationText, table } from '../../tools/format.ts';
 
 /** Revisions of an environment, newest first; the one that runs is marked. */
 export function historyLines(history: History, now: number): string[] {

@@ -1,5 +1,5 @@
 import { colors } from '../../tools/colors.ts';
-import type { Inventory } from '../../../infra/hosts/inventory.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { table } from '../../tools/format.ts';
 
 /** What will be removed from each host, and what stays. */

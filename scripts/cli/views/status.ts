@@ -1,7 +1,8 @@
 import { colors } from '../../tools/colors.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
-import { agoText, table } from '../../tools/format.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { table } from '../../tools/format.ts';
 import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
 
 /** All environments on one screen: a line each, and below it what a person should know. */

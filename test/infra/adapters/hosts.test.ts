@@ -1,3 +1,4 @@
+import { SecretValues } from '../../../infra/context/secret-values.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -50,8 +51,8 @@ const engines = () => {
   const connections = new Connections({ stateDir: folder });
   const machines = { machines: folder, loadBalancers: folder, keys: folder, images: folder };
   const registryAuth = async () => undefined;
-  const secretValues = new Map<string, string>();
-  const session = { connections, secretValues, progress: () => undefined, registryAuth, machines, signal };
+  const secrets = new SecretValues();
+  const session = { connections, secrets, progress: () => undefined, registryAuth, machines, signal };
   return new HostsAdapter('shop', 'anna@desk', session, new RegistryClient({ insecure: [], signal }));
 };
 
@@ -80,6 +81,6 @@ test('hosts to be compared with that do not answer are named', async () => {
   await expect(engines().traits(gone, ['storage'])).rejects.toMatchObject({
     message: '1 of 1 hosts of qa cannot be compared with',
     details: [expect.stringContaining('qa-1: ')],
-    code: 2,
+    name: 'LockageError',
   });
 });

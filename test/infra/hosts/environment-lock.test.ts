@@ -1,3 +1,4 @@
+import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../infra/docker/api/client.ts';
-import { readLock, takeLock, thisProcess, type LockHolder } from '../../../infra/hosts/environment-lock.ts';
+import { readLock, takeLock, thisProcess } from '../../../infra/hosts/environment-lock.ts';
 
 interface Volume {
   readonly Name: string;
@@ -69,7 +70,7 @@ describe('the lock of an environment', () => {
     await once(living, 'spawn');
     await takeLock(engine, place, { ...here, pid: living.pid ?? 0 }, 'theirs');
     const refused = takeLock(engine, place, here, 'mine');
-    await expect(refused).rejects.toMatchObject({ code: 75, details: [`process ${living.pid} on ${here.machine}`] });
+    await expect(refused).rejects.toMatchObject({ name: 'LockedError', details: [`process ${living.pid} on ${here.machine}`] });
     living.kill();
     await once(living, 'exit');
     await takeLock(engine, place, here, 'mine');
@@ -83,7 +84,7 @@ describe('the lock of an environment', () => {
     const theirs = { ...here, pid: killed(), ...changes(here.pidSpace ?? '') };
     await takeLock(engine, place, theirs, 'theirs');
     await expect(takeLock(engine, place, here, 'mine')).rejects.toMatchObject({
-      code: 75,
+      name: 'LockedError',
       details: [expect.stringContaining(`process ${theirs.pid} on ${theirs.machine}`)],
       hint: expect.stringContaining('lockage unlock prod'),
     });

@@ -44,7 +44,7 @@ test('one that has to wait too long is told so', { timeout: 30_000 }, async () =
     long = withMachineLock(places(), prod, () => (begun(), ended));
   });
   await expect(withMachineLock(places(), prod, async () => undefined)).rejects.toMatchObject({
-    code: 75,
+    name: 'LockedError',
     message: 'another command is at work on the machines of prod',
   });
   end();

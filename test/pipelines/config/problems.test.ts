@@ -27,7 +27,7 @@ roles:
       }
     })() as LockageError;
     expect(error).toBeInstanceOf(LockageError);
-    expect(error.code).toBe(2);
+    expect(error.constructor).toBe(LockageError);
     expect(error.message).toBe('the configuration has 10 problems');
     expect(error.details).toMatchInlineSnapshot(`
       [

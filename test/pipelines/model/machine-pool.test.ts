@@ -12,7 +12,7 @@ const owner: Environment = environment({
   hosts: [host('prod-1'), host('prod-2')],
   roles: [role({ hosts: ['prod-1', 'prod-2'] })],
 });
-const beside = inPool(owner, 'b');
+const beside = inPool(owner, 'green');
 
 describe('machines take over from others', () => {
   test('under names that tell them apart, which others get back in turn', () => {
@@ -21,8 +21,8 @@ describe('machines take over from others', () => {
       ['prod-2b', 'machine://prod-2b'],
     ]);
     expect(beside.roles[0]?.hosts).toEqual(['prod-1b', 'prod-2b']);
-    expect(inPool(beside, 'a').hosts.map(({ name }) => name)).toEqual(['prod-1', 'prod-2']);
-    expect(beside.hosts.map(({ name }) => [isInPool('b', 'prod', name), numberOf('prod', name)])).toEqual([
+    expect(inPool(beside, 'blue').hosts.map(({ name }) => name)).toEqual(['prod-1', 'prod-2']);
+    expect(beside.hosts.map(({ name }) => [isInPool('green', 'prod', name), numberOf('prod', name)])).toEqual([
       [true, 1],
       [true, 2],
     ]);
@@ -30,8 +30,8 @@ describe('machines take over from others', () => {
 
   test('and names of hosts that are no machines of the environment stay', () => {
     const { machines: _, ...own } = owner;
-    expect(inPool(own, 'b')).toBe(own);
-    expect(inPool({ ...owner, roles: [role({ hosts: ['web-1', 'prod-x'] })] }, 'b').roles[0]?.hosts).toEqual([
+    expect(inPool(own, 'green')).toBe(own);
+    expect(inPool({ ...owner, roles: [role({ hosts: ['web-1', 'prod-x'] })] }, 'green').roles[0]?.hosts).toEqual([
       'web-1',
       'prod-x',
     ]);
@@ -39,10 +39,10 @@ describe('machines take over from others', () => {
 
   test('of which those serve that the record says, whatever else was made', () => {
     const on = (name: string) => record([revision(1, '1.0.0', { containers: [spec('web-1.0.0', name)] })]).ledger;
-    expect(currentPool('prod', on('prod-1'), ['prod-1', 'prod-1b'])).toBe('a');
-    expect(currentPool('prod', on('prod-1b'), ['prod-1', 'prod-1b'])).toBe('b');
-    expect(currentPool('prod', { revisions: [] }, ['prod-1b'])).toBe('b');
-    expect(currentPool('prod', { revisions: [] }, [])).toBe('a');
+    expect(currentPool('prod', on('prod-1'), ['prod-1', 'prod-1b'])).toBe('blue');
+    expect(currentPool('prod', on('prod-1b'), ['prod-1', 'prod-1b'])).toBe('green');
+    expect(currentPool('prod', { revisions: [] }, ['prod-1b'])).toBe('green');
+    expect(currentPool('prod', { revisions: [] }, [])).toBe('blue');
   });
 
   test('with a record that can be put back on them', () => {
@@ -51,7 +51,7 @@ describe('machines take over from others', () => {
       revision(1, '1.0.0', { containers: made('1.0.0', owner) }),
       revision(2, '2.0.0', { containers: made('2.0.0', owner), without: ['prod-2'] }),
     ];
-    const moved = ledgerInPool('b', 'prod', { revisions });
+    const moved = ledgerInPool('green', 'prod', { revisions });
     const [first, second] = moved.revisions;
     expect(second?.without).toEqual(['prod-2b']);
     expect(new Set(first?.containers.map(({ name }) => name)).size).toBe(2);

@@ -33,13 +33,13 @@ test.each([
     ['keep web-1.0.0', 'create web-3.0.0', 'remove web-2.0.0'],
   ],
 ])('%s', (_case, existing, serving, before, standby, expected) => {
-  const changes = changesOf(existing, serving, before, standby);
+  const changes = changesOf({ existing, serving, servingBefore: before, standby });
   expect(changes.map(({ action, name }) => `${action} ${name}`)).toEqual(expected);
 });
 
 test('a container of the same name on another host is another one', () => {
   const elsewhere = placed('web-1.0.0', 'prod-2');
-  expect(changesOf([one], [elsewhere], [], [])).toEqual([
+  expect(changesOf({ existing: [one], serving: [elsewhere], servingBefore: [], standby: [] })).toEqual([
     { action: 'create', host: 'prod-2', role: 'web', version: '1.0.0', name: 'web-1.0.0' },
     { action: 'remove', host: 'prod-1', role: 'web', version: '1.0.0', name: 'web-1.0.0' },
   ]);

@@ -9,18 +9,18 @@ import { environment, host, record, refusal, release, revision, role } from '../
 const names = ['prod-1', 'prod-2', 'prod-3'];
 const prod = environment({ hosts: names.map(host), roles: [role({ hosts: names })] });
 const cordon = (name: string): Cordon => ({ host: name, since: '2026-01-01T12:00:00Z', actor: 'anna', reason: 'dead' });
-const context = { project: { app: 'shop' }, secrets: { version: (value: string) => value } };
 
 /** What keeps prod-2 from coming back, where this is configured and that is recorded. */
 function refused(configured: Environment, ledger: Ledger): string {
   const back = withoutCordon(ledger, 'prod-2');
-  const situation = {
+  const inputs = {
     environment: withoutCordoned(configured, back),
     release: release('1.0.0'),
     record: { ...record([]), ledger: back },
-    values: {},
+    versions: {},
+    app: 'shop',
   };
-  return refusal(() => refuseOtherChanges(context, situation));
+  return refusal(() => refuseOtherChanges(inputs));
 }
 
 const made = (on: Environment) => containerSpecs('shop', on, release('1.0.0'), {});

@@ -33,13 +33,13 @@ describe('kept as standby', () => {
   });
 });
 
-test('secrets of containers, revisions and the migration, with values where they are known', () => {
+test('secrets of containers, revisions and the migration, each version once', () => {
   const withSecret = (name: string, secrets: Record<string, string>) => spec(name, 'prod-1', { secrets });
   const serving = [{ host: one.host, spec: withSecret('web-2.0.0', { TOKEN: 'new', KEY: 'k1' }) }];
   const ledger = { revisions: [revision(1, '1.0.0', { containers: [withSecret('web-1.0.0', { TOKEN: 'old' })] })] };
   const migration = withSecret('migration', { ADMIN: 'a1', KEY: 'k1' });
-  expect(neededSecrets(serving, ledger, { TOKEN: 'value' }, { TOKEN: 'new' }, migration)).toEqual([
-    { name: 'TOKEN', version: 'new', value: 'value' },
+  expect(neededSecrets(serving, ledger, migration)).toEqual([
+    { name: 'TOKEN', version: 'new' },
     { name: 'KEY', version: 'k1' },
     { name: 'TOKEN', version: 'old' },
     { name: 'ADMIN', version: 'a1' },

@@ -70,7 +70,7 @@ test('overwrites nothing', async () => {
   await expect(init({ cwd })).rejects.toMatchObject({
     message: 'nothing was written: there are files in the way',
     details: ['environments/prod.yaml', 'Pulumi.yaml'],
-    code: 2,
+    name: 'LockageError',
   });
   expect(await text('environments/prod.yaml')).toBe('mine');
   await expect(text('lockage.yaml')).rejects.toThrow('ENOENT');

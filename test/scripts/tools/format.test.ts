@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { agoText, bytesText, durationText, elapsedText, table } from '../../../scripts/tools/format.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { bytesText, durationText, elapsedText, table } from '../../../scripts/tools/format.ts';
 
 test.each([
   [0, '0 ms'],

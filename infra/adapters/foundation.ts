@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { detailsOf, messageOf, NotStartedError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
+import type { Environment, Project } from '../../pipelines/model/environment.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
+import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
+import { providerContext, type Session } from '../context/session.ts';
+import { dockerHost } from '../docker/address.ts';
+import {
+  edgesOf,
+  foundationOf,
+  imageUses,
+  missingParts,
+  refuseWhileCordoned,
+} from '../programs/foundation-fingerprint.ts';
+import type { FoundationPlan } from '../programs/foundation-plan.ts';
+import { foundationStack } from '../pulumi/stack-names.ts';
+import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { RegistryClient } from '../registry/client.ts';
+import type { FoundationInputs } from '../resources/inputs.ts';
+import { pinImages } from './foundation-images.ts';
+import type { RecordsAdapter } from './records.ts';
+
+interface Dependencies {
+  readonly project: Pick<Project, 'app' | 'edgeImage'>;
+  readonly session: Session;
+  readonly records: RecordsAdapter;
+  readonly registry: RegistryClient;
+  readonly stacks: () => Promise<PulumiStacks>;
+}
+
+/** How a foundation differs from what is wanted. */
+interface FoundationState {
+  readonly due: boolean;
+  /** what it was made from; undefined where there is none */
+  readonly recorded: FoundationInputs | undefined;
+  /** versions of the secrets that accessories get */
+  readonly secretVersions: Record<string, string>;
+  /** the fingerprint of what is wanted */
+  readonly wanted: string;
+  readonly edges: Readonly<Record<string, string>>;
+  /** parts that hosts said they do not have */
+  readonly missing: readonly string[];
+}
+
+/** What an environment stands on: its network, the edges of its hosts and its accessories, in one stack. */
+export class FoundationAdapter {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Returns what making it would mean, for people to read; nothing when it stands. */
+  async notes(request: FoundationRequest): Promise<readonly string[]> {
+    const { due, recorded, edges } = await this.#compare(request.environment, request);
+    if (!due) return [];
+    if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
+    const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
+    return replaced.length === 0
+      ? ['networks, edge proxies or accessories are changed first']
+      : [`the edge proxies of ${replaced.join(', ')} are replaced first: their ports are closed for a moment`];
+  }
+
+  /** Makes it as it is wanted. Quick when nothing is to do. Throws LockageError. */
+  async make(request: FoundationRequest, leavingHosts: 'stay' | 'go'): Promise<void> {
+    const { session, stacks } = this.#dependencies;
+    const left = await this.#leftHosts(request.environment);
+    const leaving = leavingHosts === 'stay' ? left : [];
+    const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
+    const state = await this.#compare(environment, request);
+    if (!state.due) return;
+    // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
+    if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
+    session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
+    const plan = await this.#plan(environment, state, new Set(leaving.map(({ name }) => name)));
+    const [pulumi, { foundationProgram }] = await Promise.all([stacks(), import('../programs/foundation.ts')]);
+    try {
+      await pulumi.up(foundationStack(environment.name), foundationProgram(plan), providerContext(session, true), {
+        message: 'foundation',
+        // What the state believes to be there is only looked at when a host said that something is missing.
+        refresh: state.recorded !== undefined && state.missing.length > 0,
+      });
+    } catch (error) {
+      if (error instanceof NotStartedError) throw error;
+      throw await this.#undo(environment.name, state, error);
+    }
+  }
+
+  /** Compares what is recorded with what is wanted of an environment, perhaps with hosts that leave. */
+  async #compare(environment: Environment, request: FoundationRequest): Promise<FoundationState> {
+    const { project, records } = this.#dependencies;
+    const { active, reports } = request;
+    const recorded = await records.foundation(environment.name);
+    const secretVersions = accessorySecrets(environment, request.versions);
+    const wanted = fingerprint(foundationOf(project, environment, secretVersions));
+    const missing = reports ? missingParts(project, active, reports) : [];
+    const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    // Hosts that leave are no longer configured, and not cordoned.
+    if (due) refuseWhileCordoned(request.environment, active, missing);
+    return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment), missing };
+  }
+
+  async #plan(environment: Environment, state: FoundationState, leaving: ReadonlySet<string>): Promise<FoundationPlan> {
+    const { project, session, registry } = this.#dependencies;
+    const { recorded, missing, secretVersions, wanted, edges } = state;
+    const uses = imageUses(project, environment);
+    const { images, held } = await pinImages({ session, registry }, environment, uses, recorded?.images ?? {});
+    const engines = environment.hosts.map(
+      async (host) => [host.name, dockerHost((await session.connections.engine(host)).address)] as const,
+    );
+    return {
+      app: project.app,
+      environment,
+      images,
+      held,
+      edgeImage: project.edgeImage,
+      engines: Object.fromEntries(await Promise.all(engines)),
+      secretVersions,
+      fingerprint: wanted,
+      edges,
+      leaving,
+      // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
+      delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
+    };
+  }
+
+  /** A foundation that could not be made at first leaves nothing; one that was there before stays as it is. */
+  async #undo(environment: string, { recorded }: FoundationState, error: unknown): Promise<LockageError> {
+    const { session, stacks } = this.#dependencies;
+    if (recorded === undefined) {
+      await (await stacks()).destroy(foundationStack(environment), providerContext(session, false));
+    }
+    const details = [...(error instanceof Error ? [messageOf(error)] : []), ...detailsOf(error)];
+    const what = `the networks, edges and accessories of ${environment} could not be made`;
+    return new RolledBackError(what, { details, cause: error });
+  }
+
+  /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
+  async #leftHosts({ name, hosts }: Environment): Promise<FoundationInputs['hosts']> {
+    const recorded = await this.#dependencies.records.foundation(name);
+    return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
+  }
+}
+
+function accessorySecrets({ accessories }: Environment, versions: SecretVersions): Record<string, string> {
+  const names = new Set(accessories.flatMap(({ secrets }) => secrets));
+  return Object.fromEntries(Object.entries(versions).filter(([name]) => names.has(name)));
+}

@@ -1,0 +1,66 @@
+import { detailsOf, messageOf, NotStartedError, RolledBackError } from '../../../pipelines/errors.ts';
+import { providerContext } from '../../context/session.ts';
+import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
+import { hostOf } from '../../machines/machine.ts';
+import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
+import type { Dependencies } from './dependencies.ts';
+import { removeEverything } from './remove.ts';
+
+/** What the stack of an environment's machines is to have. */
+export interface WantedMachines {
+  readonly network: MachineNetworkInputs;
+  readonly machines: readonly MachineInputs[];
+  readonly loadBalancer: LoadBalancerInputs | undefined;
+  /** the machines that were recorded */
+  readonly before: readonly MachineInputs[];
+  /** whether the operator may end it early; going back may not end so */
+  readonly stoppable: boolean;
+}
+
+/** Makes the stack of an environment's machines as it is wanted. Throws LockageError; what was made at first is removed. */
+export async function deployMachines(
+  dependencies: Dependencies,
+  environment: string,
+  wanted: WantedMachines,
+): Promise<void> {
+  const [stacks, { machineProgram }] = await Promise.all([dependencies.stacks(), import('../../programs/machines.ts')]);
+  const program = machineProgram(wanted.network, wanted.machines, wanted.loadBalancer);
+  const context = providerContext(dependencies.session, wanted.stoppable);
+  try {
+    await stacks.up(machinesStack(environment), program, context, { message: 'machines' });
+  } catch (error) {
+    if (error instanceof NotStartedError) throw error;
+    throw await notMade(dependencies, environment, wanted.before.length === 0, error);
+  }
+}
+
+/** Machines that could not be made at first leave nothing. */
+async function notMade(dependencies: Dependencies, environment: string, first: boolean, error: unknown) {
+  const left = first ? await problemOf(removeEverything(dependencies, environment)) : [];
+  const hint = 'Those that were there before are as they were. Run the same command again.';
+  return new RolledBackError(`the machines of ${environment} could not be made`, {
+    details: [messageOf(error), ...detailsOf(error), ...left],
+    ...(first ? {} : { hint }),
+    cause: error,
+  });
+}
+
+async function problemOf(work: Promise<void>): Promise<string[]> {
+  return work.then(
+    () => [],
+    (error: unknown) => [messageOf(error)],
+  );
+}
+
+/** Forgets what is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
+export async function forgetMachines(
+  { session, stacks }: Dependencies,
+  environment: string,
+  leaving: readonly MachineInputs[],
+): Promise<void> {
+  const pulumi = await stacks();
+  const hosts = leaving.map(({ host }) => host);
+  for (const stack of [environment, foundationStack(environment)]) await pulumi.forgetHosts(stack, hosts);
+  // An ssh connection would outlive its machine.
+  for (const machine of leaving) await session.connections.link(hostOf(session.machines, machine)).disconnect();
+}

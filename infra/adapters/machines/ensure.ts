@@ -1,0 +1,146 @@
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
+import { inPool, otherPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
+import { providerContext } from '../../context/session.ts';
+import { ensureBridge, subnetOf } from '../../machines/bridge.ts';
+import {
+  ensureLoadBalancer,
+  loadBalancerFolder,
+  loadBalancerState,
+  setBackends,
+} from '../../machines/load-balancer/load-balancer.ts';
+import { ensureMachine, madeFrom } from '../../machines/machine.ts';
+import { freeSubnet } from '../../machines/network.ts';
+import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
+import type { MachinesRecord } from '../records.ts';
+import { poolOf, withAddresses } from './addresses.ts';
+import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
+import { deployMachines, forgetMachines } from './deploy.ts';
+import { newestOrToday } from './images.ts';
+import { machineInputs } from './inputs.ts';
+import { backendsOf, loadBalancerOf } from './load-balancer.ts';
+import { otherKeys, refuseElsewhere } from './refusals.ts';
+import { needsReplacement, standingHosts } from './state.ts';
+
+/** An environment that makes its own machines. */
+export type OwnMachines = Environment & { readonly machines: MachineSet };
+
+/**
+ * Makes and starts what an environment lacks of machines, and its load balancer. Returns the environment with their
+ * addresses: on the machines of `image` where that makes others than those that serve. Throws LockageError.
+ */
+export async function ensureMachines(
+  dependencies: Dependencies,
+  asked: OwnMachines,
+  image?: string,
+): Promise<Environment> {
+  const { records, session } = dependencies;
+  const { name } = asked;
+  const recorded = await records.machines(name);
+  refuseElsewhere(name, recorded);
+  const before = recorded?.machines ?? [];
+  const serving = await poolOf(dependencies, name, before);
+  const takesOver = image !== undefined && (await needsReplacement(dependencies, asked, image));
+  const pool = takesOver ? otherPool(serving) : serving;
+  const network = recorded?.network ?? (await newNetwork(dependencies, name));
+  session.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
+  const standing = new Set(await standingHosts(dependencies, before));
+  const loadBalancer = loadBalancerOf(asked, network);
+  const machines = await wantedMachines(dependencies, { asked, pool, network, ...(image ? { image } : {}) });
+  // Gone with a restart of the computer, it would be missed by what is made new.
+  if (recorded?.network) await ensureBridge(network);
+  await removeLeft(dependencies, { name, recorded, machines, replaces: takesOver });
+  const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
+  const all = [...machines, ...others];
+  await deployMachines(dependencies, name, { network, loadBalancer, before, machines: all, stoppable: true });
+  await startAll(dependencies, network, machines);
+  if (loadBalancer) await keepLoadBalancer(dependencies, { asked, serving, loadBalancer, standing });
+  return withAddresses(dependencies, asked, pool);
+}
+
+/** Which machines are wanted. */
+interface Wanted {
+  readonly asked: OwnMachines;
+  readonly pool: MachinePool;
+  readonly network: MachineNetworkInputs;
+  readonly image?: string;
+}
+
+async function wantedMachines(dependencies: Dependencies, { asked, pool, network, image }: Wanted) {
+  const environment = inPool(asked, pool);
+  const digest = image ?? asked.machines.image ?? (await firstImage(dependencies, asked));
+  return machineInputs(dependencies, { environment, set: asked.machines, network, image: digest });
+}
+
+/** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+async function firstImage(dependencies: Dependencies, environment: OwnMachines): Promise<string> {
+  for (const earlier of machinesBefore(dependencies.project, environment)) {
+    const digest = (await withAddresses(dependencies, earlier)).machines?.image;
+    if (digest !== undefined) return digest;
+  }
+  return newestOrToday(dependencies, environment.machines.kind);
+}
+
+/** Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here. */
+async function startAll(
+  { session }: Dependencies,
+  network: MachineNetworkInputs,
+  machines: readonly MachineInputs[],
+): Promise<void> {
+  const context = providerContext(session, true);
+  await ensureBridge(network);
+  await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
+}
+
+/** Recorded machines, and those that are to have their names. */
+interface Left {
+  readonly name: string;
+  readonly recorded: MachinesRecord | undefined;
+  readonly machines: readonly MachineInputs[];
+  /** they take over from machines that serve */
+  readonly replaces: boolean;
+}
+
+/** Removes machines that were made to take over, and never did: others have their names now. */
+async function removeLeft(dependencies: Dependencies, { name, recorded, machines, replaces }: Left): Promise<void> {
+  const left = (recorded?.machines ?? []).filter((machine) =>
+    machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
+  );
+  if (left.length === 0 || !recorded?.network) return;
+  const { ledger } = await dependencies.records.environment(name);
+  if (!replaces && currentRevision(ledger)) throw otherKeys(name, left, machines, dependencies.session.machines.keys);
+  await forgetMachines(dependencies, name, left);
+  const { network, loadBalancer } = recorded;
+  const kept = recorded.machines.filter((machine) => !left.includes(machine));
+  await deployMachines(dependencies, name, { network, loadBalancer, machines: kept, before: kept, stoppable: true });
+}
+
+/** An environment's load balancer, and the machines that serve behind it. */
+interface Kept {
+  readonly asked: Environment;
+  readonly serving: MachinePool;
+  readonly loadBalancer: LoadBalancerInputs;
+  /** names of the hosts that were there before */
+  readonly standing: ReadonlySet<string>;
+}
+
+/** The load balancer leads to those that serve: machines made just now wait until the release is in them. */
+async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, loadBalancer, standing }: Kept) {
+  const { machines: folders } = dependencies.session;
+  const { ledger } = await dependencies.records.environment(asked.name);
+  const all = backendsOf(await withAddresses(dependencies, asked, serving), ledger);
+  const { servers } = await loadBalancerState(loadBalancerFolder(folders, loadBalancer));
+  const known = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
+  if (known.length === 0) return ensureLoadBalancer(folders, loadBalancer, all);
+  await ensureLoadBalancer(folders, loadBalancer);
+  // Those that leave answer what they have begun before anything is taken from them.
+  await setBackends(folders, loadBalancer, known);
+}
+
+async function newNetwork(dependencies: Dependencies, environment: string): Promise<MachineNetworkInputs> {
+  // A run that was killed may have made one that is not recorded.
+  const subnet = (await subnetOf(bridgeOf(dependencies, environment))) ?? (await freeSubnet());
+  return networkOf(dependencies, environment, subnet);
+}

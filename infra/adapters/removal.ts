@@ -1,0 +1,101 @@
+import { detailsOf, LockageError, LockedError, messageOf } from '../../pipelines/errors.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
+import type { Inventory } from '../../pipelines/model/inventory.ts';
+import type { Host } from '../../pipelines/model/target.ts';
+import type { Removal, StackPart } from '../../pipelines/operations/ports.ts';
+import { providerContext, type Session } from '../context/session.ts';
+import { allOf } from '../hosts/all-hosts.ts';
+import { forgetSecrets, inventoryOf, removeInventory } from '../hosts/inventory.ts';
+import { queryHosts } from '../hosts/query.ts';
+import { foundationStack } from '../pulumi/stack-names.ts';
+import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { RecordsAdapter } from './records.ts';
+
+/** Milliseconds that a host has to answer. */
+const timeouts = { first: 10_000, total: 60_000 };
+
+interface Dependencies {
+  readonly app: string;
+  readonly session: Session;
+  readonly records: RecordsAdapter;
+  readonly stacks: () => Promise<PulumiStacks>;
+}
+
+/** Takes environments away from their hosts, and out of the record. */
+export class RemovalAdapter implements Removal {
+  readonly #dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async recorded(environment: string): Promise<ReadonlySet<StackPart>> {
+    const { records } = this.#dependencies;
+    const { ledger, containers } = await records.environment(environment);
+    const parts = new Set<StackPart>();
+    if (ledger.revisions.length > 0 || containers.length > 0) parts.add('releases');
+    if ((await records.foundation(environment)) !== undefined) parts.add('foundation');
+    return parts;
+  }
+
+  async inventory({ name, hosts }: Environment, targets: readonly Host[]): Promise<readonly Inventory[]> {
+    const { app, session } = this.#dependencies;
+    const place = { app, environment: name };
+    const found = await queryHosts(targets, timeouts, async (host, _signal, onFirstAnswer) => {
+      const engine = await session.connections.engine(host);
+      onFirstAnswer();
+      return inventoryOf(engine, host, place, host === hosts[0]);
+    });
+    const results = found.map((result): PromiseSettledResult<Inventory> =>
+      'error' in result
+        ? { status: 'rejected', reason: new LockageError(result.error) }
+        : { status: 'fulfilled', value: result.answer },
+    );
+    return allOf(targets, results, (failed) => `${failed} of ${targets.length} hosts of ${name} do not answer`);
+  }
+
+  async destroyStack(environment: string, part: StackPart): Promise<string | undefined> {
+    const { session, stacks } = this.#dependencies;
+    try {
+      await (await stacks()).destroy(stackOf(environment, part), providerContext(session, false));
+      return undefined;
+    } catch (error) {
+      if (error instanceof LockedError) throw error;
+      return [messageOf(error), ...detailsOf(error)].join('; ');
+    }
+  }
+
+  async forgetSecrets(environment: string, inventory: readonly Inventory[]): Promise<readonly string[]> {
+    const { app, session } = this.#dependencies;
+    const failed = inventory.map(async ({ host, containers }) => {
+      if (host.managers) return [];
+      const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
+      const engine = await session.connections.engine(host);
+      return forgetSecrets(engine, { app, environment }, names).then(
+        () => [],
+        () => [host.name],
+      );
+    });
+    return (await Promise.all(failed)).flat();
+  }
+
+  async remove(inventory: Inventory, withData: boolean): Promise<void> {
+    const engine = await this.#dependencies.session.connections.engine(inventory.host);
+    await removeInventory(engine, inventory, withData);
+  }
+
+  async forgetStack(environment: string, part: StackPart): Promise<void> {
+    await (await this.#dependencies.stacks()).forget(stackOf(environment, part));
+  }
+
+  async forgetHost(environment: string, host: string): Promise<void> {
+    const stacks = await this.#dependencies.stacks();
+    for (const part of ['releases', 'foundation'] as const) {
+      await stacks.forgetHosts(stackOf(environment, part), [host]);
+    }
+  }
+}
+
+function stackOf(environment: string, part: StackPart): string {
+  return part === 'releases' ? environment : foundationStack(environment);
+}

@@ -1,0 +1,11 @@
+/** Who changes an environment, and since when. */
+export interface LockHolder {
+  readonly actor: string;
+  readonly machine: string;
+  readonly pid: number;
+  /** where `pid` means this process: a boot of a computer, and a pid namespace; absent in records of earlier versions */
+  readonly pidSpace?: string;
+  /** ISO 8601 */
+  readonly since: string;
+  readonly purpose: string;
+}

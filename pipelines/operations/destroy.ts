@@ -1,0 +1,101 @@
+import { BrokenError } from '../errors.ts';
+import { hostsToAsk } from '../inspection/status.ts';
+import type { Environment } from '../model/environment.ts';
+import { countOf, inventoryNames, type Inventory } from '../model/inventory.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
+import type { DestroyResult } from './destroy-result.ts';
+import type { Context, StackPart } from './ports.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
+
+/** Which environment is to go. */
+export interface DestroyRequest {
+  readonly environment: string;
+  /** also the data of its accessories */
+  readonly withData: boolean;
+}
+
+/** Removes an environment from its hosts, and its record. Throws LockageError, or BrokenError when something is left. */
+export async function destroy(context: Context, request: DestroyRequest): Promise<DestroyResult> {
+  const environment = environmentNamed(context.project, request.environment);
+  const { name } = environment;
+  if (environment.machines) return destroyMachines(context, environment, request.withData);
+  await refuseFormerMachines(context, name);
+  return withEnvironmentLock(context, { environment, purpose: 'destroy' }, async () => {
+    // Also those that are only recorded any more.
+    const targets = hostsToAsk(environment, await context.records.environment(name));
+    const before = await context.removal.inventory(environment, targets);
+    const isThere = before.some((inventory) => countOf(inventory, request.withData) > 0);
+    if (!isThere && (await context.removal.recorded(name)).size === 0)
+      return { outcome: 'nothing to do', environment: name };
+    context.terminal.inventory(before, request.withData);
+    await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
+    await removeAll(context, environment, before, request.withData);
+    const after = await context.removal.inventory(environment, targets);
+    refuseRemains(name, after, request.withData);
+    const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
+    return { outcome: 'destroyed', environment: name, kept, hosts: before.map(({ host }) => host.name) };
+  });
+}
+
+/** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
+async function removeAll(
+  context: Context,
+  environment: Environment,
+  before: readonly Inventory[],
+  withData: boolean,
+): Promise<void> {
+  const { removal, terminal } = context;
+  const { name } = environment;
+  terminal.step('destroy', 'releases');
+  // Nodes end the containers of a service in their own time, for which a promotion does not wait.
+  if (environment.swarm) await context.hosts.removeOthers(environment, []);
+  const releases = await destroyStack(context, name, 'releases');
+  await forgetSecrets(context, name, before);
+  terminal.step('destroy', 'foundation');
+  const foundation = await destroyStack(context, name, 'foundation');
+  const targets = before.map(({ host }) => host);
+  const left = await removal.inventory(environment, targets);
+  const remove = (part: readonly Inventory[]) => Promise.all(part.map((each) => removal.remove(each, withData)));
+  // The network of a swarm goes when no edge is in it any more.
+  await remove(left.filter(({ host }) => !host.managers));
+  await remove(left.filter(({ host }) => host.managers));
+  for (const part of [...releases, ...foundation]) await removal.forgetStack(name, part);
+}
+
+/**
+ * Destroys a stack. What Pulumi cannot remove is removed by its labels afterwards, so its failure is no end; returns the
+ * part whose record is to be forgotten once the hosts are clean.
+ */
+async function destroyStack(
+  { removal, terminal }: Context,
+  environment: string,
+  part: StackPart,
+): Promise<StackPart[]> {
+  const problem = await removal.destroyStack(environment, part);
+  if (problem === undefined) return [];
+  terminal.note(`Pulumi did not remove all ${part} of ${environment}, so they are removed by their labels: ${problem}`);
+  return [part];
+}
+
+async function forgetSecrets(
+  { removal, terminal, project }: Context,
+  environment: string,
+  before: readonly Inventory[],
+): Promise<void> {
+  const folder = `/run/lockage/${project.app}/${environment}`;
+  for (const host of await removal.forgetSecrets(environment, before)) {
+    terminal.note(`${host}: no edge runs to clear ${folder}, which is in memory only: a restart of the host does`);
+  }
+}
+
+function refuseRemains(environment: string, after: readonly Inventory[], withData: boolean): void {
+  const left = after.flatMap((inventory) =>
+    inventoryNames(inventory, withData).map((name) => `${inventory.host.name}: ${name}`),
+  );
+  if (left.length === 0) return;
+  throw new BrokenError(`${environment} is not gone`, {
+    details: left,
+    hint: `Run \`lockage destroy ${environment}\` again.`,
+  });
+}

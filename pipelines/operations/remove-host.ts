@@ -1,0 +1,161 @@
+import { BrokenError, LockageError, messageOf } from '../errors.ts';
+import { withoutCordoned } from '../model/cordons.ts';
+import type { Environment } from '../model/environment.ts';
+import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import { didYouMean } from '../text/suggest.ts';
+import type { Context } from './ports.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
+
+/** Which host is to be taken out of which environment. */
+export interface RemoveHostRequest {
+  readonly environment: string;
+  /** its name */
+  readonly host: string;
+  /** it is cordoned and never comes back: what it had is forgotten instead of removed */
+  readonly gone?: boolean;
+}
+
+/** How it ended. */
+export interface RemoveHostResult {
+  readonly outcome: 'removed';
+  readonly environment: string;
+  readonly host: string;
+  /** names of the environment's containers that it has */
+  readonly containers: readonly string[];
+  /** the command that makes the environment agree; absent where there is nothing to do */
+  readonly next?: string;
+}
+
+type Target = Environment['hosts'][number];
+
+/**
+ * Takes a host out of an environment's targets. What it runs goes with the next promotion; of one that is gone for good
+ * the record goes now. Throws LockageError, or BrokenError when it was forgotten and is still configured.
+ */
+export async function removeHost(context: Context, request: RemoveHostRequest): Promise<RemoveHostResult> {
+  const environment = environmentNamed(context.project, request.environment);
+  const host = hostNamed(environment, request.host);
+  const gone = request.gone === true;
+  refuseNeeded(environment, host);
+  await context.configuration.checkWithoutHost(environment, host.name);
+  const record = await context.records.environment(environment.name);
+  // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
+  const serving = withoutCordoned(environment, record.ledger);
+  if (gone) refuseInService(environment, serving, host);
+  const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
+  const take = () => takeOut(context, environment, host, gone);
+  return locks ? withEnvironmentLock(context, { environment: serving, purpose: `host rm ${host.name}` }, take) : take();
+}
+
+async function takeOut(
+  context: Context,
+  environment: Environment,
+  host: Target,
+  gone: boolean,
+): Promise<RemoveHostResult> {
+  const { terminal, configuration, removal } = context;
+  const record = await context.records.environment(environment.name);
+  if (gone) refuseInService(environment, withoutCordoned(environment, record.ledger), host);
+  const { text, containers, next } = gone
+    ? whatIsForgotten(environment, record, host)
+    : await whatHappens(context, environment, record, host);
+  terminal.note(text);
+  await terminal.confirm(`Take ${host.name} out of ${configuration.fileOf(environment.name)}?`);
+  if (gone) await removal.forgetHost(environment.name, host.name);
+  await configuration.removeHost(environment, host.name).catch((error: unknown) => {
+    throw gone ? halfRemoved(configuration.fileOf(environment.name), environment.name, host.name, error) : error;
+  });
+  const done = { environment: environment.name, host: host.name, containers };
+  return { outcome: 'removed', ...done, ...(next === undefined ? {} : { next }) };
+}
+
+/** The host was forgotten but is still listed as a target. */
+function halfRemoved(file: string, environment: string, host: string, error: unknown): LockageError {
+  return new BrokenError(`${host} is forgotten, but could not be taken out of ${file}: ${messageOf(error)}`, {
+    hint: `Remove its line from ${file} by hand before anything is promoted to ${environment}.`,
+    cause: error,
+  });
+}
+
+function hostNamed(environment: Environment, name: string): Target {
+  const found = environment.hosts.find((host) => host.name === name);
+  if (found) return found;
+  const names = environment.hosts.map((host) => host.name);
+  throw new LockageError(`no host ${JSON.stringify(name)} in ${environment.name}${didYouMean(name, names)}`, {
+    hint: `Hosts of ${environment.name}: ${names.join(', ')}.`,
+  });
+}
+
+function refuseNeeded(environment: Environment, host: Target): void {
+  if (environment.hosts.length === 1) {
+    throw new LockageError(`${host.name} is the only host of ${environment.name}`, {
+      hint: `Add another one first, or take the environment down: \`lockage destroy ${environment.name}\`.`,
+    });
+  }
+  const living = environment.accessories.filter((accessory) => accessory.host === host.name);
+  if (living.length === 0) return;
+  throw new LockageError(`${host.name} has the data of ${living.map(({ name }) => name).join(', ')}`, {
+    details: living.map(
+      ({ name, volumes }) => `accessory ${name}: volumes ${Object.keys(volumes).join(', ') || 'none'}`,
+    ),
+    hint: 'Move that to another host first, and name it as `host` of the accessory.',
+  });
+}
+
+/** A host that still serves may go on doing so when nobody knows it any more. */
+function refuseInService(environment: Environment, serving: Environment, host: Target): void {
+  if (!serving.hosts.includes(host)) return;
+  throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
+    hint: `Run \`lockage host cordon ${host.name} --env ${environment.name}\` first.`,
+  });
+}
+
+/** What taking a host out leads to. */
+interface Consequence {
+  /** for people who confirm it */
+  readonly text: string;
+  readonly containers: readonly string[];
+  readonly next?: string;
+}
+
+function whatIsForgotten(
+  environment: Environment,
+  { containers, ledger }: EnvironmentRecord,
+  host: Target,
+): Consequence {
+  const names = containers.filter((placed) => placed.host.name === host.name).map(({ spec }) => spec.name);
+  const current = currentRevision(ledger);
+  const next = current && `lockage promote ${current.release.version} --to ${environment.name}`;
+  const text = `${names.length} containers of ${environment.name} on ${host.name} are forgotten; nothing is removed there`;
+  return { text, containers: names, ...(next ? { next } : {}) };
+}
+
+/** Throws LockageError where what it has could not be removed later. */
+async function whatHappens(
+  context: Context,
+  environment: Environment,
+  record: EnvironmentRecord,
+  host: Target,
+): Promise<Consequence> {
+  const found = await context.removal.inventory(environment, [host]).catch((error: unknown) => messageOf(error));
+  if (typeof found === 'string') return silentHost(environment, record, host, found);
+  const containers = found.flatMap((inventory) => inventory.containers.map(({ name }) => name));
+  const current = currentRevision(record.ledger);
+  if (containers.length === 0 || !current) {
+    return { text: `nothing of ${environment.name} runs on ${host.name}`, containers };
+  }
+  const next = `lockage promote ${current.release.version} --to ${environment.name}`;
+  const text = `${containers.length} containers of ${environment.name} on ${host.name} serve until the next promotion`;
+  return { text, containers, next };
+}
+
+function silentHost(environment: Environment, record: EnvironmentRecord, host: Target, why: string): Consequence {
+  const { name } = host;
+  const recorded = record.containers.filter((placed) => placed.host.name === name);
+  if (recorded.length === 0) return { text: `${name}: ${why}; nothing of it is recorded`, containers: [] };
+  throw new LockageError(`${name} does not answer, and what it has of ${environment.name} could not be removed`, {
+    details: [why, ...recorded.map(({ spec }) => spec.name)],
+    hint: `Bring it back; or, if it is gone for good, \`lockage host cordon ${name} --env ${environment.name}\`, then \`lockage host rm ${name} --env ${environment.name} --gone\`.`,
+  });
+}

@@ -1,0 +1,102 @@
+import type { Environment } from '../../model/environment.ts';
+import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
+import { nextNumber, type EnvironmentRecord } from '../../model/ledger.ts';
+import { environmentNamed } from '../../model/pipeline.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { Release } from '../../model/release.ts';
+import { planRollout } from '../../planning/plan-rollout.ts';
+import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
+import { refuseOtherHosts } from '../../policy/unchanged.ts';
+import type { Context } from '../ports.ts';
+import { operationInfo } from './operation-info.ts';
+import { preflight } from './preflight.ts';
+import { foundationRequest, rollOut, type RolloutResult } from './rollout.ts';
+import { withEnvironmentLock, withEnvironmentLockIfReachable } from './with-lock.ts';
+
+/** A release on its way into an environment. */
+export interface Arrival {
+  readonly environment: string;
+  readonly release: Release;
+  /** throws LockageError while the release may not enter; asked again under the lock */
+  readonly mayEnter: (record: EnvironmentRecord) => Promise<void>;
+  /** milliseconds since 1970: when the command began */
+  readonly startedAt: number;
+  /** role → its number of containers from now on */
+  readonly counts?: Readonly<Record<string, number>>;
+  readonly reason?: string;
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+}
+
+/** How it ended: carried out, or only planned. */
+export type ArrivalResult = RolloutResult | { readonly outcome: 'planned'; readonly plan: Plan };
+
+/**
+ * Brings a release into an environment: all hosts serve it at the end, or all serve what they served before. What it
+ * needs of machines is made first. Throws LockageError.
+ */
+export async function bringIn(context: Context, arrival: Arrival): Promise<ArrivalResult> {
+  const asConfigured = environmentNamed(context.project, arrival.environment);
+  context.terminal.step('judge');
+  const seen = await context.records.environment(asConfigured.name);
+  await arrival.mayEnter(seen);
+  const versions = await context.secrets.read(asConfigured);
+  const inputsOf = (environment: Environment, record: EnvironmentRecord): RolloutInputs => ({
+    ...operationInfo(context),
+    environment,
+    release: arrival.release,
+    record,
+    reports: [],
+    versions,
+    ...(arrival.counts ? { counts: arrival.counts } : {}),
+  });
+
+  const missing = await context.machines.pendingChanges(asConfigured);
+  if (missing.length > 0 && arrival.planOnly) {
+    return planned(context, inputsOf(withoutCordoned(asConfigured, seen.ledger), seen), missing);
+  }
+  const whole = missing.length > 0 ? await makeMachines(context, asConfigured, seen, missing) : asConfigured;
+  const environment = withoutCordoned(whole, seen.ledger);
+
+  const early = await preflight(context, environment, arrival.release);
+  if (arrival.planOnly) {
+    const inputs = { ...inputsOf(environment, seen), reports: early };
+    return planned(context, inputs, await context.stacks.foundationNotes(foundationRequest(inputs, whole)));
+  }
+
+  const purpose = `promote ${arrival.release.version}`;
+  return withEnvironmentLock(context, { environment, purpose }, async () => {
+    // Another operator may have acted since: what is decided from here on is decided under the lock.
+    const record = await context.records.environment(environment.name);
+    await arrival.mayEnter(record);
+    refuseOtherHosts(whole, seen, record);
+    const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
+    const reports = changed ? await context.hosts.preflight(environment) : early;
+    const { startedAt, reason } = arrival;
+    const options = { startedAt, whole, ...(reason ? { reason } : {}) };
+    return rollOut(context, { ...inputsOf(environment, record), reports }, options);
+  });
+}
+
+function planned({ terminal }: Context, inputs: RolloutInputs, notes: readonly string[]): ArrivalResult {
+  const { plan: bare } = planRollout(inputs);
+  const plan = { ...bare, notes: [...bare.notes, ...notes] };
+  terminal.plan(plan);
+  return { outcome: 'planned', plan };
+}
+
+async function makeMachines(
+  context: Context,
+  environment: Environment,
+  { ledger }: EnvironmentRecord,
+  notes: readonly string[],
+): Promise<Environment> {
+  const { name } = environment;
+  for (const text of notes) context.terminal.note(text);
+  await context.terminal.confirm(`Make ${name} ready for the release?`);
+  context.terminal.step('machines', name);
+  // Another operation may be leading the traffic to other machines. Those that are not there yet hold no lock.
+  const there = withoutPending(withoutCordoned(environment, ledger));
+  const locked = { environment: there, purpose: 'machines' };
+  return withEnvironmentLockIfReachable(context, locked, () => context.machines.ensure(environment));
+}

@@ -1,0 +1,24 @@
+import type { Environment } from '../../model/environment.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
+import type { Ledger } from '../../model/revision.ts';
+import { recordedState } from '../../planning/recorded-state.ts';
+import type { Context } from '../ports.ts';
+
+/** Another ledger for what is recorded of an environment. */
+export interface NewLedger {
+  readonly record: EnvironmentRecord;
+  readonly ledger: Ledger;
+  /** for the stack's history */
+  readonly message: string;
+}
+
+/** Writes another ledger; what runs stays as it is. */
+export async function recordAgain(
+  context: Context,
+  environment: Environment,
+  { record, ledger, message }: NewLedger,
+): Promise<void> {
+  const place = { app: context.project.app, environment: environment.name };
+  const desired = recordedState(place, record, ledger, { operation: context.newOperation() });
+  await context.stacks.deploy(desired, message);
+}
