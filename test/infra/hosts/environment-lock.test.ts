@@ -70,7 +70,10 @@ describe('the lock of an environment', () => {
     await once(living, 'spawn');
     await takeLock(engine, place, { ...here, pid: living.pid ?? 0 }, 'theirs');
     const refused = takeLock(engine, place, here, 'mine');
-    await expect(refused).rejects.toMatchObject({ name: 'LockedError', details: [`process ${living.pid} on ${here.machine}`] });
+    await expect(refused).rejects.toMatchObject({
+      name: 'LockedError',
+      details: [`process ${living.pid} on ${here.machine}`],
+    });
     living.kill();
     await once(living, 'exit');
     await takeLock(engine, place, here, 'mine');
