@@ -21,7 +21,7 @@ import {
   imageUses,
 } from '../programs/foundation-fingerprint.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { HostReport } from '../../pipelines/model/host-report.ts';
 
 interface Dependencies {
@@ -176,7 +176,7 @@ export class StacksAdapter implements Stacks {
   }
 
   /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
-  async #leaving({ name, hosts }: Environment): Promise<readonly Host[]> {
+  async #leaving({ name, hosts }: Environment): Promise<readonly EnvironmentHost[]> {
     const recorded = await this.#dependencies.records.foundation(name);
     return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
   }

@@ -22,7 +22,7 @@ export interface ScaleRequest {
 export async function scale(context: Context, request: ScaleRequest): Promise<PromoteResult> {
   const environment = environmentNamed(context.project, request.environment);
   const { name } = environment;
-  if (!environment.swarm) {
+  if (!environment.orchestrator) {
     throw new LockageError(`${name} runs on hosts, and a role has its \`count\` on each of them`, {
       hint: `Set roles.ROLE.count in environments/${name}.yaml, and promote the same release again.`,
     });

@@ -2,7 +2,7 @@ import type { Environment } from '../model/environment.ts';
 import type { Release } from '../model/release.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { HostReport } from '../model/host-report.ts';
-import type { Host } from '../model/target.ts';
+import type { EnvironmentHost } from '../model/target.ts';
 import type { Context } from '../operations/ports.ts';
 
 /** What a rollout is decided from. */
@@ -17,7 +17,7 @@ export interface RolloutInputs {
   /** role → its number of containers from now on; absent where nothing is scaled */
   readonly counts?: Readonly<Record<string, number>>;
   /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
-  readonly replaces?: readonly Host[];
+  readonly replaces?: readonly EnvironmentHost[];
 }
 
 export interface Versioning {

@@ -6,7 +6,7 @@ import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Session } from '../../context/session.ts';
-import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
+import type { EnvironmentHost, MachineSet } from '../../../pipelines/model/target.ts';
 
 interface Dependencies {
   readonly project: Project;
@@ -35,7 +35,7 @@ export async function machineInputs(
     () => undefined,
   );
   if (contents) session.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
-  const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
+  const input = async ({ name: host }: EnvironmentHost): Promise<MachineInputs> => ({
     ...network,
     ...settingsOf(project, set),
     host,

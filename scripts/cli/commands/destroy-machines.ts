@@ -3,7 +3,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { withEnvironmentLockIfReachable } from '../../../pipelines/operations/steps/with-lock.ts';
 import { foundationStack } from '../../../infra/pulumi/stack-names.ts';
 import type { CommandContext } from '../open-context.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import { toRecord, type TargetRecord } from '../../../pipelines/model/target-record.ts';
 
 /**
  * `lockage destroy` of an environment that owns its machines: what is on them goes with them, so nothing is removed
@@ -28,7 +28,7 @@ export async function destroyMachines(
   }
   refuseOtherHosts(
     environment,
-    containers.map(({ host }) => host).filter(({ url }) => !urls.includes(url)),
+    containers.map(({ host }) => toRecord(host)).filter(({ url }) => !urls.includes(url)),
   );
   refuseDataLoss(environment, foundation !== undefined, withData);
   for (const machine of names) context.terminal.line(`  - machine ${machine}, with all that is on it`, 'stderr');
@@ -57,7 +57,7 @@ export async function refuseFormerMachines(context: CommandContext, environment:
 }
 
 /** Containers on a host that is no machine would not go with the machines. */
-function refuseOtherHosts({ name }: Environment, others: readonly Host[]): void {
+function refuseOtherHosts({ name }: Environment, others: readonly TargetRecord[]): void {
   if (others.length === 0) return;
   throw new LockageError(`${name} has containers on hosts that are not its machines`, {
     details: [...new Set(others.map((host) => `${host.name}: ${host.url}`))],

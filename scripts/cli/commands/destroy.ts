@@ -11,7 +11,7 @@ import { inventoryLines } from '../views/inventory.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import { schedulesReplicas, type Target } from '../../../pipelines/model/target.ts';
 import type { Flags } from '../options.ts';
 
 interface DestroyFlags extends Flags {
@@ -51,7 +51,11 @@ export async function destroyCommand(name: string, flags: DestroyFlags, signal: 
   });
 }
 
-async function survey(context: CommandContext, environment: Environment, hosts: readonly Host[]): Promise<Inventory[]> {
+async function survey(
+  context: CommandContext,
+  environment: Environment,
+  hosts: readonly Target[],
+): Promise<Inventory[]> {
   const place = { app: context.project.app, environment: environment.name };
   return Promise.all(
     hosts.map(async (host) =>
@@ -86,7 +90,7 @@ async function destroy(
   const { name } = environment;
   context.terminal.step('destroy', 'releases');
   // Nodes end the containers of a service in their own time, for which a promotion does not wait.
-  if (environment.swarm) await context.hosts.removeOthers(environment, []);
+  if (environment.orchestrator) await context.hosts.removeOthers(environment, []);
   const forgetReleases = await destroyStack(context, name);
   await forgetAllSecrets(context, environment, before);
   context.terminal.step('destroy', 'foundation');
@@ -102,8 +106,8 @@ async function destroy(
     );
   };
   // The network of a swarm goes when no edge is in it any more.
-  await sweepAll(left.filter(({ host }) => !host.managers));
-  await sweepAll(left.filter(({ host }) => host.managers));
+  await sweepAll(left.filter(({ host }) => !schedulesReplicas(host)));
+  await sweepAll(left.filter(({ host }) => schedulesReplicas(host)));
   await forgetReleases();
   await forgetFoundation();
 }
@@ -135,7 +139,7 @@ async function forgetAllSecrets(
   const place = { app: context.project.app, environment: environment.name };
   await Promise.all(
     before.map(async ({ host, containers }) => {
-      if (host.managers) return;
+      if (schedulesReplicas(host)) return;
       const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
       const engine = await context.connections.engine(host);
       await forgetSecrets(engine, place, names).catch(() => {

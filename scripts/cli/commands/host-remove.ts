@@ -13,7 +13,7 @@ import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../..
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import { withoutName } from './host-list.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Flags } from '../options.ts';
 
 const timeouts = { first: 10_000 };
@@ -69,7 +69,7 @@ function halfRemoved({ name }: Environment, host: string, error: unknown): Locka
   });
 }
 
-function hostNamed(environment: Environment, name: string): Host {
+function hostNamed(environment: Environment, name: string): EnvironmentHost {
   const found = environment.hosts.find((host) => host.name === name);
   if (found) return found;
   const names = environment.hosts.map((host) => host.name);
@@ -78,7 +78,7 @@ function hostNamed(environment: Environment, name: string): Host {
   });
 }
 
-function refuseNeeded(environment: Environment, host: Host): void {
+function refuseNeeded(environment: Environment, host: EnvironmentHost): void {
   if (environment.hosts.length === 1) {
     throw new LockageError(`${host.name} is the only host of ${environment.name}`, {
       hint: `Add another one first, or take the environment down: \`lockage destroy ${environment.name}\`.`,
@@ -95,14 +95,14 @@ function refuseNeeded(environment: Environment, host: Host): void {
 }
 
 /** A host that still serves may go on doing so when nobody knows it any more. */
-function refuseInService(environment: Environment, serving: Environment, host: Host): void {
+function refuseInService(environment: Environment, serving: Environment, host: EnvironmentHost): void {
   if (!serving.hosts.includes(host)) return;
   throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
     hint: `lockage host cordon ${host.name} --env ${environment.name}`,
   });
 }
 
-function whatIsForgotten(environment: Environment, { containers, ledger }: EnvironmentRecord, host: Host) {
+function whatIsForgotten(environment: Environment, { containers, ledger }: EnvironmentRecord, host: EnvironmentHost) {
   const names = containers.filter((placed) => placed.host.name === host.name).map(({ spec }) => spec.name);
   const current = currentRevision(ledger);
   const next = current && `lockage promote ${current.release.version} --to ${environment.name}`;
@@ -110,7 +110,7 @@ function whatIsForgotten(environment: Environment, { containers, ledger }: Envir
   return { text, containers: names, ...(next ? { next } : {}) };
 }
 
-async function forget(context: CommandContext, { name }: Environment, host: Host): Promise<void> {
+async function forget(context: CommandContext, { name }: Environment, host: EnvironmentHost): Promise<void> {
   const stacks = await context.stackRunner();
   for (const stack of [name, foundationStack(name)]) await stacks.forgetHosts(stack, [host.name]);
 }
@@ -120,7 +120,7 @@ async function whatHappens(
   context: CommandContext,
   environment: Environment,
   record: EnvironmentRecord,
-  host: Host,
+  host: EnvironmentHost,
 ): Promise<{ text: string; containers: string[]; next?: string }> {
   const place = { app: context.project.app, environment: environment.name };
   const recorded = record.containers.filter((placed) => placed.host.name === host.name);
@@ -148,7 +148,7 @@ async function whatHappens(
   return { text, containers, next };
 }
 
-function editOf({ project }: CommandContext, environment: Environment, host: Host): EnvironmentEdit {
+function editOf({ project }: CommandContext, environment: Environment, host: EnvironmentHost): EnvironmentEdit {
   const index = environment.hosts.indexOf(host);
   return {
     root: project.root,
