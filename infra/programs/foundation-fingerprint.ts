@@ -29,6 +29,7 @@ export function foundationOf(project: Project, environment: Environment, secretV
 /** Host name → hash of what its edge proxy is made from. */
 export function edgesOf(project: Project, environment: Environment): Record<string, string> {
   const { orchestrator } = environment;
+  // `swarm: true` is part of hashes that are recorded.
   const made = { edge: project.edgeImage, script: edgeScript, ...(orchestrator ? { [orchestrator.kind]: true } : {}) };
   const edge = (host: EnvironmentHost) => {
     const front = trustedProxy(environment, host);
