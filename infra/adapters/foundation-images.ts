@@ -4,10 +4,10 @@ import { imageKey, type FoundationPlan } from '../programs/foundation-plan.ts';
 import { ensureImage, localName } from '../hosts/images.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 
 interface Use {
-  readonly host: Host;
+  readonly host: EnvironmentHost;
   readonly image: string;
 }
 
@@ -59,7 +59,7 @@ export async function pinImages(
 async function pinnedBefore(
   { session }: Dependencies,
   reference: string | undefined,
-  hosts: readonly Host[],
+  hosts: readonly EnvironmentHost[],
 ): Promise<Pin | undefined> {
   if (reference === undefined) return undefined;
   if (parseReference(reference).digest !== undefined) return { reference };
@@ -85,7 +85,7 @@ async function pin(registry: RegistryClient, image: string): Promise<Pin> {
 async function onHost(
   dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
-  host: Host,
+  host: EnvironmentHost,
   image: string,
   { reference, failure }: Pin,
 ): Promise<string> {

@@ -1,7 +1,7 @@
 import { detailsOf, LockageError, LockedError, messageOf } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { schedulesReplicas, type Target } from '../../pipelines/model/target.ts';
 import type { Removal, StackPart } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { allOf } from '../hosts/all-hosts.ts';
@@ -38,7 +38,7 @@ export class RemovalAdapter implements Removal {
     return parts;
   }
 
-  async inventory({ name, hosts }: Environment, targets: readonly Host[]): Promise<readonly Inventory[]> {
+  async inventory({ name, hosts }: Environment, targets: readonly Target[]): Promise<readonly Inventory[]> {
     const { app, session } = this.#dependencies;
     const place = { app, environment: name };
     const found = await queryHosts(targets, timeouts, async (host, _signal, onFirstAnswer) => {
@@ -68,7 +68,7 @@ export class RemovalAdapter implements Removal {
   async forgetSecrets(environment: string, inventory: readonly Inventory[]): Promise<readonly string[]> {
     const { app, session } = this.#dependencies;
     const failed = inventory.map(async ({ host, containers }) => {
-      if (host.managers) return [];
+      if (schedulesReplicas(host)) return [];
       const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
       const engine = await session.connections.engine(host);
       return forgetSecrets(engine, { app, environment }, names).then(

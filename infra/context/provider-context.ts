@@ -4,7 +4,7 @@ import type { Place } from '../resources/inputs.ts';
 import type { SecretValues } from './secret-values.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { SshHost, Target } from '../../pipelines/model/target.ts';
 
 /** What happened on a host, for people who watch. */
 export interface Progress {
@@ -22,9 +22,9 @@ export interface Progress {
 
 /** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
 export interface ProviderContext {
-  engine(host: Host): Promise<Engine>;
-  /** Ends the ssh connection to a host, if there is one, for every process of this user. */
-  disconnect(host: Host): Promise<void>;
+  engine(host: Target): Promise<Engine>;
+  /** Ends the ssh connection to a host for every process of this user. */
+  disconnect(host: SshHost): Promise<void>;
   /** The credentials for a repository, as engines take them; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   readonly secrets: SecretValues;
@@ -36,7 +36,7 @@ export interface ProviderContext {
   readonly signal: AbortSignal;
 }
 
-/** The edge of an environment on a host. */
-export async function edgeOf(context: ProviderContext, place: Place, host: Host): Promise<Edge> {
+/** Returns the edge of an environment on a host. */
+export async function edgeOf(context: ProviderContext, place: Place, host: Target): Promise<Edge> {
   return new Edge(await context.engine(host), environmentNames(place.app, place.environment).edge);
 }

@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import { tcpAddress, unixSocket, type EngineAddress, type TcpAddress } from './address.ts';
+import type { EngineAddress, TcpAddress } from './address.ts';
 import { Engine } from './api/client.ts';
 import { HostKeys } from './ssh/host-keys.ts';
 import { anyManager } from './swarm-leader.ts';
@@ -10,7 +10,9 @@ import type { HostKey } from './ssh/errors.ts';
 import { SshLink } from './ssh/ssh.ts';
 import type { ReverseForward } from './ssh/reverse-forward.ts';
 import { TlsLink } from './tls/tls.ts';
-import { isPending, type Host, type TlsFiles } from '../../pipelines/model/target.ts';
+import { settingsOf, type Endpoint, type TlsFiles } from '../../pipelines/model/endpoint.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+import type { Host, SshHost, Swarm, Target } from '../../pipelines/model/target.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 
@@ -24,13 +26,14 @@ export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
   /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
-  readonly configured?: () => readonly Host[];
+  readonly configured?: () => readonly Target[];
   /** told when a connection is made anew */
   readonly log?: (line: string) => void;
 }
 
-export type Connected =
-  { readonly host: Host; readonly engine: Engine } | { readonly host: Host; readonly error: unknown };
+/** A target with its engine, or why it has none. */
+export type Connected<T extends Target = Target> =
+  { readonly host: T; readonly engine: Engine } | { readonly host: T; readonly error: unknown };
 
 /** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
 const leaderLife = 1000;
@@ -39,7 +42,7 @@ const leaderLife = 1000;
 export class Connections {
   readonly #keys: HostKeys;
   readonly #stateDir: string;
-  readonly #configured: () => readonly Host[];
+  readonly #configured: () => readonly Target[];
   readonly #log: (line: string) => void;
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #links: SshLink[] = [];
@@ -58,8 +61,22 @@ export class Connections {
    * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering. Of a swarm, the engine of
    * a manager that can decide now.
    */
-  engine(given: Host): Promise<Engine> {
-    if (given.managers) return this.#leader(given);
+  engine(target: Target): Promise<Engine> {
+    switch (target.kind) {
+      case 'host':
+        return this.#ofHost(target);
+      case 'swarm':
+        return this.#leader(target);
+      case 'pending':
+        return Promise.reject(
+          new LockageError(`${target.name} is not made yet`, {
+            hint: 'The next promotion to its environment makes it.',
+          }),
+        );
+    }
+  }
+
+  #ofHost(given: Host): Promise<Engine> {
     const host = expandHome(this.#asConfigured(given));
     const key = keyOf(host);
     const found = this.#engines.get(key);
@@ -72,8 +89,8 @@ export class Connections {
   }
 
   /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
-  #leader(swarm: Host): Promise<Engine> {
-    const key = JSON.stringify(swarm.managers?.map(({ name, url }) => [name, url]));
+  #leader(swarm: Swarm): Promise<Engine> {
+    const key = JSON.stringify(swarm.managers.map(({ name, endpoint }) => [name, endpoint.url]));
     const found = this.#leaders.get(key);
     if (found && Date.now() < found.until) return found.engine;
     const engine = anyManager(swarm, (manager) => this.engine(manager));
@@ -83,8 +100,8 @@ export class Connections {
   }
 
   /** Connects to hosts, at most `limit` at once. Never throws: each host has its own result, in the given order. */
-  async connectAll(hosts: readonly Host[], limit = 16): Promise<Connected[]> {
-    const results: Connected[] = [];
+  async connectAll<T extends Target>(hosts: readonly T[], limit = 16): Promise<Connected<T>[]> {
+    const results: Connected<T>[] = [];
     const waiting = hosts.entries();
     const worker = async () => {
       for (const [index, host] of waiting) {
@@ -99,27 +116,27 @@ export class Connections {
   }
 
   /** The way to a host's machine itself, for a host that is reached by ssh. */
-  link(host: Host): SshLink {
-    return new SshLink(expandHome(host), this.#keys);
+  link(host: SshHost): SshLink {
+    return new SshLink(withIdentity(host), this.#keys);
   }
 
   /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
-  reverseForward(host: Host, server: Server): Promise<ReverseForward> {
+  reverseForward(host: SshHost, server: Server): Promise<ReverseForward> {
     return this.link(this.#asConfigured(host)).reverseForward(server);
   }
 
   /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
-  scanHostKeys(host: Host): Promise<{ address: string; keys: HostKey[] }> {
+  scanHostKeys(host: SshHost): Promise<{ address: string; keys: HostKey[] }> {
     return this.#keys.scan(host);
   }
 
   /** Fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
-  acceptedHostKeys(host: Host): Promise<string[]> {
+  acceptedHostKeys(host: SshHost): Promise<string[]> {
     return this.#keys.accepted(host);
   }
 
   /** Accepts the offered key that a person confirmed. Throws HostKeyChangedError if no such key is offered now. */
-  trustHostKey(host: Host, fingerprint: string): Promise<void> {
+  trustHostKey(host: SshHost, fingerprint: string): Promise<void> {
     return this.#keys.trust(host, fingerprint);
   }
 
@@ -142,37 +159,45 @@ export class Connections {
   }
 
   /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
-  #asConfigured(host: Host): Host {
-    const namesakes = this.#configured().filter(({ name, url }) => name === host.name && url === host.url);
+  #asConfigured<E extends Endpoint>(host: Host<E>): Host<E> {
+    const namesakes = this.#configured().filter((other) => isNamesake(host, other));
     return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
   }
 
   async #connect(host: Host): Promise<Engine> {
-    if (isPending(host)) {
-      throw new LockageError(`${host.name} is not made yet`, {
-        hint: 'The next promotion to its environment makes it.',
-      });
+    const { name, endpoint } = host;
+    switch (endpoint.kind) {
+      case 'unix': {
+        const engine = new Engine({ host: name, socketPath: endpoint.socket });
+        await engine.ping();
+        return engine;
+      }
+      case 'ssh':
+        return this.#reconnecting(name, this.#overSsh({ ...host, endpoint }));
+      case 'tcp': {
+        const { tls, port } = endpoint;
+        const tcp = { host: endpoint.host, port };
+        const engine = tls
+          ? await this.#reconnecting(name, this.#overTls(host, tcp, tls))
+          : new Engine({ host: name, tcp });
+        await engine.ping({ deadline: answerTimeout });
+        return engine;
+      }
     }
-    const socketPath = unixSocket(host);
-    const tcp = tcpAddress(host);
-    if (socketPath !== undefined || (tcp && !host.tls)) {
-      const engine = new Engine({ host: host.name, ...(tcp ? { tcp } : { socketPath: socketPath ?? '' }) });
-      await engine.ping(tcp ? { deadline: answerTimeout } : {});
-      return engine;
-    }
-    const open = tcp && host.tls ? this.#overTls(host, tcp, host.tls) : this.#overSsh(host);
+  }
+
+  /** An engine whose connection is opened once more when it broke. */
+  async #reconnecting(host: string, open: () => Promise<EngineAddress>): Promise<Engine> {
     let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
-      this.#log(`${host.name}: the connection broke, connecting again`);
+      this.#log(`${host}: the connection broke, connecting again`);
       reconnecting ??= throttled(open, () => (reconnecting = undefined));
       return reconnecting;
     };
-    const engine = new Engine({ host: host.name, ...(await open()), reconnect });
-    if (tcp) await engine.ping({ deadline: answerTimeout });
-    return engine;
+    return new Engine({ host, ...(await open()), reconnect });
   }
 
-  #overSsh(host: Host): () => Promise<EngineAddress> {
+  #overSsh(host: SshHost): () => Promise<EngineAddress> {
     const link = new SshLink(host, this.#keys);
     this.#links.push(link);
     return async () => ({ socketPath: await link.open() });
@@ -198,18 +223,39 @@ async function throttled<T>(open: () => Promise<T>, done: () => void): Promise<T
   }
 }
 
+/** Whether a target is the same host, of the same URL. Where it is reached may be said in another way. */
+function isNamesake<E extends Endpoint>(host: Host<E>, other: Target): other is Host<E> {
+  // The URL has the scheme, so the endpoint is of the same kind.
+  return other.kind === 'host' && other.name === host.name && other.endpoint.url === host.endpoint.url;
+}
+
 /** Two hosts with the same key are reached alike. */
-function keyOf({ name, url, identity, jump, hostKey, tls }: Host): string {
-  return JSON.stringify([name, url, identity, jump, hostKey, tls]);
+function keyOf({ name, endpoint }: Host): string {
+  return canonicalJson([name, settingsOf(endpoint)]);
 }
 
 /** `~/` in the path of a key is the home folder of whoever runs this. */
 function expandHome(host: Host): Host {
-  const { identity, tls } = host;
-  const here = (file: string) => (file.startsWith('~/') ? join(homedir(), file.slice(2)) : file);
-  return {
-    ...host,
-    ...(identity === undefined ? {} : { identity: here(identity) }),
-    ...(tls === undefined ? {} : { tls: { ca: here(tls.ca), cert: here(tls.cert), key: here(tls.key) } }),
-  };
+  const { endpoint } = host;
+  switch (endpoint.kind) {
+    case 'unix':
+      return host;
+    case 'ssh':
+      return withIdentity({ ...host, endpoint });
+    case 'tcp': {
+      const { tls } = endpoint;
+      if (!tls) return host;
+      const files = { ca: inHome(tls.ca), cert: inHome(tls.cert), key: inHome(tls.key) };
+      return { ...host, endpoint: { ...endpoint, tls: files } };
+    }
+  }
+}
+
+function withIdentity(host: SshHost): SshHost {
+  const { identity } = host.endpoint;
+  return identity === undefined ? host : { ...host, endpoint: { ...host.endpoint, identity: inHome(identity) } };
+}
+
+function inHome(file: string): string {
+  return file.startsWith('~/') ? join(homedir(), file.slice(2)) : file;
 }

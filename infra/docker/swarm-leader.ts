@@ -2,14 +2,14 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine } from './api/client.ts';
 import { EngineError } from './api/errors.ts';
 import type { EngineInfo } from './api/types.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { Host, Swarm } from '../../pipelines/model/target.ts';
 
 /** Milliseconds in which a manager has to say that its swarm can decide. */
 const answerTimeout = 10_000;
 
 /** The engine of whichever manager of a swarm answers first. Throws LockageError with what each said when none can decide. */
-export async function anyManager(swarm: Host, engineOf: (manager: Host) => Promise<Engine>): Promise<Engine> {
-  const asked = (swarm.managers ?? []).map(async (manager) => {
+export async function anyManager(swarm: Swarm, engineOf: (manager: Host) => Promise<Engine>): Promise<Engine> {
+  const asked = swarm.managers.map(async (manager) => {
     const engine = await engineOf(manager);
     const problem = await managerProblem(engine);
     if (problem !== undefined) throw new Error(`${manager.name}: ${problem}`);

@@ -1,14 +1,14 @@
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { PortTarget, RouteSet } from './edge.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { edgeHosts, type EnvironmentHost, type Target } from '../../pipelines/model/target.ts';
 
 /**
  * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
  * of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
  */
 export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
-  const hosts = new Map<string, { host: Host; set: Record<string, PortTarget> }>();
+  const hosts = new Map<string, { host: Target; set: Record<string, PortTarget> }>();
   for (const { host, spec } of onActiveHosts(desired.ledger, desired.serving)) {
     const entry = hosts.get(host.name) ?? { host, set: {} };
     hosts.set(host.name, entry);
@@ -19,16 +19,16 @@ export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 
       fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
     };
   }
-  return [...hosts.values()].flatMap(({ host, set }) => (host.managers ?? [host]).map((edge) => ({ host: edge, set })));
+  return [...hosts.values()].flatMap(({ host, set }) => edgeHosts(host).map((edge) => ({ host: edge, set })));
 }
 
-function before(fallback: readonly PlacedContainer[], host: Host, publish: number): string | undefined {
+function before(fallback: readonly PlacedContainer[], host: Target, publish: number): string | undefined {
   const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
   return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
 }
 
 /** What one host's edge sends where, and which containers without traffic run. */
 export interface HostRoutes {
-  readonly host: Host;
+  readonly host: EnvironmentHost;
   readonly set: RouteSet;
 }

@@ -1,9 +1,9 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 
 /** What every host gave. Throws LockageError that names each host that failed and why, in the order of the hosts. */
 export function allOf<T>(
-  hosts: readonly Host[],
+  hosts: readonly Target[],
   results: readonly PromiseSettledResult<T>[],
   what: (failed: number) => string,
 ): T[] {
@@ -18,7 +18,7 @@ export function allOf<T>(
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
-function problemOf(host: Host | undefined, error: unknown): string {
+function problemOf(host: Target | undefined, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const name = host?.name ?? '';
   return message.startsWith(`${name}:`) ? message : `${name}: ${message}`;

@@ -1,9 +1,10 @@
-import { traitsOf, type EngineFacts } from '../../pipelines/hosts/parity.ts';
+import { traitsOf } from '../../pipelines/hosts/parity.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
-import type { EngineInfo, EngineVersion } from '../docker/api/types.ts';
+import type { EngineInfo } from '../docker/api/types.ts';
+import { engineFacts } from '../docker/engine-facts.ts';
 import { imageByTag } from '../registry/reference.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 import type { Traits } from '../../pipelines/model/host-traits.ts';
 
 /** What a host is made of and how it is. Bytes and milliseconds; what could not be found out is absent. */
@@ -54,7 +55,7 @@ export interface FactsWanted {
 }
 
 /** Asks a host everything at once. Only its engine has to answer; what else fails is left out. */
-export async function hostFacts(engine: Engine, host: Host, wanted: FactsWanted): Promise<HostFacts> {
+export async function hostFacts(engine: Engine, host: Target, wanted: FactsWanted): Promise<HostFacts> {
   const { signal } = wanted;
   const [version, { info, clock }, machine, images] = await Promise.all([
     engine.version({ signal }),
@@ -75,18 +76,6 @@ export async function hostFacts(engine: Engine, host: Host, wanted: FactsWanted)
     dataFolder: info.DockerRootDir,
     ...(clock ? { clock } : {}),
     images,
-  };
-}
-
-/** What the traits are read from, out of an engine's answers. */
-export function engineFacts(version: EngineVersion, info?: EngineInfo): EngineFacts {
-  return {
-    architecture: version.Arch,
-    kernel: version.KernelVersion,
-    engine: version.Version,
-    os: info?.OperatingSystem,
-    storage: info?.Driver,
-    cgroup: info?.CgroupVersion,
   };
 }
 

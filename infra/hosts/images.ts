@@ -8,7 +8,7 @@ import { passedName, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { isSshHost, type EnvironmentHost, type SshHost } from '../../pipelines/model/target.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 
@@ -31,14 +31,15 @@ export async function localName(engine: Engine, image: Image): Promise<string | 
 export async function ensureImage(
   dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
-  host: Host,
+  host: EnvironmentHost,
   image: Image,
 ): Promise<number> {
   const engine = await dependencies.session.connections.engine(host);
   if (await localName(engine, image)) return 0;
   // A host that is to leave may be of before, when the environment was reached otherwise.
-  const overSsh = environment.registry.through === 'ssh' && host.url.startsWith('ssh:');
-  return overSsh ? pullOverSsh(dependencies, host, image) : pull(dependencies, engine, image);
+  return environment.registry.through === 'ssh' && isSshHost(host)
+    ? pullOverSsh(dependencies, host, image)
+    : pull(dependencies, engine, image);
 }
 
 async function pull({ session, registry, onProgress }: Dependencies, engine: Engine, image: Image): Promise<number> {
@@ -51,7 +52,11 @@ async function pull({ session, registry, onProgress }: Dependencies, engine: Eng
  * The engine pulls from a port of its host's loopback that leads to this process. The image has a name with that port
  * then, which means nothing later: it gets a tag of its repository instead.
  */
-async function pullOverSsh({ session, registry, onProgress }: Dependencies, host: Host, image: Image): Promise<number> {
+async function pullOverSsh(
+  { session, registry, onProgress }: Dependencies,
+  host: SshHost,
+  image: Image,
+): Promise<number> {
   const engine = await session.connections.engine(host);
   const offered = startPullProxy(registry, image.repository);
   const offer = await session.connections.reverseForward(host, offered.server);

@@ -2,17 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import type { Engine, OutputStream } from '../docker/api/client.ts';
+import type { OutputStream } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
-import { containerName } from './observe.ts';
-import { servicesOf } from '../workloads/swarm/report.ts';
+import { runtimeOf } from '../workloads/runtimes.ts';
 import type { Selection } from '../../pipelines/inspection/select-serving.ts';
-import { labels } from '../docker/labels.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 
 /** A container whose output is read. */
 export interface Source {
-  readonly host: Host;
+  readonly host: Target;
   readonly role: string;
   readonly version: string;
   readonly container: string;
@@ -88,8 +86,7 @@ async function read(
     const engine = await reader.connections.engine(source.host);
     const from = { ...options, signal: reader.signal };
     const { host, container } = source;
-    const lines = host.managers ? engine.serviceLogs(container, from) : engine.logs(container, from);
-    for await (const { stream, line } of lines) {
+    for await (const { stream, line } of runtimeOf(host).logs(engine, container, from)) {
       reader.onLine(source, stream, line);
     }
   } catch (error) {
@@ -100,34 +97,18 @@ async function read(
 /** The environment's own release containers, as far as they are wanted; hosts that do not answer have none. */
 async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
   const { app, environment, selection, signal } = reader;
-  const own = { [labels.app]: app, [labels.environment]: environment.name, [labels.part]: 'release' };
+  const place = { app, environment: environment.name };
   const hosts = placesOf(environment).filter(({ name }) => (selection.host ?? name) === name);
   const lists = await Promise.allSettled(
     hosts.map(async (host) => {
       const engine = await reader.connections.engine(host);
-      if (host.managers) return presentOnSwarm(reader, engine, host);
-      const containers = await engine.listContainers({ all: true, labels: own, deadline: 5000, signal });
-      return containers.map((container) => ({
-        host,
-        role: container.Labels[labels.role] ?? '',
-        version: container.Labels[labels.release] ?? '',
-        container: containerName(container),
-        runs: container.State === 'running',
-      }));
+      const parts = await runtimeOf(host).releaseParts(engine, place, { deadline: 5000, signal });
+      return parts.map((part) => ({ host, ...part }));
     }),
   );
   return lists
     .flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
     .filter(({ role }) => (selection.role ?? role) === role);
-}
-
-async function presentOnSwarm(reader: LogReader, engine: Engine, host: Host): Promise<(Source & { runs: boolean })[]> {
-  const place = { app: reader.app, environment: reader.environment.name };
-  const services = await servicesOf(engine, place, { deadline: 5000, signal: reader.signal });
-  return services.map(({ name, role, version, state }) => ({
-    ...{ host, role, version, container: name },
-    runs: state !== 'resting',
-  }));
 }
 
 function servingKeys(record: EnvironmentRecord): string[] {

@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { HostKeyUnknownError } from '../docker/connections.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 
 /** What a host said, or why it did not. */
 export type HostResult<T> =
-  { readonly host: Host; readonly answer: T } | { readonly host: Host; readonly error: string };
+  { readonly host: Target; readonly answer: T } | { readonly host: Target; readonly error: string };
 
 /** How long a host is waited for, in milliseconds. */
 export interface Timeouts {
@@ -21,17 +21,17 @@ type OnFirstAnswer = () => void;
 
 /** Asks all hosts at once. Never throws for a host. */
 export function queryHosts<T>(
-  hosts: readonly Host[],
+  hosts: readonly Target[],
   timeouts: Timeouts,
-  ask: (host: Host, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
+  ask: (host: Target, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
 ): Promise<HostResult<T>[]> {
   return Promise.all(hosts.map((host) => queryHost(host, timeouts, ask)));
 }
 
 async function queryHost<T>(
-  host: Host,
+  host: Target,
   { first, total = first }: Timeouts,
-  ask: (host: Host, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
+  ask: (host: Target, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
 ): Promise<HostResult<T>> {
   const over = new AbortController();
   // Each question to the host listens to it.

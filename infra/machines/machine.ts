@@ -15,7 +15,8 @@ import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './types.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { sshHostOf } from '../../pipelines/model/target-record.ts';
+import type { Host, SshHost } from '../../pipelines/model/target.ts';
 
 const markName = 'machine.json';
 const draftName = `${markName}.draft`;
@@ -33,15 +34,14 @@ interface Manifest extends Place {
 
 export type MachineState = 'running' | 'stopped' | 'absent';
 
-/** The host that a machine is. */
-export function hostOf(places: MachineFolders, inputs: MachineInputs): Host {
-  return {
-    name: inputs.host,
-    url: `ssh://root@${inputs.address}`,
-    address: inputs.address,
+/** Returns the host that a machine is. */
+export function hostOf(places: MachineFolders, inputs: MachineInputs): SshHost {
+  const { host: name, address } = inputs;
+  return sshHostOf({
+    ...{ name, address, url: `ssh://root@${address}` },
     identity: identityFile(places.keys, inputs.environment),
     hostKey: inputs.hostKey,
-  };
+  });
 }
 
 /** The image that machines of a kind are made from: that digest's, or today's where none is given. Throws LockageError. */

@@ -3,7 +3,8 @@ import { edgeScript } from '../edge/script.ts';
 import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { toRecord } from '../../pipelines/model/target-record.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { HostReport } from '../../pipelines/model/host-report.ts';
 
 /** Which host needs which image, for its edge and its accessories. */
@@ -23,7 +24,7 @@ export function foundationOf(
 ) {
   return {
     edges: edgesOf(project, environment),
-    hosts: environment.hosts.map(({ name, url }) => ({ name, url })),
+    hosts: environment.hosts.map(toRecord).map(({ name, url }) => ({ name, url })),
     accessories: environment.accessories,
     secretVersions,
   };
@@ -31,8 +32,10 @@ export function foundationOf(
 
 /** Host name → hash of what its edge proxy is made from. */
 export function edgesOf(project: Pick<Project, 'app' | 'edgeImage'>, environment: Environment): Record<string, string> {
-  const made = { edge: project.edgeImage, script: edgeScript, ...(environment.swarm ? { swarm: true } : {}) };
-  const edge = (host: Host) => {
+  const { orchestrator } = environment;
+  // `swarm: true` is part of hashes that are recorded.
+  const made = { edge: project.edgeImage, script: edgeScript, ...(orchestrator ? { [orchestrator.kind]: true } : {}) };
+  const edge = (host: EnvironmentHost) => {
     const front = trustedProxy(environment, host);
     return { ...made, ports: publishedPorts(environment, host), ...(front === undefined ? {} : { front }) };
   };

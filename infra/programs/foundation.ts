@@ -10,14 +10,14 @@ import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
 import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   return async () => {
     const { app, environment } = plan;
-    const { swarm } = environment;
-    const overlay = swarm ? new Overlay({ app, environment: environment.name, host: swarm }) : undefined;
+    const { orchestrator } = environment;
+    const overlay = orchestrator ? new Overlay({ app, environment: environment.name, host: orchestrator }) : undefined;
     const done = environment.hosts.flatMap((host) => {
       const provider = new docker.Provider(host.name, plan.engines[host.name] ?? { host: 'unix://' });
       const { edge, network } = hostParts(plan, host, provider, overlay);
@@ -41,7 +41,12 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   };
 }
 
-function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, overlay: Overlay | undefined) {
+function hostParts(
+  plan: FoundationPlan,
+  host: EnvironmentHost,
+  provider: docker.Provider,
+  overlay: Overlay | undefined,
+) {
   const { app, environment } = plan;
   const names = environmentNames(app, environment.name);
   const asItIs = plan.leaving.has(host.name) ? { ignoreChanges: ['*'] } : {};
@@ -79,7 +84,7 @@ function hostParts(plan: FoundationPlan, host: Host, provider: docker.Provider, 
   return { edge, network };
 }
 
-function bridgeOf({ app, environment }: FoundationPlan, host: Host, options: pulumi.CustomResourceOptions) {
+function bridgeOf({ app, environment }: FoundationPlan, host: EnvironmentHost, options: pulumi.CustomResourceOptions) {
   const { network } = environmentNames(app, environment.name);
   const labelled = labelList(ownerLabels(app, environment.name, 'network'));
   return new docker.Network(`${host.name}-network`, { name: network, driver: 'bridge', labels: labelled }, options);
@@ -87,7 +92,7 @@ function bridgeOf({ app, environment }: FoundationPlan, host: Host, options: pul
 
 function accessoryParts(
   plan: FoundationPlan,
-  host: Host,
+  host: EnvironmentHost,
   accessory: Accessory,
   parts: { provider: docker.Provider; network: pulumi.Input<string>; overlay: Overlay | undefined },
 ): pulumi.Resource {
@@ -114,7 +119,7 @@ function accessoryParts(
     delivery: plan.delivery,
     secrets: versions,
   });
-  const shared = environment.hosts.length > 1 && !environment.swarm && accessory.port !== undefined;
+  const shared = environment.hosts.length > 1 && !environment.orchestrator && accessory.port !== undefined;
   return new docker.Container(
     accessory.name,
     {
@@ -155,12 +160,12 @@ function accessoryParts(
 const edgeStart =
   'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
 
-function imageOn(plan: FoundationPlan, host: Host, image: string): string {
+function imageOn(plan: FoundationPlan, host: EnvironmentHost, image: string): string {
   return plan.held[imageKey(host.name, image)] ?? plan.images[image] ?? image;
 }
 
 /** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */
-function addressToBind(host: Host): string {
+function addressToBind(host: EnvironmentHost): string {
   return /^\d+(\.\d+){3}$/.test(host.address) ? host.address : '127.0.0.1';
 }
 

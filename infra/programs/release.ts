@@ -4,7 +4,7 @@ import type { Revision } from '../../pipelines/model/revision.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
 import type { SecretValues } from '../context/secret-values.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 15;
@@ -70,7 +70,11 @@ function timed({ ledger, startedAt }: DesiredState): Revision[] {
 /** The machines with the ports that are served on them, which are those of the ones that take over from them. */
 function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes: readonly HostRoutes[]) {
   const ports = (name: string) => Object.keys(routes.find(({ host }) => host.name === name)?.set ?? {}).map(Number);
-  const server = ({ name, address }: Host, index: number) => ({ name, address, ports: ports(to[index]?.name ?? name) });
+  const server = ({ name, address }: EnvironmentHost, index: number) => ({
+    name,
+    address,
+    ports: ports(to[index]?.name ?? name),
+  });
   return { from: from.map(server), to: to.map(server) };
 }
 

@@ -7,7 +7,7 @@ import { unpacked } from '../resources/packing.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
-import { workloadFor } from '../workloads/workloads.ts';
+import { workloadFor } from '../workloads/runtimes.ts';
 import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { workloadFor } from '../workloads/workloads.ts';
+import { workloadFor } from '../workloads/runtimes.ts';
 import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
 import { deliverRoutes } from './switch-routes.ts';
 import type { ProviderContext } from '../context/provider-context.ts';

@@ -4,7 +4,7 @@ import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { workloadFor } from '../workloads/workloads.ts';
+import { workloadFor } from '../workloads/runtimes.ts';
 import { revertRoutes } from './switch-routes.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';

@@ -2,7 +2,7 @@ import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Migration } from '../../pipelines/model/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
-import type { Host, MachineSet } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 
 /** What every resource of an environment knows: where it is. */
 export interface Place {
@@ -12,7 +12,7 @@ export interface Place {
 
 /** One release container on one host, or one service on a swarm. */
 export interface ContainerInputs extends Place {
-  readonly host: Host;
+  readonly host: Target;
   readonly spec: ContainerSpec;
   /** it is made to rest until somebody goes back to it */
   readonly rests?: boolean;
@@ -20,12 +20,12 @@ export interface ContainerInputs extends Place {
 
 /** The network of an environment on a swarm. */
 export interface OverlayInputs extends Place {
-  readonly host: Host;
+  readonly host: Orchestrator;
 }
 
 /** The migration of a release, run once in an environment, in a container like the release's own. */
 export interface MigrationInputs extends Place {
-  readonly host: Host;
+  readonly host: Target;
   readonly spec: ContainerSpec;
   readonly timeout: Migration['timeout'];
 }
@@ -35,8 +35,8 @@ export interface VerificationInputs extends Place {
   /** differs for every operation, so that it is carried out again */
   readonly operation: string;
   /** containers that rested and are started first */
-  readonly wake: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
-  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  readonly wake: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
+  readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** routes that each host must have before any of them switches */
   readonly routes: readonly HostRoutes[];
 }
@@ -65,11 +65,11 @@ export interface WatchInputs extends Place {
   readonly guarded: boolean;
   readonly hosts: readonly HostRoutes[];
   /** the containers that serve now */
-  readonly containers: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** where the traffic came from, and goes back to */
   readonly handover?: HandoverInputs;
   /** containers of earlier releases without traffic: stopped once the new release stands */
-  readonly stop: readonly { readonly host: Host; readonly spec: ContainerSpec }[];
+  readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }
 
 /** A secret's value, encrypted in the state for as long as a revision needs it. */
@@ -89,7 +89,7 @@ export interface LedgerInputs extends Place {
 
 /** Secret files of a container that is not a release's. */
 export interface SecretFilesInputs extends Place {
-  readonly host: Host;
+  readonly host: Target;
   readonly container: string;
   readonly delivery: string;
   /** secret name → short hash of its value */
@@ -136,7 +136,7 @@ export interface FoundationInputs extends Place {
   /** host name → hash of what its edge proxy was made from: another one means that it is replaced */
   readonly edges: Readonly<Record<string, string>>;
   readonly delivery: string;
-  readonly hosts: readonly Host[];
+  readonly hosts: readonly EnvironmentHost[];
   readonly images: Readonly<Record<string, string>>;
 }
 

@@ -1,5 +1,5 @@
 import type { Cordon } from '../model/revision.ts';
-import type { Host } from '../model/target.ts';
+import type { Target } from '../model/target.ts';
 
 /** A container as its host sees it. */
 export interface SeenContainer {
@@ -19,7 +19,7 @@ export interface SeenContainer {
 
 /** What a host said, or why it did not. */
 export interface HostView {
-  readonly host: Host;
+  readonly host: Target;
   readonly error?: string;
   /** it was not asked, as it is out of service */
   readonly cordon?: Cordon;

@@ -1,11 +1,11 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
-import type { Environment } from '../model/environment.ts';
+import { allTargets, type Environment } from '../model/environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
 import type { Cordon, Hold, Revision } from '../model/revision.ts';
 import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
-import type { Host } from '../model/target.ts';
+import { schedulesReplicas, type Target } from '../model/target.ts';
 
 /** One environment on one line, and what is wrong with it. */
 export interface EnvironmentStatus {
@@ -36,8 +36,8 @@ export interface EnvironmentStatus {
 }
 
 /** The hosts to ask: those configured with their swarm, and those where something recorded still runs. */
-export function hostsToAsk(environment: Environment, record: EnvironmentRecord): Host[] {
-  const wanted = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
+export function hostsToAsk(environment: Environment, record: EnvironmentRecord): Target[] {
+  const wanted = allTargets(environment);
   const configured = new Set(wanted.map(({ name }) => name));
   const left = record.containers.map(({ host }) => host).filter(({ name }) => !configured.has(name));
   return [...wanted, ...new Map(left.map((host) => [host.name, host])).values()];
@@ -57,7 +57,8 @@ export function environmentStatus(
   const problem = loadBalancer && loadBalancerProblem(loadBalancer, environment.name, current);
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   // A swarm is no host more: its managers are counted.
-  const ready = views.filter(({ host, cordon }, index) => !host.managers && !cordon && problems[index] === undefined);
+  const isHost = ({ host }: HostView) => !schedulesReplicas(host);
+  const ready = views.filter((view, index) => isHost(view) && !view.cordon && problems[index] === undefined);
   return {
     name: environment.name,
     ...(current
@@ -69,7 +70,7 @@ export function environmentStatus(
           actor: current.actor,
         }
       : {}),
-    hosts: { ready: ready.length, total: views.filter(({ host }) => !host.managers).length },
+    hosts: { ready: ready.length, total: views.filter(isHost).length },
     ...(loadBalancer ? { front: { ...loadBalancer, ...(problem === undefined ? {} : { problem }) } } : {}),
     problems: [...problems, problem].filter((each) => each !== undefined),
     ...(warnings.length > 0 ? { warnings } : {}),
@@ -101,15 +102,14 @@ function hostProblem(environment: Environment, current: Revision | undefined, vi
   if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
   if (!current) return undefined;
   const expected = current.containers.filter((spec) => spec.host === host.name);
-  const places = [...environment.hosts, ...(environment.swarm ? [environment.swarm] : [])];
-  const configured = places.some(({ name }) => name === host.name);
+  const configured = allTargets(environment).some(({ name }) => name === host.name);
   if (!configured) return `${host.name}: not configured any more, and has containers of ${current.release.version}`;
   if (expected.length === 0 && environment.roles.some((role) => role.hosts.includes(host.name))) {
     return `${host.name}: has nothing of revision ${current.number}`;
   }
   const down = expected.filter((spec) => !isRunning(view, spec));
   const faults = [
-    ...(host.managers || containers.some(({ part, state }) => part === 'edge' && state === 'running')
+    ...(schedulesReplicas(host) || containers.some(({ part, state }) => part === 'edge' && state === 'running')
       ? []
       : ['the edge does not run']),
     ...down.map((spec) => `${spec.role} ${spec.version} ${stateOf(view, spec)}`),

@@ -1,7 +1,7 @@
 import { placesOf, type Environment, type Health, type Role } from './environment.ts';
 import { imageByDigest, type Release } from './release.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { Host } from './target.ts';
+import { schedulesReplicas, type Target } from './target.ts';
 
 /** Where secrets are inside a container, as with Docker secrets and Compose. */
 export const secretsPath = '/run/secrets';
@@ -55,7 +55,7 @@ export function roleContainers(
   app: string,
   environment: Environment,
   role: Role,
-  host: Host,
+  host: Target,
   release: Release,
   secretVersions: Readonly<Record<string, string>>,
   attempt = 0,
@@ -81,11 +81,11 @@ export function roleContainers(
     limits: role.limits,
     hardening: role.hardening,
     stopGrace: role.stopGrace,
-    ...(host.managers ? { replicas: role.count } : {}),
+    ...(schedulesReplicas(host) ? { replicas: role.count } : {}),
   };
   // With the count: a container more under an alias that serves would get traffic before it is verified.
   const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, count: role.count, attempt })}`;
-  if (host.managers) return [{ name: alias, alias, ...content }];
+  if (schedulesReplicas(host)) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
 }
 
@@ -93,13 +93,13 @@ export function roleContainers(
  * `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host and on a swarm, whose network all nodes share; by
  * the host's address from other hosts.
  */
-export function accessoryAddresses(environment: Environment, host: Host): Record<string, string> {
+export function accessoryAddresses(environment: Environment, host: Target): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const accessory of environment.accessories) {
     if (accessory.port === undefined) continue;
     const prefix = accessory.name.toUpperCase().replaceAll('-', '_');
     const home = environment.hosts.find((candidate) => candidate.name === accessory.host);
-    const byName = environment.swarm !== undefined || accessory.host === host.name;
+    const byName = environment.orchestrator !== undefined || accessory.host === host.name;
     variables[`${prefix}_HOST`] = byName ? accessory.name : (home?.address ?? accessory.host);
     variables[`${prefix}_PORT`] = String(accessory.port);
   }

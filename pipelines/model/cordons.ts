@@ -2,7 +2,6 @@ import type { PlacedContainer } from './desired-state.ts';
 import type { Environment } from './environment.ts';
 import type { EnvironmentRecord } from './ledger.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
-import { isPending } from './target.ts';
 
 /** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
@@ -11,7 +10,10 @@ export function withoutCordoned(environment: Environment, ledger: Ledger): Envir
 
 /** The environment with the machines that are there already, for what goes back and makes none. */
 export function withoutPending(environment: Environment): Environment {
-  return without(environment, new Set(environment.hosts.filter(isPending).map(({ name }) => name)));
+  return without(
+    environment,
+    new Set(environment.hosts.filter(({ kind }) => kind === 'pending').map(({ name }) => name)),
+  );
 }
 
 function without(environment: Environment, away: ReadonlySet<string>): Environment {

@@ -1,10 +1,10 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { Ledger } from './revision.ts';
-import type { Host } from './target.ts';
+import type { EnvironmentHost, Target } from './target.ts';
 
-/** A container and the host it runs on. */
+/** A container and the host it runs on, or a service and what schedules it. */
 export interface PlacedContainer {
-  readonly host: Host;
+  readonly host: Target;
   readonly spec: ContainerSpec;
 }
 
@@ -40,8 +40,8 @@ export interface DesiredState {
   /** the operator has not said yet that the routes may be final: hosts go back by themselves */
   readonly guarded: boolean;
   /** machines of the environment that take over from others: all traffic moves from these to those at once */
-  readonly handover?: { readonly from: readonly Host[]; readonly to: readonly Host[] };
-  readonly migration?: { readonly host: Host; readonly spec: ContainerSpec; readonly timeout: number };
+  readonly handover?: { readonly from: readonly EnvironmentHost[]; readonly to: readonly EnvironmentHost[] };
+  readonly migration?: { readonly host: Target; readonly spec: ContainerSpec; readonly timeout: number };
   /** secret versions that the containers above need */
   readonly secrets: readonly SecretVersion[];
   readonly ledger: Ledger;

@@ -1,4 +1,4 @@
-import type { Host, MachineSet } from './target.ts';
+import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 import type { Trait } from './host-traits.ts';
 
 /**
@@ -10,9 +10,9 @@ export interface Environment {
   /** the environments a release must have passed before it may enter this one */
   readonly after: readonly string[];
   /** where its edges and accessories run; on a swarm, the managers */
-  readonly hosts: readonly Host[];
-  /** the swarm that runs its releases as services; absent: its hosts run them as containers */
-  readonly swarm?: Host;
+  readonly hosts: readonly EnvironmentHost[];
+  /** what runs its releases as services; absent: its hosts run them as containers */
+  readonly orchestrator?: Orchestrator;
   /** the hosts are machines that the environment makes for itself, and removes with itself */
   readonly machines?: MachineSet;
   readonly roles: readonly Role[];
@@ -163,7 +163,12 @@ export interface Build {
   readonly platform?: string;
 }
 
-/** Where an environment's releases run: its swarm, or else its hosts. */
-export function placesOf(environment: Pick<Environment, 'hosts' | 'swarm'>): readonly Host[] {
-  return environment.swarm ? [environment.swarm] : environment.hosts;
+/** Returns where an environment's releases run: its orchestrator, or else its hosts. */
+export function placesOf(environment: Pick<Environment, 'hosts' | 'orchestrator'>): readonly Target[] {
+  return environment.orchestrator ? [environment.orchestrator] : environment.hosts;
+}
+
+/** Returns everything an environment has to do with: its hosts, and its orchestrator after them. */
+export function allTargets({ hosts, orchestrator }: Pick<Environment, 'hosts' | 'orchestrator'>): readonly Target[] {
+  return orchestrator ? [...hosts, orchestrator] : hosts;
 }

@@ -1,9 +1,9 @@
-import type { Host } from './target.ts';
+import type { Target } from './target.ts';
 import type { Traits } from './host-traits.ts';
 
 /** What a host said when it was asked before a change. */
 export interface HostReport {
-  readonly host: Host;
+  readonly host: Target;
   /** names of the environment's own containers that run and never restarted */
   readonly running: ReadonlySet<string>;
   /** names of all its containers of this environment */

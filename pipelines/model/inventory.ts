@@ -1,8 +1,8 @@
-import type { Host } from './target.ts';
+import type { Target } from './target.ts';
 
 /** What a target has of an environment, by its labels. */
 export interface Inventory {
-  readonly host: Host;
+  readonly host: Target;
   readonly containers: readonly { readonly name: string; readonly part: string; readonly running: boolean }[];
   readonly networks: readonly string[];
   /** without the lock of who asks */

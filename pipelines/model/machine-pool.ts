@@ -3,7 +3,7 @@ import type { Environment } from './environment.ts';
 import { currentRevision } from './ledger.ts';
 import type { Ledger, Revision } from './revision.ts';
 import { fingerprint } from './fingerprint.ts';
-import { pending, type Host } from './target.ts';
+import { pending, type EnvironmentHost } from './target.ts';
 
 /**
  * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
@@ -35,7 +35,8 @@ export function numberOf(environment: string, host: string): number {
 export function inPool(environment: Environment, pool: MachinePool): Environment {
   if (!environment.machines) return environment;
   const rename = (host: string) => nameIn(pool, environment.name, host);
-  const renamed = (host: Host): Host => (rename(host.name) === host.name ? host : pending(rename(host.name)));
+  const renamed = (host: EnvironmentHost): EnvironmentHost =>
+    rename(host.name) === host.name ? host : pending(rename(host.name));
   return {
     ...environment,
     hosts: environment.hosts.map(renamed),

@@ -1,3 +1,5 @@
+import type { Endpoint, SshEndpoint } from './endpoint.ts';
+
 /** Machines of an environment's own, all alike. */
 export interface MachineSet {
   /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
@@ -14,41 +16,66 @@ export interface MachineSet {
   readonly disk?: number;
 }
 
-/**
- * A machine with a Docker Engine, reached by `unix:///path`, `ssh://user@host:port[/path/of/docker.sock]`, or
- * `tcp://host:port` with certificates (without them on this machine only).
- */
-export interface Host {
+/** A place where releases run, or a machine that has none of it yet. Another kind of place is one more member. */
+export type Target = Host | Swarm | PendingMachine;
+
+/** A machine with a Docker Engine. */
+export interface Host<Reached extends Endpoint = Endpoint> {
+  readonly kind: 'host';
   readonly name: string;
-  readonly url: string;
   /** where the host's published ports are reached and accessories are found by other hosts */
   readonly address: string;
-  /** private key file of this environment */
-  readonly identity?: string;
-  /** `user@host:port` to go through */
-  readonly jump?: string;
-  /** pinned host key: `SHA256:…` fingerprint */
-  readonly hostKey?: string;
-  readonly tls?: TlsFiles;
-  /** it is no machine but a swarm: whichever of these answers speaks for it */
-  readonly managers?: readonly Host[];
+  readonly endpoint: Reached;
 }
 
-/** PEM files by which a client and an engine know each other. */
-export interface TlsFiles {
-  /** who signed the engine's certificate; nobody else is trusted */
-  readonly ca: string;
-  /** the client's certificate */
-  readonly cert: string;
-  /** its private key */
-  readonly key: string;
+/** A host that is reached by ssh. */
+export type SshHost = Host<SshEndpoint>;
+
+/** A Docker Swarm: whichever of its managers answers speaks for it. */
+export interface Swarm {
+  readonly kind: 'swarm';
+  readonly name: string;
+  readonly managers: readonly Host[];
 }
 
-/** A machine that is not made yet, and has no address. Nobody can write its URL as a target. */
-export function pending(name: string): Host {
-  return { name, url: `machine://${name}`, address: name };
+/** A machine of an environment's own that is not made yet. */
+export interface PendingMachine {
+  readonly kind: 'pending';
+  readonly name: string;
+  /** its name, until it has an address */
+  readonly address: string;
 }
 
-export function isPending({ url }: Host): boolean {
-  return url.startsWith('machine:');
+/** A host of an environment, made or not. */
+export type EnvironmentHost = Host | PendingMachine;
+
+/** A target that places the replicas of a role itself, on nodes that it knows. */
+export type Orchestrator = Swarm;
+
+const schedules: Readonly<Record<Target['kind'], boolean>> = { host: false, pending: false, swarm: true };
+
+/** Returns whether a target schedules a role's replicas itself: it gets one service a role, and its hosts get none. */
+export function schedulesReplicas(target: Target): target is Orchestrator {
+  return schedules[target.kind];
+}
+
+/** Returns the hosts whose edges send traffic to what runs on a target. */
+export function edgeHosts(target: Target): readonly EnvironmentHost[] {
+  switch (target.kind) {
+    case 'host':
+    case 'pending':
+      return [target];
+    case 'swarm':
+      return target.managers;
+  }
+}
+
+/** Returns whether a target is a host that is reached by ssh. */
+export function isSshHost(target: Target): target is SshHost {
+  return target.kind === 'host' && target.endpoint.kind === 'ssh';
+}
+
+/** Returns a machine that is not made yet, and has no address. */
+export function pending(name: string): PendingMachine {
+  return { kind: 'pending', name, address: name };
 }

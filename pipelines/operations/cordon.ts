@@ -78,8 +78,8 @@ function leftWithout(environment: Environment, ledger: Ledger, added: Cordon): E
 }
 
 /** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */
-function refuseSwarm({ name, swarm }: Environment): void {
-  if (!swarm) return;
+function refuseSwarm({ name, orchestrator }: Environment): void {
+  if (!orchestrator) return;
   throw new LockageError(`${name} runs on a swarm, whose nodes are not cordoned one by one`, {
     hint: 'Take a node out of service with `docker node update --availability drain NODE`.',
   });

@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
+import { toRecord } from '../model/target-record.ts';
 import type { DestroyResult } from './destroy-result.ts';
 import type { Context, MachinesPresent } from './ports.ts';
 import { withEnvironmentLockIfReachable } from './steps/with-lock.ts';
@@ -52,7 +53,7 @@ export async function refuseFormerMachines({ machines }: Context, environment: s
 
 /** Containers on a host that is no machine would not go with the machines. */
 function refuseOtherHosts(environment: string, { urls }: MachinesPresent, { containers }: EnvironmentRecord): void {
-  const others = containers.map(({ host }) => host).filter(({ url }) => !urls.includes(url));
+  const others = containers.map(({ host }) => toRecord(host)).filter(({ url }) => !urls.includes(url));
   if (others.length === 0) return;
   throw new LockageError(`${environment} has containers on hosts that are not its machines`, {
     details: [...new Set(others.map((host) => `${host.name}: ${host.url}`))],

@@ -2,6 +2,7 @@ import { BrokenError } from '../errors.ts';
 import { hostsToAsk } from '../inspection/status.ts';
 import type { Environment } from '../model/environment.ts';
 import { countOf, inventoryNames, type Inventory } from '../model/inventory.ts';
+import { schedulesReplicas } from '../model/target.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import type { DestroyResult } from './destroy-result.ts';
@@ -49,7 +50,7 @@ async function removeAll(
   const { name } = environment;
   terminal.step('destroy', 'releases');
   // Nodes end the containers of a service in their own time, for which a promotion does not wait.
-  if (environment.swarm) await context.hosts.removeOthers(environment, []);
+  if (environment.orchestrator) await context.hosts.removeOthers(environment, []);
   const releases = await destroyStack(context, name, 'releases');
   await forgetSecrets(context, name, before);
   terminal.step('destroy', 'foundation');
@@ -58,8 +59,8 @@ async function removeAll(
   const left = await removal.inventory(environment, targets);
   const remove = (part: readonly Inventory[]) => Promise.all(part.map((each) => removal.remove(each, withData)));
   // The network of a swarm goes when no edge is in it any more.
-  await remove(left.filter(({ host }) => !host.managers));
-  await remove(left.filter(({ host }) => host.managers));
+  await remove(left.filter(({ host }) => !schedulesReplicas(host)));
+  await remove(left.filter(({ host }) => schedulesReplicas(host)));
   for (const part of [...releases, ...foundation]) await removal.forgetStack(name, part);
 }
 

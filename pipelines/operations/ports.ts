@@ -8,7 +8,7 @@ import type { LockHolder } from '../model/lock-holder.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Digest, Release } from '../model/release.ts';
-import type { Host as Target } from '../model/target.ts';
+import type { Target } from '../model/target.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
 /** What operations need of the outside. Each port is one outside world, or a part of it. */

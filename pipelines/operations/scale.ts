@@ -36,8 +36,8 @@ export async function scale(context: Context, request: ScaleRequest): Promise<Ar
   return bringIn(context, { ...request, release, mayEnter, startedAt });
 }
 
-function refuseHosts({ name, swarm }: Environment): void {
-  if (swarm) return;
+function refuseHosts({ name, orchestrator }: Environment): void {
+  if (orchestrator) return;
   throw new LockageError(`${name} runs on hosts, and a role has its \`count\` on each of them`, {
     hint: `Set roles.ROLE.count in environments/${name}.yaml, and promote the same release again.`,
   });

@@ -2,7 +2,7 @@ import type { Environment } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
-import type { Host } from '../model/target.ts';
+import type { EnvironmentHost } from '../model/target.ts';
 
 /** Who acts on which application, when, and under what name. */
 export interface OperationInfo {
@@ -29,5 +29,5 @@ export interface RolloutInputs extends OperationInfo {
   /** role → its number of containers from now on; absent where nothing is scaled */
   readonly counts?: Readonly<Record<string, number>>;
   /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
-  readonly replaces?: readonly Host[];
+  readonly replaces?: readonly EnvironmentHost[];
 }

@@ -3,14 +3,14 @@ import type { HostKey } from '../../infra/docker/connections.ts';
 import { colors } from '../tools/colors.ts';
 import { table } from '../tools/format.ts';
 import type { CommandContext } from './open-context.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import type { SshHost } from '../../pipelines/model/target.ts';
 
 /**
  * Makes sure that the key of a machine is one that a person confirmed, and that of the machine to jump through before
  * it: now, earlier, or by the fingerprints given. Gives the machine's fingerprint. `--yes` is no answer to this.
  * @throws LockageError (refused) if none is confirmed, or another key than the confirmed one is shown.
  */
-export async function firstContact(context: CommandContext, host: Host, given: readonly string[]): Promise<string> {
+export async function firstContact(context: CommandContext, host: SshHost, given: readonly string[]): Promise<string> {
   const { connections, terminal } = context;
   // At most two unknown machines, and then the known one.
   for (let contact = 0; contact < 3; contact += 1) {
@@ -39,14 +39,14 @@ function keyLines(address: string, keys: readonly HostKey[]): string[] {
   return [`${colors.bold(address)} shows`, ...table(rows)];
 }
 
-function otherKey(host: Host, address: string, accepted: readonly string[], keys: readonly HostKey[]): LockageError {
+function otherKey(host: SshHost, address: string, accepted: readonly string[], keys: readonly HostKey[]): LockageError {
   return new LockageError(`${host.name}: ${address} shows another host key than the one accepted before`, {
     details: [...accepted.map((print) => `accepted: ${print}`), ...offered(keys)],
     hint: 'Somebody may be in between. If the machine was set up anew, remove its line from .lockage/known_hosts first.',
   });
 }
 
-function notOffered(host: Host, address: string, given: readonly string[], keys: readonly HostKey[]): LockageError {
+function notOffered(host: SshHost, address: string, given: readonly string[], keys: readonly HostKey[]): LockageError {
   return new LockageError(`${host.name}: ${address} does not show the key that was given`, {
     details: [...given.map((print) => `given:    ${print}`), ...offered(keys)],
     hint: 'Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine.',

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { HostKeys } from '../../infra/docker/ssh/host-keys.ts';
 import { SshLink } from '../../infra/docker/ssh/ssh.ts';
 import { loadProject } from '../project/load.ts';
+import { isSshHost } from '../../pipelines/model/target.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { run, tryRun } from '../tools/command.ts';
 import { baseImages } from '../setup/images/base-images.ts';
@@ -43,8 +44,7 @@ async function destroyMachines({ root, environments }: Project): Promise<void> {
 
 async function closeConnections({ root, environments }: Project): Promise<void> {
   const keys = new HostKeys(path.join(root, '.lockage'));
-  const reached = environments.flatMap(({ hosts }) => hosts.flatMap((host) => host.managers ?? [host]));
-  const remote = reached.filter(({ url }) => url.startsWith('ssh:'));
+  const remote = environments.flatMap(({ hosts }) => hosts.filter(isSshHost));
   await Promise.all(remote.map((host) => new SshLink(host, keys).disconnect().catch(() => undefined)));
 }
 

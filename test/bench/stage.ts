@@ -12,6 +12,7 @@ import { hostKey, identityFile } from '../../infra/machines/keys.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment, type LabHost } from '../../scripts/lab/lab.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
 import { HandHost, type Hand } from './by-hand.ts';
+import { sshHostOf } from '../../pipelines/model/target-record.ts';
 import { HandSwarm } from './by-hand-swarm.ts';
 import type { Door } from './visitor.ts';
 
@@ -109,7 +110,7 @@ export class Stage {
     const reached = await Promise.all(
       hosts.map(async (host) => {
         const { fingerprint } = await hostKey(keys, name, host.name);
-        const way = { ...host, identity: identityFile(keys, name), hostKey: fingerprint };
+        const way = sshHostOf({ ...host, identity: identityFile(keys, name), hostKey: fingerprint });
         const link = new SshLink(way, new HostKeys(join(this.#project, '.lockage')));
         this.#links.push(link);
         return { ...host, dockerHost: `unix://${await link.open()}` };

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/docker/connections.ts';
 import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
 import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
-import type { Host } from '../../pipelines/model/target.ts';
+import { fromRecord, sshHostOf, type TargetRecord } from '../../pipelines/model/target-record.ts';
+import type { SshHost } from '../../pipelines/model/target.ts';
 
 const prefix = testPrefix();
 let lab: SshLab;
@@ -20,11 +21,13 @@ function connections(stateDir = join(lab.folder, `state${folders++}`)): Connecti
   return made;
 }
 
-function hostAt(sshd: SshServer, extra: Partial<Host> = {}): Host {
-  return { name: 'prod-1', url: sshd.url + engineSocket, address: '127.0.0.1', identity: lab.identity, ...extra };
+function hostAt(sshd: SshServer, extra: Partial<TargetRecord> = {}): SshHost {
+  const { identity } = lab;
+  return sshHostOf({ name: 'prod-1', url: sshd.url + engineSocket, address: '127.0.0.1', identity, ...extra });
 }
 
-const pinned = (sshd: SshServer, extra: Partial<Host> = {}) => hostAt(sshd, { hostKey: sshd.fingerprint, ...extra });
+const pinned = (sshd: SshServer, extra: Partial<TargetRecord> = {}) =>
+  hostAt(sshd, { hostKey: sshd.fingerprint, ...extra });
 
 async function killMasters(): Promise<void> {
   for (const pid of await lab.masterPids()) process.kill(pid, 'SIGKILL');
@@ -159,7 +162,7 @@ describe('what is offered to a machine', () => {
     const at = (name: string) => join(lab.folder, name);
     const engine = createServer((_, response) => response.end('{"ApiVersion":"1.47"}'));
     await new Promise<void>((resolve) => engine.listen(at('restarted.sock'), resolve));
-    const host = { ...pinned(server), url: server.url + at('restarted.sock') };
+    const host = pinned(server, { url: server.url + at('restarted.sock') });
     const mine = connections(at('restarted'));
     await mine.engine(host);
     const before = await lab.masterPids();
@@ -280,7 +283,7 @@ describe('what keeps a host from answering is said by name', () => {
   ])(
     '%s',
     async (_, change, message) => {
-      const failure = connections().engine({ ...pinned(server), ...(await change()) });
+      const failure = connections().engine(pinned(server, await change()));
       await expect(failure).rejects.toThrow(message);
       await expect(failure).rejects.toThrow(/^prod-1: /);
       await expect(failure).rejects.toMatchObject({ code: 2 });
@@ -297,8 +300,8 @@ describe('what keeps a host from answering is said by name', () => {
 
   it('and the others are connected all the same', async () => {
     const good = pinned(server);
-    const bad = { ...good, name: 'prod-2', url: `ssh://root@127.0.0.1:${await freePort()}` };
-    const local = { name: 'here', url: `unix://${engineSocket}`, address: '127.0.0.1' };
+    const bad = pinned(server, { name: 'prod-2', url: `ssh://root@127.0.0.1:${await freePort()}` });
+    const local = fromRecord({ name: 'here', url: `unix://${engineSocket}`, address: '127.0.0.1' });
     const results = await connections().connectAll([good, bad, local], 2);
     expect(results.map((result) => [result.host.name, 'engine' in result])).toEqual([
       ['prod-1', true],

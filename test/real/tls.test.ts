@@ -9,7 +9,9 @@ import { createAuthority, issueCertificate, type Issue, type KeyPair } from '../
 import { labAuthority, serverFolder } from '../../scripts/lab/tls.ts';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
-import type { Host, TlsFiles } from '../../pipelines/model/target.ts';
+import type { TlsFiles } from '../../pipelines/model/endpoint.ts';
+import { fromRecord } from '../../pipelines/model/target-record.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 
 const day = 24 * 60 * 60_000;
 const opened: Connections[] = [];
@@ -36,17 +38,18 @@ describe.runIf(labsWork)('hosts reached by TLS', () => {
   afterAll(async () => project?.remove());
 
   /** The host as configured, but for what a test changes. */
-  function hostWith(changes: Partial<TlsFiles> = {}, url = project.lab.host('prod-1').url): Host {
-    return { name: 'prod-1', url, address: project.lab.host('prod-1').address, tls: { ...files, ...changes } };
+  function hostWith(changes: Partial<TlsFiles> = {}, url = project.lab.host('prod-1').url): Target {
+    const { address } = project.lab.host('prod-1');
+    return fromRecord({ name: 'prod-1', url, address, tls: { ...files, ...changes } });
   }
 
-  function connect(host: Host): Promise<Engine> {
+  function connect(host: Target): Promise<Engine> {
     const connections = new Connections({ stateDir: join(project.folder, '.lockage') });
     opened.push(connections);
     return connections.engine(host);
   }
 
-  async function failure(host: Host): Promise<LockageError> {
+  async function failure(host: Target): Promise<LockageError> {
     const error = await connect(host).then(
       () => undefined,
       (reason: unknown) => reason as LockageError,

@@ -6,7 +6,7 @@ import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { Host, MachineSet } from '../../../pipelines/model/target.ts';
+import type { EnvironmentHost, MachineSet } from '../../../pipelines/model/target.ts';
 
 /** The last number of an address in the network, before the first machine of a pool. */
 const addressBase: Readonly<Record<MachinePool, number>> = { blue: 10, green: 110 };
@@ -36,7 +36,7 @@ export async function machineInputs(
     () => undefined,
   );
   if (contents) session.progress({ host: environment.name, step: 'image', detail: shownContents(contents) });
-  const input = async ({ name: host }: Host): Promise<MachineInputs> => ({
+  const input = async ({ name: host }: EnvironmentHost): Promise<MachineInputs> => ({
     ...network,
     ...settingsOf(project, set),
     host,

@@ -62,7 +62,7 @@ export class MachinesAdapter implements Machines {
     const recorded = await records.machines(environment);
     const here = await machinesHere(session.machines, { app: project.app, environment });
     const names = new Set([...(recorded?.machines ?? []).map(({ name }) => name), ...here]);
-    const urls = (recorded?.machines ?? []).map((machine) => hostOf(session.machines, machine).url);
+    const urls = (recorded?.machines ?? []).map((machine) => hostOf(session.machines, machine).endpoint.url);
     return { recorded: recorded !== undefined, names: [...names].sort(), urls };
   }
 

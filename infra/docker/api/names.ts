@@ -1,3 +1,10 @@
+import type { ContainerSummary } from './types.ts';
+
+/** Returns the name of a container without the engine's leading slash. */
+export function containerName(container: ContainerSummary): string {
+  return container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
+}
+
 /** Throws TypeError for what is no name or id of a container, network or volume: a name must not bend a URL. */
 export function checkedName(name: string): string {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return name;

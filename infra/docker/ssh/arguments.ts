@@ -1,5 +1,6 @@
-import type { SshAddress, SshTarget } from '../address.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { SshTarget } from '../address.ts';
+import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /** Seconds until a machine that does not answer is given up. */
 const connectTimeout = 10;
@@ -9,8 +10,14 @@ const connectTimeout = 10;
  * every operator connects alike and host keys are looked up only where this project wrote them. The identity is used
  * for the machine to jump through too.
  */
-export function sshArguments(host: Host, target: SshTarget, knownHosts: string): string[] {
-  return [...strict(knownHosts, 'yes'), ...identity(host), ...proxy(host, target.jump, knownHosts), ...login(target)];
+export function sshArguments(host: SshHost, knownHosts: string): string[] {
+  const { endpoint } = host;
+  return [
+    ...strict(knownHosts, 'yes'),
+    ...identity(host),
+    ...proxy(host, endpoint.jump, knownHosts),
+    ...login(endpoint),
+  ];
 }
 
 /**
@@ -18,7 +25,7 @@ export function sshArguments(host: Host, target: SshTarget, knownHosts: string):
  * key to log in with. The machine to jump through is checked strictly.
  */
 export function keyReadingArguments(
-  host: Host,
+  host: SshHost,
   target: SshTarget,
   knownHosts: string,
   noteFile: string,
@@ -52,12 +59,12 @@ function strict(knownHosts: string, checking: 'yes' | 'accept-new'): string[] {
   return ['-F', 'none', ...options.flatMap((option) => ['-o', option])];
 }
 
-function identity(host: Host): string[] {
-  if (host.identity === undefined) return [];
-  return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${withoutTokens(host.identity)}"`];
+function identity({ endpoint: { identity: file } }: SshHost): string[] {
+  if (file === undefined) return [];
+  return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${withoutTokens(file)}"`];
 }
 
-function proxy(host: Host, jump: SshAddress | undefined, knownHosts: string): string[] {
+function proxy(host: SshHost, jump: SshAddress | undefined, knownHosts: string): string[] {
   if (!jump) return [];
   // ssh gives this line to a shell, and reads % as the start of a token
   const words = ['ssh', ...strict(knownHosts, 'yes'), ...identity(host), '-W', '[%h]:%p', ...login(jump)];

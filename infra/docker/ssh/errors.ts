@@ -1,5 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import { userHostPort, type SshAddress } from '../address.ts';
+import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
+import { userHostPort } from '../address.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /** A host key as offered by an sshd or written in known_hosts. */

@@ -3,13 +3,14 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { knownHostsName, sshTarget, userHostPort, type SshAddress, type SshTarget } from '../address.ts';
+import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
+import { knownHostsName, userHostPort, type SshTarget } from '../address.ts';
 import { runToEnd } from '../../system/process.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
 import { retryDropped } from './retry.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
 import { withFileLock } from '../../system/file-lock.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /**
  * The host keys this project accepts: a known_hosts file of its own. A key gets in by the fingerprint written in the
@@ -29,13 +30,13 @@ export class HostKeys {
    * Throws HostKeyUnknownError on first contact, HostKeyChangedError if the key written as hostKey is not offered,
    * LockageError if the machine cannot be asked.
    */
-  async ensure(host: Host): Promise<void> {
-    const target = sshTarget(host);
+  async ensure(host: SshHost): Promise<void> {
+    const target = host.endpoint;
     if (target.jump && (await this.#known(target.jump)).length === 0) {
       throw new HostKeyUnknownError(host, target.jump, await this.#scan(host, target.jump));
     }
     const known = (await this.#known(target)).map(({ fingerprint }) => fingerprint);
-    const pinned = host.hostKey;
+    const pinned = host.endpoint.hostKey;
     if (pinned === undefined ? known.length > 0 : known.length === 1 && known[0] === pinned) return;
 
     const offered = await this.#scan(host, target, pinned);
@@ -46,18 +47,18 @@ export class HostKeys {
   }
 
   /** The keys offered now: by the machine to jump through as long as its key is not known, else by the host. */
-  async scan(host: Host): Promise<{ address: string; keys: HostKey[] }> {
+  async scan(host: SshHost): Promise<{ address: string; keys: HostKey[] }> {
     const address = await this.#undecided(host);
     return { address: userHostPort(address), keys: await this.#scan(host, address) };
   }
 
   /** Fingerprints accepted for the machine that `scan` asks. */
-  async accepted(host: Host): Promise<string[]> {
+  async accepted(host: SshHost): Promise<string[]> {
     return (await this.#known(await this.#undecided(host))).map(({ fingerprint }) => fingerprint);
   }
 
   /** Accepts the key with this fingerprint for the machine `scan` asked. Throws LockageError if it is not offered. */
-  async trust(host: Host, fingerprint: string): Promise<void> {
+  async trust(host: SshHost, fingerprint: string): Promise<void> {
     const address = await this.#undecided(host);
     const offered = await this.#scan(host, address, fingerprint);
     const match = offered.find((key) => key.fingerprint === fingerprint);
@@ -66,8 +67,8 @@ export class HostKeys {
   }
 
   /** The error for a key that ssh refused, with what was accepted and what is offered now. */
-  async changed(host: Host): Promise<LockageError> {
-    const target = sshTarget(host);
+  async changed(host: SshHost): Promise<LockageError> {
+    const target = host.endpoint;
     for (const address of target.jump ? [target.jump, target] : [target]) {
       const known = (await this.#known(address)).map(({ fingerprint }) => fingerprint);
       const offered = await this.#scan(host, address, known[0]);
@@ -77,8 +78,8 @@ export class HostKeys {
     return new LockageError(`${host.name}: ssh refused the host key of ${userHostPort(target)}`);
   }
 
-  async #undecided(host: Host): Promise<SshAddress> {
-    const target = sshTarget(host);
+  async #undecided(host: SshHost): Promise<SshAddress> {
+    const target = host.endpoint;
     return target.jump && (await this.#known(target.jump)).length === 0 ? target.jump : target;
   }
 
@@ -90,21 +91,21 @@ export class HostKeys {
     return parseKeys(text, knownHostsName(address));
   }
 
-  async #scan(host: Host, address: SshAddress, wanted?: string): Promise<HostKey[]> {
-    const target = sshTarget(host);
-    const { jump } = target;
+  async #scan(host: SshHost, address: SshAddress, wanted?: string): Promise<HostKey[]> {
+    const { jump } = host.endpoint;
     const behindJump = jump !== undefined && userHostPort(address) !== userHostPort(jump);
-    const direct = { ...address, socket: target.socket, jump: undefined };
     // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
     const scanned = behindJump ? [] : await keyscan(address);
     // It asks for all types at once, of which a busy sshd drops some: one that is missing may be there all the same.
     const enough =
       wanted === undefined ? scanned.length > 0 : scanned.some(({ fingerprint }) => fingerprint === wanted);
-    return enough ? scanned : this.#readBySsh(host, behindJump ? target : direct, wanted);
+    return enough
+      ? scanned
+      : this.#readBySsh(host, behindJump ? host.endpoint : { ...address, jump: undefined }, wanted);
   }
 
   /** ssh itself notes the key in a file that nothing else reads: one type a time, until there is one, or the wanted. */
-  async #readBySsh(host: Host, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
+  async #readBySsh(host: SshHost, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
     const folder = await mkdtemp(join(tmpdir(), 'lockage-keys-'));
     const keys: HostKey[] = [];
     try {

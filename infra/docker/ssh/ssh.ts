@@ -3,7 +3,8 @@ import { access, constants, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { sshTarget, userHostPort, type SshTarget } from '../address.ts';
+import { settingsOf } from '../../../pipelines/model/endpoint.ts';
+import { userHostPort } from '../address.ts';
 import { Engine } from '../api/client.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
 import { runToEnd, type Ended } from '../../system/process.ts';
@@ -19,7 +20,7 @@ import {
   type ReverseForward,
 } from './reverse-forward.ts';
 import { withFileLock } from '../../system/file-lock.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /** Seconds an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;
@@ -32,14 +33,12 @@ const pingDeadline = 5_000;
  * forwards a local socket. The socket's path is the same for the same host, so it can be written down.
  */
 export class SshLink {
-  readonly #host: Host;
+  readonly #host: SshHost;
   readonly #keys: HostKeys;
-  readonly #target: SshTarget;
 
-  constructor(host: Host, keys: HostKeys) {
+  constructor(host: SshHost, keys: HostKeys) {
     this.#host = host;
     this.#keys = keys;
-    this.#target = sshTarget(host);
   }
 
   /**
@@ -133,7 +132,7 @@ export class SshLink {
   }
 
   async #paths(): Promise<{ socket: string; control: string }> {
-    const { url, jump, identity, hostKey } = this.#host;
+    const { url, jump, identity, hostKey } = settingsOf(this.#host.endpoint);
     const identified = JSON.stringify([url, jump, identity, hostKey, this.#keys.file]);
     const hash = createHash('sha256').update(identified).digest('hex').slice(0, 16);
     const folder = await runtimeFolder();
@@ -173,21 +172,21 @@ export class SshLink {
       const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
       loggedIn = login.code === 0;
       // a master hides what the ssh to the machine in between said
-      if (loggedIn || !this.#target.jump) return login;
+      if (loggedIn || !this.#host.endpoint.jump) return login;
       return runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline);
     });
     if (loggedIn) return false;
     if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
-    throw sshFailure(this.#host, this.#target, stderr, late);
+    throw sshFailure(this.#host, this.#host.endpoint, stderr, late);
   }
 
   async #forward(control: string, socket: string): Promise<void> {
-    const forwarding = ['-L', `${socket}:${this.#target.socket}`];
+    const forwarding = ['-L', `${socket}:${this.#host.endpoint.socket}`];
     // a master does not bind again what it believes to have bound
     await this.#control(control, 'cancel', forwarding);
     await rm(socket, { force: true });
     const { code, stderr, late } = await this.#control(control, 'forward', forwarding);
-    if (code !== 0) throw sshFailure(this.#host, this.#target, stderr, late);
+    if (code !== 0) throw sshFailure(this.#host, this.#host.endpoint, stderr, late);
   }
 
   #control(control: string, command: 'check' | 'forward' | 'cancel' | 'stop' | 'exit', extra: readonly string[] = []) {
@@ -195,11 +194,12 @@ export class SshLink {
   }
 
   #arguments(): string[] {
-    return sshArguments(this.#host, this.#target, this.#keys.file);
+    return sshArguments(this.#host, this.#keys.file);
   }
 
   async #checkIdentity(): Promise<void> {
-    const { name, identity } = this.#host;
+    const { name, endpoint } = this.#host;
+    const { identity } = endpoint;
     if (identity === undefined) return;
     await access(identity, constants.R_OK).catch((cause: unknown) => {
       throw new LockageError(`${name}: the private key ${identity} cannot be read`, { cause });
@@ -209,11 +209,11 @@ export class SshLink {
   /** Why the forwarded socket is silent, as seen from the host itself. */
   async #diagnose(control: string): Promise<LockageError> {
     const { name } = this.#host;
-    const { socket: path, user } = this.#target;
+    const { socket: path, user } = this.#host.endpoint;
     // the path's characters were checked, so it is one word of the remote shell
     const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
     const { stdout } = await runToEnd('ssh', ['-S', control, ...this.#arguments(), look], commandDeadline);
-    const at = userHostPort(this.#target);
+    const at = userHostPort(this.#host.endpoint);
     if (stdout.trim() === 'absent') {
       return new LockageError(`${name}: there is no ${path} on ${at}`, {
         hint: 'start Docker there, or name its socket in the url: ssh://user@host:port/path/docker.sock',

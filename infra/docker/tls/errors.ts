@@ -4,7 +4,8 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { whenText } from '../../../pipelines/text/moment.ts';
 import { hostPort, type TcpAddress } from '../address.ts';
 import { nameOf, type TlsIdentity } from './files.ts';
-import type { Host, TlsFiles } from '../../../pipelines/model/target.ts';
+import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 /** A connection to be explained: which host, where it listens, and what it was shown. */
 export interface TlsAttempt {

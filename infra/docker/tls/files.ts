@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { TlsFiles } from '../../../pipelines/model/target.ts';
+import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
 
 /** A client's side of a connection, read from its files. */
 export interface TlsIdentity {

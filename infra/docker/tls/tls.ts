@@ -8,7 +8,8 @@ import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { dateProblem, certificateError, handshakeFailure, type TlsAttempt } from './errors.ts';
 import { readTlsFiles } from './files.ts';
 import { tlsOptions } from './options.ts';
-import type { Host, TlsFiles } from '../../../pipelines/model/target.ts';
+import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 
 const deadline = 10_000;
 /** Milliseconds in which an engine without session tickets would have refused this client. */
@@ -64,7 +65,7 @@ export class TlsLink {
    */
   async #linkFiles(): Promise<string> {
     const hash = createHash('sha256')
-      .update(JSON.stringify([this.#host.url, this.#stateDir]))
+      .update(JSON.stringify([this.#host.endpoint.url, this.#stateDir]))
       .digest('hex')
       .slice(0, 16);
     const folder = join(await runtimeFolder(), `${hash}.tls`);

@@ -2,16 +2,16 @@ import { BrokenError, LockageError, RolledBackError } from '../../../pipelines/e
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
 import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 
 const minute = 60_000;
 
 /** A machine reached by ssh that becomes a host. */
 export class HostSetup {
-  readonly #host: Host;
+  readonly #host: SshHost;
   readonly #link: SshLink;
 
-  constructor(host: Host, link: SshLink) {
+  constructor(host: SshHost, link: SshLink) {
     this.#host = host;
     this.#link = link;
   }

@@ -1,24 +1,20 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { Engine } from '../../docker/api/client.ts';
+import type { ExecTarget } from '../runtime.ts';
 import type { Connections } from '../../docker/connections.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
 
 /**
- * A running container of a service, on a manager: no others can be reached from here, as an engine only speaks for its own.
+ * Returns a running container of a service, on a manager: no others can be reached from here, as an engine only speaks for its own.
  * Throws LockageError when there is none.
  */
-export async function reachableContainer(
-  connections: Connections,
-  swarm: Host,
-  service: string,
-): Promise<{ readonly engine: Engine; readonly container: string }> {
+export async function reachableContainer(connections: Connections, swarm: Swarm, service: string): Promise<ExecTarget> {
   const engine = await connections.engine(swarm);
   const found = await engine.inspectService(service);
   const tasks = (await engine.listTasks()).filter(
     ({ ServiceID, DesiredState, Status }) =>
       ServiceID === found?.ID && DesiredState === 'running' && Status.State === 'running',
   );
-  for (const connected of await connections.connectAll(swarm.managers ?? [])) {
+  for (const connected of await connections.connectAll(swarm.managers)) {
     if ('error' in connected) continue;
     const { NodeID } = (await connected.engine.info()).Swarm ?? {};
     const task = tasks.find((each) => each.NodeID === NodeID);

@@ -3,15 +3,19 @@ import type { CallOptions, Engine } from '../../docker/api/client.ts';
 import { managerProblem } from '../../docker/swarm-leader.ts';
 import type { SwarmNode } from '../../docker/api/types.ts';
 import type { Place } from '../../resources/inputs.ts';
+import type { HostProblem, Look, Survey } from '../runtime.ts';
 import { isDown } from './removal.ts';
 import { serviceState } from './service-state.ts';
 import { labels } from '../../docker/labels.ts';
 import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { EnvironmentHost, Swarm } from '../../../pipelines/model/target.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 
-/** What a swarm says about an environment before a change. `edges`: whether all its managers' edges run. */
-export async function swarmReport(engine: Engine, swarm: Host, place: Place, edges: boolean): Promise<PreflightReport> {
+/** Reports an environment's services before a change, and whether the edges of all its managers run. */
+export async function swarmReport(swarm: Swarm, survey: Survey): Promise<PreflightReport> {
+  await checkOneSwarm(survey);
+  const engine = await survey.connections.engine(swarm);
+  const place = { app: survey.app, environment: survey.environment.name };
   const [services, nodes, all] = await Promise.all([
     servicesOf(engine, place),
     engine.listNodes(),
@@ -25,15 +29,16 @@ export async function swarmReport(engine: Engine, swarm: Host, place: Place, edg
     running: new Set(services.filter(({ state }) => state === 'running').map(({ name }) => name)),
     present: own,
     foreign: new Set(all.map(({ Spec }) => Spec.Name).filter((name) => !own.has(name))),
-    edge: edges,
+    edge: survey.hosts.every(({ edge }) => edge),
     traits: {},
     warnings: [],
   };
 }
 
-/** What a swarm says about an environment to who looks. */
-export async function swarmView(engine: Engine, swarm: Host, place: Place, options: CallOptions): Promise<HostView> {
-  const [containers, nodes] = await Promise.all([servicesOf(engine, place, options), engine.listNodes(options)]);
+/** Reports an environment's services for `status`. */
+export async function swarmView(engine: Engine, swarm: Swarm, look: Look): Promise<HostView> {
+  const options = { signal: look.signal };
+  const [containers, nodes] = await Promise.all([servicesOf(engine, look, options), engine.listNodes(options)]);
   const managers = nodes.filter(({ Spec }) => Spec.Role === 'manager').length;
   return {
     host: swarm,
@@ -43,9 +48,8 @@ export async function swarmView(engine: Engine, swarm: Host, place: Place, optio
   };
 }
 
-/** Why nobody speaks for a swarm, as it is told to who looks: its managers that do not answer come first. */
-export function quorumLoss({ host, error }: HostView, views: readonly HostView[]): string | undefined {
-  const { managers = [] } = host;
+/** Returns why nobody speaks for a swarm: its managers that do not answer come before what it said itself. */
+export function quorumLoss({ managers }: Swarm, { error }: HostView, views: readonly HostView[]): string | undefined {
   const silent = managers.filter(({ name }) =>
     views.some((view) => view.host.name === name && view.error !== undefined),
   );
@@ -54,7 +58,7 @@ export function quorumLoss({ host, error }: HostView, views: readonly HostView[]
   return `has no leader in reach: ${silent.length} of ${managers.length} managers ${verb} not answer`;
 }
 
-/** An environment's services, each as one part of a release. */
+/** Returns an environment's services, each as one part of a release. */
 export async function servicesOf(engine: Engine, place: Place, options: CallOptions = {}): Promise<SeenContainer[]> {
   const own = { [labels.app]: place.app, [labels.environment]: place.environment };
   const [services, tasks] = await Promise.all([engine.listServices(own, options), engine.listTasks(options)]);
@@ -75,15 +79,31 @@ export async function servicesOf(engine: Engine, place: Place, options: CallOpti
     .sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** Throws LockageError unless an engine is a manager of a swarm that can decide; gives the swarm's id. */
-export async function swarmIdOf(engine: Engine, manager: Host): Promise<string> {
-  const problem = await managerProblem(engine);
-  if (problem !== undefined) {
-    throw new LockageError(`${manager.name}: ${problem}`, {
-      hint: 'docs/swarm.md says how a swarm begins, and what to do when it breaks.',
-    });
-  }
+/** Throws LockageError when the managers, which have all answered, are of two swarms. */
+async function checkOneSwarm({ connections, environment: { hosts } }: Survey): Promise<void> {
+  const swarms = await Promise.all(
+    hosts.map(async (host) => ({ host, id: await swarmIdOf(await connections.engine(host), host) })),
+  );
+  const [first] = swarms;
+  const other = swarms.find(({ id }) => id !== first?.id);
+  if (!first || !other) return;
+  throw new LockageError(`${other.host.name} is a manager of another swarm than ${first.host.name}`, {
+    hint: 'All managers of an environment have to be of one swarm: `docker swarm leave`, then `docker swarm join`.',
+  });
+}
+
+/** Returns a swarm's id. Throws LockageError unless the engine is a manager of a swarm that can decide. */
+async function swarmIdOf(engine: Engine, manager: EnvironmentHost): Promise<string> {
+  const found = await problemOfManager(engine);
+  if (found) throw new LockageError(`${manager.name}: ${found.problem}`, { hint: found.hint });
   return (await engine.info()).Swarm?.Cluster?.ID ?? '';
+}
+
+/** Returns why an engine cannot speak for its swarm, and what helps; undefined when it can. */
+export async function problemOfManager(engine: Engine): Promise<HostProblem | undefined> {
+  const problem = await managerProblem(engine);
+  const hint = 'docs/swarm.md says how a swarm begins, and what to do when it breaks.';
+  return problem === undefined ? undefined : { problem, hint };
 }
 
 function isUsable({ Status, Spec }: SwarmNode): boolean {

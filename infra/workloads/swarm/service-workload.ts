@@ -10,6 +10,7 @@ import { waitForEnd } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
 import { labels } from '../../docker/labels.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
 
 /** Milliseconds for all nodes to pull the image and start their containers. */
 const startTimeout = 600_000;
@@ -18,12 +19,15 @@ const placementTimeout = 30_000;
 
 const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
+/** A part of a release, and the swarm that it runs on. */
+type ServiceInputs = ContainerInputs & { readonly host: Swarm };
+
 /** A role of a release on a swarm: one service, whose containers Swarm places. It is made once and never changed. */
 export class ServiceWorkload implements Workload {
   readonly #context: ProviderContext;
-  readonly #inputs: ContainerInputs;
+  readonly #inputs: ServiceInputs;
 
-  constructor(context: ProviderContext, inputs: ContainerInputs) {
+  constructor(context: ProviderContext, inputs: ServiceInputs) {
     this.#context = context;
     this.#inputs = inputs;
   }
@@ -93,7 +97,7 @@ export class ServiceWorkload implements Workload {
     const engine = await this.#engine();
     const [service, tasks] = await Promise.all([this.#find(engine), this.#tasks(engine)]);
     const addresses = tasks.filter((task) => runs(task, service)).flatMap(addressOf);
-    const probes = (host.managers ?? []).map(async (manager) => {
+    const probes = host.managers.map(async (manager) => {
       const edge = await edgeOf(this.#context, this.#inputs, manager);
       return edge.probeAll(addresses, check, rounds, {
         ...asking,

@@ -1,6 +1,6 @@
 import type { Checked, Report } from './context.ts';
 import type { Path } from '../source/problem.ts';
-import { engineKey } from '../resolve/targets.ts';
+import { engineKey } from '../../model/endpoint.ts';
 
 /** A port that something of an environment takes on a host. */
 interface Use {
@@ -31,9 +31,9 @@ function message(use: Use, first: Use): string {
 }
 
 function usesOf({ resolved, report }: Checked): Use[] {
-  const { name: environment, hosts, swarm, machines, roles, accessories } = resolved;
+  const { name: environment, hosts, orchestrator, machines, roles, accessories } = resolved;
   // On a single host and on a swarm, containers find accessories on the network, and nothing is published.
-  const published = hosts.length > 1 && !swarm ? accessories : [];
+  const published = hosts.length > 1 && !orchestrator ? accessories : [];
   // The one address of an environment's own machines may be that of another environment's, too.
   const front = machines?.address;
   const shared = roles.flatMap(({ name, route }) =>
@@ -47,10 +47,11 @@ function usesOf({ resolved, report }: Checked): Use[] {
         ],
   );
   const onHosts = hosts.flatMap((host) => {
-    const common = { environment, host: host.name, engine: engineKey(host.url), report };
+    const engine = host.kind === 'pending' ? `machine ${host.name}` : engineKey(host.endpoint);
+    const common = { environment, host: host.name, engine, report };
     return [
       ...roles.flatMap(({ name, route, hosts: on }) =>
-        route !== undefined && (swarm !== undefined || on.includes(host.name))
+        route !== undefined && (orchestrator !== undefined || on.includes(host.name))
           ? [{ ...common, what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] }]
           : [],
       ),

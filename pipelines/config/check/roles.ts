@@ -47,7 +47,7 @@ function checkName({ app, resolved, report }: Checked, role: Role): void {
 }
 
 function checkRoleHosts({ resolved, report }: Checked, role: Role, asWritten: RoleFile): void {
-  if (resolved.swarm) {
+  if (resolved.orchestrator) {
     const message = `is for hosts: ${resolved.name} is a swarm, which places the replicas itself`;
     if (asWritten.hosts !== undefined) report(['roles', role.name, 'hosts'], message);
     return;

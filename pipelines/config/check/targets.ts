@@ -1,6 +1,7 @@
 import type { Report } from './context.ts';
 import type { EnvironmentFile } from '../schema/files.ts';
-import { engineKey, hostsOf, swarmName, targetsOf } from '../resolve/targets.ts';
+import { engineKey } from '../../model/endpoint.ts';
+import { hostsOf, swarmName, targetsOf } from '../resolve/targets.ts';
 
 /** Whether the targets of an environment are usable: no name and no engine twice. */
 export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
@@ -15,11 +16,12 @@ export function checkTargets(environment: string, own: EnvironmentFile, root: st
   const hosts = hostsOf(environment, list, root);
   for (const [index, host] of hosts.entries()) {
     const sameName = hosts.findIndex((other) => other.name === host.name);
-    const sameEngine = hosts.findIndex((other) => engineKey(other.url) === engineKey(host.url));
+    const sameEngine = hosts.findIndex((other) => engineKey(other.endpoint) === engineKey(host.endpoint));
     if (sameEngine < index) refuse(index, 'url', `is the same Docker Engine as ${hosts[sameEngine]?.name}`);
     else if (isSwarm && host.name === swarmName)
       refuse(index, 'name', `${swarmName} is what the swarm itself is called`);
-    else if (sameName < index) refuse(index, 'name', `${host.name} is also the name of ${hosts[sameName]?.url}`);
+    else if (sameName < index)
+      refuse(index, 'name', `${host.name} is also the name of ${hosts[sameName]?.endpoint.url}`);
   }
   return usable;
 }

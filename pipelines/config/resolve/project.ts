@@ -6,9 +6,9 @@ import type { Stage } from './order.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
-import { isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
+import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
-import type { Host, MachineSet } from '../../model/target.ts';
+import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 
 /** The project with every default filled in. `environments` are the files' contents by name. */
 export function resolveProject(
@@ -41,15 +41,17 @@ export function resolveProject(
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
   const targets = targetsOf(own);
-  const hosts = targetHosts(stage.name, own.targets, root);
-  const swarm = targets.isSwarm ? swarmOf(hosts) : undefined;
+  const orchestrator = targets.isSwarm ? swarmOf(hostsOf(stage.name, targets.list, root)) : undefined;
+  const hosts = orchestrator?.managers ?? targetHosts(stage.name, own.targets, root);
   return {
     name: stage.name,
     after: stage.after,
     hosts,
-    ...(swarm ? { swarm } : {}),
+    ...(orchestrator ? { orchestrator } : {}),
     ...(isMachines(own.targets) ? { machines: resolveMachines(own.targets) } : {}),
-    roles: Object.entries(written.roles).map(([name, role]) => resolveRole(name, role, swarm ? [swarm] : hosts)),
+    roles: Object.entries(written.roles).map(([name, role]) =>
+      resolveRole(name, role, orchestrator ? [orchestrator] : hosts),
+    ),
     accessories: Object.entries(written.accessories).map(([name, accessory]) =>
       resolveAccessory(name, accessory, hosts),
     ),
@@ -62,9 +64,9 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
   };
 }
 
-/** The swarm as the place where releases run; it has no address of its own. */
-function swarmOf(managers: readonly Host[]): Host {
-  return { name: swarmName, url: 'swarm:', address: '', managers };
+/** Returns the swarm as the place where releases run; it has no address of its own. */
+function swarmOf(managers: readonly Host[]): Swarm {
+  return { kind: 'swarm', name: swarmName, managers };
 }
 
 function resolveMachines(written: MachinesFile): MachineSet {
@@ -78,7 +80,7 @@ function resolveMachines(written: MachinesFile): MachineSet {
   };
 }
 
-function resolveRole(name: string, role: RoleFile, hosts: readonly Host[]): Role {
+function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Role {
   const { limits = {} } = role;
   return {
     name,
@@ -141,7 +143,7 @@ function resolveHardening(written: NonNullable<RoleFile['hardening']>): Hardenin
   };
 }
 
-function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonly Host[]): Accessory {
+function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonly EnvironmentHost[]): Accessory {
   return {
     name,
     image: accessory.image ?? '',

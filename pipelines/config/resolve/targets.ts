@@ -4,8 +4,8 @@ import { defaults } from './defaults.ts';
 import type { Path } from '../source/problem.ts';
 import type { EnvironmentFile } from '../schema/files.ts';
 import type { MachinesFile, TargetFile, TargetsFile } from '../schema/targets.ts';
-import { hostname } from '../schema/target-url.ts';
-import { pending, type Host, type TlsFiles } from '../../model/target.ts';
+import { endpointOf, hostname, type Endpoint, type EndpointSettings, type TlsFiles } from '../../model/endpoint.ts';
+import { pending, type EnvironmentHost, type Host } from '../../model/target.ts';
 
 /** What a swarm is called where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
@@ -26,47 +26,44 @@ export function isMachines(targets: TargetsFile): targets is MachinesFile {
 }
 
 /** The hosts of an environment, whatever kind of targets it has. */
-export function targetHosts(environment: string, targets: TargetsFile, root: string): Host[] {
+export function targetHosts(environment: string, targets: TargetsFile, root: string): EnvironmentHost[] {
   return isMachines(targets)
     ? machineHosts(environment, targets)
     : hostsOf(environment, targetsOf({ targets }).list, root);
 }
 
 /** The machines that an environment makes: where each is reached is known once it is made. */
-function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): Host[] {
+function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): EnvironmentHost[] {
   return Array.from({ length: count }, (_, index) => pending(`${environment}-${index + 1}`));
 }
 
-/** The hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */
+/** Returns the hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */
 export function hostsOf(environment: string, targets: readonly TargetFile[], root: string): Host[] {
   const written = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
-  const guesses = written.map((target) => target.name ?? firstLabel(target.url));
-  return written.map((target, index) => {
+  const reached = written.map((target) => ({ target, endpoint: endpointOf(environment, withKeyFiles(target, root)) }));
+  const guesses = reached.map(({ target, endpoint }) => target.name ?? firstLabel(endpoint));
+  return reached.map(({ target, endpoint }, index): Host => {
     const guess = guesses[index];
     const isShared = target.name === undefined && guesses.filter((other) => other === guess).length > 1;
-    return {
-      name: guess === undefined || isShared ? `${environment}-${index + 1}` : guess,
-      url: target.url,
-      address: target.address ?? hostname(target.url) ?? '127.0.0.1',
-      ...(target.identity === undefined ? {} : { identity: keyFile(target.identity, root) }),
-      ...(target.jump === undefined ? {} : { jump: target.jump }),
-      ...(target.hostKey === undefined ? {} : { hostKey: target.hostKey }),
-      ...(target.tls === undefined ? {} : { tls: tlsFiles(target.tls, root) }),
-    };
+    const name = guess === undefined || isShared ? `${environment}-${index + 1}` : guess;
+    return { kind: 'host', name, address: target.address ?? hostname(endpoint) ?? '127.0.0.1', endpoint };
   });
 }
 
-/** Two targets with the same key are the same Docker Engine. */
-export function engineKey(url: string): string {
-  if (url.startsWith('unix:')) return url.replace('/var/run/', '/run/');
-  const { protocol, hostname: host, port, pathname } = new URL(url);
-  if (protocol === 'tcp:') return `tcp://${host.toLowerCase()}:${port}`;
-  return `ssh://${host.toLowerCase()}:${port || '22'}${pathname.replace(/\/$/, '').replace('/var/run/', '/run/').replace('/run/docker.sock', '')}`;
+function firstLabel(endpoint: Endpoint): string | undefined {
+  const label = hostname(endpoint)?.split('.')[0]?.toLowerCase() ?? '';
+  return namePattern.test(label) && !/^\d+$/.test(label) ? label : undefined;
 }
 
-function firstLabel(url: string): string | undefined {
-  const label = hostname(url)?.split('.')[0]?.toLowerCase() ?? '';
-  return namePattern.test(label) && !/^\d+$/.test(label) ? label : undefined;
+function withKeyFiles(target: Exclude<TargetFile, string>, root: string): EndpointSettings {
+  const { url, identity, jump, hostKey, tls } = target;
+  return {
+    url,
+    ...(identity === undefined ? {} : { identity: keyFile(identity, root) }),
+    ...(jump === undefined ? {} : { jump }),
+    ...(hostKey === undefined ? {} : { hostKey }),
+    ...(tls === undefined ? {} : { tls: tlsFiles(tls, root) }),
+  };
 }
 
 function keyFile(file: string, root: string): string {

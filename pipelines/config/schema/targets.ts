@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { expected, instead, integer, list, mapping, name, size, text } from './values.ts';
 import { openPortProblem, urlProblem } from './target-url.ts';
+import { parseAddress, parseUrl } from '../../model/endpoint.ts';
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
   .refine((url) => url === '' || urlProblem(url) === undefined, {
@@ -35,9 +36,11 @@ export const target = z.union(
       identity: text('a file').optional().meta({ description: 'Private key file for ssh.' }),
       jump: z
         .string({ error: expected('user@host:port') })
-        .regex(/^(?:[a-z_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, {
+        .regex(/^(?:[a-z0-9_][a-z0-9_.-]*@)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/i, {
           error: expected('user@host:port'),
+          abort: true,
         })
+        .refine((jump) => parseAddress(jump) !== undefined, { error: expected('user@host:port') })
         .optional()
         .meta({ description: 'Host to go through.' }),
       hostKey: z
@@ -114,11 +117,12 @@ export type TargetsFile = z.output<typeof targets>;
 /** Settings that do not go with a target's URL, which must have passed `urlProblem`. */
 export function settingProblems(written: Exclude<TargetFile, string>): { key: string; message: string }[] {
   const { url } = written;
+  const { kind } = parseUrl(url);
   const sshOnly = (['identity', 'jump', 'hostKey'] as const).filter((key) => written[key] !== undefined);
   const open = written.tls === undefined ? openPortProblem(url) : undefined;
   return [
-    ...(url.startsWith('ssh:') ? [] : sshOnly.map((key) => ({ key, message: 'is for ssh:// targets only' }))),
-    ...(written.tls && !url.startsWith('tcp:') ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
+    ...(kind === 'ssh' ? [] : sshOnly.map((key) => ({ key, message: 'is for ssh:// targets only' }))),
+    ...(written.tls && kind !== 'tcp' ? [{ key: 'tls', message: 'is for tcp:// targets only' }] : []),
     ...(open === undefined ? [] : [{ key: 'url', message: open }]),
   ];
 }

@@ -7,6 +7,7 @@ import type { Release } from '../../model/release.ts';
 import { checkParity } from '../../hosts/parity.ts';
 import { checkPlatform } from '../../policy/release-checks.ts';
 import type { Context } from '../ports.ts';
+import { schedulesReplicas } from '../../model/target.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
 export async function preflight(
@@ -21,7 +22,7 @@ export async function preflight(
   ]);
   checkPlatform(release, reports);
   for (const { host, warnings } of reports) for (const text of warnings) context.terminal.note(`${host.name}: ${text}`);
-  checkParity(environment, reports.filter(({ host }) => !host.managers).map(traitsIn(environment)), before);
+  checkParity(environment, reports.filter(({ host }) => !schedulesReplicas(host)).map(traitsIn(environment)), before);
   return reports;
 }
 

@@ -1,5 +1,6 @@
 import { ExitCode } from '../exit-codes.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
+import { isSshHost } from '../../../pipelines/model/target.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { loadProject } from '../../project/load.ts';
 import { checking, good, type Check } from '../check.ts';
@@ -20,10 +21,7 @@ export async function doctorCommand(flags: Flags & { env?: string }, signal: Abo
     const { app, root, environments } = project;
     return good('configuration', `${app} in ${root}: ${environments.map(({ name }) => name).join(', ')}`);
   });
-  const needsSsh =
-    project?.environments.some(
-      ({ machines, hosts }) => machines ?? hosts.some(({ url }) => url.startsWith('ssh://')),
-    ) ?? true;
+  const needsSsh = project?.environments.some(({ machines, hosts }) => machines ?? hosts.some(isSshHost)) ?? true;
   const [machine, groups] = await Promise.all([
     machineChecks(needsSsh),
     project ? projectGroups(configuration, flags, signal) : [{ title: 'project', checks: configuration }],

@@ -3,7 +3,7 @@ import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts'
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { OutputStream } from '../../../infra/docker/api/client.ts';
 import { LineReader } from '../../../infra/docker/api/frames.ts';
-import { reachableContainer } from '../../../infra/workloads/swarm/reach.ts';
+import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { ProgramError } from '../exit-codes.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
@@ -46,9 +46,7 @@ async function runIn(
   argv: readonly string[],
   prefix: string,
 ): Promise<number> {
-  const { engine, container } = host.managers
-    ? await reachableContainer(context.connections, host, spec.name)
-    : { engine: await context.connections.engine(host), container: spec.name };
+  const { engine, container } = await runtimeOf(host).execTarget(context.connections, spec.name);
   const readers = { stdout: new LineReader(), stderr: new LineReader() };
   const print = (stream: OutputStream, lines: Iterable<string>) => {
     for (const line of lines) context.terminal.line(`${prefix}${line}`, stream);

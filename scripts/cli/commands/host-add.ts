@@ -29,7 +29,7 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
     // What the file cannot take shall be known before anything happens on the machine.
     if (target.written) await tryEdit(editOf(context, environment, target.written));
 
-    terminal.step('connect', target.host.url);
+    terminal.step('connect', target.host.endpoint.url);
     const pinned = await pin(context, target, flags);
     const { steps, lines } = await prepare(context, environment, pinned);
 
@@ -73,9 +73,12 @@ function halfAdded({ name }: Environment, host: string, error: unknown): Lockage
 
 /** The target with the key that a person confirmed, which every operator is to expect from now on. */
 async function pin(context: CommandContext, { host, written }: Target, flags: AddFlags): Promise<Target> {
-  const given = flags.hostKey ?? (host.hostKey === undefined ? [] : [host.hostKey]);
+  const pinned = host.endpoint.hostKey;
+  const given = flags.hostKey ?? (pinned === undefined ? [] : [pinned]);
   const hostKey = await firstContact(context, host, given);
-  return written ? { host: { ...host, hostKey }, written: { ...written, hostKey } } : { host };
+  return written
+    ? { host: { ...host, endpoint: { ...host.endpoint, hostKey } }, written: { ...written, hostKey } }
+    : { host };
 }
 
 interface Done extends Pick<PreparationStep, 'subject' | 'action'> {

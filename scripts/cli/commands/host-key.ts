@@ -5,7 +5,7 @@ import type { HostKey } from '../../../infra/docker/connections.ts';
 import { table } from '../../tools/format.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
 
 interface HostKeyFlags {
   readonly accept?: string[];
@@ -15,7 +15,7 @@ interface HostKeyFlags {
 export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: AbortSignal): Promise<void> {
   await runCommand({}, signal, async (context) => {
     const environment = environmentNamed(context.project, name);
-    const hosts = environment.hosts.filter(({ url }) => url.startsWith('ssh://'));
+    const hosts = environment.hosts.filter(isSshHost);
     if (hosts.length === 0) {
       context.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
       return;
@@ -35,7 +35,7 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
 }
 
 interface Offer {
-  readonly host: Host;
+  readonly host: SshHost;
   /** where the keys come from: the host, or the machine to jump through as long as its key is not known */
   readonly address: string;
   readonly keys: readonly HostKey[];
@@ -43,12 +43,13 @@ interface Offer {
   readonly pinned: readonly string[];
 }
 
-async function offerOf(context: CommandContext, host: Host): Promise<Offer> {
+async function offerOf(context: CommandContext, host: SshHost): Promise<Offer> {
   const [{ address, keys }, accepted] = await Promise.all([
     context.connections.scanHostKeys(host),
     context.connections.acceptedHostKeys(host),
   ]);
-  return { host, address, keys, pinned: host.hostKey === undefined ? accepted : [host.hostKey] };
+  const { hostKey } = host.endpoint;
+  return { host, address, keys, pinned: hostKey === undefined ? accepted : [hostKey] };
 }
 
 function refuseUnknown(accept: readonly string[], offers: readonly Offer[]): void {

@@ -1,6 +1,7 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { queryHosts } from '../../../infra/hosts/query.ts';
 import { loadBalancerListLines, hostListLines, type ListedLoadBalancer, type ListedHost } from '../views/hosts.ts';
 import { runCommand } from '../run-command.ts';
@@ -41,7 +42,7 @@ async function listed(context: CommandContext, environment: Environment): Promis
     return { engine: Version, platform: `${Os}/${Arch}` };
   });
   return environment.hosts.map((host): ListedHost => {
-    const { name, url, address, jump } = host;
+    const { name, url, address, jump } = toRecord(host);
     const place = { environment: environment.name, name, url, address, ...(jump === undefined ? {} : { jump }) };
     const found = asked.find((each) => each.host === host);
     if (!found) return { ...place, state: 'cordoned' };

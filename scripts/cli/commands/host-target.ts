@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts';
 import type { WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
-import { engineKey, hostsOf } from '../../../pipelines/config/resolve/targets.ts';
+import { hostsOf } from '../../../pipelines/config/resolve/targets.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { urlProblem } from '../../../pipelines/config/schema/target-url.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import { engineKey, parseAddress, parseUrl, type SshEndpoint } from '../../../pipelines/model/endpoint.ts';
+import { toRecord } from '../../../pipelines/model/target-record.ts';
+import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
 
 /** How a machine is to be called and reached, as given on the command line. */
 export interface TargetFlags {
@@ -18,7 +19,7 @@ export interface TargetFlags {
 
 /** A machine that is, or shall be, a host of an environment. */
 export interface Target {
-  readonly host: Host;
+  readonly host: SshHost;
   /** as it is to be written into the environment's file; absent: it is there */
   readonly written?: WrittenTarget;
 }
@@ -33,16 +34,15 @@ export function targetOf(
   flags: TargetFlags,
   place: { readonly root: string; readonly cwd: string },
 ): Target {
-  const problems = [...urlProblems(url), ...flagProblems(flags)];
-  refuse(problems);
-  const found = environment.hosts.find((host) => engineKey(host.url) === engineKey(url));
+  const endpoint = sshEndpoint(url, flags);
+  const found = environment.hosts.filter(isSshHost).find((host) => engineKey(host.endpoint) === engineKey(endpoint));
   if (found) {
-    refuse(otherwise(found, url, flags));
+    refuse(otherwise(found, endpoint, flags));
     return { host: found };
   }
   const name = flags.name ?? freeName(environment, url);
   const holder = environment.hosts.find((host) => host.name === name);
-  if (holder) refuse([`${name} is a host of ${environment.name} already: ${holder.url}`]);
+  if (holder) refuse([`${name} is a host of ${environment.name} already: ${toRecord(holder).url}`]);
   const identity = flags.identity === undefined ? undefined : keyFile(flags.identity, place);
   const written: WrittenTarget = {
     name,
@@ -52,18 +52,21 @@ export function targetOf(
     ...(flags.jump === undefined ? {} : { jump: flags.jump }),
   };
   const [host] = hostsOf(environment.name, [written], place.root);
-  if (!host) throw new Error('a target makes a host');
+  if (!host || !isSshHost(host)) throw new Error('a target of an ssh URL makes a host that is reached by ssh');
   return { host, written };
 }
 
-function urlProblems(url: string): string[] {
-  const problem = urlProblem(url);
-  if (problem !== undefined) return [`${url}: ${problem}`];
-  if (!url.startsWith('ssh:')) return [`${url}: only a machine that is reached by ssh can be prepared`];
-  const { pathname } = new URL(url);
-  return pathname === '' || pathname === '/'
-    ? []
-    : [`${url}: leave the path of the socket out, which is the usual one`];
+/** Returns the endpoint of a URL, once URL and flags have passed all checks. Throws LockageError with all problems. */
+function sshEndpoint(url: string, flags: TargetFlags): SshEndpoint {
+  const endpoint = parseUrl(url);
+  const wrong = flagProblems(flags);
+  if (endpoint.kind === 'invalid') throw refusal([`${url}: ${endpoint.problem}`, ...wrong]);
+  if (endpoint.kind !== 'ssh') {
+    throw refusal([`${url}: only a machine that is reached by ssh can be prepared`, ...wrong]);
+  }
+  const hasPath = !/^ssh:\/\/[^/]*\/?$/.test(url);
+  refuse([...(hasPath ? [`${url}: leave the path of the socket out, which is the usual one`] : []), ...wrong]);
+  return endpoint;
 }
 
 function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): string[] {
@@ -72,9 +75,7 @@ function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): strin
     ...(address === undefined || /^[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/.test(address)
       ? []
       : [`--address ${address}: expected a host name or address without port`]),
-    ...(jump === undefined || urlProblem(`ssh://${jump}`) === undefined
-      ? []
-      : [`--jump ${jump}: expected user@host:port`]),
+    ...(jump === undefined || parseAddress(jump) !== undefined ? [] : [`--jump ${jump}: expected user@host:port`]),
     ...hostKey
       .filter((print) => !/^SHA256:[A-Za-z0-9+/]{43}$/.test(print))
       .map((print) => `--host-key ${print}: expected a fingerprint as ssh-keygen -l prints it, SHA256:…`),
@@ -82,12 +83,13 @@ function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): strin
 }
 
 /** What of the command line contradicts the target that is written. */
-function otherwise(host: Host, url: string, { name, address, jump }: TargetFlags): string[] {
+function otherwise(host: SshHost, { user }: SshEndpoint, { name, address, jump }: TargetFlags): string[] {
   const given = { name, address, jump };
+  const written = toRecord(host);
   return [
-    ...(new URL(host.url).username === new URL(url).username ? [] : [`${host.name} is written as ${host.url}`]),
+    ...(host.endpoint.user === user ? [] : [`${host.name} is written as ${written.url}`]),
     ...Object.entries(given).flatMap(([key, value]) => {
-      const is = host[key as keyof typeof given];
+      const is = written[key as keyof typeof given];
       return value === undefined || value === is ? [] : [`--${key} ${value}: ${host.name} has ${is ?? 'none'}`];
     }),
   ];
@@ -111,6 +113,9 @@ function keyFile(given: string, { root, cwd }: { readonly root: string; readonly
 }
 
 function refuse(problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  throw new LockageError('the host cannot be added as given: nothing was changed', { details: problems });
+  if (problems.length > 0) throw refusal(problems);
+}
+
+function refusal(problems: readonly string[]): LockageError {
+  return new LockageError('the host cannot be added as given: nothing was changed', { details: problems });
 }

@@ -5,11 +5,11 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import type { EngineInfo } from '../../../infra/docker/api/client.ts';
-import { engineFacts } from '../../../infra/hosts/facts.ts';
-import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
+import { engineFacts } from '../../../infra/docker/engine-facts.ts';
+import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
 
 /** Milliseconds for a host to answer: an ssh connection is made first. */
@@ -38,16 +38,17 @@ export async function hostChecks(connections: Connections, environment: Environm
       checking(host.name, async () => {
         const found = await inTime(host, ask(connections, host));
         facts.push(found);
-        if (!environment.swarm) return factChecks(found);
-        const problem = await managerProblem(await connections.engine(host));
-        return [...factChecks(found), ...(problem === undefined ? [] : [bad(host.name, problem)])];
+        const { orchestrator } = environment;
+        if (!orchestrator) return factChecks(found);
+        const unfit = await runtimeOf(orchestrator).hostProblem(await connections.engine(host));
+        return [...factChecks(found), ...(unfit ? [bad(host.name, unfit.problem)] : [])];
       }),
     ),
   );
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
 }
 
-async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
+async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
   const answered = new AbortController();
   const late = sleep(answerTimeout, undefined, { signal: answered.signal }).then(
     () => {
@@ -66,7 +67,7 @@ async function inTime<T>(host: Host, asking: Promise<T>): Promise<T> {
   }
 }
 
-async function ask(connections: Connections, host: Host): Promise<HostCheck> {
+async function ask(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
   const engine = await connections.engine(host);
   const started = performance.now();
   await engine.ping();

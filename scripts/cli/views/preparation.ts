@@ -1,11 +1,11 @@
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /** What will be done on a machine and in the environment's file, before it is done. */
 export function preparationLines(
-  host: Host,
+  host: SshHost,
   machine: HostProbe,
   { steps, kept }: Preparation,
   file: string,
@@ -16,7 +16,7 @@ export function preparationLines(
     ? [colors.green('  +'), file, `add the target ${host.name}`]
     : [colors.dim('  ='), file, `has ${host.name}`];
   return [
-    `${colors.bold(host.name)}  ${host.url}, ${machine.system}, ${machine.architecture}`,
+    `${colors.bold(host.name)}  ${host.endpoint.url}, ${machine.system}, ${machine.architecture}`,
     ...table([...rows, inFile]),
     ...kept.map((setting) => `    ${colors.yellow('stays')} as somebody set it there: ${setting}`),
   ];

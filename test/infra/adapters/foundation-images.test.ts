@@ -10,7 +10,7 @@ import { pinImages } from '../../../infra/adapters/foundation-images.ts';
 import { imageKey } from '../../../infra/programs/foundation-plan.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { environment, host } from '../../pipelines/model/values.ts';
+import { environment, hostWith } from '../../pipelines/model/values.ts';
 
 const manifest = JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json' });
 const servers: Server[] = [];
@@ -59,7 +59,7 @@ afterEach(() => {
 async function pin(known?: string): Promise<readonly [string | undefined, string | undefined]> {
   const connections = new Connections({ stateDir: folder });
   const session = { connections, progress: () => undefined, signal: new AbortController().signal };
-  const prod = { ...host('prod-1'), url: `unix://${folder}/docker.sock` };
+  const prod = hostWith('prod-1', { url: `unix://${folder}/docker.sock` });
   const ways = { session, registry: new RegistryClient({ dockerConfig: folder }) };
   const uses = [{ host: prod, image }];
   const { images, held } = await pinImages(ways, environment(), uses, known === undefined ? {} : { [image]: known });

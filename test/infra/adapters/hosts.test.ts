@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { HostsAdapter } from '../../../infra/adapters/hosts.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
-import { environment } from '../../pipelines/model/values.ts';
+import { environment, hostWith } from '../../pipelines/model/values.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
 let folder: string;
@@ -45,8 +45,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const hosts = [{ name: 'prod-1', url: '', address: '10.0.0.1' }];
-const here = () => environment({ hosts: hosts.map((host) => ({ ...host, url: `unix://${folder}/docker.sock` })) });
+const here = () => environment({ hosts: [hostWith('prod-1', { url: `unix://${folder}/docker.sock` })] });
 const engines = () => {
   const connections = new Connections({ stateDir: folder });
   const machines = { machines: folder, loadBalancers: folder, keys: folder, images: folder };
@@ -76,7 +75,7 @@ test('one that compares storage asks each host once more', async () => {
 test('hosts to be compared with that do not answer are named', async () => {
   const gone = environment({
     name: 'qa',
-    hosts: [{ name: 'qa-1', url: `unix://${folder}/gone.sock`, address: '10.0.0.9' }],
+    hosts: [hostWith('qa-1', { url: `unix://${folder}/gone.sock` })],
   });
   await expect(engines().traits(gone, ['storage'])).rejects.toMatchObject({
     message: '1 of 1 hosts of qa cannot be compared with',

@@ -4,7 +4,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { dockerHost, sshTarget, tcpAddress, unixSocket } from '../../../infra/docker/address.ts';
+import { fromRecord } from '../../../pipelines/model/target-record.ts';
+import { dockerHost } from '../../../infra/docker/address.ts';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../../infra/docker/api/frames.ts';
@@ -219,55 +220,9 @@ describe('an archive', () => {
 });
 
 describe('addresses', () => {
-  const host = (url: string, jump?: string) => ({
-    name: 'prod-1',
-    address: 'x',
-    url,
-    ...(jump === undefined ? {} : { jump }),
-  });
-
-  it('are read with their defaults', () => {
-    expect(unixSocket(host('unix:///run/d.sock'))).toBe('/run/d.sock');
-    expect(sshTarget(host('ssh://prod.example.com'))).toEqual({
-      user: undefined,
-      host: 'prod.example.com',
-      port: 22,
-      socket: '/var/run/docker.sock',
-      jump: undefined,
-    });
-    expect(sshTarget(host('ssh://deploy@[2001:db8::1]:2222/run/d.sock', 'me@gate'))).toEqual({
-      user: 'deploy',
-      host: '2001:db8::1',
-      port: 2222,
-      socket: '/run/d.sock',
-      jump: { user: 'me', host: 'gate', port: 22 },
-    });
-  });
-
-  it.each([
-    'ssh://-oProxyCommand=touch',
-    'ssh://-l@host',
-    'ssh://a b@host',
-    'ssh://host:0',
-    'ssh://host:70000',
-    'ssh://host/run/$(id)',
-    'ssh://host/run/../x;id',
-    "ssh://ho'st",
-    'ssh://',
-    'tcp://host:2375',
-  ])('refuse %s', (url) => {
-    expect(() => sshTarget(host(url))).toThrow('prod-1: ');
-  });
-
-  it('of ports are read, and told to Docker’s own programs', () => {
-    expect(tcpAddress(host('ssh://prod.example.com'))).toBeUndefined();
-    const address = tcpAddress(host('tcp://[2001:db8::1]:2376'));
-    expect(address).toEqual({ host: '2001:db8::1', port: 2376 });
+  it('are told to Docker’s own programs', () => {
     expect(dockerHost({ tcp: { host: '2001:db8::1', port: 2376 } })).toEqual({ host: 'tcp://[2001:db8::1]:2376' });
     expect(dockerHost({ socketPath: '/run/d.sock' })).toEqual({ host: 'unix:///run/d.sock' });
-    for (const url of ['tcp://host', 'tcp://a b:1', 'tcp://me@host:1', 'tcp://host:1/x']) {
-      expect(() => tcpAddress(host(url))).toThrow('prod-1: ');
-    }
   });
 
   it('of a port of this machine need no certificates', async () => {
@@ -276,14 +231,11 @@ describe('addresses', () => {
     await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
     const { port } = made.address() as { port: number };
     const connections = new Connections({ stateDir: folder });
-    const engine = await connections.engine(host(`tcp://127.0.0.1:${port}`));
+    const host = fromRecord({ name: 'prod-1', url: `tcp://127.0.0.1:${port}`, address: 'x' });
+    const engine = await connections.engine(host);
     expect((await engine.info()).OSType).toBe('linux');
     expect(engine.certificates).toEqual([]);
     await connections.close();
-  });
-
-  it.each(['-oProxyCommand=x', 'a@b@c', 'gate;id', ''])('refuse to jump through "%s"', (jump) => {
-    expect(() => sshTarget(host('ssh://host', jump))).toThrow('no host to jump through');
   });
 });
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { host as hostNamed } from '../../pipelines/model/values.ts';
 import { queryHosts } from '../../../infra/hosts/query.ts';
 
-const host = { name: 'prod-1', url: 'unix:///run/docker.sock', address: 'localhost' };
+const host = hostNamed('prod-1');
 const never = (signal: AbortSignal) => sleep(60_000, undefined, { signal });
 
 describe('a host that is asked', () => {

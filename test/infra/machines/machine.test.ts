@@ -25,6 +25,7 @@ import {
 } from '../../../infra/machines/machine.ts';
 import { runDaemon, runProgram } from '../../../infra/system/run-program.ts';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
+import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { machineInputs as inputs } from '../values.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
@@ -52,7 +53,7 @@ function folderOf(machine: string, mark?: object): string {
 }
 
 test('a machine is a host with its pinned key and the key pair of its environment', () => {
-  expect(hostOf(places(), inputs)).toEqual({
+  expect(toRecord(hostOf(places(), inputs))).toEqual({
     name: 'qa-1',
     url: 'ssh://root@10.99.1.11',
     address: '10.99.1.11',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { withoutHost, type Deployment } from '../../../infra/pulumi/forget-host.ts';
+import { host as hostNamed } from '../../pipelines/model/values.ts';
 import { packed, unpacked } from '../../../infra/resources/packing.ts';
 
 const urn = (type: string, name: string) => `urn:pulumi:prod::shop::${type}::${name}`;
@@ -7,7 +8,7 @@ const docker = (host: string) => urn('pulumi:providers:docker', host);
 const container = (host: string) => ({
   urn: urn('lockage:index:Container', `web-${host}`),
   type: 'lockage:index:Container',
-  inputs: packed({ host: { name: host } }),
+  inputs: packed({ host: hostNamed(host) }),
 });
 const edge = (host: string) => ({
   urn: urn('docker:index/container:Container', `${host}-edge`),
@@ -28,7 +29,7 @@ const deployment: Deployment = {
     {
       urn: urn('lockage:index:Foundation', 'foundation'),
       type: 'lockage:index:Foundation',
-      inputs: packed({ fingerprint: 'f', edges: { 'prod-1': 'a', 'prod-11': 'b' }, hosts: [{ name: 'prod-1' }] }),
+      inputs: packed({ fingerprint: 'f', edges: { 'prod-1': 'a', 'prod-11': 'b' }, hosts: [hostNamed('prod-1')] }),
     },
     {
       urn: urn('lockage:index:Ledger', 'ledger'),

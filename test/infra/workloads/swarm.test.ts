@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
@@ -129,9 +130,10 @@ describe('a service', () => {
 
 describe('a swarm for which nobody speaks', () => {
   const managers = ['prod-1', 'prod-2', 'prod-3'].map(host);
-  const swarm = { host: { ...host('swarm'), managers }, error: 'does not answer within 2 s', containers: [] };
+  const swarm: Swarm = { kind: 'swarm', name: 'swarm', managers };
+  const silentView = { host: swarm, error: 'does not answer within 2 s', containers: [] };
   const views = (...silent: string[]) => [
-    swarm,
+    silentView,
     ...managers.map((each) => ({
       host: each,
       containers: [],
@@ -144,11 +146,11 @@ describe('a swarm for which nobody speaks', () => {
     [['prod-2'], 'has no leader in reach: 1 of 3 managers does not answer'],
     [['prod-1', 'prod-2'], 'has no leader in reach: 2 of 3 managers do not answer'],
   ])('while %j do not answer', (silent, said) => {
-    expect(quorumLoss(swarm, views(...silent))).toBe(said);
+    expect(quorumLoss(swarm, silentView, views(...silent))).toBe(said);
   });
 
   test('is not told of one that has spoken', () => {
-    const { error: _, ...spoken } = swarm;
-    expect(quorumLoss(spoken, views('prod-1'))).toBeUndefined();
+    const { error: _, ...spoken } = silentView;
+    expect(quorumLoss(swarm, spoken, views('prod-1'))).toBeUndefined();
   });
 });

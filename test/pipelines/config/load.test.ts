@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { toRecord } from '../../../pipelines/model/target-record.ts';
+import { hostWith } from '../model/values.ts';
 import { loadConfiguration } from '../../../pipelines/config/load.ts';
 import { common, load, own } from './files.ts';
 
@@ -27,7 +29,7 @@ describe('a first service needs six lines', () => {
       {
         name: 'dev',
         after: [],
-        hosts: [{ name: 'dev-1', url: 'ssh://deploy@dev-1.example.com', address: 'dev-1.example.com' }],
+        hosts: [hostWith('dev-1', { url: 'ssh://deploy@dev-1.example.com', address: 'dev-1.example.com' })],
         roles: [
           {
             name: 'web',
@@ -195,7 +197,7 @@ describe('machines of its own', () => {
   test('are its hosts, by number, and are reached once they are made', () => {
     const { hosts, machines, roles } = dev('{ kind: lxc, count: 2, memory: 2GiB, cpus: 0.5 }') ?? {};
     expect(machines).toEqual({ kind: 'lxc', count: 2, memory: 2 * 2 ** 30, cpus: 0.5 });
-    expect(hosts).toEqual([
+    expect(hosts?.map(toRecord)).toEqual([
       { name: 'dev-1', url: 'machine://dev-1', address: 'dev-1' },
       { name: 'dev-2', url: 'machine://dev-2', address: 'dev-2' },
     ]);
@@ -212,7 +214,7 @@ describe('machines of its own', () => {
 });
 
 describe('targets', () => {
-  const hosts = (targets: string) => environment(common, `targets:\n${targets}`)?.hosts;
+  const hosts = (targets: string) => environment(common, `targets:\n${targets}`)?.hosts.map(toRecord);
 
   test('are named after the first part of the host name, else numbered', () => {
     const named = hosts(`  - ssh://deploy@web-1.example.com:2222
@@ -274,8 +276,8 @@ test('a swarm is one place for all roles, and its managers are the hosts', () =>
   const managers = '[ssh://a.example.com, { url: ssh://b.example.com, identity: keys/b }]';
   const [dev] = load(common, { dev: `targets: { kind: swarm, managers: ${managers} }\n` }).environments;
   expect(dev?.hosts.map(({ name }) => name)).toEqual(['a', 'b']);
-  expect(dev?.swarm).toEqual({ name: 'swarm', url: 'swarm:', address: '', managers: dev?.hosts });
-  expect(dev?.hosts[1]?.identity).toBe('/srv/shop/keys/b');
+  expect(dev?.orchestrator).toEqual({ kind: 'swarm', name: 'swarm', managers: dev?.hosts });
+  expect(dev?.hosts.map(toRecord)[1]?.identity).toBe('/srv/shop/keys/b');
   expect(dev?.roles.map(({ hosts }) => hosts)).toEqual([['swarm']]);
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Swarm } from '../../../pipelines/model/target.ts';
 import { accessoryAddresses, containerSpecs } from '../../../pipelines/model/container-spec.ts';
 import type { Accessory } from '../../../pipelines/model/environment.ts';
 import { environment, host, release, role } from './values.ts';
@@ -30,9 +31,9 @@ test('an environment’s own names', () => {
 
 test('on a swarm a role is one service, which finds accessories by their names', () => {
   const hosts = [host('prod-1'), host('prod-2')];
-  const swarm = { name: 'swarm', url: 'swarm:', address: '', managers: hosts };
+  const orchestrator: Swarm = { kind: 'swarm', name: 'swarm', managers: hosts };
   const roles = [role({ count: 3, hosts: ['swarm'] }), role({ name: 'worker', hosts: ['swarm'] })];
-  const onSwarm = environment({ hosts, swarm, roles, accessories: [database] });
+  const onSwarm = environment({ hosts, orchestrator, roles, accessories: [database] });
   const specs = containerSpecs('shop', onSwarm, release('1.0.0'), {});
   expect(specs.map((spec) => [spec.host, spec.role, spec.replicas])).toEqual([
     ['swarm', 'web', 3],

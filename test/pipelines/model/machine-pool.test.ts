@@ -16,9 +16,9 @@ const beside = inPool(owner, 'green');
 
 describe('machines take over from others', () => {
   test('under names that tell them apart, which others get back in turn', () => {
-    expect(beside.hosts.map(({ name, url }) => [name, url])).toEqual([
-      ['prod-1b', 'machine://prod-1b'],
-      ['prod-2b', 'machine://prod-2b'],
+    expect(beside.hosts.map(({ kind, name }) => [kind, name])).toEqual([
+      ['pending', 'prod-1b'],
+      ['pending', 'prod-2b'],
     ]);
     expect(beside.roles[0]?.hosts).toEqual(['prod-1b', 'prod-2b']);
     expect(inPool(beside, 'blue').hosts.map(({ name }) => name)).toEqual(['prod-1', 'prod-2']);

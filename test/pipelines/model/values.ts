@@ -4,10 +4,18 @@ import type { Environment, Role } from '../../../pipelines/model/environment.ts'
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
+import { fromRecord, type TargetRecord } from '../../../pipelines/model/target-record.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
 /** Small values that tests of the core build theirs from. */
-export const host = (name: string): Host => ({ name, url: `unix:///run/${name}.sock`, address: '10.0.0.1' });
+export const host = (name: string): Host => hostWith(name);
+
+/** A host that is reached, or recorded, in another way. */
+export function hostWith(name: string, changes: Partial<TargetRecord> = {}): Host {
+  const made = fromRecord({ name, url: `unix:///run/${name}.sock`, address: '10.0.0.1', ...changes });
+  if (made.kind !== 'host') throw new Error(`${name} is no host`);
+  return made;
+}
 
 export function release(version: string, digit = version.replace(/\D/g, '').slice(0, 1)): Release {
   return {

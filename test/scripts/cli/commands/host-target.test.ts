@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { targetOf, type TargetFlags } from '../../../../scripts/cli/commands/host-target.ts';
-import { environment, refusal } from '../../../pipelines/model/values.ts';
+import { environment, hostWith, refusal } from '../../../pipelines/model/values.ts';
 
 const place = { root: '/srv/shop', cwd: '/srv/shop/environments' };
 const hosts = [
-  { name: 'web-1', url: 'ssh://deploy@web-1.example.com', address: 'web-1.example.com' },
-  { name: 'prod-2', url: 'ssh://root@10.0.0.2', address: '10.0.0.2', jump: 'gate' },
+  hostWith('web-1', { url: 'ssh://deploy@web-1.example.com', address: 'web-1.example.com' }),
+  hostWith('prod-2', { url: 'ssh://root@10.0.0.2', address: '10.0.0.2', jump: 'gate' }),
 ];
 const target = (url: string, flags: TargetFlags = {}) => targetOf(environment({ hosts }), url, flags, place);
 const problems = (url: string, flags: TargetFlags = {}) =>
@@ -36,7 +36,7 @@ describe('a new target', () => {
       identity: written,
       jump: 'gate:2222',
     });
-    expect(found.host.identity).toBe(used);
+    expect(found.host.endpoint.identity).toBe(used);
   });
 
   test('with everything that is wrong at once', () => {

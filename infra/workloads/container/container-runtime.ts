@@ -1,0 +1,97 @@
+import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
+import type { HostView } from '../../../pipelines/inspection/observation.ts';
+import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { Trait } from '../../../pipelines/model/host-traits.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
+import { containerName } from '../../docker/api/names.ts';
+import type { Connections } from '../../docker/connections.ts';
+import { labels } from '../../docker/labels.ts';
+import { Edge } from '../../edge/edge.ts';
+import type { ContainerInputs, Place } from '../../resources/inputs.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
+import type { Workload } from '../workload.ts';
+import { ContainerWorkload } from './container-workload.ts';
+import { hostPreflight, hostReport } from './host-report.ts';
+import { hostView } from './host-view.ts';
+import { hostInventory, removeHostInventory } from './inventory.ts';
+
+/** A host, on whose Docker Engine releases run as containers, behind an edge of its own. */
+export class ContainerRuntime implements Runtime {
+  readonly #host: EnvironmentHost;
+
+  constructor(host: EnvironmentHost) {
+    this.#host = host;
+  }
+
+  workload(context: ProviderContext, inputs: ContainerInputs): Workload {
+    return new ContainerWorkload(context, inputs);
+  }
+
+  report(survey: Survey): Promise<HostReport> {
+    return hostReport(this.#host, survey);
+  }
+
+  preflight(survey: Survey, wanted: readonly Trait[]): Promise<PreflightReport> {
+    return hostPreflight(this.#host, survey, wanted);
+  }
+
+  async hostProblem(): Promise<HostProblem | undefined> {
+    return undefined;
+  }
+
+  view(engine: Engine, look: Look): Promise<HostView> {
+    return hostView(engine, this.#host, look);
+  }
+
+  silence({ error }: HostView): string | undefined {
+    return error;
+  }
+
+  inventory(engine: Engine, place: Place, ownLock: boolean): Promise<Inventory> {
+    return hostInventory(engine, this.#host, place, ownLock);
+  }
+
+  removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
+    return removeHostInventory(engine, inventory, withData);
+  }
+
+  async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {
+    const engine = await session.connections.engine(this.#host);
+    const names = (await engine.listContainers({ all: true, labels: releaseLabels(place) })).map(containerName);
+    const others = names.filter((name) => !kept.has(name));
+    await Promise.all(
+      others.map(async (name) => {
+        await engine.stopContainer(name, defaults.stopGrace);
+        await engine.removeContainer(name, { force: true });
+        session.progress({ host: this.#host.name, step: 'remove', detail: name });
+      }),
+    );
+    await new Edge(engine, environmentNames(place.app, place.environment).edge).forgetSecrets(others);
+  }
+
+  async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {
+    const containers = await engine.listContainers({ all: true, labels: releaseLabels(place), ...options });
+    return containers.map((container) => ({
+      role: container.Labels[labels.role] ?? '',
+      version: container.Labels[labels.release] ?? '',
+      container: containerName(container),
+      runs: container.State === 'running',
+    }));
+  }
+
+  logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine> {
+    return engine.logs(name, options);
+  }
+
+  async execTarget(connections: Connections, name: string): Promise<ExecTarget> {
+    return { engine: await connections.engine(this.#host), container: name };
+  }
+}
+
+function releaseLabels({ app, environment }: Place): Record<string, string> {
+  return { [labels.app]: app, [labels.environment]: environment, [labels.part]: 'release' };
+}

@@ -1,0 +1,72 @@
+import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { Trait, Traits } from '../../../pipelines/model/host-traits.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import { containerName } from '../../docker/api/names.ts';
+import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts';
+import { engineFacts } from '../../docker/engine-facts.ts';
+import { labels } from '../../docker/labels.ts';
+import { publishedPorts } from '../../edge/published-ports.ts';
+import type { Survey } from '../runtime.ts';
+
+/** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
+const answerTimeout = 10_000;
+
+/** Reports what a host has of an environment. Throws LockageError when one of its ports is taken. */
+export async function hostReport(host: EnvironmentHost, survey: Survey): Promise<HostReport> {
+  const { app, environment, connections } = survey;
+  const engine = await connections.engine(host);
+  const containers = await engine.listContainers({ all: true, deadline: answerTimeout });
+  const isOwn = ({ Labels }: ContainerSummary) =>
+    Labels[labels.app] === app && Labels[labels.environment] === environment.name;
+  const own = containers.filter(isOwn);
+  const foreign = containers.filter((container) => !isOwn(container));
+  refuseTakenPorts(environment, host, foreign);
+  const running = new Set(own.filter(({ State }) => State === 'running').map(containerName));
+  return {
+    host,
+    running,
+    present: new Set(own.map(containerName)),
+    foreign: new Set(foreign.map(containerName)),
+    edge: running.has(environmentNames(app, environment.name).edge),
+    warnings: expiryWarnings(engine.certificates, Date.now()),
+  };
+}
+
+/** Reports the same, and what the host is made of. */
+export async function hostPreflight(
+  host: EnvironmentHost,
+  survey: Survey,
+  wanted: readonly Trait[],
+): Promise<PreflightReport> {
+  const engine = await survey.connections.engine(host);
+  const [report, { version, traits }] = await Promise.all([hostReport(host, survey), askTraits(engine, wanted)]);
+  return { ...report, platform: `${version.Os}/${version.Arch}`, traits };
+}
+
+/** Returns an engine's version, and what its host is made of: as far as no further question is needed, unless wanted. */
+export async function askTraits(
+  engine: Engine,
+  wanted: readonly Trait[],
+): Promise<{ readonly version: EngineVersion; readonly traits: Traits }> {
+  const call = { deadline: answerTimeout };
+  const [version, info] = await Promise.all([engine.version(call), needsInfo(wanted) ? engine.info(call) : undefined]);
+  return { version, traits: traitsOf(engineFacts(version, info)) };
+}
+
+/** A public port that somebody else's container has would fail later, when the edge starts. */
+function refuseTakenPorts(environment: Environment, host: EnvironmentHost, foreign: readonly ContainerSummary[]): void {
+  for (const port of publishedPorts(environment, host)) {
+    const holder = foreign.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
+    if (!holder) continue;
+    const name = containerName(holder);
+    throw new LockageError(`port ${port} is taken by container ${name}, which is not of ${environment.name}`, {
+      hint: `Stop ${name} on ${host.name}, or give the role another \`publish\` port.`,
+    });
+  }
+}

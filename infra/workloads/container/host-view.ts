@@ -1,0 +1,84 @@
+import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import { containerName } from '../../docker/api/names.ts';
+import type { ContainerSummary } from '../../docker/api/types.ts';
+import { labels } from '../../docker/labels.ts';
+import { Edge, setName } from '../../edge/edge.ts';
+import { hostRoutes } from '../../edge/host-routes.ts';
+import type { Look } from '../runtime.ts';
+
+/** Reports an environment on a host for `status`. */
+export async function hostView(engine: Engine, host: EnvironmentHost, look: Look): Promise<HostView> {
+  const { app, environment, closely, signal } = look;
+  const own = { [labels.app]: app, [labels.environment]: environment };
+  const [version, containers] = await Promise.all([
+    // The engine starts two programs to answer this: not for one screen of all environments.
+    closely ? engine.version({ signal }) : undefined,
+    engine.listContainers({ all: true, labels: own, signal }),
+  ]);
+  const warnings = expiryWarnings(engine.certificates, Date.now());
+  const seenBriefly: HostView = {
+    host,
+    ...(version ? { engine: version.Version } : {}),
+    containers: containers.map(seen),
+    warnings,
+  };
+  return closely ? lookClosely(engine, look, seenBriefly) : seenBriefly;
+}
+
+async function lookClosely(engine: Engine, look: Look, view: HostView): Promise<HostView> {
+  const { edge } = environmentNames(look.app, look.environment);
+  const [containers, routes] = await Promise.all([
+    Promise.all(view.containers.map((container) => withTimes(engine, container, look.signal))),
+    routesOf(engine, edge, look.record, view),
+  ]);
+  return { ...view, containers, ...(routes ? { routes } : {}) };
+}
+
+async function withTimes(engine: Engine, container: SeenContainer, signal: AbortSignal): Promise<SeenContainer> {
+  const found = await engine.inspectContainer(container.name, { signal });
+  if (!found) return container;
+  const { Running: running, StartedAt: started, FinishedAt: finished } = found.State;
+  return { ...container, since: running ? started : finished, restarts: found.RestartCount };
+}
+
+/** Whether the edge sends its traffic where the record says; undefined where the record says nothing. */
+async function routesOf(
+  engine: Engine,
+  edge: string,
+  record: EnvironmentRecord,
+  view: HostView,
+): Promise<HostView['routes']> {
+  const current = currentRevision(record.ledger);
+  if (!current) return undefined;
+  const recorded = hostRoutes({
+    serving: existingContainers(record, current),
+    fallback: [],
+    ledger: record.ledger,
+  });
+  const own = recorded.find(({ host }) => host.name === view.host.name);
+  if (!own) return undefined;
+  if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) return 'unknown';
+  try {
+    const { now, pending } = await new Edge(engine, edge).show();
+    if (pending !== undefined) return 'unconfirmed';
+    return now === setName(own.set) ? 'as recorded' : 'differ';
+  } catch {
+    // Its containers are worth showing even if the edge cannot be asked.
+    return 'unknown';
+  }
+}
+
+function seen(container: ContainerSummary): SeenContainer {
+  return {
+    name: containerName(container),
+    part: container.Labels[labels.part] ?? '',
+    role: container.Labels[labels.role] ?? '',
+    version: container.Labels[labels.release] ?? '',
+    state: container.State,
+  };
+}

@@ -1,0 +1,53 @@
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import { containerName } from '../../docker/api/names.ts';
+import type { ContainerSummary } from '../../docker/api/types.ts';
+import { labels } from '../../docker/labels.ts';
+import type { Place } from '../../resources/inputs.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import { stopGrace } from '../stop-grace.ts';
+
+/** Lists everything of an environment on a host. `ownLock`: the lock there is held by who asks. */
+export async function hostInventory(
+  engine: Engine,
+  host: EnvironmentHost,
+  place: Place,
+  ownLock: boolean,
+): Promise<Inventory> {
+  const own = { [labels.app]: place.app, [labels.environment]: place.environment };
+  const [containers, networks, volumes] = await Promise.all([
+    engine.listContainers({ all: true, labels: own }),
+    engine.listNetworks(own, { scope: 'local' }),
+    engine.listVolumes(own),
+  ]);
+  const { lock } = environmentNames(place.app, place.environment);
+  const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
+  return {
+    host,
+    containers: containers.map(listed).sort((a, b) => a.name.localeCompare(b.name)),
+    networks,
+    volumes: volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
+    data: volumes.filter(isData).map(({ Name }) => Name),
+    secrets: [],
+  };
+}
+
+function listed(container: ContainerSummary): Inventory['containers'][number] {
+  const part = container.Labels[labels.part] ?? '';
+  return { name: containerName(container), part, running: container.State === 'running' };
+}
+
+/** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
+export async function removeHostInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
+  await Promise.all(
+    inventory.containers.map(async ({ name, running }) => {
+      if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
+      await engine.removeContainer(name, { force: true });
+    }),
+  );
+  await Promise.all([
+    ...inventory.networks.map((name) => engine.removeNetwork(name)),
+    ...[...inventory.volumes, ...(withData ? inventory.data : [])].map((name) => engine.removeVolume(name)),
+  ]);
+}

@@ -1,0 +1,2 @@
+/** Milliseconds that containers get to end before they are removed. */
+export const stopGrace = 10_000;

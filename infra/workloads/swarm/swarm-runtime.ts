@@ -1,0 +1,89 @@
+import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
+import type { HostView } from '../../../pipelines/inspection/observation.ts';
+import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
+import type { Connections } from '../../docker/connections.ts';
+import { labels } from '../../docker/labels.ts';
+import type { ContainerInputs, Place } from '../../resources/inputs.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
+import type { Workload } from '../workload.ts';
+import { removeSwarmInventory, swarmInventory } from './inventory.ts';
+import { reachableContainer } from './reach.ts';
+import { removeService, removeUnusedSecrets } from './removal.ts';
+import { problemOfManager, quorumLoss, servicesOf, swarmReport, swarmView } from './report.ts';
+import { ServiceWorkload } from './service-workload.ts';
+
+/** A Docker Swarm, on which releases run as services, behind the edges of its managers. */
+export class SwarmRuntime implements Runtime {
+  readonly #swarm: Swarm;
+
+  constructor(swarm: Swarm) {
+    this.#swarm = swarm;
+  }
+
+  workload(context: ProviderContext, inputs: ContainerInputs): Workload {
+    return new ServiceWorkload(context, { ...inputs, host: this.#swarm });
+  }
+
+  report(survey: Survey): Promise<PreflightReport> {
+    return swarmReport(this.#swarm, survey);
+  }
+
+  preflight(survey: Survey): Promise<PreflightReport> {
+    return swarmReport(this.#swarm, survey);
+  }
+
+  hostProblem(engine: Engine): Promise<HostProblem | undefined> {
+    return problemOfManager(engine);
+  }
+
+  view(engine: Engine, look: Look): Promise<HostView> {
+    return swarmView(engine, this.#swarm, look);
+  }
+
+  silence(view: HostView, views: readonly HostView[]): string | undefined {
+    return quorumLoss(this.#swarm, view, views);
+  }
+
+  inventory(engine: Engine, place: Place): Promise<Inventory> {
+    return swarmInventory(engine, this.#swarm, place);
+  }
+
+  removeInventory(engine: Engine, inventory: Inventory): Promise<void> {
+    return removeSwarmInventory(engine, inventory);
+  }
+
+  async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {
+    const own = { [labels.app]: place.app, [labels.environment]: place.environment };
+    const engine = await session.connections.engine(this.#swarm);
+    const services = await engine.listServices({ ...own, [labels.part]: 'release' });
+    await Promise.all(
+      services
+        .filter(({ Spec }) => !kept.has(Spec.Name))
+        .map(async (service) => {
+          await removeService(engine, service, defaults.stopGrace);
+          session.progress({ host: this.#swarm.name, step: 'remove', detail: service.Spec.Name });
+        }),
+    );
+    await removeUnusedSecrets(engine, own);
+  }
+
+  async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {
+    const services = await servicesOf(engine, place, options);
+    return services.map(({ name, role, version, state }) => ({
+      ...{ role, version, container: name },
+      runs: state !== 'resting',
+    }));
+  }
+
+  logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine> {
+    return engine.serviceLogs(name, options);
+  }
+
+  execTarget(connections: Connections, name: string): Promise<ExecTarget> {
+    return reachableContainer(connections, this.#swarm, name);
+  }
+}
