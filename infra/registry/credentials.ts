@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
+import { childEnvironment, variablesFor } from '../system/environment.ts';
 import { runToEnd } from '../system/process.ts';
 
 export type Credentials =
@@ -64,7 +65,10 @@ function decode(auth: string): Credentials | undefined {
 
 async function askHelper(helper: string, registry: string): Promise<Credentials | undefined> {
   if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
-  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, registry);
+  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
+    stdin: registry,
+    env: childEnvironment(variablesFor('docker')),
+  });
   if (late) throw new LockageError(`docker-credential-${helper} did not answer within ${helperDeadline / 1000} s`);
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol

@@ -12,7 +12,7 @@ import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { loadProject } from '../project/load.ts';
-import { cacheDir } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { readPassphrase } from '../project/passphrase.ts';
 import { secretVersion } from '../project/secrets.ts';
 import { ConsoleTerminal } from './terminal.ts';
@@ -63,7 +63,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
       machines: join(stateFolder, 'machines'),
       loadBalancers: join(stateFolder, 'fronts'),
       keys: join(stateFolder, 'machine-keys'),
-      images: join(cacheDir(), 'machine-images'),
+      images: join(cacheFolder(), 'machine-images'),
     },
     signal,
   };

@@ -83,7 +83,7 @@ export class SshLink {
     await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
     const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
     const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
-    return runToEnd('ssh', argv, options.deadline, text);
+    return runToEnd('ssh', argv, options.deadline, { stdin: text });
   }
 
   /**

@@ -4,6 +4,7 @@ import { shortDigest, type Digest, type Release } from '../../../pipelines/model
 import { alreadyReleased, nextVersion } from '../../../pipelines/model/releases.ts';
 import type { Bump } from '../../../pipelines/model/version.ts';
 import { parseReference } from '../../../infra/registry/client.ts';
+import { variablesFor } from '../../../infra/system/environment.ts';
 import { buildArguments, platformArguments, pushArguments } from '../../tools/docker-arguments.ts';
 import { readGitTree } from '../../tools/git.ts';
 import { mustRun } from '../../tools/shell.ts';
@@ -75,12 +76,13 @@ async function build(
     context: join(project.root, plan.context),
     dockerfile: join(project.root, plan.context, plan.dockerfile),
   };
-  const onLine = (line: string) => terminal.detail(line);
+  const env = variablesFor('docker');
+  const watched = { env, signal: context.signal, onLine: (line: string) => terminal.detail(line) };
   terminal.step('build', tag);
-  await mustRun('build the image', buildArguments(absolute, tag, labels), { signal: context.signal, onLine });
-  const platform = (await mustRun('inspect the image', platformArguments(tag))).trim();
+  await mustRun('build the image', buildArguments(absolute, tag, labels), watched);
+  const platform = (await mustRun('inspect the image', platformArguments(tag), { env })).trim();
   terminal.step('push', tag);
-  await mustRun('push the image', pushArguments(tag), { signal: context.signal, onLine });
+  await mustRun('push the image', pushArguments(tag), watched);
   const digest = await context.registryClient.resolve(repository, version);
   const { user } = await context.registryClient.imageConfig(repository, digest, platform);
   const release: Release = {
