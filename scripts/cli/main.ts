@@ -4,11 +4,11 @@ import { ExitCode } from '../../pipelines/errors.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
 import { interrupt, json, revisionOptions, yes } from './options.ts';
-import { version } from './version.ts';
+import { lockageVersion } from '../../infra/system/tool-versions.ts';
 
 const program = new Command('lockage')
   .description('One image, built once, promoted unchanged from dev to prod, and rolled back in a second.')
-  .version(version)
+  .version(lockageVersion)
   .showHelpAfterError('(lockage --help lists the commands)')
   .showSuggestionAfterError()
   .enablePositionalOptions()
