@@ -32,7 +32,6 @@ interface Dependencies {
   readonly registry: RegistryClient;
   /** loads Pulumi, which is only needed for changes */
   readonly stacks: () => Promise<PulumiStacks>;
-  readonly secretVersion: (value: string) => string;
 }
 
 /** Environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */

@@ -102,7 +102,6 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
       records,
       registry: registryClient,
       stacks,
-      secretVersion: version,
     }),
     secrets: secretsOf(project, session, redactor, version, settings),
     terminal,
