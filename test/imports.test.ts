@@ -84,6 +84,19 @@ test('imports point one way, and the core stays pure', () => {
   expect(read.flatMap(({ file, text }) => (file === 'test/imports.test.ts' ? [] : violations(file, text)))).toEqual([]);
 });
 
+test('of the command line only its terminal prints, and only its main file ends the process', () => {
+  const rules = [
+    [/\bconsole\.|process\.std(out|err)\.write|process\[\w+\]\.write/, 'scripts/cli/terminal.ts'],
+    [/\bprocess\.exit\(/, 'scripts/cli/main.ts'],
+  ] as const;
+  const files = sources.filter((file) => file.startsWith('scripts/cli/'));
+  const broken = files.flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    return rules.filter(([rule, home]) => rule.test(text) && file !== home).map(() => file);
+  });
+  expect([files.length > 10, broken]).toEqual([true, []]);
+});
+
 test('environments are data, but for the sample application that is deployed to them', () => {
   const files = readdirSync(join(root, 'environments'), { recursive: true, encoding: 'utf8' });
   const programs = files.filter((name) => /\.(ts|js|mjs|cjs|sh)$/.test(name));

@@ -1,5 +1,5 @@
 import { ExitCode, LockageError } from '../../pipelines/errors.ts';
-import { ConsoleTerminal } from './terminal.ts';
+import { ConsoleTerminal, print } from './terminal.ts';
 
 /**
  * Says what went wrong and gives the exit code. A user's mistake has no stack trace; a bug of ours shows one.
@@ -10,7 +10,7 @@ export function reportError(error: unknown, json: boolean): number {
     new ConsoleTerminal({ json, yes: false, redact: (text) => text }).error(error);
     return error.code;
   }
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.stderr.write('This is a bug of Lockage. Please report it with the lines above.\n');
+  print(error instanceof Error ? (error.stack ?? error.message) : String(error), 'stderr');
+  print('This is a bug of Lockage. Please report it with the lines above.', 'stderr');
   return ExitCode.bug;
 }
