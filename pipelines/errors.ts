@@ -42,6 +42,7 @@ export class LockageError extends Error {
 /** An operation was turned away before anything of it was carried out: there is nothing to go back from. */
 export class NotStartedError extends LockageError {}
 
+/** Returns what a thrown value says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

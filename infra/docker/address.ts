@@ -46,7 +46,7 @@ export function unixSocket(host: Host): string | undefined {
   const path = host.url.slice('unix://'.length);
   if (path.startsWith('/')) return path;
   throw new LockageError(`${host.name}: "${host.url}" has no absolute path`, {
-    hint: 'write unix:///var/run/docker.sock',
+    hint: 'Write `unix:///var/run/docker.sock`.',
   });
 }
 
@@ -56,7 +56,7 @@ export function tcpAddress(host: Host): TcpAddress | undefined {
   const [, name = '', bare = '', port = ''] = /^tcp:\/\/(?:\[([^\]]*)\]|([^:/@[\]]+)):(\d{1,5})$/.exec(host.url) ?? [];
   if (hostName.test(name || bare)) return { host: name || bare, port: Number(port) };
   throw new LockageError(`${host.name}: "${host.url}" is no address of a Docker Engine`, {
-    hint: 'write tcp://host:port',
+    hint: 'Write `tcp://host:port`.',
   });
 }
 
@@ -78,12 +78,14 @@ export function sshTarget(host: Host): SshTarget {
   const socket = path === '' || path === '/' ? '/var/run/docker.sock' : path;
   if (!read || !socketPath.test(socket)) {
     throw new LockageError(`${host.name}: "${host.url}" is no address of a Docker Engine`, {
-      hint: 'write unix:///path/docker.sock or ssh://user@host:port[/path/docker.sock]',
+      hint: 'Write `unix:///path/docker.sock` or `ssh://user@host:port[/path/docker.sock]`.',
     });
   }
   const jump = host.jump === undefined ? undefined : parseAddress(host.jump);
   if (host.jump !== undefined && !jump) {
-    throw new LockageError(`${host.name}: "${host.jump}" is no host to jump through`, { hint: 'write user@host:port' });
+    throw new LockageError(`${host.name}: "${host.jump}" is no host to jump through`, {
+      hint: 'Write `user@host:port`.',
+    });
   }
   return { ...read, socket, jump };
 }

@@ -13,7 +13,7 @@ export async function withFileLock<T>(lock: string, timeout: number, work: () =>
   const end = performance.now() + timeout;
   const own = randomUUID();
   while (!(await tryLock(lock, own))) {
-    if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'try again later' });
+    if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'Try again later.' });
     await sleep(20 + Math.random() * 30);
   }
   const alive = setInterval(

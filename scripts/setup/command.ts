@@ -1,6 +1,7 @@
 import { findProgram as findOnPath } from '../../infra/system/find-program.ts';
 import { CommandError, run as runProgram, tryRun, type RunOptions } from '../tools/command.ts';
 import { StepError } from './step.ts';
+import { messageOf } from '../../pipelines/errors.ts';
 
 export interface CommandOptions extends RunOptions {
   /** what a person can do when the command fails */
@@ -23,7 +24,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
             error.code === undefined ? `was ended (it has ${timeout / 1000} s)` : `failed: exit ${error.code}`,
             error.stderr,
           ]
-        : [`does not run: ${error instanceof Error ? error.message : String(error)}`, ''];
+        : [`does not run: ${messageOf(error)}`, ''];
     const lines = said.trimEnd().split('\n').slice(-shownLines);
     throw new StepError(`\`${words.join(' ')}\` ${how}`, todo, lines[0] === '' ? [] : lines);
   }

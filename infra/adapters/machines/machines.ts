@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { inPool, otherPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
-import { ExitCode, LockageError, NotStartedError } from '../../../pipelines/errors.ts';
+import { ExitCode, LockageError, NotStartedError, messageOf } from '../../../pipelines/errors.ts';
 import type { Machines } from '../../../pipelines/operations/ports.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import {
@@ -410,8 +410,4 @@ function note(hosts: readonly string[], what: string): string[] {
   if (hosts.length === 0) return [];
   const many = hosts.length === 1 ? '1 machine is' : `${hosts.length} machines are`;
   return [`${many} ${what} first: ${hosts.join(', ')}`];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import { withTarget, type WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { ExitCode, LockageError, messageOf } from '../../../pipelines/errors.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
@@ -64,7 +64,7 @@ async function join(
 /** The machine is prepared, which is not undone, and no target yet. */
 function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
   const details = error instanceof LockageError ? error.details : [];
-  return new LockageError(`${host} is prepared, but no target of ${name} yet: ${(error as Error).message}`, {
+  return new LockageError(`${host} is prepared, but no target of ${name} yet: ${messageOf(error)}`, {
     code: ExitCode.broken,
     details,
     hint: 'Run the same command again: what is done is not done twice.',

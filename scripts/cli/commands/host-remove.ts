@@ -1,6 +1,6 @@
 import { withoutTarget } from '../../../pipelines/config/edit-targets.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import { ExitCode, LockageError } from '../../../pipelines/errors.ts';
+import { ExitCode, LockageError, messageOf } from '../../../pipelines/errors.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { currentRevision, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
@@ -62,7 +62,7 @@ export async function hostRemoveCommand(
 /** It is forgotten and no longer cordoned, and still a target. */
 function halfRemoved({ name }: Environment, host: string, error: unknown): LockageError {
   const file = environmentFile(name);
-  return new LockageError(`${host} is forgotten, but could not be taken out of ${file}: ${(error as Error).message}`, {
+  return new LockageError(`${host} is forgotten, but could not be taken out of ${file}: ${messageOf(error)}`, {
     code: ExitCode.broken,
     hint: `Remove its line from ${file} by hand before anything is promoted to ${name}.`,
     cause: error,
@@ -98,7 +98,7 @@ function refuseNeeded(environment: Environment, host: Host): void {
 function refuseInService(environment: Environment, serving: Environment, host: Host): void {
   if (!serving.hosts.includes(host)) return;
   throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
-    hint: `lockage host cordon ${host.name} --env ${environment.name}`,
+    hint: `Run \`lockage host cordon ${host.name} --env ${environment.name}\`.`,
   });
 }
 
