@@ -34,6 +34,12 @@ module.exports = {
       'infra/pulumi/stacks.ts alone drives the Pulumi engine.',
     ),
     forbid(
+      'programs-in-one-place',
+      { path: '^(infra|scripts)/', pathNot: '^infra/system/process\\.ts$|\\.mjs$' },
+      { path: '^(node:)?child_process$', dependencyTypesNot: ['type-only'] },
+      'infra/system/process.ts alone starts programs, so that none gets variables it should not see.',
+    ),
+    forbid(
       'zx-in-one-place',
       { pathNot: '^scripts/tools/shell\\.ts$|^node_modules/' },
       { path: 'node_modules/zx/' },

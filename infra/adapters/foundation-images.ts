@@ -93,10 +93,10 @@ async function onHost(
   const { repository, digest } = parseReference(reference);
   if (digest === undefined) {
     if (await engine.inspectImage(reference)) return reference;
-    const push = 'push it to a registry that the hosts reach, and name it with that registry';
+    const elsewhere = 'it to a registry that the hosts reach, and name it with that registry.';
     throw new LockageError(`${host.name} does not have image ${image}, and no registry gives it`, {
       details: failure ? [failure.message, ...failure.details] : [],
-      hint: failure?.hint ? `${failure.hint}; or ${push}` : push,
+      hint: failure?.hint ? `${failure.hint} Or push ${elsewhere}` : `Push ${elsewhere}`,
       cause: failure,
     });
   }

@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { Engine } from './api/client.ts';
 import { EngineError } from './api/errors.ts';
 import type { EngineInfo } from './api/types.ts';
@@ -20,7 +20,7 @@ export async function anyManager(swarm: Swarm, engineOf: (manager: Host) => Prom
   } catch (error) {
     const reasons = error instanceof AggregateError ? error.errors : [error];
     throw new LockageError('no manager of the swarm can decide', {
-      details: reasons.map((reason: unknown) => (reason instanceof Error ? reason.message : String(reason))),
+      details: reasons.map((reason: unknown) => messageOf(reason)),
       hint: 'A swarm decides while more than half of its managers see each other: `docker node ls` on one of them.',
     });
   }

@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 
 /** What every host gave. Throws LockageError that names each host that failed and why, in the order of the hosts. */
@@ -19,7 +19,7 @@ export function allOf<T>(
 }
 
 function problemOf(host: Target | undefined, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const name = host?.name ?? '';
   return message.startsWith(`${name}:`) ? message : `${name}: ${message}`;
 }

@@ -8,6 +8,7 @@ import type { CallOptions, Engine } from '../docker/api/client.ts';
 import { runtimeFolder } from '../system/runtime-folder.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { withFileLock } from '../system/file-lock.ts';
+import { isAlive } from '../system/is-alive.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 
 /** How a lock names this process. A hostname is no identity: computers set up alike and containers share theirs. */
@@ -38,7 +39,7 @@ export async function takeLock(
     const other = found.holder;
     // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
     const isNobodys = found.token === '';
-    if (!isNobodys && (!isHere(other, holder) || alive(other.pid))) throw locked(place.environment, other, holder);
+    if (!isNobodys && (!isHere(other, holder) || isAlive(other.pid))) throw locked(place.environment, other, holder);
     // To look and to remove are two requests: another command here may have found the same one, and hold a new one by now.
     const lifting = join(await runtimeFolder(), `${lock}.lifting`);
     await withFileLock(lifting, 10_000, () => release(engine, lock, found.token));
@@ -127,13 +128,4 @@ function locked(environment: string, holder: LockHolder, here: LockHolder): Lock
       hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
     },
   );
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { HostKeyUnknownError } from '../docker/connections.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 
@@ -49,7 +49,7 @@ async function queryHost<T>(
     return { host, answer: await Promise.race([ask(host, over.signal, () => (alive = true)), lateness]) };
   } catch (error) {
     const unknown = error instanceof HostKeyUnknownError ? ' (lockage host-key shows and pins it)' : '';
-    return { host, error: `${error instanceof Error ? error.message : String(error)}${unknown}` };
+    return { host, error: `${messageOf(error)}${unknown}` };
   } finally {
     over.abort();
   }

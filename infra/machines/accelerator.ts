@@ -1,7 +1,8 @@
 /** Whether virtual machines can have this computer's processor for themselves, or have to be emulated. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { writeAtomic } from '../system/atomic-file.ts';
 import { runToEnd } from '../system/process.ts';
 import { withFileLock } from '../system/file-lock.ts';
 
@@ -40,7 +41,7 @@ export async function acceleratorHere(emulator: string, kernel: string, cache: s
     if (known?.started === started && Date.now() < (known.until ?? Infinity)) return known.accelerator;
     const { sure, ...accelerator } = await probe(emulator, kernel);
     const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + doubtful }) };
-    await writeFile(file, `${JSON.stringify(now)}\n`);
+    await writeAtomic(file, `${JSON.stringify(now)}\n`);
     return accelerator;
   });
 }

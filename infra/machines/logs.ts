@@ -1,8 +1,9 @@
 /** What a machine said, kept of the last one of each name that did not come up. */
-import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Place } from '../resources/inputs.ts';
+import { writeAtomic } from '../system/atomic-file.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
@@ -17,8 +18,7 @@ export async function keepLog(places: MachineFolders, name: string, log: string)
   const text = await endOf(log);
   if (text === '') return undefined;
   const kept = path.join(folderOf(places), `${name}.log`);
-  await mkdir(folderOf(places), { recursive: true, mode: 0o700 });
-  await writeFile(kept, text, { mode: 0o600 });
+  await writeAtomic(kept, text);
   return kept;
 }
 

@@ -1,6 +1,6 @@
 /** Machines of an environment on this computer, of whatever kind. Each has a folder that says whose it is. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { daemonFile, mergeDaemonConfig } from '../../pipelines/hosts/daemon-config.ts';
@@ -13,13 +13,13 @@ import { forgetLogs, keepLog, logTail } from './logs.ts';
 import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './types.ts';
+import { isDraftOf, writeAtomic } from '../system/atomic-file.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { sshHostOf } from '../../pipelines/model/target-record.ts';
 import type { Host, SshHost } from '../../pipelines/model/target.ts';
 
 const markName = 'machine.json';
-const draftName = `${markName}.draft`;
 
 const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
@@ -156,7 +156,7 @@ async function refuseStranger(home: string, { app, environment, name }: MachineI
   if (!existsSync(home) || (mark?.app === app && mark.environment === environment)) return;
   // A run that was killed before it could say whose the folder is has nothing else in it.
   const inside = await readdir(home).catch(() => [home]);
-  if (inside.every((file) => file === draftName)) return;
+  if (inside.every((file) => isDraftOf(markName, file))) return;
   throw new LockageError(`there is a folder ${home} that is not of a machine of ${environment}`, {
     hint: `Look what ${name} is, and move it away; then run the same command again.`,
   });
@@ -214,8 +214,5 @@ async function readManifest(home: string): Promise<Manifest | undefined> {
 }
 
 async function writeManifest(home: string, mark: Manifest): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  const draft = path.join(home, draftName);
-  await writeFile(draft, `${JSON.stringify(mark)}\n`, { mode: 0o600 });
-  await rename(draft, path.join(home, markName));
+  await writeAtomic(path.join(home, markName), `${JSON.stringify(mark)}\n`);
 }

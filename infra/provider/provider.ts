@@ -26,10 +26,10 @@ import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { deliverAccessorySecrets } from '../workloads/secret-files.ts';
+import { lockageVersion } from '../system/tool-versions.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 export const providerName = 'lockage';
-export const providerVersion = '0.1.0';
 
 interface Kind {
   /** carries out what the inputs say, on creation and on every change */
@@ -92,8 +92,8 @@ export function createProvider(
     }
   };
   return {
-    version: providerVersion,
-    schema: JSON.stringify({ name: providerName, version: providerVersion, resources: {} }),
+    version: lockageVersion,
+    schema: JSON.stringify({ name: providerName, version: lockageVersion, resources: {} }),
     check: async (_urn, _olds, news) => ({ inputs: news as unknown }),
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
     create: (urn, inputs) =>

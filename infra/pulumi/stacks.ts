@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,8 @@ import { main as serve } from '@pulumi/pulumi/provider/index.js';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
+import { writeAtomic } from '../system/atomic-file.ts';
+import { isAlive } from '../system/is-alive.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
@@ -123,7 +125,7 @@ export class PulumiStacks {
     // Without a state, the salt of an earlier one would be taken for a wrong passphrase.
     if (salt === undefined) return rm(path, { force: true });
     const text = `encryptionsalt: ${salt}\n`;
-    if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeFile(path, text, { mode: 0o600 });
+    if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeAtomic(path, text);
   }
 
   /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
@@ -230,11 +232,7 @@ async function portOf(serving: () => Promise<unknown>): Promise<string> {
 /** Whether a process of this machine is gone, waiting for it up to `timeout` ms. */
 async function processEnds(pid: number, timeout: number): Promise<boolean> {
   for (const end = Date.now() + timeout; ;) {
-    try {
-      process.kill(pid, 0);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'ESRCH';
-    }
+    if (!isAlive(pid)) return true;
     if (Date.now() >= end) return false;
     await sleep(250);
   }

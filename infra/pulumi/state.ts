@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 
 /** A resource as Pulumi's state has it. */
@@ -57,14 +57,14 @@ async function readFileBackend(backend: string, project: string, stack: string):
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new LockageError(`the state of ${stack} cannot be read: ${(error as Error).message}`);
+    throw new LockageError(`the state of ${stack} cannot be read: ${messageOf(error)}`);
   }
   try {
     const file = JSON.parse(text) as { checkpoint?: { latest?: Snapshot } };
     if (!file.checkpoint) throw new Error('there is no checkpoint in it');
     return file.checkpoint.latest ?? {};
   } catch (error) {
-    throw new LockageError(`the state of ${stack} is damaged: ${(error as Error).message}`, {
+    throw new LockageError(`the state of ${stack} is damaged: ${messageOf(error)}`, {
       details: [path],
       hint: `Pulumi keeps the one before in ${stack}.json.bak beside it. What runs on the hosts was not touched.`,
     });

@@ -124,7 +124,7 @@ export class RegistryClient {
     const named = isDigest(tagOrDigest) ? tagOrDigest : header('docker-content-digest');
     if (named !== undefined && named !== digest) {
       throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
-        hint: 'the registry, or something between, changes what it stores: do not use it',
+        hint: 'The registry, or something between, changes what it stores: do not use it.',
       });
     }
     const declared = (header('content-type') ?? '').split(';')[0]?.trim() ?? '';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
+import { childEnvironment, variablesFor } from '../system/environment.ts';
 import { runToEnd } from '../system/process.ts';
 
 export type Credentials =
@@ -50,7 +51,7 @@ async function readConfig(file: string): Promise<DockerConfig> {
     return JSON.parse(await readFile(file, 'utf8')) as DockerConfig;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new LockageError(`${file} cannot be read`, { hint: 'log in again with `docker login`', cause });
+    throw new LockageError(`${file} cannot be read`, { hint: 'Log in again with `docker login`.', cause });
   }
 }
 
@@ -64,7 +65,10 @@ function decode(auth: string): Credentials | undefined {
 
 async function askHelper(helper: string, registry: string): Promise<Credentials | undefined> {
   if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
-  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, registry);
+  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
+    stdin: registry,
+    env: childEnvironment(variablesFor('docker')),
+  });
   if (late) throw new LockageError(`docker-credential-${helper} did not answer within ${helperDeadline / 1000} s`);
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol
@@ -73,13 +77,13 @@ async function askHelper(helper: string, registry: string): Promise<Credentials 
     throw new LockageError(`docker-credential-${helper} has no credentials for ${registry}`, {
       // It may have printed the login before it failed.
       details: line === '' || line.startsWith('{') ? [] : [line],
-      hint: `log in with \`docker login ${registry}\``,
+      hint: `Log in with \`docker login ${registry}\`.`,
     });
   }
   const { Username, Secret } = readLogin(stdout) ?? {};
   if (typeof Username !== 'string' || typeof Secret !== 'string') {
     throw new LockageError(`docker-credential-${helper} printed something else than a login for ${registry}`, {
-      hint: `it has to print the login and nothing else: run \`echo ${registry} | docker-credential-${helper} get\``,
+      hint: `It has to print the login and nothing else: run \`echo ${registry} | docker-credential-${helper} get\`.`,
     });
   }
   return Username === '<token>' ? { identityToken: Secret } : { username: Username, password: Secret };

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { isDigest, parseReference } from './reference.ts';
 import { engineLogin } from './credentials.ts';
 import type { RegistryClient } from './client.ts';
@@ -96,8 +96,8 @@ export function startPullProxy(registry: RegistryClient, repository: string): Pa
 
 function asFailure(host: string, error: unknown): LockageError {
   if (error instanceof LockageError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const hint = 'try again; look for what cuts long transfers off between this machine and the registry';
+  const reason = messageOf(error);
+  const hint = 'Try again; look for what cuts long transfers off between this machine and the registry.';
   return new LockageError(`a transfer from the registry ${host} broke off: ${reason}`, { hint, cause: error });
 }
 

@@ -38,7 +38,7 @@ export function parseReference(text: string): Reference {
     (digest === undefined || isDigest(digest));
   if (!valid) {
     throw new LockageError(`"${text}" is no image reference`, {
-      hint: 'write registry/name:tag or registry/name@sha256:…, as registry.example.com:5000/team/shop:1.2.3',
+      hint: 'Write `registry/name:tag` or `registry/name@sha256:…`, as `registry.example.com:5000/team/shop:1.2.3`.',
     });
   }
   return {

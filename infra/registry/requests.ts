@@ -161,7 +161,7 @@ export class RegistryHttp {
     if (token !== undefined) return token;
     throw new LockageError(`${service} ${fine ? 'sent no token' : `failed: ${answer.status}`}`, {
       details: [`${init.method} ${realm.pathname}: ${answer.status} ${errorText(answer.body)}`.trim()],
-      hint: fine ? 'something between, as a proxy, may have answered in its place' : 'try again later',
+      hint: fine ? 'Something between, as a proxy, may have answered in its place.' : 'Try again later.',
     });
   }
 
@@ -227,15 +227,15 @@ export class RegistryHttp {
       const message = known
         ? `${registry} refuses this machine's credentials for ${name}`
         : `${registry} demands a login`;
-      return new LockageError(message, { details, hint: `log in with \`docker login ${registry}\`` });
+      return new LockageError(message, { details, hint: `Log in with \`docker login ${registry}\`.` });
     }
     if (answer.status === 404) {
       return new LockageError(`${registry} has no ${request.path.replace(/^\w+\//, '')} of ${name}`, {
         details,
-        hint: 'check the repository and the version; a clean-up of the registry may have removed it',
+        hint: 'Check the repository and the version; a clean-up of the registry may have removed it.',
       });
     }
-    return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'try again later' });
+    return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'Try again later.' });
   }
 }
 
@@ -284,10 +284,10 @@ function unreachable(server: string, error: unknown): LockageError {
   if (error instanceof LockageError) return error;
   const reason = reasonOf(error);
   const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
-    ? 'if it speaks plain http on purpose, list it as insecure'
+    ? 'If it speaks plain http on purpose, list it as insecure.'
     : aboutCertificate.test(reason)
-      ? 'check its certificate; name a private authority with NODE_EXTRA_CA_CERTS'
-      : 'check that it runs and is reached from this machine';
+      ? 'Check its certificate; name a private authority with NODE_EXTRA_CA_CERTS.'
+      : 'Check that it runs and is reached from this machine.';
   return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
 }
 

@@ -3,6 +3,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { utimes, readdir, rm, mkdir, writeFile, rename, rmdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from './is-alive.ts';
 
 /**
  * Does the work while no other process of this user works under the same lock. A lock whose process has died, or says
@@ -12,7 +13,7 @@ export async function withFileLock<T>(lock: string, timeout: number, work: () =>
   const end = performance.now() + timeout;
   const own = randomUUID();
   while (!(await tryLock(lock, own))) {
-    if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'try again later' });
+    if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'Try again later.' });
     await sleep(20 + Math.random() * 30);
   }
   const alive = setInterval(
@@ -72,15 +73,4 @@ async function isStale(holder: string): Promise<boolean> {
 async function isOld(holder: string): Promise<boolean> {
   const touched = await stat(holder).catch(() => undefined);
   return touched !== undefined && Date.now() - touched.mtimeMs > oldLock;
-}
-
-/** A file that lost its content with its host's power says 0, which would mean this process and its group. */
-function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,6 +1,49 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+/**
+ * The one place that starts other programs: an array of arguments, never a shell's string, and an environment that is
+ * chosen (`environment.ts`).
+ */
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { LockageError } from '../../pipelines/errors.ts';
+import { childEnvironment } from './environment.ts';
 
+/** How a program is started. */
+export interface StartOptions {
+  readonly cwd?: string;
+  /** all of its variables; those of `childEnvironment` unless told */
+  readonly env?: NodeJS.ProcessEnv;
+  /** milliseconds until it is killed */
+  readonly timeout?: number;
+  /** in a process group of its own, which a terminal's Ctrl-C does not reach */
+  readonly detached?: boolean;
+}
+
+/** Starts a program with its three streams as pipes. Whoever starts it reads them and waits for its end. */
+export function startProcess(argv: readonly string[], options: StartOptions = {}): ChildProcessWithoutNullStreams {
+  const [file = '', ...args] = argv;
+  return spawn(file, args, { ...options, env: options.env ?? childEnvironment(), killSignal: 'SIGKILL' });
+}
+
+/** Starts a program that outlives this process, with its output at the end of a file. */
+export function startDetached(argv: readonly string[], logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  try {
+    const [file = '', ...args] = argv;
+    const child = spawn(file, args, {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+      env: childEnvironment(),
+    });
+    child.on('error', () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** How a program ended that ran to its end. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -26,11 +69,10 @@ export function runToEnd(
   file: string,
   args: readonly string[],
   deadline: number,
-  stdin = '',
-  env: NodeJS.ProcessEnv = process.env,
+  { stdin = '', env = childEnvironment() }: { readonly stdin?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env: { ...env, LC_ALL: 'C' }, detached: true });
+    const child = startProcess([file, ...args], { env: { ...env, LC_ALL: 'C' }, detached: true });
     running.add(child);
     // a program that ends without reading breaks the pipe
     child.stdin.on('error', () => undefined).end(stdin);
@@ -48,7 +90,7 @@ export function runToEnd(
       clearTimeout(timer);
       running.delete(child);
       const missing = cause.code === 'ENOENT';
-      const hint = file.startsWith('ssh') ? 'install the OpenSSH client: apt-get install openssh-client' : undefined;
+      const hint = file.startsWith('ssh') ? 'Install the OpenSSH client: `apt-get install openssh-client`.' : undefined;
       reject(missing ? new LockageError(`${file} is not installed`, { ...(hint && { hint }), cause }) : cause);
     });
     const finish = (code: number | null) => {

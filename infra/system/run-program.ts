@@ -1,4 +1,5 @@
 import { LockageError } from '../../pipelines/errors.ts';
+import { childEnvironment, daemonEnvironment } from './environment.ts';
 import { runToEnd } from './process.ts';
 
 const timeout = 60_000;
@@ -20,13 +21,13 @@ const packages: Readonly<Record<string, string>> = {
 export async function runProgram(
   argv: readonly string[],
   deadline = timeout,
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv = childEnvironment(),
 ): Promise<string> {
   const [file = '', ...args] = argv;
-  const { code, stdout, stderr, late } = await runToEnd(file, args, deadline, '', env).catch((error: unknown) => {
+  const { code, stdout, stderr, late } = await runToEnd(file, args, deadline, { env }).catch((error: unknown) => {
     const name = packages[file];
     if (!(error instanceof LockageError) || name === undefined) throw error;
-    throw new LockageError(error.message, { hint: `On Debian: apt-get install ${name}`, cause: error });
+    throw new LockageError(error.message, { hint: `On Debian, run \`apt-get install ${name}\`.`, cause: error });
   });
   if (code === 0) return stdout;
   const why = late ? `did not end within ${deadline / 1000} s` : `ended with exit code ${code ?? 'none'}`;
@@ -35,10 +36,9 @@ export async function runProgram(
   });
 }
 
-/** The same for one that leaves a process behind, which must not keep the operator's variables: secrets are among them. */
+/** Runs a program that leaves a process behind, and gives its stdout. Throws as `runProgram` does. */
 export function runDaemon(argv: readonly string[]): Promise<string> {
-  const { PATH, HOME } = process.env;
-  return runProgram(argv, timeout, { PATH, HOME });
+  return runProgram(argv, timeout, daemonEnvironment());
 }
 
 /** The same where a failure is an answer, too: undefined. */

@@ -14,7 +14,7 @@ export async function runtimeFolder(): Promise<string> {
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
     throw new LockageError(`${folder} is not a folder of this user alone`, {
-      hint: `others could reach the hosts through it: remove it, or \`chmod 700\` it if it is yours`,
+      hint: 'Others could reach the hosts through it: remove it, or `chmod 700` it if it is yours.',
     });
   }
   return folder;

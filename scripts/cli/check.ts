@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /** One thing that was looked at: good, worth knowing, or in the way. */
 export interface Check {
@@ -32,7 +32,7 @@ export async function checking(name: string, work: () => Promise<Check | readonl
   try {
     return [await work()].flat();
   } catch (error) {
-    if (!(error instanceof LockageError)) return [bad(name, error instanceof Error ? error.message : String(error))];
+    if (!(error instanceof LockageError)) return [bad(name, messageOf(error))];
     const { message, details, hint } = error;
     const text = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
     return [{ name, level: 'bad', text, details, ...(hint ? { hint } : {}) }];

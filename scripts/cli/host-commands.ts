@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { interrupt, json, reason, yes } from './options.ts';
+import { json, reason, yes } from './options.ts';
 
 /** `lockage host …`: the hosts of environments. */
-export function addHostCommands(program: Command): void {
+export function addHostCommands(program: Command, interrupt: () => AbortSignal): void {
   const host = program
     .command('host')
     .description('the hosts of environments: list, check, prepare and add, take out')

@@ -1,8 +1,8 @@
 import { Option, type Command } from 'commander';
-import { interrupt, json, revisionOptions } from './options.ts';
+import { json, revisionOptions } from './options.ts';
 
 /** `lockage vm-image …`: what the machines that environments make are made from. */
-export function addImageCommands(program: Command): void {
+export function addImageCommands(program: Command, interrupt: () => AbortSignal): void {
   const image = program
     .command('vm-image')
     .description('the images that environments make their machines from: build, promote, list')

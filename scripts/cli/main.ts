@@ -3,12 +3,23 @@ import { ExitCode } from './exit-codes.ts';
 import { Command, Option } from 'commander';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
-import { interrupt, json, revisionOptions, yes } from './options.ts';
-import { version } from './version.ts';
+import { interruptSignal } from './interrupt.ts';
+import { json, revisionOptions, yes } from './options.ts';
+import { lockageVersion } from '../../infra/system/tool-versions.ts';
+
+const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
+
+/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
+const interrupt = () =>
+  interruptSignal({
+    // What a command has loaded by now need not be loaded before there is one.
+    onFirst: () => void import('./terminal.ts').then(({ print }) => print(stopping, 'stderr')),
+    onSecond: () => process.exit(ExitCode.interrupted),
+  });
 
 const program = new Command('lockage')
   .description('One image, built once, promoted unchanged from dev to prod, and rolled back in a second.')
-  .version(version)
+  .version(lockageVersion)
   .showHelpAfterError('(lockage --help lists the commands)')
   .showSuggestionAfterError()
   .enablePositionalOptions()
@@ -188,8 +199,8 @@ program
   .description('show the ssh host keys of an environment and pin them')
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
-addHostCommands(program);
-addImageCommands(program);
+addHostCommands(program, interrupt);
+addImageCommands(program, interrupt);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

@@ -21,7 +21,7 @@ import { configurationIn } from '../project/configuration.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
 import { SecretStore } from '../project/secret-store.ts';
-import { cacheDir } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
@@ -106,7 +106,7 @@ function sessionOf(
       machines: join(stateFolder, 'machines'),
       loadBalancers: join(stateFolder, 'fronts'),
       keys: join(stateFolder, 'machine-keys'),
-      images: join(cacheDir(), 'machine-images'),
+      images: join(cacheFolder(), 'machine-images'),
     },
     signal,
   };

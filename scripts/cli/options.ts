@@ -1,7 +1,5 @@
-import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
-import { ExitCode } from './exit-codes.ts';
-import { setMaxListeners } from 'node:events';
 import { Option, type Command } from 'commander';
+import { LockageError } from '../../pipelines/errors.ts';
 
 /** What several commands of the command line have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
@@ -20,24 +18,6 @@ export function requestOf(flags: { readonly reason?: string; readonly plan?: boo
     ...(flags.reason ? { reason: flags.reason } : {}),
     ...(flags.plan ? { planOnly: true } : {}),
   };
-}
-
-/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
-export function interrupt(): AbortSignal {
-  const controller = new AbortController();
-  // Every host of every step listens to it; that is no leak.
-  setMaxListeners(0, controller.signal);
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(ExitCode.interrupted);
-    asked = true;
-    process.stderr.write('stopping at the next safe point; once more to stop at once (see `lockage status` then)\n');
-    controller.abort(new InterruptedError('interrupted', {}));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
-  return controller.signal;
 }
 
 /** Options that every command takes. */

@@ -1,6 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
-import { ConsoleTerminal } from './terminal.ts';
+import { ConsoleTerminal, print } from './terminal.ts';
 
 /**
  * Says what went wrong and gives the exit code. A user's mistake has no stack trace; a bug of ours shows one.
@@ -11,7 +11,7 @@ export function reportError(error: unknown, json: boolean): number {
     new ConsoleTerminal({ json, yes: false, redact: (text) => text }).error(error);
     return exitCodeOf(error);
   }
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.stderr.write('This is a bug of Lockage. Please report it with the lines above.\n');
+  print(error instanceof Error ? (error.stack ?? error.message) : String(error), 'stderr');
+  print('This is a bug of Lockage. Please report it with the lines above.', 'stderr');
   return ExitCode.bug;
 }

@@ -20,6 +20,11 @@ export interface TerminalOptions {
   readonly redact: (text: string) => string;
 }
 
+/** Prints a line that belongs to no open project: of `init`, of an interruption, of a bug. */
+export function print(text: string, stream: 'stdout' | 'stderr'): void {
+  process[stream].write(`${text}\n`);
+}
+
 /**
  * Everything that is printed passes here. Progress goes to stderr, results to stdout, so that both can be used in a
  * pipe. On a terminal the running pulls are one line that is drawn again; elsewhere there are only whole lines.

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { durationText } from '../tools/format.ts';
 import { CommandError } from '../tools/command.ts';
 import { cacheLock } from '../tools/cache.ts';
@@ -71,7 +71,7 @@ function read(args: string[]): Options | undefined {
     screen.failed('problem' in found ? found.problem : '--targets and --one-engine exclude each other');
     return undefined;
   } catch (error) {
-    screen.failed(error instanceof Error ? error.message : String(error));
+    screen.failed(messageOf(error));
     return undefined;
   }
 }
@@ -142,7 +142,7 @@ async function play(player: Player, keepGoing: boolean): Promise<string[]> {
       await scene.play(player);
     } catch (error) {
       screen.failed(said(error));
-      failed.push(`scene ${index + 1}: ${error instanceof Error ? error.message : String(error)}`);
+      failed.push(`scene ${index + 1}: ${messageOf(error)}`);
     }
   }
   if (stopped) failed.push('stopped before the end');

@@ -2,8 +2,9 @@
  * Runs the commands of the demo as a user would, shows them with what they say, checks how they ended, and keeps a row
  * for each: its time, and what the visitors saw of it.
  */
-import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { childEnvironment } from '../../infra/system/environment.ts';
+import { startProcess } from '../../infra/system/process.ts';
 import { durationText } from '../tools/format.ts';
 import { lockageProgram } from './project.ts';
 import { screen } from './screen.ts';
@@ -143,13 +144,12 @@ export class Player {
   }
 
   async #run(words: readonly string[], json: boolean): Promise<{ code: number | null; stdout: string }> {
-    const child = spawn(process.execPath, [lockageProgram(), ...words], {
+    const child = startProcess([process.execPath, lockageProgram(), ...words], {
       cwd: folders().project,
-      env: { ...process.env, DOCKER_HOST: this.stage.builder },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      env: childEnvironment({ DOCKER_HOST: this.stage.builder }),
       timeout: maxTime,
-      killSignal: 'SIGKILL',
     });
+    child.stdin.on('error', () => undefined).end();
     const ended = new Promise<number | null>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', resolve);

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createLab } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
-import { cacheDir } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import {
   environmentNames,
   targetKinds,
@@ -49,7 +49,7 @@ export interface Stage {
 
 /** The fixed folders of the demo. */
 export function folders() {
-  const home = path.join(cacheDir(), 'demo');
+  const home = path.join(cacheFolder(), 'demo');
   return { home, lab: path.join(home, 'lab'), project: path.join(home, 'shop') };
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheDir } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { run } from '../tools/command.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
@@ -16,7 +16,7 @@ export async function cachedFolder(kind: string, images: readonly BaseImage[], .
     .update([ids, ...parts].join('\n'))
     .digest('hex')
     .slice(0, 16);
-  return path.join(cacheDir(), kind, key);
+  return path.join(cacheFolder(), kind, key);
 }
 
 /** Has `fill` make the folder, whole or not at all. Of the same kind what is a day old goes. */

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheDir, cacheLock } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { cacheLock } from '../tools/cache.ts';
 import { withLock } from '../setup/lock.mjs';
 import { buildRoot, suite } from '../../infra/machines/image/image.ts';
 
@@ -26,7 +27,7 @@ const customize = [
 /** The archive with the root file system, made where it is not there yet (about a minute). */
 export async function machineImage(): Promise<string> {
   const release = await suite();
-  const archive = path.join(cacheDir(), 'machines', `${recipe}-${release}.tar`);
+  const archive = path.join(cacheFolder(), 'machines', `${recipe}-${release}.tar`);
   if (existsSync(archive)) return archive;
   await mkdir(path.dirname(archive), { recursive: true });
   return withLock(cacheLock('machine-image'), async () => {

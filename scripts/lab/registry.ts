@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDetached } from '../tools/command.ts';
+import { startDetached } from '../../infra/system/process.ts';
 import { isRunning, markProcess, type ProcessMark } from './state.ts';
 import { registryConfig } from '../setup/images/registry.ts';
 

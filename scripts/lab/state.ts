@@ -2,9 +2,10 @@
  * What a lab has made on the machine, written to `lab.json` before or right after each thing comes to be, so that a
  * lab whose creator was killed can still be removed to the last interface.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { writeAtomic } from '../../infra/system/atomic-file.ts';
 
 /** A process by its id and the moment it started, so that a reused id is never taken for it. */
 export interface ProcessMark {
@@ -86,10 +87,7 @@ export class StateFile {
 
   #write(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
-      await mkdir(this.dataDir, { recursive: true, mode: 0o700 });
-      const file = stateFile(this.dataDir);
-      await writeFile(`${file}.new`, `${JSON.stringify(this.#state, null, 2)}\n`, { mode: 0o600 });
-      await rename(`${file}.new`, file);
+      await writeAtomic(stateFile(this.dataDir), `${JSON.stringify(this.#state, null, 2)}\n`);
     });
     return this.#writing;
   }

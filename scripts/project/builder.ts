@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Builder, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
+import { variablesFor } from '../../infra/system/environment.ts';
 import type { RegistryClient } from '../../infra/registry/client.ts';
 import { buildArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
 import { readGitTree } from '../tools/git.ts';
@@ -35,10 +36,11 @@ export class DockerBuilder implements Builder {
     };
     const context = join(root, build.context);
     const absolute = { ...build, context, dockerfile: join(context, build.dockerfile) };
-    const options = { signal, onLine: (line: string) => terminal.detail(line) };
+    const env = variablesFor('docker');
+    const options = { env, signal, onLine: (line: string) => terminal.detail(line) };
     terminal.step('build', tag);
     await mustRun('build the image', buildArguments(absolute, tag, labels), options);
-    const platform = (await mustRun('inspect the image', platformArguments(tag))).trim();
+    const platform = (await mustRun('inspect the image', platformArguments(tag), { env })).trim();
     terminal.step('push', tag);
     await mustRun('push the image', pushArguments(tag), options);
     const digest = await registry.resolve(repository, version);

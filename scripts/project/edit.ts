@@ -1,9 +1,10 @@
-import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { environmentsFolder, loadConfiguration } from '../../pipelines/config/load.ts';
 import type { SourceFile } from '../../pipelines/config/source/source.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { writeAtomic } from '../../infra/system/atomic-file.ts';
 import { environmentNamed } from '../../pipelines/model/pipeline.ts';
 import { readSources } from './load.ts';
 
@@ -36,12 +37,9 @@ export async function writeEdit(change: EnvironmentEdit): Promise<Environment> {
   const { environment, text } = await edited(change);
   // A link in the folder stays one.
   const file = await realpath(path.join(change.root, environmentFile(change.environment)));
-  const draft = `${file}.${process.pid}.draft`;
   try {
-    await writeFile(draft, text, { mode: (await stat(file)).mode & 0o777 });
-    await rename(draft, file);
+    await writeAtomic(file, text, { mode: (await stat(file)).mode & 0o777 });
   } catch (error) {
-    await rm(draft, { force: true });
     throw new LockageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, {
       cause: error,
     });

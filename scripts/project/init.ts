@@ -25,7 +25,7 @@ export async function init({ cwd, app, force = false }: InitOptions): Promise<st
   if (inTheWay.length > 0 && !force) {
     throw new LockageError('nothing was written: there are files in the way', {
       details: inTheWay,
-      hint: 'Move them away, or replace them: lockage init --force',
+      hint: 'Move them away, or replace them with `lockage init --force`.',
     });
   }
   const port = await exposedPort(path.join(cwd, 'Dockerfile'));
@@ -58,7 +58,8 @@ function appName(cwd: string, app: string | undefined): string {
   if (app === undefined) return slug === '' ? 'app' : slug;
   if (namePattern.test(app)) return app;
   throw new LockageError(`${JSON.stringify(app)} is not a name: ${nameRule}`, {
-    hint: slug === '' ? 'For example: lockage init --app shop' : `For example: lockage init --app ${slug}`,
+    hint:
+      slug === '' ? 'For example, run `lockage init --app shop`.' : `For example, run \`lockage init --app ${slug}\`.`,
   });
 }
 

@@ -24,7 +24,7 @@ export async function findRoot(cwd: string): Promise<string> {
     if (folder === path.dirname(folder)) break;
   }
   throw new LockageError(`no ${projectFileName} in ${path.resolve(cwd)} or a folder above it`, {
-    hint: 'Run lockage init to write a first one.',
+    hint: 'Run `lockage init` to write a first one.',
   });
 }
 
@@ -39,7 +39,7 @@ export async function readSources(root: string): Promise<SourceFile[]> {
     throw new LockageError(
       `environment files end in .yaml: ${misnamed.map((name) => `${environmentsFolder}/${name}`).join(', ')}`,
       {
-        hint: `Rename it: git mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}`,
+        hint: `Rename it: \`git mv ${environmentsFolder}/${misnamed[0]} ${environmentsFolder}/${misnamed[0]?.replace(/\.yml$/, '.yaml')}\`.`,
       },
     );
   }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /**
  * The passphrase that encrypts secrets in the state: PULUMI_CONFIG_PASSPHRASE, the file that
@@ -18,7 +18,7 @@ export async function readPassphrase(folder: string, backend: string): Promise<s
     return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || process.env['PULUMI_CONFIG_PASSPHRASE_FILE']) {
-      throw new LockageError(`the passphrase file cannot be read: ${(error as Error).message}`);
+      throw new LockageError(`the passphrase file cannot be read: ${messageOf(error)}`);
     }
   }
   if (!backend.startsWith('file://') || existsSync(join(fileURLToPath(backend), '.pulumi'))) {

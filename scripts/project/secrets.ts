@@ -1,14 +1,17 @@
-import { execFile, type ExecFileException } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { SecretSource } from '../../pipelines/model/environment.ts';
+import { startProcess } from '../../infra/system/process.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { Redactor } from '../tools/redactor.ts';
 
 const commandDeadline = 30_000;
 /** A secret is a password, key or certificate; the engine takes no more than this for one either. */
 const maximumLength = 500 * 1024;
+/** What a command may print; more is no secret, and must not fill the memory. */
+const maximumOutput = 2 * maximumLength;
 
 /** Where secrets are read: relative files and commands from `root`, variables from `env`. */
 export interface SecretContext {
@@ -86,35 +89,58 @@ async function readSecretFile(file: string, root: string): Promise<Reading> {
   }
 }
 
-function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
-  const [program = '', ...args] = command;
-  return new Promise((resolve) => {
-    const options = {
-      cwd: root,
-      env,
-      timeout: commandDeadline,
-      killSignal: 'SIGKILL',
-      maxBuffer: 2 * maximumLength,
-      encoding: 'buffer',
-    } as const;
-    const child = execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(decode(stdout, `output of ${program}`));
-      else resolve({ problem: `${program} ${commandFailure(error, stdout, stderr)}` });
-    });
-    // A program that asks for a password would otherwise wait for an answer that nobody gives.
-    child.stdin?.end();
-  });
+/**
+ * Runs an operator's own program, as `pass`, `op` or `vault`. It is the one child that gets all of the operator's
+ * variables: which it needs, only the operator knows, and that is why they set them.
+ */
+async function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
+  const [program = ''] = command;
+  const child = startProcess(command, { cwd: root, env: { ...env }, timeout: commandDeadline });
+  // A program that asks for a password would otherwise wait for an answer that nobody gives.
+  child.stdin.on('error', () => undefined).end();
+  const tooLong = () => child.kill('SIGKILL');
+  const [stdout, stderr, failure] = await Promise.all([
+    collect(child.stdout, tooLong),
+    collect(child.stderr, tooLong),
+    once(child, 'close').then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => startFailure(error),
+    ),
+  ]);
+  if (failure === undefined && child.exitCode === 0) return decode(stdout, `output of ${program}`);
+  return { problem: `${program} ${failure ?? commandFailure(child, stdout, stderr)}` };
 }
 
-function commandFailure(error: ExecFileException, stdout: Buffer, stderr: Buffer): string {
-  if (error.code === 'ENOENT') return 'is not installed';
-  if (error.code === 'EACCES') return 'may not be executed';
-  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'printed more than 1000 KiB';
-  if (error.killed === true) return `gave no answer within ${commandDeadline / 1000} s`;
+/** Reads what a program prints; one that prints too much is reported, and the rest of it is dropped. */
+async function collect(stream: AsyncIterable<Buffer>, tooLong: () => void): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) {
+    if (sizeOf(chunks) > maximumOutput) tooLong();
+    else chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
+}
+
+function startFailure({ code }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'is not installed';
+  return code === 'EACCES' ? 'may not be executed' : `does not start (${code ?? 'unknown error'})`;
+}
+
+function commandFailure(
+  { killed, exitCode }: { readonly killed: boolean; readonly exitCode: number | null },
+  stdout: Buffer,
+  stderr: Buffer,
+): string {
+  if (Math.max(stdout.length, stderr.length) > maximumOutput) return `printed more than ${maximumOutput / 1024} KiB`;
+  if (killed) return `gave no answer within ${commandDeadline / 1000} s`;
   // A program may print the value and fail after it, or repeat it in its complaint.
   const redactor = new Redactor(stdout.toString().split('\n'));
   const lastLine = redactor.redact(stderr.toString().trim().split('\n').at(-1) ?? '').slice(0, 200);
-  return `failed with exit code ${error.code ?? 'unknown'}${lastLine === '' ? '' : `: ${lastLine}`}`;
+  return `failed with exit code ${exitCode ?? 'unknown'}${lastLine === '' ? '' : `: ${lastLine}`}`;
 }
 
 /** Values are text: they become files, Pulumi secrets and JSON. */

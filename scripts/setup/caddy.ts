@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { cachedCaddy, cacheLock, versions } from '../tools/cache.ts';
+import { toolVersions } from '../../infra/system/tool-versions.ts';
+import { cachedCaddy, cacheLock } from '../tools/cache.ts';
 import { goBuild } from './go-build.ts';
 import { withLock } from './lock.mjs';
 
@@ -12,7 +13,7 @@ export async function ensureCaddy(progress: (line: string) => void = () => undef
       {
         module: 'caddy',
         source: 'github.com/caddyserver/caddy/v2/cmd/caddy',
-        set: ['github.com/caddyserver/caddy/v2.CustomVersion', `v${versions.caddy}`],
+        set: ['github.com/caddyserver/caddy/v2.CustomVersion', `v${toolVersions.caddy}`],
         // It runs in a container, so for Linux also where this machine is something else.
         env: { GOOS: 'linux' },
         out: cachedCaddy(),

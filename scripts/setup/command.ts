@@ -1,7 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram as findOnPath } from '../../infra/system/find-program.ts';
 import { CommandError, run as runProgram, tryRun, type RunOptions } from '../tools/command.ts';
 import { StepError } from './step.ts';
+import { messageOf } from '../../pipelines/errors.ts';
 
 export interface CommandOptions extends RunOptions {
   /** what a person can do when the command fails */
@@ -24,7 +24,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
             error.code === undefined ? `was ended (it has ${timeout / 1000} s)` : `failed: exit ${error.code}`,
             error.stderr,
           ]
-        : [`does not run: ${error instanceof Error ? error.message : String(error)}`, ''];
+        : [`does not run: ${messageOf(error)}`, ''];
     const lines = said.trimEnd().split('\n').slice(-shownLines);
     throw new StepError(`\`${words.join(' ')}\` ${how}`, todo, lines[0] === '' ? [] : lines);
   }
@@ -35,26 +35,13 @@ export async function ask(words: readonly string[], options: RunOptions = {}): P
   return (await tryRun(words, { timeout: 15_000, ...options }))?.trim();
 }
 
-/** The full path of a program on PATH, or in the folders of administrators that PATH may lack. */
+/** Returns the full path of a program on PATH, or in the folders of administrators that PATH may lack. */
 export function findProgram(name: string, alsoIn: readonly string[] = ['/usr/sbin', '/sbin']): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...alsoIn];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
-    .find(isExecutable);
+  return findOnPath(name, alsoIn);
 }
 
 /** The words to put before a command that needs root: none as root, sudo where it asks no password, else undefined. */
 export async function rootWords(): Promise<string[] | undefined> {
   if (process.getuid?.() === 0) return [];
   return (await ask(['sudo', '-n', 'true'])) === undefined ? undefined : ['sudo', '-n'];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDetached } from '../tools/command.ts';
-import { cacheDir } from '../tools/cache.ts';
+import { startDetached } from '../../infra/system/process.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { ask, findProgram, run } from './command.ts';
 import { hasSystemd } from './packages.ts';
 import { StepError } from './step.ts';
@@ -28,7 +28,7 @@ export async function startEngine(
       'let this user use it (`sudo usermod -aG docker $USER`), log in again, and run this again.',
     );
   }
-  const logFile = join(cacheDir(), 'dockerd.log');
+  const logFile = join(cacheFolder(), 'dockerd.log');
   progress(`starting dockerd in the background, log in ${logFile}`);
   await removeStalePidFile(root);
   const ended = await spawnDaemon(root, logFile);
@@ -42,7 +42,7 @@ export async function startEngine(
 }
 
 async function spawnDaemon(root: readonly string[], logFile: string): Promise<() => string | undefined> {
-  await mkdir(cacheDir(), { recursive: true });
+  await mkdir(cacheFolder(), { recursive: true });
   await writeFile(logFile, '');
   const daemon = startDetached([...root, findProgram('dockerd') ?? 'dockerd', ...(await socketGroup(root))], logFile);
   let ended: string | undefined;

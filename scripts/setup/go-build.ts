@@ -1,6 +1,8 @@
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { variablesFor } from '../../infra/system/environment.ts';
 import { ask, findProgram, rootWords, run } from './command.ts';
+import { atLeast } from '../../infra/system/tool-versions.ts';
 import { packageRoot } from '../tools/cache.ts';
 import { installPackages } from './packages.ts';
 import { StepError } from './step.ts';
@@ -42,7 +44,7 @@ export async function goBuild(program: GoProgram, progress: (line: string) => vo
     const build = ['build', '-buildvcs=false', '-trimpath', ...tags, '-ldflags', linker, '-o', draft, program.source];
     await run([go, '-C', folder, ...build], {
       // Static, so that it runs where another C library is, and needs no C compiler.
-      env: { CGO_ENABLED: '0', GOWORK: 'off', ...program.env },
+      env: { ...variablesFor('go'), CGO_ENABLED: '0', GOWORK: 'off', ...program.env },
       timeout: 2_400_000,
       onLine,
       todo: `check that Go reaches its modules (\`go env GOPROXY\`), or ${program.instead}`,
@@ -57,7 +59,7 @@ export async function goBuild(program: GoProgram, progress: (line: string) => vo
 async function findGo(instead: string, progress: (line: string) => void): Promise<string> {
   const go = findProgram('go', ['/usr/local/go/bin', '/usr/lib/go/bin']);
   if (go === undefined) return await installGo(instead, progress);
-  const version = await ask([go, 'env', 'GOVERSION']);
+  const version = await ask([go, 'env', 'GOVERSION'], { env: variablesFor('go') });
   if (version !== undefined && atLeast(version.replace('go', ''), oldestGo)) return go;
   throw new StepError(
     `${go} is ${version ?? 'not usable'}, too old to build this`,
@@ -78,12 +80,4 @@ async function installGo(instead: string, progress: (line: string) => void): Pro
     `building this needs Go ${oldestGo} or newer${offered}`,
     `install it (https://go.dev/dl/), or ${instead}`,
   );
-}
-
-/** Whether a dotted version number is that one or a later one. */
-export function atLeast(version: string, oldest: string): boolean {
-  const have = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
-  const need = oldest.split('.').map(Number);
-  const at = need.findIndex((part, index) => (have[index] ?? 0) !== part);
-  return at === -1 || (have[at] ?? 0) > (need[at] ?? 0);
 }

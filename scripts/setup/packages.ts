@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDir } from '../tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { ask, findProgram, rootWords, run } from './command.ts';
 import { StepError, type Step } from './step.ts';
 
@@ -92,8 +92,8 @@ const ours = '# put here by the set-up of lockage while it installs packages';
 async function withServicesHeldBack(root: readonly string[], work: () => Promise<void>): Promise<void> {
   const present = await readFile(policyHook, 'utf8').catch(() => undefined);
   if (present !== undefined && !present.includes(ours)) return await work();
-  const draft = join(cacheDir(), `policy-rc.d.${process.pid}`);
-  await mkdir(cacheDir(), { recursive: true });
+  const draft = join(cacheFolder(), `policy-rc.d.${process.pid}`);
+  await mkdir(cacheFolder(), { recursive: true });
   await writeFile(draft, `#!/bin/sh\n${ours}\nexit 101\n`);
   try {
     await run([...root, 'install', '-m', '0755', draft, policyHook]);

@@ -1,35 +1,20 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { cachedDockerPlugin, cachedPulumi, cacheLock, oldestPulumi, pulumiHome, versions } from '../tools/cache.ts';
-import { ask, findProgram, run } from './command.ts';
+import { cachedPulumi, findPulumi, pulumiDefaults, pulumiHome } from '../../infra/pulumi/find-pulumi.ts';
+import { oldestPulumi, toolVersions } from '../../infra/system/tool-versions.ts';
+import { cachedDockerPlugin, cacheLock } from '../tools/cache.ts';
+import { run } from './command.ts';
 import { downloadPulumi, isReachable, officialReleases } from './download.ts';
-import { atLeast, goBuild } from './go-build.ts';
+import { goBuild } from './go-build.ts';
 import { withLock } from './lock.mjs';
 import { StepError, type Step } from './step.ts';
 
 const installPulumi = `install Pulumi ${oldestPulumi} or newer yourself: https://www.pulumi.com/docs/iac/download-install/`;
 
-/** What every run of the Pulumi CLI gets: our own folder, and no surprise downloads. */
-export function pulumiEnv(): Record<string, string> {
-  return {
-    PULUMI_HOME: pulumiHome(),
-    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
-    PULUMI_SKIP_UPDATE_CHECK: 'true',
-  };
-}
-
-/** The Pulumi CLI to use: the one on PATH if it is new enough, else set-up's own, if it is there. */
-export async function findPulumi(): Promise<{ path: string; version: string } | undefined> {
-  const path = findProgram('pulumi');
-  const version = path && (await ask([path, 'version'], { env: pulumiEnv() }))?.replace(/^v/, '');
-  if (path && version && atLeast(version, oldestPulumi)) return { path, version };
-  return existsSync(cachedPulumi()) ? { path: cachedPulumi(), version: versions.pulumi } : undefined;
-}
-
 /** The Pulumi CLI: found, else downloaded, else built from its Go modules. */
 export function pulumiStep(): Step {
   return {
-    name: `Pulumi CLI ${versions.pulumi}`,
+    name: `Pulumi CLI ${toolVersions.pulumi}`,
     why: 'the engine that brings an environment to its desired state',
     async ready() {
       const found = await findPulumi();
@@ -40,13 +25,13 @@ export function pulumiStep(): Step {
         cacheLock('pulumi'),
         async () => {
           if (existsSync(cachedPulumi())) return 'made by another set-up meanwhile';
-          if (await downloadPulumi(versions.pulumi, dirname(cachedPulumi()))) return 'downloaded from pulumi.com';
+          if (await downloadPulumi(toolVersions.pulumi, dirname(cachedPulumi()))) return 'downloaded from pulumi.com';
           progress('pulumi.com does not answer: building it from its Go modules');
           await goBuild(
             {
               module: 'pulumi',
               source: 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi',
-              set: ['github.com/pulumi/pulumi/sdk/v3/go/common/version.Version', versions.pulumi],
+              set: ['github.com/pulumi/pulumi/sdk/v3/go/common/version.Version', toolVersions.pulumi],
               out: cachedPulumi(),
               instead: installPulumi,
             },
@@ -63,7 +48,7 @@ export function pulumiStep(): Step {
 /** Pulumi's Docker plugin in our Pulumi folder: the official one, else built from Go modules. */
 export function dockerPluginStep(): Step {
   return {
-    name: `Docker plugin ${versions.dockerPlugin}`,
+    name: `Docker plugin ${toolVersions.dockerPlugin}`,
     why: "Pulumi's way to the Docker Engine",
     ready() {
       return Promise.resolve(isPluginThere() ? `in ${pulumiHome()}` : undefined);
@@ -71,13 +56,13 @@ export function dockerPluginStep(): Step {
     async run(progress) {
       const pulumi = await findPulumi();
       if (!pulumi) throw new StepError('there is no Pulumi CLI to install its Docker plugin with', installPulumi);
-      const install = [pulumi.path, 'plugin', 'install', 'resource', 'docker', versions.dockerPlugin];
+      const install = [pulumi.path, 'plugin', 'install', 'resource', 'docker', toolVersions.dockerPlugin];
       return await withLock(
         cacheLock('docker-plugin'),
         async () => {
           if (isPluginThere()) return 'made by another set-up meanwhile';
           if (await isReachable(officialPlugin())) {
-            await run(install, { env: pulumiEnv(), timeout: 600_000 });
+            await run(install, { env: pulumiDefaults(), timeout: 600_000 });
             return 'downloaded from pulumi.com';
           }
           if (!existsSync(cachedDockerPlugin())) {
@@ -93,7 +78,7 @@ export function dockerPluginStep(): Step {
               progress,
             );
           }
-          await run([...install, '--file', cachedDockerPlugin()], { env: pulumiEnv() });
+          await run([...install, '--file', cachedDockerPlugin()], { env: pulumiDefaults() });
           return 'built from Go modules';
         },
         () => progress('another set-up is at it: waiting'),
@@ -103,12 +88,12 @@ export function dockerPluginStep(): Step {
 }
 
 function isPluginThere(): boolean {
-  const folder = `${pulumiHome()}/plugins/resource-docker-v${versions.dockerPlugin}`;
+  const folder = `${pulumiHome()}/plugins/resource-docker-v${toolVersions.dockerPlugin}`;
   // Pulumi keeps the .partial file beside a plugin until its installation is whole.
   return existsSync(`${folder}/pulumi-resource-docker`) && !existsSync(`${folder}.partial`);
 }
 
 function officialPlugin(): string {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
-  return `${officialReleases}/plugins/pulumi-resource-docker-v${versions.dockerPlugin}-${process.platform}-${arch}.tar.gz`;
+  return `${officialReleases}/plugins/pulumi-resource-docker-v${toolVersions.dockerPlugin}-${process.platform}-${arch}.tar.gz`;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../pipelines/errors.ts';
 
 /** One thing that set-up makes sure of. Running it when it is already true must be harmless. */
 export interface Step {
@@ -90,7 +91,7 @@ async function withSignsOfLife(step: Step, output: Output): Promise<string> {
 
 function reportFailure(step: Step, error: unknown, output: Output, took: string): void {
   output.line(`✗ ${step.name}  failed after ${took}`);
-  output.line(`    ${error instanceof Error ? error.message : String(error)}`);
+  output.line(`    ${messageOf(error)}`);
   if (!(error instanceof StepError)) return;
   for (const line of error.detail) output.line(`    | ${line}`);
   output.line(`  What to do: ${error.todo}`);

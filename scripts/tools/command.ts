@@ -2,17 +2,19 @@
  * How the lab runs programs of the machine: an array of arguments, a deadline for each, and an error that shows what
  * the program said. The lab is set-up and test machinery, so it needs no terminal, no prompts and no secrets.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
+import { startProcess } from '../../infra/system/process.ts';
 
 export interface RunOptions {
   /** milliseconds until the program is killed */
   readonly timeout?: number;
   readonly input?: string;
   readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
+  /** beside those that every program gets */
+  readonly env?: Variables;
   /** called with each line of its output as it comes */
   readonly onLine?: (line: string) => void;
 }
@@ -33,8 +35,8 @@ export class CommandError extends Error {
 
 /** Runs a program and gives what it wrote to stdout. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
-  const child = start(argv, options, ['pipe', 'pipe', 'pipe']);
-  child.stdin?.on('error', () => undefined).end(options.input ?? '');
+  const child = start(argv, options);
+  child.stdin.on('error', () => undefined).end(options.input ?? '');
   const [stdout] = await Promise.all([collect(child.stdout, options.onLine), ended(argv, child, options)]);
   return stdout;
 }
@@ -53,16 +55,17 @@ export async function runPiped(
   consumer: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const from = start(producer, options, ['ignore', 'pipe', 'pipe']);
-  const to = start(consumer, options, ['pipe', 'pipe', 'pipe']);
+  const from = start(producer, options);
+  const to = start(consumer, options);
+  from.stdin.on('error', () => undefined).end();
   // A consumer that ends early breaks the pipe; its own error says more.
-  to.stdin?.on('error', () => undefined);
-  if (to.stdin) from.stdout?.pipe(to.stdin, { end: false });
+  to.stdin.on('error', () => undefined);
+  from.stdout.pipe(to.stdin, { end: false });
   const [stdout] = await Promise.all([
     collect(to.stdout, options.onLine),
     ended(consumer, to, options).finally(() => from.kill('SIGKILL')),
     ended(producer, from, options).then(
-      () => to.stdin?.end(),
+      () => to.stdin.end(),
       (error: unknown) => {
         to.kill('SIGKILL');
         throw error;
@@ -72,32 +75,19 @@ export async function runPiped(
   return stdout;
 }
 
-/** Starts a program that outlives this process, with its output in a file. */
-export function startDetached(argv: readonly string[], logFile: string): ChildProcess {
-  const log = openSync(logFile, 'a', 0o600);
-  try {
-    const [command = '', ...rest] = argv;
-    const child = spawn(command, rest, { detached: true, stdio: ['ignore', log, log], cwd: '/' });
-    child.on('error', () => undefined);
-    child.unref();
-    return child;
-  } finally {
-    closeSync(log);
-  }
-}
-
-function start(argv: readonly string[], options: RunOptions, stdio: ('pipe' | 'ignore')[]): ChildProcess {
-  const [command = '', ...rest] = argv;
-  return spawn(command, rest, {
-    stdio,
-    env: options.env ? { ...process.env, ...options.env } : process.env,
+function start(argv: readonly string[], options: RunOptions): ChildProcessWithoutNullStreams {
+  return startProcess(argv, {
+    env: childEnvironment(options.env),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     timeout: options.timeout ?? 60_000,
-    killSignal: 'SIGKILL',
   });
 }
 
-async function ended(argv: readonly string[], child: ChildProcess, options: RunOptions): Promise<void> {
+async function ended(
+  argv: readonly string[],
+  child: ChildProcessWithoutNullStreams,
+  options: RunOptions,
+): Promise<void> {
   const [stderr, code, signal] = await Promise.all([collect(child.stderr, options.onLine), once(child, 'close')]).then(
     ([text, [exit, killed]]): [string, number | null, string | null] => [text, exit, killed],
   );
@@ -108,8 +98,7 @@ async function ended(argv: readonly string[], child: ChildProcess, options: RunO
   throw new CommandError(argv, code ?? undefined, stderr, why);
 }
 
-async function collect(stream: Readable | null, onLine?: (line: string) => void): Promise<string> {
-  if (!stream) return '';
+async function collect(stream: Readable, onLine?: (line: string) => void): Promise<string> {
   let text = '';
   let rest = '';
   stream.setEncoding('utf8');

@@ -1,4 +1,5 @@
 import { $ } from 'zx';
+import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 
 export interface CommandOutput {
@@ -9,7 +10,8 @@ export interface CommandOutput {
 
 export interface CommandOptions {
   readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** beside those that every program gets */
+  readonly env?: Variables;
   readonly input?: string;
   /** ms; the command is killed then */
   readonly timeout?: number;
@@ -24,7 +26,7 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
     nothrow: true,
     quiet: true,
     ...(options.cwd ? { cwd: options.cwd } : {}),
-    ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
+    env: childEnvironment(options.env),
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.timeout ? { timeout: options.timeout } : {}),
     ...(options.signal ? { signal: options.signal } : {}),

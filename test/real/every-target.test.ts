@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { imageFor } from '../../infra/machines/machine.ts';
-import { cacheDir } from '../../scripts/tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { labsWork, setupTime, TestProject, type Snapshot } from '../support/pipeline-fixture.ts';
 import { nothingIsLeft, promisesHold, storyReleases } from '../support/story.ts';
 
@@ -15,7 +15,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
   let project: TestProject;
 
   beforeAll(async () => {
-    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'lxc');
+    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheFolder(), 'machine-images') }, 'lxc');
     project = await TestProject.open({
       app: 'small-app',
       environments: {

@@ -16,7 +16,7 @@ import { processesOf } from '../../infra/machines/load-balancer/process.ts';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
 import { run } from '../../scripts/tools/command.ts';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
-import { cacheDir } from '../../scripts/tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { FrontSite } from '../support/load-balancer-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
@@ -191,7 +191,7 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
   let url = '';
 
   beforeAll(async () => {
-    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    await machineImage(join(cacheFolder(), 'machine-images'), hostRecipe);
     project = await TestProject.open({ environments: { dev: { hosts: 1, reach: 'unix' } } });
     await project.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await project.configureMachines('prod', { kind: 'lxc', count: 2 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
 import { startLoad } from '../../scripts/load/load.ts';
 import { run } from '../../scripts/tools/command.ts';
-import { cacheDir } from '../../scripts/tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 /** Machines are made, started and removed: ms. */
@@ -12,7 +12,7 @@ const replacing = 180_000;
 
 // The tests of this file are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('machines of a new image', () => {
-  const cache = join(cacheDir(), 'machine-images');
+  const cache = join(cacheFolder(), 'machine-images');
   let project: TestProject;
   let built: string | undefined;
 

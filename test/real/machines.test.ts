@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
 import { run, tryRun } from '../../scripts/tools/command.ts';
-import { cacheDir } from '../../scripts/tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { command, variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
@@ -15,7 +15,7 @@ describe.runIf(labsWork)('an environment owns its machines', () => {
 
   beforeAll(async () => {
     // Made once for all tests of a machine; a command has less time than it may take.
-    await machineImage(join(cacheDir(), 'machine-images'), hostRecipe);
+    await machineImage(join(cacheFolder(), 'machine-images'), hostRecipe);
     project = await TestProject.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await project.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await own(1);

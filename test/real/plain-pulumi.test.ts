@@ -5,7 +5,8 @@ import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { findPulumi, pulumiEnvironment } from '../../infra/pulumi/cli.ts';
+import { pulumiEnvironment } from '../../infra/pulumi/cli.ts';
+import { requirePulumi } from '../../infra/pulumi/find-pulumi.ts';
 import { readStack } from '../../infra/pulumi/state.ts';
 import { recordedProgram } from '../../scripts/pulumi/recorded-program.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
@@ -16,7 +17,7 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
   let project: TestProject;
 
   beforeAll(async () => {
-    vi.stubEnv('PATH', `${dirname(findPulumi())}:${process.env['PATH']}`);
+    vi.stubEnv('PATH', `${dirname((await requirePulumi()).path)}:${process.env['PATH']}`);
     project = await TestProject.open({ app: 'small-app', environments: { prod: { hosts: 2, reach: 'unix' } } });
     await project.publish({ '1.0.0': {} });
     await project.succeed('promote', '1.0.0', '--to', 'prod');

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { imageFor } from '../../infra/machines/machine.ts';
 import { run } from '../../scripts/tools/command.ts';
-import { cacheDir } from '../../scripts/tools/cache.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 import { promisesHold, storyReleases } from '../support/story.ts';
@@ -17,7 +17,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
 
   beforeAll(async () => {
     // Made once for all tests of a machine; a command has less time than it may take.
-    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheDir(), 'machine-images') }, 'vm');
+    await imageFor({ machines: '', loadBalancers: '', keys: '', images: join(cacheFolder(), 'machine-images') }, 'vm');
     project = await TestProject.open({ app: 'small-app', environments: { dev: { hosts: 1, reach: 'unix' } } });
     await project.configure({ pipeline: ['dev', 'prod'], standby: 1 });
     await own();

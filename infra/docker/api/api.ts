@@ -74,7 +74,7 @@ export class EngineApi {
     const { ApiVersion, MinAPIVersion, Version } = await this.version();
     if (compareVersions(ApiVersion, oldestApi) < 0) {
       const reason = `${Version} is too old: it speaks API ${ApiVersion}, not ${oldestApi}`;
-      const hint = `upgrade Docker on ${this.host} to 20.10 or newer`;
+      const hint = `Upgrade Docker on ${this.host} to 20.10 or newer.`;
       throw new EngineError(this.host, 'use its Docker Engine', reason, { hint });
     }
     const atLeast = MinAPIVersion ?? oldestApi;

@@ -1,5 +1,5 @@
 import { EngineError } from './errors.ts';
-import { exec, execDetached } from './exec.ts';
+import { exec } from './exec.ts';
 import { outputLines } from './frames.ts';
 import { checkedName, segment } from './names.ts';
 import { EngineSwarm } from './swarm.ts';
@@ -12,7 +12,6 @@ import type {
   ContainerDetails,
   ContainerLimits,
   ContainerSummary,
-  DetachedOptions,
   ExecOptions,
   ExecResult,
   LogOptions,
@@ -58,21 +57,11 @@ export class Engine extends EngineSwarm {
     await this.call(`stop container ${name}`, 'POST', `${pathOf(name)}/stop`, { ...rest, ...options });
   }
 
-  async killContainer(name: string, signal = 'KILL', options: CallOptions = {}): Promise<void> {
-    const rest = { query: { signal }, ...options };
-    await this.call(`kill container ${name}`, 'POST', `${pathOf(name)}/kill`, rest);
-  }
-
   /** An absent one is fine. Its volumes stay, also nameless ones. */
   async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
     const { force = false, ...rest } = options;
     const call = { query: { force, v: false }, accept: [404], ...rest };
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
-  }
-
-  async renameContainer(name: string, newName: string, options: CallOptions = {}): Promise<void> {
-    const rest = { query: { name: checkedName(newName) }, ...options };
-    await this.call(`rename container ${name} to ${newName}`, 'POST', `${pathOf(name)}/rename`, rest);
   }
 
   /** Changes limits and the restart policy in place. */
@@ -128,11 +117,6 @@ export class Engine extends EngineSwarm {
    */
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return exec(this.transport, await this.prefix(), checkedName(name), argv, options);
-  }
-
-  /** Starts a command in a running container and returns. Its output and code are not seen. */
-  async execDetached(name: string, argv: readonly string[], options: DetachedOptions = {}): Promise<void> {
-    await execDetached(this.transport, await this.prefix(), checkedName(name), argv, options);
   }
 
   /** Writes files and directories below `path`, a directory that the container has; not one of its tmpfs mounts. */

@@ -30,25 +30,25 @@ export class EngineError extends LockageError {
 }
 
 const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string])[] = [
-  [/no space left on device/i, (host) => `free disk space on ${host}; nothing was removed to make room`],
+  [/no space left on device/i, (host) => `Free disk space on ${host}; nothing was removed to make room.`],
   [
     /server gave HTTP response to HTTPS client/i,
-    (host) => `the registry speaks plain http: list it in "insecure-registries" of the Docker Engine on ${host}`,
+    (host) => `The registry speaks plain http: list it in "insecure-registries" of the Docker Engine on ${host}.`,
   ],
   [
     /unauthorized|authentication required|no basic auth credentials|pull access denied/i,
-    () => 'log in to the registry with `docker login` on this machine; its credentials are sent with each pull',
+    () => 'Log in to the registry with `docker login` on this machine; its credentials are sent with each pull.',
   ],
   [
     /manifest unknown|manifest for .* not found/i,
-    () => 'the registry no longer has this digest, or never had it for this repository',
+    () => 'The registry no longer has this digest, or never had it for this repository.',
   ],
-  [/x509|certificate/i, (host) => `check the registry's certificate, and that ${host} trusts who signed it`],
+  [/x509|certificate/i, (host) => `Check the registry's certificate, and that ${host} trusts who signed it.`],
   [
     /dial tcp|connection refused|no such host|i\/o timeout/i,
     (host) =>
-      `check that ${host} itself reaches the registry by that address; where it cannot, and is reached by ssh, ` +
-      'images come that way with `registry: { through: ssh }`',
+      `Check that ${host} itself reaches the registry by that address; where it cannot, and is reached by ssh, ` +
+      'images come that way with `registry: { through: ssh }`.',
   ],
 ];
 

@@ -4,7 +4,7 @@ import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import { defaultDeadline } from '../../system/deadline.ts';
 import type { Transport } from './transport.ts';
-import type { DetachedOptions, ExecOptions, ExecResult } from './types.ts';
+import type { ExecOptions, ExecResult } from './types.ts';
 
 /** See `Engine.exec`. */
 export async function exec(
@@ -18,7 +18,7 @@ export async function exec(
   const deadline = options.deadline ?? defaultDeadline;
   const end = performance.now() + deadline;
   const left = () => Math.max(1, end - performance.now());
-  const id = await createExec(transport, prefix, container, argv, options, true);
+  const id = await createExec(transport, prefix, container, argv, options);
   const socket = await transport.hijack({
     what,
     method: 'POST',
@@ -46,31 +46,12 @@ async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>)
   socket.destroy();
 }
 
-/** See `Engine.execDetached`. */
-export async function execDetached(
-  transport: Transport,
-  prefix: string,
-  container: string,
-  argv: readonly string[],
-  options: DetachedOptions,
-): Promise<void> {
-  const id = await createExec(transport, prefix, container, argv, options, false);
-  await transport.request({
-    what: `run ${argv[0] ?? 'a command'} in ${container}`,
-    method: 'POST',
-    path: `${prefix}/exec/${id}/start`,
-    body: { Detach: true, Tty: false },
-    signal: options.signal,
-  });
-}
-
 async function createExec(
   transport: Transport,
   prefix: string,
   container: string,
   argv: readonly string[],
-  options: DetachedOptions & Pick<ExecOptions, 'stdin'>,
-  attach: boolean,
+  options: ExecOptions,
 ): Promise<string> {
   const { body } = await transport.request({
     what: `run ${argv[0] ?? 'a command'} in ${container}`,
@@ -79,8 +60,8 @@ async function createExec(
     body: {
       Cmd: argv,
       AttachStdin: options.stdin !== undefined,
-      AttachStdout: attach,
-      AttachStderr: attach,
+      AttachStdout: true,
+      AttachStderr: true,
       ...(options.user === undefined ? {} : { User: options.user }),
       ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
       ...(options.env ? { Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`) } : {}),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { EngineError } from './errors.ts';
 import { LineReader } from './frames.ts';
 import type { PullProgress } from './types.ts';
+import { messageOf } from '../../../pipelines/errors.ts';
 
 interface PullMessage {
   readonly id?: string;
@@ -56,7 +57,7 @@ export async function readPull(
   } catch (error) {
     if (error instanceof EngineError) throw error;
     if (silent) throw new EngineError(host, what, `no progress for ${options.idleTimeout / 1000} s`, { cause: error });
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     throw new EngineError(host, what, `the connection to the Docker Engine broke: ${text}`, { cause: error });
   } finally {
     clearTimeout(watch);

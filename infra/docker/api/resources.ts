@@ -9,7 +9,6 @@ import type {
   ImageUse,
   NetworkBody,
   NetworkDetails,
-  NetworkEndpoint,
   PullOptions,
   VolumeBody,
   VolumeDetails,
@@ -92,23 +91,6 @@ export class EngineResources extends EngineApi {
       // What a manager says whose swarm has let go of the network meanwhile.
       if (!(error instanceof EngineError) || !/network \S+ not found/.test(error.reason)) throw error;
     }
-  }
-
-  async connectNetwork(
-    network: string,
-    container: string,
-    endpoint: NetworkEndpoint = {},
-    options: CallOptions = {},
-  ): Promise<void> {
-    const body = { Container: checkedName(container), EndpointConfig: endpoint };
-    const what = `connect ${container} to network ${network}`;
-    await this.call(what, 'POST', `/networks/${segment(network)}/connect`, { body, ...options });
-  }
-
-  async disconnectNetwork(network: string, container: string, options: CallOptions = {}): Promise<void> {
-    const body = { Container: checkedName(container), Force: false };
-    const what = `disconnect ${container} from network ${network}`;
-    await this.call(what, 'POST', `/networks/${segment(network)}/disconnect`, { body, ...options });
   }
 
   /** Names of the networks that carry all the labels: the engine's own ones, or those of its swarm. */

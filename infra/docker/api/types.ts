@@ -8,7 +8,6 @@ export type ImageDetails = Docker.ImageInspectInfo;
 export type EngineVersion = Docker.DockerVersion;
 export type NetworkBody = Omit<Docker.NetworkCreateOptions, 'Name'>;
 export type NetworkDetails = Docker.NetworkInspectInfo;
-export type NetworkEndpoint = Partial<Docker.EndpointSettings>;
 export type VolumeBody = Omit<Docker.VolumeCreateOptions, 'Name'>;
 export type VolumeDetails = Docker.VolumeInspectInfo;
 
@@ -98,8 +97,6 @@ export interface ExecOptions {
   /** bytes kept per stream, the last ones; 1 MiB unless told */
   readonly maxOutput?: number;
 }
-
-export type DetachedOptions = Pick<ExecOptions, 'user' | 'env' | 'workingDir' | 'signal'>;
 
 export interface ExecResult {
   readonly code: number;

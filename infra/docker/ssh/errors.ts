@@ -12,7 +12,7 @@ export interface HostKey {
   readonly fingerprint: string;
 }
 
-const howToCheck = 'compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine';
+const itsKey = '`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine';
 
 /** First contact with a machine: a person has to confirm one of the fingerprints. */
 export class HostKeyUnknownError extends LockageError {
@@ -24,7 +24,7 @@ export class HostKeyUnknownError extends LockageError {
   constructor(host: Host, address: SshAddress, keys: readonly HostKey[]) {
     super(`${host.name}: the host key of ${userHostPort(address)} is not known yet`, {
       details: fingerprints(keys),
-      hint: `${howToCheck}, then confirm it, or write it as hostKey of ${host.name}`,
+      hint: `Compare with ${itsKey}, then confirm it, or write it as hostKey of ${host.name}.`,
     });
     this.name = 'HostKeyUnknownError';
     this.host = host.name;
@@ -43,8 +43,8 @@ export class HostKeyChangedError extends LockageError {
     super(`${host.name}: ${userHostPort(address)} shows another host key than the one accepted before`, {
       details: [...pinned.map((print) => `accepted: ${print}`), ...fingerprints(keys).map((key) => `offered:  ${key}`)],
       hint:
-        `somebody may be in between. If the machine was set up anew, ${howToCheck}; then change hostKey of ` +
-        `${host.name}, or, where none is written, remove its line from ${file}`,
+        `Somebody may be in between. If the machine was set up anew, compare with ${itsKey}; then change hostKey of ` +
+        `${host.name}, or, where none is written, remove its line from ${file}.`,
     });
     this.name = 'HostKeyChangedError';
     this.host = host.name;
@@ -61,34 +61,34 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
   [
     /UNPROTECTED PRIVATE KEY FILE|bad permissions/,
     'ssh refuses the private key because others can read it',
-    'set its mode to 600',
+    'Set its mode to 600.',
   ],
-  [/Too many authentication failures/, 'too many keys were tried', 'name the right one as identity of the host'],
+  [/Too many authentication failures/, 'too many keys were tried', 'Name the right one as identity of the host.'],
   [
     /Permission denied \(/,
     'no key was accepted',
-    'name the private key as identity of the host or load it into the ssh agent, and put its public half into authorized_keys there',
+    'Name the private key as identity of the host or load it into the ssh agent, and put its public half into authorized_keys there.',
   ],
   [
     /Could not resolve hostname|Name or service not known|getaddrinfo/,
     'its name is not found',
-    'check the name in the url',
+    'Check the name in the url.',
   ],
-  [/Connection refused/, 'the connection was refused', 'check that sshd runs there, on that port'],
+  [/Connection refused/, 'the connection was refused', 'Check that sshd runs there, on that port.'],
   [
     /timed out|No route to host|Network is unreachable|Host is down/,
     'it does not answer',
-    'check that it is up, and the network and firewalls between',
+    'Check that it is up, and the network and firewalls between.',
   ],
   [
     /kex_exchange_identification|Connection (?:closed|reset) by/,
     'its sshd drops connections',
-    'too many may log in at once: try again, or raise MaxStartups in its sshd_config',
+    'Too many may log in at once. Try again, or raise MaxStartups in its sshd_config.',
   ],
   [
     /administratively prohibited|open failed/,
     'its sshd forbids the forwarding',
-    'allow it in sshd_config: AllowTcpForwarding, AllowStreamLocalForwarding',
+    'Allow it in sshd_config: AllowTcpForwarding, AllowStreamLocalForwarding.',
   ],
 ];
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
@@ -9,6 +9,7 @@ import { runToEnd } from '../../system/process.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
 import { retryDropped } from './retry.ts';
 import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 
@@ -133,9 +134,7 @@ export class HostKeys {
       const name = knownHostsName(address);
       const text = await readFile(this.file, 'utf8').catch(() => '');
       const others = text.split('\n').filter((line) => line !== '' && line.split(' ')[0] !== name);
-      const draft = `${this.file}.draft`;
-      await writeFile(draft, [...others, `${name} ${key.type} ${key.base64}`, ''].join('\n'), { mode: 0o600 });
-      await rename(draft, this.file);
+      await writeAtomic(this.file, [...others, `${name} ${key.type} ${key.base64}`, ''].join('\n'));
     });
   }
 }

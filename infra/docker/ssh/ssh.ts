@@ -82,7 +82,7 @@ export class SshLink {
     await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
     const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
     const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
-    return runToEnd('ssh', argv, options.deadline, text);
+    return runToEnd('ssh', argv, options.deadline, { stdin: text });
   }
 
   /**
@@ -120,7 +120,7 @@ export class SshLink {
     if (port > 0) return port;
     throw new LockageError(`${this.#host.name}: its sshd opens no port for what is offered over ssh`, {
       details: stderr.split(/\r?\n/).filter((line) => line.trim() !== ''),
-      hint: 'allow it in sshd_config there: AllowTcpForwarding yes (or remote), and no PermitListen that forbids it',
+      hint: 'Allow it in sshd_config there: AllowTcpForwarding yes (or remote), and no PermitListen that forbids it.',
     });
   }
 
@@ -216,17 +216,17 @@ export class SshLink {
     const at = userHostPort(this.#host.endpoint);
     if (stdout.trim() === 'absent') {
       return new LockageError(`${name}: there is no ${path} on ${at}`, {
-        hint: 'start Docker there, or name its socket in the url: ssh://user@host:port/path/docker.sock',
+        hint: 'Start Docker there, or name its socket in the url: `ssh://user@host:port/path/docker.sock`.',
       });
     }
     if (stdout.trim() === 'denied') {
       const login = user ?? 'the user';
       return new LockageError(`${name}: ${login} may not use ${path} on ${at}`, {
-        hint: `add ${login} to the group "docker" there, and leave the mode of the socket as it is`,
+        hint: `Add ${login} to the group "docker" there, and leave the mode of the socket as it is.`,
       });
     }
     return new LockageError(`${name}: no Docker Engine answers at ${path} on ${at}`, {
-      hint: 'check that Docker runs there, and that its sshd allows AllowStreamLocalForwarding and AllowTcpForwarding',
+      hint: 'Check that Docker runs there, and that its sshd allows AllowStreamLocalForwarding and AllowTcpForwarding.',
     });
   }
 }

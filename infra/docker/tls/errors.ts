@@ -15,7 +15,7 @@ export interface TlsAttempt {
   readonly identity: TlsIdentity;
 }
 
-const aboutClocks = 'if the date is right, look at the clock of this machine';
+const aboutClocks = 'If the date is right, look at the clock of this machine.';
 
 /** That a certificate is out of date, or undefined. `now` in milliseconds since 1970. */
 export function dateProblem(
@@ -26,12 +26,12 @@ export function dateProblem(
 ): LockageError | undefined {
   const [from, to] = [Date.parse(certificate.valid_from), Date.parse(certificate.valid_to)];
   if (now > to) {
-    return new LockageError(`${what} expired on ${whenOf(to)}`, { hint: `${issuing}; ${aboutClocks}` });
+    return new LockageError(`${what} expired on ${whenOf(to)}`, { hint: `${issuing} ${aboutClocks}` });
   }
   if (now < from) {
     return new LockageError(`${what} is not valid before ${whenOf(from)}`, {
       details: [`this machine's clock says ${whenOf(now)}`],
-      hint: `set the clock right, or: ${issuing}`,
+      hint: `Set the clock right. If it is right: ${issuing}`,
     });
   }
   return undefined;
@@ -50,7 +50,7 @@ export function certificateError(
     const ofServer =
       server && dateProblem(`${host.name}: the server certificate of ${at}`, server, renewServer(host), now);
     const ofAuthorities = [...above, ...identity.ca.map(datesOf)].map((certificate) =>
-      dateProblem(`${host.name}: the CA certificate ${files.ca}`, certificate, 'have the CA renewed', now),
+      dateProblem(`${host.name}: the CA certificate ${files.ca}`, certificate, 'Have the CA renewed.', now),
     );
     const found = ofServer ?? ofAuthorities.find(Boolean);
     if (found) return found;
@@ -59,7 +59,7 @@ export function certificateError(
     const names = server?.subjectaltname;
     return new LockageError(`${host.name}: the server certificate of ${at} is not for ${address.host}`, {
       details: [names ? `it is for ${names}` : 'it has no subjectAltName, and other names do not count'],
-      hint: `write one of its names in the url, or have one issued with ${address.host} as subjectAltName`,
+      hint: `Write one of its names in the url, or have one issued with ${address.host} as subjectAltName.`,
     });
   }
   if (unknownIssuer.has(code)) {
@@ -71,7 +71,7 @@ export function certificateError(
         `${files.ca} has ${authorities.join('; ')}`,
         ...(authorities.includes(issuer) ? ['they have the same name, but not the same key'] : []),
       ],
-      hint: `somebody may be in between; if the host has a new CA, get its certificate another way and name it as tls.ca`,
+      hint: 'Somebody may be in between. If the host has a new CA, get its certificate another way and name it as tls.ca.',
     });
   }
   return new LockageError(`${host.name}: the server certificate of ${at} is not accepted: ${code}`, {
@@ -89,7 +89,7 @@ export function handshakeFailure({ host, address, files, identity }: TlsAttempt,
         `it says: ${alert}`,
         `the certificate is for ${nameOf(identity.client.subject)}, signed by ${nameOf(identity.client.issuer)}`,
       ],
-      hint: 'it has to be signed by the CA that dockerd was given as --tlscacert, and be for client authentication',
+      hint: 'It has to be signed by the CA that dockerd was given as --tlscacert, and be for client authentication.',
       cause,
     });
   }
@@ -120,29 +120,29 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
   [
     /ECONNREFUSED/,
     'nobody listens there',
-    'start dockerd there with --tlsverify and --host tcp://0.0.0.0:2376, and open the port for this machine',
+    'Start dockerd there with `--tlsverify --host tcp://0.0.0.0:2376`, and open the port for this machine.',
   ],
-  [/ENOTFOUND|EAI_AGAIN|EAI_NONAME/, 'its name is not found', 'check the name in the url'],
+  [/ENOTFOUND|EAI_AGAIN|EAI_NONAME/, 'its name is not found', 'Check the name in the url.'],
   [
     /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|no answer/,
     'it does not answer',
-    'check that it is up, and the network and firewalls between',
+    'Check that it is up, and the network and firewalls between.',
   ],
   [
     /wrong version number|packet length too long|http request|unexpected message|record layer failure/i,
     'what listens there does not speak TLS',
-    'start dockerd there with --tlsverify, --tlscacert, --tlscert and --tlskey; until then its port is open to everybody',
+    'Start dockerd there with --tlsverify, --tlscacert, --tlscert and --tlskey; until then its port is open to everybody.',
   ],
-  [/protocol version|unsupported protocol/i, 'it speaks no TLS 1.2 or newer', 'upgrade Docker there'],
+  [/protocol version|unsupported protocol/i, 'it speaks no TLS 1.2 or newer', 'Upgrade Docker there.'],
   [
     /ECONNRESET|EPIPE|socket disconnected|closed/,
     'it closed the connection',
-    'check the log of dockerd there, and that nothing between cuts connections off',
+    'Check the log of dockerd there, and that nothing between cuts connections off.',
   ],
 ];
 
 function renewServer({ name }: Host): string {
-  return `have a new certificate issued for ${name} under the same CA, name it as --tlscert of its dockerd and restart that`;
+  return `Have a new certificate issued for ${name} under the same CA, name it as --tlscert of its dockerd and restart that.`;
 }
 
 function datesOf({ validFrom, validTo }: X509Certificate): Pick<PeerCertificate, 'valid_from' | 'valid_to'> {

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { LockageError } from '../../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../../pipelines/errors.ts';
 import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
 
 /** A client's side of a connection, read from its files. */
@@ -16,7 +16,7 @@ export async function readTlsFiles(host: string, files: TlsFiles): Promise<TlsId
   const read = (file: string, what: string) =>
     readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
       throw new LockageError(`${host}: ${what} ${file} cannot be read: ${reasonOf(cause)}`, {
-        hint: `correct the paths in tls of ${host}; relative ones count from lockage.yaml`,
+        hint: `Correct the paths in tls of ${host}; relative ones count from lockage.yaml.`,
         cause,
       });
     });
@@ -31,15 +31,15 @@ export async function readTlsFiles(host: string, files: TlsFiles): Promise<TlsId
   if (!client?.checkPrivateKey(privateKey)) {
     throw new LockageError(`${host}: the private key ${files.key} does not fit the certificate ${files.cert}`, {
       details: [`the certificate is for ${nameOf(client?.subject)}`],
-      hint: 'name the key that the certificate was requested with as tls.key',
+      hint: 'Name the key that the certificate was requested with as tls.key.',
     });
   }
   try {
     const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' });
     return { context, ca: authorities, client };
   } catch (cause) {
-    throw new LockageError(`${host}: ${files.cert} and ${files.key} cannot be used: ${(cause as Error).message}`, {
-      hint: 'have a certificate issued by today’s standards: EC P-256, or RSA with 2048 bits or more, and SHA-256',
+    throw new LockageError(`${host}: ${files.cert} and ${files.key} cannot be used: ${messageOf(cause)}`, {
+      hint: 'Have a certificate issued by today’s standards: EC P-256, or RSA with 2048 bits or more, and SHA-256.',
       cause,
     });
   }
@@ -54,8 +54,8 @@ function certificatesIn(host: string, file: string, text: string): X509Certifica
     return blocks.map((block) => new X509Certificate(block));
   } catch (cause) {
     throw new LockageError(`${host}: ${file} is no certificate`, {
-      details: [(cause as Error).message],
-      hint: `look at it with \`openssl x509 -noout -text -in ${file}\`; it has to be in PEM format`,
+      details: [messageOf(cause)],
+      hint: `Look at it with \`openssl x509 -noout -text -in ${file}\`; it has to be in PEM format.`,
       cause,
     });
   }
@@ -67,12 +67,12 @@ function keyIn(host: string, file: string, text: string): KeyObject {
   } catch (cause) {
     if (/^(?:-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(text)) {
       throw new LockageError(`${host}: the private key ${file} is locked with a passphrase`, {
-        hint: `write it without one, for you alone: \`umask 077; openssl pkey -in ${file} -out NEW\``,
+        hint: `Write it without one, for you alone: \`umask 077; openssl pkey -in ${file} -out NEW\`.`,
         cause,
       });
     }
     throw new LockageError(`${host}: ${file} is no private key`, {
-      hint: `look at it with \`openssl pkey -noout -in ${file}\`; it has to be in PEM format`,
+      hint: `Look at it with \`openssl pkey -noout -in ${file}\`; it has to be in PEM format.`,
       cause,
     });
   }

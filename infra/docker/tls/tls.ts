@@ -44,7 +44,7 @@ export class TlsLink {
     const outOfDate = dateProblem(
       `${this.#host.name}: the client certificate ${this.#files.cert}`,
       dates,
-      'have a new one issued under the CA that its Docker Engine trusts',
+      'Have a new one issued under the CA that its Docker Engine trusts.',
       Date.now(),
     );
     if (outOfDate) throw outOfDate;

@@ -4,7 +4,7 @@
  * client ends for it; other ports, or another address, take another process, which gets the sockets of the one before.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
@@ -13,6 +13,7 @@ import { askProcess, askSlots, sendCommands, type RunningProcess, type Slot } fr
 import { haproxyConfig, sectionOf, backendsAt, shapeOf, type LoadBalancerTarget } from './haproxy-config.ts';
 import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './process.ts';
 import type { MachineFolders } from '../../system/state-folders.ts';
+import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
@@ -134,12 +135,12 @@ async function apply(spec: LoadBalancerSpec): Promise<void> {
   // One that does not answer would hold the ports.
   if (!running) await endProcesses(home);
   await refuseTaken(address, await newPorts(spec, running));
-  await writeWhole(configFile(home), haproxyConfig(spec, user));
+  await writeAtomic(configFile(home), haproxyConfig(spec, user));
   if (running) await retarget(home, ports, servers);
   if (running?.shape !== shapeOf(spec, user)) await startProcess(home, running?.pid);
   // The mark comes last: what it names is what is served, or was when the process ended.
   const { home: _, ...mark } = spec;
-  await writeWhole(manifestFile(home), `${JSON.stringify(mark)}\n`);
+  await writeAtomic(manifestFile(home), `${JSON.stringify(mark)}\n`);
   const answers = await until(timeouts.answer, () => allOf(ports, (port) => accepts(address, port)));
   if (!answers) throw new LockageError(`the load balancer does not answer at ${address}, ports ${ports.join(', ')}`);
 }
@@ -261,10 +262,4 @@ function manifestFile(home: string): string {
 async function readManifest(home: string): Promise<Manifest | undefined> {
   const text = await readFile(manifestFile(home), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as Manifest);
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.draft`, text, { mode: 0o600 });
-  await rename(`${file}.draft`, file);
 }

@@ -1,4 +1,4 @@
-import { InterruptedError, LockageError, PartialError } from '../../../pipelines/errors.ts';
+import { InterruptedError, LockageError, messageOf, PartialError } from '../../../pipelines/errors.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { OutputStream } from '../../../infra/docker/api/client.ts';
@@ -83,6 +83,6 @@ function failureOf(host: string, result: PromiseSettledResult<number>): Failure[
   if (result.status === 'fulfilled') {
     return result.value === 0 ? [] : [{ code: result.value, text: `${host}: exit code ${result.value}` }];
   }
-  const message = result.reason instanceof Error ? result.reason.message : String(result.reason);
+  const message = messageOf(result.reason);
   return [{ text: message.startsWith(`${host}:`) ? message : `${host}: ${message}` }];
 }

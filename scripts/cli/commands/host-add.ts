@@ -1,4 +1,4 @@
-import { BrokenError, LockageError } from '../../../pipelines/errors.ts';
+import { BrokenError, LockageError, messageOf } from '../../../pipelines/errors.ts';
 import { withTarget, type WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
@@ -64,7 +64,7 @@ async function join(
 /** The machine is prepared, which is not undone, and no target yet. */
 function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
   const details = error instanceof LockageError ? error.details : [];
-  return new BrokenError(`${host} is prepared, but no target of ${name} yet: ${(error as Error).message}`, {
+  return new BrokenError(`${host} is prepared, but no target of ${name} yet: ${messageOf(error)}`, {
     details,
     hint: 'Run the same command again: what is done is not done twice.',
     cause: error,

@@ -28,7 +28,7 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
     if (open.length > 0) {
       const Kind = open.length < offers.length ? PartialError : LockageError;
       throw new Kind(`no key was accepted for ${open.join(', ')}`, {
-        hint: 'Name one key of each host: --accept FINGERPRINT…',
+        hint: 'Name one key of each host with `--accept FINGERPRINT…`.',
       });
     }
   });
@@ -81,7 +81,7 @@ async function pin(context: CommandContext, offer: Offer, accept: readonly strin
   if (!accept) {
     if (!process.stdin.isTTY) {
       throw new LockageError(`nobody can be asked here whether this is the key of ${host.name}`, {
-        hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say --accept ${key.fingerprint}`,
+        hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say \`--accept ${key.fingerprint}\`.`,
       });
     }
     await context.terminal.confirm(

@@ -6,6 +6,7 @@ import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
 import { runCommand } from '../run-command.ts';
 import { countOf, type Flags } from '../options.ts';
+import { messageOf } from '../../../pipelines/errors.ts';
 
 interface LogsFlags extends Flags {
   readonly env: string;
@@ -43,11 +44,7 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
       onNew: ({ host, role, version, container }) =>
         context.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),
       onTrouble: ({ host, role }, error) =>
-        context.terminal.note(
-          colors.dim(
-            `${host.name}: the log of ${role} broke off: ${error instanceof Error ? error.message : String(error)}`,
-          ),
-        ),
+        context.terminal.note(colors.dim(`${host.name}: the log of ${role} broke off: ${messageOf(error)}`)),
     };
     await (flags.follow ? followLogs(reader, sources) : readLogs(reader, sources));
   });

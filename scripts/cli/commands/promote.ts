@@ -15,7 +15,7 @@ export async function promoteCommand(
 ): Promise<void> {
   const environment = flags.to ?? flags.env;
   if (environment === undefined) {
-    throw new LockageError('which environment?', { hint: `lockage promote ${version} --to ENVIRONMENT` });
+    throw new LockageError('which environment?', { hint: `Run \`lockage promote ${version} --to ENVIRONMENT\`.` });
   }
   await runCommand(flags, signal, async (context) => {
     // Pulumi's libraries load while registry and hosts are asked.

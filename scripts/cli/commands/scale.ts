@@ -35,7 +35,7 @@ export function countsOf(written: readonly string[]): Record<string, number> {
     const count = Number(number);
     if (role === '' || count < 1 || count > 100) {
       throw new LockageError(`expected ROLE=NUMBER with a number from 1 to 100, got ${JSON.stringify(text)}`, {
-        hint: 'lockage scale prod web=4 worker=2',
+        hint: 'For example, run `lockage scale prod web=4 worker=2`.',
       });
     }
     if (counts[role] !== undefined) throw new LockageError(`role ${role} is given twice`);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from '../../../infra/system/process.ts';
-import { cacheFolder, findPulumi } from '../../../infra/pulumi/cli.ts';
+import { pulumiHome, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
 const oldestNode = [20, 11] as const;
@@ -12,7 +12,7 @@ const setUp = 'Run `npm run setup` in a clone of Lockage.';
 export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> {
   const checks = await Promise.all([
     checking('node', async () => nodeCheck(process.versions.node)),
-    checking('pulumi', async () => good('pulumi', `${await versionOf(findPulumi(), ['version'])} at ${findPulumi()}`)),
+    checking('pulumi', pulumi),
     checking('pulumi', dockerPlugin),
     checking('docker', () => program('docker', ['--version'], 'only `lockage release` needs it, to build images')),
     checking('git', () => program('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
@@ -31,8 +31,13 @@ export function nodeCheck(version: string): Check {
     : bad('node', `${version} is too old`, `Install Node ${oldestNode.join('.')} or newer.`);
 }
 
+async function pulumi(): Promise<Check> {
+  const { path } = await requirePulumi();
+  return good('pulumi', `${await versionOf(path, ['version'])} at ${path}`);
+}
+
 async function dockerPlugin(): Promise<Check> {
-  const folder = join(cacheFolder(), 'pulumi-home', 'plugins');
+  const folder = join(pulumiHome(), 'plugins');
   const found = (await readdir(folder).catch(() => []))
     .filter(
       (name) => /^resource-docker-v[\d.]+$/.test(name) && existsSync(join(folder, name, 'pulumi-resource-docker')),

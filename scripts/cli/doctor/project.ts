@@ -40,7 +40,7 @@ async function passphrase(root: string): Promise<Check> {
   const { mode } = await stat(file);
   return (mode & 0o077) === 0
     ? good('passphrase', file)
-    : bad('passphrase', `${file} can be read by others`, `chmod 600 ${file}`);
+    : bad('passphrase', `${file} can be read by others`, `Run \`chmod 600 ${file}\`.`);
 }
 
 async function onlyOwn(backend: string): Promise<Check | Check[]> {
@@ -48,5 +48,5 @@ async function onlyOwn(backend: string): Promise<Check | Check[]> {
   const folder = fileURLToPath(backend);
   const found = await stat(folder).catch(() => undefined);
   if (!found || (found.mode & 0o007) === 0) return [];
-  return warning('backend', `${folder} is open to everybody on this machine`, `chmod 700 ${folder}`);
+  return warning('backend', `${folder} is open to everybody on this machine`, `Run \`chmod 700 ${folder}\`.`);
 }

@@ -9,6 +9,7 @@ import { buildEdge, edgeRecipe } from './edge.ts';
 import { buildNode, buildPostgres, nodeRecipe, postgresRecipe } from './debian.ts';
 import { buildRegistry, registryRecipe } from './registry.ts';
 import { pull } from './pull.ts';
+import { messageOf } from '../../../pipelines/errors.ts';
 
 /** Local names of the base images on the machine's Docker Engine. */
 export const baseImages = {
@@ -86,7 +87,7 @@ function imageStep(image: string, source: Source): Step {
         throw new StepError(
           `${image} could be neither pulled nor built`,
           'check that `docker info` answers and that either a registry or the package mirror can be reached',
-          [error instanceof Error ? error.message : String(error)],
+          [messageOf(error)],
         );
       }
       return `built ${megabytes((await inspect(image))?.size ?? 0)} from packages`;

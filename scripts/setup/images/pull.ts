@@ -2,8 +2,9 @@
  * Pulling a base image, or finding out quickly that nothing can be pulled here. Machines without internet are a
  * supported place, and a resolver or proxy that swallows packets must not cost a minute for each image.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { childEnvironment, variablesFor } from '../../../infra/system/environment.ts';
+import { startProcess } from '../../../infra/system/process.ts';
 import { run } from '../../tools/command.ts';
 
 const answerTimeout = 8_000;
@@ -22,7 +23,10 @@ export async function pull(official: string, image: string, progress: (line: str
 
 // `docker pull` says its first word when the manifest has arrived: silence until then means nobody answers.
 async function pulls(official: string, progress: (line: string) => void): Promise<boolean> {
-  const child = spawn('docker', ['pull', official], { stdio: ['ignore', 'pipe', 'ignore'], timeout: maxTime });
+  const env = childEnvironment(variablesFor('docker'));
+  const child = startProcess(['docker', 'pull', official], { env, timeout: maxTime });
+  child.stdin.on('error', () => undefined).end();
+  child.stderr.resume();
   const silence = setTimeout(() => child.kill('SIGKILL'), answerTimeout);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     clearTimeout(silence);

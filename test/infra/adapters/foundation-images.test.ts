@@ -84,7 +84,7 @@ describe('an edge or accessory image', () => {
     expect(error).toMatchObject({
       message: `prod-1 does not have image ${image}, and no registry gives it`,
       details: [expect.stringMatching(/^127\.0\.0\.1:\d+ failed: 429$/), expect.stringContaining('caddy/manifests/2')],
-      hint: expect.stringMatching(/^try again later; or push it to a registry/),
+      hint: expect.stringMatching(/^Try again later\. Or push it to a registry/),
       cause: expect.any(LockageError),
     });
   });

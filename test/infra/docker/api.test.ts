@@ -48,7 +48,7 @@ describe('a pull', () => {
     });
     const pull = engine.pull('r/shop', 'sha256:1');
     await expect(pull).rejects.toThrow('prod-1: cannot pull r/shop@sha256:1: write /x: no space left on device');
-    await expect(pull).rejects.toMatchObject({ hint: 'free disk space on prod-1; nothing was removed to make room' });
+    await expect(pull).rejects.toMatchObject({ hint: 'Free disk space on prod-1; nothing was removed to make room.' });
   });
 
   it('whose connection breaks is an error', async () => {

@@ -211,7 +211,7 @@ describe('a token service', () => {
     expect(error).toMatchObject({
       name: 'LockageError',
       message: `the token service ${host} of ${host} failed: ${status}`,
-      hint: 'try again later',
+      hint: 'Try again later.',
     });
   });
 

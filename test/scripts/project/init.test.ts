@@ -97,9 +97,9 @@ test('keeps .gitignore and adds to it once', async () => {
 });
 
 test.each([
-  ['My Shop', 'For example: lockage init --app my-shop'],
-  ['-', 'For example: lockage init --app shop'],
-  ['../x', 'For example: lockage init --app x'],
+  ['My Shop', 'For example, run `lockage init --app my-shop`.'],
+  ['-', 'For example, run `lockage init --app shop`.'],
+  ['../x', 'For example, run `lockage init --app x`.'],
 ])('refuses the name %j', async (app, hint) => {
   await expect(init({ cwd, app })).rejects.toMatchObject({ hint });
 });

@@ -39,7 +39,7 @@ test('finds lockage.yaml in the folder or above it', async () => {
 test('says how to begin where there is none', async () => {
   const error = await refusal();
   expect(error.message).toBe(`no lockage.yaml in ${root} or a folder above it`);
-  expect(error.hint).toBe('Run lockage init to write a first one.');
+  expect(error.hint).toBe('Run `lockage init` to write a first one.');
 });
 
 test('reads only the environments’ own files', async () => {

@@ -8,7 +8,7 @@ test('roles and their numbers', () => {
 
 test.each(['web', 'web=', 'web=0', 'web=101', 'web=-1', 'web=two', '=4', 'web=4=5'])('%s is none', (text) => {
   expect(refusal(() => countsOf([text]))).toBe(
-    `expected ROLE=NUMBER with a number from 1 to 100, got "${text}" | lockage scale prod web=4 worker=2`,
+    `expected ROLE=NUMBER with a number from 1 to 100, got "${text}" | For example, run \`lockage scale prod web=4 worker=2\`.`,
   );
 });
 

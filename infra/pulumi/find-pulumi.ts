@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { LockageError } from '../../pipelines/errors.ts';
+import { cacheFolder } from '../system/cache-folder.ts';
+import { childEnvironment } from '../system/environment.ts';
+import { findProgram, isExecutable } from '../system/find-program.ts';
+import { runToEnd } from '../system/process.ts';
+import { atLeast, oldestPulumi, toolVersions } from '../system/tool-versions.ts';
+
+/** A Pulumi CLI of this computer. */
+export interface FoundPulumi {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Returns Pulumi's own folder (plugins, templates) as Lockage uses it, apart from the user's `~/.pulumi`. */
+export function pulumiHome(): string {
+  return join(cacheFolder(), 'pulumi-home');
+}
+
+/** Returns where set-up puts its own Pulumi CLI. */
+export function cachedPulumi(): string {
+  return join(cacheFolder(), 'bin', `pulumi-${toolVersions.pulumi}`, 'pulumi');
+}
+
+/** Returns what every run of the Pulumi CLI gets: our own folder, and no look at the network. */
+export function pulumiDefaults(): Record<string, string> {
+  return {
+    PULUMI_HOME: pulumiHome(),
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // Without it every start asks the internet for a plugin that this process serves itself (0.8 s).
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
+  };
+}
+
+/**
+ * Returns the Pulumi CLI to use, or undefined where there is none: set-up's own first, as its version is the one that is
+ * tested; else the one on PATH, unless it is too old.
+ */
+export async function findPulumi(): Promise<FoundPulumi | undefined> {
+  const own = cachedPulumi();
+  if (isExecutable(own)) return { path: own, version: toolVersions.pulumi };
+  const path = findProgram('pulumi');
+  const version = path && (await versionOf(path));
+  return path && version && atLeast(version, oldestPulumi) ? { path, version } : undefined;
+}
+
+/** Returns the same. Throws LockageError where there is none. */
+export async function requirePulumi(): Promise<FoundPulumi> {
+  const found = await findPulumi();
+  if (found) return found;
+  const other = findProgram('pulumi');
+  throw new LockageError('the Pulumi CLI was not found', {
+    ...(other && { details: [`${other} is older than ${oldestPulumi}, or does not start`] }),
+    hint: 'Install it (https://www.pulumi.com/docs/install) or run `npm run setup` in a clone of Lockage.',
+  });
+}
+
+// A program that was put in place of another one meanwhile is not asked again: a command takes seconds, not days.
+const versions = new Map<string, Promise<string | undefined>>();
+
+function versionOf(path: string): Promise<string | undefined> {
+  const known = versions.get(path) ?? askVersion(path);
+  versions.set(path, known);
+  return known;
+}
+
+async function askVersion(path: string): Promise<string | undefined> {
+  const env = childEnvironment(pulumiDefaults());
+  const asked = await runToEnd(path, ['version'], 15_000, { env }).catch(() => undefined);
+  return asked?.code === 0 ? asked.stdout.trim().replace(/^v/, '') : undefined;
+}

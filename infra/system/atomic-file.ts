@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+
+const draftEnd = '.draft';
+
+/**
+ * Writes a file as a whole or not at all: whoever reads it gets the old text or the new one, also after a crash. The folder
+ * is made, for its owner alone, where it is missing.
+ */
+export async function writeAtomic(file: string, text: string, { mode = 0o600 } = {}): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomUUID()}${draftEnd}`;
+  try {
+    await writeThrough(draft, text, mode);
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/** Returns whether `name` is what a writer of `file` that was killed has left beside it. */
+export function isDraftOf(file: string, name: string): boolean {
+  return name.startsWith(`${basename(file)}.`) && name.endsWith(draftEnd);
+}
+
+/** Without the flush, a power cut could leave the new name with nothing behind it. */
+async function writeThrough(file: string, text: string, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode);
+  try {
+    await handle.writeFile(text);
+    await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

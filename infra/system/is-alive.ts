@@ -1,0 +1,13 @@
+/**
+ * Returns whether a process of this computer runs, also one of another user. A file that lost its content with its host's
+ * power says 0, which would mean this process and its group.
+ */
+export function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,2 +1,0 @@
-/** Version of Lockage itself. */
-export const version = '0.1.0';
