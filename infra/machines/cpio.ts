@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { MachineFile } from './types.ts';
+import type { MachineFile } from './machine-kind.ts';
 
 /**
  * Files as an archive (`cpio`, new format) that a kernel unpacks at its start, owned by root. It may follow another one

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { MachineFile } from './types.ts';
+import type { MachineFile } from './machine-kind.ts';
 
 /** Writes files below a root file system, owned by root. */
 export async function writeInto(root: string, files: readonly MachineFile[]): Promise<void> {

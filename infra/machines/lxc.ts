@@ -6,7 +6,7 @@ import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
 import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
-import type { MachineKind } from './types.ts';
+import type { MachineKind } from './machine-kind.ts';
 
 export const lxc: MachineKind = {
   recipe: hostRecipe,

@@ -12,7 +12,7 @@ import { hostKey, identity, identityFile } from './keys.ts';
 import { forgetLogs, keepLog, logTail } from './logs.ts';
 import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
-import type { MachineFile, MachineKind } from './types.ts';
+import type { MachineFile, MachineKind } from './machine-kind.ts';
 import { isDraftOf, writeAtomic } from '../system/atomic-file.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';

@@ -9,7 +9,7 @@ import { diskOf, initrdOf, kernelOf } from './image/disk.ts';
 import type { CachedImage } from './image/image.ts';
 import { hardwareAddress } from './network.ts';
 import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
-import type { MachineFile, MachineKind, MachineSpec } from './types.ts';
+import type { MachineFile, MachineKind, MachineSpec } from './machine-kind.ts';
 import { vmRecipe } from './image/vm-recipe.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 

@@ -17,7 +17,7 @@ import { contentsFrom, shownContents } from '../../../infra/machines/image/conte
 import { cpioArchive } from '../../../infra/machines/cpio.ts';
 import { forgetLogs, keepLog, logTail } from '../../../infra/machines/logs.ts';
 import { guestArguments, qemu } from '../../../infra/machines/qemu.ts';
-import type { MachineSpec } from '../../../infra/machines/types.ts';
+import type { MachineSpec } from '../../../infra/machines/machine-kind.ts';
 import { machineInputs } from '../values.ts';
 
 let folder: string;
