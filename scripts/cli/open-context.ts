@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
@@ -23,6 +22,7 @@ import { readPassphrase } from '../project/passphrase.ts';
 import { SecretStore } from '../project/secret-store.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
+import { actorOf } from './actor.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /** Options that every command that opens a project takes. */
@@ -64,7 +64,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   );
   const stacks = pulumiLoader(settings, app);
   const records = new RecordsAdapter(settings, app, session, stacks);
-  const actor = process.env['LOCKAGE_ACTOR'] ?? `${userInfo().username}@${hostname()}`;
+  const actor = actorOf();
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
   const foundation = new FoundationAdapter({ project, session, records, registry, stacks });

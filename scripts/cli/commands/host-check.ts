@@ -23,7 +23,7 @@ export async function hostCheckCommand(name: string | undefined, flags: Flags, s
     const checked = await checkHosts(context, chosen(context, name));
     const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
     context.terminal.result(
-      { app: context.project.app, environments: checked, first: silent.map((host) => host.name) },
+      { app: context.project.app, environments: checked, silent: silent.map((host) => host.name) },
       hostCheckLines(checked),
     );
     if (silent.length > 0) process.exitCode = ExitCode.partial;
