@@ -116,9 +116,24 @@ function hostProblem(environment: Environment, current: Revision | undefined, vi
     ...containers
       .filter(({ part, state }) => part === 'accessory' && state !== 'running')
       .map(({ role, state }) => `accessory ${role} is ${state}`),
+    ...routeFaults(view),
     ...(view.faults ?? []),
   ];
   return faults.length === 0 ? undefined : `${host.name}: ${faults.join(', ')}`;
+}
+
+/** Where nobody asked for the routes, nothing is said of them. */
+function routeFaults({ routes }: HostView): string[] {
+  return routes === 'differ' ? ['its traffic goes elsewhere than recorded'] : [];
+}
+
+/** How much of what is recorded is true: all of it, some of it, or none. */
+export type Soundness = 'sound' | 'in part' | 'not at all';
+
+/** Returns whether environments are as they are recorded: hosts, traffic, accessories and the one address of machines. */
+export function soundnessOf(environments: readonly EnvironmentStatus[]): Soundness {
+  if (environments.every(({ problems }) => problems.length === 0)) return 'sound';
+  return environments.some(({ hosts }) => hosts.ready > 0) ? 'in part' : 'not at all';
 }
 
 function stateOf(view: HostView, spec: ContainerSpec): string {

@@ -125,6 +125,7 @@ program
 program
   .command('status')
   .description('what runs where, on one screen')
+  .option('--check', 'end with 4 or 5 when anything is not as it is recorded')
   .option('-e, --env <environment>', 'only this one, host by host')
   .addOption(json())
   .action(async (flags) => (await import('./commands/status.ts')).statusCommand(flags, interrupt()));

@@ -1,6 +1,13 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import { containersOf, environmentStatus } from '../../../pipelines/inspection/status.ts';
+import {
+  containersOf,
+  environmentStatus,
+  soundnessOf,
+  type EnvironmentStatus,
+  type Soundness,
+} from '../../../pipelines/inspection/status.ts';
+import { ExitCode } from '../exit-codes.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
 import { observe } from '../../../infra/hosts/observe.ts';
 import { environmentLines, overviewLines } from '../views/status.ts';
@@ -12,27 +19,45 @@ import type { Flags } from '../options.ts';
 const timeouts: Timeouts = { first: 2000, total: 10_000 };
 
 /** `lockage status` */
-export async function statusCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
+export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    await (flags.env === undefined ? showAll(context) : showOne(context, environmentNamed(context.project, flags.env)));
+    const shown =
+      flags.env === undefined
+        ? await showAll(context, flags.check ?? false)
+        : [await showOne(context, environmentNamed(context.project, flags.env))];
+    if (flags.check) process.exitCode = exitCodes[soundnessOf(shown)];
   });
 }
 
-async function showAll(context: CommandContext): Promise<void> {
+interface StatusFlags extends Flags {
+  readonly env?: string;
+  /** the exit code says whether everything is as it is recorded */
+  readonly check?: boolean;
+}
+
+const exitCodes: Readonly<Record<Soundness, number>> = {
+  sound: ExitCode.ok,
+  'in part': ExitCode.partial,
+  'not at all': ExitCode.broken,
+};
+
+/** Shows every environment on a line. `closely`: hosts are also asked where their traffic goes. */
+async function showAll(context: CommandContext, closely: boolean): Promise<EnvironmentStatus[]> {
   const environments = await Promise.all(
     context.project.environments.map(async (environment) => {
       const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
-        observe(context.connections, context.project.app, environment, record, { timeouts }),
+        observe(context.connections, context.project.app, environment, record, { timeouts, closely }),
         context.machines.loadBalancer(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
     }),
   );
   context.terminal.result({ app: context.project.app, environments }, overviewLines(environments, context.now()));
+  return environments;
 }
 
-async function showOne(context: CommandContext, environment: Environment): Promise<void> {
+async function showOne(context: CommandContext, environment: Environment): Promise<EnvironmentStatus> {
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
   const [seen, loadBalancer] = await Promise.all([
@@ -53,4 +78,5 @@ async function showOne(context: CommandContext, environment: Environment): Promi
     { app, ...status, hosts: { ...status.hosts, list: shown } },
     environmentLines(status, hosts, context.now()),
   );
+  return status;
 }

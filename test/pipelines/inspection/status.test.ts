@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
-import { containersOf, endOf, environmentStatus, hostsToAsk } from '../../../pipelines/inspection/status.ts';
+import {
+  containersOf,
+  endOf,
+  environmentStatus,
+  hostsToAsk,
+  soundnessOf,
+} from '../../../pipelines/inspection/status.ts';
 import { environment, failed, host, placed, record, release, revision, rolledBackTo, spec } from '../model/values.ts';
 import type { LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 
@@ -198,5 +204,29 @@ describe('the front of an environment', () => {
     ],
   ])('that %s', (_, found, problems) => {
     expect(problemsOf(found)).toEqual(problems);
+  });
+});
+
+describe('whether environments are as they are recorded', () => {
+  const recorded = record([r1], [placed('web-1.0.0')]);
+  const status = (...views: HostView[]) => environmentStatus(environment(), recorded, views);
+  const well = status(view(['edge', 'web-1.0.0']));
+
+  test('all of them', () => {
+    expect(soundnessOf([well, well])).toBe('sound');
+  });
+
+  test('some of them, or some of their hosts', () => {
+    expect(soundnessOf([well, status(dead)])).toBe('in part');
+  });
+
+  test('none of them', () => {
+    expect(soundnessOf([status(dead)])).toBe('not at all');
+  });
+
+  test('not where the traffic goes elsewhere, whatever runs', () => {
+    const astray: HostView = { ...view(['edge', 'web-1.0.0']), routes: 'differ' };
+    expect(status(astray).problems).toEqual(['prod-1: its traffic goes elsewhere than recorded']);
+    expect(soundnessOf([status(astray)])).toBe('not at all');
   });
 });
