@@ -2,10 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { detailsOf, messageOf, NotStartedError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { dockerHost } from '../docker/address.ts';
+import type { Engine } from '../docker/api/client.ts';
+import { ownerLabels } from '../docker/labels.ts';
+import { allOf } from '../hosts/all-hosts.ts';
+import { tryEdge, type EdgeTrial } from '../hosts/edge-trial.ts';
 import {
   edgesOf,
   foundationOf,
@@ -74,6 +80,7 @@ export class FoundationAdapter {
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
     session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const plan = await this.#plan(environment, state, new Set(leaving.map(({ name }) => name)));
+    await this.#tryEdges(plan, state);
     const [pulumi, { foundationProgram }] = await Promise.all([stacks(), import('../programs/foundation.ts')]);
     try {
       await pulumi.up(foundationStack(environment.name), foundationProgram(plan), providerContext(session, true), {
@@ -125,6 +132,22 @@ export class FoundationAdapter {
     };
   }
 
+  /** An edge that goes takes the host's traffic with it, so each new one has to answer before. Throws LockageError. */
+  async #tryEdges(plan: FoundationPlan, { recorded }: FoundationState): Promise<void> {
+    const { session } = this.#dependencies;
+    const { environment, edges } = plan;
+    const changed = environment.hosts.filter(
+      ({ name }) => !plan.leaving.has(name) && recorded?.edges[name] !== edges[name],
+    );
+    const tried = changed.map(async (host) => {
+      const engine = await session.connections.engine(host);
+      await tryEdge(engine, await edgeTrial(plan, host, engine));
+    });
+    const results = await Promise.allSettled(tried);
+    const what = `the edge proxies of ${environment.name} cannot be changed`;
+    allOf(changed, results, (failed) => `${what} on ${failed} of ${environment.hosts.length} hosts`);
+  }
+
   /** A foundation that could not be made at first leaves nothing; one that was there before stays as it is. */
   async #undo(environment: string, { recorded }: FoundationState, error: unknown): Promise<LockageError> {
     const { session, stacks } = this.#dependencies;
@@ -141,6 +164,25 @@ export class FoundationAdapter {
     const recorded = await this.#dependencies.records.foundation(name);
     return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));
   }
+}
+
+async function edgeTrial(plan: FoundationPlan, host: EnvironmentHost, engine: Engine): Promise<EdgeTrial> {
+  const { app, environment } = plan;
+  const { edge } = environmentNames(app, environment.name);
+  const { edgeProcess, imageOn } = await import('../programs/foundation.ts');
+  const { ports, entrypoint, env } = edgeProcess(environment, host);
+  const now = await engine.inspectContainer(edge);
+  const published = now?.State.Running ? Object.keys(now.HostConfig.PortBindings ?? {}) : [];
+  return {
+    host: host.name,
+    name: `${edge}-trial`,
+    image: imageOn(plan, host, plan.edgeImage),
+    entrypoint,
+    env,
+    labels: ownerLabels(app, environment.name, 'edge-trial'),
+    ports,
+    newPorts: ports.filter((port) => !published.includes(`${port}/tcp`)),
+  };
 }
 
 function accessorySecrets({ accessories }: Environment, versions: SecretVersions): Record<string, string> {

@@ -1,7 +1,7 @@
 import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
 import { secretsPath } from '../../pipelines/model/container-spec.ts';
-import type { Accessory } from '../../pipelines/model/environment.ts';
+import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { secretsFolder } from '../workloads/container/create-request.ts';
 import { caddyConfig } from '../edge/caddy-config.ts';
 import { edgeScript } from '../edge/script.ts';
@@ -57,15 +57,14 @@ function hostParts(
     { name: names.live, labels: labelList(ownerLabels(app, environment.name, 'edge')) },
     options,
   );
-  const ports = publishedPorts(environment, host);
-  const config = caddyConfig(ports, trustedProxy(environment, host));
+  const { ports, entrypoint, env } = edgeProcess(environment, host);
   const edge = new docker.Container(
     `${host.name}-edge`,
     {
       name: names.edge,
       image: imageOn(plan, host, plan.edgeImage),
-      entrypoints: ['sh', '-c', edgeStart],
-      envs: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${config}`, `EDGE_PORTS=${ports.join(' ')}`],
+      entrypoints: entrypoint,
+      envs: env,
       ports: ports.map((port) => ({ internal: port, external: port })),
       volumes: [
         { volumeName: live.name, containerPath: '/live' },
@@ -160,7 +159,19 @@ function accessoryParts(
 const edgeStart =
   'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
 
-function imageOn(plan: FoundationPlan, host: EnvironmentHost, image: string): string {
+/** Returns how the edge of a host is started, and the ports that it listens on and publishes. */
+export function edgeProcess(environment: Environment, host: EnvironmentHost) {
+  const ports = publishedPorts(environment, host);
+  const config = caddyConfig(ports, trustedProxy(environment, host));
+  return {
+    ports,
+    entrypoint: ['sh', '-c', edgeStart],
+    env: [`EDGE_SCRIPT=${edgeScript}`, `EDGE_CONFIG=${config}`, `EDGE_PORTS=${ports.join(' ')}`],
+  };
+}
+
+/** Returns the name by which a host has an image of the configuration. */
+export function imageOn(plan: FoundationPlan, host: EnvironmentHost, image: string): string {
   return plan.held[imageKey(host.name, image)] ?? plan.images[image] ?? image;
 }
 

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject, type CommandResult, type Snapshot } from '../support/pipeline-fixture.ts';
@@ -198,6 +200,39 @@ describe.runIf(labsWork)('refused before any change', () => {
         `a container named ${name} exists and is not of trial`,
       );
       await project.engine(host).removeContainer(name, { force: true });
+    });
+  });
+
+  describe('a change of the edges', () => {
+    const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
+
+    test('to a port that a program of the host has', async () => {
+      const host = project.lab.host('prod-2');
+      const listen = 'require("net").createServer().listen(9100, "0.0.0.0")';
+      const background = 'setsid "$@" >/dev/null 2>&1 </dev/null & echo $!';
+      const pid = (await host.exec(['sh', '-c', background, 'sh', process.execPath, '-e', listen])).trim();
+      await project.configure({ roles: { web, metrics: { ...web, publish: 9100 } } });
+      try {
+        await expectRefused(await project.promote('1.1.0', 'prod'), 'prod-2: port 9100 is taken by another program');
+      } finally {
+        await host.exec(['kill', pid]);
+        await project.configure({ roles: { web } });
+      }
+    });
+
+    test('to an image that is no edge', async () => {
+      const { edge } = JSON.parse(await readFile(join(project.folder, 'lockage.yaml'), 'utf8'));
+      await project.configure({ edge: { image: tagged('build-1.1.0') } });
+      try {
+        const result = await project.promote('1.1.0', 'prod');
+        await expectRefused(
+          result,
+          'the edge proxies of prod cannot be changed on 2 of 2 hosts',
+          /new edge proxy of image/,
+        );
+      } finally {
+        await project.configure({ edge });
+      }
     });
   });
 
