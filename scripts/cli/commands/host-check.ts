@@ -14,10 +14,10 @@ import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
 import type { Flags } from '../options.ts';
 
-/** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
+/** The milliseconds a host has to answer everything: an ssh connection may have to be made first. */
 const timeouts = { first: 15_000 };
 
-/** `lockage host check` */
+/** Runs `lockage host check`. */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const checked = await checkHosts(context, chosen(context, name));
@@ -30,7 +30,7 @@ export async function hostCheckCommand(name: string | undefined, flags: Flags, s
   });
 }
 
-/** Facts about the hosts of environments, and in what these differ among each other and from those before them. */
+/** Collects facts about the hosts of environments, and how they differ from each other and from those before them. */
 export async function checkHosts(
   context: CommandContext,
   environments: readonly Environment[],
@@ -69,7 +69,7 @@ async function factsOf(context: CommandContext, environment: Environment): Promi
   const { edge } = environmentNames(app, environment.name);
   const { ledger } = await context.records.environment(environment.name);
   const retained = keptReleases(ledger);
-  // A host that is out of service is not missed.
+  // A cordoned host is not missed.
   const { hosts } = withoutCordoned(environment, ledger);
   const asked = await queryHosts(hosts, timeouts, async (host, signal) =>
     hostFacts(await context.connections.engine(host), host, { edge, retained, signal }),

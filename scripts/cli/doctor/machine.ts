@@ -8,7 +8,7 @@ import { bad, checking, good, warning, type Check } from '../check.ts';
 const oldestNode = [20, 11] as const;
 const setUp = 'Run `npm run setup` in a clone of Lockage.';
 
-/** This machine: the programs that Lockage works with. */
+/** Checks this machine: the programs that Lockage works with. */
 export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> {
   const checks = await Promise.all([
     checking('node', async () => nodeCheck(process.versions.node)),
@@ -21,7 +21,7 @@ export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> 
   return checks.flat();
 }
 
-/** Whether this Node is new enough. */
+/** Checks that this Node is new enough. */
 export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = oldestNode;
@@ -48,7 +48,7 @@ async function dockerPlugin(): Promise<Check> {
     : bad('pulumi', `its Docker plugin is not in ${folder}`, setUp);
 }
 
-/** A program of this machine. One that only some commands need is worth a warning. */
+/** Checks a program of this machine. One that only some commands need is worth a warning. */
 async function program(name: string, argv: readonly string[], onlyFor?: string): Promise<Check> {
   try {
     return good(name, await versionOf(name, argv));

@@ -5,10 +5,10 @@ import type { Digest } from '../../../pipelines/model/release.ts';
 import type { CommandContext } from '../open-context.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
-/** A digest that no registry has: any answer about it shows that the registry answers and lets us in. */
+/** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
 const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
 
-/** What belongs to the project: passphrase, record, registry and secrets. */
+/** Checks what belongs to the project: passphrase, record, registry and secrets. */
 export async function projectChecks(context: CommandContext): Promise<Check[]> {
   const { project } = context;
   const checks = await Promise.all([
