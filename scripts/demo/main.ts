@@ -122,7 +122,7 @@ async function prepare(kind: Stage['kind']): Promise<Stage> {
   return stage;
 }
 
-/** What makes this kind another than the others, as a user writes it. */
+/** Shows what makes this kind different from the others, as a user writes it. */
 function quoteTargets(stage: Stage): void {
   screen.line('\n  environments/prod.yaml has what makes the difference:');
   for (const line of stringify({ targets: targetsOf(stage, 'prod') })
@@ -131,7 +131,7 @@ function quoteTargets(stage: Stage): void {
     screen.quote(line);
 }
 
-/** Plays the scenes; gives what did not hold. */
+/** Plays the scenes; returns what did not hold. */
 async function play(player: Player, keepGoing: boolean): Promise<string[]> {
   const failed = player.broken;
   for (const [index, scene] of story.entries()) {
@@ -149,14 +149,14 @@ async function play(player: Player, keepGoing: boolean): Promise<string[]> {
   return failed;
 }
 
-/** The running command hears of Ctrl-C itself, from the terminal; after it the demo ends. */
+/** Ends the demo after the running command, which gets Ctrl-C itself, from the terminal. */
 function stop(): void {
   if (stopped) process.exit(130);
   stopped = true;
   screen.line('\nending after this command; once more to end at once. `npm run demo -- --clean` removes everything.');
 }
 
-/** In words where it is foreseen, else with its stack. */
+/** Describes an error: in words if it is foreseen, else with its stack. */
 function said(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const foreseen = error instanceof NotHeld || error instanceof LockageError || error instanceof CommandError;
