@@ -45,8 +45,8 @@ export function withoutTarget(file: SourceFile, environment: string, index: numb
   let { text } = file;
   for (const [each, item] of [...list.items.entries()].reverse()) {
     const name = now[each] ?? '';
-    if (each === index) text = without(text, list, each);
-    else if (then[each < index ? each : each - 1] !== name) text = named(text, item, name);
+    if (each === index) text = withoutItem(text, list, each);
+    else if (then[each < index ? each : each - 1] !== name) text = withName(text, item, name);
   }
   return text;
 }
@@ -67,7 +67,7 @@ function notEditable({ path }: SourceFile): LockageError {
   });
 }
 
-function without(text: string, list: YAMLSeq<Node>, index: number): string {
+function withoutItem(text: string, list: YAMLSeq<Node>, index: number): string {
   const item = list.items[index] as Node;
   const before = list.items[index - 1];
   const after = list.items[index + 1];
@@ -80,7 +80,7 @@ function without(text: string, list: YAMLSeq<Node>, index: number): string {
   return spliced(text, start, endOfLine(text, endOf(item)) - start, '');
 }
 
-function named(text: string, item: Node, name: string): string {
+function withName(text: string, item: Node, name: string): string {
   if (!isMap(item)) {
     const url = text.slice(startOf(item), endOf(item));
     const asJson = url.startsWith('"');

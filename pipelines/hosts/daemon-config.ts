@@ -3,7 +3,7 @@ import { LockageError } from '../errors.ts';
 /** The file that a Docker Engine reads its settings from. */
 export const daemonFile = '/etc/docker/daemon.json';
 
-export interface DaemonWish {
+export interface DaemonSettings {
   /** registries without TLS, as `10.0.0.1:5000` */
   readonly insecureRegistries: readonly string[];
   /** the engine is part of a swarm, which cannot keep containers running without it */
@@ -30,7 +30,7 @@ const logOptions: Settings = { 'max-size': '10m', 'max-file': '3' };
  * Adds log limits and hardening to an engine's settings. Settings that somebody wrote stay, even if they differ from
  * what is wanted; lists are joined. Throws LockageError for a file that cannot be understood.
  */
-export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): DaemonChange {
+export function mergeDaemonConfig(text: string | undefined, wanted: DaemonSettings): DaemonChange {
   const settings = parse(text);
   const added: Settings = {};
   const kept: Settings = {};
@@ -41,10 +41,10 @@ export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): D
   want('log-driver', 'json-file');
   if (!('log-driver' in kept)) Object.assign(added, missingLogOptions(settings['log-opts']));
   want('no-new-privileges', true);
-  if (!wish.swarm) want('live-restore', true);
+  if (!wanted.swarm) want('live-restore', true);
   const registries = settings['insecure-registries'];
   const known = Array.isArray(registries) ? registries : [];
-  const missing = wish.insecureRegistries.filter((registry) => !known.includes(registry));
+  const missing = wanted.insecureRegistries.filter((registry) => !known.includes(registry));
   if (missing.length > 0) added['insecure-registries'] = [...known, ...missing];
 
   const changed = Object.keys(added).length > 0;

@@ -31,8 +31,8 @@ export function needsInfo(wanted: readonly Trait[]): boolean {
 }
 
 /** Returns the traits in an engine's answer; an empty value counts as no answer. */
-export function traitsOf(said: EngineFacts): Traits {
-  const { architecture, kernel, engine, os, storage, cgroup } = said;
+export function traitsOf(facts: EngineFacts): Traits {
+  const { architecture, kernel, engine, os, storage, cgroup } = facts;
   const found: Record<Trait, string | undefined> = {
     architecture,
     // An engine adds this when it runs in a container; the distribution is the same.
@@ -54,7 +54,7 @@ function minor(version: string | undefined): string | undefined {
 /** Returns the traits in which hosts differ from each other. */
 export function differencesAmong(hosts: readonly HostTraits[], wanted: readonly Trait[] = traitNames): Difference[] {
   const found = wanted.flatMap((trait) => {
-    const values = groups(hosts, trait);
+    const values = groupByValue(hosts, trait);
     return values.length > 1 ? [{ trait, values }] : [];
   });
   return withoutImplied(found);
@@ -71,8 +71,8 @@ export function differencesFrom(
 ): Difference[] {
   if (before.length === 0) return [];
   const found = wanted.flatMap((trait) => {
-    const there = groups(before, trait);
-    const unseen = groups(here, trait).filter(({ value }) => !there.some((group) => group.value === value));
+    const there = groupByValue(before, trait);
+    const unseen = groupByValue(here, trait).filter(({ value }) => !there.some((group) => group.value === value));
     return unseen.length > 0 ? [{ trait, values: [...unseen, ...there] }] : [];
   });
   return withoutImplied(found);
@@ -112,7 +112,7 @@ export function differenceText({ trait, values }: Difference, from: string): str
 }
 
 /** Groups hosts by their value of a trait, the most common value first. */
-function groups(hosts: readonly HostTraits[], trait: Trait): Difference['values'][number][] {
+function groupByValue(hosts: readonly HostTraits[], trait: Trait): Difference['values'][number][] {
   const found = new Map<string, { value: string; environment: string; hosts: string[] }>();
   for (const { environment, host, traits } of hosts) {
     const value = traits[trait] ?? 'unknown';

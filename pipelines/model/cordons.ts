@@ -5,18 +5,18 @@ import type { Cordon, Ledger, Revision } from './revision.ts';
 
 /** Returns the environment without its cordoned hosts, and without the roles' places and the accessories on them. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
-  return without(environment, cordoned(ledger));
+  return withoutHosts(environment, cordoned(ledger));
 }
 
 /** Returns the environment with only the machines that exist, for operations that go back and make none. */
 export function withoutPending(environment: Environment): Environment {
-  return without(
+  return withoutHosts(
     environment,
     new Set(environment.hosts.filter(({ kind }) => kind === 'pending').map(({ name }) => name)),
   );
 }
 
-function without(environment: Environment, away: ReadonlySet<string>): Environment {
+function withoutHosts(environment: Environment, away: ReadonlySet<string>): Environment {
   if (away.size === 0) return environment;
   return {
     ...environment,
