@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { LockageError } from '../../pipelines/errors.ts';
 
-/** What several commands of the command line have in common. */
+/** Options that several commands have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
 export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
 const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');

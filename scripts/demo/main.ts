@@ -43,7 +43,7 @@ interface Options {
 let stopped = false;
 
 async function main(): Promise<number> {
-  const options = read(process.argv.slice(2));
+  const options = readOptions(process.argv.slice(2));
   if (!options || options.help) {
     screen.line(help);
     return options ? 0 : 2;
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   return await withLock(cacheLock('demo'), async () => (options.clean ? removeAll() : demo(options)), waits);
 }
 
-function read(args: string[]): Options | undefined {
+function readOptions(args: string[]): Options | undefined {
   const flag = { type: 'boolean' } as const;
   const options = {
     targets: { type: 'string' },
@@ -141,7 +141,7 @@ async function play(player: Player, keepGoing: boolean): Promise<string[]> {
     try {
       await scene.play(player);
     } catch (error) {
-      screen.failed(said(error));
+      screen.failed(describeError(error));
       failed.push(`scene ${index + 1}: ${messageOf(error)}`);
     }
   }
@@ -157,7 +157,7 @@ function stop(): void {
 }
 
 /** Describes an error: in words if it is foreseen, else with its stack. */
-function said(error: unknown): string {
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const foreseen = error instanceof NotHeld || error instanceof LockageError || error instanceof CommandError;
   return foreseen ? error.message : (error.stack ?? error.message);
@@ -166,6 +166,6 @@ function said(error: unknown): string {
 try {
   process.exit(await main());
 } catch (error) {
-  screen.failed(said(error));
+  screen.failed(describeError(error));
   process.exit(1);
 }

@@ -157,7 +157,7 @@ export class Player {
       child.on('error', reject);
       child.on('close', resolve);
     });
-    const [code, stdout] = await Promise.all([ended, quoted(child.stdout, !json), quoted(child.stderr, true)]);
+    const [code, stdout] = await Promise.all([ended, showOutput(child.stdout, !json), showOutput(child.stderr, true)]);
     return { code, stdout };
   }
 }
@@ -166,7 +166,7 @@ export class Player {
  * Shows the output of a command, but not that of programs it runs: it indents those lines further itself. Returns all
  * of it.
  */
-async function quoted(stream: Readable, shown: boolean): Promise<string> {
+async function showOutput(stream: Readable, shown: boolean): Promise<string> {
   const quote = (line: string) => {
     if (!/^ {10}/.test(line)) screen.quote(line);
   };

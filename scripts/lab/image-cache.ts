@@ -8,7 +8,7 @@ import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 const keptFor = 24 * 3_600_000;
 
-/** Returns the folder for one kind of files made from these images; it exists once `keep` has made it. */
+/** Returns the folder for one kind of files made from these images; it exists once `keepFolder` has made it. */
 export async function cachedFolder(kind: string, images: readonly BaseImage[], ...parts: string[]): Promise<string> {
   const names = images.map((image) => baseImages[image]);
   const ids = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', ...names]);
@@ -19,8 +19,8 @@ export async function cachedFolder(kind: string, images: readonly BaseImage[], .
   return path.join(cacheFolder(), kind, key);
 }
 
-/** Lets `fill` make the folder, whole or not at all. Folders of the same kind that are over a day old are removed. */
-export async function keep(folder: string, fill: (draft: string) => Promise<void>): Promise<void> {
+/** Has `fill` make the folder, whole or not at all. Folders of the same kind that are over a day old are removed. */
+export async function keepFolder(folder: string, fill: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
   await fill(draft);

@@ -10,7 +10,7 @@ import type { RunOptions } from '../tools/command.ts';
 import { dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { connectHost } from './network.ts';
-import { keepLayers, layersOf, layLayers, type Layers } from './layers.ts';
+import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
@@ -137,7 +137,7 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
     seed.then((images) => file.update({ images })),
     ...state.hosts.map(async ({ name, namespace, cable, address, disk }) => {
       await connectHost({ namespace, cable, bridge, address });
-      if (layers?.ready && disk === undefined) await layLayers(layers, dataRoot(dataDir, name), state.registry);
+      if (layers?.ready && disk === undefined) await addLayers(layers, dataRoot(dataDir, name), state.registry);
       await startHost(file, name);
       log(`host ${name} ${address}`);
       const { node } = name === builderName ? await seed : {};
@@ -149,13 +149,13 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   ]);
   // A failure must wait until all have ended: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
-  if (layers?.ready === false) await keepFrom(file, layers);
+  if (layers?.ready === false) await keepBuilderLayers(file, layers);
   for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
 }
 
 /** Keeps layers for later labs: the builder has only the images it needs, so it pulls the others. */
-async function keepFrom(file: StateFile, layers: Layers): Promise<void> {
+async function keepBuilderLayers(file: StateFile, layers: Layers): Promise<void> {
   const onBuilder = (...words: string[]) => execInHost(file, builderName, ['docker', ...words], { timeout: 120_000 });
   for (const image of Object.values(file.state.images)) await onBuilder('pull', '--quiet', image);
   const driver = (await onBuilder('info', '--format', '{{.Driver}}')).trim();

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, tryRun } from '../tools/command.ts';
-import { cachedFolder, keep } from './image-cache.ts';
+import { cachedFolder, keepFolder } from './image-cache.ts';
 import type { BaseImage } from '../setup/images/base-images.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function layersOf(images: readonly BaseImage[]): Promise<Layers> {
  */
 export async function keepLayers({ folder }: Layers, dataRoot: string, driver: string, registry: string) {
   if (!existsSync(path.join(dataRoot, records, driver))) return;
-  await keep(folder, async (draft) => {
+  await keepFolder(folder, async (draft) => {
     await run(['cp', '-a', path.join(dataRoot, driver), path.join(dataRoot, records), draft], { timeout: 120_000 });
     await rm(path.join(draft, records, driver, 'repositories.json'), { force: true });
     await writeFile(path.join(draft, origin), registry);
@@ -44,7 +44,7 @@ export async function keepLayers({ folder }: Layers, dataRoot: string, driver: s
 }
 
 /** Puts kept layers into an engine that has not started yet, as if it had pulled them from `registry`. */
-export async function layLayers({ folder }: Layers, dataRoot: string, registry: string): Promise<void> {
+export async function addLayers({ folder }: Layers, dataRoot: string, registry: string): Promise<void> {
   await mkdir(dataRoot, { recursive: true });
   for (const name of (await readdir(folder)).filter((found) => found !== origin)) {
     const copy = (way: string) => ['cp', way, path.join(folder, name), dataRoot];

@@ -46,7 +46,7 @@ export async function createMachine(labFolder: string, name: string): Promise<La
   const archive = await machineImage();
   try {
     const root = await unpackRoot(home, archive);
-    const hostKey = await furnish(root, folder, name);
+    const hostKey = await prepareRoot(root, folder, name);
     await openWayOut(bridge, subnet);
     await writeLxcConfig(home, { name, root, bridge, address, gateway: `${subnet}.1` });
     await startLxc(home);
@@ -82,8 +82,8 @@ function machinesFolder(labFolder: string): string {
   return path.join(labFolder, 'machines');
 }
 
-/** Gives a new root file system its name, keys, and this machine's access to packages. */
-async function furnish(root: string, labFolder: string, name: string): Promise<string> {
+/** Sets up a new root file system with its name, keys, and this machine's access to packages. */
+async function prepareRoot(root: string, labFolder: string, name: string): Promise<string> {
   const inRoot = (file: string) => path.join(root, file);
   await writeFile(inRoot('etc/hostname'), `${name}\n`);
   await writeFile(inRoot('etc/hosts'), `127.0.0.1 localhost ${name}\n::1 localhost\n`);

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { run, tryRun } from '../tools/command.ts';
-import { cachedFolder, keep } from './image-cache.ts';
+import { cachedFolder, keepFolder } from './image-cache.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 export interface SeedOptions {
@@ -33,7 +33,7 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
   } else {
     digests = await pushAll(registry, images, onRelay);
     const pushed = JSON.stringify(digests);
-    await keep(packed, async (draft) => {
+    await keepFolder(packed, async (draft) => {
       await run(['cp', '-a', '--reflink=auto', store, path.join(draft, 'data')]);
       await writeFile(path.join(draft, 'digests.json'), pushed);
     });

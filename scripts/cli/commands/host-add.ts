@@ -33,8 +33,10 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
     const pinned = await pin(context, target, flags);
     const { steps, lines } = await prepare(context, environment, pinned);
 
-    const now = await join(context, environment, pinned).catch((error: unknown) => {
-      throw steps.some(({ action }) => action !== 'none') ? halfAdded(environment, pinned.host.name, error) : error;
+    const now = await joinEnvironment(context, environment, pinned).catch((error: unknown) => {
+      throw steps.some(({ action }) => action !== 'none')
+        ? halfAddedError(environment, pinned.host.name, error)
+        : error;
     });
 
     terminal.step('check', pinned.host.name);
@@ -51,7 +53,7 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
 }
 
 /** Connects to the host's engine, and adds the host to the environment's file. */
-async function join(
+async function joinEnvironment(
   context: CommandContext,
   environment: Environment,
   { host, written }: Target,
@@ -62,7 +64,7 @@ async function join(
 }
 
 /** Makes the error for a machine that is prepared, which is not undone, but is not a target yet. */
-function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
+function halfAddedError({ name }: Environment, host: string, error: unknown): LockageError {
   const details = error instanceof LockageError ? error.details : [];
   return new BrokenError(`${host} is prepared, but no target of ${name} yet: ${messageOf(error)}`, {
     details,

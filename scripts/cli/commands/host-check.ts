@@ -9,7 +9,7 @@ import { hostFacts } from '../../../infra/hosts/facts.ts';
 import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
-import { chosen, withoutName } from './host-list.ts';
+import { chosenEnvironments, withoutName } from './host-list.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
 import type { Flags } from '../options.ts';
@@ -20,7 +20,7 @@ const timeouts = { first: 15_000 };
 /** Runs `lockage host check`. */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const checked = await checkHosts(context, chosen(context, name));
+    const checked = await checkHosts(context, chosenEnvironments(context, name));
     const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
     context.terminal.result(
       { app: context.project.app, environments: checked, first: silent.map((host) => host.name) },

@@ -14,7 +14,7 @@ const timeouts = { first: 5000 };
 /** Runs `lockage host ls`. */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const environments = chosen(context, name);
+    const environments = chosenEnvironments(context, name);
     const [hosts, fronts] = await Promise.all([
       Promise.all(environments.map((environment) => listed(context, environment))),
       Promise.all(environments.map((environment) => loadBalancerOf(context, environment))),
@@ -30,7 +30,7 @@ async function loadBalancerOf(context: CommandContext, environment: Environment)
 }
 
 /** Returns the environment of that name, or all. Throws LockageError. */
-export function chosen({ project }: CommandContext, name: string | undefined): readonly Environment[] {
+export function chosenEnvironments({ project }: CommandContext, name: string | undefined): readonly Environment[] {
   return name === undefined ? project.environments : [environmentNamed(project, name)];
 }
 

@@ -37,7 +37,7 @@ export function targetOf(
   const endpoint = sshEndpoint(url, flags);
   const found = environment.hosts.filter(isSshHost).find((host) => engineKey(host.endpoint) === engineKey(endpoint));
   if (found) {
-    refuse(otherwise(found, endpoint, flags));
+    refuse(contradictions(found, endpoint, flags));
     return { host: found };
   }
   const name = flags.name ?? freeName(environment, url);
@@ -83,7 +83,7 @@ function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): strin
 }
 
 /** Returns what on the command line contradicts the target that is written. */
-function otherwise(host: SshHost, { user }: SshEndpoint, { name, address, jump }: TargetFlags): string[] {
+function contradictions(host: SshHost, { user }: SshEndpoint, { name, address, jump }: TargetFlags): string[] {
   const given = { name, address, jump };
   const written = toRecord(host);
   return [

@@ -36,7 +36,7 @@ export async function hostChecks(connections: Connections, environment: Environm
   const checks = await Promise.all(
     environment.hosts.map((host) =>
       checking(host.name, async () => {
-        const found = await inTime(host, ask(connections, host));
+        const found = await withTimeout(host, askHost(connections, host));
         facts.push(found);
         const { orchestrator } = environment;
         if (!orchestrator) return factChecks(found);
@@ -48,7 +48,7 @@ export async function hostChecks(connections: Connections, environment: Environm
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
 }
 
-async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
+async function withTimeout<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
   const answered = new AbortController();
   const late = sleep(answerTimeout, undefined, { signal: answered.signal }).then(
     () => {
@@ -67,7 +67,7 @@ async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> 
   }
 }
 
-async function ask(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
+async function askHost(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
   const engine = await connections.engine(host);
   const started = performance.now();
   await engine.ping();
