@@ -1,4 +1,4 @@
-/** What an error says besides its message. */
+/** The parts of an error besides its message. */
 export interface ErrorOptions {
   /** further lines: problems, hosts, the last log lines */
   readonly details?: readonly string[];
@@ -8,9 +8,9 @@ export interface ErrorOptions {
 }
 
 /**
- * An error that a user can act on: a fact with names and values, details below it, and the command that helps. On its own
- * it says that something was refused and nothing changed; the classes below say what else is true. Anything that is thrown
- * and is none of them is a bug of Lockage, and is shown with its stack.
+ * An error that a user can act on: a fact with names and values, details below it, and the command that helps. By
+ * itself it says that something was refused and nothing changed; the classes below say otherwise. Anything thrown that
+ * is none of them is a bug of Lockage, and is shown with its stack.
  */
 export class LockageError extends Error {
   readonly details: readonly string[];
@@ -24,25 +24,25 @@ export class LockageError extends Error {
   }
 }
 
-/** An operation was turned away before anything of it was carried out: there is nothing to go back from. */
+/** An operation that was refused before any of it was carried out: there is nothing to go back from. */
 export class NotStartedError extends LockageError {}
 
-/** Somebody else changes the same thing now: the same command can be tried again later. */
+/** A lock that somebody else holds on the same thing: the same command can be tried again later. */
 export class LockedError extends NotStartedError {}
 
-/** It failed, and everything serves what it served before. */
+/** A failure after which everything serves what it served before. */
 export class RolledBackError extends LockageError {}
 
-/** A container or service of the release did not start, did not become healthy, or did not stay so. */
+/** A container or service of the release that did not start, did not become healthy, or did not stay healthy. */
 export class WorkloadFailedError extends RolledBackError {}
 
-/** It failed and was not undone: the message says what runs where. */
+/** A failure that was not undone: the message says what runs where. */
 export class BrokenError extends LockageError {}
 
-/** It holds on some hosts only, which the details name. */
+/** A change that holds on some hosts only, which the details name. */
 export class PartialError extends LockageError {}
 
-/** The operator stopped it, and everything serves what it served before. */
+/** An operation that the operator stopped; everything serves what it served before. */
 export class InterruptedError extends LockageError {}
 
 /** Returns the message of anything that was thrown. */

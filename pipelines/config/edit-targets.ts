@@ -15,8 +15,8 @@ export interface WrittenTarget {
 }
 
 /**
- * The text of an environment's file with one more target at the end of the list. Everything else stays as it is
- * written, to the last comment. Throws LockageError where the list is not written in the file as a list.
+ * Returns the text of an environment's file with one more target at the end of the list. Everything else stays as it is
+ * written, down to the last comment. Throws LockageError where the list is not written in the file as a list.
  */
 export function withTarget(file: SourceFile, target: WrittenTarget): string {
   const { text } = file;
@@ -33,20 +33,20 @@ export function withTarget(file: SourceFile, target: WrittenTarget): string {
 }
 
 /**
- * The text without one target. A target without a name of its own that would be called otherwise after it gets the name
- * that it has written down: another name would be another host. Throws LockageError as `withTarget`.
+ * Returns the text without one target. A target that gets its name from its position has the name written down if it
+ * would change: another name would be another host. Throws LockageError as `withTarget` does.
  */
 export function withoutTarget(file: SourceFile, environment: string, index: number): string {
   const list = listOf(file);
   const written = list.toJSON() as TargetFile[];
   const now = hostsOf(environment, written, '/').map(({ name }) => name);
   const then = hostsOf(environment, written.toSpliced(index, 1), '/').map(({ name }) => name);
-  // From the last to the first, so that places in the text before stay where they are.
+  // From the last to the first, so that positions earlier in the text stay valid.
   let { text } = file;
   for (const [each, item] of [...list.items.entries()].reverse()) {
     const name = now[each] ?? '';
-    if (each === index) text = without(text, list, each);
-    else if (then[each < index ? each : each - 1] !== name) text = named(text, item, name);
+    if (each === index) text = withoutItem(text, list, each);
+    else if (then[each < index ? each : each - 1] !== name) text = withName(text, item, name);
   }
   return text;
 }
@@ -55,7 +55,7 @@ function listOf(file: SourceFile): YAMLSeq<Node> {
   const document = parseDocument(file.text);
   const list: unknown = document.get('targets', true);
   if (document.errors.length > 0 || !isSeq(list)) throw notEditable(file);
-  // An item that stands elsewhere, or is said to be shared, is not this file's line to change.
+  // An item that is written elsewhere, or is marked as shared, is not this file's line to change.
   if (!list.items.every((item) => (isMap(item) || isScalar(item)) && item.anchor === undefined))
     throw notEditable(file);
   return list as YAMLSeq<Node>;
@@ -67,7 +67,7 @@ function notEditable({ path }: SourceFile): LockageError {
   });
 }
 
-function without(text: string, list: YAMLSeq<Node>, index: number): string {
+function withoutItem(text: string, list: YAMLSeq<Node>, index: number): string {
   const item = list.items[index] as Node;
   const before = list.items[index - 1];
   const after = list.items[index + 1];
@@ -80,7 +80,7 @@ function without(text: string, list: YAMLSeq<Node>, index: number): string {
   return spliced(text, start, endOfLine(text, endOf(item)) - start, '');
 }
 
-function named(text: string, item: Node, name: string): string {
+function withName(text: string, item: Node, name: string): string {
   if (!isMap(item)) {
     const url = text.slice(startOf(item), endOf(item));
     const asJson = url.startsWith('"');
@@ -99,7 +99,10 @@ function named(text: string, item: Node, name: string): string {
   return spliced(text, at, 0, `${key}${value}${next}`);
 }
 
-/** Behind the last item, or below it where each has a line of its own, with whatever stands behind it on that line. */
+/**
+ * Inserts the target after the last item, or on a line of its own below it, if each item has one; whatever follows the
+ * item on its line stays there.
+ */
 function inFlowAfter(text: string, last: Node, target: WrittenTarget): string {
   const item = inFlow(target, text);
   const indent = text.slice(text.lastIndexOf('\n', startOf(last) - 1) + 1, startOf(last));
@@ -110,7 +113,7 @@ function inFlowAfter(text: string, last: Node, target: WrittenTarget): string {
   return comma === '' ? spliced(below, endOf(last), 0, ',') : below;
 }
 
-/** One line; as JSON where the whole file is. */
+/** Writes the target on one line; as JSON if the whole file is JSON. */
 function inFlow(target: WrittenTarget, text: string): string {
   const isJson = text.trimStart().startsWith('{');
   const members = Object.entries(target).map(([key, value]) =>
@@ -119,7 +122,7 @@ function inFlow(target: WrittenTarget, text: string): string {
   return `{ ${members.join(', ')} }`;
 }
 
-/** Text as YAML reads it back; quoted where a reader might take it for something else. */
+/** Writes text as YAML reads it back, quoted if a reader might take it for something else. */
 function plain(value: string): string {
   const isPlain = /^[A-Za-z0-9/~][A-Za-z0-9/._@:+-]*$/.test(value) && parse(value) === value;
   return isPlain && !/^[\d.:]+$/.test(value) ? value : `'${value.replaceAll("'", "''")}'`;
@@ -129,7 +132,7 @@ function startOf(node: Node): number {
   return node.range?.[0] ?? 0;
 }
 
-/** Where a value ends; a block of lines ends with the value of its last line, before any comment. */
+/** Returns where a value ends; a block of lines ends with the value of its last line, before any comment. */
 function endOf(node: Node): number {
   if ((isMap(node) || isSeq(node)) && !node.flow) {
     const last: unknown = node.items.at(-1);

@@ -13,7 +13,8 @@ export const projectFileName = 'lockage.yaml';
 export const environmentsFolder = 'environments';
 
 /**
- * The project that the files describe; `root` is the absolute folder of lockage.yaml, to which their paths are relative.
+ * Returns the project that the files describe; `root` is the absolute folder of lockage.yaml, to which their paths are
+ * relative.
  * @throws LockageError (refused) with all problems at once, each with its file, line and path.
  */
 export function loadConfiguration(files: readonly SourceFile[], root: string): Project {
@@ -22,7 +23,10 @@ export function loadConfiguration(files: readonly SourceFile[], root: string): P
   return project;
 }
 
-/** As `loadConfiguration`, but gives the problems back. Rules across files are checked once each file holds by itself. */
+/**
+ * Reads the project as `loadConfiguration` does, but returns the problems. Rules across files are checked only once
+ * each file is valid by itself.
+ */
 export function readConfiguration(
   files: readonly SourceFile[],
   root: string,

@@ -1,6 +1,6 @@
 /** A certificate that a connection depends on. */
 export interface Certificate {
-  /** whose it is: the host's, this client's, or the one of who signed them */
+  /** whose it is: the host's, this client's, or its signer's */
   readonly use: 'CA' | 'client' | 'server';
   /** ISO 8601 */
   readonly expires: string;
@@ -10,8 +10,8 @@ const day = 24 * 60 * 60_000;
 const daysAhead = 30;
 
 /**
- * What to say about certificates that end within 30 days: `the server certificate expires on 2026-12-01, in 9 days`.
- * `now` in milliseconds since 1970.
+ * Returns warnings about certificates that end within 30 days: `the server certificate expires on 2026-12-01, in 9
+ * days`. `now` in milliseconds since 1970.
  */
 export function expiryWarnings(certificates: readonly Certificate[], now: number): string[] {
   return certificates

@@ -1,9 +1,9 @@
 import { LockageError } from '../errors.ts';
 
-/** Where a Docker Engine reads its settings. */
+/** The file that a Docker Engine reads its settings from. */
 export const daemonFile = '/etc/docker/daemon.json';
 
-export interface DaemonWish {
+export interface DaemonSettings {
   /** registries without TLS, as `10.0.0.1:5000` */
   readonly insecureRegistries: readonly string[];
   /** the engine is part of a swarm, which cannot keep containers running without it */
@@ -11,26 +11,26 @@ export interface DaemonWish {
 }
 
 export interface DaemonChange {
-  /** the file as it shall be; absent: it is as it should be */
+  /** the new file; absent: it needs no change */
   readonly text?: string;
   /** what is added to it: `"live-restore": true` */
   readonly added: readonly string[];
-  /** what somebody set otherwise, and stays so: `"log-driver": "journald"` */
+  /** what somebody set otherwise, and is left so: `"log-driver": "journald"` */
   readonly kept: readonly string[];
-  /** containers run on while the engine restarts, as that is read before the restart */
+  /** containers keep running while the engine restarts, as that is read before the restart */
   readonly liveRestore: boolean;
 }
 
 type Settings = Record<string, unknown>;
 
-/** The log of a container that brings no limit of its own may take 30 MB. */
+/** The log of a container that sets no limit of its own may take 30 MB. */
 const logOptions: Settings = { 'max-size': '10m', 'max-file': '3' };
 
 /**
- * Lays limits of logs and hardening over the settings of an engine. What somebody wrote there stays, also where it is
- * something else than wanted; lists are joined. Throws LockageError for a file that cannot be understood.
+ * Adds log limits and hardening to an engine's settings. Settings that somebody wrote stay, even if they differ from
+ * what is wanted; lists are joined. Throws LockageError for a file that cannot be understood.
  */
-export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): DaemonChange {
+export function mergeDaemonConfig(text: string | undefined, wanted: DaemonSettings): DaemonChange {
   const settings = parse(text);
   const added: Settings = {};
   const kept: Settings = {};
@@ -41,10 +41,10 @@ export function mergeDaemonConfig(text: string | undefined, wish: DaemonWish): D
   want('log-driver', 'json-file');
   if (!('log-driver' in kept)) Object.assign(added, missingLogOptions(settings['log-opts']));
   want('no-new-privileges', true);
-  if (!wish.swarm) want('live-restore', true);
+  if (!wanted.swarm) want('live-restore', true);
   const registries = settings['insecure-registries'];
   const known = Array.isArray(registries) ? registries : [];
-  const missing = wish.insecureRegistries.filter((registry) => !known.includes(registry));
+  const missing = wanted.insecureRegistries.filter((registry) => !known.includes(registry));
   if (missing.length > 0) added['insecure-registries'] = [...known, ...missing];
 
   const changed = Object.keys(added).length > 0;

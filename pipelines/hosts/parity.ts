@@ -2,7 +2,7 @@ import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
 import { type Trait, type Traits, type HostTraits, traitNames } from '../model/host-traits.ts';
 
-/** A trait that is not the same everywhere, and who has which value. */
+/** A trait that is not the same everywhere, and the hosts that have each value. */
 export interface Difference {
   readonly trait: Trait;
   readonly values: readonly {
@@ -12,7 +12,7 @@ export interface Difference {
   }[];
 }
 
-/** What an engine says in its answer about its version, and, where it was asked, about itself. */
+/** Facts from an engine's answer about its version and, if it was asked, about itself. */
 export interface EngineFacts {
   readonly architecture: string;
   readonly kernel: string | undefined;
@@ -22,20 +22,20 @@ export interface EngineFacts {
   readonly cgroup?: string | undefined;
 }
 
-/** These cost a question of their own: the others are in every engine's answer about its version. */
+/** Traits that need a request of their own; the others are in every engine's answer about its version. */
 const costly: readonly Trait[] = ['os', 'storage', 'cgroup'];
 
-/** Whether an engine has to be asked for more than its version to compare hosts in these. */
+/** Returns whether comparing hosts in these traits needs more from an engine than its version. */
 export function needsInfo(wanted: readonly Trait[]): boolean {
   return wanted.some((trait) => costly.includes(trait));
 }
 
-/** The traits in what an engine said; an empty word is no answer. */
-export function traitsOf(said: EngineFacts): Traits {
-  const { architecture, kernel, engine, os, storage, cgroup } = said;
+/** Returns the traits in an engine's answer; an empty value counts as no answer. */
+export function traitsOf(facts: EngineFacts): Traits {
+  const { architecture, kernel, engine, os, storage, cgroup } = facts;
   const found: Record<Trait, string | undefined> = {
     architecture,
-    // An engine says this of itself when it runs in a container; the distribution is the same.
+    // An engine adds this when it runs in a container; the distribution is the same.
     os: os?.replace(/ \(containerized\)$/, ''),
     'kernel.minor': minor(kernel),
     engine,
@@ -46,23 +46,23 @@ export function traitsOf(said: EngineFacts): Traits {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined && value !== ''));
 }
 
-/** `6.1.0-13-amd64` → `6.1` */
+/** Shortens a version to its minor: `6.1.0-13-amd64` → `6.1` */
 function minor(version: string | undefined): string | undefined {
   return /^\d+\.\d+/.exec(version ?? '')?.[0] ?? version;
 }
 
-/** In what hosts differ from each other. */
+/** Returns the traits in which hosts differ from each other. */
 export function differencesAmong(hosts: readonly HostTraits[], wanted: readonly Trait[] = traitNames): Difference[] {
   const found = wanted.flatMap((trait) => {
-    const values = groups(hosts, trait);
+    const values = groupByValue(hosts, trait);
     return values.length > 1 ? [{ trait, values }] : [];
   });
   return withoutImplied(found);
 }
 
 /**
- * In what hosts differ from those of an environment before them: values that no host there has. Where the hosts before
- * differ from each other, a release has run on each kind of them, so either value is fine.
+ * Returns the traits in which hosts differ from those of an environment before them: values that no host there has. If
+ * the hosts before differ from each other, a release has run on each kind of them, so either value is fine.
  */
 export function differencesFrom(
   before: readonly HostTraits[],
@@ -71,16 +71,16 @@ export function differencesFrom(
 ): Difference[] {
   if (before.length === 0) return [];
   const found = wanted.flatMap((trait) => {
-    const there = groups(before, trait);
-    const unseen = groups(here, trait).filter(({ value }) => !there.some((group) => group.value === value));
+    const there = groupByValue(before, trait);
+    const unseen = groupByValue(here, trait).filter(({ value }) => !there.some((group) => group.value === value));
     return unseen.length > 0 ? [{ trait, values: [...unseen, ...there] }] : [];
   });
   return withoutImplied(found);
 }
 
 /**
- * Refuses hosts that are not alike in what their environment demands: among each other, and as those of each environment
- * directly before it.
+ * Refuses hosts that differ in the traits their environment requires to be the same: from each other, or from those of
+ * each environment directly before it.
  */
 export function checkParity(
   { name, same }: Pick<Environment, 'name' | 'same'>,
@@ -102,7 +102,7 @@ export function checkParity(
   });
 }
 
-/** `engine.minor: 24.0 on prod-3; 20.10 on qa-1, qa-2 of qa`, as seen from an environment. */
+/** Writes a difference as seen from an environment: `engine.minor: 24.0 on prod-3; 20.10 on qa-1, qa-2 of qa` */
 export function differenceText({ trait, values }: Difference, from: string): string {
   const parts = values.map(({ value, environment, hosts }) => {
     const place = environment === from ? '' : ` of ${environment}`;
@@ -111,8 +111,8 @@ export function differenceText({ trait, values }: Difference, from: string): str
   return `${trait}: ${parts.join('; ')}`;
 }
 
-/** Hosts by their value of a trait: the value that most have first. */
-function groups(hosts: readonly HostTraits[], trait: Trait): Difference['values'][number][] {
+/** Groups hosts by their value of a trait, the most common value first. */
+function groupByValue(hosts: readonly HostTraits[], trait: Trait): Difference['values'][number][] {
   const found = new Map<string, { value: string; environment: string; hosts: string[] }>();
   for (const { environment, host, traits } of hosts) {
     const value = traits[trait] ?? 'unknown';
@@ -124,7 +124,7 @@ function groups(hosts: readonly HostTraits[], trait: Trait): Difference['values'
   return [...found.values()].sort((a, b) => b.hosts.length - a.hosts.length);
 }
 
-/** Engines of different minor versions are different engines anyway. */
+/** Drops the difference in `engine` if there is one in `engine.minor`, which implies it. */
 function withoutImplied(differences: readonly Difference[]): Difference[] {
   const minors = differences.some(({ trait }) => trait === 'engine.minor');
   return differences.filter(({ trait }) => !(minors && trait === 'engine'));

@@ -1,15 +1,15 @@
 import { daemonFile, mergeDaemonConfig } from './daemon-config.ts';
 import { LockageError } from '../errors.ts';
 
-/** A machine that is to become a host, as it is found. */
+/** A machine that is to become a host, as it was found. */
 export interface HostProbe {
-  /** `debian`, `ubuntu`, and what it is like */
+  /** its distribution and those it resembles: `debian`, `ubuntu` */
   readonly distribution: readonly string[];
   /** `Debian GNU/Linux 12 (bookworm)` */
   readonly system: string;
   /** as its kernel says: `x86_64` */
   readonly architecture: string;
-  /** who logs in */
+  /** the user that logs in */
   readonly user: string;
   /** may act as root without a password */
   readonly root: boolean;
@@ -17,40 +17,43 @@ export interface HostProbe {
   /** absent: there is no Docker Engine */
   readonly engine?: { readonly version: string; readonly program: string; readonly active: boolean };
   readonly groups: readonly string[];
-  /** what its daemon.json holds */
+  /** content of its daemon.json */
   readonly settings?: string;
-  /** an earlier preparation ended between writing them and starting the engine with them */
+  /** an earlier preparation stopped after it wrote them and before it started the engine with them */
   readonly unread: boolean;
   readonly swarm: boolean;
   /** containers that run there now */
   readonly running: number;
 }
 
-/** One thing that has to be true of a host. */
+/** A thing that has to be true of a host. */
 export interface PreparationStep {
   readonly name: 'settings' | 'engine' | 'user';
   /** `configure`: write the file; `install`, `start`, `restart`: the engine; `join`: the group; `none`: nothing to do */
   readonly action: 'configure' | 'install' | 'start' | 'restart' | 'join' | 'none';
   /** what it is about: `/etc/docker/daemon.json` */
   readonly subject: string;
-  /** what will be done, or what is there */
+  /** what will be done, or what was found */
   readonly text: string;
 }
 
 export interface Preparation {
   /** in the order in which they are done: an engine that is installed starts with its settings */
   readonly steps: readonly PreparationStep[];
-  /** the settings' file as it shall be, if it changes */
+  /** the new settings file, if it changes */
   readonly settings?: string;
-  /** what somebody set otherwise on that machine, and stays so */
+  /** what somebody set otherwise on that machine, and is left so */
   readonly kept: readonly string[];
-  /** what an engine with containers has to say about `live-restore` before it restarts; absent: no container runs there */
+  /**
+   * the `live-restore` value that an engine with containers must report before it restarts; absent: no container runs
+   * there
+   */
   readonly liveRestore?: boolean;
 }
 
 /**
- * What makes a host of a machine. Throws LockageError (refused) with everything that is in the way: then nothing has
- * been changed.
+ * Plans the steps that make a host of a machine. Throws LockageError (refused) with everything that prevents it: then
+ * nothing has been changed.
  */
 export function preparationOf(machine: HostProbe, insecureRegistries: readonly string[]): Preparation {
   refuseUnfit(machine);

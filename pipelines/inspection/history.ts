@@ -8,19 +8,19 @@ type ShownSpec = Omit<ContainerSpec, 'env'>;
 
 export interface ShownRevision extends Omit<Revision, 'containers'> {
   readonly containers: readonly ShownSpec[];
-  /** this one runs */
+  /** it is the revision that runs */
   readonly current: boolean;
 }
 
 export interface History {
   readonly environment: string;
   readonly revisions: readonly ShownRevision[];
-  /** how many older ones are recorded besides */
+  /** how many older ones are also recorded */
   readonly older: number;
   readonly hold?: Hold;
 }
 
-/** The newest `limit` revisions of an environment, newest first. */
+/** Returns the newest `limit` revisions of an environment, newest first. */
 export function historyOf(environment: string, { ledger }: EnvironmentRecord, limit: number): History {
   const current = currentRevision(ledger);
   const revisions = [...ledger.revisions]
@@ -42,13 +42,13 @@ export function historyOf(environment: string, { ledger }: EnvironmentRecord, li
 export interface ReleaseStatus extends Release {
   /** environments that run it, in pipeline order */
   readonly runs: readonly string[];
-  /** environments where it ran well before, or was taken back */
+  /** environments where it ran well before, or was rolled back */
   readonly ran: readonly string[];
   /** environments where it was tried and never succeeded */
   readonly failed: readonly string[];
 }
 
-/** Releases, newest first, and how far each one came. `records` in pipeline order. */
+/** Returns releases, newest first, and how far each one came. `records` in pipeline order. */
 export function releaseStatuses(
   releases: readonly Release[],
   records: readonly (readonly [environment: string, record: EnvironmentRecord])[],

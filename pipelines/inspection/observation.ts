@@ -1,7 +1,7 @@
 import type { Cordon } from '../model/revision.ts';
 import type { Target } from '../model/target.ts';
 
-/** A container as its host sees it. */
+/** A container as its host reports it. */
 export interface SeenContainer {
   readonly name: string;
   /** `release`, `edge`, `accessory` */
@@ -10,36 +10,36 @@ export interface SeenContainer {
   readonly version: string;
   /** the engine's word: `running`, `exited`, `restarting` … */
   readonly state: string;
-  /** ISO 8601: running since, or ended at */
+  /** ISO 8601: the time since which it has run, or when it ended */
   readonly since?: string;
   readonly restarts?: number;
   /** of a service: containers that run */
   readonly replicas?: number;
 }
 
-/** What a host said, or why it did not. */
+/** The answer of a host, or the reason why there is none. */
 export interface HostView {
   readonly host: Target;
   readonly error?: string;
-  /** it was not asked, as it is out of service */
+  /** it was not asked, as it is cordoned */
   readonly cordon?: Cordon;
   /** version of its Docker Engine */
   readonly engine?: string;
   readonly containers: readonly SeenContainer[];
-  /** how the traffic goes, compared with the record; absent where it was not asked */
+  /** where the traffic goes, compared with the record; absent if it was not asked */
   readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
   /** what a person should know, though nothing is wrong yet */
   readonly warnings?: readonly string[];
-  /** what else is wrong there: nodes of a swarm that are down */
+  /** other faults there, such as nodes of a swarm that are down */
   readonly faults?: readonly string[];
 }
 
-/** The one address of an environment's own machines. */
+/** The load balancer of an environment's own machines. */
 export interface LoadBalancerView {
   readonly address: string;
   readonly urls: readonly string[];
   readonly state: 'running' | 'stopped' | 'absent';
-  /** the machines that it leads to */
+  /** the machines that it sends traffic to */
   readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
 }
 

@@ -9,7 +9,10 @@ export interface Selection {
   readonly host?: string;
 }
 
-/** The serving containers of a role or host, or all. Throws LockageError when there are none, saying what there is. */
+/**
+ * Returns the serving containers of a role or host, or all of them. Throws LockageError with the ones there are when
+ * none match.
+ */
 export function selectServing(
   environment: Environment,
   record: EnvironmentRecord,

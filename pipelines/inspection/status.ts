@@ -7,7 +7,7 @@ import type { Cordon, Hold, Revision } from '../model/revision.ts';
 import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 import { schedulesReplicas, type Target } from '../model/target.ts';
 
-/** One environment on one line, and what is wrong with it. */
+/** An environment as `status` shows it on one line, and its problems. */
 export interface EnvironmentStatus {
   readonly name: string;
   readonly version?: string;
@@ -18,11 +18,11 @@ export interface EnvironmentStatus {
   readonly actor?: string;
   readonly hosts: { readonly ready: number; readonly total: number };
   readonly front?: LoadBalancerView & { readonly problem?: string };
-  /** one line for each host, and the load balancer, that is not as it should be */
+  /** one line for each host, and for the load balancer, that is not as it should be */
   readonly problems: readonly string[];
   /** one line for each thing that will be wrong, such as a certificate that ends soon */
   readonly warnings?: readonly string[];
-  /** the earlier versions that a rollback can go to now; the first is the one it goes to unless told */
+  /** the earlier versions that a rollback can go to now; the first is the default */
   readonly rollback: readonly {
     readonly version: string;
     readonly revision: number;
@@ -35,7 +35,7 @@ export interface EnvironmentStatus {
   readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
 }
 
-/** The hosts to ask: those configured with their swarm, and those where something recorded still runs. */
+/** Returns the hosts to ask: those configured with their swarm, and those where something recorded still runs. */
 export function hostsToAsk(environment: Environment, record: EnvironmentRecord): Target[] {
   const wanted = allTargets(environment);
   const configured = new Set(wanted.map(({ name }) => name));
@@ -43,7 +43,7 @@ export function hostsToAsk(environment: Environment, record: EnvironmentRecord):
   return [...wanted, ...new Map(left.map((host) => [host.name, host])).values()];
 }
 
-/** Sums up what is recorded of an environment and what its hosts say. */
+/** Sums up what is recorded of an environment and what its hosts report. */
 export function environmentStatus(
   environment: Environment,
   record: EnvironmentRecord,
@@ -56,7 +56,7 @@ export function environmentStatus(
   const problems = views.map((view) => hostProblem(environment, current, view));
   const problem = loadBalancer && loadBalancerProblem(loadBalancer, environment.name, current);
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
-  // A swarm is no host more: its managers are counted.
+  // A swarm is not one more host: its managers are counted.
   const isHost = ({ host }: HostView) => !schedulesReplicas(host);
   const ready = views.filter((view, index) => isHost(view) && !view.cordon && problems[index] === undefined);
   return {
@@ -82,7 +82,7 @@ export function environmentStatus(
   };
 }
 
-/** What keeps requests from the machines, and what to do. */
+/** Returns what keeps requests from the machines and what to do, or undefined. */
 function loadBalancerProblem(
   loadBalancer: LoadBalancerView,
   environment: string,
@@ -95,7 +95,7 @@ function loadBalancerProblem(
   return `${name} reaches no machine of ${environment}`;
 }
 
-/** What keeps a host from being ready, or undefined. Where nothing runs yet, a host that answers is ready. */
+/** Returns what keeps a host from being ready, or undefined. If nothing runs yet, a host that answers is ready. */
 function hostProblem(environment: Environment, current: Revision | undefined, view: HostView): string | undefined {
   const { host, error, cordon, containers } = view;
   if (cordon) return undefined;
@@ -145,7 +145,7 @@ function isRunning(view: HostView, spec: ContainerSpec): boolean {
   return view.containers.some(({ name, state }) => name === spec.name && state === 'running');
 }
 
-/** Where a rollback can go: first where it goes unless told, then what else is kept as standby. */
+/** Returns the revisions a rollback can go to: first the default, then the others that are kept as standby. */
 function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): EnvironmentStatus['rollback'] {
   return rollbackCandidates(record.ledger)
     .map(({ release, number, containers }) => ({
@@ -156,7 +156,10 @@ function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): Envir
     .filter(({ from }, index) => index === 0 || from === 'standby');
 }
 
-/** A rollback is a switch if what gets traffic runs; what gets none rests meanwhile, and is started then. */
+/**
+ * Returns whether a rollback needs only a switch of routes: containers with a route must run; the others rest
+ * meanwhile, and are started then.
+ */
 function isKept(spec: ContainerSpec, views: readonly HostView[]): boolean {
   const view = views.find(({ host }) => host.name === spec.host);
   if (view?.cordon) return true;
@@ -173,7 +176,7 @@ function failureOf(revision: Revision): NonNullable<EnvironmentStatus['failed']>
   };
 }
 
-/** When an operation had ended and was recorded. */
+/** Returns when an operation had ended and was recorded. */
 export function endOf(revision: Pick<Revision, 'startedAt' | 'duration'>): string {
   const started = Date.parse(revision.startedAt);
   return Number.isNaN(started) ? revision.startedAt : new Date(started + revision.duration).toISOString();
@@ -186,7 +189,10 @@ export interface ContainerStatus extends SeenContainer {
   readonly wrong: boolean;
 }
 
-/** All containers of a host: what should run first, whether it is there or not, then what else was found. */
+/**
+ * Returns all containers of a host: first those that should run, whether they are there or not, then the others that
+ * were found.
+ */
 export function containersOf(record: EnvironmentRecord, view: HostView): ContainerStatus[] {
   const current = currentRevision(record.ledger);
   const serving = (current?.containers ?? []).filter((spec) => spec.host === view.host.name);
@@ -215,7 +221,7 @@ export function containersOf(record: EnvironmentRecord, view: HostView): Contain
   return [...listed, ...others];
 }
 
-/** Recorded containers of earlier good revisions, newest first. */
+/** Returns the recorded containers of earlier good revisions, newest first. */
 function standbyOf(
   record: EnvironmentRecord,
   recorded: readonly PlacedContainer[],

@@ -3,7 +3,7 @@ import { imageByDigest, type Release } from './release.ts';
 import { fingerprint } from './fingerprint.ts';
 import { schedulesReplicas, type Target } from './target.ts';
 
-/** Where secrets are inside a container, as with Docker secrets and Compose. */
+/** The folder of the secrets inside a container, as with Docker secrets and Compose. */
 export const secretsPath = '/run/secrets';
 
 /**
@@ -28,13 +28,14 @@ export interface ContainerSpec {
   readonly limits: Role['limits'];
   readonly hardening: Role['hardening'];
   readonly stopGrace: number;
-  /** it is a service on a swarm, of that many containers */
+  /** it is a service on a swarm, with this many containers */
   readonly replicas?: number;
 }
 
 /**
- * The containers of a release in an environment, in the order of hosts, roles and numbers; a swarm has one service a role.
- * `secretVersions` maps each secret to a short hash of its value; `attempt` tells a repeated attempt from the first.
+ * Returns the containers of a release in an environment, in the order of hosts, roles and numbers; a swarm has one
+ * service for each role. `secretVersions` maps each secret to a short hash of its value; `attempt` distinguishes a
+ * repeated attempt from the first.
  */
 export function containerSpecs(
   app: string,
@@ -50,7 +51,7 @@ export function containerSpecs(
   );
 }
 
-/** The containers of one role on a host, or its one service on a swarm. */
+/** Returns the containers of one role on a host, or its one service on a swarm. */
 export function roleContainers(
   app: string,
   environment: Environment,
@@ -83,15 +84,15 @@ export function roleContainers(
     stopGrace: role.stopGrace,
     ...(schedulesReplicas(host) ? { replicas: role.count } : {}),
   };
-  // With the count: a container more under an alias that serves would get traffic before it is verified.
+  // With the count: one more container under an alias that serves would get traffic before it is verified.
   const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, count: role.count, attempt })}`;
   if (schedulesReplicas(host)) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
 }
 
 /**
- * `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host and on a swarm, whose network all nodes share; by
- * the host's address from other hosts.
+ * Returns `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host and on a swarm, whose network all
+ * nodes share; by the host's address from other hosts.
  */
 export function accessoryAddresses(environment: Environment, host: Target): Record<string, string> {
   const variables: Record<string, string> = {};

@@ -3,20 +3,20 @@ import type { Environment } from './environment.ts';
 import type { EnvironmentRecord } from './ledger.ts';
 import type { Cordon, Ledger, Revision } from './revision.ts';
 
-/** The environment with the hosts that are in service, and roles and accessories as far as they are on those. */
+/** Returns the environment without its cordoned hosts, and without the roles' places and the accessories on them. */
 export function withoutCordoned(environment: Environment, ledger: Ledger): Environment {
-  return without(environment, cordoned(ledger));
+  return withoutHosts(environment, cordoned(ledger));
 }
 
-/** The environment with the machines that are there already, for what goes back and makes none. */
+/** Returns the environment with only the machines that exist, for operations that go back and make none. */
 export function withoutPending(environment: Environment): Environment {
-  return without(
+  return withoutHosts(
     environment,
     new Set(environment.hosts.filter(({ kind }) => kind === 'pending').map(({ name }) => name)),
   );
 }
 
-function without(environment: Environment, away: ReadonlySet<string>): Environment {
+function withoutHosts(environment: Environment, away: ReadonlySet<string>): Environment {
   if (away.size === 0) return environment;
   return {
     ...environment,
@@ -26,38 +26,38 @@ function without(environment: Environment, away: ReadonlySet<string>): Environme
   };
 }
 
-/** Names of an environment's hosts that are cordoned, in its order. */
+/** Returns the names of an environment's hosts that are cordoned, in its order. */
 export function cordonedHosts(environment: Environment, ledger: Ledger): string[] {
   const away = cordoned(ledger);
   return environment.hosts.map(({ name }) => name).filter((name) => away.has(name));
 }
 
-/** The hosts that a revision made now does not reach. */
+/** Returns the hosts that a revision made now does not reach. */
 export function skippedHosts(ledger: Ledger): Pick<Revision, 'without'> {
   const hosts = (ledger.cordons ?? []).map(({ host }) => host);
   return hosts.length > 0 ? { without: hosts } : {};
 }
 
-/** Those of the containers whose hosts are in service. */
+/** Returns the containers on hosts that are not cordoned. */
 export function onActiveHosts(ledger: Ledger, containers: readonly PlacedContainer[]): PlacedContainer[] {
   const away = cordoned(ledger);
   return containers.filter(({ host }) => !away.has(host.name));
 }
 
-/** Containers on cordoned hosts: they stay recorded until their host is back. */
+/** Returns the containers on cordoned hosts: they stay recorded until their host is back. */
 export function onCordonedHosts(record: EnvironmentRecord): PlacedContainer[] {
   const away = cordoned(record.ledger);
   return record.containers.filter(({ host }) => away.has(host.name));
 }
 
-/** The ledger with that host back in service. */
+/** Returns the ledger with that host back in service. */
 export function withoutCordon(ledger: Ledger, host: string): Ledger {
   const { cordons = [], ...rest } = ledger;
   const others = cordons.filter((other) => other.host !== host);
   return { ...rest, ...(others.length > 0 ? { cordons: others } : {}) };
 }
 
-/** The ledger with one host more cordoned; one of the same host is replaced. */
+/** Returns the ledger with one more host cordoned; an earlier cordon of the same host is replaced. */
 export function withCordon(ledger: Ledger, added: Cordon): Ledger {
   return { ...ledger, cordons: [...(withoutCordon(ledger, added.host).cordons ?? []), added] };
 }

@@ -13,23 +13,23 @@ export function samePlace(a: PlacedContainer, b: PlacedContainer): boolean {
   return a.host.name === b.host.name && a.spec.name === b.spec.name;
 }
 
-/** A secret's value by its name and a short hash of it: the value itself is asked for when a resource needs it. */
+/** The name of a secret and a short hash of its value; the value itself is read when a resource needs it. */
 export interface SecretVersion {
   readonly name: string;
   readonly version: string;
 }
 
-/** What an environment shall be after an operation: the input of its Pulumi program. */
+/** The state of an environment after an operation: the input of its Pulumi program. */
 export interface DesiredState {
   readonly app: string;
   readonly environment: string;
-  /** names this operation; resources that act in each operation differ by it */
+  /** names this operation; it makes resources that act in each operation differ */
   readonly operation: string;
   /** the containers that get the traffic */
   readonly serving: readonly PlacedContainer[];
   /** containers of earlier releases that are kept */
   readonly standby: readonly PlacedContainer[];
-  /** serving before: where a request goes when a new container fails while the switch is unconfirmed */
+  /** containers that served before: where a request goes when a new container fails while the switch is unconfirmed */
   readonly fallback: readonly PlacedContainer[];
   /** serving containers that rested as standby and have to be started */
   readonly wake: readonly PlacedContainer[];
@@ -37,7 +37,7 @@ export interface DesiredState {
   readonly verify: readonly PlacedContainer[];
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */
   readonly watch: number;
-  /** the operator has not said yet that the routes may be final: hosts go back by themselves */
+  /** the operator has not confirmed the routes yet: hosts switch back by themselves */
   readonly guarded: boolean;
   /** machines of the environment that take over from others: all traffic moves from these to those at once */
   readonly handover?: { readonly from: readonly EnvironmentHost[]; readonly to: readonly EnvironmentHost[] };

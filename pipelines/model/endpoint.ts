@@ -1,6 +1,6 @@
 import { LockageError } from '../errors.ts';
 
-/** How a Docker Engine is reached, as its URL and the settings beside it say. */
+/** The way to reach a Docker Engine, from its URL and the settings beside it. */
 export type Endpoint = UnixEndpoint | SshEndpoint | TcpEndpoint;
 
 /** A socket of this machine: `unix:///path`. */
@@ -10,7 +10,7 @@ export interface UnixEndpoint {
   readonly socket: string;
 }
 
-/** An engine's socket on a machine that is reached by ssh: `ssh://user@host:port[/path/of/docker.sock]`. */
+/** The socket of an engine on a machine that is reached by ssh: `ssh://user@host:port[/path/of/docker.sock]`. */
 export interface SshEndpoint extends SshAddress {
   readonly kind: 'ssh';
   readonly url: string;
@@ -24,7 +24,7 @@ export interface SshEndpoint extends SshAddress {
   readonly hostKey?: string;
 }
 
-/** A port of an engine: `tcp://host:port`, with certificates unless it is a port of this machine. */
+/** A TCP port of an engine: `tcp://host:port`, with certificates unless it is a port of this machine. */
 export interface TcpEndpoint {
   readonly kind: 'tcp';
   readonly url: string;
@@ -34,7 +34,7 @@ export interface TcpEndpoint {
   readonly tls?: TlsFiles;
 }
 
-/** Where an sshd listens, and as whom to log in (absent: as the local user). */
+/** The address of an sshd, and the user to log in as (absent: the local user). */
 export interface SshAddress {
   readonly user?: string;
   /** name or address; an IPv6 address without brackets */
@@ -50,7 +50,7 @@ export interface Jump extends SshAddress {
 
 /** PEM files by which a client and an engine know each other. */
 export interface TlsFiles {
-  /** who signed the engine's certificate; nobody else is trusted */
+  /** CA that signed the engine's certificate; no other signer is trusted */
   readonly ca: string;
   /** the client's certificate */
   readonly cert: string;
@@ -58,7 +58,7 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-/** An endpoint as it is configured and recorded. */
+/** The settings of an endpoint as they are configured and recorded. */
 export interface EndpointSettings {
   readonly url: string;
   readonly identity?: string;
@@ -68,7 +68,7 @@ export interface EndpointSettings {
   readonly tls?: TlsFiles;
 }
 
-/** A URL that names no endpoint, and why. */
+/** A URL that names no endpoint, and the reason. */
 interface InvalidUrl {
   readonly kind: 'invalid';
   readonly problem: string;
@@ -149,7 +149,7 @@ function invalid(problem: string): InvalidUrl {
 function parseUnix(url: string): UnixEndpoint | InvalidUrl {
   const socket = /^unix:\/\/(\/[^/\s].*)$/s.exec(url)?.[1];
   if (socket === undefined) return invalid('expected the path of a socket: unix:///var/run/docker.sock');
-  // The kernel keeps a socket's path in 108 bytes.
+  // The kernel limits a socket's path to 108 bytes, its terminator included.
   if (new TextEncoder().encode(socket).length > 107) return invalid('the path of the socket is longer than 107 bytes');
   return { kind: 'unix', url, socket };
 }
@@ -172,7 +172,7 @@ function parseSsh(text: string): SshEndpoint | InvalidUrl {
   if (url.username !== '' && !userName.test(url.username)) return invalid(`has an invalid user name: ${url.username}`);
   if (url.port === '0') return invalid('expected a port from 1 to 65535');
   if (url.search !== '' || url.hash !== '') return invalid('has more than user, host, port and socket path');
-  // From the text itself, as it was written: a URL's parts come rewritten.
+  // From the text as it was written: the parts of a URL are rewritten.
   const [, authority = '', path = ''] = /^ssh:\/\/([^/]*)(\/.*)?$/.exec(text) ?? [];
   const address = parseAddress(authority);
   if (!address) return invalid(unreadable);
@@ -200,12 +200,12 @@ function parseTcp(url: string): TcpEndpoint | InvalidUrl {
   const port = Number(digits);
   if (port < 1 || port > 65_535) return invalid('expected a port from 1 to 65535');
   const host = withoutBrackets(bracketed);
-  // What only looks like an address, as `[::1::]`, names no host.
+  // Text that only looks like an address, as `[::1::]`, names no host.
   if (!hostName.test(host) || !URL.canParse(url)) return invalid('expected tcp://host:port');
   return { kind: 'tcp', url, host, port };
 }
 
-/** Returns the name or address that an endpoint's URL has, as published ports are reached there; of a socket none. */
+/** Returns the name or address in an endpoint's URL, at which published ports are reached; undefined for a socket. */
 export function hostname(endpoint: Endpoint): string | undefined {
   return endpoint.kind === 'unix' ? undefined : withoutBrackets(new URL(endpoint.url).hostname);
 }
@@ -223,7 +223,7 @@ export function engineKey(endpoint: Endpoint): string {
   }
 }
 
-/** `/var/run` is a link to `/run` on every machine of today. */
+/** Resolves `/var/run`, which is a link to `/run` on every current machine. */
 function usualPath(socket: string): string {
   return socket.replace(/^\/var\/run\//, '/run/');
 }

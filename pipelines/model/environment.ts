@@ -2,8 +2,8 @@ import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target
 import type { Trait } from './host-traits.ts';
 
 /**
- * What an environment is, after its configuration was read, checked and merged with what all environments share.
- * Durations are milliseconds, sizes bytes, unless a name says otherwise.
+ * An environment, after its configuration was read, checked and merged with what all environments share. Durations are
+ * milliseconds, sizes bytes, unless a name says otherwise.
  */
 export interface Environment {
   readonly name: string;
@@ -24,12 +24,15 @@ export interface Environment {
   readonly watch: number;
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
-  /** in what its hosts have to be like each other, and like those of the environments before it */
+  /** traits in which its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
   readonly registry: Pulling;
 }
 
-/** How hosts get their images: from the registries themselves, or from this computer over its ssh connections to them. */
+/**
+ * The way hosts get their images: from the registries themselves, or from this computer over its ssh connections to
+ * them.
+ */
 export interface Pulling {
   readonly through: 'network' | 'ssh';
 }
@@ -55,13 +58,13 @@ export interface Role {
   readonly stopGrace: number;
 }
 
-/** Traffic of a role: the port on the host's edge proxy, and the port its containers listen on. */
+/** The traffic of a role: the port on the host's edge proxy, and the port its containers listen on. */
 export interface Route {
   readonly publish: number;
   readonly port: number;
 }
 
-/** How a new container proves that it works. It must succeed `healthy` times in a row before `timeout`. */
+/** The health check of a new container. It must succeed `healthy` times in a row before `timeout`. */
 export interface Health {
   readonly check:
     | { readonly kind: 'http'; readonly path: string; readonly port: number }
@@ -73,7 +76,7 @@ export interface Health {
   readonly timeout: number;
 }
 
-/** What one container may use. */
+/** The limits of one container. */
 export interface Limits {
   /** bytes */
   readonly memory: number;
@@ -86,7 +89,10 @@ export interface Limits {
   readonly log: number;
 }
 
-/** Defaults are the safe ones; each exception carries a reason, which is recorded with the revision. */
+/**
+ * The hardening of a container. Defaults are the safe ones; each exception carries a reason, which is recorded with the
+ * revision.
+ */
 export interface Hardening {
   readonly readOnly: boolean;
   /** path in the container → bytes */
@@ -102,8 +108,8 @@ export interface Hardening {
 }
 
 /**
- * A stateful neighbour, such as a database. A promotion makes it where it is missing or configured otherwise than before,
- * and leaves it alone else.
+ * A stateful neighbour, such as a database. A promotion makes it if it is missing or configured otherwise than before,
+ * and leaves it alone otherwise.
  */
 export interface Accessory {
   readonly name: string;
@@ -122,7 +128,7 @@ export interface Accessory {
   readonly cpus: number;
 }
 
-/** Runs once per environment and release, on its first host, before the new containers are started. */
+/** A command that runs once per environment and release, on its first host, before the new containers are started. */
 export interface Migration {
   readonly command: readonly string[];
   readonly timeout: number;
@@ -131,7 +137,7 @@ export interface Migration {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where a secret's value is read from on the operator's machine. */
+/** The place on the operator's machine that a secret's value is read from. */
 export type SecretSource =
   { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] };
 
@@ -146,7 +152,7 @@ export interface Project {
   /** repository releases are pushed to, without tag: `registry.example.com/shop` */
   readonly repository: string;
   readonly build: Build;
-  /** registries that are spoken to without TLS, as `10.0.0.1:5000` */
+  /** registries that are reached without TLS, as `10.0.0.1:5000` */
   readonly insecureRegistries: readonly string[];
   /** image of the edge proxy */
   readonly edgeImage: string;
@@ -154,7 +160,7 @@ export interface Project {
   readonly environments: readonly Environment[];
 }
 
-/** How `release` builds the image. */
+/** The settings with which `release` builds the image. */
 export interface Build {
   /** relative to the project's root */
   readonly context: string;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** Eight hex digits of the SHA-256 of a value in canonical JSON (keys sorted). */
+/** Returns eight hex digits of the SHA-256 of a value in canonical JSON (keys sorted). */
 export function fingerprint(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 8);
 }
 
-/** JSON with sorted keys and without undefined members, so that equal values give equal text. */
+/** Returns JSON with sorted keys and without undefined members, so that equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';

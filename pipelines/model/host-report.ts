@@ -1,7 +1,7 @@
 import type { Target } from './target.ts';
 import type { Traits } from './host-traits.ts';
 
-/** What a host said when it was asked before a change. */
+/** The answer of a host that was asked before a change. */
 export interface HostReport {
   readonly host: Target;
   /** names of the environment's own containers that run and never restarted */
@@ -15,7 +15,7 @@ export interface HostReport {
   readonly warnings: readonly string[];
 }
 
-/** With what the host is made of. */
+/** The answer of a host before a change, with its traits. */
 export interface PreflightReport extends HostReport {
   readonly platform: string;
   /** those that were wanted, and those that cost no question */

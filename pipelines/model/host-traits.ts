@@ -1,4 +1,4 @@
-/** In what hosts can be compared, by the names that `same` in the configuration takes. */
+/** The traits in which hosts can be compared, by the names that `same` in the configuration takes. */
 export const traitNames = [
   'architecture',
   'os',
@@ -11,10 +11,10 @@ export const traitNames = [
 
 export type Trait = (typeof traitNames)[number];
 
-/** What a host is made of; what it did not say is absent. */
+/** The traits of a host; those it did not report are absent. */
 export type Traits = Readonly<Partial<Record<Trait, string>>>;
 
-/** A host as it is compared with others. */
+/** The traits of one host of an environment, for a comparison with others. */
 export interface HostTraits {
   readonly environment: string;
   readonly host: string;

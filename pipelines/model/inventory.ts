@@ -1,11 +1,11 @@
 import type { Target } from './target.ts';
 
-/** What a target has of an environment, by its labels. */
+/** The things of an environment on a target, found by their labels. */
 export interface Inventory {
   readonly host: Target;
   readonly containers: readonly { readonly name: string; readonly part: string; readonly running: boolean }[];
   readonly networks: readonly string[];
-  /** without the lock of who asks */
+  /** volumes, without the lock of the command that asks */
   readonly volumes: readonly string[];
   /** volumes with an accessory's data */
   readonly data: readonly string[];
@@ -13,12 +13,12 @@ export interface Inventory {
   readonly secrets: readonly string[];
 }
 
-/** Returns how many things it lists that a removal takes away: data counts only if that goes, too. */
+/** Returns how many of the listed things a removal takes away: data counts only if it is removed, too. */
 export function countOf(inventory: Inventory, withData: boolean): number {
   return inventoryNames(inventory, withData).length;
 }
 
-/** Returns the names of everything it lists that a removal takes away, containers first. */
+/** Returns the names of everything listed that a removal takes away, containers first. */
 export function inventoryNames(inventory: Inventory, withData: boolean): string[] {
   const { containers, networks, volumes, data, secrets } = inventory;
   return [...containers.map(({ name }) => name), ...networks, ...volumes, ...secrets, ...(withData ? data : [])];

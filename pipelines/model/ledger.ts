@@ -3,7 +3,7 @@ import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
 import { canonicalJson } from './fingerprint.ts';
 
-/** What is recorded about an environment: its ledger, and the containers that its state says exist. */
+/** The record of an environment: its ledger, and the containers that its state says exist. */
 export interface EnvironmentRecord {
   readonly ledger: Ledger;
   readonly containers: readonly PlacedContainer[];
@@ -16,22 +16,22 @@ export interface EnvironmentRecord {
   readonly secrets: readonly { readonly name: string; readonly version: string }[];
 }
 
-/** How many revisions a ledger keeps. */
+/** The number of revisions that a ledger keeps. */
 export const ledgerLength = 30;
 
-/** The revision that runs: the last one that succeeded. */
+/** Returns the revision that runs: the last one that succeeded. */
 export function currentRevision(ledger: Ledger): Revision | undefined {
   return ledger.revisions.findLast((revision) => revision.result === 'succeeded');
 }
 
-/** The number of the next revision. Numbers only grow, also over rollbacks and failures. */
+/** Returns the number of the next revision. Numbers only grow, also over rollbacks and failures. */
 export function nextNumber(ledger: Ledger): number {
   return (ledger.revisions.at(-1)?.number ?? 0) + 1;
 }
 
 /**
- * The ledger with one more revision, at most `ledgerLength` of them. Many failures in a row push out neither the one that
- * runs nor the one that a rollback goes to.
+ * Returns the ledger with one more revision, at most `ledgerLength` of them. However many failures follow each other,
+ * the revision that runs and the one a rollback goes to are kept.
  */
 export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   const all = { ...ledger, revisions: [...ledger.revisions, revision] };
@@ -43,8 +43,8 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
 type Contents = Pick<Revision, 'containers' | 'without'>;
 
 /**
- * Whether two revisions run the same: image, configuration and secrets on the same hosts. Their containers may differ
- * where one of them is a repair of the other; a host that was cordoned for one of them says nothing.
+ * Returns whether two revisions run the same: image, configuration and secrets on the same hosts. Their containers may
+ * have other names if one of them repairs the other; hosts that were cordoned for one of them are not compared.
  */
 export function sameContainers(a: Contents, b: Contents): boolean {
   const ignored = new Set([...(a.without ?? []), ...(b.without ?? [])]);
@@ -60,8 +60,8 @@ function contents(revision: Contents, ignored: ReadonlySet<string>): string {
 }
 
 /**
- * The earlier good revisions a rollback can go to, newest first: each differs from what runs, and no two run the same
- * containers. A revision that a rollback left is not offered, as that is what was bad.
+ * Returns the earlier good revisions a rollback can go to, newest first: each differs from what runs, and no two run
+ * the same containers. A revision that a rollback left is not offered, as that was the bad one.
  */
 export function rollbackCandidates(ledger: Ledger): Revision[] {
   const current = currentRevision(ledger);
@@ -75,8 +75,8 @@ export function rollbackCandidates(ledger: Ledger): Revision[] {
 }
 
 /**
- * A revision with the containers of hosts that were cordoned when it was made, as far as an equal revision ran on them:
- * going back to it leaves none of them out.
+ * Adds to a revision the containers of hosts that were cordoned when it was made, as far as an equal revision ran on
+ * them: going back to it leaves none of them out.
  */
 export function completed(ledger: Ledger, revision: Revision): Revision {
   const { without = [], ...rest } = revision;
@@ -100,8 +100,8 @@ function containersOn(host: string, { revisions }: Ledger, like: Revision): Revi
 }
 
 /**
- * The good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so that a second
- * rollback goes further back and not to what the first one left.
+ * Returns the good revisions as a line, newest first: after a rollback to revision n the line continues before n, so
+ * that a second rollback goes further back and not to the revision the first one left.
  */
 function goodHistory(ledger: Ledger): Revision[] {
   const line: Revision[] = [];
@@ -117,10 +117,10 @@ function goodHistory(ledger: Ledger): Revision[] {
   return line.reverse();
 }
 
-/** How many different releases an environment can go back to: their images stay on the hosts. */
+/** The number of different releases an environment can go back to: their images stay on the hosts. */
 const releasesKept = 5;
 
-/** The last good releases of an environment, newest first, each once. */
+/** Returns the last good releases of an environment, newest first, each once. */
 export function keptReleases(ledger: Ledger): Release[] {
   const kept = new Map<string, Release>();
   for (const { result, release } of [...ledger.revisions].reverse()) {
@@ -129,13 +129,13 @@ export function keptReleases(ledger: Ledger): Release[] {
   return [...kept.values()];
 }
 
-/** How many releases that ran well nowhere may be about to be promoted. */
+/** The number of releases that have run well nowhere and may be about to be promoted. */
 const releasesAwaited = 10;
 
 /**
- * Digests of the images that no host has to let go of, as environments can share one: what each of them runs or may go
- * back to, and the last releases that ran well in none. One of these may be pulled already, while its operator still looks
- * at the plan.
+ * Returns the digests of the images that no host may remove, as environments can share one: those that each of them
+ * runs or may go back to, and the last releases that ran well in none. One of these may be pulled already, while its
+ * operator still looks at the plan.
  */
 export function neededDigests(ledgers: readonly Ledger[], releases: readonly Release[]): ReadonlySet<string> {
   const good = ledgers.flatMap(({ revisions }) => revisions.filter(({ result }) => result === 'succeeded'));
@@ -144,7 +144,7 @@ export function neededDigests(ledgers: readonly Ledger[], releases: readonly Rel
   return new Set([...ledgers.flatMap(keptReleases), ...awaited].map(({ digest }) => digest));
 }
 
-/** A revision's containers as far as the state says they exist. */
+/** Returns a revision's containers as far as the state says they exist. */
 export function existingContainers(
   record: EnvironmentRecord,
   revision: Pick<Revision, 'containers'>,

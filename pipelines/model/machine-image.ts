@@ -13,7 +13,7 @@ export interface ImageContents {
   readonly engine: string;
 }
 
-/** What machines are made from: built once, and promoted unchanged as a release is. */
+/** An image that machines are made from: built once, and promoted unchanged as a release is. */
 export interface MachineImage {
   readonly kind: MachineSet['kind'];
   /** semver 2.0.0; the same version of another kind is another image */
@@ -23,11 +23,11 @@ export interface MachineImage {
   readonly contents?: ImageContents;
   /** who built it: `user@machine` */
   readonly builder: string;
-  /** ISO 8601 */
+  /** who built it: `user@machine` */
   readonly createdAt: string;
 }
 
-/** The recorded image of a version. Throws LockageError naming the versions there are. */
+/** Returns the recorded image of a version. Throws LockageError naming the versions there are. */
 export function imageNamed(images: readonly MachineImage[], kind: MachineImage['kind'], version: string): MachineImage {
   const found = images.find((image) => image.kind === kind && image.version === version);
   if (found) return found;
@@ -41,13 +41,13 @@ export function imageNamed(images: readonly MachineImage[], kind: MachineImage['
   });
 }
 
-/** The version of a digest as people read it; its digest where it has none. */
+/** Returns the version of a digest as people read it, or the digest if it has none. */
 export function imageText(images: readonly MachineImage[], kind: MachineImage['kind'], digest: string): string {
   const found = images.findLast((image) => image.kind === kind && image.digest === digest);
   return found ? found.version : shortDigest(digest);
 }
 
-/** The newest image of a kind. */
+/** Returns the newest image of a kind. */
 export function newestImage(images: readonly MachineImage[], kind: MachineImage['kind']): MachineImage | undefined {
   const [newest] = images
     .filter((image) => image.kind === kind)
@@ -55,13 +55,13 @@ export function newestImage(images: readonly MachineImage[], kind: MachineImage[
   return newest;
 }
 
-/** The version after the newest of a kind: 1.0.0 for the first. */
+/** Returns the version after the newest of a kind: 1.0.0 for the first. */
 export function nextImageVersion(images: readonly MachineImage[], kind: MachineImage['kind']): string {
   const newest = newestImage(images, kind);
   return newest ? bumpVersion(newest.version, 'minor') : '1.0.0';
 }
 
-/** Throws LockageError when a version is there already: an image never changes. */
+/** Throws LockageError when a version exists already: an image never changes. */
 export function refuseBuilt(images: readonly MachineImage[], kind: MachineImage['kind'], version: string): void {
   const found = images.find((image) => image.kind === kind && image.version === parseVersion(version));
   if (!found) return;

@@ -6,8 +6,9 @@ import { fingerprint } from './fingerprint.ts';
 import { pending, type EnvironmentHost } from './target.ts';
 
 /**
- * An environment's machines are replaced all at once, by others beside them: `prod-1`, `prod-2` by `prod-1b`, `prod-2b`,
- * and those by `prod-1`, `prod-2` again. All of a generation are of one image.
+ * One of the two pools of an environment's machines. They are replaced all at once, by others beside them: `prod-1`,
+ * `prod-2` by `prod-1b`, `prod-2b`, and those by `prod-1`, `prod-2` again. All machines of a pool are made from one
+ * image.
  */
 export type MachinePool = 'blue' | 'green';
 
@@ -15,23 +16,23 @@ export function otherPool(pool: MachinePool): MachinePool {
   return pool === 'blue' ? 'green' : 'blue';
 }
 
-/** The generation that serves; of an environment where nothing does, that of the machines that were made for it. */
+/** Returns the pool that serves; if nothing serves, the pool of the machines that were made for the environment. */
 export function currentPool(environment: string, ledger: Ledger, made: readonly string[]): MachinePool {
   const serving = currentRevision(ledger)?.containers.map(({ host }) => host) ?? made;
   return serving.some((host) => host === nameIn('green', environment, host)) ? 'green' : 'blue';
 }
 
-/** Whether a host's name is one of that generation. */
+/** Returns whether a host's name belongs to that pool. */
 export function isInPool(pool: MachinePool, environment: string, host: string): boolean {
   return host === nameIn(pool, environment, host);
 }
 
-/** The number of a machine in its generation, from 1. */
+/** Returns the number of a machine in its pool, from 1. */
 export function numberOf(environment: string, host: string): number {
   return Number(numbered(environment, host) ?? 0);
 }
 
-/** The environment with its own machines by their names in that generation. */
+/** Returns the environment with the names that its own machines have in that pool. */
 export function inPool(environment: Environment, pool: MachinePool): Environment {
   if (!environment.machines) return environment;
   const rename = (host: string) => nameIn(pool, environment.name, host);
@@ -45,7 +46,7 @@ export function inPool(environment: Environment, pool: MachinePool): Environment
   };
 }
 
-/** The ledger as if all of it had run on the machines of that generation: what can be put back there. */
+/** Returns the ledger as if all of it had run on the machines of that pool: what can be put back there. */
 export function ledgerInPool(pool: MachinePool, environment: string, ledger: Ledger): Ledger {
   const rename = (host: string) => nameIn(pool, environment, host);
   const moved = (revision: Revision): Revision => ({
@@ -56,7 +57,7 @@ export function ledgerInPool(pool: MachinePool, environment: string, ledger: Led
   return { ...ledger, revisions: ledger.revisions.map(moved) };
 }
 
-/** The same container on another host. Its name follows from its content, which says the host. */
+/** Returns the same container on another host. Its name follows from its content, which includes the host. */
 function onHost(spec: ContainerSpec, host: string): ContainerSpec {
   if (spec.host === host) return spec;
   const base = spec.alias.slice(0, spec.alias.lastIndexOf('-'));
@@ -65,7 +66,7 @@ function onHost(spec: ContainerSpec, host: string): ContainerSpec {
   return { ...spec, name, alias, host, env: { ...spec.env, LOCKAGE_HOST: host } };
 }
 
-/** A name that is not one of the environment's machines stays as it is. */
+/** Returns the name in that pool; a name that is not one of the environment's machines stays as it is. */
 function nameIn(pool: MachinePool, environment: string, host: string): string {
   const number = numbered(environment, host);
   return number === undefined ? host : `${environment}-${number}${pool === 'blue' ? '' : 'b'}`;

@@ -3,7 +3,7 @@ import { LockageError } from '../errors.ts';
 import { didYouMean } from '../text/suggest.ts';
 
 /**
- * The environment of that name.
+ * Returns the environment of that name.
  * @throws LockageError (refused) that lists the names there are.
  */
 export function environmentNamed(project: Project, name: string): Environment {
@@ -15,17 +15,17 @@ export function environmentNamed(project: Project, name: string): Environment {
   });
 }
 
-/** The environments that a release must have passed directly before this one, in pipeline order. */
+/** Returns the environments that a release must have passed directly before this one, in pipeline order. */
 export function upstream(project: Project, environment: Environment): Environment[] {
   return project.environments.filter(({ name }) => environment.after.includes(name));
 }
 
-/** The environments that a release may enter next after this one, in pipeline order. */
+/** Returns the environments that a release may enter next after this one, in pipeline order. */
 export function downstream(project: Project, environment: Environment): Environment[] {
   return project.environments.filter(({ after }) => after.includes(environment.name));
 }
 
-/** The environments in rows: each row comes after the rows above it, and those in one row are parallel. */
+/** Returns the environments in rows: each row comes after the rows above it, and those in one row are parallel. */
 export function pipelineRows(project: Project): Environment[][] {
   const rowOf = new Map<string, number>();
   const rows: Environment[][] = [];

@@ -2,7 +2,7 @@ import type { PlacedContainer } from './desired-state.ts';
 import type { Hold, Revision } from './revision.ts';
 import type { Release } from './release.ts';
 
-/** What happens to one container. */
+/** The action on one container. */
 export interface ContainerChange {
   readonly action: 'create' | 'serve' | 'keep' | 'standby' | 'remove';
   readonly host: string;
@@ -13,7 +13,7 @@ export interface ContainerChange {
   readonly changes?: readonly string[];
 }
 
-/** An operation, container by container, before anything is done. */
+/** A plan of an operation, container by container, before anything is done. */
 export interface Plan {
   readonly kind: Revision['kind'];
   readonly environment: string;
@@ -30,10 +30,10 @@ export interface Plan {
 export interface ContainerSets {
   /** recorded as existing now */
   readonly existing: readonly PlacedContainer[];
-  /** to get the traffic */
+  /** the ones that will get the traffic */
   readonly serving: readonly PlacedContainer[];
   readonly servingBefore: readonly PlacedContainer[];
-  /** to be kept for going back */
+  /** the ones that will be kept for going back */
   readonly standby: readonly PlacedContainer[];
 }
 
@@ -58,7 +58,7 @@ export function changesOf({ existing, serving, servingBefore, standby }: Contain
   ];
 }
 
-/** The record knows no order of its own: a state lists its resources as they came. */
+/** Sorts changes by host and role: a state lists its resources in no order of its own. */
 function byHost(changes: readonly ContainerChange[]): ContainerChange[] {
   return [...changes].sort(
     (a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }) || a.role.localeCompare(b.role),

@@ -1,7 +1,7 @@
 /** A content address as OCI writes it: `sha256:` and 64 hex digits. */
 export type Digest = `sha256:${string}`;
 
-/** A semver version and the image digest built for it. Made once, never changed. */
+/** A release: a semver version and the image digest built for it. Made once, never changed. */
 export interface Release {
   /** semver 2.0.0, without a leading `v` */
   readonly version: string;
@@ -25,12 +25,12 @@ export interface Release {
   readonly adopted?: boolean;
 }
 
-/** `repository@sha256:…`, the only form in which images are pulled and run. */
+/** Returns `repository@sha256:…`, the only form in which images are pulled and run. */
 export function imageByDigest(release: Pick<Release, 'repository' | 'digest'>): string {
   return `${release.repository}@${release.digest}`;
 }
 
-/** `sha256:0123456789ab…` → `0123456789ab`, as people read digests. */
+/** Shortens a digest as people read it: `sha256:0123456789ab…` → `0123456789ab` */
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12);
 }

@@ -3,7 +3,7 @@ import { shortDigest, type Release } from './release.ts';
 import { bumpVersion, compareVersions, parseVersion, type Bump } from './version.ts';
 import { didYouMean } from '../text/suggest.ts';
 
-/** The version to release: the one given, or the next after the highest. Throws LockageError. */
+/** Returns the version to release: the one given, or the next after the highest. Throws LockageError. */
 export function nextVersion(releases: readonly Release[], given: string | undefined, bump: Bump | undefined): string {
   if (given !== undefined && bump !== undefined) {
     throw new LockageError('give a version or --bump, not both', { hint: `lockage release ${given}` });
@@ -20,7 +20,7 @@ export function nextVersion(releases: readonly Release[], given: string | undefi
   });
 }
 
-/** What is to be released under a version. */
+/** The version to release, and the commit or image to make it of. */
 export interface Candidate {
   readonly version: string;
   readonly commit?: string;
@@ -28,8 +28,8 @@ export interface Candidate {
 }
 
 /**
- * Whether a version is there already, made of the same. Throws LockageError when it is there and was made of something
- * else: a release never changes.
+ * Returns the release of a version if it exists and was made of the same. Throws LockageError when it was made of
+ * something else: a release never changes.
  */
 export function alreadyReleased(releases: readonly Release[], candidate: Candidate): Release | undefined {
   const found = releases.find(({ version }) => version === candidate.version);
@@ -49,7 +49,7 @@ export function alreadyReleased(releases: readonly Release[], candidate: Candida
   });
 }
 
-/** The recorded release of a version. Throws LockageError naming the versions there are. */
+/** Returns the recorded release of a version. Throws LockageError naming the versions there are. */
 export function releaseNamed(releases: readonly Release[], version: string): Release {
   const found = releases.find((release) => release.version === version);
   if (found) return found;

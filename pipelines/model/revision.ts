@@ -3,7 +3,7 @@ import type { Release } from './release.ts';
 import type { ContainerSpec } from './container-spec.ts';
 
 /**
- * One numbered change of an environment, done or failed: everything that is needed to run it again exactly but the
+ * A numbered change of an environment, done or failed: everything that is needed to run it again exactly, except the
  * secrets' values, which the state holds by their version.
  */
 export interface Revision {
@@ -21,9 +21,9 @@ export interface Revision {
   readonly startedAt: string;
   /** milliseconds from the command's start to the record */
   readonly duration: number;
-  /** why: given by the user, or what failed */
+  /** the user's reason, or what failed */
   readonly reason?: string;
-  /** roles that have another number of containers than the configuration had */
+  /** roles whose number of containers differed from the configuration's */
   readonly counts?: Counts;
   /** of a rollback: the revision whose containers serve again */
   readonly restores?: number;
@@ -36,16 +36,16 @@ export interface Revision {
 /** A revision before its outcome is known. */
 export type PlannedRevision = Omit<Revision, 'result' | 'duration'>;
 
-/** Set by a rollback: nothing is promoted until a person lifts it. */
+/** A stop that a rollback sets: nothing is promoted until a person lifts it. */
 export interface Hold {
   readonly since: string;
   readonly actor: string;
   readonly reason: string;
-  /** the version that was taken back */
+  /** the version that was rolled back */
   readonly version: string;
 }
 
-/** A host that a person took out of its environment, because it died or is worked on: nothing is asked of it. */
+/** A host that a person took out of its environment, because it failed or is being worked on: it is not contacted. */
 export interface Cordon {
   /** name of the host */
   readonly host: string;
@@ -55,7 +55,7 @@ export interface Cordon {
   readonly reason: string;
 }
 
-/** What an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
+/** The ledger that an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
 export interface Ledger {
   readonly revisions: readonly Revision[];
   readonly hold?: Hold;

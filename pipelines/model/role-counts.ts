@@ -1,9 +1,9 @@
 import type { Environment } from './environment.ts';
 
-/** Role → the number of containers that an operator gave it, and the one that the configuration had then. */
+/** Role → the number of containers that an operator set, and the one that the configuration had then. */
 export type Counts = Readonly<Record<string, { readonly count: number; readonly configured: number }>>;
 
-/** The numbers that hold now: new ones over those of before, unless the configuration has said another since. */
+/** Returns the numbers that apply now: new ones over earlier ones, unless the configuration has changed since. */
 export function countsNow(
   environment: Environment,
   before: Counts = {},
@@ -18,13 +18,13 @@ export function countsNow(
   return now;
 }
 
-/** The environment with those numbers in place of the configuration's. */
+/** Returns the environment with those numbers in place of the configuration's. */
 export function withCounts(environment: Environment, counts: Counts): Environment {
   const roles = environment.roles.map((role) => ({ ...role, count: counts[role.name]?.count ?? role.count }));
   return { ...environment, roles };
 }
 
-/** For people who read a plan: which roles do not have the configuration's number of containers. */
+/** Returns notes for a plan: the roles whose number of containers is not the configuration's. */
 export function countNotes(counts: Counts): string[] {
   return Object.entries(counts).map(
     ([role, { count, configured }]) => `${role} is scaled to ${count}; the configuration says ${configured}`,

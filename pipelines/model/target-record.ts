@@ -3,8 +3,8 @@ import { endpointOf, settingsOf, type EndpointSettings } from './endpoint.ts';
 import { isSshHost, pending, type Host, type SshHost, type Target } from './target.ts';
 
 /**
- * A target as Pulumi's state keeps it and `--json` prints it. State that was written once has to be read for good, so
- * this changes only by members that may be absent.
+ * A target as Pulumi's state keeps it and `--json` prints it. State that was written once must stay readable for good,
+ * so this changes only by members that may be absent.
  */
 export interface TargetRecord extends EndpointSettings {
   readonly name: string;
@@ -37,7 +37,7 @@ export function fromRecord(record: TargetRecord): Target {
   return url.startsWith(pendingScheme) ? pending(name) : hostFromRecord(record);
 }
 
-/** Returns a host of these settings that is reached by ssh. Throws LockageError when it is not. */
+/** Returns the host with these settings that is reached by ssh. Throws LockageError when it is not. */
 export function sshHostOf(record: TargetRecord): SshHost {
   const host = hostFromRecord(record);
   if (isSshHost(host)) return host;

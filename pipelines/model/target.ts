@@ -1,6 +1,6 @@
 import type { Endpoint, SshEndpoint } from './endpoint.ts';
 
-/** Machines of an environment's own, all alike. */
+/** The machines of an environment's own, all alike. */
 export interface MachineSet {
   /** `lxc`: system containers on this computer; `vm`: virtual machines on it */
   readonly kind: 'lxc' | 'vm';
@@ -10,13 +10,13 @@ export interface MachineSet {
   /** bytes of each */
   readonly memory: number;
   readonly cpus: number;
-  /** an address of this computer that leads to all of them; absent: that of their network */
+  /** an address of this computer through which all of them are reached; absent: that of their network */
   readonly address?: string;
   /** bytes of each; system containers share this computer's */
   readonly disk?: number;
 }
 
-/** A place where releases run, or a machine that has none of it yet. Another kind of place is one more member. */
+/** A place where releases run, or a machine that does not exist yet. Another kind of place is one more member. */
 export type Target = Host | Swarm | PendingMachine;
 
 /** A machine with a Docker Engine. */
@@ -54,7 +54,10 @@ export type Orchestrator = Swarm;
 
 const schedules: Readonly<Record<Target['kind'], boolean>> = { host: false, pending: false, swarm: true };
 
-/** Returns whether a target schedules a role's replicas itself: it gets one service a role, and its hosts get none. */
+/**
+ * Returns whether a target schedules a role's replicas itself: it gets one service for each role, and its hosts get
+ * none.
+ */
 export function schedulesReplicas(target: Target): target is Orchestrator {
   return schedules[target.kind];
 }

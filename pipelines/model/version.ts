@@ -1,14 +1,15 @@
 import semver from 'semver';
 import { LockageError } from '../errors.ts';
 
-/** Which part of a version to raise. */
+/** The part of a version to raise. */
 export type Bump = 'major' | 'minor' | 'patch';
 
-/** Tags are limited to this length, and a version is used as one. */
+/** The length that tags are limited to; a version is used as one. */
 const maximumLength = 128;
 
 /**
- * A semver 2.0.0 version as it is recorded: `1.4.0`, `2.0.0-rc.1`. Build metadata is refused, as a tag cannot hold `+`.
+ * Parses a semver 2.0.0 version as it is recorded: `1.4.0`, `2.0.0-rc.1`. Build metadata is refused, as a tag cannot
+ * hold `+`.
  * @throws LockageError (refused) that says what is allowed.
  */
 export function parseVersion(text: string): string {
@@ -35,13 +36,13 @@ export function parseVersion(text: string): string {
   });
 }
 
-/** Whether the text is a version as `parseVersion` takes it. */
+/** Returns whether the text is a version that `parseVersion` accepts. */
 export function isVersion(text: string): boolean {
   return text.length <= maximumLength && !text.includes('+') && semver.parse(text)?.version === text;
 }
 
 /**
- * The next version after `version`: `1.4.0` by minor is `1.5.0`, and `1.5.0-rc.1` by minor is `1.5.0`.
+ * Returns the next version after `version`: `1.4.0` by minor is `1.5.0`, and `1.5.0-rc.1` by minor is `1.5.0`.
  * @throws LockageError (refused) if `version` is not one.
  */
 export function bumpVersion(version: string, bump: Bump): string {
@@ -50,7 +51,7 @@ export function bumpVersion(version: string, bump: Bump): string {
   return next;
 }
 
-/** Negative, zero or positive as `a` is before, equal to or after `b` in semver's order. */
+/** Compares versions: negative, zero or positive as `a` is before, equal to or after `b` in semver's order. */
 export function compareVersions(a: string, b: string): number {
   return semver.compare(a, b);
 }

@@ -5,8 +5,8 @@ import type { Release } from '../model/release.ts';
 import { whenText } from '../text/moment.ts';
 
 /**
- * What must hold before a release may enter an environment: no hold, and it ran well in every environment before.
- * Throws LockageError with everything that does not.
+ * Checks that a release may enter an environment: there is no hold, and it ran well in every environment before. Throws
+ * LockageError with every condition that is not met.
  */
 export function checkGates(
   release: Release,
@@ -39,7 +39,7 @@ export function checkGates(
   });
 }
 
-/** A release ran well where that very digest served, and what followed it, if anything did, was not a rollback from it. */
+/** Returns whether a release ran well: exactly that digest served, and it was not followed by a rollback from it. */
 export function ranWell(record: EnvironmentRecord, release: Release): boolean {
   const revisions = record.ledger.revisions.filter(({ result }) => result === 'succeeded');
   const last = revisions.findLastIndex((revision) => revision.release.digest === release.digest);

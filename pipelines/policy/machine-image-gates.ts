@@ -4,15 +4,18 @@ import type { MachineImage } from '../model/machine-image.ts';
 import { type EnvironmentRecord, currentRevision } from '../model/ledger.ts';
 import { LockageError } from '../errors.ts';
 
-/** The environments before this one whose machines are of the same kind: an image has to run in each of them first. */
+/**
+ * Returns the environments before this one whose machines are of the same kind: an image has to run in each of them
+ * first.
+ */
 export function machinesBefore(project: Project, environment: Environment): readonly Environment[] {
   return upstream(project, environment).filter(({ machines }) => machines?.kind === environment.machines?.kind);
 }
 
 /**
- * What must hold before an environment's machines may be replaced by those of an image: no hold, and a release ran well
- * on that very image in every environment before that has such machines, or here. Throws LockageError with everything
- * that does not.
+ * Checks that an environment's machines may be replaced by those of an image: there is no hold and no cordoned host,
+ * and a release ran well on exactly that image in every environment before that has such machines, or here. Throws
+ * LockageError with every condition that is not met.
  */
 export function checkImageGates(
   image: MachineImage,
@@ -44,12 +47,15 @@ export function checkImageGates(
   });
 }
 
-/** Whether a release served on machines of that image and was recorded as good. */
+/** Returns whether a release served on machines of that image and was recorded as good. */
 export function ranOn({ ledger }: EnvironmentRecord, { digest }: Pick<MachineImage, 'digest'>): boolean {
   return ledger.revisions.some((revision) => revision.result === 'succeeded' && revision.machineImage === digest);
 }
 
-/** What runs in an environment. Throws LockageError when nothing does: then there is nothing to prove an image with. */
+/**
+ * Returns the revision that runs in an environment. Throws LockageError when nothing does: then there is nothing to
+ * prove an image with.
+ */
 export function servingOn({ name }: Environment, record: EnvironmentRecord) {
   const current = currentRevision(record.ledger);
   if (current) return current;
@@ -58,7 +64,10 @@ export function servingOn({ name }: Environment, record: EnvironmentRecord) {
   });
 }
 
-/** An accessory lives as long as its machine. Throws LockageError where one would go with it. */
+/**
+ * Throws LockageError when accessories run on the machines: an accessory lives as long as its machine, and would go
+ * with it.
+ */
 export function refuseAccessories({ name, accessories }: Environment): void {
   if (accessories.length === 0) return;
   throw new LockageError(`the machines of ${name} run accessories, which would go with them`, {

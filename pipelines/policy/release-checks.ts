@@ -24,7 +24,7 @@ export function checkUser(release: Release, environment: Environment): void {
   });
 }
 
-/** Refuses to make containers whose names somebody else's have. */
+/** Refuses to make containers whose names are taken by containers of others. */
 export function checkNames(
   app: string,
   changes: readonly ContainerChange[],

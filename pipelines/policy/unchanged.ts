@@ -4,7 +4,10 @@ import { currentPool } from '../model/machine-pool.ts';
 import { cordonedHosts } from '../model/cordons.ts';
 import { LockageError } from '../errors.ts';
 
-/** What was prepared for some hosts must not be carried out on others. */
+/**
+ * Throws LockageError when the hosts in service have changed: what was prepared for some hosts must not be carried out
+ * on others.
+ */
 export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
   const [before, after] = [seen, now].map(({ ledger }) =>
     [currentPool(configured.name, ledger, []), ...cordonedHosts(configured, ledger)].join(' '),
@@ -15,7 +18,7 @@ export function refuseOtherHosts(configured: Environment, seen: EnvironmentRecor
   });
 }
 
-/** Whether another operation was recorded in between. Throws LockageError when what was decided before it is void. */
+/** Throws LockageError when another operation was recorded in between, which voids what was decided before it. */
 export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, now: EnvironmentRecord): void {
   if (nextNumber(seen.ledger) === nextNumber(now.ledger)) return;
   throw new LockageError(`${name} was changed by somebody else meanwhile: nothing was done`, {

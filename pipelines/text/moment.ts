@@ -1,9 +1,12 @@
-/** A moment as people read it in a message: `2026-11-21 10:32 UTC`. Text that is no moment stays as it is. */
+/** Writes a time as people read it in a message: `2026-11-21 10:32 UTC`. Text that is not a time stays as it is. */
 export function whenText(iso: string): string {
   return Number.isNaN(Date.parse(iso)) ? iso : `${new Date(iso).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-/** `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. What is no time stays as it is. */
+/**
+ * Writes how long ago a time was: `just now`, `4 min ago`, `3 d ago`; `now` in milliseconds since 1970. Text that is
+ * not a time stays as it is.
+ */
 export function agoText(when: string, now: number): string {
   if (Number.isNaN(Date.parse(when))) return when;
   const seconds = Math.max(0, Math.round((now - Date.parse(when)) / 1000));

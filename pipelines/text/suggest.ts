@@ -1,4 +1,4 @@
-/** The word of `known` that `word` was most likely meant to be, or undefined if none is close. */
+/** Returns the word of `known` that `word` was most likely meant to be, or undefined if none is close. */
 export function closest(word: string, known: Iterable<string>): string | undefined {
   const typed = word.toLowerCase();
   const allowed = Math.max(1, Math.floor(typed.length / 3));
@@ -14,13 +14,13 @@ export function closest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** `, did you mean port?` or nothing, to be put behind a message. */
+/** Returns `, did you mean port?` to be added to a message, or an empty string. */
 export function didYouMean(word: string, known: Iterable<string>): string {
   const suggestion = closest(word, known);
   return suggestion === undefined ? '' : `, did you mean ${suggestion}?`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two words; gives up at `limit`. */
+/** Counts insertions, deletions, replacements and swaps of neighbours between two words; gives up at `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforePrevious: number[] = [];

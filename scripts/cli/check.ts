@@ -1,6 +1,6 @@
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
-/** One thing that was looked at: good, worth knowing, or in the way. */
+/** The result of one check: good, worth knowing, or a problem. */
 export interface Check {
   /** the line's first word: `node`, `prod-1` */
   readonly name: string;
@@ -27,7 +27,7 @@ export const bad = (name: string, text: string, hint?: string): Check => ({
   ...(hint ? { hint } : {}),
 });
 
-/** What is found, or why it could not be found out. */
+/** Runs a check and returns its results, or the error that stopped it as one. */
 export async function checking(name: string, work: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
   try {
     return [await work()].flat();

@@ -6,13 +6,13 @@ import type { CommandContext } from './open-context.ts';
 import type { SshHost } from '../../pipelines/model/target.ts';
 
 /**
- * Makes sure that the key of a machine is one that a person confirmed, and that of the machine to jump through before
- * it: now, earlier, or by the fingerprints given. Gives the machine's fingerprint. `--yes` is no answer to this.
+ * Makes sure that a person has confirmed the key of a machine, and before it that of the machine to jump through: now,
+ * earlier, or by the fingerprints given. Returns the machine's fingerprint. `--yes` does not answer this.
  * @throws LockageError (refused) if none is confirmed, or another key than the confirmed one is shown.
  */
 export async function firstContact(context: CommandContext, host: SshHost, given: readonly string[]): Promise<string> {
   const { connections, terminal } = context;
-  // At most two unknown machines, and then the known one.
+  // There are at most two unknown machines, and then the known one.
   for (let contact = 0; contact < 3; contact += 1) {
     const accepted = await connections.acceptedHostKeys(host);
     const { address, keys } = await connections.scanHostKeys(host);
@@ -42,7 +42,7 @@ function keyLines(address: string, keys: readonly HostKey[]): string[] {
 function otherKey(host: SshHost, address: string, accepted: readonly string[], keys: readonly HostKey[]): LockageError {
   return new LockageError(`${host.name}: ${address} shows another host key than the one accepted before`, {
     details: [...accepted.map((print) => `accepted: ${print}`), ...offered(keys)],
-    hint: 'Somebody may be in between. If the machine was set up anew, remove its line from .lockage/known_hosts first.',
+    hint: 'Somebody may be in between. If the machine was reinstalled, remove its line from .lockage/known_hosts first.',
   });
 }
 

@@ -7,7 +7,7 @@ import {
   RolledBackError,
 } from '../../pipelines/errors.ts';
 
-/** Exit codes of the command line. Never 0 after something else happened than what was asked for. */
+/** Exit codes of the command line. 0 only if exactly what was asked for happened. */
 export const ExitCode = {
   ok: 0,
   /** an error of the program itself */
@@ -25,7 +25,7 @@ export const ExitCode = {
   interrupted: 130,
 } as const;
 
-/** A program that a user ran in containers failed: its exit code becomes that of the command. */
+/** A program that a user ran in containers and that failed: its exit code becomes that of the command. */
 export class ProgramError extends LockageError {
   readonly exitCode: number;
 

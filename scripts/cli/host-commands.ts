@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { json, reason, yes } from './options.ts';
 
-/** `lockage host …`: the hosts of environments. */
+/** Adds `lockage host …`: the hosts of environments. */
 export function addHostCommands(program: Command, interrupt: () => AbortSignal): void {
   const host = program
     .command('host')

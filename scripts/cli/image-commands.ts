@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { json, revisionOptions } from './options.ts';
 
-/** `lockage vm-image …`: what the machines that environments make are made from. */
+/** Adds `lockage vm-image …`: the images that environments' own machines are made from. */
 export function addImageCommands(program: Command, interrupt: () => AbortSignal): void {
   const image = program
     .command('vm-image')

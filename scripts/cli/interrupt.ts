@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { InterruptedError } from '../../pipelines/errors.ts';
 
-/** What happens when somebody asks a command to stop. */
+/** The handlers of requests to stop a command. */
 export interface InterruptHandlers {
   /** the first wish: the operation goes on to its next safe point */
   readonly onFirst: () => void;
@@ -17,7 +17,7 @@ const sameWish = 1000;
 /** Returns a signal that aborts at the first SIGINT, SIGTERM or SIGHUP. */
 export function interruptSignal(handlers: InterruptHandlers): AbortSignal {
   const controller = new AbortController();
-  // Every host of every step listens to it; that is no leak.
+  // Every host of every step listens to it; that is not a leak.
   setMaxListeners(0, controller.signal);
   const wish = new StopWish(() => performance.now());
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

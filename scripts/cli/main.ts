@@ -9,10 +9,13 @@ import { lockageVersion } from '../../infra/system/tool-versions.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 
-/** The first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a second one ends it. */
+/**
+ * Installs the handlers: the first SIGINT or SIGTERM asks the running operation to stop at its next safe point; a
+ * second one ends it.
+ */
 const interrupt = () =>
   interruptSignal({
-    // What a command has loaded by now need not be loaded before there is one.
+    // A running command has loaded this already; nothing needs it before one runs.
     onFirst: () => void import('./terminal.ts').then(({ print }) => print(stopping, 'stderr')),
     onSecond: () => process.exit(ExitCode.interrupted),
   });
@@ -100,7 +103,7 @@ revisionOptions(
   program
     .command('scale')
     .argument('<environment>')
-    .argument('<role=number...>', 'how many containers the role shall have')
+    .argument('<role=number...>', 'how many containers the role gets')
     .description('give roles on a swarm another number of containers'),
 )
   .addHelpText(

@@ -32,7 +32,7 @@ export interface GlobalOptions {
   readonly cwd?: string;
 }
 
-/** The outside as operations see it, with what commands that only look need besides. */
+/** The outside world as operations see it, with what commands that only read need besides. */
 export interface CommandContext extends Context {
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
@@ -43,7 +43,7 @@ export interface CommandContext extends Context {
   readonly terminal: ConsoleTerminal;
 }
 
-/** Opens what a command works with, from the configuration of the folder it runs in. Throws LockageError. */
+/** Opens the context of a command, from the configuration of the folder it runs in. Throws LockageError. */
 export async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
   const configured = await loadProject(options.cwd ?? process.cwd());
   const { app, root, backend } = configured;
@@ -57,7 +57,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const passphrase = await readPassphrase(stateFolder, backend);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
   const registry = new RegistryClient({ insecure: configured.insecureRegistries, signal });
-  // The hosts of today: keys and certificates of a recorded host may have moved.
+  // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const session = sessionOf(stateFolder, terminal, registry, signal, () =>
     project.environments.flatMap(({ hosts }) => hosts),

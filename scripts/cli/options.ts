@@ -1,18 +1,18 @@
 import { Option, type Command } from 'commander';
 import { LockageError } from '../../pipelines/errors.ts';
 
-/** What several commands of the command line have in common. */
+/** Options that several commands have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
 export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
 const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
 export const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
-/** What every command takes that makes a revision. */
+/** Adds the options of every command that makes a revision. */
 export function revisionOptions(command: Command): Command {
   return command.addOption(planOption()).addOption(reason()).addOption(yes()).addOption(json());
 }
 
-/** What a flow is asked for, of these options. */
+/** Returns the part of a flow's request that these options give. */
 export function requestOf(flags: { readonly reason?: string; readonly plan?: boolean }) {
   return {
     ...(flags.reason ? { reason: flags.reason } : {}),
@@ -28,7 +28,7 @@ export interface Flags {
   readonly reason?: string;
 }
 
-/** A whole number of at least 1. Throws LockageError naming the option. */
+/** Parses a whole number of at least 1. Throws LockageError naming the option. */
 export function countOf(text: string, option: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new LockageError(`${option} takes a number of at least 1, not ${JSON.stringify(text)}`);

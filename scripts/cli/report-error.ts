@@ -3,8 +3,8 @@ import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { ConsoleTerminal, print } from './terminal.ts';
 
 /**
- * Says what went wrong and gives the exit code. A user's mistake has no stack trace; a bug of ours shows one.
- * Text of an error never holds a secret's value: where one could, it was masked when the error was made.
+ * Prints an error and returns the exit code. A user's mistake has no stack trace; a bug of ours shows one. The text of
+ * an error never holds a secret's value: where it could, it was masked when the error was made.
  */
 export function reportError(error: unknown, json: boolean): number {
   if (error instanceof LockageError) {

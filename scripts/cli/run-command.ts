@@ -3,8 +3,8 @@ import { exitCodeOf } from './exit-codes.ts';
 import { openContext, type CommandContext, type GlobalOptions } from './open-context.ts';
 
 /**
- * Runs a command with what it works with, and closes its connections. An error is shown here, where secrets that the
- * command has read are masked; the exit code is set.
+ * Runs a command with a context, and closes its connections. An error is shown here, where secrets that the command has
+ * read are masked; the exit code is set.
  */
 export async function runCommand(
   options: GlobalOptions,

@@ -12,7 +12,7 @@ import { planLines } from './views/plan.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 
 export interface TerminalOptions {
-  /** one JSON document on stdout, nothing else there */
+  /** one JSON document and nothing else on stdout */
   readonly json: boolean;
   /** do not ask */
   readonly yes: boolean;
@@ -20,14 +20,14 @@ export interface TerminalOptions {
   readonly redact: (text: string) => string;
 }
 
-/** Prints a line that belongs to no open project: of `init`, of an interruption, of a bug. */
+/** Prints a line that belongs to no open project: of `init`, an interruption, or a bug. */
 export function print(text: string, stream: 'stdout' | 'stderr'): void {
   process[stream].write(`${text}\n`);
 }
 
 /**
- * Everything that is printed passes here. Progress goes to stderr, results to stdout, so that both can be used in a
- * pipe. On a terminal the running pulls are one line that is drawn again; elsewhere there are only whole lines.
+ * A terminal that everything printed passes through. Progress goes to stderr, results to stdout, so that both can be
+ * used in a pipe. On a terminal the running pulls are one line that is redrawn; elsewhere there are only whole lines.
  */
 export class ConsoleTerminal implements Terminal {
   readonly #options: TerminalOptions;
@@ -50,7 +50,7 @@ export class ConsoleTerminal implements Terminal {
     this.#line(`${this.#elapsed()}  ${text}`);
   }
 
-  /** A line of a program that runs for us; dim, and only on a terminal or in CI's log. */
+  /** Prints a line of a program that runs for us; dim, and only on a terminal or in a CI log. */
   detail(text: string): void {
     this.#line(`           ${colors.dim(text)}`);
   }
@@ -87,10 +87,10 @@ export class ConsoleTerminal implements Terminal {
     if (!this.#options.yes) await this.ask(question);
   }
 
-  /** As `confirm`, for what `--yes` does not answer. */
+  /** Asks as `confirm` does, for questions that `--yes` does not answer. */
   async ask(question: string, hint = 'Run it on a terminal, or say --yes.'): Promise<void> {
     if (!process.stdin.isTTY || !process.stderr.isTTY) {
-      throw new LockageError('nobody can be asked for confirmation here', {
+      throw new LockageError('confirmation is needed, and this is not a terminal', {
         hint,
       });
     }
@@ -104,14 +104,14 @@ export class ConsoleTerminal implements Terminal {
     this.#started = performance.now();
   }
 
-  /** The result of a command: lines for people, or one JSON document. */
+  /** Prints the result of a command: lines for people, or one JSON document. */
   result(value: unknown, lines: readonly string[]): void {
     this.#clear();
     const text = this.#options.json ? JSON.stringify(value, undefined, 2) : lines.join('\n');
     if (text !== '') process.stdout.write(`${this.#options.redact(text)}\n`);
   }
 
-  /** A line of a stream, such as a log. */
+  /** Prints a line of a stream, such as a log. */
   line(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
     process[stream].write(`${this.#options.redact(text)}\n`);
   }

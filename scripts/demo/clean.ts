@@ -1,5 +1,5 @@
 /**
- * Takes away what a run of the demo left, also one that was killed: connections, what Lockage deployed on an engine that
+ * Removes what a run of the demo left, even one that was killed: connections, what Lockage deployed on an engine that
  * stays, the lab and the folder.
  */
 import { existsSync } from 'node:fs';
@@ -18,11 +18,11 @@ import { lockageProgram } from './project.ts';
 import { appName, folders } from './stage.ts';
 import { labels } from '../../infra/docker/labels.ts';
 
-/** Removes everything of the demo. False when there was nothing. */
+/** Removes everything of the demo. Returns false when there was nothing. */
 export async function clean(): Promise<boolean> {
   const { home, lab, project } = folders();
   if (!existsSync(home)) return false;
-  // A run that ended early may have left no readable project, and then neither connection nor machine.
+  // A run that ended early may have left no readable project, and then neither connections nor machines.
   const found = await loadProject(project).catch(() => undefined);
   if (found) await destroyMachines(found);
   if (found) await closeConnections(found);
@@ -33,7 +33,10 @@ export async function clean(): Promise<boolean> {
   return true;
 }
 
-/** What environments made for themselves is no part of the lab, and only they know all of it. */
+/**
+ * Destroys the machines that environments made for themselves: they are not part of the lab, and only those
+ * environments know all of them.
+ */
 async function destroyMachines({ root, environments }: Project): Promise<void> {
   for (const { name, machines } of environments) {
     if (!machines) continue;
@@ -48,7 +51,7 @@ async function closeConnections({ root, environments }: Project): Promise<void> 
   await Promise.all(remote.map((host) => new SshLink(host, keys).disconnect().catch(() => undefined)));
 }
 
-/** The engine is somebody's: only what carries the demo's name goes. */
+/** Removes only what carries the demo's name: the engine is somebody's own. */
 async function sweepEngine({ engine, registry }: LabState): Promise<void> {
   const env = engine === undefined ? {} : { DOCKER_HOST: engine };
   const app = appName('one-engine');

@@ -43,7 +43,7 @@ interface Options {
 let stopped = false;
 
 async function main(): Promise<number> {
-  const options = read(process.argv.slice(2));
+  const options = readOptions(process.argv.slice(2));
   if (!options || options.help) {
     screen.line(help);
     return options ? 0 : 2;
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   return await withLock(cacheLock('demo'), async () => (options.clean ? removeAll() : demo(options)), waits);
 }
 
-function read(args: string[]): Options | undefined {
+function readOptions(args: string[]): Options | undefined {
   const flag = { type: 'boolean' } as const;
   const options = {
     targets: { type: 'string' },
@@ -122,7 +122,7 @@ async function prepare(kind: Stage['kind']): Promise<Stage> {
   return stage;
 }
 
-/** What makes this kind another than the others, as a user writes it. */
+/** Shows what makes this kind different from the others, as a user writes it. */
 function quoteTargets(stage: Stage): void {
   screen.line('\n  environments/prod.yaml has what makes the difference:');
   for (const line of stringify({ targets: targetsOf(stage, 'prod') })
@@ -131,7 +131,7 @@ function quoteTargets(stage: Stage): void {
     screen.quote(line);
 }
 
-/** Plays the scenes; gives what did not hold. */
+/** Plays the scenes; returns what did not hold. */
 async function play(player: Player, keepGoing: boolean): Promise<string[]> {
   const failed = player.broken;
   for (const [index, scene] of story.entries()) {
@@ -141,7 +141,7 @@ async function play(player: Player, keepGoing: boolean): Promise<string[]> {
     try {
       await scene.play(player);
     } catch (error) {
-      screen.failed(said(error));
+      screen.failed(describeError(error));
       failed.push(`scene ${index + 1}: ${messageOf(error)}`);
     }
   }
@@ -149,15 +149,15 @@ async function play(player: Player, keepGoing: boolean): Promise<string[]> {
   return failed;
 }
 
-/** The running command hears of Ctrl-C itself, from the terminal; after it the demo ends. */
+/** Ends the demo after the running command, which gets Ctrl-C itself, from the terminal. */
 function stop(): void {
   if (stopped) process.exit(130);
   stopped = true;
   screen.line('\nending after this command; once more to end at once. `npm run demo -- --clean` removes everything.');
 }
 
-/** In words where it is foreseen, else with its stack. */
-function said(error: unknown): string {
+/** Describes an error: in words if it is foreseen, else with its stack. */
+function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const foreseen = error instanceof NotHeld || error instanceof LockageError || error instanceof CommandError;
   return foreseen ? error.message : (error.stack ?? error.message);
@@ -166,6 +166,6 @@ function said(error: unknown): string {
 try {
   process.exit(await main());
 } catch (error) {
-  screen.failed(said(error));
+  screen.failed(describeError(error));
   process.exit(1);
 }

@@ -1,5 +1,5 @@
 /**
- * Runs the commands of the demo as a user would, shows them with what they say, checks how they ended, and keeps a row
+ * Runs the commands of the demo as a user would, shows them with their output, checks how they ended, and keeps a row
  * for each: its time, and what the visitors saw of it.
  */
 import type { Readable } from 'node:stream';
@@ -15,10 +15,10 @@ import { versionAt } from './visitor.ts';
 
 /** No command of the demo takes this long; one that hangs must not hang the demo. */
 const maxTime = 600_000;
-/** As long as a visitor of a busy machine waits for an answer. */
+/** The time that a visitor of a busy machine waits for an answer. */
 const answerTimeout = 30_000;
 
-/** Something that the demo promises is not so. */
+/** A promise of the demo that does not hold. */
 export class NotHeld extends Error {
   override readonly name = 'NotHeld';
 }
@@ -32,7 +32,7 @@ export interface Row {
   readonly note: string;
 }
 
-/** What a command with --json printed. */
+/** The output of a command with --json. */
 export interface Answer {
   readonly revision?: { readonly number: number; readonly duration: number };
   readonly bytesMoved?: Readonly<Record<string, number>>;
@@ -66,7 +66,10 @@ export class Player {
     this.#keepGoing = keepGoing;
   }
 
-  /** Where the visitors of an environment go. Of machines that the environment makes itself, once they are made. */
+  /**
+   * Returns the addresses that visitors of the environment use; of machines that the environment makes itself, once
+   * they are made.
+   */
   async doors(environment: EnvironmentName): Promise<readonly Door[]> {
     if (!this.stage.machines[environment])
       return hostsOf(this.stage, environment).map(({ target, url }) => ({ name: target.name, url }));
@@ -85,8 +88,8 @@ export class Player {
   }
 
   /**
-   * Runs a command of Lockage, which must end with that exit code and without a visitor noticing it.
-   * `note` says for the table what is worth knowing of it.
+   * Runs a command of Lockage, which must end with that exit code and without a visitor noticing it. `note` adds to the
+   * table what is worth knowing about it.
    */
   async lockage(
     words: readonly string[],
@@ -112,13 +115,13 @@ export class Player {
     return { answer, ms };
   }
 
-  /** Says of the command that ran last, in the table, what is worth knowing. */
+  /** Adds to the table what is worth knowing about the command that ran last. */
   annotate(note: string): void {
     const row = this.rows.pop();
     if (row) this.rows.push({ ...row, note });
   }
 
-  /** Every host of the environment must answer with the version. */
+  /** Checks that every host of the environment answers with the version. */
   async serves(environment: EnvironmentName, version: string): Promise<void> {
     const found = await Promise.all(
       (await this.doors(environment)).map(async ({ name, url }) => ({
@@ -135,7 +138,7 @@ export class Player {
     );
   }
 
-  /** Says what held, or what did not; then it throws NotHeld, unless the demo shall go on whatever happens. */
+  /** Prints what held, or what did not; then it throws NotHeld, unless the demo goes on after failures. */
   check(isTrue: boolean, held: string, otherwise: string): void {
     if (isTrue) return screen.held(held);
     if (!this.#keepGoing) throw new NotHeld(otherwise);
@@ -154,13 +157,16 @@ export class Player {
       child.on('error', reject);
       child.on('close', resolve);
     });
-    const [code, stdout] = await Promise.all([ended, quoted(child.stdout, !json), quoted(child.stderr, true)]);
+    const [code, stdout] = await Promise.all([ended, showOutput(child.stdout, !json), showOutput(child.stderr, true)]);
     return { code, stdout };
   }
 }
 
-/** Passes on what a command says, but not what programs that it runs say: those lines it indents further itself. */
-async function quoted(stream: Readable, shown: boolean): Promise<string> {
+/**
+ * Shows the output of a command, but not that of programs it runs: it indents those lines further itself. Returns all
+ * of it.
+ */
+async function showOutput(stream: Readable, shown: boolean): Promise<string> {
   const quote = (line: string) => {
     if (!/^ {10}/.test(line)) screen.quote(line);
   };

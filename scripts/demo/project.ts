@@ -11,11 +11,11 @@ import { packageRoot } from '../tools/cache.ts';
 import { folders, hostsOf, publicPort, type Stage } from './stage.ts';
 import { environmentNames, type EnvironmentName } from './targets.ts';
 
-/** How long a release is watched after the switch; in prod for longer than a crash of the demo takes to come. */
+/** The time a release is watched after the switch; in prod it is longer than a crash of the demo takes to come. */
 const watch: Readonly<Record<EnvironmentName, string>> = { dev: '2s', qa: '2s', uat: '2s', prod: '8s' };
 const passwordFile = 'secrets/db-password';
 
-/** What a build of the shop does wrong, see the sample's behaviour.mjs. */
+/** The faults of a build of the shop, see the sample's behaviour.mjs. */
 export interface Behaviour {
   readonly unhealthy?: boolean;
   readonly unhealthyOn?: string;
@@ -54,7 +54,7 @@ export async function commitVersion(version: string, behaviour: Behaviour = {}):
   await git(...author, 'commit', '--quiet', '--message', `Shop ${version}`);
 }
 
-/** The sample's own configuration, with this lab's registry and images. */
+/** Returns the sample's own configuration, with this lab's registry and images. */
 function configuration({ app, registry, images }: Stage, sample: string): string {
   const document = parseDocument(sample.replace(/^# yaml-language-server:.*\n/, ''));
   document.set('app', app);
@@ -63,7 +63,7 @@ function configuration({ app, registry, images }: Stage, sample: string): string
   document.setIn(['build', 'args'], { BASE: images.node });
   document.set('edge', { image: images.edge });
   document.setIn(['accessories', 'db', 'image'], images.postgres);
-  // A release that is never healthy shows it sooner.
+  // A release that is never healthy shows it sooner this way.
   document.setIn(['roles', 'web', 'health', 'timeout'], '10s');
   document.setIn(['secrets', 'DB_PASSWORD'], { file: passwordFile });
   return document.toString({ lineWidth: 0 });
@@ -72,10 +72,10 @@ function configuration({ app, registry, images }: Stage, sample: string): string
 function environmentFile(stage: Stage, name: EnvironmentName): string {
   const hosts = hostsOf(stage, name);
   const publish = hosts[0]?.publish ?? publicPort;
-  // On a swarm it is the number over all nodes.
+  // On a swarm this is the number over all nodes.
   const count = hosts.some(({ isNode }) => isNode) ? { count: hosts.length } : {};
   const web = { publish, ...count };
-  // An emulated processor starts a service in half a minute, and the command that checks the worker as slowly.
+  // An emulated processor needs half a minute to start a service, and as long for the command that checks the worker.
   const roles =
     stage.machines[name]?.kind === 'vm'
       ? { web: { ...web, health: { timeout: '2m' } }, worker: { health: { timeout: '3m' } } }
@@ -83,14 +83,14 @@ function environmentFile(stage: Stage, name: EnvironmentName): string {
   return stringify({ targets: targetsOf(stage, name), roles, watch: watch[name] });
 }
 
-/** What makes the demo's kinds of targets: the rest of an environment follows from it. */
+/** Returns the configuration of the demo's kind of targets: the rest of an environment follows from it. */
 export function targetsOf(stage: Stage, name: EnvironmentName): object {
   const hosts = hostsOf(stage, name);
   const list = hosts.map(({ target }) => target);
   return stage.machines[name] ?? (hosts.some(({ isNode }) => isNode) ? { kind: 'swarm', managers: list } : list);
 }
 
-// The tool itself needs no such thing: here it is not installed, and releases are built on the lab's builder.
+// Users need no such wrapper: here the tool is not installed, and releases are built on the lab's builder.
 async function writeWrapper({ builder }: Stage): Promise<void> {
   const file = path.join(folders().project, 'lockage');
   const words = [process.execPath, lockageProgram()].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
@@ -98,7 +98,7 @@ async function writeWrapper({ builder }: Stage): Promise<void> {
   await chmod(file, 0o755);
 }
 
-/** The command line of this clone. */
+/** Returns the path of this clone's command line. */
 export function lockageProgram(): string {
   return path.join(packageRoot(), 'dist', 'lockage.mjs');
 }

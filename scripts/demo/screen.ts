@@ -1,6 +1,6 @@
 import { colors } from '../tools/colors.ts';
 
-/** What the demo writes: headings, the commands it runs with their output set back, and what held. */
+/** The screen that the demo writes to: headings, the commands it runs with their output indented, and what held. */
 export const screen = {
   heading(text: string): void {
     console.log(`\n${colors.bold(text)}`);
@@ -8,11 +8,11 @@ export const screen = {
   line(text = ''): void {
     console.log(text);
   },
-  /** a command as a user would type it */
+  /** prints a command as a user would type it */
   command(words: readonly string[]): void {
     console.log(`\n  ${colors.cyan('$')} ${words.join(' ')}`);
   },
-  /** a line that something else said */
+  /** prints a line of another program */
   quote(text: string): void {
     console.log(`    ${colors.dim(text)}`);
   },

@@ -1,6 +1,6 @@
 /**
- * Where the demo plays: a lab of bare hosts, or the one Docker Engine that answers. Either way it lies in one folder, so
- * that a later run finds and removes what an earlier one left.
+ * The place where the demo plays: a lab of bare hosts, or the one Docker Engine that answers. Either way it lies in one
+ * folder, so that a later run finds and removes what an earlier one left.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -27,13 +27,13 @@ export interface StageHost {
   /** a node of a swarm */
   readonly isNode: boolean;
   readonly publish: number;
-  /** where a visitor finds it */
+  /** the URL that visitors use */
   readonly url: string;
 }
 
 export interface Stage {
   readonly kind: TargetKindName | 'one-engine';
-  /** what an environment's machines are, where it makes them itself */
+  /** the machines of environments that make their own */
   readonly machines: NonNullable<TargetKind['machines']>;
   /** requests a second on prod, where the kind has its own number */
   readonly visitors?: number;
@@ -47,18 +47,20 @@ export interface Stage {
   readonly hosts: readonly StageHost[];
 }
 
-/** The fixed folders of the demo. */
+/** Returns the fixed folders of the demo. */
 export function folders() {
   const home = path.join(cacheFolder(), 'demo');
   return { home, lab: path.join(home, 'lab'), project: path.join(home, 'shop') };
 }
 
-/** The application's name. On an engine that is not ours alone, nobody else's application may have it. */
+/**
+ * Returns the application's name. On an engine that is shared, it must not be the name of somebody else's application.
+ */
 export function appName(kind: Stage['kind']): string {
   return kind === 'one-engine' ? 'lockage-demo-shop' : 'shop';
 }
 
-/** Whether this machine can have hosts of its own. */
+/** Returns whether this machine can have hosts of its own. */
 export function canHaveBareHosts(): boolean {
   return process.platform === 'linux' && process.getuid?.() === 0;
 }
@@ -98,12 +100,12 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   };
 }
 
-/** The hosts of one environment; none where it makes its machines itself. */
+/** Returns the hosts of one environment; none if it makes its machines itself. */
 export function hostsOf(stage: Stage, environment: EnvironmentName): readonly StageHost[] {
   return stage.hosts.filter((host) => host.environment === environment);
 }
 
-/** How many hosts, nodes or machines an environment has. */
+/** Returns the number of hosts, nodes or machines that an environment has. */
 export function sizeOf(stage: Stage, environment: EnvironmentName): number {
   return stage.machines[environment]?.count ?? hostsOf(stage, environment).length;
 }

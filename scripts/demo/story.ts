@@ -1,4 +1,4 @@
-/** What the demo shows, scene by scene. Everything a scene promises is checked; the first thing that is not so ends it. */
+/** The demo, scene by scene. Everything a scene promises is checked; the first thing that does not hold ends it. */
 import { bytesText, durationText } from '../tools/format.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
@@ -52,8 +52,8 @@ async function fail(player: Player, version: string, environment: EnvironmentNam
 }
 
 /**
- * The visitors come as soon as there is something to see on every host, so they are there for the end of the promotion.
- * To machines they come after it: only then is known where they are.
+ * Starts the visitors as soon as every host shows something, so that they are there for the end of the promotion. With
+ * machines they come after it: their addresses are only known then.
  */
 async function firstInProd(player: Player, version: string): Promise<void> {
   if (player.stage.machines.prod) {

@@ -4,7 +4,7 @@ import type { Row } from './player.ts';
 import { screen } from './screen.ts';
 import { folders, type Stage } from './stage.ts';
 
-/** The table of all steps, with what the visitors saw of each. */
+/** Returns the table of all steps, with what the visitors saw of each. */
 export function tableLines(rows: readonly Row[], loads: readonly LoadStats[]): string[] {
   const sum = (of: (stats: LoadStats) => number) => loads.reduce((total, stats) => total + of(stats), 0);
   const total = {
@@ -32,7 +32,7 @@ export function tableLines(rows: readonly Row[], loads: readonly LoadStats[]): s
   );
 }
 
-/** How fast the answers on prod were over the whole demo. */
+/** Says how fast the answers on prod were over the whole demo. */
 export function latencyLine(loads: readonly LoadStats[]): string | undefined {
   const longest = loads.toSorted((a, b) => b.sent - a.sent)[0];
   if (!longest) return undefined;
@@ -40,7 +40,7 @@ export function latencyLine(loads: readonly LoadStats[]): string | undefined {
   return `answers of prod: half within ${durationText(p50)}, 99 % within ${durationText(p99)}, slowest ${durationText(max)}`;
 }
 
-/** What to try on the lab, which stays up. */
+/** Says what to try on the lab, which stays up. */
 export function sayHowToGoOn({ kind }: Stage): void {
   const where = kind === 'one-engine' ? 'The shop on this Docker Engine' : 'The lab';
   screen.heading(`${where} stays up. To try it:`);

@@ -1,4 +1,7 @@
-/** What the demo's environments can run on. From kind to kind only `targets` of an environment's file differs. */
+/**
+ * The kinds of targets that the demo's environments can run on. From kind to kind only `targets` of an environment's
+ * file differs.
+ */
 import { didYouMean } from '../../pipelines/text/suggest.ts';
 import type { LabEnvironment } from '../lab/lab.ts';
 
@@ -7,15 +10,15 @@ export const environmentNames = ['dev', 'qa', 'uat', 'prod'] as const;
 export type EnvironmentName = (typeof environmentNames)[number];
 
 export interface TargetKind {
-  /** for people */
+  /** a description for people */
   readonly what: string;
   /** hosts of the lab; an environment without any makes its machines itself */
   readonly lab: Readonly<Partial<Record<EnvironmentName, LabEnvironment>>>;
   /** machines, as an environment's file names them */
   readonly machines?: Readonly<Partial<Record<EnvironmentName, Machines>>>;
-  /** what one of several in prod is called */
+  /** the word for one of several in prod */
   readonly one: string;
-  /** requests a second on prod, over all its hosts together; 210 unless told */
+  /** requests a second on prod, over all its hosts together; 210 by default */
   readonly visitors?: number;
 }
 
@@ -52,7 +55,7 @@ export const targetKinds = {
     lab: { dev: oneHere, qa: oneHere, uat: overSsh(2) },
     machines: { prod: machines('vm', 1) },
     one: 'machine',
-    // An emulated processor is some ten times slower, and shares the real ones with all that the demo does meanwhile.
+    // An emulated processor is some ten times slower, and shares the real ones with everything the demo does meanwhile.
     visitors: 5,
   },
   swarm: {
@@ -64,7 +67,7 @@ export const targetKinds = {
 
 export type TargetKindName = keyof typeof targetKinds;
 
-/** The kind of that name; the message for anything else. */
+/** Returns the kind of that name, or the message for anything else. */
 export function targetKindNamed(word: string): { readonly name: TargetKindName } | { readonly problem: string } {
   const names = Object.keys(targetKinds) as TargetKindName[];
   const name = names.find((each) => each === word);

@@ -1,16 +1,16 @@
-/** The visitors of the demo: a constant load on an environment, and what of it happened during each step. */
+/** The visitors of the demo: a constant load on an environment, and what they saw during each step. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoad, type Load, type LoadStats } from '../load/load.ts';
 
 type Visited = 'prod' | 'dev';
 
-/** Requests a second on prod, over all its hosts together, unless told; and on dev while that is looked at. */
+/** The default requests a second on prod, over all its hosts together, and on dev while it is watched. */
 const defaultRates: Readonly<Record<Visited, number>> = { prod: 210, dev: 50 };
-/** One slow request comes for so many others. */
+/** One slow request is sent for this many others. */
 const slowShare = 52;
-/** A visitor of a machine that is busy with other things waits that long; how long they waited is shown at the end. */
+/** The time that visitors wait for an answer of a busy machine; how long they waited is shown at the end. */
 const timeout = 30_000;
-/** The load's numbers are this old at most. */
+/** The greatest age of the load's numbers. */
 const settle = 200;
 
 export interface Seen {
@@ -38,7 +38,7 @@ export class Traffic {
     return this.#loads.size > 0;
   }
 
-  /** What came since the last time this was asked; undefined as long as there is no load. */
+  /** Returns the requests since the last call; undefined before there is any load. */
   async sinceLast(): Promise<Seen | undefined> {
     if (!this.running && this.#ended.length === 0) return undefined;
     await sleep(settle);
@@ -54,7 +54,7 @@ export class Traffic {
     return { requests: sum(({ sent }) => sent), failed: sum(({ failed }) => failed) };
   }
 
-  /** The versions that visitors of an environment have ever got, with the number of answers. */
+  /** Returns the versions that visitors of an environment have got, with the number of answers. */
   versions(environment: Visited): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const seen of Object.values(this.#loads.get(environment)?.stats().versionsSeen ?? {})) {
@@ -63,7 +63,7 @@ export class Traffic {
     return counts;
   }
 
-  /** The first failures since a time (ms since 1970), in words. */
+  /** Describes the first failures since a time (ms since 1970). */
   failures(since: number): string[] {
     const all = [...this.#ended, ...[...this.#loads.values()].map((load) => load.stats())];
     const recent = all.flatMap(({ failures }) => failures).filter(({ at }) => at >= since);

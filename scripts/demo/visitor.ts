@@ -1,7 +1,10 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks once, on a connection of its own, which version answers; undefined for anything but a good answer in time. */
+/**
+ * Asks once, on a connection of its own, which version answers; returns undefined for anything but a good answer in
+ * time.
+ */
 export async function versionAt(url: string, timeout: number): Promise<string | undefined> {
   return await new Promise((resolve) => {
     const call = request(url, { agent: false, timeout }, (response) => {
@@ -19,7 +22,7 @@ export async function versionAt(url: string, timeout: number): Promise<string | 
 }
 
 /**
- * Asks all urls every ten milliseconds, and gives the time (of `performance.now()`) at which the last of them first
+ * Asks all urls every ten milliseconds, and returns the time (of `performance.now()`) at which the last of them first
  * answered with the version. Throws when that takes longer than `timeout`, or when the signal aborts.
  */
 export async function untilAllAnswer(

@@ -15,16 +15,16 @@ export interface Issue {
   readonly use: 'server' | 'client';
   /** `IP:10.0.0.1`, `DNS:prod-1` */
   readonly altNames?: readonly string[];
-  /** milliseconds since 1970; an hour ago unless told */
+  /** milliseconds since 1970; an hour ago by default */
   readonly from?: number;
-  /** milliseconds since 1970; in a year unless told */
+  /** milliseconds since 1970; in a year by default */
   readonly until?: number;
 }
 
 const hour = 60 * 60_000;
 const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** A CA of its own, valid for that many days from now; with -1 it was over yesterday. */
+/** Makes a CA of its own, valid for that many days from now; with -1 it expired yesterday. */
 export async function createAuthority(folder: string, name: string, days = 365): Promise<KeyPair> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const pair = filesOf(folder, 'ca');
@@ -36,7 +36,7 @@ export async function createAuthority(folder: string, name: string, days = 365):
   return pair;
 }
 
-/** A certificate that the CA signs, in `NAME.pem` and `NAME-key.pem`; those of before are written over. */
+/** Makes a certificate that the CA signs, in `NAME.pem` and `NAME-key.pem`; earlier files are overwritten. */
 export async function issueCertificate(authority: KeyPair, folder: string, issue: Issue): Promise<KeyPair> {
   const { name, use, altNames = [], from = Date.now() - hour, until = Date.now() + 365 * 24 * hour } = issue;
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -44,7 +44,7 @@ export async function issueCertificate(authority: KeyPair, folder: string, issue
   const fileOf = (ending: string) => path.join(folder, `${name}.${ending}`);
   const [request, config, index] = [fileOf('csr'), fileOf('cnf'), fileOf('index')];
   await run(['openssl', 'req', '-new', ...ecKey, '-subj', `/CN=${name}`, '-keyout', pair.key, '-out', request]);
-  // Only `openssl ca` takes both dates, and it wants a file that says how.
+  // Only `openssl ca` takes both dates, and it needs a configuration file.
   const lines = [
     ...['[ca]', 'default_ca = lab', '[lab]', `database = ${index}`, `new_certs_dir = ${folder}`, 'rand_serial = yes'],
     ...['default_md = sha256', 'policy = any', 'x509_extensions = uses', '[any]', 'commonName = supplied'],
@@ -64,7 +64,7 @@ function filesOf(folder: string, name: string): KeyPair {
   return { cert: path.join(folder, `${name}.pem`), key: path.join(folder, `${name}-key.pem`) };
 }
 
-/** `20261121125000Z` */
+/** Writes a time for openssl: `20261121125000Z` */
 function asn1Time(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().replace(/\D/g, '').slice(0, 14)}Z`;
 }

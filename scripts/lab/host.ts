@@ -16,7 +16,7 @@ import { createServerCertificate, tlsArguments } from './tls.ts';
 
 const startTimeout = 60_000;
 
-/** Where the machine reaches a host's engine without a network. */
+/** Returns the socket by which the machine reaches a host's engine without a network. */
 export function hostSocket(dataDir: string, name: string): string {
   return path.join(dataDir, `${name}.sock`);
 }
@@ -38,7 +38,7 @@ export async function startHost(file: StateFile, name: string): Promise<void> {
   await engine;
 }
 
-/** Runs a program inside a host and gives its stdout. */
+/** Runs a program inside a host and returns its stdout. */
 export async function execInHost(
   file: StateFile,
   name: string,
@@ -60,7 +60,7 @@ export async function startEngine(file: StateFile, name: string): Promise<void> 
     ...['--host', `unix://${hostSocket(file.dataDir, name)}`],
     ...['--insecure-registry', file.state.registry],
     ...(host.reach === 'tls' ? tlsArguments(file.dataDir, host) : []),
-    // A tree of its own among the control groups, so that it can be found when the lab is removed.
+    // Its own tree of control groups, so that it can be found when the lab is removed.
     ...['--cgroup-parent', `/${host.namespace}`],
   ];
   const log = path.join(file.dataDir, 'hosts', name, 'docker.log');
@@ -75,7 +75,7 @@ export async function startEngine(file: StateFile, name: string): Promise<void> 
   }
 }
 
-/** Stops a host's engine and the containers with it; with `crash` the engine alone is killed, as by the kernel. */
+/** Stops a host's engine and its containers; with `crash` only the engine is killed, as by the kernel. */
 export async function stopEngine(file: StateFile, name: string, crash = false): Promise<void> {
   const { inner } = hostState(file, name);
   const pid = (await readFile(`/proc/${inner}/root/run/docker.pid`, 'utf8').catch(() => '')).trim();
@@ -88,7 +88,7 @@ export async function stopEngine(file: StateFile, name: string, crash = false): 
   }
 }
 
-/** The state of a host, or an error that names the hosts there are. */
+/** Returns the state of a host. Throws an error that names the hosts there are. */
 export function hostState(file: StateFile, name: string): HostState {
   const host = file.state.hosts.find((candidate) => candidate.name === name);
   if (host) return host;
@@ -110,7 +110,7 @@ async function startKeeper(file: StateFile, host: HostState, folder: string, own
     ...(ownAccounts ? ['mount --bind "$1/ssh/shadow" /etc/shadow'] : []),
     ...(host.disk === undefined ? [] : [`mount -t tmpfs -o size=${host.disk} tmpfs "$1/docker"`]),
     'touch /run/ready',
-    // The first process of a host also takes in what lost its parent, which a waiting shell does.
+    // The first process of a host also adopts orphans, which a waiting shell does.
     'sleep infinity & wait',
   ].join('\n');
   const unshare = ['unshare', '-m', '-u', '-p', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
@@ -145,7 +145,7 @@ function enter(inner: number): string[] {
   return ['nsenter', '--target', String(inner), '--mount', '--uts', '--net', '--pid', '--'];
 }
 
-/** Where a host's engine keeps its data. */
+/** Returns the folder where a host's engine keeps its data. */
 export function dataRoot(dataDir: string, name: string): string {
   return path.join(dataDir, 'hosts', name, 'docker');
 }

@@ -1,4 +1,4 @@
-/** What is slow to make of base images, kept in the cache by the images' ids until the images change. */
+/** Files that take long to make from base images, kept in the cache by the images' ids until the images change. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 const keptFor = 24 * 3_600_000;
 
-/** The folder of one kind of things made of these images, which is there once it was kept. */
+/** Returns the folder for one kind of files made from these images; it exists once `keepFolder` has made it. */
 export async function cachedFolder(kind: string, images: readonly BaseImage[], ...parts: string[]): Promise<string> {
   const names = images.map((image) => baseImages[image]);
   const ids = await run(['docker', 'image', 'inspect', '--format', '{{.Id}}', ...names]);
@@ -19,8 +19,8 @@ export async function cachedFolder(kind: string, images: readonly BaseImage[], .
   return path.join(cacheFolder(), kind, key);
 }
 
-/** Has `fill` make the folder, whole or not at all. Of the same kind what is a day old goes. */
-export async function keep(folder: string, fill: (draft: string) => Promise<void>): Promise<void> {
+/** Has `fill` make the folder, whole or not at all. Folders of the same kind that are over a day old are removed. */
+export async function keepFolder(folder: string, fill: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
   await fill(draft);

@@ -1,6 +1,7 @@
 /**
  * A lab: real bare hosts on one Linux machine, for tests, benchmarks and the demo. Each host has its own address,
- * Docker Engine and (by wish) ssh server or port with TLS; all pull from one registry, and one more host builds images.
+ * Docker Engine and (optionally) ssh server or port with TLS; all pull from one registry, and one more host builds
+ * images.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -9,7 +10,7 @@ import type { RunOptions } from '../tools/command.ts';
 import { dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { connectHost } from './network.ts';
-import { keepLayers, layersOf, layLayers, type Layers } from './layers.ts';
+import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
@@ -24,7 +25,7 @@ export { removeLab } from './remove.ts';
 export interface LabEnvironment {
   readonly hosts: number;
   readonly reach: 'unix' | 'ssh' | 'tls';
-  /** bytes: the engines' data lies on a file system in memory of that size, which can be filled */
+  /** bytes: the engines' data is on a file system in memory of that size, which can be filled */
   readonly disk?: number;
   /** the hosts form a Docker Swarm, of which this many are managers */
   readonly managers?: number;
@@ -34,16 +35,16 @@ export interface LabOptions {
   /** up to ten letters, digits and hyphens: interfaces and namespaces carry it */
   readonly name: string;
   readonly environments: Readonly<Record<string, LabEnvironment>>;
-  /** a new folder for everything the lab keeps */
+  /** a new folder for all files of the lab */
   readonly dataDir: string;
   readonly log?: (line: string) => void;
   /** base images to have in the lab's registry; `node` is also put on the builder */
   readonly seed?: readonly BaseImage[];
-  /** the engines have the layers of these images from the start: what is pulled of them moves no bytes */
+  /** the engines have the layers of these images from the start: pulling them moves no bytes */
   readonly layers?: boolean;
 }
 
-/** One host as a configuration describes it. */
+/** A host as a configuration describes it. */
 export interface LabHost {
   readonly name: string;
   readonly environment: string;
@@ -51,7 +52,7 @@ export interface LabHost {
   readonly node?: 'manager' | 'worker';
   /** `unix:///…`, `ssh://root@…` or `tcp://…`: how Lockage reaches it */
   readonly url: string;
-  /** `unix:///…`: how a test looks into its engine beside Lockage */
+  /** `unix:///…`: how a test reaches its engine without Lockage */
   readonly dockerHost: string;
   readonly address: string;
   readonly identity?: string;
@@ -91,7 +92,7 @@ export interface Lab<H extends LabHost = BareHost> {
 
 const builderName = 'builder';
 
-/** Makes a lab. What was made before a failure is taken away again. */
+/** Makes a lab. What was made before a failure is removed again. */
 export async function createLab(options: LabOptions): Promise<Lab> {
   check(options);
   const dataDir = path.resolve(options.dataDir);
@@ -107,7 +108,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   return labOf(file);
 }
 
-/** The running lab in a folder. */
+/** Opens the running lab in a folder. */
 export async function openLab(dataDir: string): Promise<Lab> {
   const state = await readState(path.resolve(dataDir));
   if (state?.kind !== 'bare') throw new Error(`there is no lab of bare hosts in ${dataDir}`);
@@ -136,7 +137,7 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
     seed.then((images) => file.update({ images })),
     ...state.hosts.map(async ({ name, namespace, cable, address, disk }) => {
       await connectHost({ namespace, cable, bridge, address });
-      if (layers?.ready && disk === undefined) await layLayers(layers, dataRoot(dataDir, name), state.registry);
+      if (layers?.ready && disk === undefined) await addLayers(layers, dataRoot(dataDir, name), state.registry);
       await startHost(file, name);
       log(`host ${name} ${address}`);
       const { node } = name === builderName ? await seed : {};
@@ -146,15 +147,15 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
       log(`host ${name} has the Node.js image`);
     }),
   ]);
-  // Only when all have ended may a failure be acted on: a host still starting would outlive the removal.
+  // A failure must wait until all have ended: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
-  if (layers?.ready === false) await keepFrom(file, layers);
+  if (layers?.ready === false) await keepBuilderLayers(file, layers);
   for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
 }
 
-/** The builder has the images it needs only, so it pulls the others for the labs to come. */
-async function keepFrom(file: StateFile, layers: Layers): Promise<void> {
+/** Keeps layers for later labs: the builder has only the images it needs, so it pulls the others. */
+async function keepBuilderLayers(file: StateFile, layers: Layers): Promise<void> {
   const onBuilder = (...words: string[]) => execInHost(file, builderName, ['docker', ...words], { timeout: 120_000 });
   for (const image of Object.values(file.state.images)) await onBuilder('pull', '--quiet', image);
   const driver = (await onBuilder('info', '--format', '{{.Driver}}')).trim();
@@ -189,7 +190,7 @@ function check({ name, dataDir, environments }: LabOptions): void {
     throw new Error(`the lab's name \`${name}\` must be one to ten of a-z, 0-9 and hyphens`);
   }
   const longest = Math.max(...Object.keys(environments).map((environment) => `${environment}-99`.length));
-  // A unix socket's path ends after 107 bytes; a longer one would be cut without a word.
+  // A unix socket's path ends after 107 bytes; a longer one would be cut without a warning.
   if (path.resolve(dataDir).length + longest + '/.sock'.length > 100) {
     throw new Error(`${dataDir} is too long a path for the sockets of the lab's engines`);
   }
@@ -228,7 +229,7 @@ function labOf(file: StateFile): Lab {
 function hostOf(file: StateFile, host: HostState): BareHost {
   const { name, address, hostKey } = host;
   const dockerHost = `unix://${hostSocket(file.dataDir, name)}`;
-  // The engine's own rules stay as they are: these two come first and go away again.
+  // The engine's own rules stay as they are: these two come first and are removed later.
   const cut = ['INPUT', 'FORWARD'].map((chain) => [chain, '-i', 'eth0', '-j', 'DROP']);
   cut.push(['OUTPUT', '-o', 'eth0', '-j', 'DROP'], ['FORWARD', '-o', 'eth0', '-j', 'DROP']);
   const firewall = async (action: string) => {

@@ -9,10 +9,10 @@ import { buildRoot, suite } from '../../infra/machines/image/image.ts';
 
 const recipe = 'machine-1';
 
-/** Whoever logs in to a machine besides root: may become root without a password. */
+/** The user that logs in to a machine besides root, and may become root without a password. */
 export const machineUser = 'deploy';
 
-// As an installer leaves it, with a way to log in. No Docker: to bring it is what is tried on such a machine.
+// As an installer leaves it, with a way to log in. Without Docker: installing it is what such a machine is for.
 const packages = ['systemd-sysv', 'dbus', 'openssh-server', 'sudo', 'iproute2', 'netbase', 'ca-certificates'];
 
 const customize = [
@@ -24,7 +24,7 @@ const customize = [
   'rm -f "$1/etc/machine-id" && : > "$1/etc/machine-id"',
 ];
 
-/** The archive with the root file system, made where it is not there yet (about a minute). */
+/** Returns the archive with the root file system, made if it is not there yet (about a minute). */
 export async function machineImage(): Promise<string> {
   const release = await suite();
   const archive = path.join(cacheFolder(), 'machines', `${recipe}-${release}.tar`);

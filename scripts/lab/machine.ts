@@ -1,6 +1,6 @@
 /**
  * A whole machine beside a lab's hosts: an LXC system container with systemd, its own packages and sshd, on the lab's
- * network and with a way out to the packages that this machine gets. It lives in the lab's folder and goes with the lab.
+ * network and with the same access to packages as this machine. It is in the lab's folder and removed with the lab.
  */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { identityFile, prepareHostKey } from './ssh.ts';
 import { readState } from './state.ts';
 
 const startTimeout = 60_000;
-/** The first number of machines in the lab's network: its hosts have those below. */
+/** The first number of machines in the lab's network: its hosts have the lower ones. */
 const firstNumber = 200;
 
 export interface LabMachine {
@@ -23,7 +23,7 @@ export interface LabMachine {
   readonly address: string;
   /** private key that logs in as root and as `user` */
   readonly identity: string;
-  /** somebody who is not root and may become it */
+  /** a user who is not root and may become root */
   readonly user: string;
   /** `SHA256:…` of its ssh host key */
   readonly hostKey: string;
@@ -32,7 +32,7 @@ export interface LabMachine {
   destroy(): Promise<void>;
 }
 
-/** Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is taken away. */
+/** Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is removed. */
 export async function createMachine(labFolder: string, name: string): Promise<LabMachine> {
   const folder = path.resolve(labFolder);
   const state = await readState(folder);
@@ -46,7 +46,7 @@ export async function createMachine(labFolder: string, name: string): Promise<La
   const archive = await machineImage();
   try {
     const root = await unpackRoot(home, archive);
-    const hostKey = await furnish(root, folder, name);
+    const hostKey = await prepareRoot(root, folder, name);
     await openWayOut(bridge, subnet);
     await writeLxcConfig(home, { name, root, bridge, address, gateway: `${subnet}.1` });
     await startLxc(home);
@@ -66,7 +66,7 @@ export async function createMachine(labFolder: string, name: string): Promise<La
   }
 }
 
-/** Takes away all machines of a lab, also those that a killed creator left half made. */
+/** Removes all machines of a lab, also those that a killed creator left half made. */
 export async function removeMachines(labFolder: string): Promise<void> {
   const names = await readdir(machinesFolder(labFolder)).catch(() => []);
   for (const name of names) await removeMachine(path.join(machinesFolder(labFolder), name));
@@ -74,7 +74,7 @@ export async function removeMachines(labFolder: string): Promise<void> {
 
 async function removeMachine(home: string): Promise<void> {
   await stopLxc(home);
-  // What the kernel frees a moment later may hold a folder that long.
+  // The kernel may release mounts a moment later, and hold a folder that long.
   await rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }
 
@@ -82,8 +82,8 @@ function machinesFolder(labFolder: string): string {
   return path.join(labFolder, 'machines');
 }
 
-/** Gives a new root file system its name, keys, and the way to packages that this machine has. */
-async function furnish(root: string, labFolder: string, name: string): Promise<string> {
+/** Sets up a new root file system with its name, keys, and this machine's access to packages. */
+async function prepareRoot(root: string, labFolder: string, name: string): Promise<string> {
   const inRoot = (file: string) => path.join(root, file);
   await writeFile(inRoot('etc/hostname'), `${name}\n`);
   await writeFile(inRoot('etc/hosts'), `127.0.0.1 localhost ${name}\n::1 localhost\n`);
@@ -102,7 +102,7 @@ async function writeAuthorized(folder: string, publicKey: string): Promise<void>
   await writeFile(path.join(folder, 'authorized_keys'), publicKey, { mode: 0o600 });
 }
 
-/** Where packages come from and how they are fetched; not what this machine does after an installation. */
+/** Copies the sources of packages and how they are fetched, but not what this machine does after an installation. */
 async function copyAptSettings(root: string): Promise<void> {
   const apt = path.join(root, 'etc/apt');
   await rm(path.join(apt, 'sources.list'), { force: true });

@@ -1,7 +1,10 @@
 /** The cables of a lab's hosts: one for each, from the lab's bridge into the host's network namespace. */
 import { run, tryRun } from '../tools/command.ts';
 
-/** Makes a network namespace and its cable to the bridge. Without a default route, what is not in the lab fails at once. */
+/**
+ * Makes a network namespace and its cable to the bridge. Without a default route, connections to anything outside the
+ * lab fail at once.
+ */
 export async function connectHost(options: {
   namespace: string;
   cable: string;
@@ -18,7 +21,7 @@ export async function connectHost(options: {
   await inside('link', 'set', 'lo', 'up');
 }
 
-/** Takes away what `connectHost` made; what is already gone is fine. */
+/** Removes what `connectHost` made; what is already gone is fine. */
 export async function disconnectHost(namespace: string, cable: string): Promise<void> {
   await tryRun(['ip', 'link', 'del', cable]);
   await tryRun(['ip', 'netns', 'del', namespace]);

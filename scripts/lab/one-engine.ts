@@ -1,6 +1,6 @@
 /**
- * The lab for a machine that gives no root, or no Linux: the one Docker Engine that answers is every environment's
- * only host and the builder, with a registry in a container beside. Nothing in it can be broken on purpose.
+ * The lab for a machine without root, or without Linux: the one Docker Engine that answers is every environment's only
+ * host and the builder, with a registry in a container beside. Nothing in it can be broken on purpose.
  */
 import { createServer } from 'node:net';
 import { existsSync, readdirSync } from 'node:fs';
@@ -22,7 +22,7 @@ export interface EngineHost extends LabHost {
 export interface OneEngineOptions {
   readonly name: string;
   readonly environments: readonly string[];
-  /** a new folder for everything the lab keeps */
+  /** a new folder for all files of the lab */
   readonly dataDir: string;
   readonly log?: (line: string) => void;
   /** base images to have in the lab's registry */
@@ -108,7 +108,7 @@ async function engineUrl(): Promise<string> {
   return url;
 }
 
-// All are held until the last one is known, or the same one could come twice.
+// All are held until the last one is known, or the same port could come twice.
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   try {

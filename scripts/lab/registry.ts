@@ -19,7 +19,7 @@ export async function startRegistry(dataDir: string, address: string): Promise<P
   return mark;
 }
 
-/** The registry processes of a lab's folder, also one whose creator died before it could note it. */
+/** Finds the registry processes of a lab's folder, also one whose creator died before it could record it. */
 export async function findRegistries(dataDir: string): Promise<ProcessMark[]> {
   const wanted = ['docker-registry', 'serve', configFile(dataDir)].join('\0');
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));

@@ -1,6 +1,6 @@
 /**
- * Takes a lab away, also one whose creator was killed in the middle: by what its state file says, and by what carries
- * its names. Everything is asked for as if it might be gone already.
+ * Removes a lab, also one whose creator was killed midway: by what its state file says, and by what carries its names.
+ * Everything may be gone already.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readlink, rm, stat } from 'node:fs/promises';
@@ -33,7 +33,7 @@ export async function removeLab(dataDir: string): Promise<void> {
   await Promise.all(state.hosts.map(removeHost));
   await removeMachines(folder);
   if (state.bridge !== undefined) await removeBridge(state.bridge, state.subnet ?? '');
-  // What the kernel frees a moment later (mounts of a killed engine) may hold a folder that long.
+  // The kernel may release mounts of a killed engine a moment later, and hold a folder that long.
   await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 }
 
@@ -50,7 +50,7 @@ async function removeHost(host: HostState): Promise<void> {
   await removeControlGroups(host.namespace);
 }
 
-// The keeper by its mark, and whatever else is in the host's network: the namespace is the lab's own making.
+// The keeper by its mark, and everything else in the host's network: the lab itself made the namespace.
 async function processesOf(host: HostState): Promise<number[]> {
   const keeper = host.keeper && isRunning(host.keeper) ? [host.keeper.pid] : [];
   const namespace = await stat(`/run/netns/${host.namespace}`).catch(() => undefined);

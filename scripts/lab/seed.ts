@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { run, tryRun } from '../tools/command.ts';
-import { cachedFolder, keep } from './image-cache.ts';
+import { cachedFolder, keepFolder } from './image-cache.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 export interface SeedOptions {
@@ -15,11 +15,11 @@ export interface SeedOptions {
   readonly registry: string;
   readonly images: readonly BaseImage[];
   readonly log: (line: string) => void;
-  /** told the address under which images are tagged during the push, before the first is */
+  /** called with the address under which images are tagged during the push, before the first is */
   readonly onRelay: (address: string) => Promise<void>;
 }
 
-/** Makes sure that the registry has the images; gives their references by digest. */
+/** Makes sure that the registry has the images; returns their references by digest. */
 export async function seedImages(options: SeedOptions): Promise<Record<string, string>> {
   const { dataDir, registry, images, log, onRelay } = options;
   if (images.length === 0) return {};
@@ -33,7 +33,7 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
   } else {
     digests = await pushAll(registry, images, onRelay);
     const pushed = JSON.stringify(digests);
-    await keep(packed, async (draft) => {
+    await keepFolder(packed, async (draft) => {
       await run(['cp', '-a', '--reflink=auto', store, path.join(draft, 'data')]);
       await writeFile(path.join(draft, 'digests.json'), pushed);
     });
@@ -47,7 +47,7 @@ export async function seedImages(options: SeedOptions): Promise<Record<string, s
   );
 }
 
-// The machine's engine speaks plain HTTP to 127.0.0.1 only, so the registry is lent that address for the push.
+// The machine's engine speaks plain HTTP to 127.0.0.1 only, so the registry gets that address for the push.
 async function pushAll(
   registry: string,
   images: readonly BaseImage[],
@@ -73,7 +73,7 @@ async function pushAll(
   }
 }
 
-/** Pushes a local image as `target` and gives the digest of its manifest. */
+/** Pushes a local image as `target` and returns the digest of its manifest. */
 export async function push(local: string, target: string): Promise<string> {
   await run(['docker', 'tag', local, target]);
   try {

@@ -4,12 +4,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../tools/command.ts';
 
-/** The private key that logs in to every ssh host of the lab. */
+/** Returns the private key that logs in to every ssh host of the lab. */
 export function identityFile(dataDir: string): string {
   return path.join(dataDir, 'ssh', 'id_ed25519');
 }
 
-/** A known_hosts file with the hosts of the lab, for plain `ssh` and `docker -H ssh://…`. */
+/** Returns a known_hosts file with the hosts of the lab, for plain `ssh` and `docker -H ssh://…`. */
 export function knownHostsFile(dataDir: string): string {
   return path.join(dataDir, 'ssh', 'known_hosts');
 }
@@ -20,7 +20,7 @@ export async function createIdentity(dataDir: string, name: string): Promise<voi
   await makeKey(identityFile(dataDir), `lab ${name}`);
 }
 
-/** Makes a host's key and its server's configuration; gives the key's fingerprint and its known_hosts line. */
+/** Makes a host's key and its server's configuration; returns the key's fingerprint and its known_hosts line. */
 export async function prepareSshServer(
   dataDir: string,
   host: { readonly name: string; readonly address: string },
@@ -42,7 +42,7 @@ export async function prepareSshServer(
     `HostKey ${key}`,
     `AuthorizedKeysFile ${keys}`,
     'PidFile /run/sshd.pid',
-    // The lab's folder may lie below /tmp, which everybody may write to.
+    // The lab's folder may be below /tmp, which everybody may write to.
     'StrictModes no',
     'UsePAM no',
     'UseDNS no',
@@ -61,7 +61,7 @@ export async function prepareSshServer(
   return { config, fingerprint: fingerprintOf(blob), knownHost: `${host.address} ${type} ${blob}` };
 }
 
-/** Makes the host key of a machine that has an ssh server of its own; gives its fingerprint. */
+/** Makes the host key of a machine that has an ssh server of its own; returns its fingerprint. */
 export async function prepareHostKey(file: string, comment: string): Promise<string> {
   await makeKey(file, comment);
   return fingerprintOf((await readFile(`${file}.pub`, 'utf8')).split(' ')[1] ?? '');

@@ -1,13 +1,13 @@
 /**
- * What a lab has made on the machine, written to `lab.json` before or right after each thing comes to be, so that a
- * lab whose creator was killed can still be removed to the last interface.
+ * The state of a lab: what it has made on the machine, written to `lab.json` before or right after each thing is made,
+ * so that a lab whose creator was killed can still be removed to the last interface.
  */
 import { readFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeAtomic } from '../../infra/system/atomic-file.ts';
 
-/** A process by its id and the moment it started, so that a reused id is never taken for it. */
+/** A process by its id and the time it started, so that a reused id is never taken for it. */
 export interface ProcessMark {
   readonly pid: number;
   /** field 22 of /proc/PID/stat together with the machine's boot id */
@@ -28,7 +28,7 @@ export interface HostState {
   readonly cable: string;
   /** bytes of a file system in memory for the engine's data, instead of a folder */
   readonly disk?: number;
-  /** the process whose end ends everything inside the host */
+  /** the process that ends everything inside the host when it ends */
   readonly keeper?: ProcessMark;
   /** the host's first process, whose namespaces others enter */
   readonly inner?: number;
@@ -79,7 +79,7 @@ export class StateFile {
     await this.#write();
   }
 
-  /** The same for one host. */
+  /** Changes the state of one host and resolves when the change is on disk. */
   async updateHost(name: string, change: Partial<HostState>): Promise<void> {
     const hosts = this.#state.hosts.map((host) => (host.name === name ? { ...host, ...change } : host));
     await this.update({ hosts });
@@ -93,20 +93,20 @@ export class StateFile {
   }
 }
 
-/** The state of the lab in a folder; undefined where there is none. */
+/** Reads the state of the lab in a folder; returns undefined if there is none. */
 export async function readState(dataDir: string): Promise<LabState | undefined> {
   if (!existsSync(stateFile(dataDir))) return undefined;
   return JSON.parse(await readFile(stateFile(dataDir), 'utf8')) as LabState;
 }
 
-/** Notes a running process. */
+/** Makes the mark of a running process. */
 export function markProcess(pid: number): ProcessMark {
   const started = startTime(pid);
   if (started === undefined) throw new Error(`process ${pid} ended at once`);
   return { pid, started };
 }
 
-/** Whether that very process is still there (a zombie is not). */
+/** Returns whether exactly that process still exists (a zombie does not count). */
 export function isRunning(mark: ProcessMark | undefined): boolean {
   return mark !== undefined && startTime(mark.pid) === mark.started;
 }

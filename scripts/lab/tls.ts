@@ -4,7 +4,7 @@ import { createAuthority, issueCertificate, type KeyPair } from './certificates.
 
 const port = 2376;
 
-/** What a client needs to be let in by the lab's hosts. */
+/** Returns the files a client needs to be accepted by the lab's hosts. */
 export function clientFiles(dataDir: string): { ca: string; cert: string; key: string } {
   const folder = path.join(dataDir, 'tls');
   return {
@@ -14,7 +14,7 @@ export function clientFiles(dataDir: string): { ca: string; cert: string; key: s
   };
 }
 
-/** The lab's CA: to issue other certificates with. */
+/** Returns the lab's CA, with which other certificates can be issued. */
 export function labAuthority(dataDir: string): KeyPair {
   const folder = path.join(dataDir, 'tls');
   return { cert: path.join(folder, 'ca.pem'), key: path.join(folder, 'ca-key.pem') };
@@ -27,12 +27,12 @@ export async function createTlsIdentity(dataDir: string, name: string): Promise<
   await issueCertificate(authority, folder, { name: 'client', use: 'client' });
 }
 
-/** Folder of `server.pem` and `server-key.pem` of a host. */
+/** Returns the folder of `server.pem` and `server-key.pem` of a host. */
 export function serverFolder(dataDir: string, host: string): string {
   return path.join(dataDir, 'hosts', host, 'tls');
 }
 
-/** Makes the certificate that a host's engine shows. */
+/** Makes the certificate that a host's engine presents. */
 export async function createServerCertificate(
   dataDir: string,
   host: { readonly name: string; readonly address: string },
@@ -42,7 +42,7 @@ export async function createServerCertificate(
   await issueCertificate(labAuthority(dataDir), serverFolder(dataDir, host.name), issue);
 }
 
-/** How an engine is told to listen with that certificate, and to whom. */
+/** Returns the arguments that make an engine listen with that certificate, and only accept the lab's clients. */
 export function tlsArguments(dataDir: string, host: { readonly name: string; readonly address: string }): string[] {
   const folder = serverFolder(dataDir, host.name);
   return [
@@ -51,7 +51,7 @@ export function tlsArguments(dataDir: string, host: { readonly name: string; rea
   ];
 }
 
-/** The URL of a host that is reached by TLS. */
+/** Returns the URL of a host that is reached by TLS. */
 export function tlsUrl(address: string): string {
   return `tcp://${address}:${port}`;
 }

@@ -24,10 +24,10 @@ export interface LoadOptions {
   readonly rate: number;
   /** `both` sends every other request on a connection of its own */
   readonly connections: 'keep-alive' | 'new' | 'both';
-  /** long requests beside the others, to each url in turn */
+  /** long requests beside the others, to each URL in turn */
   readonly slow?: { readonly path: string; readonly everyMs: number };
   readonly headers?: Readonly<Record<string, string>>;
-  /** milliseconds until a request counts as lost; 10 s unless told, and never for less than a slow one needs */
+  /** milliseconds until a request counts as lost; 10 s by default, and never less than a slow one needs */
   readonly timeout?: number;
 }
 
@@ -59,9 +59,9 @@ export interface VersionSeen {
 export interface Load {
   /** the numbers of at most a tenth of a second ago */
   stats(): LoadStats;
-  /** resolves when the latest answers of these urls (all, unless told) carry the version */
+  /** resolves when the latest answers of these URLs (all by default) carry the version */
   waitUntilVersion(version: string, urls?: readonly string[], timeout?: number): Promise<void>;
-  /** sends nothing more, waits for the answers under way, and gives the final numbers */
+  /** sends nothing more, waits for the answers still to come, and returns the final numbers */
   stop(): Promise<LoadStats>;
 }
 
@@ -120,14 +120,14 @@ async function waitFor(
   }
 }
 
-// Bundled, the thread's program lies in dist/; from the sources it is bundled here and now.
+// Bundled, the thread's program is in dist/; from the sources it is bundled now.
 async function startWorker(options: LoadOptions): Promise<Worker> {
   if (!import.meta.url.endsWith('.ts')) {
     const program = join(packageRoot(), 'dist', 'load-worker.mjs');
     if (existsSync(program)) return new Worker(program, { workerData: options });
     throw new Error(`${program} is missing: run \`npm run build\``);
   }
-  // Named by a variable, so that the bundle does not ask for a tool of development.
+  // In a variable, so that the bundle does not require a development tool.
   const bundler = 'esbuild';
   const { build } = (await import(bundler)) as typeof Esbuild;
   const bundled = await build({

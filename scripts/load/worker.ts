@@ -28,7 +28,7 @@ const errors: Record<string, number> = {};
 const failures: { at: number; url: string; kind: string }[] = [];
 const versionsSeen: Record<string, Record<string, VersionSeen>> = {};
 const current: Record<string, { due: number; version: string }> = {};
-// Latencies in buckets that are 2 % apart: exact enough, and of the same size after an hour.
+// Latencies in buckets that are 2 % apart: exact enough, and no larger after an hour.
 const buckets = new Uint32Array(1200);
 let worst = 0;
 let underWay = 0;

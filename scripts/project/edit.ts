@@ -19,23 +19,23 @@ export interface EnvironmentEdit {
   readonly hosts: readonly string[];
 }
 
-/** The path of an environment's file as people write it. */
+/** Returns the path of an environment's file as people write it. */
 export function environmentFile(environment: string): string {
   return `${environmentsFolder}/${environment}.yaml`;
 }
 
 /**
- * The environment as it would be. Nothing is written.
- * @throws LockageError (refused) if the configuration would not hold, or the hosts would be others than meant.
+ * Returns the environment as it would be. Nothing is written.
+ * @throws LockageError (refused) if the configuration would not be valid, or the hosts would be others than meant.
  */
 export async function tryEdit(change: EnvironmentEdit): Promise<Environment> {
   return (await edited(change)).environment;
 }
 
-/** The same, written to the file: as a whole, or not at all. */
+/** Makes the change as `tryEdit` checks it, and writes the file: as a whole, or not at all. */
 export async function writeEdit(change: EnvironmentEdit): Promise<Environment> {
   const { environment, text } = await edited(change);
-  // A link in the folder stays one.
+  // A link in the folder stays a link.
   const file = await realpath(path.join(change.root, environmentFile(change.environment)));
   try {
     await writeAtomic(file, text, { mode: (await stat(file)).mode & 0o777 });
@@ -51,7 +51,7 @@ async function edited(change: EnvironmentEdit): Promise<{ environment: Environme
   const { root, environment: name, edit, hosts } = change;
   const sources = await readSources(root);
   const own = environmentFile(name);
-  // What is edited is the text as it is now, which people may have changed since the command began.
+  // The text is read again, as people may have changed it since the command began.
   const text = edit({ path: own, text: await readFile(path.join(root, own), 'utf8') });
   const changed = sources.map((source) => (source.path === own ? { path: own, text } : source));
   const environment = environmentNamed(loadConfiguration(changed, root), name);

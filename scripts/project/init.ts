@@ -16,7 +16,7 @@ export interface InitOptions {
 }
 
 /**
- * Writes a first configuration that loads as it is, and gives the paths it created or changed, relative to `cwd`.
+ * Writes a first configuration that loads as it is, and returns the paths it created or changed, relative to `cwd`.
  * @throws LockageError (refused) if the name is unusable, or listing the files that are in the way.
  */
 export async function init({ cwd, app, force = false }: InitOptions): Promise<string[]> {
@@ -35,7 +35,7 @@ export async function init({ cwd, app, force = false }: InitOptions): Promise<st
   try {
     for (const [index, file] of files.entries()) {
       await mkdir(path.join(cwd, path.dirname(file)), { recursive: true });
-      // Without force, a file that came into being since the look above is not overwritten either.
+      // Without force, a file that appeared since the check above is not overwritten either.
       await writeFile(path.join(cwd, file), contents[index] ?? '', { flag: force ? 'w' : 'wx' });
       created.push(file);
     }
@@ -63,7 +63,7 @@ function appName(cwd: string, app: string | undefined): string {
   });
 }
 
-/** The first TCP port of the last EXPOSE lines, which are those of the stage that becomes the image. */
+/** Returns the first TCP port of the last EXPOSE lines, which are those of the stage that becomes the image. */
 async function exposedPort(dockerfile: string): Promise<number | undefined> {
   const text = await readFile(dockerfile, 'utf8').catch(() => '');
   const finalStage = text.split(/^\s*FROM\s/im).at(-1) ?? '';
@@ -93,7 +93,10 @@ async function fromTemplate(file: string, name: string, port: number | undefined
     .replace('port: 8080', `port: ${port}`);
 }
 
-/** The templates are files of the package, whether this runs from its sources or from its bundle. */
+/**
+ * Returns the folder of templates: they are files of the package, whether this runs from its sources or from its
+ * bundle.
+ */
 function templateFolder(): string {
   for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
     const candidate = path.join(folder, 'environments', 'template');
@@ -102,7 +105,7 @@ function templateFolder(): string {
   }
 }
 
-/** Adds the folder of local state to .gitignore, unless it is there; whether the file was changed. */
+/** Adds the folder of local state to .gitignore, unless it is there; returns whether the file was changed. */
 async function ignore(file: string): Promise<boolean> {
   const text = await readFile(file, 'utf8').catch(() => '');
   if (text.split(/\r?\n/).some((line) => /^\/?\.lockage\/?$/.test(line.trim()))) return false;

@@ -6,7 +6,7 @@ import type { Project } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 
 /**
- * The project whose lockage.yaml is in `cwd` or the nearest folder above it.
+ * Loads the project whose lockage.yaml is in `cwd` or the nearest folder above it.
  * @throws LockageError (refused) if there is none, or with all problems of its files at once.
  */
 export async function loadProject(cwd: string): Promise<Project> {
@@ -15,7 +15,7 @@ export async function loadProject(cwd: string): Promise<Project> {
 }
 
 /**
- * The nearest folder, from `cwd` upwards, that holds a lockage.yaml.
+ * Returns the nearest folder, from `cwd` upwards, that holds a lockage.yaml.
  * @throws LockageError (refused) if there is none.
  */
 export async function findRoot(cwd: string): Promise<string> {
@@ -28,7 +28,7 @@ export async function findRoot(cwd: string): Promise<string> {
   });
 }
 
-/** The configuration's files as they are. Throws LockageError for one that cannot be read. */
+/** Reads the configuration's files as they are. Throws LockageError for one that cannot be read. */
 export async function readSources(root: string): Promise<SourceFile[]> {
   const entries = await readdir(path.join(root, environmentsFolder)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -53,7 +53,7 @@ async function readSource(root: string, name: string): Promise<SourceFile> {
   const file = path.join(root, name);
   try {
     const { size } = await stat(file);
-    // Not read at all: the loader says that it is too large by the text's length.
+    // Not read at all: the loader reports it as too large by the text's length.
     if (size > maximumFileSize) return { path: name, text: ' '.repeat(maximumFileSize + 1) };
     return { path: name, text: await readFile(file, 'utf8') };
   } catch (error) {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /**
- * The passphrase that encrypts secrets in the state: PULUMI_CONFIG_PASSPHRASE, the file that
+ * Returns the passphrase that encrypts secrets in the state: PULUMI_CONFIG_PASSPHRASE, the file that
  * PULUMI_CONFIG_PASSPHRASE_FILE names, or `.lockage/passphrase`, which is made (0600) for a backend that holds nothing
  * yet. Throws LockageError when there is a state and no passphrase.
  */
@@ -29,7 +29,7 @@ export async function readPassphrase(folder: string, backend: string): Promise<s
   }
   const passphrase = randomBytes(24).toString('base64url');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Whoever comes first wins: two commands started at once must end up with one passphrase.
+  // The first one wins: two commands started at once must end up with one passphrase.
   await writeFile(file, `${passphrase}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });

@@ -11,12 +11,12 @@ interface Dependencies {
   readonly project: Project;
   readonly passphrase: string;
   readonly settings: PulumiSettings;
-  /** where values go: nothing else of a command sees them */
+  /** receives the values: no other part of a command sees them */
   readonly values: SecretValues;
   readonly redactor: Redactor;
 }
 
-/** The door for secrets: it reads values from their sources or the record, and lets only names and versions out. */
+/** The only way to secrets: it reads values from their sources or the record, and returns only names and versions. */
 export class SecretStore implements Secrets {
   readonly #dependencies: Dependencies;
 

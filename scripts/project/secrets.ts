@@ -8,12 +8,15 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { Redactor } from '../tools/redactor.ts';
 
 const commandDeadline = 30_000;
-/** A secret is a password, key or certificate; the engine takes no more than this for one either. */
+/**
+ * The longest value: a secret is a password, key or certificate, and the engine accepts no more than this for one
+ * either.
+ */
 const maximumLength = 500 * 1024;
-/** What a command may print; more is no secret, and must not fill the memory. */
+/** The most that a command may print; more is no secret, and must not fill the memory. */
 const maximumOutput = 2 * maximumLength;
 
-/** Where secrets are read: relative files and commands from `root`, variables from `env`. */
+/** The place where secrets are read: relative files and commands from `root`, variables from `env`. */
 export interface SecretContext {
   readonly root: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -90,13 +93,13 @@ async function readSecretFile(file: string, root: string): Promise<Reading> {
 }
 
 /**
- * Runs an operator's own program, as `pass`, `op` or `vault`. It is the one child that gets all of the operator's
- * variables: which it needs, only the operator knows, and that is why they set them.
+ * Runs an operator's own program, as `pass`, `op` or `vault`. It is the only child that gets all of the operator's
+ * variables: only the operator knows which ones it needs, and that is why they set them.
  */
 async function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
   const [program = ''] = command;
   const child = startProcess(command, { cwd: root, env: { ...env }, timeout: commandDeadline });
-  // A program that asks for a password would otherwise wait for an answer that nobody gives.
+  // A program that asks for a password would otherwise wait for an answer that never comes.
   child.stdin.on('error', () => undefined).end();
   const tooLong = () => child.kill('SIGKILL');
   const [stdout, stderr, failure] = await Promise.all([
@@ -111,7 +114,7 @@ async function runSecretCommand(command: readonly string[], root: string, env: S
   return { problem: `${program} ${failure ?? commandFailure(child, stdout, stderr)}` };
 }
 
-/** Reads what a program prints; one that prints too much is reported, and the rest of it is dropped. */
+/** Reads the output of a program; if it is too long, that is reported, and the rest of it is dropped. */
 async function collect(stream: AsyncIterable<Buffer>, tooLong: () => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) {
@@ -137,13 +140,13 @@ function commandFailure(
 ): string {
   if (Math.max(stdout.length, stderr.length) > maximumOutput) return `printed more than ${maximumOutput / 1024} KiB`;
   if (killed) return `gave no answer within ${commandDeadline / 1000} s`;
-  // A program may print the value and fail after it, or repeat it in its complaint.
+  // A program may print the value and fail after it, or repeat it in its error.
   const redactor = new Redactor(stdout.toString().split('\n'));
   const lastLine = redactor.redact(stderr.toString().trim().split('\n').at(-1) ?? '').slice(0, 200);
   return `failed with exit code ${exitCode ?? 'unknown'}${lastLine === '' ? '' : `: ${lastLine}`}`;
 }
 
-/** Values are text: they become files, Pulumi secrets and JSON. */
+/** Decodes a value: values are text, as they become files, Pulumi secrets and JSON. */
 function decode(bytes: Buffer, origin: string): Reading {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -154,8 +157,8 @@ function decode(bytes: Buffer, origin: string): Reading {
 }
 
 /**
- * Eight hex digits that tell one value of a secret from another without telling the value. The salt is kept per
- * application, so that equal values of two applications do not show as equal.
+ * Returns eight hex digits that tell one value of a secret from another without revealing the value. The salt is kept
+ * per application, so that equal values of two applications do not show as equal.
  */
 export function secretVersion(value: string, salt: string): string {
   return createHmac('sha256', salt).update(value).digest('hex').slice(0, 8);

@@ -12,7 +12,7 @@ import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 /**
  * Declares an environment as it is recorded. Throws LockageError when nothing runs there, or when its configuration has
- * changed since: a change of release or configuration enters an environment by `lockage promote`, past its gates.
+ * changed since: a change of release or configuration enters an environment by `lockage promote`, through its gates.
  */
 export async function recordedProgram(stack: string, folder: string): Promise<void> {
   const context = await openContext({ cwd: folder }, new AbortController().signal);

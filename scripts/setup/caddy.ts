@@ -4,7 +4,10 @@ import { cachedCaddy, cacheLock } from '../tools/cache.ts';
 import { goBuild } from './go-build.ts';
 import { withLock } from './lock.mjs';
 
-/** The Caddy for an edge image that no registry gives, built from its Go modules at the first need. Returns its path. */
+/**
+ * Builds the Caddy for an edge image that no registry provides from its Go modules, when it is first needed. Returns
+ * its path.
+ */
 export async function ensureCaddy(progress: (line: string) => void = () => undefined): Promise<string> {
   if (existsSync(cachedCaddy())) return cachedCaddy();
   return await withLock(cacheLock('caddy'), async () => {
@@ -14,7 +17,7 @@ export async function ensureCaddy(progress: (line: string) => void = () => undef
         module: 'caddy',
         source: 'github.com/caddyserver/caddy/v2/cmd/caddy',
         set: ['github.com/caddyserver/caddy/v2.CustomVersion', `v${toolVersions.caddy}`],
-        // It runs in a container, so for Linux also where this machine is something else.
+        // It runs in a container, so it is built for Linux even if this machine runs something else.
         env: { GOOS: 'linux' },
         out: cachedCaddy(),
         instead: 'name an edge image that this machine can pull.',

@@ -30,7 +30,7 @@ export async function run(words: readonly string[], options: CommandOptions = {}
   }
 }
 
-/** The same, for questions: undefined when the command fails or is not there. */
+/** Runs a command that asks something; returns undefined when it fails or does not exist. */
 export async function ask(words: readonly string[], options: RunOptions = {}): Promise<string | undefined> {
   return (await tryRun(words, { timeout: 15_000, ...options }))?.trim();
 }
@@ -40,7 +40,10 @@ export function findProgram(name: string, alsoIn: readonly string[] = ['/usr/sbi
   return findOnPath(name, alsoIn);
 }
 
-/** The words to put before a command that needs root: none as root, sudo where it asks no password, else undefined. */
+/**
+ * Returns the words to put before a command that needs root: none as root, sudo if it asks for no password, else
+ * undefined.
+ */
 export async function rootWords(): Promise<string[] | undefined> {
   if (process.getuid?.() === 0) return [];
   return (await ask(['sudo', '-n', 'true'])) === undefined ? undefined : ['sudo', '-n'];

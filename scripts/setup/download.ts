@@ -1,4 +1,4 @@
-// Pulumi's own releases. A machine without a way to them is told from one that is only slow within ten seconds.
+// Pulumi's own releases. A machine that cannot reach them is told from a slow one within ten seconds.
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
@@ -8,11 +8,11 @@ import { pipeline } from 'node:stream/promises';
 import { run } from './command.ts';
 import { StepError } from './step.ts';
 
-/** Where Pulumi publishes its command line. */
+/** The address where Pulumi publishes its command line. */
 export const officialReleases = 'https://get.pulumi.com/releases';
 const answersWithin = 10_000;
 
-/** Whether the address answers, asked without fetching what is behind it. */
+/** Returns whether the address answers, without fetching what is behind it. */
 export async function isReachable(url: string): Promise<boolean> {
   const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(answersWithin) }).catch(
     () => undefined,
@@ -21,8 +21,8 @@ export async function isReachable(url: string): Promise<boolean> {
 }
 
 /**
- * Puts an official Pulumi CLI into `folder` after checking its sum.
- * Returns false where the releases cannot be reached; a wrong sum is an error, never a reason to go on.
+ * Puts an official Pulumi CLI into `folder` after checking its checksum. Returns false if the releases cannot be
+ * reached; a wrong checksum is an error, never a reason to go on.
  */
 export async function downloadPulumi(version: string, folder: string, releases = officialReleases): Promise<boolean> {
   const name = `pulumi-v${version}-${process.platform}-${process.arch}.tar.gz`;

@@ -64,8 +64,8 @@ async function untilItAnswers(
   return undefined;
 }
 
-// A machine that was stopped hard keeps the file, and the number in it may be another process by now: dockerd then
-// takes that process for a second dockerd and does not start.
+// A machine that was stopped hard keeps the file, and its number may be another process by now: dockerd then takes that
+// process for a second dockerd and does not start.
 async function removeStalePidFile(root: readonly string[]): Promise<void> {
   const pid = (await readFile(pidFile, 'utf8').catch(() => '')).trim();
   if (pid === '') return;
@@ -73,7 +73,7 @@ async function removeStalePidFile(root: readonly string[]): Promise<void> {
   if (program.trim() !== 'dockerd') await run([...root, 'rm', '-f', pidFile]);
 }
 
-// Started by sudo, the socket goes to the user's own group: membership of `docker` would need a new login.
+// Started by sudo, the socket gets the user's own group: membership of `docker` would need a new login.
 async function socketGroup(root: readonly string[]): Promise<string[]> {
   const group = root.length > 0 ? await ask(['id', '-gn']) : undefined;
   return group === undefined ? [] : ['--group', group];

@@ -9,7 +9,10 @@ import { StepError, type Step } from './step.ts';
 
 const ownSocket = '/var/run/docker.sock';
 
-/** A Docker Engine that answers: the one of `DOCKER_HOST`, or this machine's, installed and started where need be. */
+/**
+ * Makes the step for a Docker Engine that answers: the one of `DOCKER_HOST`, or this machine's, installed and started
+ * if necessary.
+ */
 export function dockerEngineStep(): Step {
   return {
     name: 'Docker Engine',
@@ -38,10 +41,10 @@ export function dockerEngineStep(): Step {
   };
 }
 
-/** The version of the Docker Engine that clients on this machine reach, or undefined when none answers. */
+/** Returns the version of the Docker Engine that clients on this machine reach, or undefined when none answers. */
 export async function engineVersion(): Promise<string | undefined> {
   const address = process.env.DOCKER_HOST ?? `unix://${ownSocket}`;
-  // Other addresses (ssh, TLS) are the Docker CLI's to understand.
+  // Only the Docker CLI understands other addresses (ssh, TLS).
   if (!address.startsWith('unix://')) return await ask(['docker', 'version', '--format', '{{.Server.Version}}']);
   return await new Promise((resolve) => {
     const call = request({ socketPath: address.slice('unix://'.length), path: '/version', timeout: 10_000 });

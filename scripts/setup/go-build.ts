@@ -7,7 +7,7 @@ import { packageRoot } from '../tools/cache.ts';
 import { installPackages } from './packages.ts';
 import { StepError } from './step.ts';
 
-// From 1.21 on, Go fetches by itself the newer toolchain that a module asks for.
+// From 1.21 on, Go itself fetches the newer toolchain that a module asks for.
 const oldestGo = '1.21';
 
 export interface GoProgram {
@@ -19,7 +19,7 @@ export interface GoProgram {
   readonly set?: readonly [name: string, value: string];
   readonly tags?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** where the binary goes */
+  /** path of the binary */
   readonly out: string;
   /** what a person can do instead of building it */
   readonly instead: string;

@@ -5,12 +5,15 @@ import { dockerEngineStep } from './engine.ts';
 import { dockerPluginStep, pulumiStep } from './pulumi.ts';
 import { runSteps, type Output, type Step } from './step.ts';
 
-/** The steps in the order in which they need each other. */
+/** Returns the steps in the order in which they need each other. */
 export function machineSteps(): Step[] {
   return [dockerEngineStep(), labPackagesStep(), pulumiStep(), dockerPluginStep(), ...imageSteps()];
 }
 
-/** Makes this machine ready and says so line by line; false when a step failed, with the reason on the output. */
+/**
+ * Makes this machine ready and reports it line by line; returns false when a step failed, with the reason in the
+ * output.
+ */
 export async function setUpMachine(output: Output): Promise<boolean> {
   return await runSteps(machineSteps(), output);
 }

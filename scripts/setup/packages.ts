@@ -24,7 +24,7 @@ const labPackages = [
   'ca-certificates',
 ];
 
-// The lab starts these itself, inside its own hosts; the machine is not to offer them to its network.
+// The lab starts these itself, inside its own hosts; the machine must not offer them to its network.
 const servicesToKeepOff: Readonly<Record<string, readonly string[]>> = {
   'openssh-server': ['ssh.service', 'ssh.socket'],
   'docker-registry': ['docker-registry.service'],
@@ -32,7 +32,10 @@ const servicesToKeepOff: Readonly<Record<string, readonly string[]>> = {
   haproxy: ['haproxy.service'],
 };
 
-/** Debian packages that the lab of several hosts on one machine is made of. Left out where it cannot run anyway. */
+/**
+ * Makes the step for the Debian packages that the lab of several hosts on one machine needs. It is left out if the lab
+ * cannot run anyway.
+ */
 export function labPackagesStep(): Step {
   return {
     name: 'lab packages',
@@ -74,7 +77,7 @@ export async function installPackages(packages: readonly string[], progress: (li
   if (hasSystemd()) for (const service of services) await ask([...root, 'systemctl', 'disable', '--now', service]);
 }
 
-/** Whether systemd runs this machine, so that services are its to start. */
+/** Returns whether systemd runs this machine, and so starts its services. */
 export function hasSystemd(): boolean {
   return existsSync('/run/systemd/system');
 }
@@ -85,7 +88,7 @@ async function missingPackages(packages: readonly string[]): Promise<string[]> {
   return packages.filter((name) => !installed.has(name));
 }
 
-// The hook that Debian asks before it starts a service of a fresh package; 101 says no.
+// The hook that Debian asks before it starts a service of a new package; 101 means no.
 const policyHook = '/usr/sbin/policy-rc.d';
 const ours = '# put here by the set-up of lockage while it installs packages';
 

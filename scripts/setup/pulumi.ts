@@ -11,7 +11,7 @@ import { StepError, type Step } from './step.ts';
 
 const installPulumi = `install Pulumi ${oldestPulumi} or newer yourself: https://www.pulumi.com/docs/iac/download-install/`;
 
-/** The Pulumi CLI: found, else downloaded, else built from its Go modules. */
+/** Makes the step for the Pulumi CLI: found, else downloaded, else built from its Go modules. */
 export function pulumiStep(): Step {
   return {
     name: `Pulumi CLI ${toolVersions.pulumi}`,
@@ -45,7 +45,7 @@ export function pulumiStep(): Step {
   };
 }
 
-/** Pulumi's Docker plugin in our Pulumi folder: the official one, else built from Go modules. */
+/** Makes the step for Pulumi's Docker plugin in our Pulumi folder: the official one, else built from Go modules. */
 export function dockerPluginStep(): Step {
   return {
     name: `Docker plugin ${toolVersions.dockerPlugin}`,

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../pipelines/errors.ts';
 
-/** One thing that set-up makes sure of. Running it when it is already true must be harmless. */
+/** A step of set-up. Running it when nothing is left to do must be harmless. */
 export interface Step {
-  /** what a person reads: `Pulumi CLI 3.256.0` */
+  /** its title: `Pulumi CLI 3.256.0` */
   readonly name: string;
   /** why the project needs it, shown when the step has something to do */
   readonly why: string;
-  /** a short description of what is there when nothing is to do, else undefined */
+  /** returns a short description of what is there when nothing is to do, else undefined */
   ready(): Promise<string | undefined>;
-  /** makes it true and says how; `progress` takes lines worth seeing during a long step */
+  /** makes it ready and says how; `progress` takes lines worth seeing during a long step */
   run(progress: (line: string) => void): Promise<string>;
 }
 
-/** What went wrong in a step, with what the person at the terminal can do about it. */
+/** An error of a step, with what the person at the terminal can do about it. */
 export class StepError extends Error {
   override readonly name = 'StepError';
   readonly todo: string;
@@ -26,7 +26,7 @@ export class StepError extends Error {
   }
 }
 
-/** Where set-up writes its lines. */
+/** The output that set-up writes its lines to. */
 export interface Output {
   line(text: string): void;
   /** true: steps that are already done are not mentioned */
@@ -34,8 +34,8 @@ export interface Output {
 }
 
 /**
- * Runs the steps in order and stops at the first that fails. What is already there is asked of all steps at once, so
- * a ready machine passes at the speed of its slowest check; a step behind one that had work to do is asked again.
+ * Runs the steps in order and stops at the first that fails. All steps are checked at once for what is already there,
+ * so a ready machine passes at the speed of its slowest check; a step after one that had work to do is checked again.
  * Returns whether everything is in place.
  */
 export async function runSteps(steps: readonly Step[], output: Output): Promise<boolean> {
@@ -63,7 +63,7 @@ export async function runSteps(steps: readonly Step[], output: Output): Promise<
   return true;
 }
 
-/** `0.4 s`, `36 s`, `3 min 36 s` */
+/** Writes a duration: `0.4 s`, `36 s`, `3 min 36 s` */
 export function duration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -71,7 +71,7 @@ export function duration(milliseconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-// A build takes minutes without a word; a line now and then says that it is alive.
+// A build prints nothing for minutes; a line now and then shows that it is alive.
 async function withSignsOfLife(step: Step, output: Output): Promise<string> {
   const started = performance.now();
   const done = new AbortController();

@@ -4,22 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { toolVersions } from '../../infra/system/tool-versions.ts';
 
-/** Where set-up puts the Docker plugin that it builds. */
+/** Returns the path of the Docker plugin that set-up builds. */
 export function cachedDockerPlugin(): string {
   return join(cacheFolder(), 'bin', `docker-plugin-${toolVersions.dockerPlugin}`, 'pulumi-resource-docker');
 }
 
-/** Where set-up puts the Caddy that it builds for the edge image. */
+/** Returns the path of the Caddy that set-up builds for the edge image. */
 export function cachedCaddy(): string {
   return join(cacheFolder(), 'bin', `caddy-${toolVersions.caddy}`, 'caddy');
 }
 
-/** The lock file of a piece of work in the cache. */
+/** Returns the lock file of a piece of work in the cache. */
 export function cacheLock(name: string): string {
   return join(cacheFolder(), 'locks', name);
 }
 
-/** The folder of the Lockage package, from its sources as well as from its bundle. */
+/** Returns the folder of the Lockage package, from its sources as well as from its bundle. */
 export function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');

@@ -1,6 +1,6 @@
 /**
- * How the lab runs programs of the machine: an array of arguments, a deadline for each, and an error that shows what
- * the program said. The lab is set-up and test machinery, so it needs no terminal, no prompts and no secrets.
+ * Runs programs of the machine for the lab: an array of arguments, a deadline for each, and an error that shows the
+ * program's output. The lab is set-up and test machinery, so it needs no terminal, no prompts and no secrets.
  */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly timeout?: number;
   readonly input?: string;
   readonly cwd?: string;
-  /** beside those that every program gets */
+  /** added to those that every program gets */
   readonly env?: Variables;
   /** called with each line of its output as it comes */
   readonly onLine?: (line: string) => void;
@@ -33,7 +33,7 @@ export class CommandError extends Error {
   }
 }
 
-/** Runs a program and gives what it wrote to stdout. */
+/** Runs a program and returns its stdout. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const child = start(argv, options);
   child.stdin.on('error', () => undefined).end(options.input ?? '');
@@ -41,13 +41,13 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return stdout;
 }
 
-/** Runs a program whose failure is an answer, too: undefined. */
+/** Runs a program that may fail; returns undefined then. */
 export async function tryRun(argv: readonly string[], options: RunOptions = {}): Promise<string | undefined> {
   return run(argv, options).catch(() => undefined);
 }
 
 /**
- * Runs `producer | consumer` and gives the consumer's stdout. The consumer sees the end of its input only after the
+ * Runs `producer | consumer` and returns the consumer's stdout. The consumer sees the end of its input only after the
  * producer succeeded: half an archive must not become an image.
  */
 export async function runPiped(

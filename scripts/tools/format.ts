@@ -1,4 +1,4 @@
-/** `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */
+/** Writes a duration: `340 ms`, `2.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function durationText(milliseconds: number): string {
   if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
   // What would be rounded up to 60.0 s is a minute.
@@ -9,7 +9,10 @@ export function durationText(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** As `durationText`, in no more than seven characters below ten hours: `1:43` is minutes, `1:02:43` hours. */
+/**
+ * Writes a duration as `durationText` does, in no more than seven characters below ten hours: `1:43` is minutes,
+ * `1:02:43` hours.
+ */
 export function elapsedText(milliseconds: number): string {
   if (milliseconds < 59_950) return durationText(milliseconds);
   const seconds = Math.round(milliseconds / 1000);
@@ -18,7 +21,7 @@ export function elapsedText(milliseconds: number): string {
   return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }
 
-/** `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
+/** Writes a size: `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
 export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ['kB', 'MB', 'GB', 'TB'];
@@ -31,7 +34,7 @@ export function bytesText(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Rows as aligned columns, two spaces apart. `width` measures a cell without its colours. */
+/** Aligns rows in columns, two spaces apart. `width` measures a cell without its colours. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

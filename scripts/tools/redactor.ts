@@ -41,7 +41,10 @@ function writtenForms(value: string): string[] {
   });
 }
 
-/** In the middle of something that was encoded as a whole, a value shows in one of three ways, by where it begins. */
+/**
+ * Returns a value's base64 forms: inside something that was encoded as a whole, it shows in one of three ways, by where
+ * it begins.
+ */
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value);
   const aligned = [0, 1, 2].map((offset) => {

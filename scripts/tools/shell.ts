@@ -10,7 +10,7 @@ export interface CommandOutput {
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** beside those that every program gets */
+  /** added to those that every program gets */
   readonly env?: Variables;
   readonly input?: string;
   /** ms; the command is killed then */
@@ -20,7 +20,7 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Runs a program with arguments to its end, whatever its exit code. Nothing passes through a shell's eyes. */
+/** Runs a program with arguments to its end, whatever its exit code. No shell interprets any of it. */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
   const shell = $({
     nothrow: true,
@@ -39,7 +39,7 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
   return { stdout, stderr, code: exitCode ?? 1 };
 }
 
-/** Runs a program and gives its stdout. Throws LockageError with its last lines when it fails. */
+/** Runs a program and returns its stdout. Throws LockageError with its last lines when it fails. */
 export async function mustRun(what: string, argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code === 0) return result.stdout;

@@ -2,10 +2,10 @@ import { didYouMean } from '../../text/suggest.ts';
 import type { Checked } from './context.ts';
 import { checkEnv, checkSecrets } from './roles.ts';
 
-/** An accessory's container would have the name of one of Lockage's own things on the host. */
+/** Reserved names: an accessory's container would get the name of one of Lockage's own things on the host. */
 const reserved = ['edge', 'live', 'lock'];
 
-/** Rules for the accessories of an environment. */
+/** Checks the accessories of an environment. */
 export function checkAccessories(checked: Checked): void {
   const { written, resolved, report } = checked;
   const hosts = resolved.hosts.map((host) => host.name);

@@ -10,7 +10,7 @@ export class Findings {
     this.#sources = sources;
   }
 
-  /** A problem of a value as it holds in an environment. */
+  /** Adds a problem that a value has in an environment. */
   add(environment: string, path: Path, message: string): void {
     const source = this.#sourceOf(environment, path);
     const problem = { file: source.path, line: source.lineOf(path), path, message };
@@ -20,7 +20,7 @@ export class Findings {
     this.#found.set(key, found);
   }
 
-  /** The problems; one of lockage.yaml that not all of `environments` have names those that do. */
+  /** Returns the problems. One in lockage.yaml that concerns only some of `environments` names them. */
   problems(environments: readonly string[]): Problem[] {
     return [...this.#found.values()].map(({ problem, environments: affected }) => {
       const isCommon = problem.file === this.#sources.project.path;

@@ -4,12 +4,12 @@ import { orderStages, stagesOf, type Stage } from '../resolve/order.ts';
 import type { Problem } from '../source/problem.ts';
 import type { ProjectFile } from '../schema/files.ts';
 
-/** Records of the whole project, beside those of its environments. */
+/** Records that belong to the whole project, beside those of its environments. */
 const records = ['releases', 'machine-images'];
-/** Records of a part of an environment. */
+/** Suffixes of the records that an environment's parts have. */
 const parts = ['-foundation', '-machines'];
 
-/** The stages in order, and where the pipeline and the environments' files disagree. */
+/** Checks that the stages can be put in order, and that the pipeline and the environments' files agree. */
 export function checkPipeline(file: ProjectFile, sources: Sources): { stages: Stage[]; problems: Problem[] } {
   const { project } = sources;
   const names = [...sources.environments.keys()];
@@ -51,7 +51,7 @@ export function checkPipeline(file: ProjectFile, sources: Sources): { stages: St
   };
 }
 
-/** Two records of one name would be one record. */
+/** Finds environments named like another record of the project: two records of one name would be the same record. */
 function takenNames({ environments }: Sources): Problem[] {
   const names = [...environments.keys()];
   const own = names.flatMap((name) => parts.map((part) => `${name}${part}`));

@@ -2,7 +2,7 @@ import type { Checked, Report } from './context.ts';
 import type { Path } from '../source/problem.ts';
 import { engineKey } from '../../model/endpoint.ts';
 
-/** A port that something of an environment takes on a host. */
+/** A port that a role or an accessory takes on a host. */
 interface Use {
   readonly environment: string;
   readonly what: string;
@@ -13,7 +13,7 @@ interface Use {
   readonly report: Report;
 }
 
-/** No two roles, accessories or environments may publish the same port on one Docker Engine. */
+/** Checks that no two roles, accessories or environments publish the same port on one Docker Engine. */
 export function checkPorts(environments: readonly Checked[]): void {
   const taken = new Map<string, Use>();
   for (const use of environments.flatMap(usesOf)) {
@@ -34,7 +34,7 @@ function usesOf({ resolved, report }: Checked): Use[] {
   const { name: environment, hosts, orchestrator, machines, roles, accessories } = resolved;
   // On a single host and on a swarm, containers find accessories on the network, and nothing is published.
   const published = hosts.length > 1 && !orchestrator ? accessories : [];
-  // The one address of an environment's own machines may be that of another environment's, too.
+  // The address of the load balancer of an environment's own machines may also be that of another environment's.
   const front = machines?.address;
   const shared = roles.flatMap(({ name, route }) =>
     front === undefined || route === undefined

@@ -12,7 +12,7 @@ import { resolveEnvironment } from '../resolve/project.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import type { Sources } from '../source/source.ts';
 
-/** Problems that only show once lockage.yaml and the environments' files are seen together. */
+/** Finds problems that only show once lockage.yaml and the environments' files are seen together. */
 export function checkProject(
   file: ProjectFile,
   environments: ReadonlyMap<string, EnvironmentFile>,
@@ -27,7 +27,7 @@ export function checkProject(
     const own = environments.get(name);
     if (own === undefined) continue;
     const report: Report = (path, message) => findings.add(name, path, message);
-    // Without usable targets there are no hosts that the other rules could be held against.
+    // Without usable targets there are no hosts to check the other rules against.
     if (!checkTargets(name, own, root, report)) continue;
     const stage = stages.find((candidate) => candidate.name === name) ?? { name, after: [] };
     const written = mergeEnvironment(file, own);

@@ -1,7 +1,7 @@
 import type { Checked } from './context.ts';
 import { isSshHost } from '../../model/target.ts';
 
-/** Images come over ssh only to hosts that are reached by it. */
+/** Checks that images are sent over ssh only to hosts that are reached by ssh. */
 export function checkRegistry({ resolved, report }: Checked): void {
   if (resolved.registry.through !== 'ssh') return;
   const path = ['registry', 'through'];

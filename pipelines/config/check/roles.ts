@@ -4,11 +4,11 @@ import { didYouMean } from '../../text/suggest.ts';
 import type { Checked } from './context.ts';
 import type { RoleFile } from '../schema/roles.ts';
 
-/** Docker's and the edge proxy's resolvers take no longer name for a container: one DNS label. */
+/** Docker's and the edge proxy's resolvers take no longer name for a container: it is one DNS label. */
 const maxAlias = 63;
 const fingerprintLength = 8;
 
-/** Rules for the roles of an environment, and for the migration, which runs with the same settings. */
+/** Checks the roles of an environment, and the migration, which runs with the same settings. */
 export function checkRoles(checked: Checked): void {
   const { file, own, written, resolved, report } = checked;
   const common = Object.keys(file.roles ?? {});
@@ -80,7 +80,7 @@ function checkHealth({ report }: Checked, role: Role, { health = {}, port }: Rol
     );
 }
 
-/** Variables that Lockage sets itself may not be set otherwise: they would be lost without a word. */
+/** Checks that no variable is set that Lockage sets itself: its value would be lost without a warning. */
 export function checkEnv(
   { report }: Checked,
   owner: readonly string[],
@@ -96,7 +96,7 @@ export function checkEnv(
   }
 }
 
-/** Each secret that is used needs a source. */
+/** Checks that each secret that is used has a source. */
 export function checkSecrets(
   { resolved, report }: Checked,
   owner: readonly string[],

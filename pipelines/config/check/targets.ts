@@ -3,7 +3,7 @@ import type { EnvironmentFile } from '../schema/files.ts';
 import { engineKey } from '../../model/endpoint.ts';
 import { hostsOf, swarmName, targetsOf } from '../resolve/targets.ts';
 
-/** Whether the targets of an environment are usable: no name and no engine twice. */
+/** Checks the targets of an environment: no name and no engine may appear twice. */
 export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {
   const { list, path, isSwarm } = targetsOf(own);
   let usable = true;

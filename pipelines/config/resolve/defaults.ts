@@ -1,7 +1,7 @@
 const second = 1000;
 const mebibyte = 2 ** 20;
 
-/** What holds where neither lockage.yaml nor the environment's file says otherwise. Milliseconds and bytes. */
+/** The values that apply where neither lockage.yaml nor the environment's file sets them. Milliseconds and bytes. */
 export const defaults = {
   backend: 'file://.lockage/state',
   edgeImage: 'caddy:2',

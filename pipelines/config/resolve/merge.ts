@@ -14,8 +14,9 @@ export interface Written {
 }
 
 /**
- * Lays an environment's file over what is common, key by key; lists of secrets are joined, other lists replaced.
- * A role's variables come from, later ones winning: common, the environment, the common role, the environment's role.
+ * Lays an environment's file over what is common, key by key; lists of secrets are joined, other lists replaced. A
+ * role's variables come from these places, later ones winning: common, the environment, the common role, the
+ * environment's role.
  */
 export function mergeEnvironment(project: ProjectFile, environment: EnvironmentFile): Written {
   const env = textValues({ ...project.env, ...environment.env });
@@ -32,7 +33,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
   };
 }
 
-/** Variables as text: what YAML reads as a number or a switch is meant as written. */
+/** Returns variables as text: what YAML reads as a number or a boolean is meant as it is written. */
 export function textValues(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
   return mapValues(values, String);
 }
@@ -73,7 +74,7 @@ function mergeRole(common: RoleFile, own: RoleFile): RoleFile {
   };
 }
 
-/** Another kind of check takes the place of the common one; its timing stays. */
+/** Merges health checks: another kind of check replaces the common one, whose timing stays. */
 function mergeHealth(common: RoleFile['health'] = {}, own: RoleFile['health'] = {}): RoleFile['health'] {
   const { interval, healthy, timeout } = common;
   const kind = own.path !== undefined || own.command !== undefined || own.running !== undefined;

@@ -13,7 +13,7 @@ export interface StageProblem {
   readonly message: string;
 }
 
-/** The stages as written: a plain name comes after the entry before it. */
+/** Returns the stages as written: a plain name comes after the entry before it. */
 export function stagesOf(pipeline: NonNullable<ProjectFile['pipeline']>): Stage[] {
   return pipeline.map((entry, index) => {
     const name = nameOf(entry);
@@ -27,7 +27,10 @@ function nameOf(entry: NonNullable<ProjectFile['pipeline']>[number]): string {
   return typeof entry === 'string' ? entry : entry.name;
 }
 
-/** Orders stages so that each comes after those it names, keeping the written order where it may; or says why not. */
+/**
+ * Orders stages so that each comes after those it names, keeping the written order where possible, or returns why that
+ * cannot be done.
+ */
 export function orderStages(stages: readonly Stage[]): { ordered: Stage[]; problems: StageProblem[] } {
   const problems = [...duplicates(stages), ...unknownNames(stages)];
   if (problems.length > 0) return { ordered: [...stages], problems };
@@ -58,7 +61,7 @@ function unknownNames(stages: readonly Stage[]): StageProblem[] {
   );
 }
 
-/** Every waiting stage waits for another one, so following them must come round. */
+/** Finds a cycle: every waiting stage waits for another one, so following them must lead back to one seen before. */
 function cycle(stages: readonly Stage[], waiting: readonly Stage[]): StageProblem {
   const walked: Stage[] = [];
   let stage = waiting[0];

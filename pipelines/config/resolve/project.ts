@@ -10,7 +10,7 @@ import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './target
 import { parseDuration, parseSize } from '../schema/units.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 
-/** The project with every default filled in. `environments` are the files' contents by name. */
+/** Returns the project with every default filled in. `environments` are the files' contents by name. */
 export function resolveProject(
   file: ProjectFile,
   stages: readonly Stage[],
@@ -37,7 +37,7 @@ export function resolveProject(
   };
 }
 
-/** One environment: its own file over lockage.yaml over the defaults. */
+/** Resolves one environment: its own file over lockage.yaml over the defaults. */
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
   const targets = targetsOf(own);
@@ -178,7 +178,10 @@ function resolveMigration(
   };
 }
 
-/** Relative file URLs count from lockage.yaml, wherever the command is called; `file://~` is Pulumi's own home folder. */
+/**
+ * Resolves the backend's URL: relative file URLs start at lockage.yaml, wherever the command is called; `file://~` is
+ * Pulumi's own home folder.
+ */
 function resolveBackend(url: string, root: string): string {
   const folder = url.startsWith('file://') ? url.slice('file://'.length) : undefined;
   return folder === undefined || folder.startsWith('~') ? url : `file://${path.posix.resolve(root, folder)}`;

@@ -7,10 +7,13 @@ import type { MachinesFile, TargetFile, TargetsFile } from '../schema/targets.ts
 import { endpointOf, hostname, type Endpoint, type EndpointSettings, type TlsFiles } from '../../model/endpoint.ts';
 import { pending, type EnvironmentHost, type Host } from '../../model/target.ts';
 
-/** What a swarm is called where an environment's hosts are called by their names. */
+/** The name of a swarm where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';
 
-/** The targets that an environment's file names, and where they stand in it; none where it makes its machines itself. */
+/**
+ * Returns the targets that an environment's file names, and where they stand in it; none if it makes its machines
+ * itself.
+ */
 export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
   readonly list: readonly TargetFile[];
   readonly path: Path;
@@ -25,14 +28,14 @@ export function isMachines(targets: TargetsFile): targets is MachinesFile {
   return 'kind' in targets && targets.kind !== 'swarm';
 }
 
-/** The hosts of an environment, whatever kind of targets it has. */
+/** Returns the hosts of an environment, whatever kind of targets it has. */
 export function targetHosts(environment: string, targets: TargetsFile, root: string): EnvironmentHost[] {
   return isMachines(targets)
     ? machineHosts(environment, targets)
     : hostsOf(environment, targetsOf({ targets }).list, root);
 }
 
-/** The machines that an environment makes: where each is reached is known once it is made. */
+/** Returns the machines that an environment makes; their addresses are known once they are made. */
 function machineHosts(environment: string, { count = defaults.machine.count }: MachinesFile): EnvironmentHost[] {
   return Array.from({ length: count }, (_, index) => pending(`${environment}-${index + 1}`));
 }

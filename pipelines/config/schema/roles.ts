@@ -59,7 +59,7 @@ const reason = text('the reason for it').meta({ description: 'Recorded with each
 const needsReason = (example: string) => (issue: Refusal) =>
   `expected { value: ${example}, reason: why }, as an exception needs a reason, got ${describe(issue.input)}`;
 
-/** A switch whose safe position may be written plainly and whose other one needs a reason. */
+/** Accepts a boolean whose safe value may be written plainly, while the other one needs a reason. */
 const guarded = (safe: boolean) =>
   z.union([z.literal(safe), mapping({ value: z.boolean({ error: expected('true or false') }), reason })], {
     error: needsReason(String(!safe)),

@@ -6,7 +6,9 @@ export function urlProblem(url: string): string | undefined {
   return endpoint.kind === 'invalid' ? endpoint.problem : undefined;
 }
 
-/** Returns that a host would be anybody's who reaches its port: an engine without TLS asks nobody who they are. */
+/**
+ * Returns a problem when anyone who reaches a host's port could control it: an engine without TLS authenticates nobody.
+ */
 export function openPortProblem(url: string): string | undefined {
   const endpoint = parseUrl(url);
   if (endpoint.kind !== 'tcp' || isLoopback(hostname(endpoint) ?? '')) return undefined;

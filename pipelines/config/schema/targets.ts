@@ -102,7 +102,7 @@ const swarm = mapping({
 export const targets = z.union(
   [
     list(target, 'targets').min(1, { error: 'expected at least one target' }),
-    // What is wrong is the kind, but the library shows the whole mapping.
+    // Only the kind is wrong, but the library shows the whole mapping.
     z.discriminatedUnion('kind', [swarm, machines], {
       error: ({ input }) => instead('swarm, lxc or vm', (input as { kind?: unknown } | undefined)?.kind),
     }),
@@ -114,7 +114,7 @@ export type TargetFile = z.output<typeof target>;
 export type MachinesFile = z.output<typeof machines>;
 export type TargetsFile = z.output<typeof targets>;
 
-/** Settings that do not go with a target's URL, which must have passed `urlProblem`. */
+/** Finds settings that do not go with a target's URL, which must have passed `urlProblem`. */
 export function settingProblems(written: Exclude<TargetFile, string>): { key: string; message: string }[] {
   const { url } = written;
   const { kind } = parseUrl(url);

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { Path, Problem } from '../source/problem.ts';
 import type { Source } from '../source/source.ts';
 
-/** The typed content of a file, or undefined and the problems that its schema sees, each with its line. */
+/** Returns the typed content of a file, or undefined and the problems that its schema finds, each with its line. */
 export function validate<Schema extends z.ZodType>(
   source: Source,
   schema: Schema,
@@ -31,7 +31,7 @@ function explain(issue: z.core.$ZodIssue, above: Path): Explanation[] {
   }
   if (issue.code === 'invalid_key') return issue.issues.slice(0, 1).map(({ message }) => ({ path, message }));
   if (issue.code === 'invalid_union') {
-    // The alternative that fails below its top, or on more than its type, is the one that was meant.
+    // The alternative that fails below its top, or on more than its type, is the one the user meant.
     const meant = issue.errors.find(
       (issues) => issues.length > 0 && issues.every((inner) => inner.path.length > 0 || !isWrongType(inner)),
     );
@@ -44,7 +44,10 @@ function isWrongType(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union';
 }
 
-/** The reader leaves out a value it has reported; that it is missing is no second problem. */
+/**
+ * Returns whether a problem was reported before: the reader leaves out a value it has reported, and its absence is not
+ * a second problem.
+ */
 function isReported(source: Source, { path }: Problem): boolean {
   const isAbove = (above: Path) => above.length > 0 && above.every((step, index) => path[index] === step);
   return source.value === undefined || source.problems.some((known) => isAbove(known.path));

@@ -1,28 +1,28 @@
 /*
- * What the files' values look like: names, ports, durations, sizes, lists. Each says in its message what is expected and what
- * was found.
+ * The kinds of values in the files: names, ports, durations, sizes, lists. The message of each says what is expected
+ * and what was found.
  */
 import * as z from 'zod';
 import { namePattern, nameRule } from './names.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
 import { didYouMean } from '../../text/suggest.ts';
 
-// Compiling a schema costs more than reading the few files of one command with it.
+// Compiling a schema takes longer than reading a command's few files with it.
 z.config({ jitless: true });
 
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-/** What zod tells of a value that it refuses. */
+/** An issue as zod reports it for a value that it refuses. */
 export type Refusal = { readonly input?: unknown };
 
 export const expected = (what: string) => (issue: Refusal) => instead(what, issue.input);
 
-/** That something else was expected in place of a value. */
+/** Says what was expected in place of a value. */
 export function instead(what: string, value: unknown): string {
   return value === undefined ? `is missing: expected ${what}` : `expected ${what}, got ${describe(value)}`;
 }
 
-/** What a value is, for a message: short plain values as they are, anything longer by its kind. */
+/** Describes a value for a message: short plain values as they are, anything longer by its kind. */
 export function describe(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
@@ -32,8 +32,8 @@ export function describe(value: unknown): string {
 }
 
 /**
- * A mapping with these keys and no others; each unknown key becomes one line of the message. `elsewhere`: key that people
- * expect here → where what it means is said.
+ * Accepts a mapping with these keys and no others; each unknown key becomes one line of the message. `elsewhere`: a key
+ * that people expect here → where it belongs.
  */
 export function mapping<Shape extends z.core.$ZodShape>(
   shape: Shape,

@@ -1,9 +1,9 @@
 import { LockageError } from '../../errors.ts';
 
-/** Keys and list indexes from the top of a file to a value. */
+/** The keys and list indexes that lead from the top of a file to a value. */
 export type Path = readonly (string | number)[];
 
-/** Something in a configuration file that has to be changed before anything can be done. */
+/** A problem in a configuration file that has to be fixed before anything can be done. */
 export interface Problem {
   readonly file: string;
   /** counted from 1 */
@@ -14,7 +14,7 @@ export interface Problem {
 
 const mostShown = 50;
 
-/** One error for all problems, one aligned line each: `environments/prod.yaml:12  roles.web.prot  unknown key`. */
+/** Makes one error of all problems, one aligned line each: `environments/prod.yaml:12  roles.web.prot  unknown key`. */
 export function configurationError(problems: readonly Problem[]): LockageError {
   const sorted = [...problems].sort(byPlace);
   const rows = sorted
@@ -34,7 +34,7 @@ export function configurationError(problems: readonly Problem[]): LockageError {
   });
 }
 
-/** `roles.web.command[1]`, as people write paths; keys that would be misread are quoted. */
+/** Writes a path as people do, `roles.web.command[1]`; keys that would be misread are quoted. */
 export function pathText(path: Path): string {
   return path
     .map((step, index) => {

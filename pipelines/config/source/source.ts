@@ -19,7 +19,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** A parsed file: its plain value, what is wrong with it as YAML, and where each value stands. */
+/** A parsed file: its plain value, its errors as YAML, and the line of each value. */
 export interface Source {
   readonly path: string;
   readonly value: unknown;
@@ -40,7 +40,7 @@ const maximumDepth = 64;
 const maximumNodes = 10_000;
 const maximumAliases = 100;
 
-/** Keys whose emptiness means "nothing here", as when all lines below them are commented out. */
+/** Keys that may be empty, as when all lines below them are commented out. */
 const sections = new Set([
   ...['env', 'secrets', 'roles', 'accessories', 'targets', 'build', 'args', 'edge'],
   ...['limits', 'hardening', 'tmpfs', 'volumes', 'health', 'hosts', 'pipeline'],
@@ -233,7 +233,8 @@ function find(document: Document.Parsed, path: Path): { offset: number; complete
       offset = (pair.key as Node).range?.[0] ?? offset;
       node = pair.value;
     } else if (isSeq(node)) {
-      // A step into a list of names may be the name itself, which is told apart from its neighbours without counting.
+      // A step into a list of names may be the name itself, so that it can be told from its neighbours without
+      // counting.
       const index =
         typeof step === 'number' ? step : node.items.findIndex((item) => isScalar(item) && item.value === step);
       if (index < 0 || index >= node.items.length) return { offset, complete: false };
@@ -246,7 +247,7 @@ function find(document: Document.Parsed, path: Path): { offset: number; complete
   return { offset, complete: true };
 }
 
-/** The parser's own words are kept except where they assume its programming interface. */
+/** Returns the parser's message, except for words that assume its programming interface. */
 function yamlMessage(code: string, message: string): string {
   if (code === 'TAB_AS_INDENT') return 'is indented with a tab: YAML wants spaces';
   if (code === 'MULTIPLE_DOCS') return 'has more than one document: remove the line ---';

@@ -4,7 +4,7 @@ import { durationText } from '../../tools/format.ts';
 import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
-/** `lockage host cordon` */
+/** Runs `lockage host cordon`. */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const result = await perform(context, 'cordon', hostRequest(host, flags));
@@ -18,7 +18,7 @@ export async function cordonCommand(host: string, flags: Flags & { env: string }
   });
 }
 
-/** `lockage host uncordon` */
+/** Runs `lockage host uncordon`. */
 export async function uncordonCommand(
   host: string,
   flags: Flags & { env: string },

@@ -7,7 +7,7 @@ interface DestroyFlags extends Flags {
   readonly volumes?: boolean;
 }
 
-/** `lockage destroy` */
+/** Runs `lockage destroy`. */
 export async function destroyCommand(environment: string, flags: DestroyFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const result = await perform(context, 'destroy', { environment, withData: flags.volumes ?? false });

@@ -12,7 +12,7 @@ import { ConsoleTerminal } from '../terminal.ts';
 import { openContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
-/** `lockage doctor` */
+/** Runs `lockage doctor`. */
 export async function doctorCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
   let project: Project | undefined;
   const configuration = await checking('configuration', async () => {
@@ -31,7 +31,7 @@ export async function doctorCommand(flags: Flags & { env?: string }, signal: Abo
   if (all.some(({ checks }) => checks.some(({ level }) => level === 'bad'))) process.exitCode = ExitCode.refused;
 }
 
-/** The checks that need the project: some of them also when its world cannot be opened as a whole. */
+/** Runs the checks that need the project: some of them even when its context cannot be opened as a whole. */
 async function projectGroups(
   configuration: readonly Check[],
   flags: Flags & { env?: string },

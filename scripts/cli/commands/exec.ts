@@ -10,7 +10,7 @@ import { linePrefixes } from '../views/log-prefix.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 
-/** A day: people migrate data by such commands. */
+/** A day: people migrate data with such commands. */
 const deadline = 24 * 3600_000;
 
 interface ExecFlags {
@@ -19,7 +19,7 @@ interface ExecFlags {
   readonly host?: string;
 }
 
-/** `lockage exec` */
+/** Runs `lockage exec`. */
 export async function execCommand(argv: readonly string[], flags: ExecFlags, signal: AbortSignal): Promise<void> {
   await runCommand({}, signal, async (context) => {
     const environment = environmentNamed(context.project, flags.env);
@@ -55,7 +55,7 @@ async function runIn(
     deadline,
     signal: context.signal,
     onOutput: (stream, data) => print(stream, readers[stream].read(data)),
-    // It has been printed by then; nothing reads what is kept.
+    // Output is printed as it comes; nothing reads what is kept.
     maxOutput: 1024,
   });
   for (const stream of ['stdout', 'stderr'] as const) print(stream, readers[stream].end());
@@ -68,7 +68,9 @@ interface Failure {
   readonly code?: number;
 }
 
-/** The first exit code that is not 0 becomes this process's; the hosts it failed on are named. */
+/**
+ * Throws an error that names the hosts on which it failed; the first exit code that is not 0 becomes this process's.
+ */
 function report(targets: readonly PlacedContainer[], results: readonly PromiseSettledResult<number>[]): void {
   const failed = results.flatMap((result, index): Failure[] => failureOf(targets[index]?.host.name ?? '', result));
   if (failed.length === 0) return;

@@ -4,7 +4,7 @@ import { historyLines } from '../views/history.ts';
 import { runCommand } from '../run-command.ts';
 import { countOf, type Flags } from '../options.ts';
 
-/** `lockage history` */
+/** Runs `lockage history`. */
 export async function historyCommand(
   name: string,
   flags: Flags & { limit: string },

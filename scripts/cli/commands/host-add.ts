@@ -20,21 +20,23 @@ interface AddFlags extends Flags, TargetFlags {
   readonly env: string;
 }
 
-/** `lockage host add` */
+/** Runs `lockage host add`. */
 export async function hostAddCommand(url: string, flags: AddFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const { project, terminal } = context;
     const environment = environmentNamed(project, flags.env);
     const target = targetOf(environment, url, flags, { root: project.root, cwd: process.cwd() });
-    // What the file cannot take shall be known before anything happens on the machine.
+    // What the file cannot hold must be known before anything happens on the machine.
     if (target.written) await tryEdit(editOf(context, environment, target.written));
 
     terminal.step('connect', target.host.endpoint.url);
     const pinned = await pin(context, target, flags);
     const { steps, lines } = await prepare(context, environment, pinned);
 
-    const now = await join(context, environment, pinned).catch((error: unknown) => {
-      throw steps.some(({ action }) => action !== 'none') ? halfAdded(environment, pinned.host.name, error) : error;
+    const now = await joinEnvironment(context, environment, pinned).catch((error: unknown) => {
+      throw steps.some(({ action }) => action !== 'none')
+        ? halfAddedError(environment, pinned.host.name, error)
+        : error;
     });
 
     terminal.step('check', pinned.host.name);
@@ -50,8 +52,8 @@ export async function hostAddCommand(url: string, flags: AddFlags, signal: Abort
   });
 }
 
-/** Reaches the host's engine, and writes the host down. */
-async function join(
+/** Connects to the host's engine, and adds the host to the environment's file. */
+async function joinEnvironment(
   context: CommandContext,
   environment: Environment,
   { host, written }: Target,
@@ -61,8 +63,8 @@ async function join(
   return written ? writeEdit(editOf(context, environment, written)) : environment;
 }
 
-/** The machine is prepared, which is not undone, and no target yet. */
-function halfAdded({ name }: Environment, host: string, error: unknown): LockageError {
+/** Makes the error for a machine that is prepared, which is not undone, but is not a target yet. */
+function halfAddedError({ name }: Environment, host: string, error: unknown): LockageError {
   const details = error instanceof LockageError ? error.details : [];
   return new BrokenError(`${host} is prepared, but no target of ${name} yet: ${messageOf(error)}`, {
     details,
@@ -71,7 +73,7 @@ function halfAdded({ name }: Environment, host: string, error: unknown): Lockage
   });
 }
 
-/** The target with the key that a person confirmed, which every operator is to expect from now on. */
+/** Returns the target with the key that a person confirmed, which every operator must expect from now on. */
 async function pin(context: CommandContext, { host, written }: Target, flags: AddFlags): Promise<Target> {
   const pinned = host.endpoint.hostKey;
   const given = flags.hostKey ?? (pinned === undefined ? [] : [pinned]);
@@ -85,7 +87,7 @@ interface Done extends Pick<PreparationStep, 'subject' | 'action'> {
   readonly milliseconds?: number;
 }
 
-/** Shows what is to be done on the machine and in the file, asks, and does what is to be done on the machine. */
+/** Shows what will be done on the machine and in the file, asks, and does what is to be done on the machine. */
 async function prepare(
   context: CommandContext,
   environment: Environment,

@@ -9,18 +9,18 @@ import { hostFacts } from '../../../infra/hosts/facts.ts';
 import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
 import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
-import { chosen, withoutName } from './host-list.ts';
+import { chosenEnvironments, withoutName } from './host-list.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
 import type { Flags } from '../options.ts';
 
-/** Milliseconds for a host to answer everything: an ssh connection may have to be made first. */
+/** The milliseconds a host has to answer everything: an ssh connection may have to be made first. */
 const timeouts = { first: 15_000 };
 
-/** `lockage host check` */
+/** Runs `lockage host check`. */
 export async function hostCheckCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const checked = await checkHosts(context, chosen(context, name));
+    const checked = await checkHosts(context, chosenEnvironments(context, name));
     const silent = checked.flatMap(({ hosts }) => hosts.filter(({ facts }) => facts === undefined));
     context.terminal.result(
       { app: context.project.app, environments: checked, silent: silent.map((host) => host.name) },
@@ -30,7 +30,7 @@ export async function hostCheckCommand(name: string | undefined, flags: Flags, s
   });
 }
 
-/** Facts about the hosts of environments, and in what these differ among each other and from those before them. */
+/** Collects facts about the hosts of environments, and how they differ from each other and from those before them. */
 export async function checkHosts(
   context: CommandContext,
   environments: readonly Environment[],
@@ -69,7 +69,7 @@ async function factsOf(context: CommandContext, environment: Environment): Promi
   const { edge } = environmentNames(app, environment.name);
   const { ledger } = await context.records.environment(environment.name);
   const retained = keptReleases(ledger);
-  // A host that is out of service is not missed.
+  // A cordoned host is not missed.
   const { hosts } = withoutCordoned(environment, ledger);
   const asked = await queryHosts(hosts, timeouts, async (host, signal) =>
     hostFacts(await context.connections.engine(host), host, { edge, retained, signal }),

@@ -11,7 +11,7 @@ interface HostKeyFlags {
   readonly accept?: string[];
 }
 
-/** `lockage host-key` */
+/** Runs `lockage host-key`. */
 export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: AbortSignal): Promise<void> {
   await runCommand({}, signal, async (context) => {
     const environment = environmentNamed(context.project, name);
@@ -20,7 +20,7 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
       context.terminal.result([], [`${environment.name} has no hosts that are reached by ssh`]);
       return;
     }
-    // Accepted fingerprints that no host offers are a mistake worth knowing before anything is pinned.
+    // Accepted fingerprints that no host offers are a mistake to report before anything is pinned.
     const offers = await Promise.all(hosts.map((host) => offerOf(context, host)));
     refuseUnknown(flags.accept ?? [], offers);
     const open: string[] = [];
@@ -36,10 +36,10 @@ export async function hostKeyCommand(name: string, flags: HostKeyFlags, signal: 
 
 interface Offer {
   readonly host: SshHost;
-  /** where the keys come from: the host, or the machine to jump through as long as its key is not known */
+  /** where the keys come from: the host, or the machine to jump through while its key is not known */
   readonly address: string;
   readonly keys: readonly HostKey[];
-  /** what is expected: accepted before, or written in the configuration */
+  /** the expected keys: accepted before, or written in the configuration */
   readonly pinned: readonly string[];
 }
 
@@ -73,14 +73,14 @@ async function pin(context: CommandContext, offer: Offer, accept: readonly strin
   if (pinned.length > 0) {
     throw new LockageError(`${host.name}: ${address} shows another key than the one that is pinned`, {
       details: pinned.map((fingerprint) => `pinned: ${fingerprint}`),
-      hint: 'Somebody may be in between. If the machine was set up anew, see to its hostKey or .lockage/known_hosts first.',
+      hint: 'Somebody may be in between. If the machine was reinstalled, see to its hostKey or .lockage/known_hosts first.',
     });
   }
   const key = accept ? keys.find(({ fingerprint }) => accept.includes(fingerprint)) : keys[0];
   if (!key) return false;
   if (!accept) {
     if (!process.stdin.isTTY) {
-      throw new LockageError(`nobody can be asked here whether this is the key of ${host.name}`, {
+      throw new LockageError(`the key of ${host.name} needs confirmation, and this is not a terminal`, {
         hint: `Compare it with \`ssh-keygen -l\` on the console of ${host.name}, then say \`--accept ${key.fingerprint}\`.`,
       });
     }

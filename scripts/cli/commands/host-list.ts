@@ -8,13 +8,13 @@ import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
-/** Milliseconds for a host to answer: an ssh connection may have to be made first. */
+/** The milliseconds a host has to answer: an ssh connection may have to be made first. */
 const timeouts = { first: 5000 };
 
-/** `lockage host ls` */
+/** Runs `lockage host ls`. */
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const environments = chosen(context, name);
+    const environments = chosenEnvironments(context, name);
     const [hosts, fronts] = await Promise.all([
       Promise.all(environments.map((environment) => listed(context, environment))),
       Promise.all(environments.map((environment) => loadBalancerOf(context, environment))),
@@ -29,8 +29,8 @@ async function loadBalancerOf(context: CommandContext, environment: Environment)
   return loadBalancer ? [{ environment: environment.name, ...loadBalancer }] : [];
 }
 
-/** The environment of that name, or all. Throws LockageError. */
-export function chosen({ project }: CommandContext, name: string | undefined): readonly Environment[] {
+/** Returns the environment of that name, or all. Throws LockageError. */
+export function chosenEnvironments({ project }: CommandContext, name: string | undefined): readonly Environment[] {
   return name === undefined ? project.environments : [environmentNamed(project, name)];
 }
 
@@ -52,7 +52,7 @@ async function listed(context: CommandContext, environment: Environment): Promis
   });
 }
 
-/** The host's name stands beside it already. */
+/** Returns a message without the host's name, which stands beside it already. */
 export function withoutName(host: string, error: string): string {
   return error.startsWith(`${host}: `) ? error.slice(host.length + 2) : error;
 }

@@ -7,7 +7,7 @@ interface RemoveFlags extends Flags {
   readonly gone?: boolean;
 }
 
-/** `lockage host rm` */
+/** Runs `lockage host rm`. */
 export async function hostRemoveCommand(host: string, flags: RemoveFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const gone = flags.gone === true;

@@ -8,7 +8,7 @@ import { engineKey, parseAddress, parseUrl, type SshEndpoint } from '../../../pi
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
 
-/** How a machine is to be called and reached, as given on the command line. */
+/** The name of a machine and the way to reach it, as given on the command line. */
 export interface TargetFlags {
   readonly name?: string;
   readonly address?: string;
@@ -17,15 +17,15 @@ export interface TargetFlags {
   readonly hostKey?: readonly string[];
 }
 
-/** A machine that is, or shall be, a host of an environment. */
+/** A machine that is, or will be, a host of an environment. */
 export interface Target {
   readonly host: SshHost;
-  /** as it is to be written into the environment's file; absent: it is there */
+  /** the target as it will be written into the environment's file; absent: it is there */
   readonly written?: WrittenTarget;
 }
 
 /**
- * The target that a URL and flags stand for: that of the environment with the same engine, or a new one.
+ * Returns the target that a URL and flags stand for: that of the environment with the same engine, or a new one.
  * @throws LockageError (refused) with everything that is wrong with them.
  */
 export function targetOf(
@@ -37,7 +37,7 @@ export function targetOf(
   const endpoint = sshEndpoint(url, flags);
   const found = environment.hosts.filter(isSshHost).find((host) => engineKey(host.endpoint) === engineKey(endpoint));
   if (found) {
-    refuse(otherwise(found, endpoint, flags));
+    refuse(contradictions(found, endpoint, flags));
     return { host: found };
   }
   const name = flags.name ?? freeName(environment, url);
@@ -82,8 +82,8 @@ function flagProblems({ name, address, jump, hostKey = [] }: TargetFlags): strin
   ];
 }
 
-/** What of the command line contradicts the target that is written. */
-function otherwise(host: SshHost, { user }: SshEndpoint, { name, address, jump }: TargetFlags): string[] {
+/** Returns what on the command line contradicts the target that is written. */
+function contradictions(host: SshHost, { user }: SshEndpoint, { name, address, jump }: TargetFlags): string[] {
   const given = { name, address, jump };
   const written = toRecord(host);
   return [
@@ -95,7 +95,7 @@ function otherwise(host: SshHost, { user }: SshEndpoint, { name, address, jump }
   ];
 }
 
-/** The first part of its host name, or the environment's name with the lowest free number. */
+/** Returns the first part of the host name, or the environment's name with the lowest free number. */
 function freeName(environment: Environment, url: string): string {
   const taken = new Set(environment.hosts.map(({ name }) => name));
   const [guess] = hostsOf(environment.name, [url], '/');
@@ -104,7 +104,9 @@ function freeName(environment: Environment, url: string): string {
   return [...own, ...numbered].find((name) => !taken.has(name)) ?? environment.name;
 }
 
-/** Inside the project it is relative to lockage.yaml, so that it is right for others too. */
+/**
+ * Returns the path of a key file; inside the project it is relative to lockage.yaml, so that it works for others too.
+ */
 function keyFile(given: string, { root, cwd }: { readonly root: string; readonly cwd: string }): string {
   if (given.startsWith('~')) return given;
   const file = path.resolve(cwd, given);

@@ -1,7 +1,7 @@
 import { init } from '../../project/init.ts';
 import { print } from '../terminal.ts';
 
-/** `lockage init` */
+/** Runs `lockage init`. */
 export async function initCommand(flags: { app?: string; force?: boolean }): Promise<void> {
   const created = await init({ cwd: process.cwd(), app: flags.app, force: flags.force });
   for (const path of created) print(`created ${path}`, 'stdout');

@@ -16,7 +16,7 @@ interface LogsFlags extends Flags {
   readonly tail: string;
 }
 
-/** `lockage logs` */
+/** Runs `lockage logs`. */
 export async function logsCommand(flags: LogsFlags): Promise<void> {
   const signal = quietEnd();
   const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
@@ -50,7 +50,9 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
   });
 }
 
-/** Roles and hosts of the environment decide the width, so that a container that comes later stays aligned. */
+/**
+ * Makes prefixes as wide as the environment's roles and hosts need, so that a container that comes later stays aligned.
+ */
 function prefixer(
   environment: { hosts: readonly { name: string }[] },
   sources: readonly Source[],
@@ -62,7 +64,9 @@ function prefixer(
   return ({ host, role }) => prefixes.get(`${host.name} ${role}`) ?? `${host.name} ${role} `;
 }
 
-/** Reading logs is ended by the reader: with a signal, or by closing the pipe. Both are the usual way out. */
+/**
+ * Returns a signal for when the reader ends the log: by a signal, or by closing the pipe. Both are the usual way out.
+ */
 function quietEnd(): AbortSignal {
   const ended = new AbortController();
   // Every container that is read listens to it.

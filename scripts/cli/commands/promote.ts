@@ -7,7 +7,7 @@ import { ExitCode } from '../exit-codes.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
-/** `lockage promote` and `lockage plan`. */
+/** Runs `lockage promote` and `lockage plan`. */
 export async function promoteCommand(
   version: string,
   flags: Flags & { to?: string; env?: string },
@@ -18,7 +18,7 @@ export async function promoteCommand(
     throw new LockageError('which environment?', { hint: `Run \`lockage promote ${version} --to ENVIRONMENT\`.` });
   }
   await runCommand(flags, signal, async (context) => {
-    // Pulumi's libraries load while registry and hosts are asked.
+    // Pulumi's libraries load while the registry and the hosts are asked.
     if (!flags.plan) void context.loadPulumi().catch(() => undefined);
     const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) });
     if (result.outcome === 'planned') return context.terminal.result(result, []);

@@ -10,7 +10,7 @@ export interface ReleaseFlags extends Flags {
   readonly allowDirty?: boolean;
 }
 
-/** `lockage release` */
+/** Runs `lockage release`. */
 export async function releaseCommand(
   given: string | undefined,
   flags: ReleaseFlags,

@@ -3,7 +3,7 @@ import { releaseLines } from '../views/history.ts';
 import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
-/** `lockage releases` */
+/** Runs `lockage releases`. */
 export async function releasesCommand(flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const { app, environments } = context.project;

@@ -3,7 +3,7 @@ import { agoText } from '../../../pipelines/text/moment.ts';
 import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
 
-/** `lockage resume` */
+/** Runs `lockage resume`. */
 export async function resumeCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const result = await perform(context, 'resume', { environment: name });

@@ -4,7 +4,7 @@ import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
-/** `lockage rollback` */
+/** Runs `lockage rollback`. */
 export async function rollbackCommand(
   name: string,
   flags: Flags & { to?: string },

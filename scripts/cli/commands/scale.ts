@@ -4,7 +4,7 @@ import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
-/** `lockage scale` */
+/** Runs `lockage scale`. */
 export async function scaleCommand(
   environment: string,
   written: readonly string[],

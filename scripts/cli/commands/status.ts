@@ -15,10 +15,10 @@ import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 
-/** A host that is at work, or emulated, is no dead one. */
+/** A host that is busy, or emulated, is not dead. */
 const timeouts: Timeouts = { first: 2000, total: 10_000 };
 
-/** `lockage status` */
+/** Runs `lockage status`. */
 export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const shown =

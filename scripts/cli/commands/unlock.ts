@@ -2,7 +2,7 @@ import { perform } from '../../../pipelines/operations/perform.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
-/** `lockage unlock` */
+/** Runs `lockage unlock`. */
 export async function unlockCommand(environment: string, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const result = await perform(context, 'unlock', { environment });

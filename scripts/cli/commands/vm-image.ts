@@ -12,7 +12,7 @@ import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
 
-/** `lockage vm-image build` */
+/** Runs `lockage vm-image build`. */
 export async function imageBuildCommand(
   given: string | undefined,
   flags: Flags & { kind?: Kind },
@@ -34,7 +34,7 @@ export async function imageBuildCommand(
   });
 }
 
-/** `lockage vm-image promote` */
+/** Runs `lockage vm-image promote`. */
 export async function imagePromoteCommand(
   version: string,
   flags: Flags & { to: string },
@@ -55,7 +55,7 @@ export async function imagePromoteCommand(
   });
 }
 
-/** `lockage vm-image ls` */
+/** Runs `lockage vm-image ls`. */
 export async function imageListCommand(flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const images = await context.records.machineImages();
@@ -72,7 +72,7 @@ export async function imageListCommand(flags: Flags, signal: AbortSignal): Promi
   });
 }
 
-/** The kinds of machines that the project's environments have. Throws LockageError when they have none. */
+/** Returns the kinds of machines that the project's environments have. Throws LockageError when they have none. */
 function kindsOf({ project }: CommandContext): Kind[] {
   const kinds = project.environments.flatMap(({ machines }) => (machines ? [machines.kind] : []));
   if (kinds.length > 0) return [...new Set(kinds)];
@@ -81,7 +81,7 @@ function kindsOf({ project }: CommandContext): Kind[] {
   });
 }
 
-/** The next version for all of the kinds at once. */
+/** Returns the next version, the same for all of the kinds. */
 function nextOf(images: readonly MachineImage[], kinds: readonly Kind[]): string {
   const next = kinds.map((kind) => nextImageVersion(images, kind)).toSorted(compareVersions);
   return next.at(-1) ?? '1.0.0';

@@ -12,10 +12,10 @@ import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
 
-/** Milliseconds for a host to answer: an ssh connection is made first. */
+/** The milliseconds a host has to answer: an ssh connection is made first. */
 const answerTimeout = 15_000;
 
-/** What a host says about itself. */
+/** Facts that a host reports about itself. */
 export interface HostCheck {
   readonly host: string;
   readonly engine: string;
@@ -30,13 +30,13 @@ export interface HostCheck {
   readonly warnings: readonly string[];
 }
 
-/** The hosts of an environment, all at once, and how they differ from each other. */
+/** Checks the hosts of an environment, all at once, and how they differ from each other. */
 export async function hostChecks(connections: Connections, environment: Environment): Promise<Check[]> {
   const facts: HostCheck[] = [];
   const checks = await Promise.all(
     environment.hosts.map((host) =>
       checking(host.name, async () => {
-        const found = await inTime(host, ask(connections, host));
+        const found = await withTimeout(host, askHost(connections, host));
         facts.push(found);
         const { orchestrator } = environment;
         if (!orchestrator) return factChecks(found);
@@ -48,7 +48,7 @@ export async function hostChecks(connections: Connections, environment: Environm
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
 }
 
-async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
+async function withTimeout<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
   const answered = new AbortController();
   const late = sleep(answerTimeout, undefined, { signal: answered.signal }).then(
     () => {
@@ -56,7 +56,7 @@ async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> 
         hint: 'Check that the machine is up, and the network between.',
       });
     },
-    // It has answered: nobody waits for this any more.
+    // The host has answered: nothing waits for this any more.
     () => asking,
   );
   try {
@@ -67,7 +67,7 @@ async function inTime<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> 
   }
 }
 
-async function ask(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
+async function askHost(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
   const engine = await connections.engine(host);
   const started = performance.now();
   await engine.ping();
@@ -80,7 +80,7 @@ async function ask(connections: Connections, host: EnvironmentHost): Promise<Hos
   return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
 }
 
-/** One host by itself. */
+/** Checks one host by itself. */
 export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostCheck): Check[] {
   const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
   const summary =
@@ -111,7 +111,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
   ];
 }
 
-/** Hosts of one environment should be alike: what runs on one must run on the others. */
+/** Checks that the hosts of one environment are alike: what runs on one must run on the others. */
 export function parityChecks(environment: string, facts: readonly HostCheck[]): Check[] {
   const hosts = facts
     .map(({ host, traits }) => ({ environment, host, traits }))

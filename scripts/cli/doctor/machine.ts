@@ -8,20 +8,20 @@ import { bad, checking, good, warning, type Check } from '../check.ts';
 const oldestNode = [20, 11] as const;
 const setUp = 'Run `npm run setup` in a clone of Lockage.';
 
-/** This machine: the programs that Lockage works with. */
+/** Checks this machine: the programs that Lockage works with. */
 export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> {
   const checks = await Promise.all([
     checking('node', async () => nodeCheck(process.versions.node)),
-    checking('pulumi', pulumi),
-    checking('pulumi', dockerPlugin),
-    checking('docker', () => program('docker', ['--version'], 'only `lockage release` needs it, to build images')),
-    checking('git', () => program('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
-    ...(projectNeedsSsh ? [checking('ssh', () => program('ssh', ['-V']))] : []),
+    checking('pulumi', checkPulumi),
+    checking('pulumi', checkDockerPlugin),
+    checking('docker', () => checkProgram('docker', ['--version'], 'only `lockage release` needs it, to build images')),
+    checking('git', () => checkProgram('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
+    ...(projectNeedsSsh ? [checking('ssh', () => checkProgram('ssh', ['-V']))] : []),
   ]);
   return checks.flat();
 }
 
-/** Whether this Node is new enough. */
+/** Checks that this Node is new enough. */
 export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = oldestNode;
@@ -31,12 +31,12 @@ export function nodeCheck(version: string): Check {
     : bad('node', `${version} is too old`, `Install Node ${oldestNode.join('.')} or newer.`);
 }
 
-async function pulumi(): Promise<Check> {
+async function checkPulumi(): Promise<Check> {
   const { path } = await requirePulumi();
   return good('pulumi', `${await versionOf(path, ['version'])} at ${path}`);
 }
 
-async function dockerPlugin(): Promise<Check> {
+async function checkDockerPlugin(): Promise<Check> {
   const folder = join(pulumiHome(), 'plugins');
   const found = (await readdir(folder).catch(() => []))
     .filter(
@@ -48,8 +48,8 @@ async function dockerPlugin(): Promise<Check> {
     : bad('pulumi', `its Docker plugin is not in ${folder}`, setUp);
 }
 
-/** A program of this machine. One that only some commands need is worth a warning. */
-async function program(name: string, argv: readonly string[], onlyFor?: string): Promise<Check> {
+/** Checks a program of this machine. One that only some commands need is worth a warning. */
+async function checkProgram(name: string, argv: readonly string[], onlyFor?: string): Promise<Check> {
   try {
     return good(name, await versionOf(name, argv));
   } catch {

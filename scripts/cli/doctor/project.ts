@@ -5,20 +5,20 @@ import type { Digest } from '../../../pipelines/model/release.ts';
 import type { CommandContext } from '../open-context.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
-/** A digest that no registry has: any answer about it shows that the registry answers and lets us in. */
+/** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
 const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
 
-/** What belongs to the project: passphrase, record, registry and secrets. */
+/** Checks what belongs to the project: passphrase, record, registry and secrets. */
 export async function projectChecks(context: CommandContext): Promise<Check[]> {
   const { project } = context;
   const checks = await Promise.all([
-    checking('passphrase', () => passphrase(project.root)),
+    checking('passphrase', () => checkPassphrase(project.root)),
     checking('backend', async () => {
       const releases = await context.records.releases();
       await Promise.all(project.environments.map(({ name }) => context.records.environment(name)));
       return good('backend', `${project.backend}, ${releases.length} releases`);
     }),
-    checking('backend', () => onlyOwn(project.backend)),
+    checking('backend', () => checkBackendFolder(project.backend)),
     checking('registry', async () => {
       const started = performance.now();
       await context.registryClient.exists(project.repository, nothing);
@@ -34,7 +34,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
   return checks.flat();
 }
 
-async function passphrase(root: string): Promise<Check> {
+async function checkPassphrase(root: string): Promise<Check> {
   if (process.env['PULUMI_CONFIG_PASSPHRASE']) return good('passphrase', 'from PULUMI_CONFIG_PASSPHRASE');
   const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(root, '.lockage', 'passphrase');
   const { mode } = await stat(file);
@@ -43,7 +43,7 @@ async function passphrase(root: string): Promise<Check> {
     : bad('passphrase', `${file} can be read by others`, `Run \`chmod 600 ${file}\`.`);
 }
 
-async function onlyOwn(backend: string): Promise<Check | Check[]> {
+async function checkBackendFolder(backend: string): Promise<Check | Check[]> {
   if (!backend.startsWith('file://')) return [];
   const folder = fileURLToPath(backend);
   const found = await stat(folder).catch(() => undefined);

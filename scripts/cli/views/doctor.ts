@@ -12,7 +12,7 @@ export interface CheckGroup {
   readonly checks: readonly Check[];
 }
 
-/** Groups of checks with their marks, and what to do below those that are not good. */
+/** Shows groups of checks with their marks, and what to do below those that are not good. */
 export function doctorLines(groups: readonly CheckGroup[]): string[] {
   const width = Math.max(...groups.flatMap(({ checks }) => checks.map(({ name }) => name.length)));
   const indent = ' '.repeat(width + 6);

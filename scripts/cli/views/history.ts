@@ -4,7 +4,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { durationText, table } from '../../tools/format.ts';
 
-/** Revisions of an environment, newest first; the one that runs is marked. */
+/** Shows revisions of an environment, newest first; the one that runs is marked. */
 export function historyLines(history: History, now: number): string[] {
   if (history.revisions.length === 0) return [`${history.environment} has no revisions yet`];
   const header = ['', 'rev', 'kind', 'version', 'result', 'by', 'when', 'took', 'reason'].map((word) =>
@@ -39,7 +39,7 @@ function firstLine(reason = ''): string {
   return reason.split('\n')[0] ?? '';
 }
 
-/** Releases, newest first, and how far each one came. */
+/** Shows releases, newest first, and how far each one came. */
 export function releaseLines(releases: readonly ReleaseStatus[], now: number): string[] {
   if (releases.length === 0) return ['there are no releases yet: `lockage release 1.0.0` makes the first'];
   const header = ['version', 'digest', 'commit', 'when', 'by', 'platform', 'environments'].map((word) =>

@@ -4,7 +4,7 @@ import { colors } from '../../tools/colors.ts';
 import { bytesText, durationText, table } from '../../tools/format.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
-/** What a host said, or why it did not. */
+/** The answer of a host, or the reason why there is none. */
 export type CheckedHost =
   | { readonly name: string; readonly facts: HostFacts; readonly error?: never }
   | { readonly name: string; readonly facts?: never; readonly error: string };
@@ -12,26 +12,28 @@ export type CheckedHost =
 export interface CheckedEnvironment {
   readonly name: string;
   readonly hosts: readonly CheckedHost[];
-  /** out of service, and not asked */
+  /** cordoned, and not asked */
   readonly cordoned: readonly string[];
-  /** in what its hosts differ from each other */
+  /** traits in which its hosts differ from each other */
   readonly differences: readonly Difference[];
-  /** in what they differ from the environments directly before it */
+  /** traits in which they differ from the environments directly before it */
   readonly before: readonly {
     readonly environment: string;
     readonly differences: readonly Difference[];
     /** hosts there that did not answer */
     readonly silent: readonly string[];
   }[];
-  /** what has to be the same for a promotion */
+  /** traits that have to be the same for a promotion */
   readonly demanded: readonly Trait[];
 }
 
-/** A clock that is off by more is worth a look: logs and records of several machines are read side by side. */
+/**
+ * The largest clock difference that is not highlighted, ms: logs and records of several machines are read side by side.
+ */
 const muchSkew = 2000;
 const littleDisk = 2e9;
 
-/** Environments, host by host, with their differences; `only`: the facts of this host alone. */
+/** Shows environments, host by host, with their differences; `only`: the facts of this host alone. */
 export function hostCheckLines(environments: readonly CheckedEnvironment[], only?: string): string[] {
   return environments.flatMap((environment, index) => [
     ...(index === 0 ? [] : ['']),
@@ -49,7 +51,7 @@ function hostLines(host: CheckedHost): string[] {
   return [`  ${colors.green('✓')} ${host.name}`, ...table(rows)];
 }
 
-/** What is known of a host, by its short name. */
+/** Lists the facts of a host, each with a short name. */
 export function factRows(facts: HostFacts): [what: string, text: string][] {
   const { platform, kernel = unknown(), traits, cpus, engine, api } = facts;
   return [

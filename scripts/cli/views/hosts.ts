@@ -12,23 +12,23 @@ export interface ListedHost {
   readonly address: string;
   readonly jump?: string;
   readonly state: 'ready' | 'not reachable' | 'cordoned';
-  /** why it is not reachable */
+  /** why it cannot be reached */
   readonly error?: string;
   readonly engine?: string;
   readonly platform?: string;
 }
 
-/** The one address of an environment's own machines. */
+/** The load balancer of an environment's own machines. */
 export interface ListedLoadBalancer extends LoadBalancerView {
   readonly environment: string;
 }
 
-/** One line for each load balancer. */
+/** Shows one line for each load balancer. */
 export function loadBalancerListLines(fronts: readonly ListedLoadBalancer[]): string[] {
   return fronts.map((loadBalancer) => `${colors.bold(loadBalancer.environment)}  ${loadBalancerLine(loadBalancer)}`);
 }
 
-/** One line for each host. */
+/** Shows one line for each host. */
 export function hostListLines(hosts: readonly ListedHost[]): string[] {
   const header = ['environment', 'host', 'reached by', 'engine', 'platform', 'state'].map((word) => colors.dim(word));
   const rows = hosts.map(({ environment, name, url, jump, engine = '-', platform = '-', state, error }, index) => [

@@ -5,11 +5,11 @@ import { agoText } from '../../../pipelines/text/moment.ts';
 import { table } from '../../tools/format.ts';
 
 export interface ListedImage extends MachineImage {
-  /** those whose machines are of it */
+  /** those whose machines are made from it */
   readonly environments: readonly string[];
 }
 
-/** The images of machines, and where they are in use. */
+/** Shows the images of machines, and where they are in use. */
 export function imageLines(images: readonly ListedImage[], now: number): string[] {
   if (images.length === 0)
     return ['there are no images yet: `lockage vm-image build` makes one, as does the first promotion'];

@@ -2,7 +2,7 @@ import { colors } from '../../tools/colors.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { table } from '../../tools/format.ts';
 
-/** What will be removed from each host, and what stays. */
+/** Shows what will be removed from each host, and what stays. */
 export function inventoryLines(hosts: readonly Inventory[], withData: boolean): string[] {
   const remove = colors.red('- remove');
   const rows = hosts.flatMap(({ host, containers, networks, volumes, data, secrets }) => [

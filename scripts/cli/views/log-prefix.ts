@@ -2,7 +2,7 @@ import { colors } from '../../tools/colors.ts';
 
 const palette = [colors.cyan, colors.magenta, colors.green, colors.yellow, colors.blue, colors.red];
 
-/** What stands before each line of a host's output: its columns aligned, each host in a colour of its own. */
+/** Returns the prefix of each line of a host's output: its columns aligned, each host in a colour of its own. */
 export function linePrefixes(sources: readonly (readonly [host: string, ...rest: string[]])[]): string[] {
   const hosts = [...new Set(sources.map(([host]) => host))];
   const widths: number[] = [];

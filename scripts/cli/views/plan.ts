@@ -19,7 +19,7 @@ const words: Record<ContainerChange['action'], string> = {
   remove: '- remove',
 };
 
-/** A plan, container by container. */
+/** Shows a plan, container by container. */
 export function planLines(plan: Plan): string[] {
   const { release, from } = plan;
   const title = [

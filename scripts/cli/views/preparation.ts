@@ -3,7 +3,7 @@ import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 
-/** What will be done on a machine and in the environment's file, before it is done. */
+/** Shows what will be done on a machine and in the environment's file, before it is done. */
 export function preparationLines(
   host: SshHost,
   machine: HostProbe,
@@ -22,7 +22,7 @@ export function preparationLines(
   ];
 }
 
-/** One step, when it is done. */
+/** Shows one step, when it is done. */
 export function doneLine({ action, subject, text }: PreparationStep, milliseconds: number | undefined): string {
   return milliseconds === undefined
     ? `${colors.green('✓')} ${subject}: ${action === 'none' ? text : ''}`

@@ -5,7 +5,7 @@ import { agoText } from '../../../pipelines/text/moment.ts';
 import { table } from '../../tools/format.ts';
 import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
 
-/** All environments on one screen: a line each, and below it what a person should know. */
+/** Shows all environments on one screen: a line each, and below it what a person should know. */
 export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
   const header = ['', 'version', 'digest', 'rev', 'since', 'by', 'hosts', 'rollback'].map((word) => colors.dim(word));
   const lines = table([header, ...environments.map((environment) => overviewRow(environment, now))]);
@@ -27,7 +27,7 @@ function overviewRow(status: EnvironmentStatus, now: number): string[] {
   ];
 }
 
-/** `1.0.0 ready`: a switch; `1.0.0 from image`: its containers are made again. */
+/** Describes a way back: `1.0.0 ready`: a switch; `1.0.0 from image`: its containers are made again. */
 function rollbackText({ rollback, version }: EnvironmentStatus): string {
   if (rollback.length === 0) return version === undefined ? '' : colors.dim('none');
   return rollback
@@ -64,7 +64,7 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
   return notes.map((note) => `  ${note}`);
 }
 
-/** `load balancer http://10.71.3.1:8000 → prod-1, prod-2` */
+/** Shows a load balancer: `load balancer http://10.71.3.1:8000 → prod-1, prod-2` */
 export function loadBalancerLine({ urls, state, servers }: LoadBalancerView): string {
   const where = `load balancer ${urls.join(', ')}`;
   if (state !== 'running') return `${where}  ${colors.red('does not run')}`;
@@ -78,14 +78,14 @@ export interface HostDetail {
   readonly containers: readonly ContainerStatus[];
 }
 
-/** One environment, host by host and container by container. */
+/** Shows one environment, host by host and container by container. */
 export function environmentLines(status: EnvironmentStatus, hosts: readonly HostDetail[], now: number): string[] {
   const title = status.version
     ? `${status.version} ${colors.dim(`(${shortDigest(status.digest ?? '')}, revision ${status.revision})`)}` +
       ` since ${agoText(status.since ?? '', now)} by ${status.actor}`
     : colors.dim('nothing runs yet');
   const rollback = rollbackText(status);
-  // What is wrong with a host stands below that host.
+  // The problem of a host stands below that host.
   const problem = status.front?.problem;
   const notes = noteLines({ ...status, problems: problem === undefined ? [] : [problem] }, now);
   const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));

@@ -1,7 +1,7 @@
 /**
- * The base images of the lab and the sample. Each is pulled where a registry on the internet answers and otherwise
- * built from the machine's own packages; either way it ends under the same local name, so nothing after this file
- * knows the difference.
+ * The base images of the lab and the sample. Each is pulled if a registry on the internet answers and otherwise built
+ * from the machine's own packages; either way it ends under the same local name, so nothing after this file knows the
+ * difference.
  */
 import { StepError, type Step } from '../step.ts';
 import { tryRun } from '../../tools/command.ts';
@@ -11,7 +11,7 @@ import { buildRegistry, registryRecipe } from './registry.ts';
 import { pull } from './pull.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
 
-/** Local names of the base images on the machine's Docker Engine. */
+/** The local names of the base images on the machine's Docker Engine. */
 export const baseImages = {
   edge: 'lockage-base/edge',
   node: 'lockage-base/node',
@@ -21,7 +21,7 @@ export const baseImages = {
 
 export type BaseImage = keyof typeof baseImages;
 
-/** The label of an image that was built here: which recipe made it. */
+/** The label of an image that was built here: the recipe that made it. */
 export const recipeLabel = 'lockage.recipe';
 
 interface Source {
@@ -63,7 +63,7 @@ const sources: Readonly<Record<BaseImage, Source>> = {
   },
 };
 
-/** The steps that make sure of the base images, in the order in which they are worth having. */
+/** Returns the steps that make sure of the base images, the most useful ones first. */
 export function imageSteps(names: readonly BaseImage[] = ['edge', 'node', 'postgres', 'registry']): Step[] {
   return names.map((name) => imageStep(baseImages[name], sources[name]));
 }

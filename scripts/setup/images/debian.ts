@@ -1,6 +1,6 @@
 /**
- * Base images from Debian packages: a minimal root file system by mmdebstrap, imported as one layer. They answer to
- * the same user names, variables and paths as the official images they stand for.
+ * Base images from Debian packages: a minimal root file system by mmdebstrap, imported as one layer. They have the same
+ * user names, variables and paths as the official images they replace.
  */
 import { suite } from '../../../infra/machines/image/image.ts';
 import { runPiped } from '../../tools/command.ts';

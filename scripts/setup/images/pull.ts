@@ -1,6 +1,6 @@
 /**
- * Pulling a base image, or finding out quickly that nothing can be pulled here. Machines without internet are a
- * supported place, and a resolver or proxy that swallows packets must not cost a minute for each image.
+ * Pulling a base image, or finding out quickly that nothing can be pulled here. Machines without internet are
+ * supported, and a resolver or proxy that drops packets must not cost a minute for each image.
  */
 import { once } from 'node:events';
 import { childEnvironment, variablesFor } from '../../../infra/system/environment.ts';
@@ -12,7 +12,10 @@ const maxTime = 15 * 60_000;
 
 let reachable: boolean | undefined;
 
-/** Pulls `official` and tags it `image`; false when it cannot be had. The first failure decides for later calls, too. */
+/**
+ * Pulls `official` and tags it `image`; returns false when it cannot be pulled. The first failure decides for later
+ * calls, too.
+ */
 export async function pull(official: string, image: string, progress: (line: string) => void): Promise<boolean> {
   if (reachable === false) return false;
   reachable = await pulls(official, progress);
@@ -21,7 +24,7 @@ export async function pull(official: string, image: string, progress: (line: str
   return true;
 }
 
-// `docker pull` says its first word when the manifest has arrived: silence until then means nobody answers.
+// `docker pull` prints its first line when the manifest has arrived: silence until then means that no registry answers.
 async function pulls(official: string, progress: (line: string) => void): Promise<boolean> {
   const env = childEnvironment(variablesFor('docker'));
   const child = startProcess(['docker', 'pull', official], { env, timeout: maxTime });

@@ -49,7 +49,7 @@ async function copyWithLibraries(program: string, root: string): Promise<void> {
   }
 }
 
-/** A registry's configuration: deletion allowed, nothing logged but warnings, no authentication. */
+/** Returns a registry's configuration: deletion allowed, nothing logged but warnings, no authentication. */
 export function registryConfig(options: { address: string; data: string }): string {
   const config = {
     version: 0.1,

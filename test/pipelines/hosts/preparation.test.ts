@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mergeDaemonConfig, type DaemonWish } from '../../../pipelines/hosts/daemon-config.ts';
+import { mergeDaemonConfig, type DaemonSettings } from '../../../pipelines/hosts/daemon-config.ts';
 import { preparationOf, type HostProbe } from '../../../pipelines/hosts/preparation.ts';
 import { refusal } from '../model/values.ts';
 
@@ -10,7 +10,7 @@ const wanted = {
   'no-new-privileges': true,
   'live-restore': true,
 };
-const merged = (settings: unknown, changes: Partial<DaemonWish> = {}) => {
+const merged = (settings: unknown, changes: Partial<DaemonSettings> = {}) => {
   const { text, ...rest } = mergeDaemonConfig(JSON.stringify(settings), { ...wish, ...changes });
   return { settings: text === undefined ? undefined : JSON.parse(text), ...rest };
 };
