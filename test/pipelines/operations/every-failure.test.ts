@@ -8,7 +8,7 @@ import {
 } from '../../../pipelines/errors.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import type { Happening, MemoryWorld } from './memory-world.ts';
-import { errorOf, everywhere, onHosts, onMachines, worldOf } from './situations.ts';
+import { errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
 /** A command in a situation: what serves before it, and what after it. */
 interface Case {
@@ -17,6 +17,8 @@ interface Case {
   readonly before: readonly string[];
   readonly after: readonly string[];
   readonly goal: string;
+  /** the moment to begin with; absent: the first */
+  readonly from?: string;
 }
 
 const environment = 'prod';
@@ -24,6 +26,7 @@ const rollback = (to?: string) => (world: MemoryWorld) =>
   errorOf(world, 'rollback', { environment, startedAt: 0, ...(to === undefined ? {} : { to }) });
 const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'promote', { environment, version });
 const green = ['prod-1b', 'prod-2b'];
+const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
 
 const cases: Readonly<Record<string, Case>> = {
   'a first promotion': {
@@ -61,6 +64,33 @@ const cases: Readonly<Record<string, Case>> = {
     after: everywhere('1.0.0'),
     goal: '1.0.0',
   },
+  'a first promotion to machines': {
+    prepare: () => worldOf(onMachines()),
+    run: promote('1.0.0'),
+    before: [],
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
+    from: 'stacks.foundation',
+  },
+  'a scaling': {
+    prepare: () => worldOf(onSwarm(), '1.0.0'),
+    run: (world) => errorOf(world, 'scale', { environment, counts: { web: 5 } }),
+    before: onServices,
+    after: onServices,
+    goal: '1.0.0',
+  },
+  'a return of a host': {
+    prepare: async () => {
+      const world = await worldOf(onHosts(), '1.0.0');
+      await world.perform('cordon', { environment, host: 'prod-2' });
+      await world.perform('promote', { environment, version: '2.0.0' });
+      return world;
+    },
+    run: (world) => errorOf(world, 'uncordon', { environment, host: 'prod-2' }),
+    before: [...everywhere('2.0.0', ['prod-1']), ...everywhere('1.0.0', ['prod-2'])],
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
+  },
   'a replacement of machines': {
     prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
     run: (world) => errorOf(world, 'replaceMachines', { environment, version: '1.1.0' }),
@@ -71,7 +101,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 /** Every moment of the good path at which something can fail, as its name and how often it came before. */
-async function momentsOf({ run }: Case, start: MemoryWorld): Promise<[moment: string, nth: number][]> {
+async function momentsOf({ run, from }: Case, start: MemoryWorld): Promise<[moment: string, nth: number][]> {
   const world = start.copy();
   const error = await run(world);
   if (error) throw error;
@@ -79,7 +109,8 @@ async function momentsOf({ run }: Case, start: MemoryWorld): Promise<[moment: st
     moment,
     world.moments.slice(0, index + 1).filter((each) => each === moment).length,
   ]);
-  return found.filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment));
+  const first = found.findIndex(([moment]) => from === undefined || moment === from);
+  return found.slice(first).filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment));
 }
 
 /** What a port throws there, as its contract says. */

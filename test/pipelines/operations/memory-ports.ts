@@ -1,4 +1,5 @@
 import { LockedError } from '../../../pipelines/errors.ts';
+import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
@@ -160,7 +161,7 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
     if (desired.guarded && !handover) takeBack();
     throw error;
   }
-  for (const placed of standby) if (!placed.spec.route) place.run(placed, false);
+  for (const placed of onActiveHosts(desired.ledger, standby)) if (!placed.spec.route) place.run(placed, false);
   place.record = { ...place.record, ledger: desired.ledger, secrets: needed };
   world.reach('stacks.deploy recorded');
   const kept = [...serving, ...standby];

@@ -1,34 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import type { OperationName, RequestOf } from '../../../pipelines/operations/perform.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
+import { deed, errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf, type Deed } from './situations.ts';
 
 const environment = 'prod';
 const back = { environment, startedAt: 0 };
 const cordon = { environment, host: 'prod-2' };
 const no = new LockageError('not confirmed');
-
-/** An operation in a situation, whatever its name. */
-interface Deed {
-  readonly prepare: () => Promise<MemoryWorld>;
-  readonly perform: (world: MemoryWorld) => Promise<unknown>;
-}
-
-function deed<Name extends OperationName>(
-  [prod, ...versions]: readonly [Environment, ...string[]],
-  name: Name,
-  request: RequestOf<Name>,
-  before: (world: MemoryWorld) => unknown = () => undefined,
-): Deed {
-  const prepare = async () => {
-    const world = await worldOf(prod, ...versions);
-    await before(world);
-    return world;
-  };
-  return { prepare, perform: (world) => errorOf(world, name, request) };
-}
 
 const cordonIt = (world: MemoryWorld) => world.perform('cordon', cordon);
 const lockIt = (world: MemoryWorld) =>

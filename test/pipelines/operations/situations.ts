@@ -54,3 +54,24 @@ export async function errorOf<Name extends OperationName>(
     return error instanceof Error ? error : new Error(String(error));
   }
 }
+
+/** An operation in a situation, whatever its name. */
+export interface Deed {
+  readonly prepare: () => Promise<MemoryWorld>;
+  readonly perform: (world: MemoryWorld) => Promise<Error | undefined>;
+}
+
+/** An operation after these releases came in, and after what else came before it. */
+export function deed<Name extends OperationName>(
+  [prod, ...versions]: readonly [Environment, ...string[]],
+  name: Name,
+  request: RequestOf<Name>,
+  before: (world: MemoryWorld) => unknown = () => undefined,
+): Deed {
+  const prepare = async () => {
+    const world = await worldOf(prod, ...versions);
+    await before(world);
+    return world;
+  };
+  return { prepare, perform: (world) => errorOf(world, name, request) };
+}
