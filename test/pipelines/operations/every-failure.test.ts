@@ -184,13 +184,17 @@ for (const [name, each] of Object.entries(cases)) {
       await expectSafe(each, start.copy(), { moment, nth, act });
     });
 
-    test.each(moments)('that is interrupted at %s (%i)', async (moment, nth) => {
-      const world = start.copy();
-      const act = () => {
-        world.interrupt();
-        throw new Error('This operation was aborted');
-      };
-      await expectSafe(each, world, { moment, nth, act });
-    });
+    // After a call is before the next one.
+    test.each(moments.filter(([moment]) => !moment.endsWith(' done')))(
+      'that is interrupted at %s (%i)',
+      async (moment, nth) => {
+        const world = start.copy();
+        const act = () => {
+          world.interrupt();
+          throw new Error('This operation was aborted');
+        };
+        await expectSafe(each, world, { moment, nth, act });
+      },
+    );
   });
 }

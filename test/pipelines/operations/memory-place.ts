@@ -185,8 +185,17 @@ export class MemoryPlace {
       const runs = [...containers].map(([each, { running }]) => `${each} ${running}`);
       return { name, routes, edge, runs };
     });
-    return JSON.stringify([engines, this.record, [...this.machines], this.leadsTo]);
+    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.leadsTo])}`;
   }
+}
+
+/** A record never changes, and its text is long: it is made once. */
+const texts = new WeakMap<EnvironmentRecord, string>();
+
+function textOf(found: EnvironmentRecord): string {
+  const text = texts.get(found) ?? JSON.stringify(found);
+  texts.set(found, text);
+  return text;
 }
 
 /** Names of the places where an environment's releases run and its edges are. */
