@@ -100,24 +100,32 @@ function containersOn(host: string, { revisions }: Ledger, like: Revision): Revi
 }
 
 /**
- * Returns the good revisions as a line, newest first: after a rollback to revision n the line continues before n, so
- * that a second rollback goes further back and not to the revision the first one left.
+ * The good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so that a second
+ * rollback goes further back and not to what the first one left, also where that had run before.
  */
 function goodHistory(ledger: Ledger): Revision[] {
-  const line: Revision[] = [];
+  let line: Revision[] = [];
   for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
-    if (revision.kind === 'rollback') {
-      const index = line.findLastIndex(
-        (earlier) => earlier.number === revision.restores || sameContainers(earlier, revision),
-      );
-      if (index >= 0) line.length = index;
-    }
+    if (revision.kind === 'rollback') line = beforeRollback(line, revision);
     line.push(revision);
   }
   return line.reverse();
 }
 
+<<<<<<< HEAD
 /** The number of different releases an environment can go back to: their images stay on the hosts. */
+=======
+function beforeRollback(line: readonly Revision[], rollback: Revision): Revision[] {
+  const left = line.at(-1);
+  const index = line.findLastIndex(
+    (earlier) => earlier.number === rollback.restores || sameContainers(earlier, rollback),
+  );
+  if (index < 0 || !left) return [...line];
+  return line.slice(0, index).filter((earlier) => !sameContainers(earlier, left));
+}
+
+/** How many different releases an environment can go back to: their images stay on the hosts. */
+>>>>>>> hearttests
 const releasesKept = 5;
 
 /** Returns the last good releases of an environment, newest first, each once. */

@@ -20,7 +20,7 @@ export function freshSpecs(inputs: RolloutInputs): FreshSpecs {
   const all = Array.from({ length: maxAttempts }, (_, attempt) => attempt);
   for (const attempt of current === undefined ? all : [current, ...all]) {
     const specs = specsOf(inputs, attempt);
-    if (!isBroken(inputs, specs)) return { specs, repairs: attempt > 0 && attempt !== current };
+    if (!isBroken(inputs, specs)) return { specs, repairs: attempt !== (current ?? 0) };
   }
   throw new LockageError(
     `${maxAttempts} attempts at ${inputs.release.version} are recorded in ${inputs.environment.name}`,

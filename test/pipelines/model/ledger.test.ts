@@ -46,6 +46,11 @@ describe('a rollback can go to', () => {
       [],
       [r1, r2, rolledBackTo(3, r1), revision(4, '4.0.0'), rolledBackTo(5, r1)],
     ],
+    [
+      'nothing that was left, though it had run before as well',
+      [],
+      [r1, r2, revision(3, '1.0.0'), rolledBackTo(4, r2)],
+    ],
     ['what was there before going forward again', [3], [r1, r2, rolledBackTo(3, r1), rolledBackTo(4, r2)]],
   ])('%s', (_case, expected, revisions) => {
     expect(numbers(rollbackCandidates({ revisions }))).toEqual(expected);

@@ -1,74 +1,65 @@
 import { expect, test } from 'vitest';
-import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
-import type { Context } from '../../../pipelines/operations/ports.ts';
-import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
-import { resume } from '../../../pipelines/operations/resume.ts';
-import { environment, placed, record, revision, rolledBackTo } from '../model/values.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { MemoryWorld } from './memory-world.ts';
+import { errorOf, everywhere, onHosts, worldOf } from './situations.ts';
 
-const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
-const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };
-const held = record([r1, r2, rolledBackTo(3, r1)], [placed('web-1.0.0'), placed('web-2.0.0')], { hold });
+const resume = { environment: 'prod' };
 
-/** A world that answers with these records one after the other, and notes what is done. */
-function worldWith(records: EnvironmentRecord[], deploy: (desired: DesiredState) => void = () => undefined) {
-  const events: string[] = [];
-  const context = {
-    project: { app: 'shop', environments: [environment()] },
-    newOperation: () => 'op1',
-    records: { environment: async () => (records.length > 1 ? records.shift() : records[0]) },
-    hosts: {
-      lock: async (_environment: unknown, purpose: string) => {
-        events.push(`lock for ${purpose}`);
-        return async () => void events.push('unlock');
-      },
-    },
-    stacks: {
-      deploy: async (desired: DesiredState, message: string) => {
-        events.push(message);
-        deploy(desired);
-      },
-    },
-  } as unknown as Context;
-  return { context, events };
+async function onHold(): Promise<MemoryWorld> {
+  const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+  await world.perform('rollback', { environment: 'prod', reason: 'slow', startedAt: 0 });
+  return world;
+}
+
+/** Somebody else's command lifts the hold. */
+function lift(world: MemoryWorld): void {
+  const place = world.place();
+  const { hold: _, ...ledger } = place.record.ledger;
+  place.record = { ...place.record, ledger };
 }
 
 test('lifts the hold under the lock, and leaves what runs and what is kept', async () => {
-  const deployed: DesiredState[] = [];
-  const { context, events } = worldWith([held, held, record([r1])], (desired) => void deployed.push(desired));
-  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'resumed', hold });
-  expect(events).toEqual(['lock for resume', 'resume', 'unlock']);
-  expect(deployed).toEqual([
-    {
-      app: 'shop',
-      environment: 'prod',
-      operation: 'op1',
-      serving: [placed('web-1.0.0')],
-      standby: [placed('web-2.0.0')],
-      fallback: [],
-      verify: [],
-      wake: [],
-      watch: 0,
-      guarded: false,
-      secrets: [],
-      ledger: { revisions: held.ledger.revisions },
-    },
+  const world = await onHold();
+  const { containers, ledger } = world.place().record;
+  expect(await world.perform('resume', resume)).toMatchObject({ outcome: 'resumed', hold: { reason: 'slow' } });
+  expect(world.calls).toEqual([
+    'records.environment',
+    'hosts.lock',
+    'records.environment',
+    'stacks.deploy',
+    'records.environment',
+    'hosts.unlock',
   ]);
+  expect(world.place().record).toMatchObject({ containers, ledger: { revisions: ledger.revisions } });
+  expect(world.place().record.ledger.hold).toBeUndefined();
+  expect(world.place().serves()).toEqual(everywhere('1.0.0'));
 });
 
 test('does nothing where there is no hold, not even lock', async () => {
-  const { context, events } = worldWith([record([r1])]);
-  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
-  expect(events).toEqual([]);
+  const world = await worldOf(onHosts(), '1.0.0');
+  expect(await world.perform('resume', resume)).toEqual({ outcome: 'not on hold' });
+  expect(world.calls).toEqual(['records.environment']);
 });
 
 test('does nothing when somebody else lifted it meanwhile', async () => {
-  const { context, events } = worldWith([held, record([r1])]);
-  expect(await resume(context, { environment: 'prod' })).toEqual({ outcome: 'not on hold' });
-  expect(events).toEqual(['lock for resume', 'unlock']);
+  const world = await onHold();
+  world.at('hosts.lock', () => lift(world));
+  expect(await world.perform('resume', resume)).toEqual({ outcome: 'not on hold' });
+  expect(world.calls).toEqual(['records.environment', 'hosts.lock', 'records.environment', 'hosts.unlock']);
+});
+
+test('the hold stands when it could not be lifted', async () => {
+  const world = await onHold();
+  world.fail('stacks.deploy', new LockageError('the backend does not answer'));
+  expect(await errorOf(world, 'resume', resume)).toMatchObject({ message: 'the backend does not answer' });
+  expect(world.place().record.ledger.hold?.reason).toBe('slow');
+  expect(world.calls.at(-1)).toBe('hosts.unlock');
 });
 
 test('says so when the record did not change', async () => {
-  const { context, events } = worldWith([held]);
-  await expect(resume(context, { environment: 'prod' })).rejects.toThrow('the hold of prod was not lifted');
-  expect(events.at(-1)).toBe('unlock');
+  const world = await onHold();
+  const { record } = world.place();
+  world.at('stacks.deploy done', () => (world.place().record = record));
+  expect(await errorOf(world, 'resume', resume)).toMatchObject({ message: 'the hold of prod was not lifted' });
+  expect(world.calls.at(-1)).toBe('hosts.unlock');
 });

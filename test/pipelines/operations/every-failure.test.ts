@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest';
+import {
+  BrokenError,
+  InterruptedError,
+  LockageError,
+  PartialError,
+  RolledBackError,
+} from '../../../pipelines/errors.ts';
+import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import type { Happening, MemoryWorld } from './memory-world.ts';
+import { errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
+
+/** A command in a situation: what serves before it, and what after it. */
+interface Case {
+  readonly prepare: () => Promise<MemoryWorld>;
+  readonly run: (world: MemoryWorld) => Promise<Error | undefined>;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly goal: string;
+  /** the moment to begin with; absent: the first */
+  readonly from?: string;
+}
+
+const environment = 'prod';
+const rollback = (to?: string) => (world: MemoryWorld) =>
+  errorOf(world, 'rollback', { environment, startedAt: 0, ...(to === undefined ? {} : { to }) });
+const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'promote', { environment, version });
+const green = ['prod-1b', 'prod-2b'];
+const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
+
+const cases: Readonly<Record<string, Case>> = {
+  'a first promotion': {
+    prepare: () => worldOf(onHosts()),
+    run: promote('1.0.0'),
+    before: [],
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
+  },
+  'a promotion': {
+    prepare: () => worldOf(onHosts(), '1.0.0', '2.0.0'),
+    run: promote('3.0.0'),
+    before: everywhere('2.0.0'),
+    after: everywhere('3.0.0'),
+    goal: '3.0.0',
+  },
+  'a promotion to machines': {
+    prepare: () => worldOf(onMachines(), '1.0.0'),
+    run: promote('2.0.0'),
+    before: everywhere('1.0.0'),
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
+  },
+  'a rollback to a standby': {
+    prepare: () => worldOf(onHosts(), '1.0.0', '2.0.0'),
+    run: rollback(),
+    before: everywhere('2.0.0'),
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
+  },
+  'a rollback without a standby': {
+    prepare: () => worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0'),
+    run: rollback('1.0.0'),
+    before: everywhere('3.0.0'),
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
+  },
+  'a first promotion to machines': {
+    prepare: () => worldOf(onMachines()),
+    run: promote('1.0.0'),
+    before: [],
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
+    from: 'stacks.foundation',
+  },
+  'a scaling': {
+    prepare: () => worldOf(onSwarm(), '1.0.0'),
+    run: (world) => errorOf(world, 'scale', { environment, counts: { web: 5 } }),
+    before: onServices,
+    after: onServices,
+    goal: '1.0.0',
+  },
+  'a return of a host': {
+    prepare: async () => {
+      const world = await worldOf(onHosts(), '1.0.0');
+      await world.perform('cordon', { environment, host: 'prod-2' });
+      await world.perform('promote', { environment, version: '2.0.0' });
+      return world;
+    },
+    run: (world) => errorOf(world, 'uncordon', { environment, host: 'prod-2' }),
+    before: [...everywhere('2.0.0', ['prod-1']), ...everywhere('1.0.0', ['prod-2'])],
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
+  },
+  'a replacement of machines': {
+    prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
+    run: (world) => errorOf(world, 'replaceMachines', { environment, version: '1.1.0' }),
+    before: everywhere('2.0.0'),
+    after: everywhere('2.0.0', green),
+    goal: '2.0.0',
+  },
+};
+
+/** Every moment of the good path at which something can fail, as its name and how often it came before. */
+async function momentsOf({ run, from }: Case, start: MemoryWorld): Promise<[moment: string, nth: number][]> {
+  const world = start.copy();
+  const error = await run(world);
+  if (error) throw error;
+  const found = world.moments.map((moment, index): [string, number] => [
+    moment,
+    world.moments.slice(0, index + 1).filter((each) => each === moment).length,
+  ]);
+  const first = found.findIndex(([moment]) => from === undefined || moment === from);
+  return found.slice(first).filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment));
+}
+
+/** What a port throws there, as its contract says. */
+function failureAt(moment: string): Error {
+  if (moment.startsWith('stacks.deploy')) return new BrokenError('Pulumi could not change prod');
+  if (/^(stacks\.foundation|machines\.ensure)( |$)/.test(moment)) return new RolledBackError('could not be made');
+  if (moment.startsWith('hosts.switchNow')) return new PartialError('the routes did not switch on 1 of 2 hosts');
+  return new LockageError(`${moment} is not possible`);
+}
+
+/** What an error says of what serves is true, and whatever it is, visitors are answered. */
+function expectHonest(error: Error | undefined, world: MemoryWorld, { before, after, goal }: Case, was: string): void {
+  const place = world.place();
+  if (error === undefined) expect(place.serves()).toEqual(after);
+  else if (error instanceof RolledBackError || error instanceof InterruptedError)
+    expect(place.serves()).toEqual(before);
+  else if (isRefusal(error)) expect(world.state()).toBe(was);
+  else if (error.message.includes(`prod serves ${goal}`)) expect(place.answers()).toEqual(answersOf(after));
+  expect([answersOf(before), answersOf(after)]).toContainEqual(place.answers());
+}
+
+const isRefusal = (error: Error) => !(error instanceof BrokenError || error instanceof PartialError);
+const answersOf = (serving: readonly string[]) => serving.filter((each) => each.includes(' web '));
+
+/** The ledger says that the goal serves only where it does. */
+function expectRecordNotAhead(world: MemoryWorld, { after }: Case, revision: number | undefined): void {
+  const current = currentRevision(world.place().record.ledger);
+  if (current?.number !== revision) expect(world.place().answers()).toEqual(answersOf(after));
+}
+
+/** All is as the command was to make it, and nothing else is left. */
+function expectGoodEnd(world: MemoryWorld, { after, goal }: Case): void {
+  const { record } = world.place();
+  expect(world.place().serves()).toEqual(after);
+  expect(currentRevision(record.ledger)?.release.version).toBe(goal);
+  const recorded = record.containers.map(({ host, spec }) => `${host.name}/${spec.name}`);
+  expect(world.place().present().toSorted()).toEqual(recorded.toSorted());
+}
+
+/** A command that was done all the same has nothing to do again. */
+async function runAgain(world: MemoryWorld, each: Case, revision: number | undefined): Promise<void> {
+  world.calm();
+  const isRollback = currentRevision(world.place().record.ledger)?.kind === 'rollback';
+  if (isRollback && numberNow(world) !== revision) return;
+  expect(await each.run(world)).toBeUndefined();
+}
+
+const numberNow = (world: MemoryWorld) => currentRevision(world.place().record.ledger)?.number;
+
+/** Runs the command while this happens at a moment, and asks for all that has to hold then. */
+async function expectSafe(each: Case, world: MemoryWorld, { moment, nth, act }: Happening) {
+  const [was, revision] = [world.state(), numberNow(world)];
+  world.at(moment, act, nth);
+  const error = await each.run(world);
+  expectHonest(error, world, each, was);
+  expectRecordNotAhead(world, each, revision);
+  expect([...world.place().locks.keys()]).toEqual([]);
+  await runAgain(world, each, revision);
+  expectGoodEnd(world, each);
+}
+
+for (const [name, each] of Object.entries(cases)) {
+  const start = await each.prepare();
+  const moments = await momentsOf(each, start);
+
+  describe(`${name} is safe`, () => {
+    test.each(moments)('that fails at %s (%i)', async (moment, nth) => {
+      const act = () => {
+        throw failureAt(moment);
+      };
+      await expectSafe(each, start.copy(), { moment, nth, act });
+    });
+
+    // After a call is before the next one.
+    test.each(moments.filter(([moment]) => !moment.endsWith(' done')))(
+      'that is interrupted at %s (%i)',
+      async (moment, nth) => {
+        const world = start.copy();
+        const act = () => {
+          world.interrupt();
+          throw new Error('This operation was aborted');
+        };
+        await expectSafe(each, world, { moment, nth, act });
+      },
+    );
+  });
+}

@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest';
+import {
+  BrokenError,
+  LockageError,
+  LockedError,
+  NotStartedError,
+  PartialError,
+  RolledBackError,
+  WorkloadFailedError,
+} from '../../../pipelines/errors.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import type { MemoryWorld } from './memory-world.ts';
+import { deed, everywhere, onHosts, onMachines, onSwarm, type Deed } from './situations.ts';
+
+const environment = 'prod';
+const two: [Environment, ...string[]] = [onHosts(), '1.0.0', '2.0.0'];
+const back = { environment, startedAt: 0 };
+const onHost2 = { environment, host: 'prod-2' };
+const promote = deed(two, 'promote', { environment, version: '3.0.0' });
+const rollback = deed(two, 'rollback', back);
+const again = deed([onHosts(), '1.0.0', '2.0.0', '3.0.0'], 'rollback', { ...back, to: '1.0.0' });
+const replace = deed([onMachines(), '1.0.0', '2.0.0'], 'replaceMachines', { environment, version: '1.1.0' });
+const scale = deed([onSwarm(), '1.0.0'], 'scale', { environment, counts: { web: 5 } });
+const cordonIt = (world: MemoryWorld) => world.perform('cordon', onHost2);
+const missed = async (world: MemoryWorld) => {
+  await cordonIt(world);
+  await world.perform('promote', { environment, version: '3.0.0' });
+};
+const uncordon = deed(two, 'uncordon', onHost2, missed);
+const destroy = deed(two, 'destroy', { environment, withData: false });
+const forget = deed(two, 'removeHost', { ...onHost2, gone: true }, cordonIt);
+
+const unhealthy = new WorkloadFailedError('prod-1: web was not healthy');
+const unable = new BrokenError('Pulumi could not change prod');
+const silent = new LockageError('prod-2 does not answer');
+const partly = new PartialError('the routes did not switch on 1 of 2 hosts', { details: ['prod-2: no answer'] });
+const locked = new LockedError('prod is being changed by ben@lap');
+const sealed = new NotStartedError('the passphrase does not open the state of prod');
+
+/** The last revisions, as `2 1.0.0 succeeded`. */
+const recorded = (world: MemoryWorld) =>
+  world.place().record.ledger.revisions.map(({ number, release, result }) => `${number} ${release.version} ${result}`);
+
+const mixed = [...everywhere('3.0.0', ['prod-1']), ...everywhere('2.0.0', ['prod-2'])];
+const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
+
+describe('an error is honest', () => {
+  test.each<[string, Deed, string, Error, typeof LockageError | undefined, string[], string]>([
+    [
+      'an unhealthy release is rolled back',
+      promote,
+      'stacks.deploy made',
+      unhealthy,
+      RolledBackError,
+      everywhere('2.0.0'),
+      '3 3.0.0 failed',
+    ],
+    [
+      'what fails after the switch is rolled back',
+      promote,
+      'stacks.deploy switched',
+      unable,
+      RolledBackError,
+      everywhere('2.0.0'),
+      '3 3.0.0 failed',
+    ],
+    [
+      'what fails after the record is done',
+      promote,
+      'stacks.deploy recorded',
+      unable,
+      undefined,
+      everywhere('3.0.0'),
+      '3 3.0.0 succeeded',
+    ],
+    [
+      'another Pulumi at work is locked out',
+      promote,
+      'stacks.deploy',
+      locked,
+      LockedError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a state that does not open has not started',
+      promote,
+      'stacks.deploy',
+      sealed,
+      NotStartedError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a silent host refuses a promotion',
+      promote,
+      'hosts.preflight',
+      silent,
+      LockageError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a silent host refuses a rollback',
+      rollback,
+      'hosts.look',
+      silent,
+      LockageError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a rollback that cannot be recorded stands',
+      rollback,
+      'stacks.deploy',
+      unable,
+      BrokenError,
+      everywhere('1.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a rollback without a standby that fails is rolled back',
+      again,
+      'stacks.deploy made',
+      unhealthy,
+      RolledBackError,
+      everywhere('3.0.0'),
+      '4 1.0.0 failed',
+    ],
+    [
+      'machines that fail go',
+      replace,
+      'stacks.deploy made',
+      unhealthy,
+      RolledBackError,
+      everywhere('2.0.0'),
+      '3 2.0.0 failed',
+    ],
+    [
+      'a scaling that fails is rolled back',
+      scale,
+      'stacks.deploy made',
+      unhealthy,
+      RolledBackError,
+      onServices,
+      '2 1.0.0 failed',
+    ],
+    [
+      'an uncordoned host that fails stays cordoned',
+      uncordon,
+      'stacks.deploy made',
+      unhealthy,
+      RolledBackError,
+      mixed,
+      '4 3.0.0 failed',
+    ],
+    [
+      'a cordon that is not recorded is none',
+      deed(two, 'cordon', onHost2),
+      'stacks.deploy',
+      unable,
+      BrokenError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a destruction does not begin where a host is silent',
+      destroy,
+      'removal.inventory',
+      silent,
+      LockageError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+    [
+      'a host that is forgotten, but still configured, says so',
+      forget,
+      'configuration.removeHost',
+      silent,
+      BrokenError,
+      everywhere('2.0.0'),
+      '2 2.0.0 succeeded',
+    ],
+  ])('%s', async (_case, { prepare, perform }, moment, failure, Kind, serves, last) => {
+    const world = await prepare();
+    world.fail(moment, failure);
+    const error = await perform(world);
+    expect(error?.constructor).toBe(Kind);
+    expect(world.place().serves()).toEqual(serves);
+    expect(recorded(world).at(-1)).toBe(last);
+    expect(world.place().locks.size).toBe(0);
+  });
+});
+
+describe('going back', () => {
+  test('that fails as well is broken, and says why of both', async () => {
+    const world = await promote.prepare();
+    world.fail('stacks.deploy made', unhealthy);
+    world.fail('stacks.deploy', unable, 2);
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(BrokenError);
+    expect(error).toMatchObject({
+      message: '3.0.0 failed in prod, and cleaning up failed too',
+      details: ['prod-1: web was not healthy', 'then: Pulumi could not change prod'],
+    });
+    expect(recorded(world).at(-1)).toBe('2 2.0.0 succeeded');
+  });
+
+  test('that leaves a host out names it', async () => {
+    const world = await promote.prepare();
+    world.fail('stacks.deploy made', unhealthy);
+    world.fail('stacks.deploy', partly, 2);
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(RolledBackError);
+    expect(error).toMatchObject({
+      details: ['prod serves 2.0.0 as before, where hosts answer', 'left as it is: prod-2: no answer'],
+    });
+  });
+
+  test('from new machines that died asks nothing of them', async () => {
+    const world = await replace.prepare();
+    world.fail('stacks.deploy made', unhealthy);
+    expect(await replace.perform(world)).toBeInstanceOf(RolledBackError);
+    expect(world.calls.filter((each) => /^(stacks\.deploy|machines\.reconcile)$/.test(each))).toEqual([
+      'stacks.deploy',
+      'machines.reconcile',
+      'stacks.deploy',
+      'machines.reconcile',
+    ]);
+    expect([...world.place().machines.keys()]).toEqual(['prod-1', 'prod-2']);
+  });
+
+  test('leaves new machines where it failed, for a person to look at', async () => {
+    const world = await replace.prepare();
+    world.fail('stacks.deploy made', unhealthy);
+    world.fail('machines.reconcile', unable);
+    expect(await replace.perform(world)).toBeInstanceOf(BrokenError);
+    expect([...world.place().machines.keys()]).toEqual(['prod-1', 'prod-2', 'prod-1b', 'prod-2b']);
+  });
+});
+
+describe('a release', () => {
+  const release = deed([onHosts()], 'release', { version: '4.0.0' });
+  const versions = (world: MemoryWorld) => world.releases.map(({ version }) => version);
+
+  test.each(['builder.tree', 'registry.tagged', 'builder.build'])('is not recorded when %s fails', async (moment) => {
+    const world = await release.prepare();
+    world.fail(moment, silent);
+    expect(await release.perform(world)).toBe(silent);
+    expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0']);
+  });
+
+  test('whose image was pushed, but not recorded, is not pushed over', async () => {
+    const world = await release.prepare();
+    world.fail('records.saveReleases', silent);
+    await release.perform(world);
+    world.calm();
+    expect(await release.perform(world)).toMatchObject({
+      message: 'registry.example.com/shop:4.0.0 exists in the registry and is not a recorded release',
+    });
+  });
+
+  test('is made of what is committed', async () => {
+    const world = await release.prepare();
+    world.tree = { commit: 'c1', changes: ['app.ts'] };
+    expect(await release.perform(world)).toMatchObject({ message: 'there are uncommitted changes' });
+    expect(world.calls).not.toContain('builder.build');
+  });
+});
+
+test('cleaning up that fails is left to the next promotion', async () => {
+  const world = await promote.prepare();
+  world.fail('hosts.removeOthers', silent);
+  expect(await promote.perform(world)).toBeUndefined();
+  expect(world.notes).toContain('cleaning up is left to the next promotion: prod-2 does not answer');
+});
+
+test('a rollback whose workers do not start is recorded, and says so', async () => {
+  const world = await rollback.prepare();
+  world.fail('hosts.startAndStop', silent);
+  expect(await rollback.perform(world)).toMatchObject({
+    name: 'BrokenError',
+    message: 'prod serves 1.0.0 again, but not all that has no traffic runs as then',
+  });
+  expect(recorded(world).at(-1)).toBe('3 1.0.0 succeeded');
+  expect(world.place().answers()).toEqual(['prod-1 web 1.0.0', 'prod-2 web 1.0.0']);
+});

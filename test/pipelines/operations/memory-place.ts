@@ -1,0 +1,204 @@
+import { onActiveHosts, withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
+import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
+import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
+import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
+import { host, record } from '../model/values.ts';
+
+/** What a host has of an environment. */
+interface Engine {
+  readonly containers: Map<string, { readonly placed: PlacedContainer; running: boolean }>;
+  /** names of the containers that get its traffic */
+  routes: readonly string[];
+  edge: boolean;
+}
+
+/** An environment as it is: recorded, on its hosts, and in front of its machines. */
+export class MemoryPlace {
+  readonly configured: Environment;
+  record: EnvironmentRecord = record([]);
+  readonly engines = new Map<string, Engine>();
+  /** host → who holds the environment's lock there */
+  readonly locks = new Map<string, LockHolder>();
+  /** the environment's own machines: name → image */
+  readonly machines = new Map<string, string>();
+  /** machines that the one address of the environment leads to */
+  leadsTo: readonly string[] = [];
+
+  constructor(configured: Environment) {
+    this.configured = configured;
+  }
+
+  /** Takes over all that another one is. */
+  become(other: MemoryPlace): void {
+    this.record = other.record;
+    this.leadsTo = other.leadsTo;
+    for (const [name, image] of other.machines) this.machines.set(name, image);
+    for (const [name, engine] of structuredClone(other.engines)) this.engines.set(name, engine);
+  }
+
+  /** The environment on the machines that serve. */
+  located(pool = currentPool(this.configured.name, this.record.ledger, [...this.machines.keys()])): Environment {
+    const { machines } = this.configured;
+    if (!machines) return this.configured;
+    const named = inPool(this.configured, pool);
+    const hosts = named.hosts.map((each) => (this.machines.has(each.name) ? host(each.name) : each));
+    const image = hosts.map(({ name }) => this.machines.get(name)).find((found) => found !== undefined);
+    return { ...named, hosts, machines: { ...machines, ...(image === undefined ? {} : { image }) } };
+  }
+
+  engine(name: string): Engine {
+    const engine = this.engines.get(name) ?? { containers: new Map(), routes: [], edge: false };
+    this.engines.set(name, engine);
+    return engine;
+  }
+
+  /** Who answers a visitor and who works, as `prod-1 web 1.0.0`; what is not there does so as `prod-1 nothing`. */
+  serves(): string[] {
+    return [...this.answers(), ...this.#reached().flatMap((name) => this.#working(name))].toSorted();
+  }
+
+  /** The same without those who only work. */
+  answers(): string[] {
+    return this.#reached()
+      .flatMap((name) => this.#answering(name))
+      .toSorted();
+  }
+
+  #reached(): readonly string[] {
+    return this.configured.machines ? this.leadsTo : [...this.engines.keys()];
+  }
+
+  #answering(name: string): string[] {
+    const { containers, routes } = this.engine(name);
+    return routes.map((route) => {
+      const found = containers.get(route);
+      return found?.running ? `${name} ${found.placed.spec.role} ${found.placed.spec.version}` : `${name} nothing`;
+    });
+  }
+
+  #working(name: string): string[] {
+    const all = [...this.engine(name).containers.values()];
+    const working = all.filter(({ running, placed }) => running && !placed.spec.route);
+    return working.map(({ placed: { spec } }) => `${name} ${spec.role} ${spec.version}`);
+  }
+
+  /** Names of all containers on its hosts. */
+  present(): string[] {
+    return [...this.engines].flatMap(([name, { containers }]) =>
+      [...containers.keys()].map((each) => `${name}/${each}`),
+    );
+  }
+
+  report(name: string): PreflightReport {
+    const { containers, edge } = this.engine(name);
+    const running = [...containers].filter(([, each]) => each.running).map(([each]) => each);
+    return {
+      host: host(name),
+      running: new Set(running),
+      present: new Set(containers.keys()),
+      foreign: new Set(),
+      edge,
+      warnings: [],
+      platform: 'linux/amd64',
+      traits: {},
+    };
+  }
+
+  inventory(name: string): Inventory {
+    const { containers, edge } = this.engine(name);
+    const found = [...containers].map(([each, { running }]) => ({ name: each, part: 'release', running }));
+    const nothing = { networks: [], volumes: [], data: [], secrets: [] };
+    return {
+      host: host(name),
+      ...nothing,
+      containers: edge ? [...found, { name: 'edge', part: 'edge', running: edge }] : found,
+    };
+  }
+
+  create(placed: PlacedContainer, running = true): void {
+    const { containers } = this.engine(placed.host.name);
+    if (!containers.has(placed.spec.name)) containers.set(placed.spec.name, { placed, running });
+    if (this.record.containers.some((other) => samePlace(other, placed))) return;
+    this.record = { ...this.record, containers: [...this.record.containers, placed] };
+  }
+
+  run({ host: on, spec }: PlacedContainer, running: boolean): void {
+    const found = this.engine(on.name).containers.get(spec.name);
+    if (found) found.running = running;
+  }
+
+  /** Moves the routes of every host in service. Returns what takes them back. */
+  switchTo({ ledger, serving }: DesiredState): () => void {
+    const before = new Map([...this.engines].map(([name, { routes }]) => [name, routes]));
+    const active = onActiveHosts(ledger, serving);
+    for (const name of new Set(active.map(({ host: on }) => on.name))) {
+      const routed = active.filter(({ host: on, spec }) => on.name === name && spec.route);
+      this.engine(name).routes = routed.map(({ spec }) => spec.name);
+    }
+    return () => void [...before].map(([name, routes]) => (this.engine(name).routes = routes));
+  }
+
+  /** Removes every container but these, on these hosts. */
+  removeOthers(hosts: readonly string[], kept: readonly PlacedContainer[]): void {
+    for (const name of hosts) {
+      const { containers } = this.engine(name);
+      for (const { placed } of containers.values())
+        if (!kept.some((other) => samePlace(other, placed))) containers.delete(placed.spec.name);
+    }
+  }
+
+  /** Makes the machines of a generation that are missing, or of another image. */
+  makeMachines(pool: 'blue' | 'green', image: string): void {
+    for (const { name } of inPool(this.configured, pool).hosts) {
+      if (this.machines.get(name) === image) continue;
+      this.removeMachine(name);
+      this.machines.set(name, image);
+    }
+    if (this.leadsTo.length === 0) this.leadToServing();
+  }
+
+  leadToServing(): void {
+    this.leadsTo = withoutCordoned(this.located(), this.record.ledger).hosts.map(({ name }) => name);
+  }
+
+  /** Forgets a host with all that is on it. */
+  removeMachine(name: string): void {
+    this.machines.delete(name);
+    this.locks.delete(name);
+    this.engines.delete(name);
+    this.forgetHost(name);
+  }
+
+  forgetHost(name: string): void {
+    const containers = this.record.containers.filter((placed) => placed.host.name !== name);
+    this.record = { ...this.record, containers };
+  }
+
+  /** All of it but the locks, as text: what is equal has not changed. */
+  state(): string {
+    const used = [...this.engines].filter(([, { containers, edge }]) => edge || containers.size > 0);
+    const engines = used.map(([name, { containers, routes, edge }]) => {
+      const runs = [...containers].map(([each, { running }]) => `${each} ${running}`);
+      return { name, routes, edge, runs };
+    });
+    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.leadsTo])}`;
+  }
+}
+
+/** A record never changes, and its text is long: it is made once. */
+const texts = new WeakMap<EnvironmentRecord, string>();
+
+function textOf(found: EnvironmentRecord): string {
+  const text = texts.get(found) ?? JSON.stringify(found);
+  texts.set(found, text);
+  return text;
+}
+
+/** Names of the places where an environment's releases run and its edges are. */
+export const hostNames = (environment: Environment) => [
+  ...new Set([...environment.hosts, ...placesOf(environment)].map(({ name }) => name)),
+];

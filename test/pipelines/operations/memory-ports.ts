@@ -1,0 +1,209 @@
+import { LockedError } from '../../../pipelines/errors.ts';
+import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
+import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
+import type { Context, FoundationRequest, Ports, Secrets, Terminal } from '../../../pipelines/operations/ports.ts';
+import { host, record, release } from '../model/values.ts';
+import { hostNames, type MemoryPlace } from './memory-place.ts';
+import type { MemoryWorld } from './memory-world.ts';
+
+/** The ports of a world, each of whose calls is noted in it. */
+export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets' | 'terminal'> {
+  return {
+    records: noted(world, 'records', records(world)),
+    registry: noted(world, 'registry', registry(world)),
+    builder: noted(world, 'builder', builder(world)),
+    configuration: { ...noted(world, 'configuration', configuration), fileOf: configuration.fileOf },
+    hosts: noted(world, 'hosts', hosts(world)),
+    machines: noted(world, 'machines', machines(world)),
+    stacks: noted(world, 'stacks', stacks(world)),
+    removal: noted(world, 'removal', removal(world)),
+    secrets: noted(world, 'secrets', secrets(world)),
+    terminal: terminal(world),
+  };
+}
+
+/** The same port, with each call of it carried out through the world. */
+function noted<Port extends object>(world: MemoryWorld, name: string, port: Port): Port {
+  const calls = Object.entries(port).map(([key, work]: [string, (...values: unknown[]) => unknown]) => [
+    key,
+    (...values: unknown[]) => world.call(`${name}.${key}`, () => work(...values)),
+  ]);
+  return Object.fromEntries(calls) as Port;
+}
+
+const records = (world: MemoryWorld): Ports['records'] => ({
+  environment: async (name) => world.place(name).record,
+  releases: async () => world.releases,
+  saveReleases: async (releases) => void (world.releases = releases),
+  machineImages: async () => world.images,
+});
+
+const registry = (world: MemoryWorld): Ports['registry'] => ({
+  verify: async () => undefined,
+  image: async (reference) => {
+    const { repository, digest, platform } = release(reference.split(':').at(-1) ?? '');
+    return { repository, digest, platform };
+  },
+  tagged: async (_repository, version) => world.tags.get(version),
+});
+
+const builder = (world: MemoryWorld): Ports['builder'] => ({
+  tree: async () => world.tree,
+  build: async (version) => {
+    const { repository, digest, platform } = release(version);
+    world.tags.set(version, digest);
+    return { repository, digest, platform };
+  },
+});
+
+const configuration: Ports['configuration'] = {
+  fileOf: (environment) => `environments/${environment}.yaml`,
+  checkWithoutHost: async () => undefined,
+  removeHost: async () => undefined,
+};
+
+const hosts = (world: MemoryWorld): Ports['hosts'] => ({
+  lock: async (environment, purpose) => takeLock(world, environment, purpose),
+  lockHolder: async ({ name, hosts: [first] }) => world.place(name).locks.get(first?.name ?? ''),
+  liftLock: async ({ name, hosts: [first] }) => void world.place(name).locks.delete(first?.name ?? ''),
+  look: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
+  preflight: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
+  traits: async () => [],
+  pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
+  forgetImages: async () => undefined,
+  switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),
+  startAndStop: async ({ name }, start, stop) => {
+    for (const placed of start) world.place(name).run(placed, true);
+    for (const placed of stop) world.place(name).run(placed, false);
+  },
+  removeOthers: async (environment, recorded) =>
+    world.place(environment.name).removeOthers(hostNames(environment), recorded),
+});
+
+function takeLock(world: MemoryWorld, { name, hosts: [first] }: Environment, purpose: string) {
+  const { locks } = world.place(name);
+  const on = first?.name ?? '';
+  const holder = locks.get(on);
+  if (holder) throw new LockedError(`${name} is locked by ${holder.actor}: ${holder.purpose}`);
+  const mine = { actor: 'anna@desk', machine: 'desk', pid: 1, since: '2026-01-02T00:00:00Z', purpose };
+  locks.set(on, mine);
+  return async () => world.call('hosts.unlock', () => void (locks.get(on) === mine && locks.delete(on)));
+}
+
+const machines = (world: MemoryWorld): Ports['machines'] => ({
+  pendingChanges: async ({ name, machines: set, hosts: wanted }) => {
+    const missing = set ? wanted.filter((each) => !world.place(name).machines.has(each.name)) : [];
+    return missing.map((each) => `${each.name} is made first`);
+  },
+  needsReplacement: async ({ name, hosts: wanted }, image) =>
+    wanted.some((each) => world.place(name).machines.get(each.name) !== image),
+  ensure: async (environment, image) => ensure(world.place(environment.name), image),
+  routeTo: async ({ name, machines: set, hosts: wanted }) => {
+    if (set) world.place(name).leadsTo = wanted.map((each) => each.name);
+  },
+  reconcile: async (name) => reconcileMachines(world.place(name)),
+  present: async (name) => {
+    const names = [...world.place(name).machines.keys()];
+    return { recorded: names.length > 0, names, urls: names.map((each) => host(each).url) };
+  },
+  destroy: async (name) => {
+    for (const each of world.place(name).machines.keys()) world.place(name).removeMachine(each);
+    world.place(name).leadsTo = [];
+  },
+});
+
+function ensure(place: MemoryPlace, image = 'sha256:first'): Environment {
+  const { configured, record: recorded } = place;
+  if (!configured.machines) return configured;
+  const serving = currentPool(configured.name, recorded.ledger, [...place.machines.keys()]);
+  const replaced = place.located(serving).machines?.image;
+  const pool = replaced !== undefined && replaced !== image ? otherPool(serving) : serving;
+  place.makeMachines(pool, image);
+  return place.located(pool);
+}
+
+function reconcileMachines(place: MemoryPlace): void {
+  if (!place.configured.machines) return;
+  place.leadToServing();
+  const serving = new Set(place.located().hosts.map(({ name }) => name));
+  for (const name of place.machines.keys()) if (!serving.has(name)) place.removeMachine(name);
+}
+
+const stacks = (world: MemoryWorld): Ports['stacks'] => ({
+  foundationNotes: async ({ active }) => {
+    const missing = hostNames(active).some((name) => !world.place(active.name).engine(name).edge);
+    return missing ? ['networks, edge proxies and accessories are made first'] : [];
+  },
+  foundation: async ({ active }: FoundationRequest) => {
+    for (const name of hostNames(active)) world.place(active.name).engine(name).edge = true;
+  },
+  deploy: async (desired) => deploy(world, desired),
+});
+
+/** As the environment's program does it: containers, proof, routes, record, and only then what is not needed goes. */
+function deploy(world: MemoryWorld, desired: DesiredState): void {
+  const place = world.place(desired.environment);
+  const { serving, standby, secrets: needed, migration, handover } = desired;
+  if (desired.guarded) world.signal.throwIfAborted();
+  for (const placed of serving) place.create(placed);
+  for (const placed of standby) place.create(placed, placed.spec.route !== undefined);
+  if (migration) place.record = { ...place.record, migration };
+  for (const placed of desired.wake) place.run(placed, true);
+  world.reach('stacks.deploy made');
+  const takeBack = place.switchTo(desired);
+  if (handover) place.leadsTo = handover.to.map(({ name }) => name);
+  try {
+    world.reach('stacks.deploy switched');
+  } catch (error) {
+    // Hosts go back by themselves when nobody confirms.
+    if (desired.guarded && !handover) takeBack();
+    throw error;
+  }
+  for (const placed of onActiveHosts(desired.ledger, standby)) if (!placed.spec.route) place.run(placed, false);
+  place.record = { ...place.record, ledger: desired.ledger, secrets: needed };
+  world.reach('stacks.deploy recorded');
+  const kept = [...serving, ...standby];
+  const containers = place.record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
+  place.removeOthers([...place.engines.keys()], kept);
+  place.record = { ...place.record, containers };
+}
+
+const removal = (world: MemoryWorld): Ports['removal'] => ({
+  recorded: async (name) => {
+    const { record: recorded, engines } = world.place(name);
+    const parts = new Set<'releases' | 'foundation'>();
+    if (recorded.ledger.revisions.length > 0) parts.add('releases');
+    if ([...engines.values()].some(({ edge }) => edge)) parts.add('foundation');
+    return parts;
+  },
+  inventory: async ({ name }, targets) => targets.map((each) => world.place(name).inventory(each.name)),
+  destroyStack: async (name, part) => destroyStack(world.place(name), part),
+  forgetSecrets: async () => [],
+  remove: async () => undefined,
+  forgetStack: async (name, part) => void (part === 'releases' && (world.place(name).record = record([]))),
+  forgetHost: async (name, gone) => world.place(name).forgetHost(gone),
+});
+
+function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): undefined {
+  for (const engine of place.engines.values()) {
+    if (part === 'foundation') engine.edge = false;
+    else [engine.routes] = [[], engine.containers.clear()];
+  }
+  if (part === 'releases') place.record = record([]);
+}
+
+const secrets = (world: MemoryWorld): Secrets => ({
+  read: async () => world.versions,
+  recall: async () => undefined,
+});
+
+const terminal = (world: MemoryWorld): Terminal => ({
+  step: () => undefined,
+  note: (text) => void world.notes.push(text),
+  plan: (plan) => void world.plans.push(plan),
+  inventory: () => undefined,
+  machines: () => undefined,
+  confirm: async () => world.call('terminal.confirm', () => undefined),
+});

@@ -1,0 +1,142 @@
+import type { Environment, Project } from '../../../pipelines/model/environment.ts';
+import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
+import type { Plan } from '../../../pipelines/model/plan.ts';
+import type { Release } from '../../../pipelines/model/release.ts';
+import type { Context } from '../../../pipelines/operations/ports.ts';
+import { perform, type OperationName, type RequestOf, type ResultOf } from '../../../pipelines/operations/perform.ts';
+import { MemoryPlace } from './memory-place.ts';
+import { memoryPorts } from './memory-ports.ts';
+
+/** What is to happen at a moment, when it comes for the nth time. */
+export interface Happening {
+  readonly moment: string;
+  readonly nth: number;
+  readonly act: () => void;
+}
+
+/** All that operations can change, in memory. Every call is noted, and something can happen at any moment of one. */
+export class MemoryWorld {
+  releases: readonly Release[] = [];
+  images: readonly MachineImage[] = [];
+  readonly places: ReadonlyMap<string, MemoryPlace>;
+  /** secret → its value's version, as the sources have it */
+  versions: Readonly<Record<string, string>> = {};
+  /** the source tree, and the tags of the registry */
+  tree = { commit: 'c1', changes: [] as string[] };
+  readonly tags = new Map<string, Release['digest']>();
+  /** what was called, in order: `stacks.deploy` */
+  calls: string[] = [];
+  /** those of the calls that changed something */
+  changes: string[] = [];
+  /** calls, and what is inside of them: `stacks.deploy verified` */
+  moments: string[] = [];
+  /** what the operator was shown */
+  notes: string[] = [];
+  plans: Plan[] = [];
+  #happenings: Happening[] = [];
+  #stop = new AbortController();
+  #clock = Date.parse('2026-01-02T00:00:00Z');
+  #operations = 0;
+  #before = '';
+
+  constructor(environments: readonly Environment[]) {
+    this.places = new Map(environments.map((each) => [each.name, new MemoryPlace(each)]));
+  }
+
+  /** Another world that is as this one is now. */
+  copy(): MemoryWorld {
+    const other = new MemoryWorld([...this.places.values()].map(({ configured }) => configured));
+    for (const [name, place] of this.places) other.place(name).become(place);
+    [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
+    return other;
+  }
+
+  place(name = 'prod'): MemoryPlace {
+    const found = this.places.get(name);
+    if (!found) throw new Error(`no environment ${name}`);
+    return found;
+  }
+
+  /** Carries out an operation as the command line does. */
+  async perform<Name extends OperationName>(name: Name, request: RequestOf<Name>): Promise<ResultOf<Name>> {
+    [this.calls, this.changes, this.moments, this.notes, this.plans] = [[], [], [], [], []];
+    this.#stop = new AbortController();
+    this.#before = this.state();
+    return perform(this.#context(), name, request);
+  }
+
+  /** Lets something happen at a moment, when it comes for the nth time. What it throws, the call throws. */
+  at(moment: string, act: () => void, nth = 1): void {
+    this.#happenings.push({ moment, nth, act });
+  }
+
+  fail(moment: string, error: Error, nth = 1): void {
+    const act = () => {
+      throw error;
+    };
+    this.at(moment, act, nth);
+  }
+
+  /** The operator presses Ctrl-C. */
+  interrupt(): void {
+    this.#stop.abort();
+  }
+
+  /** From here on nothing happens any more. */
+  calm(): void {
+    this.#happenings = [];
+  }
+
+  reach(moment: string): void {
+    this.moments.push(moment);
+    const count = this.moments.filter((each) => each === moment).length;
+    for (const each of this.#happenings) if (each.moment === moment && each.nth === count) each.act();
+  }
+
+  /** Carries out a call of a port, and notes it. */
+  async call<T>(name: string, work: () => T): Promise<Awaited<T>> {
+    this.calls.push(name);
+    this.reach(name);
+    try {
+      const result = await work();
+      this.reach(`${name} done`);
+      return result;
+    } finally {
+      const now = this.state();
+      if (now !== this.#before) this.changes.push(name);
+      this.#before = now;
+    }
+  }
+
+  state(): string {
+    return [JSON.stringify(this.releases), ...[...this.places.values()].map((place) => place.state())].join('\n');
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  #context(): Context {
+    return {
+      ...memoryPorts(this),
+      project: this.#project(),
+      actor: 'anna@desk',
+      now: () => (this.#clock += 1000),
+      newOperation: () => `op${(this.#operations += 1)}`,
+      signal: this.#stop.signal,
+    };
+  }
+
+  #project(): Project {
+    return {
+      app: 'shop',
+      root: '/shop',
+      backend: 'file:///shop/state',
+      repository: 'registry.example.com/shop',
+      build: { context: '.', dockerfile: 'Dockerfile', args: {} },
+      insecureRegistries: [],
+      edgeImage: 'caddy:2',
+      environments: [...this.places.values()].map((place) => place.located()),
+    };
+  }
+}
