@@ -28,8 +28,8 @@ import { needsReplacement, standingHosts } from './state.ts';
 export type OwnMachines = Environment & { readonly machines: MachineSet };
 
 /**
- * Makes and starts what an environment lacks of machines, and its load balancer. Returns the environment with their
- * addresses: on the machines of `image` where that makes others than those that serve. Throws LockageError.
+ * Makes and starts the missing machines of an environment, and its load balancer. Returns the environment with their
+ * addresses: those of machines made from `image`, where these are not the machines that serve. Throws LockageError.
  */
 export async function ensureMachines(
   dependencies: Dependencies,
@@ -49,7 +49,7 @@ export async function ensureMachines(
   const standing = new Set(await standingHosts(dependencies, before));
   const loadBalancer = loadBalancerOf(asked, network);
   const machines = await wantedMachines(dependencies, { asked, pool, network, ...(image ? { image } : {}) });
-  // Gone with a restart of the computer, it would be missed by what is made new.
+  // A restart of the computer removes it, and new machines need it.
   if (recorded?.network) await ensureBridge(network);
   await removeLeft(dependencies, { name, recorded, machines, replaces: takesOver });
   const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
@@ -60,7 +60,7 @@ export async function ensureMachines(
   return withAddresses(dependencies, asked, pool);
 }
 
-/** Which machines are wanted. */
+/** The machines that are wanted. */
 interface Wanted {
   readonly asked: OwnMachines;
   readonly pool: MachinePool;
@@ -74,7 +74,10 @@ async function wantedMachines(dependencies: Dependencies, { asked, pool, network
   return machineInputs(dependencies, { environment, set: asked.machines, network, image: digest });
 }
 
-/** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+/**
+ * Returns the image for the first machines: the one of the environment before, else the newest, else one of today's
+ * packages.
+ */
 async function firstImage(dependencies: Dependencies, environment: OwnMachines): Promise<string> {
   for (const earlier of machinesBefore(dependencies.project, environment)) {
     const digest = (await withAddresses(dependencies, earlier)).machines?.image;
@@ -83,7 +86,10 @@ async function firstImage(dependencies: Dependencies, environment: OwnMachines):
   return newestOrToday(dependencies, environment.machines.kind);
 }
 
-/** Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here. */
+/**
+ * Starts all machines. Pulumi does nothing for what is recorded, so a machine that was stopped or lost is restored
+ * here.
+ */
 async function startAll(
   { session }: Dependencies,
   network: MachineNetworkInputs,
@@ -94,7 +100,7 @@ async function startAll(
   await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
 }
 
-/** Recorded machines, and those that are to have their names. */
+/** The recorded machines, and the wanted machines that will have their names. */
 interface Left {
   readonly name: string;
   readonly recorded: MachinesRecord | undefined;
@@ -103,7 +109,7 @@ interface Left {
   readonly replaces: boolean;
 }
 
-/** Removes machines that were made to take over, and never did: others have their names now. */
+/** Removes machines that were made to take over but never did: other machines have their names now. */
 async function removeLeft(dependencies: Dependencies, { name, recorded, machines, replaces }: Left): Promise<void> {
   const left = (recorded?.machines ?? []).filter((machine) =>
     machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
@@ -126,7 +132,7 @@ interface Kept {
   readonly standing: ReadonlySet<string>;
 }
 
-/** The load balancer leads to those that serve: machines made just now wait until the release is in them. */
+/** Points the load balancer at the machines that serve: new machines wait until the release runs on them. */
 async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, loadBalancer, standing }: Kept) {
   const { machines: folders } = dependencies.session;
   const { ledger } = await dependencies.records.environment(asked.name);
@@ -135,12 +141,12 @@ async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, lo
   const known = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
   if (known.length === 0) return ensureLoadBalancer(folders, loadBalancer, all);
   await ensureLoadBalancer(folders, loadBalancer);
-  // Those that leave answer what they have begun before anything is taken from them.
+  // Machines that leave finish their requests before anything is removed from them.
   await setBackends(folders, loadBalancer, known);
 }
 
 async function newNetwork(dependencies: Dependencies, environment: string): Promise<MachineNetworkInputs> {
-  // A run that was killed may have made one that is not recorded.
+  // A killed run may have made a network that is not recorded.
   const subnet = (await subnetOf(bridgeOf(dependencies, environment))) ?? (await freeSubnet());
   return networkOf(dependencies, environment, subnet);
 }
