@@ -6,7 +6,7 @@ import type { SshHost } from '../../../pipelines/model/target.ts';
 
 const minute = 60_000;
 
-/** A machine reached by ssh that becomes a host. */
+/** The setup of a machine reached by ssh as a host. */
 export class HostSetup {
   readonly #host: SshHost;
   readonly #link: SshLink;
@@ -16,7 +16,7 @@ export class HostSetup {
     this.#link = link;
   }
 
-  /** What it is like now. Throws LockageError when it cannot be reached. */
+  /** Returns the machine's current state. Throws LockageError when it cannot be reached. */
   async state(): Promise<HostProbe> {
     const { code, stdout, stderr } = await this.#link.script(probeScript, [], { deadline: minute });
     const state = probeHost(stdout);
@@ -27,8 +27,8 @@ export class HostSetup {
   }
 
   /**
-   * Does one step. Throws LockageError: a failed restart is undone on the machine, everything else that fails may be done
-   * again by the same command.
+   * Executes one step. Throws LockageError: a failed restart is undone on the machine; everything else that fails can
+   * be repeated by the same command.
    */
   async carryOut(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
     const { settings = '', liveRestore = '' } = preparation;
@@ -46,7 +46,7 @@ export class HostSetup {
         return this.#asRoot(step, before, restartScript, [String(liveRestore)]);
       case 'join':
         await this.#asRoot(step, before, joinScript, [before.user]);
-        // Who is logged in already has the groups of before.
+        // A user who is already logged in keeps the old groups.
         return this.#link.disconnect();
     }
   }
@@ -73,7 +73,7 @@ export class HostSetup {
   }
 }
 
-/** What the lines of the probe say. */
+/** Reads the facts in the lines of the probe. */
 export function probeHost(lines: string): HostProbe {
   const said = new Map(
     lines.split('\n').flatMap((line) => {
