@@ -1,4 +1,4 @@
-/** What a machine said, kept of the last one of each name that did not come up. */
+/** The logs of machines that did not come up, kept of the last one of each name. */
 import { open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -8,12 +8,12 @@ import type { MachineFolders } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
 
-/** The last lines of a machine's log. */
+/** Returns the last lines of a machine's log. */
 export async function logTail(log: string, lines = 8): Promise<string[]> {
   return (await endOf(log)).trim().split('\n').slice(-lines);
 }
 
-/** Keeps the end of a machine's log, in place of what was kept of an earlier one of its name; gives where it is. */
+/** Keeps the end of a machine's log, in place of the log of an earlier one of its name; returns its path. */
 export async function keepLog(places: MachineFolders, name: string, log: string): Promise<string | undefined> {
   const text = await endOf(log);
   if (text === '') return undefined;
@@ -22,9 +22,9 @@ export async function keepLog(places: MachineFolders, name: string, log: string)
   return kept;
 }
 
-/** Removes what was kept of an environment's machines, or of that one. */
+/** Removes the kept logs of an environment's machines, or of one machine. */
 export async function forgetLogs(places: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
-  // A machine of the other generation has a `b` after its number.
+  // A machine of the green pool has a `b` after its number.
   const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+b?\\.log$`);
   for (const file of await readdir(folderOf(places)).catch(() => [])) {
     if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(places), file));

@@ -1,4 +1,4 @@
-/** Machines of an environment on this computer, of whatever kind. Each has a folder that says whose it is. */
+/** The machines of an environment on this computer, of any kind. Each has a folder that records whose it is. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -23,18 +23,18 @@ const markName = 'machine.json';
 
 const kinds: Readonly<Record<MachineInputs['kind'], MachineKind>> = { lxc, vm: qemu };
 
-/** What a machine's folder says of it. */
+/** The record of a machine in its folder. */
 interface Manifest extends Place {
   /** hash of what it is made from */
   readonly made: string;
   readonly kind: MachineInputs['kind'];
-  /** its files are all there */
+  /** all its files are there */
   readonly complete: boolean;
 }
 
 export type MachineState = 'running' | 'stopped' | 'absent';
 
-/** Returns the host that a machine is. */
+/** Returns the host that runs on a machine. */
 export function hostOf(places: MachineFolders, inputs: MachineInputs): SshHost {
   const { host: name, address } = inputs;
   return sshHostOf({
@@ -44,17 +44,17 @@ export function hostOf(places: MachineFolders, inputs: MachineInputs): SshHost {
   });
 }
 
-/** The image that machines of a kind are made from: that digest's, or today's where none is given. Throws LockageError. */
+/** Returns the image for machines of a kind: that digest's, or today's where none is given. Throws LockageError. */
 export function imageFor(places: MachineFolders, kind: MachineInputs['kind'], digest?: string): Promise<CachedImage> {
   return machineImage(places.images, kinds[kind].recipe, digest);
 }
 
-/** An image of a kind as its packages are today. */
+/** Builds an image of a kind with today's packages. */
 export function buildImage(places: MachineFolders, kind: MachineInputs['kind']): Promise<CachedImage> {
   return newMachineImage(places.images, kinds[kind].recipe);
 }
 
-/** Whether a machine is there as it was made, and runs. */
+/** Returns whether a machine exists as it was made, and runs. */
 export async function machineState(places: MachineFolders, inputs: MachineInputs): Promise<MachineState> {
   const home = path.join(places.machines, inputs.name);
   const mark = await readManifest(home);
@@ -63,9 +63,9 @@ export async function machineState(places: MachineFolders, inputs: MachineInputs
 }
 
 /**
- * Makes and starts a machine, and waits until its engine answers. Safe to repeat: what a killed run left is taken over
- * if it is complete, else made again. One that does not come up leaves nothing.
- * Throws LockageError, also when a stranger's machine has its name.
+ * Makes and starts a machine, and waits until its engine answers. Safe to repeat: what a killed run left is reused if
+ * it is complete, and made again otherwise. A machine that does not come up is removed. Throws LockageError, also when
+ * a stranger's machine has its name.
  */
 export async function ensureMachine(context: ProviderContext, inputs: MachineInputs): Promise<void> {
   const places = context.machines;
@@ -75,7 +75,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
   const state = await machineState(places, inputs);
   const machine = { ...inputs, home, files: await filesOf(places, inputs) };
   const mark = { app: inputs.app, environment: inputs.environment, made: madeFrom(inputs), kind: inputs.kind };
-  // Half of it, or one of another making.
+  // It may be incomplete, or made from something else.
   if (state === 'absent') await removeMachine(places, inputs);
   try {
     if (state !== 'running') {
@@ -85,7 +85,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
         await kind.create(machine, image);
         await writeManifest(home, { ...mark, complete: true });
       }
-      // A connection to one that was killed, or is gone, would be waited for until it is given up.
+      // A connection to a killed or lost machine would block until its timeout.
       await context.disconnect(hostOf(places, inputs));
       const remark = await kind.start(machine, image);
       if (remark !== undefined) context.progress({ host: inputs.host, step: 'starts', detail: remark });
@@ -93,7 +93,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
     await untilItAnswers(context, hostOf(places, inputs), () => kind.runs(home), kind.bootTimeout);
     await forgetLogs(places, inputs, inputs.name);
   } catch (error) {
-    // What fails from here on, perhaps for the same reason, neither hides it nor keeps the machine.
+    // Later failures, perhaps for the same reason, must neither hide this error nor keep the machine.
     const said = await logTail(kind.log(home)).catch(() => []);
     const kept = await keepLog(places, inputs.name, kind.log(home)).catch(() => undefined);
     const removed = state === 'absent' ? removeMachine(places, inputs) : undefined;
@@ -106,7 +106,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
   context.progress({ host: inputs.host, step: 'machine', detail: `${inputs.name} at ${inputs.address}` });
 }
 
-/** Ends a machine and removes all it had here. What is gone already is fine, a stranger's is left alone. */
+/** Ends a machine and removes everything it had here. Ignores one that is gone, and leaves a stranger's alone. */
 export async function removeMachine(places: MachineFolders, { app, environment, name }: Place & { name: string }) {
   const home = path.join(places.machines, name);
   const mark = await readManifest(home);
@@ -119,25 +119,28 @@ export async function removeMachine(places: MachineFolders, { app, environment, 
   await removeHome(home, mark);
 }
 
-/** The mark goes last, and says that the rest is not whole: what a killed removal left is known for what it is. */
+/**
+ * Removes a machine's folder, its manifest last: it says that the rest is incomplete, so a killed removal is
+ * recognized.
+ */
 async function removeHome(home: string, mark: Manifest): Promise<void> {
-  // A full disk has no room for it, and has to be freed all the more.
+  // A full disk has no room for it, which makes the removal all the more necessary.
   await writeManifest(home, { ...mark, complete: false }).catch(() => undefined);
-  // What the kernel frees a moment later may hold a folder that long.
+  // The kernel may hold a folder for a moment longer.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 250 };
   const parts = (await readdir(home)).filter((name) => name !== markName);
   for (const name of parts) await rm(path.join(home, name), patiently);
   await rm(home, patiently);
 }
 
-/** Names of the machines that an environment has here, whatever the record says. */
+/** Returns the names of the machines that an environment has here, whatever the record says. */
 export async function machinesHere(places: MachineFolders, { app, environment }: Place): Promise<string[]> {
   const names = await readdir(places.machines).catch(() => []);
   const marks = await Promise.all(names.map((name) => readManifest(path.join(places.machines, name))));
   return names.filter((_, index) => marks[index]?.app === app && marks[index]?.environment === environment);
 }
 
-/** What makes one machine another; how many there are, and where, does not. */
+/** Returns a hash of what makes one machine differ from another; how many there are, and where, does not. */
 export function madeFrom({
   kind,
   memory,
@@ -154,7 +157,7 @@ export function madeFrom({
 async function refuseStranger(home: string, { app, environment, name }: MachineInputs): Promise<void> {
   const mark = await readManifest(home);
   if (!existsSync(home) || (mark?.app === app && mark.environment === environment)) return;
-  // A run that was killed before it could say whose the folder is has nothing else in it.
+  // A run that was killed before it recorded the owner left nothing else in the folder.
   const inside = await readdir(home).catch(() => [home]);
   if (inside.every((file) => isDraftOf(markName, file))) return;
   throw new LockageError(`there is a folder ${home} that is not of a machine of ${environment}`, {
@@ -177,14 +180,17 @@ async function filesOf(places: MachineFolders, inputs: MachineInputs): Promise<M
   ];
 }
 
-/** How this computer finds names. Where systemd does that for it, at an address that is its own, what systemd asks. */
+/**
+ * Returns how this computer resolves names. Where systemd does that at an address of its own, the servers that systemd
+ * asks.
+ */
 async function resolverSettings(): Promise<string> {
   const own = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   if (!/^nameserver\s+127\./m.test(own)) return own;
   return readFile('/run/systemd/resolve/resolv.conf', 'utf8').catch(() => own);
 }
 
-/** Until its engine answers the way it will be used: over ssh, by its pinned host key. */
+/** Waits until its engine answers in the way it will be used: over ssh, by its pinned host key. */
 async function untilItAnswers(
   context: ProviderContext,
   host: Host,

@@ -15,7 +15,7 @@ import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 const emulator = 'qemu-system-x86_64';
 
-/** A process that waits for a disk which does not answer is not to be killed: ms. */
+/** Milliseconds for a process to die: one that waits for a disk which does not answer cannot be killed. */
 const dying = 30_000;
 
 export const qemu: MachineKind = {
@@ -53,13 +53,19 @@ export const qemu: MachineKind = {
   log: serialLog,
 };
 
-/** Without the instructions that move memory byte by byte: emulated ones are eight times slower than a loop. */
+/**
+ * The CPU of emulated machines, without the instructions that move memory byte by byte: emulated, these are eight
+ * times slower than a loop.
+ */
 const emulated = 'max,erms=off,fsrm=off';
 
-/** An engine does not wait until an image is on the disk. A machine that is killed loses what is younger: seconds, not 30. */
+/**
+ * The settings that write to the disk soon, since an engine does not wait for an image to be there. A killed machine
+ * loses what is younger than some seconds, not 30.
+ */
 const writeSoon = 'sysctl.vm.dirty_expire_centisecs=300 sysctl.vm.dirty_writeback_centisecs=100';
 
-/** What a machine's process is started with. */
+/** Returns the arguments of a machine's process. */
 export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg', kernel: string): string[] {
   const { name, home, memory, cpus, address } = machine;
   const processor =
@@ -68,7 +74,7 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
       : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulated];
   return [
     ...['-name', name, '-machine', 'pc', ...processor, '-smp', String(cpus), '-m', `${Math.floor(memory / 2 ** 20)}M`],
-    // Only what is named here is there, and its process may do no more with the kernel than it needs.
+    // Only the devices named here exist, and the process may do no more with the kernel than it needs.
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-sandbox', 'on,obsolete=deny,resourcecontrol=deny'],
     ...[
       '-drive',
@@ -84,7 +90,10 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
   ];
 }
 
-/** What a machine wrote is a layer over its image's disk, and has no meaning over another one. */
+/**
+ * Throws LockageError when the image is another one: what a machine wrote is a layer over its image's disk, and has no
+ * meaning over another.
+ */
 async function refuseOtherImage({ home, name, environment }: MachineSpec, image: CachedImage): Promise<void> {
   const below = await readFile(imageFile(home), 'utf8');
   if (below === image.digest) return;
@@ -93,7 +102,7 @@ async function refuseOtherImage({ home, name, environment }: MachineSpec, image:
   });
 }
 
-/** A comma would begin another option. */
+/** Returns the value with its commas doubled: a comma would begin another option. */
 function escaped(file: string): string {
   return file.replaceAll(',', ',,');
 }
@@ -110,7 +119,7 @@ function networkFile({ address, subnet }: MachineSpec): MachineFile {
   return { path: '/machine/network', text: `${lines.join('\n')}\n`, mode: 0o644 };
 }
 
-/** The processes of the machine in a folder, by the folder among their arguments: numbers are used again. */
+/** Returns the processes of the machine in a folder, found by the folder in their arguments: process ids are reused. */
 async function processesOf(home: string): Promise<number[]> {
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
@@ -130,7 +139,7 @@ function tryKill(pid: number): void {
   }
 }
 
-/** A network device's name has fifteen characters at most. */
+/** Returns the name of a machine's network device. It has fifteen characters at most. */
 function tapOf(home: string): string {
   return `lt${fingerprint(home)}`;
 }

@@ -1,7 +1,8 @@
 /**
- * The front of an environment: one address for all its machines. HAProxy listens there on this computer and spreads
- * requests over the machines that answer. Other machines are told to the process that runs, so no connection of a
- * client ends for it; other ports, or another address, take another process, which gets the sockets of the one before.
+ * The load balancer of an environment: one address for all its machines. HAProxy listens there on this computer and
+ * spreads requests over the machines that answer. A change of machines is sent to the running process, so no
+ * connection of a client ends for it; other ports, or another address, need a new process, which takes over the
+ * sockets of the old one.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -20,15 +21,15 @@ import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 /** Milliseconds. */
 const timeouts = { lock: 120_000, answer: 10_000, drain: 30_000 };
 
-/** A load balancer as it shall be. */
+/** The wanted load balancer. */
 export interface LoadBalancerSpec extends LoadBalancerTarget {
-  /** a folder of its own, which goes with it */
+  /** a folder of its own, which is removed with it */
   readonly home: string;
   readonly app: string;
   readonly environment: string;
 }
 
-/** A load balancer as it is. */
+/** The current state of a load balancer. */
 export interface LoadBalancerState {
   /** `stopped`: its process does not answer */
   readonly state: 'running' | 'stopped' | 'absent';
@@ -37,22 +38,22 @@ export interface LoadBalancerState {
   readonly servers: readonly (Backend & { readonly healthy: boolean })[];
 }
 
-/** What a load balancer's folder says of it. */
+/** The record of a load balancer in its folder. */
 type Manifest = Omit<LoadBalancerSpec, 'home'>;
 
 /**
- * Makes a load balancer, starts it, or changes it to be as wanted, and waits until it accepts connections. Safe to repeat, also
- * after a run that was killed. Machines that do not answer yet get requests once they do.
- * Throws LockageError, also when a stranger listens there.
+ * Makes a load balancer, starts it, or changes it to match the spec, and waits until it accepts connections. Safe to
+ * repeat, also after a run that was killed. Machines that do not answer yet get requests once they do. Throws
+ * LockageError, also when a stranger listens there.
  */
 export async function applyLoadBalancer(spec: LoadBalancerSpec): Promise<void> {
   await locked(spec.home, () => apply(spec));
 }
 
 /**
- * Sends requests to other machines from one moment on; no connection of a client ends for it. Resolves when those that
- * left have no request under way, or `drain` milliseconds are over. Throws LockageError when a machine that is new does
- * not answer within `answer` milliseconds: nothing has changed then.
+ * Switches requests to other machines at one moment; no connection of a client ends for it. Resolves when the machines
+ * that left have no request under way, or after `drain` milliseconds. Throws LockageError when a new machine does not
+ * answer within `answer` milliseconds: nothing has changed then.
  */
 export async function moveBackends(
   spec: LoadBalancerSpec,
@@ -66,12 +67,12 @@ export async function moveBackends(
   });
 }
 
-/** The folder of an environment's load balancer. */
+/** Returns the folder of an environment's load balancer. */
 export function loadBalancerFolder(places: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
   return path.join(places.loadBalancers, environment);
 }
 
-/** Makes an environment's load balancer what it shall be, or starts it. It leads where it led before, unless `servers` are told. */
+/** Makes, changes or starts an environment's load balancer. It keeps the machines it had, unless `servers` is given. */
 export async function ensureLoadBalancer(
   places: MachineFolders,
   inputs: LoadBalancerInputs,
@@ -82,8 +83,8 @@ export async function ensureLoadBalancer(
 }
 
 /**
- * Lets an environment's load balancer lead to these machines and no others: see `moveBackends`. Nothing happens where it does, or where
- * there is none.
+ * Points an environment's load balancer at exactly these machines: see `moveBackends`. Does nothing where it already
+ * does, or where there is no load balancer.
  */
 export async function setBackends(
   places: MachineFolders,
@@ -91,17 +92,17 @@ export async function setBackends(
   machines: readonly Backend[],
 ): Promise<void> {
   const home = loadBalancerFolder(places, place);
-  // A host is more than what the load balancer has to know of it.
+  // A host has more fields than the load balancer needs.
   const servers = machines.map(({ name, address, ports }) => ({ name, address, ...(ports ? { ports } : {}) }));
   const [mark, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
   if (!mark) return;
-  // A run that was killed may have told the process something else than the folder says.
+  // A killed run may have sent the process something else than the folder records.
   const isSo = slots && misplaced(slots, mark.ports, servers).length === 0;
   if (isSo && canonicalJson(mark.servers) === canonicalJson(servers)) return;
   await moveBackends({ ...mark, home, servers });
 }
 
-/** Whether a load balancer runs, and to which machines it sends. */
+/** Returns whether a load balancer runs, and the machines it sends requests to. */
 export async function loadBalancerState(home: string): Promise<LoadBalancerState> {
   const mark = await readManifest(home);
   if (!mark) return { state: 'absent', ports: [], servers: [] };
@@ -118,7 +119,7 @@ export async function loadBalancerState(home: string): Promise<LoadBalancerState
   return { state: 'running', address, ports, servers: servers.map((each) => ({ ...each, healthy: health(each) })) };
 }
 
-/** Ends a load balancer, with what it has under way, and removes its files. One that is gone is fine. */
+/** Ends a load balancer, with its requests under way, and removes its files. Ignores one that is gone. */
 export async function removeLoadBalancer(home: string): Promise<void> {
   if (!existsSync(home) && (await processesOf(home)).length === 0) return;
   await locked(home, async () => {
@@ -132,20 +133,20 @@ async function apply(spec: LoadBalancerSpec): Promise<void> {
   await refuseStranger(spec);
   const user = process.getuid?.() === 0 ? 'haproxy' : undefined;
   const running = await askProcess(home);
-  // One that does not answer would hold the ports.
+  // A process that does not answer would hold the ports.
   if (!running) await endProcesses(home);
   await refuseTaken(address, await newPorts(spec, running));
   await writeAtomic(configFile(home), haproxyConfig(spec, user));
   if (running) await retarget(home, ports, servers);
   if (running?.shape !== shapeOf(spec, user)) await startProcess(home, running?.pid);
-  // The mark comes last: what it names is what is served, or was when the process ended.
+  // The manifest comes last: it names what is served, or was when the process ended.
   const { home: _, ...mark } = spec;
   await writeAtomic(manifestFile(home), `${JSON.stringify(mark)}\n`);
   const answers = await until(timeouts.answer, () => allOf(ports, (port) => accepts(address, port)));
   if (!answers) throw new LockageError(`the load balancer does not answer at ${address}, ports ${ports.join(', ')}`);
 }
 
-/** The ports that the running process does not listen on. */
+/** Returns the ports that the running process does not listen on. */
 async function newPorts(
   { home, address, ports }: LoadBalancerSpec,
   running?: RunningProcess,
@@ -155,12 +156,12 @@ async function newPorts(
   return ports.filter((port) => !sections.has(sectionOf(port)));
 }
 
-/** New machines first and then off with the old ones, in one breath for each port. */
+/** Adds the new machines first and then takes out the old ones, in one step for each port. */
 async function retarget(home: string, ports: readonly number[], servers: readonly Backend[]): Promise<void> {
   const slots = await askSlots(home);
   for (const port of ports) {
     const here = slots.filter(({ section }) => section === sectionOf(port));
-    // A port that the process does not have yet comes with the next one.
+    // A port that this process does not have yet comes with the next process.
     if (here.length === 0) continue;
     const wanted = backendsAt(servers, port);
     const arriving = wanted.filter((server) => !here.some((slot) => !slot.resting && isAt(slot, server, port)));
@@ -178,7 +179,7 @@ async function addBackend({ address }: Backend, port: number, slot: Slot | undef
   if (!slot)
     throw new LockageError('the load balancer has no place for another machine', { hint: 'Try again in a minute.' });
   const name = nameOf(slot);
-  // One that enters counts as healthy until it was asked, so it is asked before.
+  // HAProxy counts a new machine as healthy until its first check, so it is checked before.
   const answers = await accepts(address, port);
   return [
     `set server ${name} addr ${address} port ${port}`,
@@ -187,7 +188,7 @@ async function addBackend({ address }: Backend, port: number, slot: Slot | undef
   ];
 }
 
-/** Machines that should be served, and are not; places that should rest, and do not. */
+/** Returns machines that should be served but are not, and slots that should be idle but are not. */
 function misplaced(slots: readonly Slot[], ports: readonly number[], servers: readonly Backend[]): string[] {
   return ports.flatMap((port) => {
     const active = slots.filter(({ section, resting }) => section === sectionOf(port) && !resting);
@@ -215,7 +216,7 @@ async function untilNewAnswer({ home, ports, servers }: LoadBalancerSpec, wait: 
   throw new LockageError('the load balancer stays where it is: not all machines answer', { details: silent.flat() });
 }
 
-/** Resting places without a request, and no process of before. */
+/** Waits until idle slots have no request, and no earlier process is left. */
 async function untilDrained({ home }: LoadBalancerSpec, drain: number): Promise<void> {
   await until(drain, async () => {
     const [slots, processes] = await Promise.all([askSlots(home), processesOf(home)]);
