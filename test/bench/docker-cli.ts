@@ -9,7 +9,9 @@ const network = 'by-cli';
 const edge = 'by-cli-edge';
 const answerTimeout = 60_000;
 
-/** One host. Its port is the one of the change by hand, so it has one or the other. */
+/**
+ * A host that is changed with the Docker CLI. Its port is the one of the change by hand, so it has one or the other.
+ */
 export class CliHost {
   readonly #dockerHost: string;
   #serving: string | undefined;
