@@ -39,13 +39,13 @@ export async function pinImages(
     const hosts = uses.filter((use) => use.image === image).map(({ host }) => host);
     pins.set(
       image,
-      (await pinnedBefore(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
+      (await findEarlierPin(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
     );
   }
   const held = await Promise.all(
     uses.map(async ({ host, image }): Promise<[string, string]> => {
       const pinned = pins.get(image) ?? { reference: image };
-      return [imageKey(host.name, image), await onHost(dependencies, environment, host, image, pinned)];
+      return [imageKey(host.name, image), await ensureOnHost(dependencies, environment, host, image, pinned)];
     }),
   );
   return {
@@ -59,7 +59,7 @@ export async function pinImages(
  * digest would replace what runs from it. Otherwise the caller asks the registry once more, which may only have been
  * away.
  */
-async function pinnedBefore(
+async function findEarlierPin(
   { session }: Dependencies,
   reference: string | undefined,
   hosts: readonly EnvironmentHost[],
@@ -85,7 +85,7 @@ async function pin(registry: RegistryClient, image: string): Promise<Pin> {
 }
 
 /** Returns the name by which the host has the image, and pulls it first where it is missing. */
-async function onHost(
+async function ensureOnHost(
   dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
   host: EnvironmentHost,

@@ -142,8 +142,11 @@ export class HostsAdapter implements Hosts {
   ): Promise<void> {
     const context = providerContext(this.#session, false);
     const place = { app: this.#app, environment: environment.name };
-    const part = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
-    await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
+    const workload = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
+    await Promise.all([
+      ...start.map((placed) => workload(placed).start()),
+      ...stop.map((placed) => workload(placed).stop()),
+    ]);
   }
 
   async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void> {

@@ -33,12 +33,12 @@ export async function deployMachines(
     await stacks.up(machinesStack(environment), program, context, { message: 'machines' });
   } catch (error) {
     if (error instanceof NotStartedError) throw error;
-    throw await notMade(dependencies, environment, wanted.before.length === 0, error);
+    throw await undoDeployment(dependencies, environment, wanted.before.length === 0, error);
   }
 }
 
 /** Returns the error for a failed deployment, after removing everything if it was the first one. */
-async function notMade(dependencies: Dependencies, environment: string, first: boolean, error: unknown) {
+async function undoDeployment(dependencies: Dependencies, environment: string, first: boolean, error: unknown) {
   const left = first ? await problemOf(removeEverything(dependencies, environment)) : [];
   const hint = 'Those that were there before are as they were. Run the same command again.';
   return new RolledBackError(`the machines of ${environment} could not be made`, {

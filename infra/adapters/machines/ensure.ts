@@ -18,10 +18,10 @@ import type { MachinesRecord } from '../records.ts';
 import { poolOf, withAddresses } from './addresses.ts';
 import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
 import { deployMachines, forgetMachines } from './deploy.ts';
-import { newestOrToday } from './images.ts';
+import { findOrBuildImage } from './images.ts';
 import { machineInputs } from './inputs.ts';
 import { backendsOf, loadBalancerOf } from './load-balancer.ts';
-import { otherKeys, refuseElsewhere } from './refusals.ts';
+import { hostKeysError, refuseElsewhere } from './refusals.ts';
 import { needsReplacement, standingHosts } from './state.ts';
 
 /** An environment that makes its own machines. */
@@ -51,7 +51,7 @@ export async function ensureMachines(
   const machines = await wantedMachines(dependencies, { asked, pool, network, ...(image ? { image } : {}) });
   // A restart of the computer removes it, and new machines need it.
   if (recorded?.network) await ensureBridge(network);
-  await removeLeft(dependencies, { name, recorded, machines, replaces: takesOver });
+  await removeLeftovers(dependencies, { name, recorded, machines, replaces: takesOver });
   const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
   const all = [...machines, ...others];
   await deployMachines(dependencies, name, { network, loadBalancer, before, machines: all, stoppable: true });
@@ -83,7 +83,7 @@ async function firstImage(dependencies: Dependencies, environment: OwnMachines):
     const digest = (await withAddresses(dependencies, earlier)).machines?.image;
     if (digest !== undefined) return digest;
   }
-  return newestOrToday(dependencies, environment.machines.kind);
+  return findOrBuildImage(dependencies, environment.machines.kind);
 }
 
 /**
@@ -101,7 +101,7 @@ async function startAll(
 }
 
 /** The recorded machines, and the wanted machines that will have their names. */
-interface Left {
+interface Leftovers {
   readonly name: string;
   readonly recorded: MachinesRecord | undefined;
   readonly machines: readonly MachineInputs[];
@@ -110,13 +110,17 @@ interface Left {
 }
 
 /** Removes machines that were made to take over but never did: other machines have their names now. */
-async function removeLeft(dependencies: Dependencies, { name, recorded, machines, replaces }: Left): Promise<void> {
+async function removeLeftovers(
+  dependencies: Dependencies,
+  { name, recorded, machines, replaces }: Leftovers,
+): Promise<void> {
   const left = (recorded?.machines ?? []).filter((machine) =>
     machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
   );
   if (left.length === 0 || !recorded?.network) return;
   const { ledger } = await dependencies.records.environment(name);
-  if (!replaces && currentRevision(ledger)) throw otherKeys(name, left, machines, dependencies.session.machines.keys);
+  if (!replaces && currentRevision(ledger))
+    throw hostKeysError(name, left, machines, dependencies.session.machines.keys);
   await forgetMachines(dependencies, name, left);
   const { network, loadBalancer } = recorded;
   const kept = recorded.machines.filter((machine) => !left.includes(machine));

@@ -19,7 +19,7 @@ const recordOfImages = { name: 'machine-images', what: 'the images of machines' 
  * Returns the digest of the newest image of a kind; where there is none, builds one of today's packages and records
  * it.
  */
-export async function newestOrToday(dependencies: Dependencies, kind: Kind): Promise<string> {
+export async function findOrBuildImage(dependencies: Dependencies, kind: Kind): Promise<string> {
   const images = await dependencies.records.machineImages();
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;

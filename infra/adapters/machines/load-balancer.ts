@@ -41,12 +41,12 @@ export function refuseForeignAddress(address: string | undefined): void {
 
 /** Returns what has to be done for the load balancer before a promotion, for people to read. */
 export async function loadBalancerNotes(
-  places: MachineFolders,
+  folders: MachineFolders,
   place: { readonly environment: string },
   wanted: LoadBalancerInputs | undefined,
   servers: readonly Backend[],
 ): Promise<string[]> {
-  const { state, address, ports, servers: now } = await loadBalancerState(loadBalancerFolder(places, place));
+  const { state, address, ports, servers: now } = await loadBalancerState(loadBalancerFolder(folders, place));
   if (!wanted) return state === 'absent' ? [] : [`the load balancer ${address} is removed first`];
   const leaving = now.map(({ name }) => name).filter((name) => !servers.some((server) => server.name === name));
   if (state === 'absent') return [`the load balancer ${wanted.address} is made first`];
@@ -59,10 +59,10 @@ export async function loadBalancerNotes(
 
 /** Returns the load balancer's current state for `status`. */
 export async function loadBalancerView(
-  places: MachineFolders,
+  folders: MachineFolders,
   loadBalancer: LoadBalancerInputs,
 ): Promise<LoadBalancerView> {
-  const { state, servers } = await loadBalancerState(loadBalancerFolder(places, loadBalancer));
+  const { state, servers } = await loadBalancerState(loadBalancerFolder(folders, loadBalancer));
   return { address: loadBalancer.address, urls: urlsOf(loadBalancer), state, servers };
 }
 

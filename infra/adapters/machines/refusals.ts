@@ -27,7 +27,7 @@ export function refuseOtherwise(environment: string, machine: MachineInputs, wan
  * Returns the error for machines that serve and whose host keys are missing here. They are not made again for it, as
  * everything on them would be lost.
  */
-export function otherKeys(
+export function hostKeysError(
   environment: string,
   made: readonly MachineInputs[],
   wanted: readonly MachineInputs[],
