@@ -20,7 +20,7 @@ export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/er
 const answerTimeout = 10_000;
 
 /** Milliseconds for which a failed connection that took long is not tried again. */
-const rest = 5_000;
+const retryPause = 5_000;
 
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
@@ -220,8 +220,8 @@ async function throttled<T>(open: () => Promise<T>, done: () => void): Promise<T
     done();
     return opened;
   } catch (error) {
-    if (performance.now() - started < rest) done();
-    else setTimeout(done, rest).unref();
+    if (performance.now() - started < retryPause) done();
+    else setTimeout(done, retryPause).unref();
     throw error;
   }
 }

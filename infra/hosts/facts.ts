@@ -131,11 +131,11 @@ export function availableMemory(meminfo: string): number | undefined {
 }
 
 /** Milliseconds for an engine to measure its disk, which takes longer the more is stored. */
-const measuring = 8_000;
+const measureTimeout = 8_000;
 
 async function imageCache(engine: Engine, { retained, signal }: FactsWanted): Promise<ImageCache> {
   try {
-    const { bytes, references } = await engine.imageUse({ signal, deadline: measuring });
+    const { bytes, references } = await engine.imageUse({ signal, deadline: measureTimeout });
     return { ...cached(retained, references), bytes };
   } catch {
     // The engine may take too long to measure, but lists its images quickly.

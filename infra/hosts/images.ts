@@ -4,7 +4,7 @@ import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import { passedName, startPullProxy } from '../registry/pull-proxy.ts';
+import { proxyName, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
@@ -58,21 +58,21 @@ async function pullOverSsh(
   image: Image,
 ): Promise<number> {
   const engine = await session.connections.engine(host);
-  const offered = startPullProxy(registry, image.repository);
-  const offer = await session.connections.reverseForward(host, offered.server);
+  const proxy = startPullProxy(registry, image.repository);
+  const forward = await session.connections.reverseForward(host, proxy.server);
   try {
-    const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
-    const options = { auth: offered.auth, signal: session.signal, onProgress };
+    const passed = { repository: `127.0.0.1:${forward.port}/${proxy.name}`, digest: image.digest };
+    const options = { auth: proxy.auth, signal: session.signal, onProgress };
     const { bytes } = await engine.pull(passed.repository, passed.digest, options);
     await engine.tagImage(imageByDigest(passed), { repository: image.repository, tag: digestTag(image.digest) });
     // A name that stays is removed with the image, when nothing needs it any more.
     await engine.removeImage(imageByDigest(passed)).catch(() => undefined);
     return bytes;
   } catch (error) {
-    throw error instanceof EngineError ? overSshError(image, error, offered.failure()) : error;
+    throw error instanceof EngineError ? overSshError(image, error, proxy.failure()) : error;
   } finally {
-    offered.end();
-    await offer.end();
+    proxy.end();
+    await forward.end();
   }
 }
 
@@ -97,7 +97,7 @@ export async function removeUnusedImages(
 ): Promise<void> {
   // Images have the second name while they are pulled; after a killed command, some may still have it.
   const lists = await Promise.all(
-    [repository, `127.0.0.1:*/${passedName(repository)}`].map((each) => engine.listImages(each)),
+    [repository, `127.0.0.1:*/${proxyName(repository)}`].map((each) => engine.listImages(each)),
   );
   const others = lists.flat().filter((ref) => {
     const digest = digestIn(ref);

@@ -56,7 +56,7 @@ export async function followLogs(reader: LogReader, sources: readonly Source[]):
   };
   for (const source of sources) start(source, { tail: reader.tail });
   /** containers of earlier releases: read only from when they begin to run or to serve, without older output */
-  const before = await present(reader);
+  const before = await listReleaseContainers(reader);
   const known = new Set(before.map(keyOf));
   const resting = new Set(before.filter((source) => source.runs && !reading.has(keyOf(source))).map(keyOf));
 
@@ -64,7 +64,7 @@ export async function followLogs(reader: LogReader, sources: readonly Source[]):
     const lastLook = new Date();
     await sleep(1000, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const [now, record] = await Promise.all([present(reader), reader.record().catch(() => undefined)]);
+    const [now, record] = await Promise.all([listReleaseContainers(reader), reader.record().catch(() => undefined)]);
     for (const key of record ? servingKeys(record) : []) resting.delete(key);
     for (const source of now) {
       const key = keyOf(source);
@@ -95,7 +95,7 @@ async function read(
 }
 
 /** Lists the environment's own release containers that match the selection; hosts that do not answer have none. */
-async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
+async function listReleaseContainers(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
   const { app, environment, selection, signal } = reader;
   const place = { app, environment: environment.name };
   const hosts = placesOf(environment).filter(({ name }) => (selection.host ?? name) === name);

@@ -11,7 +11,7 @@ import type { RegistryClient } from './client.ts';
  * recognized. Another registry may have a repository of the same name, and its own name has characters that no path of
  * an image may have.
  */
-export function passedName(repository: string): string {
+export function proxyName(repository: string): string {
   const { registry, name } = parseReference(repository);
   return `lockage-pull/${createHash('sha256').update(registry).digest('hex').slice(0, 12)}/${name}`;
 }
@@ -20,7 +20,7 @@ const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges'
 const user = 'lockage';
 
 /** A repository of a registry, read-only, as this machine reaches it: with its credentials, certificates and names. */
-export interface PassThrough {
+export interface PullProxy {
   /** not listening yet; the caller chooses where */
   readonly server: Server;
   /** the repository's name there */
@@ -37,9 +37,9 @@ export interface PassThrough {
  * Starts a small registry that asks the real one. Only digests of the repository can be read, with a password of its
  * own: on a host, others may reach its port as well. Bodies are passed on as they arrive, never kept.
  */
-export function startPullProxy(registry: RegistryClient, repository: string): PassThrough {
+export function startPullProxy(registry: RegistryClient, repository: string): PullProxy {
   const { registry: host } = parseReference(repository);
-  const name = passedName(repository);
+  const name = proxyName(repository);
   const password = randomBytes(24).toString('hex');
   const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
   const failures = new Map<string, LockageError>();

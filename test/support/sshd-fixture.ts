@@ -112,12 +112,12 @@ export class SshServer {
   }
 
   /** Returns its log since it was made. */
-  said(): Promise<string> {
+  log(): Promise<string> {
     return readFile(this.#log, 'utf8');
   }
 
   /** Opens a connection that never logs in. */
-  async loiterer(): Promise<Socket> {
+  async connectIdle(): Promise<Socket> {
     const socket = connect(this.port, '127.0.0.1');
     await once(socket, 'data');
     return socket;

@@ -27,7 +27,7 @@ export async function exec(
     deadline: left(),
     signal: options.signal,
   });
-  const conversation = converse(transport.host, what, socket, left(), deadline, options);
+  const conversation = exchangeStreams(transport.host, what, socket, left(), deadline, options);
   if (options.stdin !== undefined) {
     const ended = () => exitCode(transport, prefix, id, what, end, options.signal);
     hangUpOnUnreadStdin(socket, ended).catch((error: Error) => socket.destroy(error));
@@ -75,7 +75,7 @@ async function createExec(
 }
 
 /** Writes stdin, closes that half, and reads until the other side closes. */
-function converse(
+function exchangeStreams(
   host: string,
   what: string,
   socket: Duplex,

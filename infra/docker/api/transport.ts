@@ -111,7 +111,7 @@ export class Transport {
       let sent = false;
       const secure = isTls(this.#address);
       const outgoing = (secure ? tlsRequest : request)({
-        ...dialing(this.#address),
+        ...dialOptions(this.#address),
         path: call.path + queryString(call.query),
         method: call.method,
         headers,
@@ -176,7 +176,7 @@ function isTls(address: EngineAddress): boolean {
 }
 
 /** Returns the connection options of node's http and https for an address. */
-function dialing(address: EngineAddress): RequestOptions {
+function dialOptions(address: EngineAddress): RequestOptions {
   if ('socketPath' in address) return { socketPath: address.socketPath };
   const { host, port, tls } = address.tcp;
   return { host, port, ...(tls ? tlsOptions(host, tls.context) : {}) };

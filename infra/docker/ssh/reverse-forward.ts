@@ -14,11 +14,11 @@ export function reverseForwardArguments(socket: string): string[] {
   return ['-R', `127.0.0.1:0:${socket}`];
 }
 
-let offers = 0;
+let forwardCount = 0;
 
 /** Returns the path of a socket for a reverse forward over that master connection, used by this process alone. */
 export function reverseForwardSocket(control: string): string {
-  return `${control.replace(/\.ctl$/, '')}.${process.pid}-${offers++}.offer`;
+  return `${control.replace(/\.ctl$/, '')}.${process.pid}-${forwardCount++}.offer`;
 }
 
 /**

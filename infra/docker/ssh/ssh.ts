@@ -100,7 +100,7 @@ export class SshLink {
     };
     try {
       return {
-        port: await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)),
+        port: await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#openForward(control, socket)),
         end,
       };
     } catch (error) {
@@ -109,7 +109,7 @@ export class SshLink {
     }
   }
 
-  async #offered(control: string, socket: string): Promise<number> {
+  async #openForward(control: string, socket: string): Promise<number> {
     await this.#login(control);
     for (const dead of await deadReverseForwards(control)) {
       await this.#control(control, 'cancel', reverseForwardArguments(dead));

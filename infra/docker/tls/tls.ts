@@ -49,7 +49,7 @@ export class TlsLink {
       Date.now(),
     );
     if (outOfDate) throw outOfDate;
-    const chain = await greet(attempt, signal);
+    const chain = await exchangeCertificates(attempt, signal);
     const certificates: Certificate[] = [
       { use: 'client', expires: isoOf(client.validTo) },
       ...chain.map(({ valid_to: until }, index) => ({
@@ -87,7 +87,7 @@ export class TlsLink {
  * Connects only to exchange certificates. Returns the host's certificate and those above it. What the host shows is
  * read even if it cannot be trusted, to say why.
  */
-function greet(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCertificate[]> {
+function exchangeCertificates(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCertificate[]> {
   const { host, port } = attempt.address;
   return new Promise((resolve, reject) => {
     const options = tlsOptions(host, attempt.identity.context);

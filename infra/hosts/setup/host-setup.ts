@@ -30,7 +30,7 @@ export class HostSetup {
    * Executes one step. Throws LockageError: a failed restart is undone on the machine; everything else that fails can
    * be repeated by the same command.
    */
-  async carryOut(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
+  async execute(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
     const { settings = '', liveRestore = '' } = preparation;
     switch (step.action) {
       case 'none':
@@ -75,27 +75,27 @@ export class HostSetup {
 
 /** Reads the facts in the lines of the probe. */
 export function probeHost(lines: string): HostProbe {
-  const said = new Map(
+  const facts = new Map(
     lines.split('\n').flatMap((line) => {
       const [, name, value = ''] = /^([a-z]+)=(.*)$/.exec(line) ?? [];
       return name === undefined ? [] : [[name, value.trim()] as const];
     }),
   );
-  const words = (name: string) => (said.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
-  const program = said.get('program');
-  const settings = said.get('settings');
+  const words = (name: string) => (facts.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
+  const program = facts.get('program');
+  const settings = facts.get('settings');
   return {
     distribution: words('distribution'),
-    system: said.get('system') ?? '',
-    architecture: said.get('architecture') ?? '',
-    user: said.get('user') ?? '',
-    root: said.has('root'),
-    systemd: said.has('systemd'),
-    ...(program ? { engine: { version: said.get('version') ?? '', program, active: said.has('active') } } : {}),
+    system: facts.get('system') ?? '',
+    architecture: facts.get('architecture') ?? '',
+    user: facts.get('user') ?? '',
+    root: facts.has('root'),
+    systemd: facts.has('systemd'),
+    ...(program ? { engine: { version: facts.get('version') ?? '', program, active: facts.has('active') } } : {}),
     groups: words('groups'),
     ...(settings ? { settings: Buffer.from(settings, 'base64').toString('utf8') } : {}),
-    unread: said.has('unread'),
-    swarm: said.has('swarm'),
-    running: Number(said.get('running')) || 0,
+    unread: facts.has('unread'),
+    swarm: facts.has('swarm'),
+    running: Number(facts.get('running')) || 0,
   };
 }

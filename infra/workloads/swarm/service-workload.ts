@@ -118,8 +118,8 @@ export class ServiceWorkload implements Workload {
     const errors = tasks
       .filter(({ ServiceID, Status }) => ServiceID === service.ID && Status.Err)
       .map(({ Status }) => Status.Err ?? '');
-    const said = [...(word === 'running' ? [] : [word]), ...new Set(errors)];
-    return said.length === 0 ? '' : ` (${said.join('; ')})`;
+    const problems = [...(word === 'running' ? [] : [word]), ...new Set(errors)];
+    return problems.length === 0 ? '' : ` (${problems.join('; ')})`;
   }
 
   async lastLines(count: number): Promise<string[]> {
