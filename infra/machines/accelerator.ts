@@ -24,7 +24,7 @@ interface Known {
  * Milliseconds for which an uncertain answer is kept, so that all machines of a command share it: a busy computer
  * answers late.
  */
-const doubtful = 10 * 60_000;
+const uncertainLife = 10 * 60_000;
 
 /**
  * Milliseconds for a guest to end: a kernel without a root file system gives up in a second or two, under a broken KVM
@@ -45,8 +45,8 @@ export async function acceleratorHere(emulator: string, kernel: string, cache: s
   return withFileLock(`${file}.lock`, 3 * probeDeadline, async () => {
     const known = await readKnown(file);
     if (known?.started === started && Date.now() < (known.until ?? Infinity)) return known.accelerator;
-    const { sure, ...accelerator } = await probe(emulator, kernel);
-    const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + doubtful }) };
+    const { sure, ...accelerator } = await probeKvm(emulator, kernel);
+    const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + uncertainLife }) };
     await writeAtomic(file, `${JSON.stringify(now)}\n`);
     return accelerator;
   });
@@ -58,17 +58,17 @@ export function describeAccelerator({ name, why }: Accelerator): string {
 }
 
 /** Starts a guest that is meant to fail: it ends at once, as it may not start again. */
-async function probe(emulator: string, kernel: string): Promise<Accelerator & { readonly sure: boolean }> {
+async function probeKvm(emulator: string, kernel: string): Promise<Accelerator & { readonly sure: boolean }> {
   const guest = ['-machine', 'pc,accel=kvm', '-cpu', 'host', '-m', '256M', '-no-reboot', '-nodefaults'];
   const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'none'];
   const start = ['-kernel', kernel, '-append', 'panic=-1'];
   const { code, late, stderr } = await runToEnd(emulator, [...guest, ...quiet, ...start], probeDeadline);
   if (late) return { name: 'tcg', why: `a guest under KVM did nothing for ${probeDeadline / 1000} s`, sure: false };
   if (code === 0) return { name: 'kvm', sure: true };
-  const said = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '').replace(`${emulator}: `, '');
+  const message = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '').replace(`${emulator}: `, '');
   // A guest that the kernel killed for its memory had no time to print anything.
-  const sure = said !== '' && !stderr.includes('Cannot allocate memory');
-  return { name: 'tcg', why: `KVM does not work here: ${said || `exit code ${code}`}`, sure };
+  const sure = message !== '' && !stderr.includes('Cannot allocate memory');
+  return { name: 'tcg', why: `KVM does not work here: ${message || `exit code ${code}`}`, sure };
 }
 
 async function readKnown(file: string): Promise<Known | undefined> {

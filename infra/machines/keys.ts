@@ -35,12 +35,12 @@ export async function forgetKeys(keys: string, environment: string): Promise<voi
 }
 
 /** The key pairs that are being made, by file: machines made at the same time ask for one key at the same time. */
-const createTimeout = new Map<string, Promise<void>>();
+const keysInProgress = new Map<string, Promise<void>>();
 
 async function keyPair(file: string, comment: string): Promise<KeyPair> {
-  const made = createTimeout.get(file) ?? ensureKeyPair(file, comment);
-  createTimeout.set(file, made);
-  await made.finally(() => createTimeout.delete(file));
+  const made = keysInProgress.get(file) ?? ensureKeyPair(file, comment);
+  keysInProgress.set(file, made);
+  await made.finally(() => keysInProgress.delete(file));
   const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
   const hash = createHash('sha256')
     .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))

@@ -14,20 +14,20 @@ export async function logTail(log: string, lines = 8): Promise<string[]> {
 }
 
 /** Keeps the end of a machine's log, in place of the log of an earlier one of its name; returns its path. */
-export async function keepLog(places: MachineFolders, name: string, log: string): Promise<string | undefined> {
+export async function keepLog(folders: MachineFolders, name: string, log: string): Promise<string | undefined> {
   const text = await endOf(log);
   if (text === '') return undefined;
-  const kept = path.join(folderOf(places), `${name}.log`);
+  const kept = path.join(folderOf(folders), `${name}.log`);
   await writeAtomic(kept, text);
   return kept;
 }
 
 /** Removes the kept logs of an environment's machines, or of one machine. */
-export async function forgetLogs(places: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
+export async function forgetLogs(folders: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
   // A machine of the green pool has a `b` after its number.
   const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+b?\\.log$`);
-  for (const file of await readdir(folderOf(places)).catch(() => [])) {
-    if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(places), file));
+  for (const file of await readdir(folderOf(folders)).catch(() => [])) {
+    if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(folders), file));
   }
 }
 
@@ -44,6 +44,6 @@ async function endOf(log: string): Promise<string> {
   }
 }
 
-function folderOf(places: MachineFolders): string {
-  return path.join(places.machines, '..', 'machine-logs');
+function folderOf(folders: MachineFolders): string {
+  return path.join(folders.machines, '..', 'machine-logs');
 }

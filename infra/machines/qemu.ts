@@ -16,7 +16,7 @@ import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 const emulator = 'qemu-system-x86_64';
 
 /** Milliseconds for a process to die: one that waits for a disk which does not answer cannot be killed. */
-const dying = 30_000;
+const killTimeout = 30_000;
 
 export const qemu: MachineKind = {
   recipe: vmRecipe,
@@ -43,7 +43,7 @@ export const qemu: MachineKind = {
   },
   runs: async (home) => (await processesOf(home)).length > 0,
   async stop(home) {
-    for (const end = Date.now() + dying; Date.now() < end; await sleep(50)) {
+    for (const end = Date.now() + killTimeout; Date.now() < end; await sleep(50)) {
       const pids = await processesOf(home);
       if (pids.length === 0) break;
       pids.forEach(tryKill);
@@ -57,7 +57,7 @@ export const qemu: MachineKind = {
  * The CPU of emulated machines, without the instructions that move memory byte by byte: emulated, these are eight
  * times slower than a loop.
  */
-const emulated = 'max,erms=off,fsrm=off';
+const emulatedCpu = 'max,erms=off,fsrm=off';
 
 /**
  * The settings that write to the disk soon, since an engine does not wait for an image to be there. A killed machine
@@ -71,14 +71,14 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
   const processor =
     accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulated];
+      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulatedCpu];
   return [
     ...['-name', name, '-machine', 'pc', ...processor, '-smp', String(cpus), '-m', `${Math.floor(memory / 2 ** 20)}M`],
     // Only the devices named here exist, and the process may do no more with the kernel than it needs.
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-sandbox', 'on,obsolete=deny,resourcecontrol=deny'],
     ...[
       '-drive',
-      `id=disk,if=none,format=qcow2,file=${escaped(diskFile(home))}`,
+      `id=disk,if=none,format=qcow2,file=${escapeCommas(diskFile(home))}`,
       '-device',
       'virtio-blk-pci,drive=disk',
     ],
@@ -103,7 +103,7 @@ async function refuseOtherImage({ home, name, environment }: MachineSpec, image:
 }
 
 /** Returns the value with its commas doubled: a comma would begin another option. */
-function escaped(file: string): string {
+function escapeCommas(file: string): string {
   return file.replaceAll(',', ',,');
 }
 

@@ -44,7 +44,7 @@ WantedBy=multi-user.target
  * The units that are not needed: nobody logs in at a console, devices and accounts are known beforehand, and nothing
  * is mounted by hand.
  */
-const unused = [
+const unusedUnits = [
   ...['systemd-udevd.service', 'systemd-udevd-control.socket', 'systemd-udevd-kernel.socket'],
   ...['systemd-udev-trigger.service', 'systemd-logind.service', 'getty.target', 'remote-fs.target'],
   ...['systemd-sysusers.service', 'systemd-firstboot.service', 'systemd-repart.service', 'systemd-pstore.service'],
@@ -67,7 +67,7 @@ export const vmRecipe: Recipe = {
     'install -d -m 700 "$1/root/.ssh"',
     ...written('$1/etc/systemd/system/lockage-disk.service', growUnit),
     'chroot "$1" systemctl --quiet enable lockage-disk.service',
-    `chroot "$1" systemctl --quiet mask ${unused.join(' ')}`,
+    `chroot "$1" systemctl --quiet mask ${unusedUnits.join(' ')}`,
     ...initrd(),
   ],
   bootable: true,

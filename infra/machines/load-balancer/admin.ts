@@ -74,11 +74,11 @@ export async function sendCommands(home: string, commands: readonly string[]): P
 function exchange(socket: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket, () => connection.write(text));
-    let said = '';
+    let answer = '';
     connection
       .setEncoding('utf8')
       .setTimeout(answerTimeout, () => connection.destroy(new Error('the load balancer is silent')));
-    connection.on('data', (data: string) => (said += data));
-    connection.on('error', reject).on('end', () => resolve(said));
+    connection.on('data', (data: string) => (answer += data));
+    connection.on('error', reject).on('end', () => resolve(answer));
   });
 }

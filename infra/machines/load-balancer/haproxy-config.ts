@@ -15,7 +15,7 @@ export interface LoadBalancerTarget {
 const slots = 150;
 
 /** The time a machine may take to acknowledge what it was sent. HAProxy ignores it among the defaults of servers. */
-const deaf = 'tcp-ut 4s';
+const ackTimeout = 'tcp-ut 4s';
 
 /** Returns the machines that serve a port. */
 export function backendsAt(servers: readonly Backend[], port: number): readonly Backend[] {
@@ -92,7 +92,7 @@ const defaults: readonly string[] = [
 
 function section({ address, servers }: LoadBalancerTarget, port: number): string[] {
   const here = backendsAt(servers, port);
-  const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${deaf}`);
+  const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${ackTimeout}`);
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
@@ -101,6 +101,6 @@ function section({ address, servers }: LoadBalancerTarget, port: number): string
     // A request that may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...lines,
-    `  server-template slot- ${here.length + 1}-${slots} 127.0.0.1:9 ${deaf} disabled`,
+    `  server-template slot- ${here.length + 1}-${slots} 127.0.0.1:9 ${ackTimeout} disabled`,
   ];
 }

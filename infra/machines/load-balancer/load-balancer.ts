@@ -47,7 +47,7 @@ type Manifest = Omit<LoadBalancerSpec, 'home'>;
  * LockageError, also when a stranger listens there.
  */
 export async function applyLoadBalancer(spec: LoadBalancerSpec): Promise<void> {
-  await locked(spec.home, () => apply(spec));
+  await withLoadBalancerLock(spec.home, () => apply(spec));
 }
 
 /**
@@ -60,7 +60,7 @@ export async function moveBackends(
   options: { drain?: number; answer?: number } = {},
 ): Promise<void> {
   const { drain, answer } = { ...timeouts, ...options };
-  await locked(spec.home, async () => {
+  await withLoadBalancerLock(spec.home, async () => {
     await untilNewAnswer(spec, answer);
     await apply(spec);
     await untilDrained(spec, drain);
@@ -68,17 +68,17 @@ export async function moveBackends(
 }
 
 /** Returns the folder of an environment's load balancer. */
-export function loadBalancerFolder(places: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
-  return path.join(places.loadBalancers, environment);
+export function loadBalancerFolder(folders: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
+  return path.join(folders.loadBalancers, environment);
 }
 
 /** Makes, changes or starts an environment's load balancer. It keeps the machines it had, unless `servers` is given. */
 export async function ensureLoadBalancer(
-  places: MachineFolders,
+  folders: MachineFolders,
   inputs: LoadBalancerInputs,
   servers?: readonly Backend[],
 ): Promise<void> {
-  const home = loadBalancerFolder(places, inputs);
+  const home = loadBalancerFolder(folders, inputs);
   await applyLoadBalancer({ ...inputs, home, servers: servers ?? (await readManifest(home))?.servers ?? [] });
 }
 
@@ -87,26 +87,26 @@ export async function ensureLoadBalancer(
  * does, or where there is no load balancer.
  */
 export async function setBackends(
-  places: MachineFolders,
+  folders: MachineFolders,
   place: Pick<Place, 'environment'>,
   machines: readonly Backend[],
 ): Promise<void> {
-  const home = loadBalancerFolder(places, place);
+  const home = loadBalancerFolder(folders, place);
   // A host has more fields than the load balancer needs.
   const servers = machines.map(({ name, address, ports }) => ({ name, address, ...(ports ? { ports } : {}) }));
-  const [mark, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
-  if (!mark) return;
+  const [manifest, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
+  if (!manifest) return;
   // A killed run may have sent the process something else than the folder records.
-  const isSo = slots && misplaced(slots, mark.ports, servers).length === 0;
-  if (isSo && canonicalJson(mark.servers) === canonicalJson(servers)) return;
-  await moveBackends({ ...mark, home, servers });
+  const isCurrent = slots && mismatches(slots, manifest.ports, servers).length === 0;
+  if (isCurrent && canonicalJson(manifest.servers) === canonicalJson(servers)) return;
+  await moveBackends({ ...manifest, home, servers });
 }
 
 /** Returns whether a load balancer runs, and the machines it sends requests to. */
 export async function loadBalancerState(home: string): Promise<LoadBalancerState> {
-  const mark = await readManifest(home);
-  if (!mark) return { state: 'absent', ports: [], servers: [] };
-  const { address, ports, servers } = mark;
+  const manifest = await readManifest(home);
+  if (!manifest) return { state: 'absent', ports: [], servers: [] };
+  const { address, ports, servers } = manifest;
   const slots = await askSlots(home).catch(() => undefined);
   if (!slots)
     return { state: 'stopped', address, ports, servers: servers.map((each) => ({ ...each, healthy: false })) };
@@ -122,7 +122,7 @@ export async function loadBalancerState(home: string): Promise<LoadBalancerState
 /** Ends a load balancer, with its requests under way, and removes its files. Ignores one that is gone. */
 export async function removeLoadBalancer(home: string): Promise<void> {
   if (!existsSync(home) && (await processesOf(home)).length === 0) return;
-  await locked(home, async () => {
+  await withLoadBalancerLock(home, async () => {
     await endProcesses(home);
     await rm(home, { recursive: true, force: true });
   });
@@ -140,8 +140,8 @@ async function apply(spec: LoadBalancerSpec): Promise<void> {
   if (running) await retarget(home, ports, servers);
   if (running?.shape !== shapeOf(spec, user)) await startProcess(home, running?.pid);
   // The manifest comes last: it names what is served, or was when the process ended.
-  const { home: _, ...mark } = spec;
-  await writeAtomic(manifestFile(home), `${JSON.stringify(mark)}\n`);
+  const { home: _, ...manifest } = spec;
+  await writeAtomic(manifestFile(home), `${JSON.stringify(manifest)}\n`);
   const answers = await until(timeouts.answer, () => allOf(ports, (port) => accepts(address, port)));
   if (!answers) throw new LockageError(`the load balancer does not answer at ${address}, ports ${ports.join(', ')}`);
 }
@@ -171,7 +171,7 @@ async function retarget(home: string, ports: readonly number[], servers: readonl
     const commands = [...added.flat(), ...leaving.map((slot) => `set server ${nameOf(slot)} state maint`)];
     if (commands.length > 0) await sendCommands(home, commands);
   }
-  const wrong = misplaced(await askSlots(home), ports, servers);
+  const wrong = mismatches(await askSlots(home), ports, servers);
   if (wrong.length > 0) throw new Error(`the load balancer in ${home} did not take over: ${wrong.join(', ')}`);
 }
 
@@ -189,7 +189,7 @@ async function addBackend({ address }: Backend, port: number, slot: Slot | undef
 }
 
 /** Returns machines that should be served but are not, and slots that should be idle but are not. */
-function misplaced(slots: readonly Slot[], ports: readonly number[], servers: readonly Backend[]): string[] {
+function mismatches(slots: readonly Slot[], ports: readonly number[], servers: readonly Backend[]): string[] {
   return ports.flatMap((port) => {
     const active = slots.filter(({ section, resting }) => section === sectionOf(port) && !resting);
     if (!slots.some(({ section }) => section === sectionOf(port))) return [];
@@ -225,9 +225,9 @@ async function untilDrained({ home }: LoadBalancerSpec, drain: number): Promise<
 }
 
 async function refuseStranger({ home, app, environment }: LoadBalancerSpec): Promise<void> {
-  const mark = await readManifest(home);
-  if (!mark || (mark.app === app && mark.environment === environment)) return;
-  throw new LockageError(`the load balancer in ${home} is of ${mark.app} ${mark.environment}`, {
+  const manifest = await readManifest(home);
+  if (!manifest || (manifest.app === app && manifest.environment === environment)) return;
+  throw new LockageError(`the load balancer in ${home} is of ${manifest.app} ${manifest.environment}`, {
     hint: 'Look whose it is, and move it away; then run the same command again.',
   });
 }
@@ -240,7 +240,7 @@ function nameOf({ section, name }: Slot): string {
   return `${section}/${name}`;
 }
 
-async function locked<T>(home: string, work: () => Promise<T>): Promise<T> {
+async function withLoadBalancerLock<T>(home: string, work: () => Promise<T>): Promise<T> {
   await mkdir(path.dirname(home), { recursive: true, mode: 0o700 });
   return withFileLock(`${home}.lock`, timeouts.lock, work);
 }

@@ -22,11 +22,11 @@ export async function startProcess(home: string, serving?: number): Promise<void
 }
 
 /** Milliseconds for the kernel to close the sockets of a killed process, which is out of sight before that. */
-const closing = 2000;
+const closeTimeout = 2000;
 
 /** Throws LockageError when somebody else listens at one of the ports, or the address is not of this computer. */
 export async function refuseTaken(address: string, ports: readonly number[]): Promise<void> {
-  for (const end = Date.now() + closing; ; await sleep(50)) {
+  for (const end = Date.now() + closeTimeout; ; await sleep(50)) {
     const taken = await takenOf(address, ports);
     if (taken.length === 0) return;
     const holders = (await Promise.all(taken.map((port) => holderOf(address, port)))).flat();
