@@ -1,4 +1,4 @@
-/** The same change of release with the Docker CLI, a chain of commands for each host, as a careful script would do it. */
+/** A change of release with the Docker CLI, a chain of commands for each host, as a careful script would do it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 import { run, tryRun } from '../../scripts/tools/command.ts';

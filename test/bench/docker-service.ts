@@ -1,4 +1,4 @@
-/** The same change of release by Swarm's own rolling update, as `docker service update` does it. */
+/** A change of release by Swarm's own rolling update, as `docker service update` does it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../infra/docker/api/client.ts';
 import { over } from '../../infra/workloads/swarm/removal.ts';

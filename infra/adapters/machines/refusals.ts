@@ -1,11 +1,10 @@
+/** The reasons that keep an environment's machines from being made, changed or removed. */
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
-
-/** The reasons that keep an environment's machines from being made, changed or removed. */
 
 /**
  * Throws LockageError when a machine differs from what is configured. Its containers would have to be moved off first,

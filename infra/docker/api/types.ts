@@ -114,7 +114,7 @@ export interface OutputLine {
   readonly line: string;
 }
 
-/** One entry of an archive. Paths are relative to where the archive is unpacked. */
+/** An entry of an archive. Paths are relative to where the archive is unpacked. */
 export interface ArchiveEntry {
   readonly path: string;
   /** absent or empty for a directory */

@@ -60,7 +60,7 @@ function sendSlowly(part: Buffer, response: ServerResponse, at = 0): void {
   response.end();
 }
 
-describe('a pass-through', () => {
+describe('a pull proxy', () => {
   let offered: PullProxy;
   let address: string;
   let repository: string;
