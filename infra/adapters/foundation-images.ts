@@ -16,15 +16,17 @@ interface Dependencies {
   readonly registry: RegistryClient;
 }
 
-/** What an image of the configuration stands for: a digest, or its tag where no registry says one, and why not. */
+/**
+ * The reference an image of the configuration stands for: a digest, or its tag where no registry has one, and why not.
+ */
 interface Pin {
   readonly reference: string;
   readonly failure?: LockageError;
 }
 
 /**
- * Sees to edge and accessory images on their hosts, by a digest that is fixed when an image is first used. Gives the
- * digests, and under what names the hosts have them. Throws LockageError.
+ * Makes sure that hosts have their edge and accessory images, by a digest that is fixed when an image is first used.
+ * Returns the digests, and the names under which the hosts have them. Throws LockageError.
  */
 export async function pinImages(
   dependencies: Dependencies,
@@ -37,13 +39,13 @@ export async function pinImages(
     const hosts = uses.filter((use) => use.image === image).map(({ host }) => host);
     pins.set(
       image,
-      (await pinnedBefore(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
+      (await findEarlierPin(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
     );
   }
   const held = await Promise.all(
     uses.map(async ({ host, image }): Promise<[string, string]> => {
       const pinned = pins.get(image) ?? { reference: image };
-      return [imageKey(host.name, image), await onHost(dependencies, environment, host, image, pinned)];
+      return [imageKey(host.name, image), await ensureOnHost(dependencies, environment, host, image, pinned)];
     }),
   );
   return {
@@ -53,10 +55,11 @@ export async function pinImages(
 }
 
 /**
- * An image that was taken by its tag stays so while all its hosts have it: a digest would replace what runs from it. Else
- * the registry is asked once more, which may only have been away.
+ * Returns what an image was pinned to before. One that was taken by its tag stays so while all its hosts have it: a
+ * digest would replace what runs from it. Otherwise the caller asks the registry once more, which may only have been
+ * away.
  */
-async function pinnedBefore(
+async function findEarlierPin(
   { session }: Dependencies,
   reference: string | undefined,
   hosts: readonly EnvironmentHost[],
@@ -75,14 +78,14 @@ async function pin(registry: RegistryClient, image: string): Promise<Pin> {
   try {
     return { reference: `${repository}@${await registry.resolve(repository, tag ?? 'latest')}` };
   } catch (failure) {
-    // An image that was loaded into the engines by hand has no registry; a host without it is named later.
+    // An image that was loaded into the engines by hand has no registry; `ensureOnHost` names a host without it.
     if (failure instanceof LockageError) return { reference: image, failure };
     throw failure;
   }
 }
 
-/** The name by which the host has the image, once it has it. */
-async function onHost(
+/** Returns the name by which the host has the image, and pulls it first where it is missing. */
+async function ensureOnHost(
   dependencies: Dependencies,
   environment: Pick<Environment, 'registry'>,
   host: EnvironmentHost,

@@ -35,7 +35,7 @@ interface Dependencies {
   readonly stacks: () => Promise<PulumiStacks>;
 }
 
-/** How a foundation differs from what is wanted. */
+/** The difference between a foundation as it is recorded and as it is wanted. */
 interface FoundationState {
   readonly due: boolean;
   /** what it was made from; undefined where there is none */
@@ -49,7 +49,7 @@ interface FoundationState {
   readonly missing: readonly string[];
 }
 
-/** What an environment stands on: its network, the edges of its hosts and its accessories, in one stack. */
+/** The foundation of an environment: its network, the edges of its hosts and its accessories, in one stack. */
 export class FoundationAdapter {
   readonly #dependencies: Dependencies;
 
@@ -57,7 +57,7 @@ export class FoundationAdapter {
     this.#dependencies = dependencies;
   }
 
-  /** Returns what making it would mean, for people to read; nothing when it stands. */
+  /** Returns the changes that `make` would do, for people to read; nothing when the foundation is up to date. */
   async notes(request: FoundationRequest): Promise<readonly string[]> {
     const { due, recorded, edges } = await this.#compare(request.environment, request);
     if (!due) return [];
@@ -68,7 +68,7 @@ export class FoundationAdapter {
       : [`the edge proxies of ${replaced.join(', ')} are replaced first: their ports are closed for a moment`];
   }
 
-  /** Makes it as it is wanted. Quick when nothing is to do. Throws LockageError. */
+  /** Deploys the foundation as it is wanted. Quick when there is nothing to do. Throws LockageError. */
   async make(request: FoundationRequest, leavingHosts: 'stay' | 'go'): Promise<void> {
     const { session, stacks } = this.#dependencies;
     const left = await this.#leftHosts(request.environment);
@@ -76,7 +76,7 @@ export class FoundationAdapter {
     const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
     const state = await this.#compare(environment, request);
     if (!state.due) return;
-    // The Docker plugin reaches a host that leaves by a connection of ours, which may have ended since.
+    // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
     session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
     const plan = await this.#plan(environment, state, new Set(leaving.map(({ name }) => name)));
@@ -85,7 +85,7 @@ export class FoundationAdapter {
     try {
       await pulumi.up(foundationStack(environment.name), foundationProgram(plan), providerContext(session, true), {
         message: 'foundation',
-        // What the state believes to be there is only looked at when a host said that something is missing.
+        // The recorded resources are refreshed only when a host reported that something is missing.
         refresh: state.recorded !== undefined && state.missing.length > 0,
       });
     } catch (error) {
@@ -94,7 +94,7 @@ export class FoundationAdapter {
     }
   }
 
-  /** Compares what is recorded with what is wanted of an environment, perhaps with hosts that leave. */
+  /** Compares the recorded foundation with the wanted one, which may include hosts that leave. */
   async #compare(environment: Environment, request: FoundationRequest): Promise<FoundationState> {
     const { project, records } = this.#dependencies;
     const { active, reports } = request;
@@ -127,7 +127,7 @@ export class FoundationAdapter {
       fingerprint: wanted,
       edges,
       leaving,
-      // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered once more.
+      // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered again.
       delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
   }
@@ -148,7 +148,7 @@ export class FoundationAdapter {
     allOf(changed, results, (failed) => `${what} on ${failed} of ${environment.hosts.length} hosts`);
   }
 
-  /** A foundation that could not be made at first leaves nothing; one that was there before stays as it is. */
+  /** Removes a foundation that failed at its first deployment; one that was there before stays as it is. */
   async #undo(environment: string, { recorded }: FoundationState, error: unknown): Promise<LockageError> {
     const { session, stacks } = this.#dependencies;
     if (recorded === undefined) {
@@ -159,7 +159,7 @@ export class FoundationAdapter {
     return new RolledBackError(what, { details, cause: error });
   }
 
-  /** Hosts that are no longer configured, and keep what stands on them until their containers are gone. */
+  /** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */
   async #leftHosts({ name, hosts }: Environment): Promise<FoundationInputs['hosts']> {
     const recorded = await this.#dependencies.records.foundation(name);
     return (recorded?.hosts ?? []).filter((before) => !hosts.some((host) => host.name === before.name));

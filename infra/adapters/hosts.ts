@@ -21,7 +21,7 @@ import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/mode
 import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
 import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
 
-/** The hosts of an environment, asked and changed all at once. */
+/** The hosts of an environment, queried and changed all at once. */
 export class HostsAdapter implements Hosts {
   readonly #app: string;
   readonly #actor: string;
@@ -65,7 +65,7 @@ export class HostsAdapter implements Hosts {
     return this.#reports(environment, (target, survey) => runtimeOf(target).preflight(survey, wanted));
   }
 
-  /** What hosts say, all at once, and after them what the orchestrator says of itself. */
+  /** Returns the reports of all hosts, asked at once, and after them the report of the orchestrator. */
   async #reports<T extends HostReport>(
     environment: Environment,
     ask: (target: Target, survey: Survey) => Promise<T>,
@@ -142,8 +142,11 @@ export class HostsAdapter implements Hosts {
   ): Promise<void> {
     const context = providerContext(this.#session, false);
     const place = { app: this.#app, environment: environment.name };
-    const part = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
-    await Promise.all([...start.map((placed) => part(placed).start()), ...stop.map((placed) => part(placed).stop())]);
+    const workload = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
+    await Promise.all([
+      ...start.map((placed) => workload(placed).start()),
+      ...stop.map((placed) => workload(placed).stop()),
+    ]);
   }
 
   async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void> {

@@ -6,13 +6,13 @@ import type { MachineFolders } from '../system/state-folders.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { SshHost, Target } from '../../pipelines/model/target.ts';
 
-/** What happened on a host, for people who watch. */
+/** An event on a host, shown to the user as progress. */
 export interface Progress {
   readonly host: string;
   /** `create`, `healthy`, `switch` … */
   readonly step: string;
   readonly detail?: string;
-  /** from its start to this, in milliseconds */
+  /** milliseconds from its start to this event */
   readonly took?: number;
   /** moved to the host */
   readonly bytes?: number;
@@ -20,19 +20,19 @@ export interface Progress {
   readonly layer?: { readonly id: string; readonly current: number; readonly total: number };
 }
 
-/** What the provider's resources work with: hosts, secret values, somebody to tell, and a way to stop. */
+/** The dependencies of the provider's resources: hosts, secret values, progress, and a way to stop. */
 export interface ProviderContext {
   engine(host: Target): Promise<Engine>;
   /** Ends the ssh connection to a host for every process of this user. */
   disconnect(host: SshHost): Promise<void>;
-  /** The credentials for a repository, as engines take them; undefined where none are stored. */
+  /** Returns the credentials for a repository, in the form that engines take; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   readonly secrets: SecretValues;
   progress(event: Progress): void;
   readonly machines: MachineFolders;
-  /** the routes of this operation are on their way to every host; absent: nobody has sent them yet */
+  /** the routes of this operation while they are sent to every host; absent: not sent yet */
   readonly delivered?: Promise<void>;
-  /** aborted when the operator wants to stop: work ends at the next safe point */
+  /** aborted when the operator wants to stop: work then ends at the next safe point */
   readonly signal: AbortSignal;
 }
 

@@ -1,11 +1,11 @@
 /**
- * The secret values that this process knows, each under its name and version. Everything else handles names and versions
- * only; a value is taken from here when a resource needs it.
+ * The secret values that this process knows, each under its name and version. All other code handles names and
+ * versions only, and takes a value from here when a resource needs it.
  */
 export class SecretValues {
   readonly #values = new Map<string, string>();
 
-  /** Makes a value known. */
+  /** Adds the value of a secret's version. */
   add(name: string, version: string, value: string): void {
     this.#values.set(JSON.stringify([name, version]), value);
   }

@@ -3,11 +3,11 @@ import type { MachineFolders } from '../system/state-folders.ts';
 import type { Progress, ProviderContext } from './provider-context.ts';
 import type { SecretValues } from './secret-values.ts';
 
-/** What one command works with: connections to hosts, secret values, somebody to tell, and a way to stop. */
+/** The dependencies of one command: connections to hosts, secret values, progress, and a way to stop. */
 export interface Session {
   readonly connections: Connections;
   readonly secrets: SecretValues;
-  /** Returns the credentials for a repository, as engines take them; undefined where none are stored. */
+  /** Returns the credentials for a repository, in the form that engines take; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
   readonly machines: MachineFolders;
@@ -15,8 +15,8 @@ export interface Session {
 }
 
 /**
- * Returns what the provider's resources work with. `stoppable` work ends early when the operator wants to stop; going back
- * never does.
+ * Returns the dependencies of the provider's resources. `stoppable` work ends early when the operator wants to stop; a
+ * rollback never does.
  */
 export function providerContext(session: Session, stoppable: boolean): ProviderContext {
   return {

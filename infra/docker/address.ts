@@ -2,12 +2,12 @@ import type { SecureContext } from 'node:tls';
 import type { Certificate } from '../../pipelines/hosts/certificates.ts';
 import type { SshAddress } from '../../pipelines/model/endpoint.ts';
 
-/** An sshd to log in at, and the way there. */
+/** An sshd to log in at, and the machine to jump through. */
 export interface SshTarget extends SshAddress {
   readonly jump?: SshAddress | undefined;
 }
 
-/** Where an engine listens. */
+/** The address at which an engine listens. */
 export type EngineAddress = { readonly socketPath: string } | { readonly tcp: TcpAddress };
 
 export interface TcpAddress {
@@ -17,15 +17,17 @@ export interface TcpAddress {
   readonly tls?: TlsAccess;
 }
 
-/** What makes a connection to an engine a trusted one, both ways. */
+/** The certificates that make both sides of a connection to an engine trusted. */
 export interface TlsAccess {
   readonly context: SecureContext;
-  /** folder with `ca.pem`, `cert.pem` and `key.pem`, for programs that are told so */
+  /** folder with `ca.pem`, `cert.pem` and `key.pem`, for programs that take it as a setting */
   readonly folder: string;
   readonly certificates: readonly Certificate[];
 }
 
-/** Returns how Docker's own programs are told where an engine is: its URL, and the folder of their certificates. */
+/**
+ * Returns the settings by which Docker's own programs find an engine: its URL, and the folder of their certificates.
+ */
 export function dockerHost(engine: EngineAddress): { host: string; certPath?: string } {
   if ('socketPath' in engine) return { host: `unix://${engine.socketPath}` };
   const { tcp } = engine;

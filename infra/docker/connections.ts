@@ -16,18 +16,18 @@ import type { Host, SshHost, Swarm, Target } from '../../pipelines/model/target.
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 
-/** Milliseconds for an engine on the network to answer at first. */
+/** Milliseconds for an engine on the network to give its first answer. */
 const answerTimeout = 10_000;
 
-/** Milliseconds. */
-const rest = 5_000;
+/** Milliseconds for which a failed connection that took long is not tried again. */
+const retryPause = 5_000;
 
 export interface ConnectionsOptions {
   /** where accepted host keys are kept, in `known_hosts` */
   readonly stateDir: string;
-  /** today's hosts: keys and certificates of a recorded host may have moved, so those of its namesake here are used */
+  /** today's hosts: a recorded host may have other keys and certificates by now, so its namesake here is used */
   readonly configured?: () => readonly Target[];
-  /** told when a connection is made anew */
+  /** called when a connection is opened again */
   readonly log?: (line: string) => void;
 }
 
@@ -35,7 +35,7 @@ export interface ConnectionsOptions {
 export type Connected<T extends Target = Target> =
   { readonly host: T; readonly engine: Engine } | { readonly host: T; readonly error: unknown };
 
-/** Milliseconds for which a manager goes on to speak for its swarm without being asked whether it can. */
+/** Milliseconds for which a manager speaks for its swarm before it is asked again whether it can. */
 const leaderLife = 1000;
 
 /** The engines of hosts, each connected once, at its first use. */
@@ -57,9 +57,9 @@ export class Connections {
   }
 
   /**
-   * The host's engine, which has just answered. Throws HostKeyUnknownError on first contact over ssh,
-   * HostKeyChangedError, and LockageError naming the host for all that keeps it from answering. Of a swarm, the engine of
-   * a manager that can decide now.
+   * Returns the host's engine, which has just answered; of a swarm, the engine of a manager that can decide now.
+   * Throws HostKeyUnknownError on first contact over ssh, HostKeyChangedError, and LockageError naming the host for
+   * anything else that keeps it from answering.
    */
   engine(target: Target): Promise<Engine> {
     switch (target.kind) {
@@ -88,7 +88,7 @@ export class Connections {
     return made;
   }
 
-  /** Who speaks for a swarm is asked again after a moment: a manager may be lost at any time. */
+  /** Returns the engine that speaks for a swarm, asked again after a moment: a manager may be lost at any time. */
   #leader(swarm: Swarm): Promise<Engine> {
     const key = JSON.stringify(swarm.managers.map(({ name, endpoint }) => [name, endpoint.url]));
     const found = this.#leaders.get(key);
@@ -115,22 +115,25 @@ export class Connections {
     return results;
   }
 
-  /** The way to a host's machine itself, for a host that is reached by ssh. */
+  /** Returns the ssh connection to a host's machine itself. */
   link(host: SshHost): SshLink {
     return new SshLink(withIdentity(host), this.#keys);
   }
 
-  /** Lets a host that is reached by ssh reach a server of this process, over the connection of its engine. */
+  /** Opens a port on a host that is reached by ssh for a server of this process, over the connection of its engine. */
   reverseForward(host: SshHost, server: Server): Promise<ReverseForward> {
     return this.link(this.#asConfigured(host)).reverseForward(server);
   }
 
-  /** The host keys offered now, with the address that offers them: the host, or the unknown machine to jump through. */
+  /**
+   * Returns the host keys offered now, with the address that offers them: the host, or the unknown machine to jump
+   * through.
+   */
   scanHostKeys(host: SshHost): Promise<{ address: string; keys: HostKey[] }> {
     return this.#keys.scan(host);
   }
 
-  /** Fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
+  /** Returns the fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
   acceptedHostKeys(host: SshHost): Promise<string[]> {
     return this.#keys.accepted(host);
   }
@@ -141,12 +144,12 @@ export class Connections {
   }
 
   /**
-   * Lets go of all engines. The ssh connections stay ten minutes for the next command, unless `disconnect`, which ends
+   * Closes all engines. The ssh connections stay ten minutes for the next command, unless `disconnect`, which ends
    * them for every process of this user.
    */
   async close(options: { readonly disconnect?: boolean } = {}): Promise<void> {
     this.#closing.abort();
-    // A host that has not answered yet must not keep the user waiting: it is let go of when it does.
+    // A host that has not answered yet must not keep the user waiting: its engine is closed when it does.
     for (const engine of this.#engines.values()) {
       engine.then(
         (connected) => connected.close(),
@@ -158,7 +161,7 @@ export class Connections {
     this.#links.length = 0;
   }
 
-  /** A recorded host as it is reached today; environments may reach one engine each in its own way. */
+  /** Returns the host with today's keys and certificates; environments may reach one engine each in its own way. */
   #asConfigured<E extends Endpoint>(host: Host<E>): Host<E> {
     const namesakes = this.#configured().filter((other) => isNamesake(host, other));
     return namesakes.find((each) => keyOf(each) === keyOf(host)) ?? namesakes[0] ?? host;
@@ -186,7 +189,7 @@ export class Connections {
     }
   }
 
-  /** An engine whose connection is opened once more when it broke. */
+  /** Returns an engine whose connection is opened once more when it breaks. */
   async #reconnecting(host: string, open: () => Promise<EngineAddress>): Promise<Engine> {
     let reconnecting: Promise<EngineAddress> | undefined;
     const reconnect = () => {
@@ -209,7 +212,7 @@ export class Connections {
   }
 }
 
-/** Where it took long to find out that nobody answers, whoever asks soon after is told the same. */
+/** Opens a connection. When it took long to find out that nobody answers, callers soon after get the same failure. */
 async function throttled<T>(open: () => Promise<T>, done: () => void): Promise<T> {
   const started = performance.now();
   try {
@@ -217,24 +220,24 @@ async function throttled<T>(open: () => Promise<T>, done: () => void): Promise<T
     done();
     return opened;
   } catch (error) {
-    if (performance.now() - started < rest) done();
-    else setTimeout(done, rest).unref();
+    if (performance.now() - started < retryPause) done();
+    else setTimeout(done, retryPause).unref();
     throw error;
   }
 }
 
-/** Whether a target is the same host, of the same URL. Where it is reached may be said in another way. */
+/** Returns whether a target is the same host, of the same URL. The way it is reached may be written differently. */
 function isNamesake<E extends Endpoint>(host: Host<E>, other: Target): other is Host<E> {
   // The URL has the scheme, so the endpoint is of the same kind.
   return other.kind === 'host' && other.name === host.name && other.endpoint.url === host.endpoint.url;
 }
 
-/** Two hosts with the same key are reached alike. */
+/** Returns the key of a host: two hosts with the same key are reached in the same way. */
 function keyOf({ name, endpoint }: Host): string {
   return canonicalJson([name, settingsOf(endpoint)]);
 }
 
-/** `~/` in the path of a key is the home folder of whoever runs this. */
+/** Returns the host with `~/` in the paths of its keys replaced by the home folder of the user. */
 function expandHome(host: Host): Host {
   const { endpoint } = host;
   switch (endpoint.kind) {

@@ -1,7 +1,7 @@
 import type { EngineFacts } from '../../pipelines/hosts/parity.ts';
 import type { EngineInfo, EngineVersion } from './api/types.ts';
 
-/** Returns what the traits are read from, out of an engine's answers. */
+/** Returns the facts that traits are read from, taken from an engine's answers. */
 export function engineFacts(version: EngineVersion, info?: EngineInfo): EngineFacts {
   return {
     architecture: version.Arch,

@@ -1,4 +1,4 @@
-/** Labels by which everything of Lockage is found again on a host, also when the state is lost. */
+/** The labels by which everything of Lockage is found again on a host, even when the state is lost. */
 export const labels = {
   app: 'lockage.app',
   environment: 'lockage.environment',
@@ -9,7 +9,7 @@ export const labels = {
   part: 'lockage.part',
 } as const;
 
-/** Labels that tell an environment's own containers from everybody else's. */
+/** Returns the labels that tell an environment's own containers from all others. */
 export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
   return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };
 }

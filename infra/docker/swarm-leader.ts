@@ -4,10 +4,13 @@ import { EngineError } from './api/errors.ts';
 import type { EngineInfo } from './api/types.ts';
 import type { Host, Swarm } from '../../pipelines/model/target.ts';
 
-/** Milliseconds in which a manager has to say that its swarm can decide. */
+/** Milliseconds in which a manager must say whether its swarm can decide. */
 const answerTimeout = 10_000;
 
-/** The engine of whichever manager of a swarm answers first. Throws LockageError with what each said when none can decide. */
+/**
+ * Returns the engine of the first manager of a swarm to answer. Throws LockageError with each one's answer when none
+ * can decide.
+ */
 export async function anyManager(swarm: Swarm, engineOf: (manager: Host) => Promise<Engine>): Promise<Engine> {
   const asked = swarm.managers.map(async (manager) => {
     const engine = await engineOf(manager);
@@ -26,14 +29,14 @@ export async function anyManager(swarm: Swarm, engineOf: (manager: Host) => Prom
   }
 }
 
-/** Why an engine cannot speak for a swarm now, or undefined. */
+/** Returns why an engine cannot speak for a swarm now, or undefined. */
 export async function managerProblem(engine: Engine): Promise<string | undefined> {
   const info = await infoOf(engine);
   if (info === undefined)
     return `its swarm does not answer within ${answerTimeout / 1000} s: it may have lost its leader`;
   const { Swarm: node } = info;
   if (node === undefined || node.LocalNodeState === 'inactive') return 'is not in a swarm: `docker swarm join` there';
-  // How Docker says it depends on for how long there has been none.
+  // Docker's wording depends on how long there has been no leader.
   if (/does not have a leader|deadline exceeded/.test(node.Error)) {
     return 'its swarm has no leader: more than half of its managers have to see each other';
   }
@@ -42,7 +45,10 @@ export async function managerProblem(engine: Engine): Promise<string | undefined
   return node.ControlAvailable ? undefined : 'is a worker of its swarm, not a manager';
 }
 
-/** What an engine says of itself; undefined when it answers, but not this, for which a manager asks its leader. */
+/**
+ * Returns an engine's facts; undefined when it answers but cannot tell them, as a manager has to ask its leader for
+ * them.
+ */
 async function infoOf(engine: Engine): Promise<EngineInfo | undefined> {
   try {
     return await engine.info({ deadline: answerTimeout });

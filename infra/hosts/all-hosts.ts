@@ -1,7 +1,10 @@
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 
-/** What every host gave. Throws LockageError that names each host that failed and why, in the order of the hosts. */
+/**
+ * Returns the results of all hosts. Throws LockageError that names each host that failed and why, in the order of the
+ * hosts.
+ */
 export function allOf<T>(
   hosts: readonly Target[],
   results: readonly PromiseSettledResult<T>[],

@@ -11,16 +11,19 @@ import { withFileLock } from '../system/file-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 
-/** How a lock names this process. A hostname is no identity: computers set up alike and containers share theirs. */
+/**
+ * Returns the identity by which a lock names this process. A hostname is not enough: cloned computers and containers
+ * share one.
+ */
 export async function thisProcess(): Promise<Pick<LockHolder, 'machine' | 'pid' | 'pidSpace'>> {
   return { machine: hostname(), pid: process.pid, pidSpace: await pidSpace() };
 }
 
 /**
  * Takes an environment's lock for this process: an empty volume on one of its hosts, whose labels say who holds it. An
- * engine makes a volume of one name only once and answers later requests with the first one's labels, so taking it is
- * atomic; and it holds for all operators of that host, whatever backend or machine they use.
- * A lock of a process that was killed here is lifted. Throws LockageError (locked) else.
+ * engine creates a volume of one name only once and answers later requests with the first one's labels, so taking it
+ * is atomic; and it works for all operators of that host, whatever backend or machine they use. A lock of a process
+ * that was killed here is removed. Throws LockageError (locked) otherwise.
  */
 export async function takeLock(
   engine: Engine,
@@ -31,7 +34,7 @@ export async function takeLock(
   const { lock } = environmentNames(place.app, place.environment);
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const found = await create(engine, lock, place, holder, token).catch(async (error: unknown) => {
-      // It may have been made all the same, and nobody would know that it is ours.
+      // The volume may exist all the same, and nothing would show that it is ours.
       await release(engine, lock, token).catch(() => undefined);
       throw error;
     });
@@ -40,14 +43,14 @@ export async function takeLock(
     // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
     const isNobodys = found.token === '';
     if (!isNobodys && (!isHere(other, holder) || isAlive(other.pid))) throw locked(place.environment, other, holder);
-    // To look and to remove are two requests: another command here may have found the same one, and hold a new one by now.
+    // Reading and removing are two requests: another command may have found the same lock, and hold a new one by now.
     const lifting = join(await runtimeFolder(), `${lock}.lifting`);
     await withFileLock(lifting, 10_000, () => release(engine, lock, found.token));
   }
   throw new LockedError(`the lock of ${place.environment} cannot be taken`);
 }
 
-/** Who holds an environment's lock now; undefined when nobody does. */
+/** Returns who holds an environment's lock now; undefined when it is free. */
 export async function readLock(
   engine: Engine,
   place: { app: string; environment: string },
@@ -58,7 +61,7 @@ export async function readLock(
   return token === '' ? undefined : holder;
 }
 
-/** Lifts an environment's lock, whoever holds it. Returns who held it. */
+/** Removes an environment's lock, whoever holds it. Returns the holder. */
 export async function liftLock(
   engine: Engine,
   place: { app: string; environment: string },
@@ -101,7 +104,10 @@ async function release(engine: Engine, lock: string, token: string): Promise<voi
   if (found && (found.Labels?.['lockage.token'] ?? '') === token) await engine.removeVolume(lock);
 }
 
-/** Whether this process would see the other one, if it lived. Of an earlier version's record only the machine is known. */
+/**
+ * Returns whether this process would see the other one if it were alive. A record of an earlier version names only the
+ * machine.
+ */
 function isHere(other: LockHolder, here: LockHolder): boolean {
   return other.machine === here.machine && (other.pidSpace ?? here.pidSpace) === here.pidSpace;
 }

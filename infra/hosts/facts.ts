@@ -7,7 +7,7 @@ import { imageByTag } from '../registry/reference.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { Traits } from '../../pipelines/model/host-traits.ts';
 
-/** What a host is made of and how it is. Bytes and milliseconds; what could not be found out is absent. */
+/** The facts about a host and its condition. Bytes and milliseconds; what could not be found out is absent. */
 export interface HostFacts {
   readonly host: string;
   /** version of its Docker Engine */
@@ -19,20 +19,20 @@ export interface HostFacts {
   readonly traits: Traits;
   readonly cpus: number;
   readonly memory: { readonly total: number; readonly available?: number };
-  /** the file system on which the engine keeps its data */
+  /** the file system that holds the engine's data */
   readonly disk?: Disk;
   readonly dataFolder: string;
   readonly clock?: Clock;
   readonly images: ImageCache;
 }
 
-/** Bytes of a file system. */
+/** The space on a file system, in bytes. */
 export interface Disk {
   readonly free: number;
   readonly total: number;
 }
 
-/** How far a host's clock is ahead of the operator's (behind: below 0), and by how much that may be wrong. */
+/** The offset of a host's clock from the operator's (behind: below 0), and how far off that measurement may be. */
 export interface Clock {
   readonly ahead: number;
   readonly precision: number;
@@ -42,7 +42,7 @@ export interface ImageCache {
   /** versions of the retained releases that it has, and has not */
   readonly present: readonly string[];
   readonly missing: readonly string[];
-  /** what all images take, whoever they belong to */
+  /** size of all images, whoever they belong to */
   readonly bytes?: number;
 }
 
@@ -54,7 +54,7 @@ export interface FactsWanted {
   readonly signal: AbortSignal;
 }
 
-/** Asks a host everything at once. Only its engine has to answer; what else fails is left out. */
+/** Asks a host for all its facts at once. Only its engine must answer; anything else that fails is left out. */
 export async function hostFacts(engine: Engine, host: Target, wanted: FactsWanted): Promise<HostFacts> {
   const { signal } = wanted;
   const [version, { info, clock }, machine, images] = await Promise.all([
@@ -80,7 +80,7 @@ export async function hostFacts(engine: Engine, host: Target, wanted: FactsWante
 }
 
 async function infoAndClock(engine: Engine, signal: AbortSignal): Promise<{ info: EngineInfo; clock?: Clock }> {
-  // The version that both sides speak is agreed upon first: what is measured shall be one question and one answer.
+  // The API version is agreed upon first: the measurement must be one request and one answer.
   await engine.info({ signal });
   const asked = Date.now();
   const info = await engine.info({ signal });
@@ -88,7 +88,7 @@ async function infoAndClock(engine: Engine, signal: AbortSignal): Promise<{ info
   return { info, ...(clock ? { clock } : {}) };
 }
 
-/** What a clock showed at some moment between two moments of this machine's (milliseconds since 1970). */
+/** Returns the clock's offset, from its reading between two moments of this machine (milliseconds since 1970). */
 export function clockOf(time: string, asked: number, answered: number): Clock | undefined {
   const shown = Date.parse(time);
   if (Number.isNaN(shown)) return undefined;
@@ -100,7 +100,10 @@ interface MachineFacts {
   readonly available?: number;
 }
 
-/** The volume of the edge lies where the engine keeps its data, and /proc/meminfo is the same in every container. */
+/**
+ * Reads disk and memory from within the edge: its volume lies where the engine keeps its data, and /proc/meminfo is
+ * the same in every container.
+ */
 async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Promise<MachineFacts> {
   const ask = (argv: readonly string[]) =>
     engine.exec(edge, argv, { signal }).then(
@@ -113,7 +116,7 @@ async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Prom
   return { ...(disk ? { disk } : {}), ...(available === undefined ? {} : { available }) };
 }
 
-/** The file system in what `df -k -P` printed. */
+/** Reads the file system from the output of `df -k -P`. */
 export function diskOf(df: string): Disk | undefined {
   const [, total, free] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*\s*$/.exec(df) ?? [];
   return total === undefined || free === undefined
@@ -121,21 +124,21 @@ export function diskOf(df: string): Disk | undefined {
     : { free: Number(free) * 1024, total: Number(total) * 1024 };
 }
 
-/** Bytes that /proc/meminfo calls available. */
+/** Returns the bytes that /proc/meminfo calls available. */
 export function availableMemory(meminfo: string): number | undefined {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }
 
-/** Milliseconds for an engine to measure its disk, which grows with what lies there. */
-const measuring = 8_000;
+/** Milliseconds for an engine to measure its disk, which takes longer the more is stored. */
+const measureTimeout = 8_000;
 
 async function imageCache(engine: Engine, { retained, signal }: FactsWanted): Promise<ImageCache> {
   try {
-    const { bytes, references } = await engine.imageUse({ signal, deadline: measuring });
+    const { bytes, references } = await engine.imageUse({ signal, deadline: measureTimeout });
     return { ...cached(retained, references), bytes };
   } catch {
-    // The engine may take too long to measure; what it has is quickly said.
+    // The engine may take too long to measure, but lists its images quickly.
     const repositories = [...new Set(retained.map(({ repository }) => repository))];
     const lists = await Promise.all(repositories.map((repository) => engine.listImages(repository, { signal })));
     return cached(retained, lists.flat());

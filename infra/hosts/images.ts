@@ -4,7 +4,7 @@ import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import { passedName, startPullProxy } from '../registry/pull-proxy.ts';
+import { proxyName, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Session } from '../context/session.ts';
@@ -18,15 +18,15 @@ interface Dependencies {
   readonly onProgress?: (progress: PullProgress) => void;
 }
 
-/** The name by which a host has an image; undefined when it does not have it. */
+/** Returns the name by which a host has an image; undefined when it does not have it. */
 export async function localName(engine: Engine, image: Image): Promise<string | undefined> {
   for (const name of [imageByDigest(image), imageByTag(image)]) if (await engine.inspectImage(name)) return name;
   return undefined;
 }
 
 /**
- * Sees to it that a host has an image, and gives the bytes moved to it. An engine asks the registry even for what it has,
- * and going back must not depend on that, so it is asked only for what it lacks. Throws LockageError.
+ * Makes sure that a host has an image, and returns the bytes moved to it. An engine asks the registry even for an
+ * image it has, and a rollback must not depend on that, so this pulls only missing ones. Throws LockageError.
  */
 export async function ensureImage(
   dependencies: Dependencies,
@@ -36,7 +36,7 @@ export async function ensureImage(
 ): Promise<number> {
   const engine = await dependencies.session.connections.engine(host);
   if (await localName(engine, image)) return 0;
-  // A host that is to leave may be of before, when the environment was reached otherwise.
+  // A leaving host may date from when the environment was reached in another way.
   return environment.registry.through === 'ssh' && isSshHost(host)
     ? pullOverSsh(dependencies, host, image)
     : pull(dependencies, engine, image);
@@ -49,8 +49,8 @@ async function pull({ session, registry, onProgress }: Dependencies, engine: Eng
 }
 
 /**
- * The engine pulls from a port of its host's loopback that leads to this process. The image has a name with that port
- * then, which means nothing later: it gets a tag of its repository instead.
+ * Pulls from a port of the host's loopback that leads to this process. The image's name then contains that port, which
+ * means nothing later: it gets a tag of its repository instead.
  */
 async function pullOverSsh(
   { session, registry, onProgress }: Dependencies,
@@ -58,32 +58,32 @@ async function pullOverSsh(
   image: Image,
 ): Promise<number> {
   const engine = await session.connections.engine(host);
-  const offered = startPullProxy(registry, image.repository);
-  const offer = await session.connections.reverseForward(host, offered.server);
+  const proxy = startPullProxy(registry, image.repository);
+  const forward = await session.connections.reverseForward(host, proxy.server);
   try {
-    const passed = { repository: `127.0.0.1:${offer.port}/${offered.name}`, digest: image.digest };
-    const options = { auth: offered.auth, signal: session.signal, onProgress };
+    const passed = { repository: `127.0.0.1:${forward.port}/${proxy.name}`, digest: image.digest };
+    const options = { auth: proxy.auth, signal: session.signal, onProgress };
     const { bytes } = await engine.pull(passed.repository, passed.digest, options);
     await engine.tagImage(imageByDigest(passed), { repository: image.repository, tag: digestTag(image.digest) });
-    // One that stays is removed with the image, when nothing needs it any more.
+    // A name that stays is removed with the image, when nothing needs it any more.
     await engine.removeImage(imageByDigest(passed)).catch(() => undefined);
     return bytes;
   } catch (error) {
-    throw error instanceof EngineError ? overSshError(image, error, offered.failure()) : error;
+    throw error instanceof EngineError ? overSshError(image, error, proxy.failure()) : error;
   } finally {
-    offered.end();
-    await offer.end();
+    proxy.end();
+    await forward.end();
   }
 }
 
 /**
- * An engine's error in words about the registry, as the engine knows only this process. Where the registry failed too,
- * both are said: either may be why the pull ended.
+ * Rewrites an engine's error in terms of the registry, as the engine knows only this process. Where the registry
+ * failed too, both are reported: either may be why the pull ended.
  */
 export function overSshError(image: Image, error: EngineError, failure: LockageError | undefined): EngineError {
   const repeats = failure !== undefined && error.reason.includes(failure.message);
   const reason = failure === undefined || repeats ? error.reason : `${failure.message} (the engine: ${error.reason})`;
-  // A hint for what only repeats the registry's failure would be about the host's own way to the registry.
+  // The engine's hint is about the host's own path to the registry: wrong where it only repeats the registry's failure.
   const hint = repeats ? failure.hint : (error.hint ?? failure?.hint);
   const what = `pull ${imageByDigest(image)} over ssh`;
   return new EngineError(error.host, what, reason, { status: error.status, hint, cause: error });
@@ -95,9 +95,9 @@ export async function removeUnusedImages(
   repository: string,
   needed: ReadonlySet<string>,
 ): Promise<void> {
-  // Under the second name they are while they are pulled: one whose command was killed may still be.
+  // Images have the second name while they are pulled; after a killed command, some may still have it.
   const lists = await Promise.all(
-    [repository, `127.0.0.1:*/${passedName(repository)}`].map((each) => engine.listImages(each)),
+    [repository, `127.0.0.1:*/${proxyName(repository)}`].map((each) => engine.listImages(each)),
   );
   const others = lists.flat().filter((ref) => {
     const digest = digestIn(ref);

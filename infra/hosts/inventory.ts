@@ -6,12 +6,15 @@ import type { Place } from '../resources/inputs.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
 
-/** Lists everything of an environment on a target, whatever the record says. `ownLock`: who asks holds the lock there. */
+/**
+ * Lists everything of an environment on a target, whatever the record says. `ownLock`: the caller holds the lock
+ * there.
+ */
 export function inventoryOf(engine: Engine, host: Target, place: Place, ownLock: boolean): Promise<Inventory> {
   return runtimeOf(host).inventory(engine, place, ownLock);
 }
 
-/** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
+/** Removes everything in the inventory, containers first; data only if `withData`. Ignores what is already gone. */
 export function removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
   return runtimeOf(inventory.host).removeInventory(engine, inventory, withData);
 }

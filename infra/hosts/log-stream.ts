@@ -26,7 +26,7 @@ export interface LogReader {
   readonly signal: AbortSignal;
   record(): Promise<EnvironmentRecord>;
   onLine(source: Source, stream: OutputStream, line: string): void;
-  /** a container that was not read before is read from here on */
+  /** called when another container is read from here on */
   onNew(source: Source): void;
   onTrouble(source: Source, error: unknown): void;
 }
@@ -38,14 +38,14 @@ export const sourceOf = ({ host, spec }: PlacedContainer): Source => ({
   container: spec.name,
 });
 
-/** Reads what there is, of all containers at once. */
+/** Reads the existing output of all containers at once. */
 export async function readLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
   await Promise.all(sources.map((source) => read(reader, source, { tail: reader.tail })));
 }
 
 /**
- * Reads on until the signal aborts. Containers that begin to serve or to run are read from then on, those that end
- * are read to their end: so a promotion, a rollback and a restart are all seen.
+ * Reads new output until the signal aborts. Containers that begin to serve or to run are read from then on, and those
+ * that end are read to their end: so the output covers a promotion, a rollback or a restart.
  */
 export async function followLogs(reader: LogReader, sources: readonly Source[]): Promise<void> {
   const { signal } = reader;
@@ -55,8 +55,8 @@ export async function followLogs(reader: LogReader, sources: readonly Source[]):
     void read(reader, source, { ...from, follow: true }).finally(() => reading.delete(keyOf(source)));
   };
   for (const source of sources) start(source, { tail: reader.tail });
-  /** containers of earlier releases: not read unless they begin to run or to serve, and not what they wrote before */
-  const before = await present(reader);
+  /** containers of earlier releases: read only from when they begin to run or to serve, without older output */
+  const before = await listReleaseContainers(reader);
   const known = new Set(before.map(keyOf));
   const resting = new Set(before.filter((source) => source.runs && !reading.has(keyOf(source))).map(keyOf));
 
@@ -64,7 +64,7 @@ export async function followLogs(reader: LogReader, sources: readonly Source[]):
     const lastLook = new Date();
     await sleep(1000, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const [now, record] = await Promise.all([present(reader), reader.record().catch(() => undefined)]);
+    const [now, record] = await Promise.all([listReleaseContainers(reader), reader.record().catch(() => undefined)]);
     for (const key of record ? servingKeys(record) : []) resting.delete(key);
     for (const source of now) {
       const key = keyOf(source);
@@ -94,8 +94,8 @@ async function read(
   }
 }
 
-/** The environment's own release containers, as far as they are wanted; hosts that do not answer have none. */
-async function present(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
+/** Lists the environment's own release containers that match the selection; hosts that do not answer have none. */
+async function listReleaseContainers(reader: LogReader): Promise<(Source & { readonly runs: boolean })[]> {
   const { app, environment, selection, signal } = reader;
   const place = { app, environment: environment.name };
   const hosts = placesOf(environment).filter(({ name }) => (selection.host ?? name) === name);

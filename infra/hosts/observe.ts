@@ -9,7 +9,7 @@ import { runtimeOf } from '../workloads/runtimes.ts';
 import type { HostView, LockView } from '../../pipelines/inspection/observation.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 
-/** What the hosts of an environment say about it. */
+/** The state of an environment, as its hosts report it. */
 export interface Observation {
   readonly hosts: readonly HostView[];
   readonly lock?: LockView;
@@ -18,7 +18,7 @@ export interface Observation {
 export interface ObserveOptions {
   /** for each host */
   readonly timeouts: Timeouts;
-  /** ask each container since when it runs, and the edge for its routes */
+  /** also ask each container since when it runs, and the edge for its routes */
   readonly closely?: boolean;
 }
 

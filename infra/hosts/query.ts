@@ -4,19 +4,19 @@ import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { HostKeyUnknownError } from '../docker/connections.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 
-/** What a host said, or why it did not. */
+/** The answer of a host, or the error instead. */
 export type HostResult<T> =
   { readonly host: Target; readonly answer: T } | { readonly host: Target; readonly error: string };
 
-/** How long a host is waited for, in milliseconds. */
+/** The time limits for a host's answer, in milliseconds. */
 export interface Timeouts {
-  /** to give any sign of life: who looks wants to see something, also when a host is dead */
+  /** until its first sign of life: a person wants to see something soon, also when a host is dead */
   readonly first: number;
-  /** for its whole answer, once it has given one; as long as `first` unless told */
+  /** for its whole answer, once it has given a sign of life; as long as `first` by default */
   readonly total?: number;
 }
 
-/** Called when the host has said something: it is not dead, only slow. */
+/** A callback for the first answer of a host: it is not dead, only slow. */
 type OnFirstAnswer = () => void;
 
 /** Asks all hosts at once. Never throws for a host. */
@@ -34,7 +34,7 @@ async function queryHost<T>(
   ask: (host: Target, signal: AbortSignal, heard: OnFirstAnswer) => Promise<T>,
 ): Promise<HostResult<T>> {
   const over = new AbortController();
-  // Each question to the host listens to it.
+  // Each request to the host listens to it.
   setMaxListeners(0, over.signal);
   let alive = false;
   const late = async (): Promise<never> => {
@@ -43,7 +43,7 @@ async function queryHost<T>(
     throw new LockageError(`does not answer within ${(alive ? total : first) / 1000} s`);
   };
   const lateness = late();
-  // It ends with the question, and nobody waits for it any more.
+  // It ends with the query, and nothing waits for it any more.
   lateness.catch(() => undefined);
   try {
     return { host, answer: await Promise.race([ask(host, over.signal, () => (alive = true)), lateness]) };

@@ -1,4 +1,4 @@
-/** Whether virtual machines can have this computer's processor for themselves, or have to be emulated. */
+/** The accelerator of virtual machines: whether they run on this computer's processor, or have to be emulated. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,28 +8,34 @@ import { withFileLock } from '../system/file-lock.ts';
 
 export interface Accelerator {
   readonly name: 'kvm' | 'tcg';
-  /** of `tcg`: why it is not KVM */
+  /** for `tcg`: the reason why it is not KVM */
   readonly why?: string;
 }
 
-/** What is known of this computer since its start `started`. */
+/** The answer known for this computer since its start `started`. */
 interface Known {
   readonly started: string;
   readonly accelerator: Accelerator;
-  /** of an answer that another time may be another one: when to ask again, in milliseconds of the clock */
+  /** for an answer that may change: when to ask again, in milliseconds of the clock */
   readonly until?: number;
 }
 
-/** A computer that was busy answers late. All machines of a command are spared the next question: ms. */
-const doubtful = 10 * 60_000;
+/**
+ * Milliseconds for which an uncertain answer is kept, so that all machines of a command share it: a busy computer
+ * answers late.
+ */
+const uncertainLife = 10 * 60_000;
 
-/** A kernel without a root file system gives up in a second or two; one under a broken KVM never does: ms. */
+/**
+ * Milliseconds for a guest to end: a kernel without a root file system gives up in a second or two, under a broken KVM
+ * never.
+ */
 const probeDeadline = 10_000;
 const device = '/dev/kvm';
 
 /**
- * How guests run here. A sure answer holds until this computer starts again, so it is asked for once and kept in `cache`;
- * one that came late, or of a lack of memory, for some minutes.
+ * Returns how guests run here. A certain answer holds until this computer restarts, so it is found once and kept in
+ * `cache`; one that came late, or from a lack of memory, is kept for some minutes.
  */
 export async function acceleratorHere(emulator: string, kernel: string, cache: string): Promise<Accelerator> {
   if (!existsSync(device)) return { name: 'tcg', why: `there is no ${device} on this computer` };
@@ -39,30 +45,30 @@ export async function acceleratorHere(emulator: string, kernel: string, cache: s
   return withFileLock(`${file}.lock`, 3 * probeDeadline, async () => {
     const known = await readKnown(file);
     if (known?.started === started && Date.now() < (known.until ?? Infinity)) return known.accelerator;
-    const { sure, ...accelerator } = await probe(emulator, kernel);
-    const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + doubtful }) };
+    const { sure, ...accelerator } = await probeKvm(emulator, kernel);
+    const now: Known = { started, accelerator, ...(sure ? {} : { until: Date.now() + uncertainLife }) };
     await writeAtomic(file, `${JSON.stringify(now)}\n`);
     return accelerator;
   });
 }
 
-/** For people: how a machine runs, and why not better. */
+/** Describes to people how a machine runs, and why not faster. */
 export function describeAccelerator({ name, why }: Accelerator): string {
   return name === 'kvm' ? 'with KVM' : `emulated, some ten times slower: ${why ?? 'KVM is not used'}`;
 }
 
-/** A guest that is only to fail: it ends at once, as it may not start again. */
-async function probe(emulator: string, kernel: string): Promise<Accelerator & { readonly sure: boolean }> {
+/** Starts a guest that is meant to fail: it ends at once, as it may not start again. */
+async function probeKvm(emulator: string, kernel: string): Promise<Accelerator & { readonly sure: boolean }> {
   const guest = ['-machine', 'pc,accel=kvm', '-cpu', 'host', '-m', '256M', '-no-reboot', '-nodefaults'];
   const quiet = ['-display', 'none', '-monitor', 'none', '-serial', 'none'];
   const start = ['-kernel', kernel, '-append', 'panic=-1'];
   const { code, late, stderr } = await runToEnd(emulator, [...guest, ...quiet, ...start], probeDeadline);
   if (late) return { name: 'tcg', why: `a guest under KVM did nothing for ${probeDeadline / 1000} s`, sure: false };
   if (code === 0) return { name: 'kvm', sure: true };
-  const said = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '').replace(`${emulator}: `, '');
-  // One that the kernel killed for its memory had no time to say anything.
-  const sure = said !== '' && !stderr.includes('Cannot allocate memory');
-  return { name: 'tcg', why: `KVM does not work here: ${said || `exit code ${code}`}`, sure };
+  const message = (stderr.trim().split('\n').pop() ?? '').replace(/^.*?\.c:\d+: /, '').replace(`${emulator}: `, '');
+  // A guest that the kernel killed for its memory had no time to print anything.
+  const sure = message !== '' && !stderr.includes('Cannot allocate memory');
+  return { name: 'tcg', why: `KVM does not work here: ${message || `exit code ${code}`}`, sure };
 }
 
 async function readKnown(file: string): Promise<Known | undefined> {

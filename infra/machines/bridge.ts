@@ -1,4 +1,4 @@
-/** The bridge of an environment's machines. It says whose it is, so that nobody else's is taken for it. */
+/** The bridge of an environment's machines. It is marked with its owner, so that nobody else's is mistaken for it. */
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineNetworkInputs } from '../resources/inputs.ts';
 import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
@@ -9,8 +9,8 @@ interface Link {
 }
 
 /**
- * Makes the bridge, or what is missing of it: a run that was killed did not come to all, and a firewall that starts anew
- * forgets. Throws LockageError, also when somebody else's has its name.
+ * Makes the bridge, or its missing parts: a killed run may have left it incomplete, and a restarted firewall forgets
+ * its rules. Throws LockageError, also when somebody else's bridge has its name.
  */
 export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> {
   const { bridge, subnet } = inputs;
@@ -18,7 +18,7 @@ export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> 
   refuseForeign(found, inputs);
   const had = await subnetOf(bridge);
   if (had !== subnet) {
-    // One that a killed run left half made.
+    // A killed run left it incomplete.
     if (found) await removeBridge(bridge, had ?? subnet);
     await createBridge(bridge, subnet);
   }
@@ -27,13 +27,13 @@ export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> 
   await openWayOut(bridge, subnet);
 }
 
-/** The first three numbers of a bridge's network; undefined where there is no such bridge. */
+/** Returns the first three numbers of a bridge's network; undefined where there is no such bridge. */
 export async function subnetOf(bridge: string): Promise<string | undefined> {
   const shown = await tryRunProgram(['ip', '-4', '-o', 'address', 'show', 'dev', bridge]);
   return / inet (\d+\.\d+\.\d+)\.1\/24 /.exec(shown ?? '')?.[1];
 }
 
-/** Takes the bridge away with its firewall rules. One that is gone, or is not ours, stays so. */
+/** Removes the bridge with its firewall rules. Ignores one that is gone or not ours. */
 export async function removeOwnBridge(inputs: MachineNetworkInputs): Promise<void> {
   const found = await bridgeNamed(inputs.bridge);
   if (found && !isOwn(found, inputs)) return;
@@ -49,7 +49,7 @@ function ownerOf({ app, environment }: MachineNetworkInputs): string {
   return `lockage ${app} ${environment}`;
 }
 
-// A run that was killed between making a bridge and naming its owner leaves one without: its name is a hash of ours.
+// A run that was killed before it named the owner leaves a bridge without one: its name is a hash of ours.
 function isOwn({ ifalias = '' }: Link, inputs: MachineNetworkInputs): boolean {
   return ifalias === '' || ifalias === ownerOf(inputs);
 }

@@ -2,8 +2,8 @@ import path from 'node:path';
 import type { MachineFile } from './machine-kind.ts';
 
 /**
- * Files as an archive (`cpio`, new format) that a kernel unpacks at its start, owned by root. It may follow another one
- * in the same file.
+ * Returns files as an archive (`cpio`, new format) that a kernel unpacks at its start, owned by root. It may follow
+ * another one in the same file.
  */
 export function cpioArchive(files: readonly MachineFile[]): Buffer {
   const folders = new Set(files.flatMap((file) => ancestors(relative(file.path))));
@@ -18,7 +18,7 @@ function relative(name: string): string {
   return name.replace(/^\/+/, '');
 }
 
-/** `a` and `a/b` of `a/b/c`, in this order: a folder has to be there before what is in it. */
+/** Returns `a` and `a/b` for `a/b/c`, in this order: a folder has to be there before its content. */
 function ancestors(name: string): string[] {
   const folder = path.dirname(name);
   return folder === '.' ? [] : [...ancestors(folder), folder];

@@ -1,11 +1,11 @@
-/** Key pairs of an environment's machines: one that logs in to all of them, and a host key for each. */
+/** The key pairs of an environment's machines: one that logs in to all of them, and a host key for each. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { runProgram } from '../system/run-program.ts';
 
-/** A key pair in files; the private one is for its owner alone. */
+/** A key pair in files; only the owner can read the private one. */
 export interface KeyPair {
   readonly file: string;
   readonly privateKey: string;
@@ -14,17 +14,17 @@ export interface KeyPair {
   readonly fingerprint: string;
 }
 
-/** The private key that logs in to an environment's machines. */
+/** Returns the file of the private key that logs in to an environment's machines. */
 export function identityFile(keys: string, environment: string): string {
   return path.join(keys, environment, 'id_ed25519');
 }
 
-/** The key pair that logs in, made where it is not there yet. */
+/** Returns the key pair that logs in, and makes it where it is missing. */
 export function identity(keys: string, environment: string): Promise<KeyPair> {
   return keyPair(identityFile(keys, environment), 'lockage');
 }
 
-/** The key pair that a machine's sshd shows, made where it is not there yet. */
+/** Returns the key pair of a machine's sshd, and makes it where it is missing. */
 export function hostKey(keys: string, environment: string, host: string): Promise<KeyPair> {
   return keyPair(path.join(keys, environment, 'hosts', host), host);
 }
@@ -34,13 +34,13 @@ export async function forgetKeys(keys: string, environment: string): Promise<voi
   await rm(path.join(keys, environment), { recursive: true, force: true });
 }
 
-// Machines that are made at the same time ask for one key at the same time.
-const createTimeout = new Map<string, Promise<void>>();
+/** The key pairs that are being made, by file: machines made at the same time ask for one key at the same time. */
+const keysInProgress = new Map<string, Promise<void>>();
 
 async function keyPair(file: string, comment: string): Promise<KeyPair> {
-  const made = createTimeout.get(file) ?? ensureKeyPair(file, comment);
-  createTimeout.set(file, made);
-  await made.finally(() => createTimeout.delete(file));
+  const made = keysInProgress.get(file) ?? ensureKeyPair(file, comment);
+  keysInProgress.set(file, made);
+  await made.finally(() => keysInProgress.delete(file));
   const [privateKey, publicKey] = await Promise.all([readFile(file, 'utf8'), readFile(`${file}.pub`, 'utf8')]);
   const hash = createHash('sha256')
     .update(Buffer.from(publicKey.split(' ')[1] ?? '', 'base64'))

@@ -1,4 +1,4 @@
-/** What a machine said, kept of the last one of each name that did not come up. */
+/** The logs of machines that did not come up, kept of the last one of each name. */
 import { open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -8,26 +8,26 @@ import type { MachineFolders } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
 
-/** The last lines of a machine's log. */
+/** Returns the last lines of a machine's log. */
 export async function logTail(log: string, lines = 8): Promise<string[]> {
   return (await endOf(log)).trim().split('\n').slice(-lines);
 }
 
-/** Keeps the end of a machine's log, in place of what was kept of an earlier one of its name; gives where it is. */
-export async function keepLog(places: MachineFolders, name: string, log: string): Promise<string | undefined> {
+/** Keeps the end of a machine's log, in place of the log of an earlier one of its name; returns its path. */
+export async function keepLog(folders: MachineFolders, name: string, log: string): Promise<string | undefined> {
   const text = await endOf(log);
   if (text === '') return undefined;
-  const kept = path.join(folderOf(places), `${name}.log`);
+  const kept = path.join(folderOf(folders), `${name}.log`);
   await writeAtomic(kept, text);
   return kept;
 }
 
-/** Removes what was kept of an environment's machines, or of that one. */
-export async function forgetLogs(places: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
-  // A machine of the other generation has a `b` after its number.
+/** Removes the kept logs of an environment's machines, or of one machine. */
+export async function forgetLogs(folders: MachineFolders, { app, environment }: Place, name?: string): Promise<void> {
+  // A machine of the green pool has a `b` after its number.
   const isTheirs = new RegExp(`^${app}-${environment}-machine-\\d+b?\\.log$`);
-  for (const file of await readdir(folderOf(places)).catch(() => [])) {
-    if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(places), file));
+  for (const file of await readdir(folderOf(folders)).catch(() => [])) {
+    if (name === undefined ? isTheirs.test(file) : file === `${name}.log`) await rm(path.join(folderOf(folders), file));
   }
 }
 
@@ -44,6 +44,6 @@ async function endOf(log: string): Promise<string> {
   }
 }
 
-function folderOf(places: MachineFolders): string {
-  return path.join(places.machines, '..', 'machine-logs');
+function folderOf(folders: MachineFolders): string {
+  return path.join(folders.machines, '..', 'machine-logs');
 }

@@ -1,4 +1,4 @@
-/** LXC system containers: systemd as the first process, an sshd and a Docker Engine of its own, in two seconds. */
+/** LXC system containers: systemd as the first process, an sshd and a Docker Engine of their own, in two seconds. */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -27,7 +27,7 @@ export const lxc: MachineKind = {
   log: logFile,
 };
 
-/** What the configuration of a system container is written from. */
+/** The settings in the configuration of a system container. */
 export interface LxcSettings {
   readonly name: string;
   readonly root: string;
@@ -39,7 +39,7 @@ export interface LxcSettings {
   readonly cpus?: number;
 }
 
-/** Unpacks a root file system into a machine's folder; gives where it is. */
+/** Unpacks a root file system into a machine's folder; returns its path. */
 export async function unpackRoot(home: string, archive: string): Promise<string> {
   const root = path.join(home, 'rootfs');
   await mkdir(root, { recursive: true, mode: 0o755 });
@@ -47,22 +47,22 @@ export async function unpackRoot(home: string, archive: string): Promise<string>
   return root;
 }
 
-/** Starts the system container in a folder, by the configuration there. */
+/** Starts the system container in a folder, with the configuration there. */
 export async function startLxc(home: string): Promise<void> {
   await runDaemon(['lxc-start', ...lxcName(home), '-f', path.join(home, 'config'), '-o', logFile(home)]);
 }
 
-/** Kills the system container in a folder. One that does not run, or was never started, is fine. */
+/** Kills the system container in a folder. Does nothing when it does not run, or was never started. */
 export async function stopLxc(home: string): Promise<void> {
   await tryRunProgram(['lxc-stop', ...lxcName(home), '--kill'], 30_000);
 }
 
-/** The arguments that name the system container in a folder. */
+/** Returns the arguments that name the system container in a folder. */
 export function lxcName(home: string): string[] {
   return ['-P', path.dirname(home), '-n', path.basename(home)];
 }
 
-/** Where a system container's start is logged. */
+/** Returns the log file of a system container's start. */
 export function logFile(home: string): string {
   return path.join(home, 'lxc.log');
 }
@@ -79,7 +79,7 @@ export async function writeLxcConfig(home: string, machine: LxcSettings): Promis
     `lxc.net.0.hwaddr = ${hardwareAddress(machine.address)}`,
     `lxc.net.0.ipv4.address = ${machine.address}/24`,
     `lxc.net.0.ipv4.gateway = ${machine.gateway}`,
-    // Containers shall run inside, so the machine has all rights that a real one has.
+    // Containers must run inside, so the machine has all rights that a real one has.
     'lxc.apparmor.profile = unconfined',
     'lxc.cap.drop =',
     ...groupSettings(machine),
@@ -91,7 +91,7 @@ export async function writeLxcConfig(home: string, machine: LxcSettings): Promis
   await writeFile(path.join(home, 'config'), `${settings.join('\n')}\n`);
 }
 
-// A kernel with the old control groups does not know the settings of the new ones, and the other way round.
+// A kernel with the old control groups does not know the settings of the new ones, and vice versa.
 function groupSettings({ memory, cpus }: LxcSettings): string[] {
   const period = 100_000;
   const share = cpus === undefined ? undefined : Math.round(cpus * period);

@@ -1,12 +1,12 @@
 import type { MachineInputs } from '../resources/inputs.ts';
 import type { CachedImage, Recipe } from './image/image.ts';
 
-/** A machine as a kind makes it. */
+/** The specification of a machine, for its kind. */
 export interface MachineSpec extends MachineInputs {
-  /** a folder of its own, which is there and goes with it */
+  /** a folder of its own, which exists and is removed with it */
   readonly home: string;
   readonly image: string;
-  /** files that it starts with, besides those of its image */
+  /** files that it starts with, in addition to those of its image */
   readonly files: readonly MachineFile[];
 }
 
@@ -22,13 +22,13 @@ export interface MachineKind {
   readonly recipe: Recipe;
   /** milliseconds after its start until its engine has to answer */
   readonly bootTimeout: number;
-  /** Puts what the machine is made of into its folder. Nothing runs after it. */
+  /** Puts the files of the machine into its folder. Nothing runs after it. */
   create(machine: MachineSpec, image: CachedImage): Promise<void>;
-  /** Starts it; gives what people should know of how it runs. */
+  /** Starts the machine; returns what people should know about how it runs. */
   start(machine: MachineSpec, image: CachedImage): Promise<string | undefined>;
   runs(home: string): Promise<boolean>;
-  /** Ends its processes and takes its network devices away. One that does not run is fine. */
+  /** Ends its processes and removes its network devices. Does nothing when it does not run. */
   stop(home: string): Promise<void>;
-  /** Where it writes what happens to it, for people who look for the reason of a failure. */
+  /** Returns the path of its log, for people who look for the reason of a failure. */
   log(home: string): string;
 }

@@ -15,15 +15,15 @@ interface Subject {
 }
 
 /**
- * Does the work on machines of an environment, or on their images, while no other command of this computer does. An
- * environment's own lock is on its machines, which have to be there for it. Throws LockedError.
+ * Runs `work` on an environment's machines, or their images, while no other command of this computer does. An
+ * environment's own lock is on its machines, so it cannot protect machines that do not exist yet. Throws LockedError.
  */
 export async function withMachineLock<T>(
-  places: MachineFolders,
+  folders: MachineFolders,
   { name, what }: Subject,
   work: () => Promise<T>,
 ): Promise<T> {
-  const locks = path.join(path.dirname(places.machines), 'machine-locks');
+  const locks = path.join(path.dirname(folders.machines), 'machine-locks');
   await mkdir(locks, { recursive: true, mode: 0o700 });
   let begun = false;
   const begin = () => {

@@ -1,8 +1,11 @@
-/** Bridges of this machine, each with a free /24 of its own, that hosts and machines are connected to. */
+/** The bridges of this machine, each with a free /24 of its own, that hosts and machines are connected to. */
 import { LockageError } from '../../pipelines/errors.ts';
 import { runProgram, tryRunProgram } from '../system/run-program.ts';
 
-/** A /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely meet. */
+/**
+ * Returns a /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely
+ * collide.
+ */
 export async function freeSubnet(random: () => number = Math.random): Promise<string> {
   const taken = await usedNetworks();
   for (let attempt = 0; attempt < 200; attempt += 1) {
@@ -14,8 +17,9 @@ export async function freeSubnet(random: () => number = Math.random): Promise<st
 }
 
 /**
- * The hardware address of the machine at an address on a bridge, which is alone there: locally administered (IEEE 802). The
- * same for the next machine at that address, as this computer asks for it again only some time after the one it knew is gone.
+ * Returns the hardware address of the machine at an address on a bridge, which is alone there: locally administered
+ * (IEEE 802). It is the same for the next machine at that address, as this computer looks for a new one only some time
+ * after the one it knew is gone.
  */
 export function hardwareAddress(address: string): string {
   const bytes = address.split('.').map((number) => Number(number).toString(16).padStart(2, '0'));
@@ -23,8 +27,8 @@ export function hardwareAddress(address: string): string {
 }
 
 /**
- * Makes the bridge, gives it `SUBNET.1`, and lets what is on it talk. One that cannot be made whole is taken away again.
- * Throws LockageError, also when something else on this machine has taken the network meanwhile.
+ * Makes the bridge, gives it `SUBNET.1`, and lets everything on it communicate. A bridge that cannot be completed is
+ * removed. Throws LockageError, also when something else on this machine has taken the network meanwhile.
  */
 export async function createBridge(bridge: string, subnet: string): Promise<void> {
   await runProgram(['ip', 'link', 'add', bridge, 'type', 'bridge']);
@@ -38,22 +42,22 @@ export async function createBridge(bridge: string, subnet: string): Promise<void
   }
 }
 
-/** Lets what is on the bridge talk with each other and with this machine, whatever the machine's firewall says. */
+/** Lets everything on the bridge reach each other and this machine, whatever the machine's firewall says. */
 export async function openBridge(bridge: string): Promise<void> {
   await runProgram(['ip', 'link', 'set', bridge, 'up']);
   for (const rule of withinBridge(bridge)) await setRule(rule).catch(() => undefined);
 }
 
-/** Lets what is on the bridge reach whatever this machine reaches, behind its address. `removeBridge` ends it. */
+/** Lets everything on the bridge reach whatever this machine reaches, behind its address. `removeBridge` ends it. */
 export async function openWayOut(bridge: string, subnet: string): Promise<void> {
   await runProgram(['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
   for (const rule of wayOut(bridge, subnet)) await setRule(rule);
 }
 
-/** Takes away the bridge and its firewall rules; what is already gone is fine. */
+/** Removes the bridge and its firewall rules. Ignores what is already gone. */
 export async function removeBridge(bridge: string, subnet: string): Promise<void> {
   for (const rule of [...wayOut(bridge, subnet), ...withinBridge(bridge)]) {
-    // Two that looked at the same moment may have set a rule twice.
+    // Two commands that checked at the same moment may have set a rule twice.
     for (let round = 0; round < 5; round += 1) {
       if ((await tryRunProgram(iptables('-D', rule))) === undefined) break;
     }
@@ -71,7 +75,10 @@ function wayOut(bridge: string, subnet: string): Rule[] {
   ];
 }
 
-/** Where bridged traffic passes the firewall, Docker's policy would drop what goes from one host to another. */
+/**
+ * Returns the rules for traffic within the bridge: where bridged traffic passes the firewall, Docker's policy would
+ * drop what goes from one host to another.
+ */
 function withinBridge(bridge: string): Rule[] {
   return [
     ['filter', 'FORWARD', '-i', bridge, '-o', bridge, '-j', 'ACCEPT'],

@@ -15,8 +15,8 @@ import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 const emulator = 'qemu-system-x86_64';
 
-/** A process that waits for a disk which does not answer is not to be killed: ms. */
-const dying = 30_000;
+/** Milliseconds for a process to die: one that waits for a disk which does not answer cannot be killed. */
+const killTimeout = 30_000;
 
 export const qemu: MachineKind = {
   recipe: vmRecipe,
@@ -43,7 +43,7 @@ export const qemu: MachineKind = {
   },
   runs: async (home) => (await processesOf(home)).length > 0,
   async stop(home) {
-    for (const end = Date.now() + dying; Date.now() < end; await sleep(50)) {
+    for (const end = Date.now() + killTimeout; Date.now() < end; await sleep(50)) {
       const pids = await processesOf(home);
       if (pids.length === 0) break;
       pids.forEach(tryKill);
@@ -53,26 +53,32 @@ export const qemu: MachineKind = {
   log: serialLog,
 };
 
-/** Without the instructions that move memory byte by byte: emulated ones are eight times slower than a loop. */
-const emulated = 'max,erms=off,fsrm=off';
+/**
+ * The CPU of emulated machines, without the instructions that move memory byte by byte: emulated, these are eight
+ * times slower than a loop.
+ */
+const emulatedCpu = 'max,erms=off,fsrm=off';
 
-/** An engine does not wait until an image is on the disk. A machine that is killed loses what is younger: seconds, not 30. */
+/**
+ * The settings that write to the disk soon, since an engine does not wait for an image to be there. A killed machine
+ * loses what is younger than some seconds, not 30.
+ */
 const writeSoon = 'sysctl.vm.dirty_expire_centisecs=300 sysctl.vm.dirty_writeback_centisecs=100';
 
-/** What a machine's process is started with. */
+/** Returns the arguments of a machine's process. */
 export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg', kernel: string): string[] {
   const { name, home, memory, cpus, address } = machine;
   const processor =
     accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
-      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulated];
+      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', emulatedCpu];
   return [
     ...['-name', name, '-machine', 'pc', ...processor, '-smp', String(cpus), '-m', `${Math.floor(memory / 2 ** 20)}M`],
-    // Only what is named here is there, and its process may do no more with the kernel than it needs.
+    // Only the devices named here exist, and the process may do no more with the kernel than it needs.
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-sandbox', 'on,obsolete=deny,resourcecontrol=deny'],
     ...[
       '-drive',
-      `id=disk,if=none,format=qcow2,file=${escaped(diskFile(home))}`,
+      `id=disk,if=none,format=qcow2,file=${escapeCommas(diskFile(home))}`,
       '-device',
       'virtio-blk-pci,drive=disk',
     ],
@@ -84,7 +90,10 @@ export function guestArguments(machine: MachineSpec, accelerator: 'kvm' | 'tcg',
   ];
 }
 
-/** What a machine wrote is a layer over its image's disk, and has no meaning over another one. */
+/**
+ * Throws LockageError when the image is another one: what a machine wrote is a layer over its image's disk, and has no
+ * meaning over another.
+ */
 async function refuseOtherImage({ home, name, environment }: MachineSpec, image: CachedImage): Promise<void> {
   const below = await readFile(imageFile(home), 'utf8');
   if (below === image.digest) return;
@@ -93,8 +102,8 @@ async function refuseOtherImage({ home, name, environment }: MachineSpec, image:
   });
 }
 
-/** A comma would begin another option. */
-function escaped(file: string): string {
+/** Returns the value with its commas doubled: a comma would begin another option. */
+function escapeCommas(file: string): string {
   return file.replaceAll(',', ',,');
 }
 
@@ -110,7 +119,7 @@ function networkFile({ address, subnet }: MachineSpec): MachineFile {
   return { path: '/machine/network', text: `${lines.join('\n')}\n`, mode: 0o644 };
 }
 
-/** The processes of the machine in a folder, by the folder among their arguments: numbers are used again. */
+/** Returns the processes of the machine in a folder, found by the folder in their arguments: process ids are reused. */
 async function processesOf(home: string): Promise<number[]> {
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
@@ -130,7 +139,7 @@ function tryKill(pid: number): void {
   }
 }
 
-/** A network device's name has fifteen characters at most. */
+/** Returns the name of a machine's network device. It has fifteen characters at most. */
 function tapOf(home: string): string {
   return `lt${fingerprint(home)}`;
 }

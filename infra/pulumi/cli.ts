@@ -3,7 +3,7 @@ import { childEnvironment, variablesFor, type Variables } from '../system/enviro
 import { startProcess } from '../system/process.ts';
 import { pulumiDefaults, requirePulumi } from './find-pulumi.ts';
 
-/** What a run of the Pulumi CLI is about. */
+/** The settings of a run of the Pulumi CLI. */
 export interface PulumiSettings {
   /** backend URL */
   readonly backend: string;
@@ -16,7 +16,7 @@ const dockerVariables = ['CONTEXT', 'CERT_PATH', 'CA_MATERIAL', 'CERT_MATERIAL',
   (name) => `DOCKER_${name}`,
 );
 
-/** Returns the variables of every Pulumi process: our backend, no look at the network, nothing of a user's own set-up. */
+/** Returns the variables of every Pulumi process: our backend, no network checks, nothing of a user's own set-up. */
 export function pulumiEnvironment(settings: PulumiSettings): Record<string, string> {
   return {
     ...pulumiDefaults(),
@@ -24,20 +24,21 @@ export function pulumiEnvironment(settings: PulumiSettings): Record<string, stri
     PULUMI_CONFIG_PASSPHRASE: settings.passphrase,
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'false',
     PULUMI_LOG_ROTATION_MAX_TOTAL_MB: '20',
-    // The Docker plugin would let these overrule the host and the certificates that it is given.
+    // In the Docker plugin these would override the host and the certificates that it is given.
     ...Object.fromEntries(dockerVariables.map((name) => [name, ''])),
   };
 }
 
 /**
- * Beside each file of a folder backend Pulumi writes another one with its attributes, in place: a process that dies while it
- * does leaves it empty, and the stack cannot be loaded any more. Nothing needs these attributes.
+ * Returns the URL of the backend. For a folder, it turns off the file of attributes that Pulumi writes in place beside
+ * each file: a process that dies while writing leaves it empty, and then the stack cannot be loaded any more. Nothing
+ * needs these attributes.
  */
 function backendUrl(backend: string): string {
   return backend.startsWith('file://') ? `${backend}${backend.includes('?') ? '&' : '?'}metadata=skip` : backend;
 }
 
-/** How a run of the Pulumi CLI ended. */
+/** The outcome of a run of the Pulumi CLI. */
 export interface PulumiResult {
   readonly stdout: string;
   readonly stderr: string;

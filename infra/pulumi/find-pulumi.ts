@@ -6,7 +6,7 @@ import { findProgram, isExecutable } from '../system/find-program.ts';
 import { runToEnd } from '../system/process.ts';
 import { atLeast, oldestPulumi, toolVersions } from '../system/tool-versions.ts';
 
-/** A Pulumi CLI of this computer. */
+/** A Pulumi CLI on this computer. */
 export interface FoundPulumi {
   readonly path: string;
   readonly version: string;
@@ -17,12 +17,12 @@ export function pulumiHome(): string {
   return join(cacheFolder(), 'pulumi-home');
 }
 
-/** Returns where set-up puts its own Pulumi CLI. */
+/** Returns the path where set-up installs its own Pulumi CLI. */
 export function cachedPulumi(): string {
   return join(cacheFolder(), 'bin', `pulumi-${toolVersions.pulumi}`, 'pulumi');
 }
 
-/** Returns what every run of the Pulumi CLI gets: our own folder, and no look at the network. */
+/** Returns the variables that every run of the Pulumi CLI gets: our own folder, and no network checks. */
 export function pulumiDefaults(): Record<string, string> {
   return {
     PULUMI_HOME: pulumiHome(),
@@ -33,8 +33,8 @@ export function pulumiDefaults(): Record<string, string> {
 }
 
 /**
- * Returns the Pulumi CLI to use, or undefined where there is none: set-up's own first, as its version is the one that is
- * tested; else the one on PATH, unless it is too old.
+ * Returns the Pulumi CLI to use, or undefined where there is none: set-up's own first, as its version is the one that
+ * is tested; else the one on PATH, unless it is too old.
  */
 export async function findPulumi(): Promise<FoundPulumi | undefined> {
   const own = cachedPulumi();
@@ -44,7 +44,7 @@ export async function findPulumi(): Promise<FoundPulumi | undefined> {
   return path && version && atLeast(version, oldestPulumi) ? { path, version } : undefined;
 }
 
-/** Returns the same. Throws LockageError where there is none. */
+/** Returns the Pulumi CLI to use. Throws LockageError where there is none. */
 export async function requirePulumi(): Promise<FoundPulumi> {
   const found = await findPulumi();
   if (found) return found;
@@ -55,7 +55,7 @@ export async function requirePulumi(): Promise<FoundPulumi> {
   });
 }
 
-// A program that was put in place of another one meanwhile is not asked again: a command takes seconds, not days.
+// A program that was replaced meanwhile is not asked again: a command takes seconds, not days.
 const versions = new Map<string, Promise<string | undefined>>();
 
 function versionOf(path: string): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import { packed, unpacked } from '../resources/packing.ts';
 import type { ContainerInputs, FoundationInputs, LedgerInputs } from '../resources/inputs.ts';
 
-/** A resource of an exported deployment, as far as it is looked into. */
+/** A resource of an exported deployment; only the fields that are read. */
 interface Exported {
   readonly urn: string;
   readonly type: string;
@@ -12,15 +12,15 @@ interface Exported {
   readonly propertyDependencies?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What `pulumi stack export` gives under `deployment`, version 3. */
+/** The `deployment` in the output of `pulumi stack export`, version 3. */
 export interface Deployment {
   readonly resources?: readonly Exported[];
   readonly pending_operations?: unknown;
 }
 
 /**
- * A deployment without the resources on a host: release containers, and what the Docker provider of that name made. What
- * depended on them does no longer, the foundation is to be looked at again, and the host's cordon goes.
+ * Returns a deployment without the resources on a host: release containers, and resources of the Docker provider of
+ * that name. Dependencies on them are removed, the foundation will be compared again, and the host's cordon is lifted.
  */
 export function withoutHost(deployment: Deployment, host: string): Deployment {
   const all = deployment.resources ?? [];

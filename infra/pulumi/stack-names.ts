@@ -1,9 +1,9 @@
-/** The stack of an environment's own machines, which are there before and after its foundation. */
+/** Returns the stack of an environment's own machines, which exist before and after its foundation. */
 export function machinesStack(environment: string): string {
   return `${environment}-machines`;
 }
 
-/** The stack of an environment's foundation. Promotions have another one, so they cannot touch it. */
+/** Returns the stack of an environment's foundation. Promotions have another one, so they cannot touch it. */
 export function foundationStack(environment: string): string {
   return `${environment}-foundation`;
 }

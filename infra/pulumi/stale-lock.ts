@@ -3,14 +3,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PulumiSettings } from './cli.ts';
 
-/** Whose lock it is, as Pulumi says and writes it. */
+/** The holder of a lock, as Pulumi reports and writes it. */
 interface Holder {
   readonly machine: string;
   readonly pid: number;
 }
 
 /**
- * Removes the locks on a stack that a process has left which is gone, and no others: `pulumi cancel` removes all of a stack.
+ * Removes the locks on a stack that a dead process has left, and no others: `pulumi cancel` removes all of a stack.
  * Only in a backend that is a folder; returns false for any other.
  */
 export async function removeLocksOf(
@@ -32,7 +32,7 @@ function isOf({ machine, pid }: Holder, text: string): boolean {
     const lock = JSON.parse(text) as { hostname?: unknown; pid?: unknown };
     return lock.hostname === machine && lock.pid === pid;
   } catch {
-    // One that is being written.
+    // This lock is being written.
     return false;
   }
 }

@@ -13,7 +13,7 @@ export interface StateResource {
   readonly delete?: boolean;
 }
 
-/** A stack's state, as far as Lockage reads it. */
+/** The state of a stack, as far as Lockage reads it. */
 export interface StackState {
   readonly resources: readonly StateResource[];
   /** of the passphrase; kept in the state so that every operator uses the same */
@@ -29,8 +29,8 @@ interface Snapshot {
 }
 
 /**
- * A stack's state, or undefined when there is no such stack. A file backend is read as a file, in milliseconds; others
- * are asked through the Pulumi CLI. Throws LockageError when it cannot be read: an unreadable state is never taken for an
+ * Reads a stack's state; undefined when there is no such stack. A file backend is read as a file, in milliseconds;
+ * others through the Pulumi CLI. Throws LockageError when it cannot be read: an unreadable state is never taken for an
  * empty one.
  */
 export async function readStack(

@@ -16,7 +16,7 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
-/** What an image says about itself. */
+/** The settings that an image carries. */
 export interface ImageConfig {
   readonly os: string;
   readonly architecture: string;
@@ -40,9 +40,9 @@ interface Descriptor {
 }
 
 /**
- * OCI registries, with the credentials of `docker login` on this machine. Repositories are written `registry/name`.
- * Whatever is read is checked against its digest. Every method throws LockageError, naming the registry, when it
- * cannot be reached, refuses, or answers with something else than was asked for.
+ * The client of OCI registries, with the credentials of `docker login` on this machine. Repositories are written
+ * `registry/name`. Everything it reads is checked against its digest. Every method throws LockageError, naming the
+ * registry, when it cannot be reached, refuses, or answers with something other than what was requested.
  */
 export class RegistryClient {
   readonly #http: RegistryHttp;
@@ -51,17 +51,20 @@ export class RegistryClient {
     this.#http = new RegistryHttp(options);
   }
 
-  /** The digest of the image or index that a tag points at now. */
+  /** Returns the digest of the image or index that a tag points at now. */
   async resolve(repository: string, tag: string): Promise<Digest> {
     return (await this.#read(parseReference(`${repository}:${tag}`), tag)).digest;
   }
 
-  /** The manifest or index with this digest. */
+  /** Returns the manifest or index with this digest. */
   async manifest(repository: string, digest: Digest): Promise<Manifest> {
     return this.#read(parseReference(`${repository}@${digest}`), digest);
   }
 
-  /** Of an index, the image for the platform: `linux/amd64` also finds `linux/amd64/v1`. */
+  /**
+   * Returns the settings of an image; of an index, those of the image for the platform: `linux/amd64` also finds
+   * `linux/amd64/v1`.
+   */
   async imageConfig(repository: string, digest: Digest, platform?: string): Promise<ImageConfig> {
     const reference = parseReference(`${repository}@${digest}`);
     let manifest = await this.manifest(repository, digest);
@@ -76,7 +79,7 @@ export class RegistryClient {
     return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
   }
 
-  /** The digest that a tag points at now; undefined when there is no such tag. One request without a body. */
+  /** Returns the digest that a tag points at now; undefined when there is no such tag. One request without a body. */
   async tagDigest(repository: string, tag: string): Promise<Digest | undefined> {
     const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: [404] } as const;
     const { status, header } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
@@ -85,14 +88,14 @@ export class RegistryClient {
     return isDigest(digest) ? digest : this.resolve(repository, tag);
   }
 
-  /** Whether the registry still has the manifest. */
+  /** Returns whether the registry still has the manifest. */
   async exists(repository: string, digest: Digest): Promise<boolean> {
     const reference = parseReference(`${repository}@${digest}`);
     const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     return (await this.#http.request(reference, request)).status !== 404;
   }
 
-  /** A manifest or a blob as it comes, or a part of it that `headers` ask for, until `signal` aborts. */
+  /** Returns a manifest or a blob as a stream, or a part of it that `headers` ask for, until `signal` aborts. */
   async stream(
     repository: string,
     request: {
@@ -108,7 +111,7 @@ export class RegistryClient {
     return this.#http.stream(reference, { method, path: `${kind}/${digest}`, headers }, signal);
   }
 
-  /** The credentials for a pull as an engine takes them with it; undefined when there are none. Secret. */
+  /** Returns the credentials for a pull in the form that an engine takes; undefined when there are none. Secret. */
   async registryAuthHeader(repository: string): Promise<string | undefined> {
     const { registry } = parseReference(repository);
     const credentials = await this.#http.credentials(registry);
@@ -151,7 +154,10 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
   );
 }
 
-/** The images of an index, without attestations, which have an unknown platform. An image need not name its own. */
+/**
+ * Returns the images of an index, without attestations, which have an unknown platform. An image need not name its
+ * own.
+ */
 function indexEntries(bytes: Buffer): Descriptor[] {
   const { manifests } = json<{ manifests?: Descriptor[] }>('the registry', bytes);
   const all = manifests ?? [];

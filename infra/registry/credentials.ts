@@ -19,8 +19,8 @@ interface DockerConfig {
 const helperDeadline = 20_000;
 
 /**
- * What `docker login` stored for a registry on this machine, in the file or a credential helper; undefined for none.
- * `folder` is where Docker's config.json lies: `$DOCKER_CONFIG` or `~/.docker` unless told. Throws LockageError.
+ * Returns what `docker login` stored for a registry on this machine, in the file or a credential helper; undefined for
+ * none. `folder` is where Docker's config.json lies: `$DOCKER_CONFIG` or `~/.docker` by default. Throws LockageError.
  */
 export async function storedCredentials(registry: string, folder = defaultFolder()): Promise<Credentials | undefined> {
   const config = await readConfig(join(folder, 'config.json'));
@@ -37,7 +37,7 @@ export async function storedCredentials(registry: string, folder = defaultFolder
   return undefined;
 }
 
-/** A login as an engine takes it with a pull. */
+/** Returns a login in the form that an engine takes with a pull. */
 export function engineLogin(login: Readonly<Record<string, string>>): string {
   return Buffer.from(JSON.stringify(login)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
@@ -89,7 +89,7 @@ async function askHelper(helper: string, registry: string): Promise<Credentials 
   return Username === '<token>' ? { identityToken: Secret } : { username: Username, password: Secret };
 }
 
-/** Null for what is no JSON: the error about it would quote it, and so perhaps a secret. */
+/** Reads a login; null when it is not JSON: the parser's error would quote it, and so perhaps a secret. */
 function readLogin(stdout: string): { readonly Username?: unknown; readonly Secret?: unknown } | null {
   try {
     return JSON.parse(stdout) as object | null;

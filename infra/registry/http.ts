@@ -10,7 +10,7 @@ export interface HttpRequest {
 
 export interface HttpHead {
   readonly status: number;
-  /** by its name in small letters */
+  /** value of a header by its name in lowercase */
   header(name: string): string | undefined;
 }
 
@@ -27,16 +27,16 @@ const maxBody = 4 * 1024 * 1024;
 const mostRedirects = 5;
 
 /**
- * One request with its answer read whole; redirects are followed, and credentials stay with the server they are for.
- * Node's own `fetch` would do, but loading it costs every command a tenth of a second.
- * Throws what the connection throws, and LockageError for an answer of more than 4 MiB.
+ * Sends one request and reads its answer whole; redirects are followed, and credentials stay with the server they are
+ * for. Node's own `fetch` would do, but loading it costs every command a tenth of a second. Throws what the connection
+ * throws, and LockageError for an answer of more than 4 MiB.
  */
 export async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   const { status, header, body, at } = await open(url, request, signal);
   return { status, header, body: await read(body, at) };
 }
 
-/** The same with its answer not read yet: the caller reads its body to the end, or destroys it. */
+/** Sends one request and returns before its answer is read: the caller reads the body to the end, or destroys it. */
 export async function open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream & { at: URL }> {
   for (let at = url, redirects = 0; ; redirects += 1) {
     const response = await send(at, at.origin === url.origin ? request : withoutCredentials(request), signal);

@@ -7,10 +7,11 @@ import { engineLogin } from './credentials.ts';
 import type { RegistryClient } from './client.ts';
 
 /**
- * Under this name a repository is pulled from a pass-through, so that such names on a host are told from others. Another
- * registry may have a repository of the same name, and its own name has characters that no path of an image may have.
+ * Returns the name under which a repository is pulled from a pull proxy, so that such names on a host can be
+ * recognized. Another registry may have a repository of the same name, and its own name has characters that no path of
+ * an image may have.
  */
-export function passedName(repository: string): string {
+export function proxyName(repository: string): string {
   const { registry, name } = parseReference(repository);
   return `lockage-pull/${createHash('sha256').update(registry).digest('hex').slice(0, 12)}/${name}`;
 }
@@ -18,27 +19,27 @@ export function passedName(repository: string): string {
 const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'docker-content-digest', 'etag'];
 const user = 'lockage';
 
-/** One repository of a registry, read-only, as this machine reaches it: with its credentials, certificates and names. */
-export interface PassThrough {
-  /** to be told where it listens */
+/** A repository of a registry, read-only, as this machine reaches it: with its credentials, certificates and names. */
+export interface PullProxy {
+  /** not listening yet; the caller chooses where */
   readonly server: Server;
   /** the repository's name there */
   readonly name: string;
-  /** the login to it as an engine takes it; of no use anywhere else, and to nobody later */
+  /** the login to it in the form that an engine takes; useless anywhere else or later */
   readonly auth: string;
-  /** why the registry did not give what was asked for, and did not when it was asked again */
+  /** returns why the registry failed to serve a request that did not succeed later */
   failure(): LockageError | undefined;
   /** ends all transfers */
   end(): void;
 }
 
 /**
- * A small registry that asks the real one. Only digests of the repository can be read, with a password of its own: on a
- * host, others may reach its port as well. Bodies are passed on as they come, never kept.
+ * Starts a small registry that asks the real one. Only digests of the repository can be read, with a password of its
+ * own: on a host, others may reach its port as well. Bodies are passed on as they arrive, never kept.
  */
-export function startPullProxy(registry: RegistryClient, repository: string): PassThrough {
+export function startPullProxy(registry: RegistryClient, repository: string): PullProxy {
   const { registry: host } = parseReference(repository);
-  const name = passedName(repository);
+  const name = proxyName(repository);
   const password = randomBytes(24).toString('hex');
   const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
   const failures = new Map<string, LockageError>();
@@ -64,7 +65,7 @@ export function startPullProxy(registry: RegistryClient, repository: string): Pa
       digest,
       headers: asking(request),
     } as const;
-    // An engine that gives a transfer up ends it here too, which is no failure of the registry.
+    // An engine that aborts a transfer ends it here too, which is no failure of the registry.
     const failed = (error: unknown) => {
       if (!gone.signal.aborted) failures.set(path, asFailure(host, error));
     };
@@ -72,7 +73,7 @@ export function startPullProxy(registry: RegistryClient, repository: string): Pa
       failed(error);
       throw error;
     });
-    // Not from the pipeline: it tells when the response is closed as well, whoever was first.
+    // Not from the pipeline: it also fails when the response is closed, whichever came first.
     found.body.once('error', failed);
     response.writeHead(found.status, telling(found.headers));
     await pipeline(found.body, response);

@@ -50,12 +50,15 @@ export function parseReference(text: string): Reference {
   };
 }
 
-/** As engines list and filter Docker Hub's images: `team/shop` for `docker.io/team/shop`, and `caddy` without `library`. */
+/**
+ * Returns the name by which engines list and filter Docker Hub's images: `team/shop` for `docker.io/team/shop`, and
+ * `caddy` without `library`.
+ */
 export function familiarName(name: string): string {
   return name.replace(/^docker\.io\/(?:library\/(?=[^/]+$))?/, '');
 }
 
-/** The name with its registry, for one that an engine lists. */
+/** Returns the name with its registry, for one that an engine lists. */
 export function fullName(listed: string): string {
   const [first, rest] = splitAt(listed, listed.indexOf('/'));
   if (rest === undefined) return `docker.io/library/${listed}`;
@@ -63,8 +66,8 @@ export function fullName(listed: string): string {
 }
 
 /**
- * `repository:sha256-0123…` for `repository@sha256:0123…`: an engine knows an image by a digest of a repository only if it
- * was pulled from there, and by a tag in any case.
+ * Returns `repository:sha256-0123…` for `repository@sha256:0123…`: an engine knows an image by a digest of a
+ * repository only if it was pulled from there, and by a tag in any case.
  */
 export function imageByTag({ repository, digest }: { readonly repository: string; readonly digest: string }): string {
   return `${repository}:${digestTag(digest)}`;
@@ -74,7 +77,7 @@ export function digestTag(digest: string): string {
   return digest.replace(':', '-');
 }
 
-/** The digest that a reference says, also one by such a tag. */
+/** Returns the digest in a reference, also of one with such a tag. */
 export function digestIn(reference: string): Digest | undefined {
   const found = /(?:@sha256:|:sha256-)([0-9a-f]{64})$/.exec(reference)?.[1];
   return found === undefined ? undefined : `sha256:${found}`;

@@ -6,11 +6,11 @@ import type { Reference } from './reference.ts';
 import { storedCredentials, type Credentials } from './credentials.ts';
 
 export interface RegistryOptions {
-  /** registries that are spoken to by plain http, as `10.0.0.1:5000`; loopback addresses always are */
+  /** registries that are reached by plain http, as `10.0.0.1:5000`; loopback addresses always are */
   readonly insecure?: readonly string[];
   /** folder of Docker's config.json */
   readonly dockerConfig?: string;
-  /** milliseconds until an answer has to begin, or a small one to end; 30 s unless told */
+  /** milliseconds until an answer must begin, or a small one must end; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
 }
@@ -20,14 +20,17 @@ export interface RegistryRequest {
   /** after `/v2/NAME/` */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** statuses beside 2xx that are not errors */
+  /** statuses besides 2xx that are not errors */
   readonly accept?: readonly number[];
 }
 
 const attempts = 4;
 const maxPause = 30_000;
 
-/** Requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of repetitions. */
+/**
+ * A client for requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of
+ * retries.
+ */
 export class RegistryHttp {
   readonly #options: RegistryOptions;
   readonly #deadline: number;
@@ -43,7 +46,7 @@ export class RegistryHttp {
     return storedCredentials(registry, this.#options.dockerConfig);
   }
 
-  /** Throws LockageError, naming the registry and what to do. */
+  /** Sends a request and reads the answer. Throws LockageError, naming the registry and what to do. */
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
@@ -56,8 +59,8 @@ export class RegistryHttp {
   }
 
   /**
-   * A blob or manifest as it comes, whatever its size, until `signal` aborts. Statuses but 401, 403, 429 and 5xx are the
-   * caller's to judge. Throws LockageError.
+   * Returns a blob or manifest as a stream, whatever its size, until `signal` aborts. The caller handles statuses
+   * other than 401, 403, 429 and 5xx. Throws LockageError.
    */
   async stream(
     reference: Reference,
@@ -86,7 +89,7 @@ export class RegistryHttp {
     throw await this.#refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
   }
 
-  /** What the request gives, with the credentials that the registry asks for. */
+  /** Sends a request with the credentials that the registry asks for. */
   async #authorized<T extends HttpHead>(
     reference: Reference,
     send: (authorization: string | undefined) => Promise<T>,
@@ -111,7 +114,7 @@ export class RegistryHttp {
     return loopback || (this.#options.insecure?.includes(registry) ?? false);
   }
 
-  /** The header that the challenge of a 401 asks for; undefined when this machine has nothing to offer. */
+  /** Returns the header that the challenge of a 401 asks for; undefined when this machine has no credentials for it. */
   async #authorize(reference: Reference, challenge: string): Promise<string | undefined> {
     const credentials = await this.credentials(reference.registry);
     const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
@@ -154,7 +157,7 @@ export class RegistryHttp {
     }
     const service = `the token service ${realm.host} of ${registry}`;
     const answer = await this.#send(service, url.href, init, basic);
-    // What services say that do not take the login, or no login of this kind.
+    // The statuses of services that do not accept the login, or this kind of login.
     if ([400, 401, 403, 404].includes(answer.status)) return undefined;
     const fine = answer.status === 200;
     const token = fine ? tokenIn(answer.body) : undefined;
@@ -169,7 +172,7 @@ export class RegistryHttp {
     return this.#repeated(server, () => this.#once(url, request, authorization));
   }
 
-  /** One request, repeated while the server is busy or broken. All requests made here may be repeated. */
+  /** Sends one request, and retries while the server is busy or broken. All requests made here may be repeated. */
   async #repeated<T extends HttpHead>(
     server: string,
     once: () => Promise<T>,
@@ -190,7 +193,7 @@ export class RegistryHttp {
     }
   }
 
-  /** The deadline is for the beginning of the answer: how long the rest takes depends on its size. */
+  /** Opens an answer. The deadline is for its beginning: how long the rest takes depends on its size. */
   async #open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
     const limit = new Deadline({ deadline: this.#deadline, signal });
     try {
@@ -264,7 +267,10 @@ function basicHeader({ username, password }: { username: string; password: strin
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** Milliseconds: what the registry asks for (seconds or a date), else longer each time; never for long. */
+/**
+ * Returns the pause in milliseconds: what the registry asks for (seconds or a date), else longer each time; never
+ * long.
+ */
 function pause(attempt: number, retryAfter: string | undefined): number {
   const seconds = Number(retryAfter ?? Number.NaN);
   const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;

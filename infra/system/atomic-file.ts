@@ -5,8 +5,8 @@ import { basename, dirname } from 'node:path';
 const draftEnd = '.draft';
 
 /**
- * Writes a file as a whole or not at all: whoever reads it gets the old text or the new one, also after a crash. The folder
- * is made, for its owner alone, where it is missing.
+ * Writes a file as a whole or not at all: readers get the old text or the new one, also after a crash. The folder is
+ * created, for its owner alone, where it is missing.
  */
 export async function writeAtomic(file: string, text: string, { mode = 0o600 } = {}): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -20,12 +20,12 @@ export async function writeAtomic(file: string, text: string, { mode = 0o600 } =
   }
 }
 
-/** Returns whether `name` is what a writer of `file` that was killed has left beside it. */
+/** Returns whether `name` is a draft that a killed writer of `file` left beside it. */
 export function isDraftOf(file: string, name: string): boolean {
   return name.startsWith(`${basename(file)}.`) && name.endsWith(draftEnd);
 }
 
-/** Without the flush, a power cut could leave the new name with nothing behind it. */
+/** Writes and flushes a file: without the flush, a power cut could leave the new name with nothing behind it. */
 async function writeThrough(file: string, text: string, mode: number): Promise<void> {
   const handle = await open(file, 'wx', mode);
   try {

@@ -1,7 +1,7 @@
-/** Milliseconds a call may take unless its caller says otherwise. */
+/** Milliseconds that a call may take by default. */
 export const defaultDeadline = 30_000;
 
-/** The call's deadline and its caller's signal in one signal, which keeps nothing alive once released. */
+/** A signal that joins the call's deadline and its caller's signal, and keeps nothing alive once released. */
 export class Deadline {
   passed = false;
   readonly #controller = new AbortController();

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { isAlive } from './is-alive.ts';
 
 /**
- * Does the work while no other process of this user works under the same lock. A lock whose process has died, or says
- * nothing for minutes, is taken over. Throws LockageError after `timeout` milliseconds.
+ * Runs `work` while no other process of this user holds the same lock. A lock whose process has died, or shows no sign
+ * of life for minutes, is taken over. Throws LockageError after `timeout` milliseconds.
  */
 export async function withFileLock<T>(lock: string, timeout: number, work: () => Promise<T>): Promise<T> {
   const end = performance.now() + timeout;
@@ -29,12 +29,12 @@ export async function withFileLock<T>(lock: string, timeout: number, work: () =>
   }
 }
 
-/** Milliseconds. */
+/** Milliseconds after which a lock counts as abandoned. */
 const oldLock = 5 * 60_000;
 
 /**
- * A lock is a folder with one file, which says the number of its holder's process. The file's name is of that holder
- * alone, so that to remove it can never take the lock from another who has come to it meanwhile.
+ * Tries to take the lock: a folder with one file, which holds the process id of its holder. The file's name is unique
+ * to that holder, so removing it can never take the lock from another one who has taken it meanwhile.
  */
 async function tryLock(lock: string, own: string): Promise<boolean> {
   const [other] = await readdir(lock).catch(() => []);
@@ -43,7 +43,7 @@ async function tryLock(lock: string, own: string): Promise<boolean> {
     if (!(await isStale(holder))) return false;
     await rm(holder, { force: true });
   }
-  // A folder that already says whose it is takes the name in one step, also from an empty one, and fails at any other.
+  // A folder that already names its holder gets the lock's name in one step, unless a holder has it.
   const draft = `${lock}.${own}`;
   await mkdir(draft, { mode: 0o700 });
   await writeFile(join(draft, own), String(process.pid));
@@ -58,18 +58,18 @@ async function tryLock(lock: string, own: string): Promise<boolean> {
 
 async function release(lock: string, own: string): Promise<void> {
   await rm(join(lock, own), { force: true }).catch(() => undefined);
-  // Refused when the next one has it already.
+  // Fails when the next holder already has it.
   await rmdir(lock).catch(() => undefined);
 }
 
 async function isStale(holder: string): Promise<boolean> {
   const pid = await readFile(holder, 'utf8').catch(() => undefined);
-  // It was released just now, or cannot be read: neither tells that its process is dead.
+  // It was released just now, or cannot be read: neither proves that its process is dead.
   if (pid === undefined) return false;
   return !isAlive(Number(pid)) || (await isOld(holder));
 }
 
-/** Numbers of processes are used again, and a dead one that nobody waits for looks alive. */
+/** Returns whether a lock is old. Process ids are reused, and a dead process that nobody waits for looks alive. */
 async function isOld(holder: string): Promise<boolean> {
   const touched = await stat(holder).catch(() => undefined);
   return touched !== undefined && Date.now() - touched.mtimeMs > oldLock;

@@ -1,6 +1,6 @@
 /**
- * Returns whether a process of this computer runs, also one of another user. A file that lost its content with its host's
- * power says 0, which would mean this process and its group.
+ * Returns whether a process of this computer runs, also one of another user. A file that lost its content in a power
+ * cut reads as 0, which would mean this process and its group.
  */
 export function isAlive(pid: number): boolean {
   if (!(pid > 0)) return false;

@@ -1,16 +1,16 @@
 /**
- * The one place that starts other programs: an array of arguments, never a shell's string, and an environment that is
- * chosen (`environment.ts`).
+ * The only module that starts other programs: an array of arguments, never a shell's string, and a chosen environment
+ * (`environment.ts`).
  */
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment } from './environment.ts';
 
-/** How a program is started. */
+/** The options for starting a program. */
 export interface StartOptions {
   readonly cwd?: string;
-  /** all of its variables; those of `childEnvironment` unless told */
+  /** all of its variables; those of `childEnvironment` by default */
   readonly env?: NodeJS.ProcessEnv;
   /** milliseconds until it is killed */
   readonly timeout?: number;
@@ -18,7 +18,7 @@ export interface StartOptions {
   readonly detached?: boolean;
 }
 
-/** Starts a program with its three streams as pipes. Whoever starts it reads them and waits for its end. */
+/** Starts a program with its three streams as pipes. The caller reads them and waits for its end. */
 export function startProcess(argv: readonly string[], options: StartOptions = {}): ChildProcessWithoutNullStreams {
   const [file = '', ...args] = argv;
   return spawn(file, args, { ...options, env: options.env ?? childEnvironment(), killSignal: 'SIGKILL' });
@@ -43,7 +43,7 @@ export function startDetached(argv: readonly string[], logFile: string): ChildPr
   }
 }
 
-/** How a program ended that ran to its end. */
+/** The result of a program that ran to its end. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -52,17 +52,17 @@ export interface Ended {
   readonly late: boolean;
 }
 
-/** How long one that is late may tidy up before it is killed: ms. */
+/** Milliseconds that a late program gets to clean up before it is killed. */
 const grace = 5000;
 
-/** What runs now, each in a group of its own: the end of this process has to be told to it. */
+/** The running programs, each in a group of its own: this process has to end them when it ends itself. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => running.forEach((child) => signalGroup(child, 'SIGTERM')));
 
 /**
- * Runs a program with `stdin` to its end, or to the deadline (milliseconds), at which all that it started has to end with
- * it. Any exit code is a result. What a terminal sends (Ctrl-C) reaches this process only, which ends at a safe point.
- * It counts as ended when its own process is, even if one it left in the background still holds the output open.
+ * Runs a program with `stdin` to its end, or to the deadline (milliseconds), when everything that it started is ended
+ * with it. Any exit code is a result. A terminal's Ctrl-C reaches this process only, which ends at a safe point. The
+ * program has ended when its own process has, even if one it left in the background still holds the output open.
  * Throws LockageError when the program is not installed.
  */
 export function runToEnd(
@@ -111,12 +111,15 @@ export function runToEnd(
   });
 }
 
-/** To a program and what it started, but for what it put into the background for good: that has a group of its own. */
+/**
+ * Sends a signal to a program and everything it started, except daemons that it detached: those have a group of their
+ * own.
+ */
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, signal);
   } catch {
-    // All of it has ended meanwhile.
+    // The whole group has ended meanwhile.
   }
 }

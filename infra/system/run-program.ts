@@ -4,7 +4,7 @@ import { runToEnd } from './process.ts';
 
 const timeout = 60_000;
 
-/** Where Debian has the programs that a machine is made with. */
+/** The Debian packages with the programs that machines are made with. */
 const packages: Readonly<Record<string, string>> = {
   'lxc-start': 'lxc',
   mmdebstrap: 'mmdebstrap',
@@ -17,7 +17,7 @@ const packages: Readonly<Record<string, string>> = {
   haproxy: 'haproxy',
 };
 
-/** Runs a program of this machine and gives its stdout. Throws LockageError with what it said last. */
+/** Runs a program of this machine and returns its stdout. Throws LockageError with its last output. */
 export async function runProgram(
   argv: readonly string[],
   deadline = timeout,
@@ -36,12 +36,12 @@ export async function runProgram(
   });
 }
 
-/** Runs a program that leaves a process behind, and gives its stdout. Throws as `runProgram` does. */
+/** Runs a program that leaves a process behind, and returns its stdout. Throws as `runProgram` does. */
 export function runDaemon(argv: readonly string[]): Promise<string> {
   return runProgram(argv, timeout, daemonEnvironment());
 }
 
-/** The same where a failure is an answer, too: undefined. */
+/** Runs a program as `runProgram` does, but returns undefined when it fails. */
 export async function tryRunProgram(argv: readonly string[], deadline = timeout): Promise<string | undefined> {
   return runProgram(argv, deadline).catch(() => undefined);
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 
 /**
- * A folder for sockets that only this user can enter. Its path is short, because a socket's may have only some hundred
- * bytes. Throws LockageError if somebody else made a folder of that name.
+ * Returns a folder for sockets that only this user can enter. Its path is short, because a socket's path is limited to
+ * about a hundred bytes. Throws LockageError if somebody else made a folder of that name.
  */
 export async function runtimeFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;

@@ -1,8 +1,8 @@
-/** Where machines of a project are kept on the computer that runs them. */
+/** The folders in which a computer keeps the machines of a project that it runs. */
 export interface MachineFolders {
   /** a folder for each machine */
   readonly machines: string;
-  /** a folder for the front of each environment */
+  /** a folder for the load balancer of each environment */
   readonly loadBalancers: string;
   /** key pairs, a folder for each environment */
   readonly keys: string;

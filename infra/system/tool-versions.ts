@@ -4,13 +4,13 @@ import manifest from '../../package.json' with { type: 'json' };
 /** The version of Lockage: of the command line, of its Pulumi provider, and of the npm package. */
 export const lockageVersion: string = manifest.version;
 
-/** What set-up provides, at which version. */
+/** The versions of the tools that set-up provides. */
 export const toolVersions = { pulumi: '3.256.0', dockerPlugin: '5.2.0', caddy: '2.11.2' } as const;
 
-/** The oldest Pulumi CLI that is used when one is installed. */
+/** The oldest version of an installed Pulumi CLI that is used. */
 export const oldestPulumi = '3.181.0';
 
-/** Returns whether a dotted version number is that one or a later one. */
+/** Returns whether a dotted version number is at least another one. */
 export function atLeast(version: string, oldest: string): boolean {
   const have = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
   const need = oldest.split('.').map(Number);

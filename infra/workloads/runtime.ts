@@ -11,61 +11,61 @@ import type { ContainerInputs, Place } from '../resources/inputs.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Workload } from './workload.ts';
 
-/** A place where releases run, with everything that differs from one kind of place to another. */
+/** A target on which releases run, with everything that differs between kinds of targets. */
 export interface Runtime {
-  /** Returns a part of a release as it runs there. */
+  /** Returns a workload of a release that runs there. */
   workload(context: ProviderContext, inputs: ContainerInputs): Workload;
   /** Reports what it has of an environment before a change. Throws LockageError when it cannot be used. */
   report(survey: Survey): Promise<HostReport>;
-  /** Reports the same, and what it is made of, with the traits that are wanted. */
+  /** Reports the same, with its facts and the wanted traits. */
   preflight(survey: Survey, wanted: readonly Trait[]): Promise<PreflightReport>;
   /** Returns why the engine of one of an environment's hosts cannot speak for it now, or undefined. */
   hostProblem(engine: Engine): Promise<HostProblem | undefined>;
   /** Reports an environment for `status`. */
   view(engine: Engine, look: Look): Promise<HostView>;
-  /** Returns why it did not answer, in the light of what the others said; undefined when it did. */
+  /** Returns why it did not answer, in view of the answers of the others; undefined when it did. */
   silence(view: HostView, views: readonly HostView[]): string | undefined;
-  /** Lists everything of an environment, whatever the record says. `ownLock`: the lock there is held by who asks. */
+  /** Lists everything of an environment, whatever the record says. `ownLock`: the caller holds the lock there. */
   inventory(engine: Engine, place: Place, ownLock: boolean): Promise<Inventory>;
-  /** Removes all of an inventory, containers first; data only if `withData`. What is gone already is fine. */
+  /** Removes everything in an inventory, containers first; data only if `withData`. Ignores what is already gone. */
   removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void>;
-  /** Removes what is of an environment's releases and has none of these names. */
+  /** Removes the workloads of an environment's releases that have none of these names. */
   removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void>;
-  /** Lists what is of an environment's releases. */
+  /** Lists the workloads of an environment's releases. */
   releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]>;
-  /** Reads the output of a part of a release. */
+  /** Reads the output of a workload. */
   logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine>;
-  /** Returns a container in which commands can be run, of a part of a release. Throws LockageError when there is none. */
+  /** Returns a container of a workload in which commands can be run. Throws LockageError when there is none. */
   execTarget(connections: Connections, name: string): Promise<ExecTarget>;
 }
 
-/** The environment that a target is asked about before a change. */
+/** The environment that a report covers, and how to reach it. */
 export interface Survey {
   readonly connections: Pick<Connections, 'engine'>;
   readonly app: string;
   readonly environment: Environment;
-  /** what the environment's hosts have said, where more than they are asked */
+  /** the reports of the environment's hosts, for an orchestrator; empty for a host */
   readonly hosts: readonly HostReport[];
 }
 
-/** Why a host cannot speak for a target, and what helps. */
+/** The reason why a host cannot speak for a target, and a hint. */
 export interface HostProblem {
   readonly problem: string;
   readonly hint: string;
 }
 
-/** What somebody wants to see of an environment. */
+/** The options of a look at an environment. */
 export interface Look extends Place {
   readonly record: EnvironmentRecord;
-  /** ask each container since when it runs, and the edge for its routes */
+  /** also ask each container since when it runs, and the edge for its routes */
   readonly closely: boolean;
   readonly signal: AbortSignal;
 }
 
-/** What a removal needs of a session. */
+/** The parts of a session that a removal needs. */
 export type RemovalSession = Pick<Session, 'connections' | 'progress'>;
 
-/** A part of a release, as it is found where it runs. */
+/** A workload of a release, as it is found where it runs. */
 export interface ReleasePart {
   readonly role: string;
   readonly version: string;

@@ -6,7 +6,7 @@ import type { Runtime } from './runtime.ts';
 import { SwarmRuntime } from './swarm/swarm-runtime.ts';
 import type { Workload } from './workload.ts';
 
-/** Returns how releases run on a target. */
+/** Returns the runtime of a target. */
 export function runtimeOf(target: Target): Runtime {
   switch (target.kind) {
     case 'host':
@@ -17,7 +17,7 @@ export function runtimeOf(target: Target): Runtime {
   }
 }
 
-/** Returns a part of a release where it runs. */
+/** Returns a workload of a release on its target. */
 export function workloadFor(context: ProviderContext, inputs: ContainerInputs): Workload {
   return runtimeOf(inputs.host).workload(context, inputs);
 }

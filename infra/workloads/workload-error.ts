@@ -2,14 +2,14 @@ import { WorkloadFailedError } from '../../pipelines/errors.ts';
 import type { Workload } from './workload.ts';
 import type { ContainerInputs } from '../resources/inputs.ts';
 
-/** Says why a part of a release failed, with its last health answers and log lines. */
+/** Returns the error that says why a workload failed, with its last health answers and log lines. */
 export async function workloadError(
   part: Workload,
   { host, spec }: Pick<ContainerInputs, 'host' | 'spec'>,
   why: string,
   answers: readonly string[] = [],
 ): Promise<WorkloadFailedError> {
-  // They explain a failure; not having them must not hide it.
+  // They explain a failure; their absence must not hide it.
   const trouble = await part.diagnosis().catch(() => '');
   const log = (await part.lastLines(20).catch(() => [])).slice(-20);
   return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} ${why}${trouble}`, {

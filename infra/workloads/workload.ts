@@ -1,4 +1,4 @@
-/** How often a health check has to succeed in a row, and until when. */
+/** The timing of a health check: how often it must succeed in a row, and until when. */
 export interface Probe {
   readonly times: number;
   /** milliseconds between two checks */
@@ -11,24 +11,29 @@ export interface ProbeOptions {
   readonly onAnswer?: (answer: string) => void;
 }
 
-/** A part of a release that runs: a container on a host, or a service on a swarm. Operations can be repeated. */
+/** A workload of a release: a container on a host, or a service on a swarm. Operations can be repeated. */
 export interface Workload {
-  /** Makes and starts it; what an interrupted run left behind is kept if it is what is wanted. Leaves nothing on failure. */
+  /** Creates and starts it; keeps what an interrupted run left if that is what is wanted. Leaves nothing on failure. */
   create(): Promise<void>;
-  /** Stops it gracefully and removes it with its secrets. What is gone already is fine. */
+  /** Stops it gracefully and removes it with its secrets. Ignores what is already gone. */
   remove(): Promise<void>;
-  /** Starts it again after it rested. */
+  /** Starts it again after `stop`. */
   start(): Promise<void>;
-  /** Lets it rest: nothing of it runs, and it stays. */
+  /** Stops it without removing it. */
   stop(): Promise<void>;
-  /** From now on it comes back by itself after it ended. */
+  /** Makes it restart by itself from now on when it ends. */
   enableRestart(): Promise<void>;
-  /** What runs, in a word that is another one after any of it was started again; undefined when it is not as it should be. */
+  /**
+   * Returns an identity of what runs, which changes when any of it is restarted; undefined when it is not as it should
+   * be.
+   */
   instanceId(): Promise<string | undefined>;
-  /** Asks the health check of all of it until it succeeded often enough; false when time is over. */
+  /** Checks its health until the check succeeded often enough; returns false when the time is over. */
   healthy(rounds: Probe, asking: ProbeOptions): Promise<boolean>;
-  /** What is the matter with it, for the end of a message: ` (exit code 1)`; empty when there is nothing to say. */
+  /**
+   * Returns what is wrong with it, for the end of a message: ` (exit code 1)`; empty when there is nothing to report.
+   */
   diagnosis(): Promise<string>;
-  /** The last lines of its output. */
+  /** Returns the last lines of its output. */
   lastLines(count: number): Promise<string[]>;
 }

@@ -112,9 +112,7 @@ function goodHistory(ledger: Ledger): Revision[] {
   return line.reverse();
 }
 
-<<<<<<< HEAD
-/** The number of different releases an environment can go back to: their images stay on the hosts. */
-=======
+/** Returns the line before what a rollback restores, without revisions equal to the one that was left. */
 function beforeRollback(line: readonly Revision[], rollback: Revision): Revision[] {
   const left = line.at(-1);
   const index = line.findLastIndex(
@@ -124,8 +122,7 @@ function beforeRollback(line: readonly Revision[], rollback: Revision): Revision
   return line.slice(0, index).filter((earlier) => !sameContainers(earlier, left));
 }
 
-/** How many different releases an environment can go back to: their images stay on the hosts. */
->>>>>>> hearttests
+/** The number of different releases an environment can go back to: their images stay on the hosts. */
 const releasesKept = 5;
 
 /** Returns the last good releases of an environment, newest first, each once. */

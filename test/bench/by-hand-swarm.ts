@@ -55,7 +55,7 @@ export class HandSwarm implements Hand {
       EndpointSpec: { Mode: 'dnsrr' },
     });
     const addresses = await this.#running(id);
-    // Each is asked once, by one of the proxies.
+    // Each is checked once, by one of the proxies.
     await Promise.all(
       this.#nodes.flatMap(({ edge }, node) =>
         addresses
@@ -75,7 +75,7 @@ export class HandSwarm implements Hand {
     for (const { engine } of this.#nodes) engine.close();
   }
 
-  /** Waits for all containers of a service; gives their addresses. */
+  /** Waits for all containers of a service; returns their addresses. */
   async #running(service: string): Promise<string[]> {
     for (const end = Date.now() + answerTimeout; Date.now() < end; await sleep(50)) {
       const tasks = (await this.#manager.listTasks()).filter(

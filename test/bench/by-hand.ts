@@ -1,30 +1,31 @@
 /**
- * What the benchmark compares with: the same change of release done by hand, on the same hosts, behind a proxy of its
- * own. Nothing is checked, recorded or undone, and the program runs already: the least time that the engines need.
+ * The baseline of the benchmark: the same change of release done by hand, on the same hosts, behind a proxy of its
+ * own. Nothing is checked, recorded or undone, and the program is already running: the least time that the engines
+ * need.
  */
 import { Engine } from '../../infra/docker/api/client.ts';
 import { HandEdge, handPort } from './hand-edge.ts';
 import type { PlaceHost } from './stage.ts';
 import type { Door } from './visitor.ts';
 
-/** What is changed by hand as one: a host, or a swarm. */
+/** A unit that is changed by hand: a host, or a swarm. */
 export interface Hand {
   readonly doors: readonly Door[];
   /** Puts the proxies in place. */
   prepare(edgeImage: string): Promise<void>;
-  /** Create, start, wait until it answers, switch, stop the old one, remove it. */
+  /** Creates, starts, waits until it answers, switches, stops the old one, removes it. */
   promote(image: string): Promise<void>;
-  /** One release more, which answers; gives its name. */
+  /** Starts another release and waits until it answers; returns its name. */
   start(image: string): Promise<string>;
-  /** The switch alone, to one that runs. */
+  /** Switches the traffic to a release that runs, and does nothing else. */
   switchTo(name: string): Promise<void>;
-  /** Lets go of the engines; what runs ends with its hosts. */
+  /** Closes the engines; what runs ends with its hosts. */
   close(): void;
 }
 
 const network = 'by-hand';
 
-/** One host, changed over the Engine API by the benchmark's own process. */
+/** A host that is changed over the Engine API by the benchmark's own process. */
 export class HandHost implements Hand {
   readonly doors: readonly Door[];
   readonly #engine: Engine;
@@ -73,7 +74,7 @@ export class HandHost implements Hand {
   }
 }
 
-/** A host's engine, beside Lockage. */
+/** Returns a host's engine, reached without Lockage. */
 export function engineOf({ name, dockerHost }: PlaceHost): Engine {
   return new Engine({ host: name, socketPath: dockerHost.replace('unix://', '') });
 }

@@ -1,4 +1,4 @@
-/** Promotion and rollback of an environment beside the same change by hand, in turns on the same hosts. */
+/** The promotion and rollback of an environment beside the same change by hand, in turns on the same hosts. */
 import { takeTurns, timed, type Figure } from './measure.ts';
 import type { SmallRelease } from './releases.ts';
 import type { Place, Stage } from './stage.ts';
@@ -9,7 +9,7 @@ interface Compared {
   readonly hand: Figure;
 }
 
-/** From the start of the process to its end; by hand, by a program that runs. */
+/** Compares promotions: ours from the start of the process to its end; by hand, in a program that already runs. */
 export async function comparePromotion(
   stage: Stage,
   place: Place,
@@ -29,7 +29,10 @@ export async function comparePromotion(
   );
 }
 
-/** Until every door answers with the earlier release, as a visitor sees it; by hand it is the switch alone. */
+/**
+ * Compares rollbacks, until every door answers with the earlier release, as a visitor sees it; by hand it is the
+ * switch alone.
+ */
 export async function compareRollback(
   stage: Stage,
   place: Place,
@@ -68,7 +71,7 @@ export async function compareRollback(
   );
 }
 
-/** A rollback ends after its traffic is back: its end alone decides nothing. */
+/** Never resolves: a rollback ends after its traffic is back, so its end alone decides nothing. */
 function never(): Promise<never> {
   return new Promise(() => undefined);
 }

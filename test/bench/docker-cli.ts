@@ -1,4 +1,4 @@
-/** The same change of release with the Docker CLI, a chain of commands for each host, as a careful script would do it. */
+/** A change of release with the Docker CLI, a chain of commands for each host, as a careful script would do it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 import { run, tryRun } from '../../scripts/tools/command.ts';
@@ -9,7 +9,9 @@ const network = 'by-cli';
 const edge = 'by-cli-edge';
 const answerTimeout = 60_000;
 
-/** One host. Its port is the one of the change by hand, so it has one or the other. */
+/**
+ * A host that is changed with the Docker CLI. Its port is the one of the change by hand, so it has one or the other.
+ */
 export class CliHost {
   readonly #dockerHost: string;
   #serving: string | undefined;

@@ -1,4 +1,4 @@
-/** The same change of release by Swarm's own rolling update, as `docker service update` does it. */
+/** A change of release by Swarm's own rolling update, as `docker service update` does it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../infra/docker/api/client.ts';
 import { over } from '../../infra/workloads/swarm/removal.ts';
@@ -12,9 +12,9 @@ const name = 'by-service';
 const longest = 120_000;
 
 /**
- * A service on a swarm whose nodes are all managers, behind a proxy on each node that finds its containers by name: the
- * way in is the same as Lockage's, and needs no routing mesh. Updates start the new containers first, all at once, wait
- * for their health check, and watch for no time.
+ * A service on a swarm whose nodes are all managers, behind a proxy on each node that finds its containers by name:
+ * the way in is the same as Lockage's, and needs no routing mesh. Updates start the new containers first, all at once,
+ * wait for their health check, and do not watch them afterwards.
  */
 export class DockerService {
   readonly doors: readonly Door[];
@@ -38,7 +38,7 @@ export class DockerService {
     }
     const order = ['update', 'rollback'].flatMap((each) => [
       ...[`--${each}-order`, 'start-first', `--${each}-parallelism`, '0'],
-      // The least that it takes: 0 would be its default of five seconds.
+      // The smallest value that it accepts: 0 would be its default of five seconds.
       ...[`--${each}-monitor`, '1ms'],
     ]);
     const health = ['--health-cmd', 'wget -q -O /dev/null http://127.0.0.1:8080/healthz', '--health-interval', '500ms'];
@@ -48,8 +48,8 @@ export class DockerService {
   }
 
   /**
-   * Lets it rest while something else is measured, or brings it back: its health checks cost a busy machine much. Then
-   * waits until nothing is ending any more, of whatever service.
+   * Stops the service while something else is measured, or starts it again: its health checks cost a busy machine
+   * much. Then waits until nothing is ending any more, of any service.
    */
   async rest(resting: boolean): Promise<void> {
     await this.#docker('service', 'scale', `${name}=${resting ? 0 : this.#replicas}`);
@@ -60,12 +60,12 @@ export class DockerService {
     throw new Error(`containers of the swarm do not end within ${longest / 1000} s`);
   }
 
-  /** Lets go of the engines. */
+  /** Closes the engines. */
   close(): void {
     for (const engine of this.#engines) engine.close();
   }
 
-  /** Until the command says that the service has converged. */
+  /** Updates until the command says that the service has converged. */
   async update(image: string): Promise<void> {
     await this.#docker('service', 'update', '--quiet', '--no-resolve-image', '--image', image, name);
   }

@@ -1,4 +1,4 @@
-/** The proxy in front of what is changed by hand: one a host, with one route, moved by a rename as Lockage's is. */
+/** The proxy in front of what is changed by hand: one per host, with one route, moved by a rename like Lockage's. */
 import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 import type { Engine } from '../../infra/docker/api/client.ts';
 
@@ -18,7 +18,7 @@ export class HandEdge {
     this.#engine = engine;
   }
 
-  /** Puts it on a network that is there. */
+  /** Starts it on an existing network. */
   async start(image: string, network: string): Promise<void> {
     const [repository = '', digest = ''] = image.split('@');
     await this.#engine.pull(repository, digest);

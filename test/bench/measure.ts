@@ -1,4 +1,4 @@
-/** How the benchmark measures: the tool and what it is compared with take turns, and the middle of each is kept. */
+/** The benchmark's method: the tool and its baseline take turns, and the median of each is kept. */
 
 export interface Figure {
   readonly median: number;
@@ -7,7 +7,7 @@ export interface Figure {
   readonly rounds: number;
 }
 
-/** One line of the result. Times are milliseconds. */
+/** A line of the result. Times are milliseconds. */
 export interface Row {
   readonly part: string;
   readonly what: string;
@@ -18,12 +18,12 @@ export interface Row {
   readonly against?: string;
   /** in words */
   readonly goal?: string;
-  /** absent where there is nothing to hold */
+  /** absent where there is no goal */
   readonly met?: boolean;
   readonly note?: string;
 }
 
-/** Milliseconds that `work` took. */
+/** Returns the milliseconds that `work` took. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
@@ -31,8 +31,8 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Takes turns, so that a drift of the machine meets all alike. Each member is called once a round, in the given order,
- * and gives its own measurement. The first `warmUp` rounds come before those and do not count.
+ * Takes turns, so that a drift of the machine affects all alike. Each member is called once a round, in the given
+ * order, and returns its own measurement. The first `warmUp` rounds come before those and do not count.
  */
 export async function takeTurns<Name extends string>(
   rounds: number,

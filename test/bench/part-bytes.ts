@@ -13,7 +13,10 @@ const small = 10_000;
 /** headers, acknowledgements and the calls of the engine beside what they carry: per byte and per pull */
 const overhead = { share: 0.1, fixed: 64_000 };
 
-/** What moves to each host when 10 kB of a 200 MB image changed: the report, the registry and the cable have to agree. */
+/**
+ * The bytes that move to each host when 10 kB of a 200 MB image changed: the report, the registry and the cable must
+ * agree.
+ */
 export const bytesPart: Part = {
   name: 'bytes',
   environments: { host: { hosts: 2, reach: 'unix' } },
@@ -58,14 +61,14 @@ async function moved(stage: Stage, version: string): Promise<number[]> {
   return Object.values((JSON.parse(stdout) as { bytesMoved: Record<string, number> }).bytesMoved);
 }
 
-/** What the machine's end of the host's cable has sent: what the host received. */
+/** Returns what the machine's end of the host's cable has sent: what the host received. */
 async function received(stage: Stage, host: BareHost): Promise<number> {
   const state = await readState(stage.lab.dataDir);
   const cable = state?.hosts.find(({ name }) => name === host.name)?.cable ?? '';
   return Number(await readFile(join('/sys/class/net', cable, 'statistics', 'tx_bytes'), 'utf8'));
 }
 
-/** Bytes of the second release that the first does not have, as the registry keeps them. */
+/** Returns the bytes of the second release that the first does not have, as the registry keeps them. */
 async function changedBytes(stage: Stage): Promise<{ layers: number; manifests: number }> {
   const registry = new RegistryClient({ insecure: [stage.lab.registry] });
   const [old, fresh] = await Promise.all(
@@ -82,7 +85,7 @@ async function changedBytes(stage: Stage): Promise<{ layers: number; manifests: 
   };
 }
 
-/** As the registry keeps it; sizes in bytes. */
+/** A manifest as the registry keeps it; sizes in bytes. */
 interface ImageManifest {
   readonly config: { readonly size: number };
   readonly layers: readonly { readonly digest: string; readonly size: number }[];

@@ -2,7 +2,7 @@ import type { Part } from './parts.ts';
 import { takeTurns, type Figure, type Row } from './measure.ts';
 import { smallReleases } from './releases.ts';
 
-/** Commands that change nothing: how long their whole process takes. */
+/** The commands that change nothing: how long their whole process takes. */
 export const commandsPart: Part = {
   name: 'commands',
   environments: { host: { hosts: 3, reach: 'unix' } },

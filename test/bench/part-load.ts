@@ -5,7 +5,7 @@ import type { Part } from './parts.ts';
 
 const pairsOfARound = 4;
 
-/** Promotions and rollbacks under constant load: how many requests fail. */
+/** The promotions and rollbacks under constant load: how many requests fail. */
 export const loadPart: Part = {
   name: 'load',
   environments: { host: { hosts: 3, reach: 'unix' } },
@@ -25,7 +25,7 @@ export const loadPart: Part = {
     try {
       await sleep(2000);
       for (let pair = 1; pair <= pairs; pair += 1) {
-        // Never the one that is there as a standby: its containers would not be made anew.
+        // Never the standby: its containers would not be made again.
         await stage.promote(versions[1 + (pair % 2)] ?? '', place);
         await stage.must('rollback', place.name, '--yes', '--json');
         await stage.must('resume', place.name, '--json');

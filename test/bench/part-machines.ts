@@ -44,7 +44,7 @@ export const machinesPart: Part = {
   },
 };
 
-/** Where the machine that takes over will answer: the addresses of the two generations are a hundred apart. */
+/** Returns where the machine that takes over will answer: the addresses of the two pools are a hundred apart. */
 async function otherDoor(stage: Stage, place: Place): Promise<Door> {
   const [door] = (await stage.made(place)).doors;
   const [, network = '', last = ''] = /^(.*\.)(\d+)$/.exec(door?.address ?? '') ?? [];
@@ -52,12 +52,15 @@ async function otherDoor(stage: Stage, place: Place): Promise<Door> {
   return { address: `${network}${number < 100 ? number + 100 : number - 100}`, port: place.port };
 }
 
-/** It has to be seen before the command has ended: what is seen later is not the change, but its result. */
+/**
+ * Throws an error: the change must be seen before the command ends, as what is seen later is not the change, but its
+ * result.
+ */
 async function afterwards(): Promise<void> {
   throw new Error('the command was over before anybody saw the new machine answer');
 }
 
-/** Milliseconds, by the command's own word. */
+/** Returns the milliseconds of the boot, as the command reports them. */
 function whenBooted(progress: string): number {
   const [, minutes = '0', time, unit] = /^ +(?:(\d+) min )?([\d.]+) (ms|s) +\S+ +machine /m.exec(progress) ?? [];
   if (time === undefined) throw new Error(`no machine booted:\n${progress}`);

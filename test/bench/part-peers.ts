@@ -6,7 +6,7 @@ import type { Part } from './parts.ts';
 import { smallReleases, type SmallRelease } from './releases.ts';
 import type { Place, Stage } from './stage.ts';
 
-/** Other tools at the same job on the same host, as far as they are installed here. */
+/** The other tools at the same job on the same host, as far as they are installed here. */
 export const peersPart: Part = {
   name: 'peers',
   environments: { host: { hosts: 1, reach: 'unix' } },

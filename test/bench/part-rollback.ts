@@ -5,7 +5,7 @@ import { smallReleases } from './releases.ts';
 
 const most = 400;
 
-/** Until every host answers with the old version again, as a visitor sees it, against the switch alone. */
+/** A rollback, until every host answers with the old version again, as a visitor sees it, against the switch alone. */
 export const rollbackPart: Part = {
   name: 'rollback',
   environments: { host: { hosts: 10, reach: 'unix' } },

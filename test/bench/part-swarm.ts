@@ -7,7 +7,7 @@ import { allAnswer, untilOnly } from './visitor.ts';
 const replicas = 9;
 const faster = 5;
 
-/** Nine containers on three nodes, against Swarm's own rolling update and rollback with the same way in. */
+/** A swarm: nine containers on three nodes, against Swarm's own rolling update and rollback with the same way in. */
 export const swarmPart: Part = {
   name: 'swarm',
   environments: { node: { hosts: 3, reach: 'unix', managers: 3 } },

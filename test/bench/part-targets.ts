@@ -4,7 +4,7 @@ import type { Part } from './parts.ts';
 import { smallReleases } from './releases.ts';
 import { targetKinds, targetLabs, targetPlace } from './target-kinds.ts';
 
-/** Promotion and rollback on every kind of target, each beside the same change by hand on the same hosts. */
+/** The promotion and rollback on every kind of target, each beside the same change by hand on the same hosts. */
 export const targetsPart: Part = {
   name: 'targets',
   environments: targetLabs,
@@ -16,7 +16,7 @@ export const targetsPart: Part = {
     const promotions: Row[] = [];
     const rollbacks: Row[] = [];
     for (const { what, place } of places) {
-      // What the environment makes itself, it makes for its first release.
+      // The environment makes its own machines for its first release.
       await stage.promote(old.version, place);
       const made = await stage.made(place);
       log(`${what}: promotions`);

@@ -12,7 +12,7 @@ export interface PartOptions {
 export interface Part {
   readonly name: string;
   readonly environments: Readonly<Record<string, LabEnvironment>>;
-  /** Rows that are known without any host; when there are some, nothing is measured. */
+  /** Returns rows that need no hosts; when there are some, nothing is measured. */
   withoutHosts?(): Promise<readonly Row[]>;
   measure(stage: Stage, options: PartOptions): Promise<readonly Row[]>;
 }

@@ -12,7 +12,7 @@ interface Recorded {
   readonly digest: `sha256:${string}`;
 }
 
-/** Three small releases: going round them, each one's containers are made anew. */
+/** Builds three small releases: promoting them in turn, the containers of each are made again. */
 export async function smallReleases(stage: Stage): Promise<[SmallRelease, SmallRelease, SmallRelease]> {
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) await stage.release(version);
   const [first, second, third] = (await recordedReleases(stage)).map(({ version, repository, digest }) => ({
@@ -23,7 +23,7 @@ export async function smallReleases(stage: Stage): Promise<[SmallRelease, SmallR
   return [first, second, third];
 }
 
-/** The releases there are, the oldest first. */
+/** Returns the existing releases, the oldest first. */
 export async function recordedReleases(stage: Stage): Promise<Recorded[]> {
   const { releases } = JSON.parse((await stage.must('releases', '--json')).stdout) as { releases: Recorded[] };
   return releases.reverse();

@@ -29,7 +29,7 @@ export interface Place {
   readonly doors: readonly Door[];
   /** on a swarm: containers of its role */
   readonly replicas?: number;
-  /** as an environment's file names machines that it makes itself: its hosts are known when these are made */
+  /** machines that the environment makes itself, as in its file: its hosts are known once these are made */
   readonly machines?: object;
 }
 
@@ -54,7 +54,7 @@ export class Stage {
     this.#folder = folder;
   }
 
-  /** Makes the hosts. What was made is in `made` at once, so that it can be removed whatever happens. */
+  /** Makes the hosts. Each is in `made` at once, so that it can be removed whatever happens. */
   static async open(
     environments: Readonly<Record<string, LabEnvironment>>,
     signal: AbortSignal,
@@ -95,12 +95,12 @@ export class Stage {
     return this.#place(placed(name, this.#freePort, hosts, isSwarm ? { replicas } : {}), targets);
   }
 
-  /** The same on machines that the environment makes at its first promotion; after that see `made`. */
+  /** Adds an environment on machines that it makes at its first promotion; after that see `made`. */
   async machinePlace(name: string, machines: object): Promise<Place> {
     return this.#place(placed(name, this.#freePort, [], { machines }), machines);
   }
 
-  /** A place with the hosts that it has by now. */
+  /** Returns an environment with the hosts that it has by now. */
   async made(place: Place): Promise<Place> {
     const { name, port, machines } = place;
     if (machines === undefined) return place;
@@ -141,7 +141,7 @@ export class Stage {
     return place;
   }
 
-  /** The same hosts with a proxy of their own, changed by hand. */
+  /** Returns the same hosts with a proxy of their own, changed by hand. */
   async byHand({ name, hosts, replicas }: Place): Promise<Hand[]> {
     if (replicas !== undefined) return [await this.#prepared(`swarm ${name}`, () => new HandSwarm(hosts, replicas))];
     return Promise.all(hosts.map((host) => this.#prepared(host.name, () => new HandHost(host))));
@@ -179,7 +179,7 @@ export class Stage {
     return this.#publish(version, context, []);
   }
 
-  /** Builds the tests' service as a release: it takes its time where it is asked to. */
+  /** Builds the tests' service as a release, which answers slowly where a request asks for it. */
   async slowRelease(version: string): Promise<string> {
     const context = await mkdtemp(join(this.#folder, 'build-'));
     await cp(join(packageRoot(), 'test/support/test-app'), context, { recursive: true });
@@ -211,7 +211,7 @@ export class Stage {
     });
   }
 
-  /** The same for a command that has to succeed. */
+  /** Runs `lockage WORDS` for a command that must succeed. */
   async must(...words: string[]): Promise<Ended> {
     const ended = await this.lockage(...words);
     if (ended.code === 0) return ended;
@@ -229,7 +229,7 @@ export class Stage {
     await Promise.all(ending);
     for (const hand of this.#byHand.values()) hand.close();
     for (const link of this.#links) await link.disconnect().catch(() => undefined);
-    // The lab knows nothing of machines that an environment made. When nobody can end them, the rest still has to go.
+    // The lab does not know machines that an environment made. When they cannot be ended, the rest still has to go.
     const own = this.#places.filter(({ machines }) => machines !== undefined);
     for (const { name } of own) await this.must('destroy', name, '--yes', '--volumes').catch(say);
     await endSshMasters(join(this.#folder, 'lockage'));
@@ -271,7 +271,7 @@ function say(error: unknown): void {
   console.error(error instanceof Error ? error.message : String(error));
 }
 
-/** What a command keeps open for the next one would outlive the hosts. */
+/** Ends the ssh connections that a command keeps open for the next one: they would outlive the hosts. */
 async function endSshMasters(folder: string): Promise<void> {
   const sockets = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
   await Promise.all(
@@ -279,7 +279,7 @@ async function endSshMasters(folder: string): Promise<void> {
   );
 }
 
-/** Bytes that no compression makes less. */
+/** Returns bytes that no compression makes less. */
 export function randomContent(bytes: number): Buffer {
   return randomBytes(bytes);
 }

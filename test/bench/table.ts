@@ -3,7 +3,7 @@ import colors from 'picocolors';
 import { bytesText, table } from '../../scripts/tools/format.ts';
 import type { Figure, Row } from './measure.ts';
 
-/** The figures as an aligned table, one line each. */
+/** Returns the figures as an aligned table, one line each. */
 export function tableLines(rows: readonly Row[]): string[] {
   const load = loadavg()
     .map((average) => average.toFixed(1))

@@ -22,15 +22,15 @@ export const targetKinds: readonly TargetKind[] = [
   { name: 'swarm', what: 'swarm of 3 nodes, 3 replicas', lab: { hosts: 3, reach: 'unix', managers: 3 } },
 ];
 
-/** Those that an environment makes itself. */
+/** The kinds whose machines an environment makes itself. */
 export const machineKinds = targetKinds.filter(({ machines }) => machines !== undefined);
 
-/** The lab's part of them. */
+/** The lab's environments for these kinds. */
 export const targetLabs: Readonly<Record<string, LabEnvironment>> = Object.fromEntries(
   targetKinds.flatMap(({ name, lab }) => (lab ? [[name, lab] as const] : [])),
 );
 
-/** An environment of a kind. */
+/** Returns an environment of a kind. */
 export function targetPlace(stage: Stage, { name, machines }: TargetKind): Promise<Place> {
   if (machines) return stage.machinePlace(name, machines);
   const hosts = stage.lab.hosts.filter(({ environment }) => environment === name);

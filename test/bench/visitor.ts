@@ -1,4 +1,4 @@
-/** A visitor who asks a public port again and again, on a new connection each time, until a version answers. */
+/** A visitor who requests a public port again and again, on a new connection each time, until a version answers. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -11,7 +11,7 @@ export interface Door {
 
 /**
  * Resolves when every door has answered with the version. Each is asked again a moment after its answer: 2 ms for one
- * door, and so much longer for several that the asking does not slow down what is measured. Throws after `longest` ms.
+ * door, and longer for several, so that the requests do not slow down what is measured. Throws after `longest` ms.
  */
 export async function allAnswer(doors: readonly Door[], version: string, longest = maxWait): Promise<void> {
   const end = performance.now() + longest;
@@ -28,7 +28,7 @@ async function answers(door: Door, version: string, pause: number, end: number):
   throw new Error(`${door.address}:${door.port} did not answer with ${version}: ${last.split('\r\n')[0]}`);
 }
 
-/** The whole answer as text; empty when there is none. */
+/** Returns the whole answer as text; empty when there is none. */
 function ask({ address, port }: Door): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: 5000 });
@@ -43,9 +43,9 @@ function ask({ address, port }: Door): Promise<string> {
 }
 
 /**
- * Milliseconds until every answer of every door is the version and stays so. `done` is what changes it: asking goes on
- * until it has ended and nothing else came for a while after it. An entry that spreads requests over containers gives
- * both versions in turn meanwhile.
+ * Returns the milliseconds until every answer of every door is the version and stays so. `done` is what changes it:
+ * asking goes on until it has ended and nothing else came for a while after it. An entry that spreads requests over
+ * containers gives both versions in turn meanwhile.
  */
 export async function untilOnly(
   doors: readonly Door[],
@@ -63,7 +63,10 @@ export async function untilOnly(
   };
 }
 
-/** With nine containers behind a door and some hundred answers in this time, an old one among them would be seen. */
+/**
+ * Milliseconds without an old answer: with nine containers behind a door and some hundred answers in this time, an old
+ * one among them would be seen.
+ */
 const quiet = 1500;
 const pauseOfWatching = 10;
 

@@ -125,17 +125,17 @@ describe('an sshd at which too many log in at once', () => {
   });
 
   it('drops the login, which is tried again until it is let in', async () => {
-    const loiterer = await busy.loiterer();
+    const loiterer = await busy.connectIdle();
     const connecting = connections().engine(pinned(busy));
     connecting.catch(() => undefined);
-    await expect.poll(() => busy.said(), { timeout: 10_000 }).toMatch(throttles);
+    await expect.poll(() => busy.log(), { timeout: 10_000 }).toMatch(throttles);
     loiterer.destroy();
     expect((await (await connecting).info()).OSType).toBe('linux');
     expect(await lab.masterPids()).toHaveLength(1);
   });
 
   it('is named with what helps, when it goes on like that', async () => {
-    const loiterer = await busy.loiterer();
+    const loiterer = await busy.connectIdle();
     await expect(connections().engine(pinned(busy))).rejects.toMatchObject({
       message: expect.stringMatching(/^prod-1: cannot connect to .*: its sshd drops connections$/),
       hint: expect.stringContaining('MaxStartups'),

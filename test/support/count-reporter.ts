@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 /**
- * Ends a run with the line `N passed, N failed`, whatever else was printed.
- * A file or a hook that fails outside of any test counts as one failure: a run is never green by not having run.
+ * A reporter that ends a run with the line `N passed, N failed`, whatever else was printed. A file or a hook that
+ * fails outside of any test counts as one failure: a run in which nothing ran is never green.
  */
 export class CountReporter implements Reporter {
   private passed = 0;

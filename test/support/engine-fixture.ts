@@ -9,7 +9,7 @@ import { Engine } from '../../infra/docker/api/client.ts';
 
 const run = promisify(execFile);
 
-/** The engine tests run against: `LOCKAGE_TEST_ENGINE`, else the machine's own. */
+/** The engine that tests run against: `LOCKAGE_TEST_ENGINE`, else the machine's own. */
 export const engineSocket = process.env.LOCKAGE_TEST_ENGINE ?? '/var/run/docker.sock';
 
 /** A prefix for everything one test file creates, so that it finds all of it again. */
@@ -17,12 +17,12 @@ export const testPrefix = () => `lockage-test-${randomBytes(4).toString('hex')}`
 
 export const openEngine = () => new Engine({ host: 'here', socketPath: engineSocket });
 
-/** Runs a command with a deadline and gives its output; throws with its standard error when it fails. */
+/** Runs a command with a deadline and returns its output; throws with its standard error when it fails. */
 export async function command(file: string, ...args: string[]): Promise<string> {
   return (await run(file, args, { timeout: 60_000, maxBuffer: 16 * 1024 * 1024 })).stdout.trim();
 }
 
-/** Names of the variables that a process was started with. */
+/** Returns the names of the variables that a process was started with. */
 export async function variablesOf(pid: number | string): Promise<string[]> {
   const lines = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0').filter((line) => line !== '');
   return lines.map((line) => line.split('=')[0] ?? '').sort();
@@ -30,7 +30,10 @@ export async function variablesOf(pid: number | string): Promise<string[]> {
 
 export const docker = (...args: string[]) => command('docker', '-H', `unix://${engineSocket}`, ...args);
 
-/** A small image with a shell, made of the machine's static busybox. `marker` makes its layer, and so its id, unique. */
+/**
+ * Imports a small image with a shell, made of the machine's static busybox. `marker` makes its layer, and so its id,
+ * unique.
+ */
 export async function importShellImage(name: string, marker = ''): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'lockage-image-'));
   try {
@@ -78,7 +81,7 @@ export async function removeAll(prefix: string): Promise<void> {
   }
 }
 
-/** A port nobody listens on at this moment. */
+/** Returns a port nobody listens on at this moment. */
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on('error', reject);

@@ -9,7 +9,7 @@ import { accepts } from '../../infra/machines/load-balancer/process.ts';
 import { createBridge, freeSubnet, removeBridge } from '../../infra/machines/network.ts';
 import { command } from './engine-fixture.ts';
 
-/** Answers with its name as the version; `/slow?ms=N` after that time. */
+/** A server that answers with its name as the version; `/slow?ms=N` after that time. */
 const serverProgram = `
 const [name, ...ports] = process.argv.slice(1);
 const serve = (request, response) => {
@@ -64,7 +64,7 @@ export class FrontSite {
     return { name, address };
   }
 
-  /** The process ends at once, and its kernel says so to those that are connected. */
+  /** Ends the process at once; its kernel tells those that are connected. */
   async kill(name: string): Promise<void> {
     const child = this.#running.get(name);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -72,7 +72,7 @@ export class FrontSite {
     await once(child, 'exit');
   }
 
-  /** From now on nothing is heard of it. */
+  /** Cuts the server off the network: nothing is heard of it from now on. */
   async silence(name: string): Promise<void> {
     await command('ip', 'link', 'delete', this.#device(name));
   }

@@ -1,6 +1,6 @@
 /**
  * A project on a lab of its own, driven as a user does: the built command line as a child process. What it left behind
- * is looked at in the engines themselves, not through Lockage.
+ * is read from the engines themselves, not through Lockage.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,15 +13,15 @@ import type { BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { command } from './engine-fixture.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
-/** Every test of a pipeline needs bare hosts, which only root on Linux can make. */
+/** The condition of every test of a pipeline: it needs bare hosts, which only root on Linux can make. */
 export const labsWork = process.platform === 'linux' && process.getuid?.() === 0;
 
-/** For a lab and its first release, also on a machine that is busy with other things: ms. */
+/** Milliseconds for a lab and its first release, also on a machine that is busy with other things. */
 export const setupTime = 360_000;
 
 const root = resolve(import.meta.dirname, '../..');
 const program = process.env['LOCKAGE_TEST_CLI'] ?? join(root, 'dist', 'lockage.mjs');
-/** Also an image that is built on a busy machine: ms. */
+/** Milliseconds for a command, also for an image that is built on a busy machine. */
 const longestCommand = 240_000;
 
 export interface CommandResult {
@@ -38,12 +38,12 @@ export interface CommandResult {
 export interface RunningCommand {
   readonly pid: number;
   readonly ended: Promise<CommandResult>;
-  /** resolves when stderr has shown it; throws when the command ended without */
+  /** resolves when stderr has shown it; throws when the command ended without it */
   saw(text: string | RegExp): Promise<void>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** How an image misbehaves: see test-app/web.mjs. */
+/** The ways in which an image misbehaves: see test-app/web.mjs. */
 export interface Behaviour {
   readonly unhealthy?: boolean;
   readonly unhealthyOn?: string;
@@ -56,21 +56,21 @@ export interface Behaviour {
   readonly echoSecrets?: boolean;
 }
 
-/** A service in Node.js, or a smaller one on the edge's image, which knows fewer ways to misbehave. */
+/** The kind of service: one in Node.js, or a smaller one on the edge's image, which knows fewer ways to misbehave. */
 type TestApp = 'test-app' | 'small-app';
 
 export interface PipelineOptions {
   readonly environments: Readonly<Record<string, LabEnvironment>>;
   readonly seed?: readonly BaseImage[];
-  /** what is released: `test-app` unless told */
+  /** what is released: `test-app` by default */
   readonly app?: TestApp;
-  /** the hosts have the layers of the base images from the start: true unless told */
+  /** the hosts have the layers of the base images from the start: true by default */
   readonly layers?: boolean;
 }
 
 type Settings = Record<string, unknown>;
 
-/** What an environment's hosts have, by host: everything, whoever made it. */
+/** The objects on an environment's hosts, by host: everything, whoever made it. */
 export type Snapshot = Readonly<
   Record<string, { readonly containers: string[]; readonly networks: string[]; readonly volumes: string[] }>
 >;
@@ -151,7 +151,7 @@ export class TestProject {
     await this.#writeEnvironment(environment, { targets, ...settings });
   }
 
-  /** The environment makes its hosts itself, so that the lab has none of it. */
+  /** Configures machines that the environment makes itself, so that the lab has none of its hosts. */
   async configureMachines(environment: string, machines: Settings, settings: Settings = {}): Promise<void> {
     await this.#writeEnvironment(environment, { targets: { memory: '512MiB', cpus: 1, ...machines }, ...settings });
   }
@@ -165,7 +165,7 @@ export class TestProject {
     return this.lab.hosts.filter((host) => host.environment === environment);
   }
 
-  /** The hosts with an edge proxy: all, or the managers of a swarm. */
+  /** Returns the hosts with an edge proxy: all, or the managers of a swarm. */
   edges(environment: string): BareHost[] {
     return this.hosts(environment).filter(({ node }) => node !== 'worker');
   }
@@ -174,13 +174,13 @@ export class TestProject {
     return this.edges(environment).map(({ address }) => `http://${address}:8000/`);
   }
 
-  /** The network device of the machines that an environment makes: others on this computer may be called alike. */
+  /** Returns the network device of an environment's own machines: others on this computer may have the same name. */
   bridge(environment: string): string {
     const folder = join(this.folder, '.lockage/machines');
     return `lk${fingerprint({ app: 'trial', environment, folder })}`;
   }
 
-  /** A host's engine, beside Lockage. */
+  /** Returns a host's engine, reached without Lockage. */
   engine(host: string): Engine {
     const found = this.#engines.get(host);
     if (found) return found;
@@ -214,7 +214,7 @@ export class TestProject {
     return image;
   }
 
-  /** The Docker CLI on the builder. */
+  /** Runs the Docker CLI on the builder. */
   docker(...words: string[]): Promise<string> {
     return command('docker', '-H', this.lab.builder.dockerHost, ...words);
   }
@@ -263,7 +263,7 @@ export class TestProject {
     return this.start(words).ended;
   }
 
-  /** Runs a command that must end with 0; with `--json` and, where it is taken, `--yes`. */
+  /** Runs a command that must end with 0; with `--json` and, where it is accepted, `--yes`. */
   async succeed(...words: string[]): Promise<CommandResult> {
     const result = await this.run(
       ...words,
@@ -274,7 +274,7 @@ export class TestProject {
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);
   }
 
-  /** Runs a command that is killed at a point of it, as if its computer lost power there. */
+  /** Runs a command that is killed at a given point, as if its computer lost power there. */
   async killedAt(point: string, ...words: string[]): Promise<void> {
     const { signal, stderr } = await this.start(words, { LOCKAGE_FAILPOINT: point }).ended;
     if (signal !== 'SIGKILL') throw new Error(`lockage ${words.join(' ')} did not come to ${point}:\n${stderr}`);
@@ -288,7 +288,7 @@ export class TestProject {
     return this.run('rollback', environment, '--yes', '--json', ...more);
   }
 
-  /** What every host of an environment answers, or those at these urls. */
+  /** Returns what every host of an environment answers, or those at these urls. */
   async answers(
     environment: string,
     urls = this.urls(environment),
@@ -301,7 +301,7 @@ export class TestProject {
     return (await this.answers(environment, urls)).map(({ version }) => version);
   }
 
-  /** The release containers of an environment: `prod-1 1.1.0 running`, sorted. */
+  /** Returns the release containers of an environment: `prod-1 1.1.0 running`, sorted. */
   async releaseContainers(environment: string): Promise<string[]> {
     const lists = await Promise.all(
       this.hosts(environment).map(async ({ name }) => {
@@ -313,7 +313,7 @@ export class TestProject {
     return lists.flat().sort();
   }
 
-  /** Container ids by host and version: `prod-1 1.1.0` → id. */
+  /** Returns container ids by host and version: `prod-1 1.1.0` → id. */
   async containerIds(environment: string): Promise<Record<string, string>> {
     const ids: Record<string, string> = {};
     for (const { name } of this.hosts(environment)) {
@@ -325,7 +325,7 @@ export class TestProject {
     return ids;
   }
 
-  /** Everything on an environment's hosts, for a comparison with what is there later. */
+  /** Returns everything on an environment's hosts, to compare with what is there later. */
   async snapshot(environment: string): Promise<Snapshot> {
     const hosts = await Promise.all(
       this.hosts(environment).map(async ({ name }) => {
@@ -346,7 +346,7 @@ export class TestProject {
     return Object.fromEntries(hosts);
   }
 
-  /** Waits until no process works in the project's folder any more; gives what still does after the time. */
+  /** Waits until no process works in the project's folder any more; returns those that still do after the time. */
   async leftProcesses(timeout = 20_000): Promise<string[]> {
     const end = Date.now() + timeout;
     for (;;) {

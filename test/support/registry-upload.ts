@@ -54,7 +54,7 @@ export async function makeLayer(file: string, mebibytes: number): Promise<Layer>
   return { file, size, diff: `sha256:${diff.digest('hex')}`, digest: `sha256:${digest.digest('hex')}` };
 }
 
-/** Copies an image to another repository, with one more layer if there is one. Gives its digest there. */
+/** Copies an image to another repository, with one more layer if there is one. Returns its digest there. */
 export async function copyImage(from: Place, tag: string, to: Place, layer?: Layer): Promise<string> {
   const manifest = JSON.parse((await read(from, `manifests/${tag}`)).toString()) as Manifest;
   const config = JSON.parse((await read(from, `blobs/${manifest.config.digest}`)).toString());

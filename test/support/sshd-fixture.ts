@@ -35,7 +35,7 @@ export class SshLab {
     return server;
   }
 
-  /** Processes of the master connections that answer, when `XDG_RUNTIME_DIR` is this lab's folder. */
+  /** Returns the processes of the master connections that answer, when `XDG_RUNTIME_DIR` is this lab's folder. */
   async masterPids(): Promise<number[]> {
     const folder = join(this.folder, 'lockage');
     const controls = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ctl'));
@@ -102,7 +102,7 @@ export class SshServer {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
     ];
-    // Of this one the last counts.
+    // Of this option the last one counts.
     if (!this.#options.some((option) => option.startsWith('MaxStartups'))) lines.push('MaxStartups 100');
     await writeFile(config, [...this.#options, ...lines, ''].join('\n'));
     const log = openSync(this.#log, 'a');
@@ -111,19 +111,19 @@ export class SshServer {
     for (let tries = 0; tries < 100 && !(await listens(this.port)); tries++) await sleep(50);
   }
 
-  /** What it has said since it was made. */
-  said(): Promise<string> {
+  /** Returns its log since it was made. */
+  log(): Promise<string> {
     return readFile(this.#log, 'utf8');
   }
 
-  /** Somebody who connects and never logs in. */
-  async loiterer(): Promise<Socket> {
+  /** Opens a connection that never logs in. */
+  async connectIdle(): Promise<Socket> {
     const socket = connect(this.port, '127.0.0.1');
     await once(socket, 'data');
     return socket;
   }
 
-  /** Ends the listener; connections that were made live on. */
+  /** Ends the listener; existing connections live on. */
   async stop(): Promise<void> {
     const listener = this.#process;
     this.#process = undefined;

@@ -1,7 +1,7 @@
 /**
- * What holds on every kind of target, as tests: a release follows another under load, also when its command was killed; one
- * that is never healthy is refused; a rollback is a switch; and destroying leaves nothing. Each goes on where the one
- * before ended.
+ * The promises that hold on every kind of target, as tests: a release follows another under load, also when its
+ * command was killed; one that is never healthy is refused; a rollback is a switch; and destroying leaves nothing.
+ * Each continues where the one before ended.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,15 +14,15 @@ export interface Stage {
   readonly environment: string;
   /** ms for a test */
   readonly timeout: number;
-  /** requests a second, and ms for a switch of all hosts: less and more of an emulated machine */
+  /** requests a second, and ms for a switch of all hosts: lower and higher for an emulated machine */
   readonly rate?: number;
   readonly back?: number;
 }
 
-/** What each release is to be; the last one is healthy in the environment before only, which is `dev`. */
+/** The behaviour of each release; the last one is healthy only in the environment before, which is `dev`. */
 export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
 
-/** Ends with 1.0.0 serving, and a hold. */
+/** Tests the promises. Ends with 1.0.0 serving, and a hold. */
 export function promisesHold({ project, environment, timeout, rate = 50, back: longest = 5000 }: Stage): void {
   let urls: string[];
   let load: Load | undefined;
@@ -40,7 +40,7 @@ export function promisesHold({ project, environment, timeout, rate = 50, back: l
     expect(await project().versions(environment, urls)).toEqual(urls.map(() => version));
     const ready = { version, problems: [], hosts: { ready: urls.length, total: urls.length } };
     const status = async () => (await project().succeed('status', '--env', environment)).json;
-    // An emulated one may be too busy to give status a sign of life at the first time.
+    // An emulated machine may be too busy to answer status at the first attempt.
     await expect.poll(status, { timeout: 20_000, interval: 500 }).toMatchObject(ready);
   };
 
@@ -74,11 +74,11 @@ export function promisesHold({ project, environment, timeout, rate = 50, back: l
   });
 }
 
-/** `before` is what its hosts had before anything was promoted to it. */
+/** Tests that nothing is left. `before` is what its hosts had before anything was promoted to it. */
 export function nothingIsLeft({ project, environment, timeout }: Stage, before: () => Snapshot): void {
   test('nothing is left of what is destroyed', { timeout }, async () => {
     await project().succeed('destroy', environment, '--volumes');
-    // A swarm's node forgets what has ended when it comes to it.
+    // A swarm's node forgets ended containers at some later time.
     await expect
       .poll(async () => ownOf(await project().snapshot(environment)), { timeout: 20_000 })
       .toEqual(ownOf(before()));
@@ -86,13 +86,13 @@ export function nothingIsLeft({ project, environment, timeout }: Stage, before: 
       const names = await readdir(join(project().folder, '.lockage', folder)).catch(() => []);
       expect(names.filter((name) => name.includes(environment))).toEqual([]);
     }
-    // A connection of ssh to a host that stays is kept for the next command.
+    // An ssh connection to a host that stays is kept for the next command.
     const left = await project().leftProcesses(2000);
     expect(left.filter((line) => !/ ssh -M /.test(line))).toEqual([]);
   });
 }
 
-/** Without the networks that a swarm makes on a node by itself, the first time that it needs them. */
+/** Returns a snapshot without the networks that a swarm makes on a node by itself, the first time it needs them. */
 function ownOf(snapshot: Snapshot) {
   const kept = (networks: readonly string[]) => networks.filter((name) => !/^(docker_gwbridge|ingress)$/.test(name));
   return Object.entries(snapshot).map(([host, seen]) => ({ host, ...seen, networks: kept(seen.networks) }));

@@ -1,11 +1,11 @@
-/** Which of an environment's machines serve, and where they are reached. */
+/** The addresses of an environment's machines, and which of them serve. */
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentPool, inPool, isInPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import { hostOf } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
 
-/** The environment with the machines that serve, or those of the generation that is told, where they are reached. */
+/** Returns the environment with the addresses of its machines: those that serve, or those of the given pool. */
 export async function withAddresses(
   dependencies: Dependencies,
   environment: Environment,
@@ -26,7 +26,7 @@ export async function withAddresses(
   };
 }
 
-/** The generation that serves; where nothing does, that of the machines that were made. */
+/** Returns the pool that serves; where nothing serves, the pool of the machines that were made. */
 export async function poolOf(
   { records }: Pick<Dependencies, 'records'>,
   environment: string,

@@ -7,9 +7,9 @@ import type { PulumiStacks } from '../../pulumi/stacks.ts';
 import type { MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { RecordsAdapter } from '../records.ts';
 
-/** What the machines of environments are made, asked and removed with. */
+/** The things that the machines of environments are made, inspected and removed with. */
 export interface Dependencies {
-  /** as it is configured: the machines have no addresses in it */
+  /** the project as it is configured: the machines have no addresses in it */
   readonly project: Project;
   readonly session: Session;
   /** `user@machine` */

@@ -6,18 +6,21 @@ import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '..
 import type { Dependencies } from './dependencies.ts';
 import { removeEverything } from './remove.ts';
 
-/** What the stack of an environment's machines is to have. */
+/** The wanted content of the stack of an environment's machines. */
 export interface WantedMachines {
   readonly network: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
   readonly loadBalancer: LoadBalancerInputs | undefined;
   /** the machines that were recorded */
   readonly before: readonly MachineInputs[];
-  /** whether the operator may end it early; going back may not end so */
+  /** whether the operator may end it early; a rollback must not end early */
   readonly stoppable: boolean;
 }
 
-/** Makes the stack of an environment's machines as it is wanted. Throws LockageError; what was made at first is removed. */
+/**
+ * Deploys the stack of an environment's machines. Throws LockageError; machines of a failed first deployment are
+ * removed.
+ */
 export async function deployMachines(
   dependencies: Dependencies,
   environment: string,
@@ -30,12 +33,12 @@ export async function deployMachines(
     await stacks.up(machinesStack(environment), program, context, { message: 'machines' });
   } catch (error) {
     if (error instanceof NotStartedError) throw error;
-    throw await notMade(dependencies, environment, wanted.before.length === 0, error);
+    throw await undoDeployment(dependencies, environment, wanted.before.length === 0, error);
   }
 }
 
-/** Machines that could not be made at first leave nothing. */
-async function notMade(dependencies: Dependencies, environment: string, first: boolean, error: unknown) {
+/** Returns the error for a failed deployment, after removing everything if it was the first one. */
+async function undoDeployment(dependencies: Dependencies, environment: string, first: boolean, error: unknown) {
   const left = first ? await problemOf(removeEverything(dependencies, environment)) : [];
   const hint = 'Those that were there before are as they were. Run the same command again.';
   return new RolledBackError(`the machines of ${environment} could not be made`, {
@@ -52,7 +55,7 @@ async function problemOf(work: Promise<void>): Promise<string[]> {
   );
 }
 
-/** Forgets what is recorded of machines that go: nothing has to be removed from them, and they may be dead. */
+/** Forgets what is recorded on machines that leave: nothing has to be removed from them, and they may be dead. */
 export async function forgetMachines(
   { session, stacks }: Dependencies,
   environment: string,

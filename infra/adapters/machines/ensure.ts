@@ -18,18 +18,18 @@ import type { MachinesRecord } from '../records.ts';
 import { poolOf, withAddresses } from './addresses.ts';
 import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
 import { deployMachines, forgetMachines } from './deploy.ts';
-import { newestOrToday } from './images.ts';
+import { findOrBuildImage } from './images.ts';
 import { machineInputs } from './inputs.ts';
 import { backendsOf, loadBalancerOf } from './load-balancer.ts';
-import { otherKeys, refuseElsewhere } from './refusals.ts';
+import { hostKeysError, refuseElsewhere } from './refusals.ts';
 import { needsReplacement, standingHosts } from './state.ts';
 
 /** An environment that makes its own machines. */
 export type OwnMachines = Environment & { readonly machines: MachineSet };
 
 /**
- * Makes and starts what an environment lacks of machines, and its load balancer. Returns the environment with their
- * addresses: on the machines of `image` where that makes others than those that serve. Throws LockageError.
+ * Makes and starts the missing machines of an environment, and its load balancer. Returns the environment with their
+ * addresses: those of machines made from `image`, where these are not the machines that serve. Throws LockageError.
  */
 export async function ensureMachines(
   dependencies: Dependencies,
@@ -49,9 +49,9 @@ export async function ensureMachines(
   const standing = new Set(await standingHosts(dependencies, before));
   const loadBalancer = loadBalancerOf(asked, network);
   const machines = await wantedMachines(dependencies, { asked, pool, network, ...(image ? { image } : {}) });
-  // Gone with a restart of the computer, it would be missed by what is made new.
+  // A restart of the computer removes it, and new machines need it.
   if (recorded?.network) await ensureBridge(network);
-  await removeLeft(dependencies, { name, recorded, machines, replaces: takesOver });
+  await removeLeftovers(dependencies, { name, recorded, machines, replaces: takesOver });
   const others = before.filter((machine) => !machines.some((each) => each.name === machine.name));
   const all = [...machines, ...others];
   await deployMachines(dependencies, name, { network, loadBalancer, before, machines: all, stoppable: true });
@@ -60,7 +60,7 @@ export async function ensureMachines(
   return withAddresses(dependencies, asked, pool);
 }
 
-/** Which machines are wanted. */
+/** The machines that are wanted. */
 interface Wanted {
   readonly asked: OwnMachines;
   readonly pool: MachinePool;
@@ -74,16 +74,22 @@ async function wantedMachines(dependencies: Dependencies, { asked, pool, network
   return machineInputs(dependencies, { environment, set: asked.machines, network, image: digest });
 }
 
-/** What the first machines are made from: the image of the environment before, else the newest, else one of today. */
+/**
+ * Returns the image for the first machines: the one of the environment before, else the newest, else one of today's
+ * packages.
+ */
 async function firstImage(dependencies: Dependencies, environment: OwnMachines): Promise<string> {
   for (const earlier of machinesBefore(dependencies.project, environment)) {
     const digest = (await withAddresses(dependencies, earlier)).machines?.image;
     if (digest !== undefined) return digest;
   }
-  return newestOrToday(dependencies, environment.machines.kind);
+  return findOrBuildImage(dependencies, environment.machines.kind);
 }
 
-/** Pulumi does nothing for what is recorded: a machine that was stopped, or lost, is brought back here. */
+/**
+ * Starts all machines. Pulumi does nothing for what is recorded, so a machine that was stopped or lost is restored
+ * here.
+ */
 async function startAll(
   { session }: Dependencies,
   network: MachineNetworkInputs,
@@ -94,8 +100,8 @@ async function startAll(
   await Promise.all(machines.map((machine) => ensureMachine(context, machine)));
 }
 
-/** Recorded machines, and those that are to have their names. */
-interface Left {
+/** The recorded machines, and the wanted machines that will have their names. */
+interface Leftovers {
   readonly name: string;
   readonly recorded: MachinesRecord | undefined;
   readonly machines: readonly MachineInputs[];
@@ -103,14 +109,18 @@ interface Left {
   readonly replaces: boolean;
 }
 
-/** Removes machines that were made to take over, and never did: others have their names now. */
-async function removeLeft(dependencies: Dependencies, { name, recorded, machines, replaces }: Left): Promise<void> {
+/** Removes machines that were made to take over but never did: other machines have their names now. */
+async function removeLeftovers(
+  dependencies: Dependencies,
+  { name, recorded, machines, replaces }: Leftovers,
+): Promise<void> {
   const left = (recorded?.machines ?? []).filter((machine) =>
     machines.some((each) => each.name === machine.name && madeFrom(each) !== madeFrom(machine)),
   );
   if (left.length === 0 || !recorded?.network) return;
   const { ledger } = await dependencies.records.environment(name);
-  if (!replaces && currentRevision(ledger)) throw otherKeys(name, left, machines, dependencies.session.machines.keys);
+  if (!replaces && currentRevision(ledger))
+    throw hostKeysError(name, left, machines, dependencies.session.machines.keys);
   await forgetMachines(dependencies, name, left);
   const { network, loadBalancer } = recorded;
   const kept = recorded.machines.filter((machine) => !left.includes(machine));
@@ -126,7 +136,7 @@ interface Kept {
   readonly standing: ReadonlySet<string>;
 }
 
-/** The load balancer leads to those that serve: machines made just now wait until the release is in them. */
+/** Points the load balancer at the machines that serve: new machines wait until the release runs on them. */
 async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, loadBalancer, standing }: Kept) {
   const { machines: folders } = dependencies.session;
   const { ledger } = await dependencies.records.environment(asked.name);
@@ -135,12 +145,12 @@ async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, lo
   const known = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
   if (known.length === 0) return ensureLoadBalancer(folders, loadBalancer, all);
   await ensureLoadBalancer(folders, loadBalancer);
-  // Those that leave answer what they have begun before anything is taken from them.
+  // Machines that leave finish their requests before anything is removed from them.
   await setBackends(folders, loadBalancer, known);
 }
 
 async function newNetwork(dependencies: Dependencies, environment: string): Promise<MachineNetworkInputs> {
-  // A run that was killed may have made one that is not recorded.
+  // A killed run may have made a network that is not recorded.
   const subnet = (await subnetOf(bridgeOf(dependencies, environment))) ?? (await freeSubnet());
   return networkOf(dependencies, environment, subnet);
 }

@@ -15,8 +15,11 @@ type Kind = MachineSet['kind'];
 
 const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
 
-/** The digest of the newest image of a kind; where there is none, one of today's packages is made and recorded. */
-export async function newestOrToday(dependencies: Dependencies, kind: Kind): Promise<string> {
+/**
+ * Returns the digest of the newest image of a kind; where there is none, builds one of today's packages and records
+ * it.
+ */
+export async function findOrBuildImage(dependencies: Dependencies, kind: Kind): Promise<string> {
   const images = await dependencies.records.machineImages();
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
@@ -41,13 +44,13 @@ export async function buildImages(
     const recorded = withMachineLock(dependencies.session.machines, recordOfImages, () =>
       recordImage(dependencies, kind, version, image),
     );
-    // To build takes minutes, in which somebody else may have built one.
+    // A build takes minutes, in which another command may have finished one.
     built.push(await recorded.catch((error: unknown) => discardImage(image, error)));
   }
   return built;
 }
 
-/** Nobody could promote an image that is not recorded. */
+/** Removes an image that could not be recorded, as nobody could promote it. Throws the given error. */
 async function discardImage({ folder }: CachedImage, error: unknown): Promise<never> {
   await rm(folder, { recursive: true, force: true });
   throw error;

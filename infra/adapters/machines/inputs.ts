@@ -1,4 +1,4 @@
-/** What an environment's machines are to be, as its configuration and its image say. */
+/** The inputs of an environment's machines, from its configuration and its image. */
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { isInPool, numberOf, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import { shownContents } from '../../machines/image/contents.ts';
@@ -8,29 +8,29 @@ import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs
 import type { Dependencies } from './dependencies.ts';
 import type { EnvironmentHost, MachineSet } from '../../../pipelines/model/target.ts';
 
-/** The last number of an address in the network, before the first machine of a pool. */
+/** The number of an address in the network that precedes the first machine of a pool. */
 const addressBase: Readonly<Record<MachinePool, number>> = { blue: 10, green: 110 };
 
-/** What is configured of each of the machines. */
+/** Returns the configured settings that all the machines share. */
 export function settingsOf({ insecureRegistries }: Project, { kind, memory, cpus, disk }: MachineSet) {
   return { kind, memory, cpus, ...(disk === undefined ? {} : { disk }), insecureRegistries };
 }
 
-/** The machines of an environment, as they are to be made. */
+/** The machines of an environment, as they are wanted. */
 export interface MachineWish {
   readonly environment: Environment;
   readonly set: MachineSet;
   readonly network: MachineNetworkInputs;
-  /** `sha256:…` of what they are made from */
+  /** digest of their image: `sha256:…` */
   readonly image: string;
 }
 
-/** Each of the machines, of an image by its digest, on the environment's network. */
+/** Returns the inputs of each machine, made from an image by its digest, on the environment's network. */
 export async function machineInputs(
   { project, session }: Pick<Dependencies, 'project' | 'session'>,
   { environment, set, network, image }: MachineWish,
 ): Promise<MachineInputs[]> {
-  // One that is gone hinders only machines that have to be made or started from it.
+  // A missing image matters only to machines that must be made or started from it.
   const contents = await imageFor(session.machines, set.kind, image).then(
     (found) => found.contents,
     () => undefined,

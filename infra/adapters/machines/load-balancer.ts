@@ -1,4 +1,4 @@
-/** What the one address of an environment's machines is, and which of them it leads to. */
+/** The load balancer of an environment's machines: its address, and the machines it points at. */
 import { networkInterfaces } from 'node:os';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
@@ -10,7 +10,7 @@ import type { LoadBalancerInputs, MachineNetworkInputs, Backend } from '../../re
 import type { MachineFolders } from '../../system/state-folders.ts';
 import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 
-/** The load balancer as it is configured; undefined where no role has traffic. */
+/** Returns the load balancer as it is configured; undefined where no role has traffic. */
 export function loadBalancerOf(
   environment: Environment,
   network: MachineNetworkInputs,
@@ -22,7 +22,7 @@ export function loadBalancerOf(
   return { app: network.app, environment: environment.name, address, ports };
 }
 
-/** Those of an environment's machines that are in service. */
+/** Returns the machines of an environment that are in service. */
 export function backendsOf(environment: Environment, ledger: Ledger): Backend[] {
   const inService = withoutCordoned(environment, ledger);
   return inService.hosts
@@ -30,7 +30,7 @@ export function backendsOf(environment: Environment, ledger: Ledger): Backend[] 
     .filter(({ ports }) => ports.length > 0);
 }
 
-/** Throws LockageError when an address that is configured is not of this computer. */
+/** Throws LockageError when a configured address does not belong to this computer. */
 export function refuseForeignAddress(address: string | undefined): void {
   const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((each) => each.address));
   if (address === undefined || own.includes(address)) return;
@@ -39,14 +39,14 @@ export function refuseForeignAddress(address: string | undefined): void {
   });
 }
 
-/** What has to be done for the load balancer before a promotion, for people to read. */
+/** Returns what has to be done for the load balancer before a promotion, for people to read. */
 export async function loadBalancerNotes(
-  places: MachineFolders,
+  folders: MachineFolders,
   place: { readonly environment: string },
   wanted: LoadBalancerInputs | undefined,
   servers: readonly Backend[],
 ): Promise<string[]> {
-  const { state, address, ports, servers: now } = await loadBalancerState(loadBalancerFolder(places, place));
+  const { state, address, ports, servers: now } = await loadBalancerState(loadBalancerFolder(folders, place));
   if (!wanted) return state === 'absent' ? [] : [`the load balancer ${address} is removed first`];
   const leaving = now.map(({ name }) => name).filter((name) => !servers.some((server) => server.name === name));
   if (state === 'absent') return [`the load balancer ${wanted.address} is made first`];
@@ -57,12 +57,12 @@ export async function loadBalancerNotes(
   return leaving.length === 0 ? [] : [`the load balancer sends nothing more to ${leaving.join(', ')} first`];
 }
 
-/** The load balancer as it is, for people who look. */
+/** Returns the load balancer's current state for `status`. */
 export async function loadBalancerView(
-  places: MachineFolders,
+  folders: MachineFolders,
   loadBalancer: LoadBalancerInputs,
 ): Promise<LoadBalancerView> {
-  const { state, servers } = await loadBalancerState(loadBalancerFolder(places, loadBalancer));
+  const { state, servers } = await loadBalancerState(loadBalancerFolder(folders, loadBalancer));
   return { address: loadBalancer.address, urls: urlsOf(loadBalancer), state, servers };
 }
 

@@ -71,7 +71,7 @@ export class MachinesAdapter implements Machines {
     await withMachinesLock(this.#dependencies, environment, work);
   }
 
-  /** Returns the one address of an environment's machines, as it is now; undefined where there is none here. */
+  /** Returns the load balancer of an environment's machines, as it is now; undefined where there is none here. */
   async loadBalancer(environment: Environment): Promise<LoadBalancerView | undefined> {
     const { records, session } = this.#dependencies;
     const recorded = await records.machines(environment.name);
@@ -81,7 +81,7 @@ export class MachinesAdapter implements Machines {
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
   async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
-    // An image lies where root's machines are made from.
+    // An image is kept in root's folder, where machines are made from it.
     refuseWithoutRoot();
     return buildImages(this.#dependencies, version, kinds);
   }

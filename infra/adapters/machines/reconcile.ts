@@ -11,8 +11,8 @@ import { refuseDataLoss } from './refusals.ts';
 import { removeForGood, removeUnrecorded } from './remove.ts';
 
 /**
- * Removes machines that neither serve nor are configured, with all that is recorded of them. The load balancer leads to
- * the others before. Throws LockageError.
+ * Removes machines that neither serve nor are configured, with all that is recorded of them. The load balancer is
+ * pointed at the others first. Throws LockageError.
  */
 export async function reconcileMachines(dependencies: Dependencies, configured: Environment): Promise<void> {
   const { name } = configured;

@@ -1,3 +1,4 @@
+/** The reasons that keep an environment's machines from being made, changed or removed. */
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -5,9 +6,10 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
 
-/** What keeps an environment's machines from being made, changed or removed. */
-
-/** Other machines would need the containers moved off these first, which destroying them at once does not do. */
+/**
+ * Throws LockageError when a machine differs from what is configured. Its containers would have to be moved off first,
+ * and destroying it at once does not do that.
+ */
 export function refuseOtherwise(environment: string, machine: MachineInputs, wanted: Partial<MachineInputs>): void {
   const others = differing(machine, wanted);
   if (others.length === 0) return;
@@ -20,8 +22,11 @@ export function refuseOtherwise(environment: string, machine: MachineInputs, wan
   });
 }
 
-/** Machines that serve are not made anew because the keys they are known by here are gone: all on them would go. */
-export function otherKeys(
+/**
+ * Returns the error for machines that serve and whose host keys are missing here. They are not made again for it, as
+ * everything on them would be lost.
+ */
+export function hostKeysError(
   environment: string,
   made: readonly MachineInputs[],
   wanted: readonly MachineInputs[],
@@ -36,14 +41,17 @@ export function otherKeys(
   });
 }
 
-/** What is wanted otherwise than a machine has it. */
+/** Returns the wanted settings that a machine does not have. */
 export function differing(machine: MachineInputs, wanted: Partial<MachineInputs>): [key: string, value: unknown][] {
   return Object.entries(wanted).filter(
     ([key, value]) => JSON.stringify(value) !== JSON.stringify(machine[key as keyof MachineInputs]),
   );
 }
 
-/** Data of an accessory that moved stays where it was: nobody said that it may go. */
+/**
+ * Throws LockageError when machines that leave may hold data of an accessory: data of a moved accessory stays where it
+ * was, and nobody has agreed to its removal.
+ */
 export function refuseDataLoss({ name, accessories }: Environment, leaving: readonly MachineInputs[]): void {
   if (!accessories.some(({ volumes }) => Object.keys(volumes).length > 0)) return;
   throw new LockageError(

@@ -10,7 +10,9 @@ import type { MachinesRecord } from '../records.ts';
 import { bridgeOf, networkOf, type Dependencies } from './dependencies.ts';
 import { refuseElsewhere } from './refusals.ts';
 
-/** Removes all machines of an environment with all that is on them, and what those said that did not come up. */
+/**
+ * Removes all machines of an environment with all that is on them, and the kept logs of machines that did not come up.
+ */
 export async function removeForGood(dependencies: Dependencies, environment: string): Promise<void> {
   const { project, session } = dependencies;
   await removeEverything(dependencies, environment);
@@ -42,7 +44,7 @@ async function removeBridge(
   await removeOwnBridge(recorded?.network ?? networkOf(dependencies, environment, subnet));
 }
 
-/** Removes machines that a killed command left here: they run, and no record knows them. */
+/** Removes machines that a killed command left here: they run, but are not recorded. */
 export async function removeUnrecorded(
   { project, session }: Dependencies,
   environment: string,
@@ -54,7 +56,7 @@ export async function removeUnrecorded(
   await Promise.all(unknown.map((name) => removeMachine(session.machines, { ...place, name })));
 }
 
-/** An ssh connection would outlive its machine. */
+/** Ends the ssh connection to a machine, which would outlive it. */
 async function disconnect({ session }: Dependencies, machine: MachineInputs): Promise<void> {
   await session.connections.link(hostOf(session.machines, machine)).disconnect();
 }

@@ -7,7 +7,10 @@ import { settingsOf } from './inputs.ts';
 import { backendsOf, loadBalancerNotes, loadBalancerOf, refuseForeignAddress } from './load-balancer.ts';
 import { differing, refuseElsewhere, refuseOtherwise, refuseWithoutRoot } from './refusals.ts';
 
-/** Returns whether machines of an image, as they are configured now, are others than those that serve. Throws LockageError. */
+/**
+ * Returns whether an image, with today's configuration, needs other machines than those that serve. Throws
+ * LockageError.
+ */
 export async function needsReplacement(
   { project, records }: Dependencies,
   environment: Environment,
@@ -23,8 +26,8 @@ export async function needsReplacement(
 }
 
 /**
- * Returns what has to be done before an environment's machines can be used, for people to read. Throws LockageError when
- * they were made otherwise than they are configured, or on another computer.
+ * Returns what has to be done before an environment's machines can be used, for people to read. Throws LockageError
+ * when they differ from their configuration, or are on another computer.
  */
 export async function pendingChanges(dependencies: Dependencies, environment: Environment): Promise<readonly string[]> {
   const { machines } = environment;
@@ -56,7 +59,7 @@ async function loadBalancerChanges(
   return loadBalancerNotes(session.machines, place, wanted, backendsOf(environment, ledger));
 }
 
-/** Returns the names of the hosts whose machines are there, running or not. */
+/** Returns the names of the hosts whose machines exist, running or not. */
 export async function standingHosts(dependencies: Dependencies, machines: readonly MachineInputs[]): Promise<string[]> {
   const states = await statesOf(dependencies, machines);
   return machines.filter((_, index) => states[index] !== 'absent').map(({ host }) => host);

@@ -8,7 +8,7 @@ import type { Answer, Call } from './wire.ts';
 const oldestApi = '1.41';
 type Rest = Omit<Call, 'what' | 'method' | 'path'>;
 
-/** The engine itself: the version both sides speak, and calls that are prefixed with it. */
+/** The connection to one engine: the API version both sides speak, and calls that are prefixed with it. */
 export class EngineApi {
   readonly host: string;
   protected readonly transport: Transport;
@@ -19,17 +19,17 @@ export class EngineApi {
     this.transport = new Transport(options);
   }
 
-  /** Where it is reached, which other programs may use as well while the connection lives. */
+  /** The address where the engine is reached; other programs may use it too while the connection lives. */
   get address(): EngineAddress {
     return this.transport.address;
   }
 
-  /** The certificates that the connection depends on; none where it is not over TLS. */
+  /** The certificates that the connection depends on; none unless it uses TLS. */
   get certificates(): readonly Certificate[] {
     return 'tcp' in this.address ? (this.address.tcp.tls?.certificates ?? []) : [];
   }
 
-  /** Lets go of idle connections. */
+  /** Closes idle connections. */
   close(): void {
     this.transport.close();
   }
@@ -55,13 +55,13 @@ export class EngineApi {
     return parse<T>(await this.call(what, method, path, rest));
   }
 
-  /** Undefined for 404. */
+  /** Returns undefined for 404. */
   protected async find<T>(what: string, path: string, rest: Rest): Promise<T | undefined> {
     const answer = await this.call(what, 'GET', path, { accept: [404], ...rest });
     return answer.status === 404 ? undefined : parse<T>(answer);
   }
 
-  /** `/v1.41`, agreed once; a failure is not remembered. */
+  /** Returns the version prefix (`/v1.41`), agreed on once; a failure is not remembered. */
   protected prefix(): Promise<string> {
     this.#prefix ??= this.#negotiate().catch((error: unknown) => {
       this.#prefix = undefined;

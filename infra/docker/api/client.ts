@@ -21,7 +21,7 @@ import type {
 export { EngineError } from './errors.ts';
 export type * from './types.ts';
 
-/** Milliseconds to make or start a container: an engine whose machine is busy, or emulated, needs its time. */
+/** Milliseconds to make or start a container: a busy or emulated machine needs more time. */
 const createTimeout = 60_000;
 
 /**
@@ -30,7 +30,7 @@ const createTimeout = 60_000;
  * It speaks the oldest API version that both sides know, so that all engines answer alike.
  */
 export class Engine extends EngineSwarm {
-  /** The new container's id. `platform` as `linux/amd64`. */
+  /** Creates a container and returns its id. `platform` as `linux/amd64`. */
   async createContainer(
     name: string,
     body: ContainerBody,
@@ -42,7 +42,7 @@ export class Engine extends EngineSwarm {
     return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call)).Id;
   }
 
-  /** One that runs already is fine. */
+  /** Starts a container; does nothing when it already runs. */
   async startContainer(name: string, options: CallOptions = {}): Promise<void> {
     await this.call(`start container ${name}`, 'POST', `${pathOf(name)}/start`, {
       accept: [304],
@@ -51,30 +51,33 @@ export class Engine extends EngineSwarm {
     });
   }
 
-  /** TERM, and KILL after `graceMs`, rounded up to whole seconds. One that is stopped already is fine. */
+  /** Sends TERM, and KILL after `graceMs`, rounded up to whole seconds. Does nothing when it is already stopped. */
   async stopContainer(name: string, graceMs: number, options: CallOptions = {}): Promise<void> {
     const rest = { query: { t: Math.ceil(graceMs / 1000) }, accept: [304], deadline: graceMs + defaultDeadline };
     await this.call(`stop container ${name}`, 'POST', `${pathOf(name)}/stop`, { ...rest, ...options });
   }
 
-  /** An absent one is fine. Its volumes stay, also nameless ones. */
+  /** Removes a container; does nothing when it is absent. Its volumes stay, including anonymous ones. */
   async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
     const { force = false, ...rest } = options;
     const call = { query: { force, v: false }, accept: [404], ...rest };
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
   }
 
-  /** Changes limits and the restart policy in place. */
+  /** Changes the limits and the restart policy in place. */
   async updateContainer(name: string, limits: ContainerLimits, options: CallOptions = {}): Promise<void> {
     await this.call(`update container ${name}`, 'POST', `${pathOf(name)}/update`, { body: limits, ...options });
   }
 
-  /** Undefined when the host does not have it. */
+  /** Returns undefined when the host does not have the container. */
   async inspectContainer(name: string, options: CallOptions = {}): Promise<ContainerDetails | undefined> {
     return this.find<ContainerDetails>(`inspect container ${name}`, `${pathOf(name)}/json`, options);
   }
 
-  /** Containers that carry all the labels; an empty value asks only that the label is there. `all`: stopped ones too. */
+  /**
+   * Lists containers that carry all the labels; an empty value asks only that the label is present. `all` includes
+   * stopped ones.
+   */
   async listContainers(
     options: CallOptions & { readonly labels?: Readonly<Record<string, string>>; readonly all?: boolean } = {},
   ): Promise<ContainerSummary[]> {
@@ -84,13 +87,13 @@ export class Engine extends EngineSwarm {
     return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest });
   }
 
-  /** Its exit code, once it has ended; at once for one that does not run. */
+  /** Returns the exit code once the container has ended; at once when it does not run. */
   async waitContainer(name: string, options: CallOptions = {}): Promise<number> {
     const what = `wait for container ${name}`;
     return (await this.json<{ StatusCode: number }>(what, 'POST', `${pathOf(name)}/wait`, options)).StatusCode;
   }
 
-  /** Lines of its output. An aborted signal ends them quietly. */
+  /** Yields lines of the container's output. An aborted signal ends them without an error. */
   async *logs(name: string, options: LogOptions = {}): AsyncGenerator<OutputLine> {
     const { tail = 'all', follow = false, timestamps = false, since, signal } = options;
     const what = `read the logs of ${name}`;
@@ -112,14 +115,18 @@ export class Engine extends EngineSwarm {
   }
 
   /**
-   * Runs a command in a running container. A code other than 0 is a result, not an error; 126 and 127 say that it
-   * could not be started. Past the deadline this throws, and the command goes on: an engine cannot end an exec.
+   * Runs a command in a running container. A code other than 0 is a result, not an error; 126 and 127 mean that the
+   * command could not be started. Past the deadline this throws while the command goes on: an engine cannot end an
+   * exec.
    */
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return exec(this.transport, await this.prefix(), checkedName(name), argv, options);
   }
 
-  /** Writes files and directories below `path`, a directory that the container has; not one of its tmpfs mounts. */
+  /**
+   * Writes files and directories below `path`, which must be a directory in the container and not one of its tmpfs
+   * mounts.
+   */
   async putArchive(
     name: string,
     path: string,

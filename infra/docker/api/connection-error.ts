@@ -3,7 +3,7 @@ import { EngineError } from './errors.ts';
 import { alertOf } from '../tls/errors.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
 
-/** Why a connection to an engine broke or did not come about, in the user's words. */
+/** Explains, in the user's words, why a connection to an engine broke or could not be made. */
 export function connectionError(host: string, address: EngineAddress, what: string, cause: unknown): EngineError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const where = 'socketPath' in address ? address.socketPath : hostPort(address.tcp);

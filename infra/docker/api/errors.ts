@@ -1,8 +1,8 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 
 /**
- * What a Docker Engine refused or failed to do. The message starts with the host's name.
- * A flow that has changed something before this was thrown wraps it with its own exit code.
+ * An error for what a Docker Engine refused or failed to do. The message starts with the host's name. A flow that had
+ * changed something before it was thrown wraps it with its own exit code.
  */
 export class EngineError extends LockageError {
   readonly host: string;

@@ -6,7 +6,7 @@ import { defaultDeadline } from '../../system/deadline.ts';
 import type { Transport } from './transport.ts';
 import type { ExecOptions, ExecResult } from './types.ts';
 
-/** See `Engine.exec`. */
+/** Implements `Engine.exec`. */
 export async function exec(
   transport: Transport,
   prefix: string,
@@ -27,7 +27,7 @@ export async function exec(
     deadline: left(),
     signal: options.signal,
   });
-  const conversation = converse(transport.host, what, socket, left(), deadline, options);
+  const conversation = exchangeStreams(transport.host, what, socket, left(), deadline, options);
   if (options.stdin !== undefined) {
     const ended = () => exitCode(transport, prefix, id, what, end, options.signal);
     hangUpOnUnreadStdin(socket, ended).catch((error: Error) => socket.destroy(error));
@@ -36,7 +36,10 @@ export async function exec(
   return { code: await exitCode(transport, prefix, id, what, end, options.signal), ...output };
 }
 
-/** A command may end without reading its stdin; the engine then keeps the connection open for the rest of it. */
+/**
+ * Closes the connection when a command ends without reading its stdin; the engine keeps it open for the rest of the
+ * input.
+ */
 async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>): Promise<void> {
   await sleep(200);
   if (socket.destroyed || socket.writableFinished) return;
@@ -72,7 +75,7 @@ async function createExec(
 }
 
 /** Writes stdin, closes that half, and reads until the other side closes. */
-function converse(
+function exchangeStreams(
   host: string,
   what: string,
   socket: Duplex,

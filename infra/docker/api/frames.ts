@@ -5,7 +5,7 @@ const headerLength = 8;
 const maxLine = 1024 * 1024;
 
 /**
- * Takes apart the stream of a container without a terminal: frames with a header of eight bytes, of which the first
+ * A parser for the stream of a container without a terminal: frames with a header of eight bytes, of which the first
  * names the stream and the last four give the length. Chunks may be cut anywhere.
  */
 export class FrameReader {
@@ -13,7 +13,7 @@ export class FrameReader {
   #left = 0;
   #stream: OutputStream = 'stdout';
 
-  /** The parts of frames that the chunk completes or continues, in order. */
+  /** Returns the parts of frames that the chunk completes or continues, in order. */
   *read(chunk: Buffer): Generator<{ stream: OutputStream; data: Buffer }> {
     let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     this.#pending = Buffer.alloc(0);
@@ -36,7 +36,7 @@ export class FrameReader {
   }
 }
 
-/** Makes lines of UTF-8 bytes that may be cut anywhere, even inside a character. */
+/** A reader that turns UTF-8 bytes into lines. Chunks may be cut anywhere, even inside a character. */
 export class LineReader {
   readonly #decoder = new StringDecoder('utf8');
   #pending = '';
@@ -51,7 +51,7 @@ export class LineReader {
     }
   }
 
-  /** The last line, if it had no line end. */
+  /** Returns the last line, if it had no line end. */
   *end(): Generator<string> {
     const rest = this.#pending + this.#decoder.end();
     this.#pending = '';
@@ -63,7 +63,7 @@ function withoutReturn(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
-/** The lines of a container's output. `raw`: the container has a terminal, so its output has no frames. */
+/** Yields the lines of a container's output. `raw`: the container has a terminal, so its output has no frames. */
 export async function* outputLines(chunks: AsyncIterable<Buffer>, raw: boolean): AsyncGenerator<OutputLine> {
   const frames = new FrameReader();
   const readers = { stdout: new LineReader(), stderr: new LineReader() };

@@ -5,18 +5,21 @@ export function containerName(container: ContainerSummary): string {
   return container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
 }
 
-/** Throws TypeError for what is no name or id of a container, network or volume: a name must not bend a URL. */
+/** Throws TypeError unless this is a name or id of a container, network or volume: a name must not alter a URL. */
 export function checkedName(name: string): string {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return name;
   throw new TypeError(`"${name}" is not a name of a container, network or volume`);
 }
 
-/** The name as a part of a URL's path. */
+/** Returns the name encoded as one segment of a URL's path. */
 export function segment(name: string): string {
   return encodeURIComponent(checkedName(name));
 }
 
-/** An image reference as a part of a URL's path, its slashes kept. Throws TypeError for what is none. */
+/**
+ * Returns an image reference as part of a URL's path, with its slashes kept. Throws TypeError when it is not a
+ * reference.
+ */
 export function imagePath(ref: string): string {
   const parts = ref.split('/');
   if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(ref) || parts.includes('..') || parts.includes('')) {

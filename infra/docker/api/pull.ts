@@ -13,9 +13,9 @@ interface PullMessage {
 }
 
 /**
- * Reads the answer of a pull to its end and gives the bytes moved: what was downloaded of layers the host lacked.
- * An engine reports most failures inside this stream, behind the status 200.
- * Throws EngineError for such a failure, for a stream that breaks, and for one silent for `idleTimeout` milliseconds.
+ * Reads the answer of a pull to its end and returns the bytes moved: what was downloaded of layers the host lacked. An
+ * engine reports most failures inside this stream, behind the status 200. Throws EngineError for such a failure, for a
+ * stream that breaks, and for one silent for `idleTimeout` milliseconds.
  */
 export async function readPull(
   host: string,
@@ -42,7 +42,7 @@ export async function readPull(
       moved.set(message.id, Math.max(moved.get(message.id) ?? 0, current));
       if (total !== undefined) sizes.set(message.id, total);
     }
-    // Progress is told a few times a second only, so the last word of it may come long before the layer's end.
+    // Progress is reported only a few times a second, so the last report may come long before the layer's end.
     const size = sizes.get(message.id);
     if (message.status === 'Download complete' && size !== undefined) moved.set(message.id, size);
     options.onProgress?.({ layer: message.id, status: message.status, current, total });

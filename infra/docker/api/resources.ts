@@ -14,14 +14,14 @@ import type {
   VolumeDetails,
 } from './types.ts';
 
-/** What containers are made of: images, networks, volumes. Nothing is ever pruned; each removal names its object. */
+/** The images, networks and volumes of an engine. Nothing is ever pruned; each removal names its object. */
 export class EngineResources extends EngineApi {
-  /** Undefined when the host does not have it. */
+  /** Returns undefined when the host does not have the image. */
   async inspectImage(ref: string, options: CallOptions = {}): Promise<ImageDetails | undefined> {
     return this.find<ImageDetails>(`inspect image ${ref}`, `/images/${imagePath(ref)}/json`, options);
   }
 
-  /** Pulls `repository@digest` and gives the bytes that were downloaded, 0 when the host had all layers. */
+  /** Pulls `repository@digest` and returns the bytes that were downloaded, 0 when the host had all layers. */
   async pull(repository: string, digest: string, options: PullOptions = {}): Promise<{ bytes: number }> {
     const what = `pull ${repository}@${digest}`;
     const idleTimeout = options.idleTimeout ?? 120_000;
@@ -42,13 +42,16 @@ export class EngineResources extends EngineApi {
     }
   }
 
-  /** Gives an image that the host has one more name. One that has the name already loses it. */
+  /** Adds a name to an image that the host has. Another image with that name loses it. */
   async tagImage(ref: string, { repository, tag }: { repository: string; tag: string }): Promise<void> {
     const query = { repo: repository, tag };
     await this.call(`tag image ${ref}`, 'POST', `/images/${imagePath(ref)}/tag`, { query });
   }
 
-  /** The images of a repository, as `repository@digest` and `repository:tag`. `*` stands for part of a name's part. */
+  /**
+   * Lists the images of a repository, as `repository@digest` and `repository:tag`. `*` stands for part of a path
+   * segment.
+   */
   async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
     const name = familiarName(repository);
     const query = { filters: JSON.stringify({ reference: [name] }), digests: true };
@@ -57,7 +60,7 @@ export class EngineResources extends EngineApi {
     return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
   }
 
-  /** What the images take. The engine measures containers and volumes as well for it, so it may take its time. */
+  /** Returns the disk use of images. The engine measures containers and volumes with it, so it may take a while. */
   async imageUse(options: CallOptions = {}): Promise<ImageUse> {
     const what = 'ask what the images take';
     const found = await this.json<DiskUse>(what, 'GET', '/system/df', options);
@@ -67,7 +70,7 @@ export class EngineResources extends EngineApi {
     };
   }
 
-  /** An absent image is fine; one that a container uses is refused. */
+  /** Removes an image; does nothing when it is absent. The engine refuses one that a container uses. */
   async removeImage(ref: string, options: CallOptions = {}): Promise<void> {
     await this.call(`remove image ${ref}`, 'DELETE', `/images/${imagePath(ref)}`, { accept: [404], ...options });
   }
@@ -76,24 +79,24 @@ export class EngineResources extends EngineApi {
     return this.find<NetworkDetails>(`inspect network ${name}`, `/networks/${segment(name)}`, options);
   }
 
-  /** The new network's id. A second network of that name is refused (409). */
+  /** Creates a network and returns its id. A second network of that name is refused (409). */
   async createNetwork(name: string, body: NetworkBody = {}, options: CallOptions = {}): Promise<string> {
     const content = { CheckDuplicate: true, ...body, Name: checkedName(name) };
     const rest = { body: content, ...options };
     return (await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest)).Id;
   }
 
-  /** An absent one is fine; one with containers in it is refused. */
+  /** Removes a network; does nothing when it is absent. The engine refuses one that has containers. */
   async removeNetwork(name: string, options: CallOptions = {}): Promise<void> {
     try {
       await this.call(`remove network ${name}`, 'DELETE', `/networks/${segment(name)}`, { accept: [404], ...options });
     } catch (error) {
-      // What a manager says whose swarm has let go of the network meanwhile.
+      // A manager answers this when its swarm has released the network meanwhile.
       if (!(error instanceof EngineError) || !/network \S+ not found/.test(error.reason)) throw error;
     }
   }
 
-  /** Names of the networks that carry all the labels: the engine's own ones, or those of its swarm. */
+  /** Lists the names of networks that carry all the labels: the engine's own ones, or those of its swarm. */
   async listNetworks(
     labels: Readonly<Record<string, string>>,
     options: CallOptions & { readonly scope?: 'local' | 'swarm' } = {},
@@ -108,18 +111,18 @@ export class EngineResources extends EngineApi {
     return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
   }
 
-  /** One of that name is kept as it is. */
+  /** Creates a volume; keeps an existing one of that name as it is. */
   async createVolume(name: string, body: VolumeBody = {}, options: CallOptions = {}): Promise<void> {
     const content = { ...body, Name: checkedName(name) };
     await this.call(`create volume ${name}`, 'POST', '/volumes/create', { body: content, ...options });
   }
 
-  /** An absent one is fine; one that a container uses is refused. */
+  /** Removes a volume; does nothing when it is absent. The engine refuses one that a container uses. */
   async removeVolume(name: string, options: CallOptions = {}): Promise<void> {
     await this.call(`remove volume ${name}`, 'DELETE', `/volumes/${segment(name)}`, { accept: [404], ...options });
   }
 
-  /** The volumes that carry all the labels. */
+  /** Lists the volumes that carry all the labels. */
   async listVolumes(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<VolumeDetails[]> {
     const call = { query: { filters: labelFilter(labels) }, ...options };
     return (
@@ -146,7 +149,7 @@ function literally(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** The filter of a list: all the labels, and what else is asked for. */
+/** Returns the filter for a list: all the labels, and any other conditions. */
 export function labelFilter(labels: Readonly<Record<string, string>>, others: object = {}): string {
   return JSON.stringify({ label: Object.entries(labels).map(([key, value]) => `${key}=${value}`), ...others });
 }

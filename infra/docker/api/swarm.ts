@@ -12,43 +12,49 @@ import type {
   SwarmTask,
 } from './types.ts';
 
-/** What a manager of a Docker Swarm knows and does for all nodes: services, their tasks, secrets. */
+/** The API of a manager of a Docker Swarm, which works for all nodes: services, their tasks, secrets. */
 export class EngineSwarm extends EngineResources {
-  /** The new service's id. `auth`: the registry's credentials, which the nodes pull with. A name that is taken is refused. */
+  /**
+   * Creates a service and returns its id. `auth`: the registry's credentials, which the nodes pull with. A name that
+   * is taken is refused.
+   */
   async createService(spec: ServiceSpec, options: CallOptions & { readonly auth?: string } = {}): Promise<string> {
     const { auth, ...rest } = options;
     const call = { body: spec, ...(auth === undefined ? {} : { headers: { 'X-Registry-Auth': auth } }), ...rest };
     return (await this.json<{ ID: string }>(`create service ${spec.Name}`, 'POST', '/services/create', call)).ID;
   }
 
-  /** Undefined when the swarm does not have it. */
+  /** Returns undefined when the swarm does not have the service. */
   async inspectService(name: string, options: CallOptions = {}): Promise<ServiceDetails | undefined> {
     return this.find<ServiceDetails>(`inspect service ${name}`, `/services/${segment(name)}`, options);
   }
 
-  /** Refused when somebody changed it since `version`. The nodes go on with the credentials they have. */
+  /** Updates a service; refused when somebody changed it since `version`. The nodes keep the credentials they have. */
   async updateService(name: string, version: number, spec: ServiceSpec, options: CallOptions = {}): Promise<void> {
     const call = { query: { version, registryAuthFrom: 'spec' }, body: spec, ...options };
     await this.call(`update service ${name}`, 'POST', `/services/${segment(name)}/update`, call);
   }
 
-  /** An absent one is fine. Its tasks end after it. */
+  /** Removes a service; does nothing when it is absent. Its tasks end after the call returns. */
   async removeService(name: string, options: CallOptions = {}): Promise<void> {
     await this.call(`remove service ${name}`, 'DELETE', `/services/${segment(name)}`, { accept: [404], ...options });
   }
 
-  /** Services that carry all the labels. */
+  /** Lists services that carry all the labels. */
   async listServices(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<ServiceDetails[]> {
     const query = { filters: labelFilter(labels) };
     return this.json<ServiceDetails[]>('list services', 'GET', '/services', { query, ...options });
   }
 
-  /** Tasks of all services, also those that have ended as far as the swarm remembers them. */
+  /** Lists tasks of all services, including ended ones that the swarm still remembers. */
   async listTasks(options: CallOptions = {}): Promise<SwarmTask[]> {
     return this.json<SwarmTask[]>('list tasks', 'GET', '/tasks', options);
   }
 
-  /** The tasks of one service: those of a whole swarm are a long answer. None where it does not have the service. */
+  /**
+   * Lists the tasks of one service, as those of a whole swarm are a long answer. Empty when the swarm does not have
+   * the service.
+   */
   async tasksOf(service: string, options: CallOptions = {}): Promise<SwarmTask[]> {
     const query = { filters: JSON.stringify({ service: [service] }) };
     return (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options })) ?? [];
@@ -58,7 +64,10 @@ export class EngineSwarm extends EngineResources {
     return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options);
   }
 
-  /** The id of a secret of that name, which is made unless it is there. Throws EngineError for one with other labels. */
+  /**
+   * Returns the id of the secret of that name, and creates it unless it exists. Throws EngineError when one has other
+   * labels.
+   */
   async ensureSecret(
     name: string,
     value: string,
@@ -78,20 +87,20 @@ export class EngineSwarm extends EngineResources {
     throw new EngineError(this.host, `create secret ${name}`, 'somebody else has one of that name');
   }
 
-  /** Whether it is gone; one that a service uses stays. */
+  /** Removes a secret and returns whether it is gone; one that a service uses stays. */
   async removeSecret(name: string, options: CallOptions = {}): Promise<boolean> {
     const call = { accept: [400, 404], ...options };
     return (await this.call(`remove secret ${name}`, 'DELETE', `/secrets/${segment(name)}`, call)).status !== 400;
   }
 
-  /** Names of the secrets that carry all the labels. */
+  /** Lists the names of secrets that carry all the labels. */
   async listSecrets(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
     const call = { query: { filters: labelFilter(labels) }, ...options };
     const secrets = await this.json<{ Spec: { Name: string } }[]>('list secrets', 'GET', '/secrets', call);
     return secrets.map(({ Spec }) => Spec.Name);
   }
 
-  /** Lines of all its containers, as their nodes send them. An aborted signal ends them quietly. */
+  /** Yields lines of all its containers, as their nodes send them. An aborted signal ends them without an error. */
   async *serviceLogs(name: string, options: LogOptions = {}): AsyncGenerator<OutputLine> {
     const { tail = 'all', follow = false, since, signal } = options;
     const query = { stdout: true, stderr: true, tail, follow, since: since && Math.floor(since.getTime() / 1000) };

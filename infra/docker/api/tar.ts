@@ -3,8 +3,8 @@ import type { ArchiveEntry } from './types.ts';
 const block = 512;
 
 /**
- * A ustar archive of files and directories. Times are zero, so that equal entries give equal bytes.
- * Throws RangeError for paths over 100 bytes, absolute ones, and those with `..`.
+ * Returns a ustar archive of files and directories. Times are zero, so that equal entries give equal bytes. Throws
+ * RangeError for paths over 100 bytes, absolute ones, and those with `..`.
  */
 export function tarArchive(entries: readonly ArchiveEntry[]): Buffer {
   const parts = entries.flatMap((entry) => {

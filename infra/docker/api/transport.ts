@@ -11,7 +11,7 @@ import { encodeBody, engineMessage, queryString, type Call, type Answer } from '
 export type TransportOptions = EngineAddress & {
   /** name of the host, for messages */
   readonly host: string;
-  /** called once when nobody listens there; gives the address to try then */
+  /** called once when nobody listens there; returns the address to try next */
   readonly reconnect?: (() => Promise<EngineAddress>) | undefined;
 };
 
@@ -19,10 +19,10 @@ const maxAnswer = 64 * 1024 * 1024;
 const socketsPerEngine = 8;
 
 /**
- * HTTP on a unix socket, TCP or TLS: a call is sent, and its answer read whole, as a stream, or as the raw connection.
- * A request that was surely never sent, or that only reads, is repeated once on a new connection; others never are,
- * because the engine may have done them. Only short reading calls share kept connections: on a new one, a dead peer shows
- * before anything is sent, and a long answer keeps nobody waiting.
+ * An HTTP connection over a unix socket, TCP or TLS: it sends a call and reads its answer whole, as a stream, or as
+ * the raw connection. A request that was certainly never sent, or that only reads, is repeated once on a new
+ * connection; others never are, because the engine may have done them. Only short reading calls share kept
+ * connections: on a new one, a dead peer shows before anything is sent, and a long answer blocks no other call.
  */
 export class Transport {
   readonly host: string;
@@ -46,7 +46,7 @@ export class Transport {
     this.#agent.destroy();
   }
 
-  /** The whole answer. Throws EngineError for an error status, a broken connection or a passed deadline. */
+  /** Returns the whole answer. Throws EngineError for an error status, a broken connection or a passed deadline. */
   async request(call: Call): Promise<Answer> {
     const limit = new Deadline(call);
     try {
@@ -62,7 +62,7 @@ export class Transport {
     }
   }
 
-  /** The answer's body as a stream, which the call's signal still ends; reading it is the caller's part. */
+  /** Returns the answer's body as a stream, which the call's signal still ends; the caller must read it. */
   async stream(call: Call): Promise<IncomingMessage> {
     const limit = new Deadline(call);
     try {
@@ -79,7 +79,7 @@ export class Transport {
     }
   }
 
-  /** The raw connection behind an upgraded request. Data that came with the headers is put back into it. */
+  /** Returns the raw connection behind an upgraded request. Data that came with the headers is put back into it. */
   async hijack(call: Call): Promise<Duplex> {
     const limit = new Deadline(call);
     try {
@@ -111,7 +111,7 @@ export class Transport {
       let sent = false;
       const secure = isTls(this.#address);
       const outgoing = (secure ? tlsRequest : request)({
-        ...dialing(this.#address),
+        ...dialOptions(this.#address),
         path: call.path + queryString(call.query),
         method: call.method,
         headers,
@@ -154,7 +154,10 @@ interface Opened {
   readonly socket?: Duplex;
 }
 
-/** The connection broke before the answer's headers; `sent` says whether the engine may have seen the request. */
+/**
+ * An error for a connection that broke before the answer's headers; `sent` says whether the engine may have seen the
+ * request.
+ */
 class ConnectionLost extends Error {
   readonly sent: boolean;
 
@@ -172,8 +175,8 @@ function isTls(address: EngineAddress): boolean {
   return 'tcp' in address && address.tcp.tls !== undefined;
 }
 
-/** What node's http and https are told about an address. */
-function dialing(address: EngineAddress): RequestOptions {
+/** Returns the connection options of node's http and https for an address. */
+function dialOptions(address: EngineAddress): RequestOptions {
   if ('socketPath' in address) return { socketPath: address.socketPath };
   const { host, port, tls } = address.tcp;
   return { host, port, ...(tls ? tlsOptions(host, tls.context) : {}) };

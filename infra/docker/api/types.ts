@@ -11,7 +11,7 @@ export type NetworkDetails = Docker.NetworkInspectInfo;
 export type VolumeBody = Omit<Docker.VolumeCreateOptions, 'Name'>;
 export type VolumeDetails = Docker.VolumeInspectInfo;
 
-/** What an engine says about itself and its host. */
+/** The facts that an engine reports about itself and its host. */
 export interface EngineInfo {
   readonly Name: string;
   readonly ServerVersion: string;
@@ -31,7 +31,7 @@ export interface EngineInfo {
   readonly Swarm?: {
     readonly NodeID: string;
     readonly LocalNodeState: string;
-    /** it is a manager, and its swarm can decide */
+    /** this node is a manager, and its swarm has a quorum */
     readonly ControlAvailable: boolean;
     readonly Error: string;
     readonly Cluster?: { readonly ID: string } | null;
@@ -39,7 +39,7 @@ export interface EngineInfo {
   readonly [field: string]: unknown;
 }
 
-/** What the engine's images take on its disk. */
+/** The disk use of the engine's images. */
 export interface ImageUse {
   /** bytes of all layers, each counted once */
   readonly bytes: number;
@@ -48,12 +48,12 @@ export interface ImageUse {
 }
 
 export interface CallOptions {
-  /** milliseconds; 30 s unless told */
+  /** milliseconds; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the engine reports about one layer of a pull. Sizes are bytes, as far as known. */
+/** The progress of one layer of a pull, as the engine reports it. Sizes are bytes, as far as known. */
 export interface PullProgress {
   readonly layer: string;
   readonly status: string;
@@ -68,12 +68,12 @@ export interface PullOptions {
   readonly platform?: string | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** milliseconds without any progress; 120 s unless told */
+  /** milliseconds without any progress; 120 s by default */
   readonly idleTimeout?: number;
 }
 
 export interface LogOptions {
-  /** number of last lines; all unless told */
+  /** number of last lines; all by default */
   readonly tail?: number;
   readonly follow?: boolean;
   readonly since?: Date;
@@ -89,12 +89,12 @@ export interface ExecOptions {
   readonly stdin?: Buffer | string;
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;
-  /** milliseconds until the command must have ended; 30 s unless told */
+  /** milliseconds until the command must have ended; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal | undefined;
-  /** called with output as it comes */
+  /** called with output as it arrives */
   readonly onOutput?: (stream: OutputStream, data: Buffer) => void;
-  /** bytes kept per stream, the last ones; 1 MiB unless told */
+  /** bytes kept per stream, the last ones; 1 MiB by default */
   readonly maxOutput?: number;
 }
 
@@ -114,7 +114,7 @@ export interface OutputLine {
   readonly line: string;
 }
 
-/** One entry of an archive. Paths are relative to where the archive is unpacked. */
+/** An entry of an archive. Paths are relative to where the archive is unpacked. */
 export interface ArchiveEntry {
   readonly path: string;
   /** absent or empty for a directory */
@@ -126,7 +126,7 @@ export interface ArchiveEntry {
   readonly type?: 'file' | 'directory';
 }
 
-/** A service as it is asked for; only the parts that Lockage sets or reads. */
+/** The specification of a service; only the fields that Lockage sets or reads. */
 export interface ServiceSpec {
   readonly Name: string;
   readonly Labels: Readonly<Record<string, string>>;
@@ -142,7 +142,7 @@ export interface ServiceDetails {
   readonly Spec: ServiceSpec;
 }
 
-/** One container of a service, from its scheduling to its end. A container that is started again is another task. */
+/** A container of a service, from its scheduling to its end. A restarted container is another task. */
 export interface SwarmTask {
   readonly ID: string;
   readonly ServiceID: string;

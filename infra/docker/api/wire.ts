@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-/** What is sent: a buffer as it is (a tar archive), anything else as JSON. */
+/** Encodes a request body: a buffer as it is (a tar archive), anything else as JSON. */
 export function encodeBody(
   call: Call,
   upgrade: boolean,
@@ -20,7 +20,7 @@ export function encodeBody(
   };
 }
 
-/** Undefined members are left out. */
+/** Returns the query string; undefined members are left out. */
 export function queryString(query: Call['query']): string {
   const given = Object.entries(query ?? {}).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, String(value)] as [string, string]],
@@ -28,7 +28,7 @@ export function queryString(query: Call['query']): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 
-/** The engine's words in the body of an error. */
+/** Returns the engine's words from the body of an error. */
 export function engineMessage(body: Buffer): string {
   const text = body.toString('utf8').trim();
   try {
@@ -40,7 +40,7 @@ export function engineMessage(body: Buffer): string {
   return text.slice(0, 500) || 'no reason given';
 }
 
-/** One request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
+/** A request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */
 export interface Call {
   /** completes the sentence "cannot …": `start container web-1` */
   readonly what: string;
@@ -53,7 +53,7 @@ export interface Call {
   /** milliseconds for the whole answer; for a stream, until its headers */
   readonly deadline?: number;
   readonly signal?: AbortSignal | undefined;
-  /** statuses of 300 and more that are not errors */
+  /** statuses from 300 on that are not errors */
   readonly accept?: readonly number[];
 }
 

@@ -2,13 +2,13 @@ import type { SshTarget } from '../address.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 
-/** Seconds until a machine that does not answer is given up. */
+/** Seconds after which an unresponsive machine is given up on. */
 const connectTimeout = 10;
 
 /**
- * Arguments of ssh up to the destination, strict and without questions. The user's ssh_config is left out, so that
- * every operator connects alike and host keys are looked up only where this project wrote them. The identity is used
- * for the machine to jump through too.
+ * Returns the arguments of ssh up to the destination, strict and without questions. The user's ssh_config is left out,
+ * so that every operator connects alike and host keys are looked up only where this project wrote them. The identity
+ * is used for the machine to jump through too.
  */
 export function sshArguments(host: SshHost, knownHosts: string): string[] {
   const { endpoint } = host;
@@ -21,8 +21,8 @@ export function sshArguments(host: SshHost, knownHosts: string): string[] {
 }
 
 /**
- * Arguments of an ssh that only notes the host key of one type in `noteFile`, an empty file of its own, and offers no
- * key to log in with. The machine to jump through is checked strictly.
+ * Returns the arguments of an ssh that only writes the host key of one type to `noteFile`, an empty file of its own,
+ * and offers no key to log in with. The machine to jump through is checked strictly.
  */
 export function keyReadingArguments(
   host: SshHost,
@@ -81,7 +81,7 @@ function withoutTokens(path: string): string {
   return path.replaceAll('%', '%%');
 }
 
-/** The word as a shell reads it back, whatever is in it. */
+/** Returns the word quoted so that a shell reads it back unchanged. */
 export function shellWord(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -14,10 +14,10 @@ export interface HostKey {
 
 const itsKey = '`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the console of that machine';
 
-/** First contact with a machine: a person has to confirm one of the fingerprints. */
+/** An error for the first contact with a machine: a person has to confirm one of the fingerprints. */
 export class HostKeyUnknownError extends LockageError {
   readonly host: string;
-  /** the machine whose key it is: the host, or the one to jump through */
+  /** the machine that owns the key: the host, or the one to jump through */
   readonly address: string;
   readonly keys: readonly HostKey[];
 
@@ -33,7 +33,9 @@ export class HostKeyUnknownError extends LockageError {
   }
 }
 
-/** A machine shows another key than the one that was accepted. It is never accepted without a person. */
+/**
+ * An error for a machine that shows another key than the accepted one. Such a key is never accepted without a person.
+ */
 export class HostKeyChangedError extends LockageError {
   readonly host: string;
   readonly pinned: readonly string[];
@@ -92,7 +94,7 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
   ],
 ];
 
-/** What ssh's own words mean for the user; `output` is its standard error. */
+/** Returns the error that explains ssh's own words to the user; `output` is its standard error. */
 export function sshFailure(host: Host, address: SshAddress, output: string, late: boolean): LockageError {
   const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('Warning:'));
   const [, reason, hint] = explanations.find(([pattern]) => pattern.test(late ? 'timed out' : output)) ?? [];

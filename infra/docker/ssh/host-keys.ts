@@ -14,7 +14,7 @@ import { withFileLock } from '../../system/file-lock.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /**
- * The host keys this project accepts: a known_hosts file of its own. A key gets in by the fingerprint written in the
+ * The host keys that this project accepts, in a known_hosts file of its own. A key gets in by the fingerprint in the
  * configuration or one that a person confirmed, never because it was the first to be seen.
  */
 export class HostKeys {
@@ -27,9 +27,9 @@ export class HostKeys {
   }
 
   /**
-   * Makes sure that the file holds the key to expect of the host, and of the machine to jump through.
-   * Throws HostKeyUnknownError on first contact, HostKeyChangedError if the key written as hostKey is not offered,
-   * LockageError if the machine cannot be asked.
+   * Makes sure that the file holds the key to expect of the host, and of the machine to jump through. Throws
+   * HostKeyUnknownError on first contact, HostKeyChangedError if the key written as hostKey is not offered,
+   * LockageError if the machine cannot be reached.
    */
   async ensure(host: SshHost): Promise<void> {
     const target = host.endpoint;
@@ -47,18 +47,20 @@ export class HostKeys {
     await this.#accept(target, match);
   }
 
-  /** The keys offered now: by the machine to jump through as long as its key is not known, else by the host. */
+  /** Returns the keys offered now: by the machine to jump through while its key is not known, else by the host. */
   async scan(host: SshHost): Promise<{ address: string; keys: HostKey[] }> {
     const address = await this.#undecided(host);
     return { address: userHostPort(address), keys: await this.#scan(host, address) };
   }
 
-  /** Fingerprints accepted for the machine that `scan` asks. */
+  /** Returns the fingerprints accepted for the machine that `scan` asks. */
   async accepted(host: SshHost): Promise<string[]> {
     return (await this.#known(await this.#undecided(host))).map(({ fingerprint }) => fingerprint);
   }
 
-  /** Accepts the key with this fingerprint for the machine `scan` asked. Throws LockageError if it is not offered. */
+  /**
+   * Accepts the key with this fingerprint for the machine that `scan` asked. Throws LockageError if it is not offered.
+   */
   async trust(host: SshHost, fingerprint: string): Promise<void> {
     const address = await this.#undecided(host);
     const offered = await this.#scan(host, address, fingerprint);
@@ -67,7 +69,7 @@ export class HostKeys {
     await this.#accept(address, match);
   }
 
-  /** The error for a key that ssh refused, with what was accepted and what is offered now. */
+  /** Returns the error for a key that ssh refused, with what was accepted and what is offered now. */
   async changed(host: SshHost): Promise<LockageError> {
     const target = host.endpoint;
     for (const address of target.jump ? [target.jump, target] : [target]) {
@@ -97,7 +99,7 @@ export class HostKeys {
     const behindJump = jump !== undefined && userHostPort(address) !== userHostPort(jump);
     // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
     const scanned = behindJump ? [] : await keyscan(address);
-    // It asks for all types at once, of which a busy sshd drops some: one that is missing may be there all the same.
+    // It asks for all types at once, of which a busy sshd drops some: a missing one may exist all the same.
     const enough =
       wanted === undefined ? scanned.length > 0 : scanned.some(({ fingerprint }) => fingerprint === wanted);
     return enough
@@ -105,7 +107,10 @@ export class HostKeys {
       : this.#readBySsh(host, behindJump ? host.endpoint : { ...address, jump: undefined }, wanted);
   }
 
-  /** ssh itself notes the key in a file that nothing else reads: one type a time, until there is one, or the wanted. */
+  /**
+   * Reads host keys with ssh itself, which writes each to a file that nothing else reads: one type at a time, until
+   * one is found, or the wanted one.
+   */
   async #readBySsh(host: SshHost, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
     const folder = await mkdtemp(join(tmpdir(), 'lockage-keys-'));
     const keys: HostKey[] = [];
@@ -127,7 +132,7 @@ export class HostKeys {
     }
   }
 
-  /** Replaces the lines of that address. The file is never seen half written, nor written by two at once. */
+  /** Replaces the lines of that address. Nobody sees the file half written, and no two processes write it at once. */
   async #accept(address: SshAddress, key: HostKey): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await withFileLock(`${this.file}.lock`, 10_000, async () => {
@@ -139,7 +144,7 @@ export class HostKeys {
   }
 }
 
-/** ssh's words for a host key that is not the known one. */
+/** Returns whether the output has ssh's words for a host key that is not the known one. */
 export function isKeyRefusal(output: string): boolean {
   return /HOST IDENTIFICATION HAS CHANGED|Host key verification failed/.test(output);
 }
@@ -149,7 +154,7 @@ async function keyscan({ host, port }: SshAddress): Promise<HostKey[]> {
   return parseKeys((await runToEnd('ssh-keyscan', args, 30_000)).stdout);
 }
 
-/** Keys in the lines of a known_hosts file; of one name, or all. */
+/** Returns the keys in the lines of a known_hosts file: those of one name, or all. */
 function parseKeys(text: string, name?: string): HostKey[] {
   return text.split('\n').flatMap((line) => {
     const [host, type, base64] = line.trim().split(/\s+/);

@@ -3,7 +3,9 @@ import type { Ended } from '../../system/process.ts';
 
 const attempts = 4;
 
-/** Runs ssh, and again after a while if the sshd dropped it: it drops connections at random when many begin at once. */
+/**
+ * Runs ssh, and retries after a while if the sshd dropped it: it drops connections at random when many begin at once.
+ */
 export async function retryDropped(ssh: () => Promise<Ended>): Promise<Ended> {
   for (let attempt = 1; ; attempt++) {
     const ended = await ssh();

@@ -2,26 +2,28 @@ import { readdir, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 
-/** A port of a machine's own loopback that leads here. */
+/** A port on a machine's own loopback that leads to this process. */
 export interface ReverseForward {
   readonly port: number;
   /** Closes the port. Never throws: with the connection, the port is gone as well. */
   end(): Promise<void>;
 }
 
-/** What a master connection is told: `ssh -R 127.0.0.1:0:SOCKET`, where the machine chooses the port. */
+/** Returns the arguments for a master connection: `ssh -R 127.0.0.1:0:SOCKET`, where the machine chooses the port. */
 export function reverseForwardArguments(socket: string): string[] {
   return ['-R', `127.0.0.1:0:${socket}`];
 }
 
-let offers = 0;
+let forwardCount = 0;
 
-/** A socket for an offer over the master connection of that control socket, of this process alone. */
+/** Returns the path of a socket for a reverse forward over that master connection, used by this process alone. */
 export function reverseForwardSocket(control: string): string {
-  return `${control.replace(/\.ctl$/, '')}.${process.pid}-${offers++}.offer`;
+  return `${control.replace(/\.ctl$/, '')}.${process.pid}-${forwardCount++}.offer`;
 }
 
-/** Sockets of offers over a master connection that nobody listens at: their processes were killed. */
+/**
+ * Returns the sockets of reverse forwards over a master connection whose processes were killed: nobody listens there.
+ */
 export async function deadReverseForwards(control: string): Promise<string[]> {
   const folder = dirname(control);
   const own = `${basename(control, '.ctl')}.`;

@@ -22,15 +22,15 @@ import {
 import { withFileLock } from '../../system/file-lock.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 
-/** Seconds an unused master connection stays, so that the next command need not log in again. */
+/** Seconds that an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;
 const commandDeadline = 10_000;
 const loginDeadline = 40_000;
 const pingDeadline = 5_000;
 
 /**
- * An engine's socket, brought here over ssh: one master connection per host, shared by all commands of this user, that
- * forwards a local socket. The socket's path is the same for the same host, so it can be written down.
+ * A local socket of a remote engine, over ssh: one master connection per host, shared by all commands of this user,
+ * forwards it. The socket's path is the same for the same host, so it can be written down.
  */
 export class SshLink {
   readonly #host: SshHost;
@@ -42,8 +42,8 @@ export class SshLink {
   }
 
   /**
-   * Path of a local socket at which the engine answered just now. Throws HostKeyUnknownError, HostKeyChangedError, or
-   * a LockageError that says which step fails.
+   * Returns the path of a local socket at which the engine has just answered. Throws HostKeyUnknownError,
+   * HostKeyChangedError, or a LockageError that says which step fails.
    */
   async open(): Promise<string> {
     const { socket, control } = await this.#paths();
@@ -51,14 +51,14 @@ export class SshLink {
     if (await this.#answers(socket)) return socket;
     const asked = performance.now();
     return withFileLock(`${control}.lock`, 2 * loginDeadline, async () => {
-      // Somebody else may have connected meanwhile; else asking a host that is gone again would only cost time.
+      // Another command may have connected meanwhile; otherwise asking a lost host again would only cost time.
       if (performance.now() - asked > 100 && (await this.#answers(socket))) return socket;
       const reused = await this.#login(control);
       await this.#forward(control, socket);
       if (await this.#answers(socket)) return socket;
       if (reused) {
-        // A master can outlive its network for a while, and has the rights and settings of its login. Another command may be
-        // at work over it all the same, so it only stops for new ones, and ends when all that is open has ended.
+        // A master can outlive its network for a while, and has the rights and settings of its login. Another command may
+        // still be using it, so it only stops taking new connections, and ends when the open ones have ended.
         await this.#control(control, 'stop');
         await this.#login(control);
         await this.#forward(control, socket);
@@ -86,8 +86,8 @@ export class SshLink {
   }
 
   /**
-   * Lets the machine itself reach a server of this process, at a port of its own loopback. What killed processes offered
-   * is taken back first. Throws as `open` does, and LockageError when its sshd forbids it.
+   * Opens a port on the machine's own loopback for a server of this process. Forwards that killed processes left are
+   * closed first. Throws as `open` does, and LockageError when its sshd forbids it.
    */
   async reverseForward(server: Server): Promise<ReverseForward> {
     const { control } = await this.#paths();
@@ -100,7 +100,7 @@ export class SshLink {
     };
     try {
       return {
-        port: await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#offered(control, socket)),
+        port: await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#openForward(control, socket)),
         end,
       };
     } catch (error) {
@@ -109,7 +109,7 @@ export class SshLink {
     }
   }
 
-  async #offered(control: string, socket: string): Promise<number> {
+  async #openForward(control: string, socket: string): Promise<number> {
     await this.#login(control);
     for (const dead of await deadReverseForwards(control)) {
       await this.#control(control, 'cancel', reverseForwardArguments(dead));
@@ -151,7 +151,7 @@ export class SshLink {
     }
   }
 
-  /** Makes the master connection unless it is there; says whether it was. */
+  /** Opens the master connection unless it is there; returns whether it was. */
   async #login(control: string): Promise<boolean> {
     if ((await this.#control(control, 'check')).code === 0) return true;
     await rm(control, { force: true });
@@ -206,7 +206,7 @@ export class SshLink {
     });
   }
 
-  /** Why the forwarded socket is silent, as seen from the host itself. */
+  /** Returns the error that explains why the forwarded socket is silent, as seen from the host itself. */
   async #diagnose(control: string): Promise<LockageError> {
     const { name } = this.#host;
     const { socket: path, user } = this.#host.endpoint;

@@ -7,7 +7,7 @@ import { nameOf, type TlsIdentity } from './files.ts';
 import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 
-/** A connection to be explained: which host, where it listens, and what it was shown. */
+/** A connection to be explained: which host, where it listens, and which files were used. */
 export interface TlsAttempt {
   readonly host: Host;
   readonly address: TcpAddress;
@@ -17,7 +17,7 @@ export interface TlsAttempt {
 
 const aboutClocks = 'If the date is right, look at the clock of this machine.';
 
-/** That a certificate is out of date, or undefined. `now` in milliseconds since 1970. */
+/** Returns an error when a certificate is out of date, or undefined. `now` in milliseconds since 1970. */
 export function dateProblem(
   what: string,
   certificate: Pick<PeerCertificate, 'valid_from' | 'valid_to'>,
@@ -37,7 +37,10 @@ export function dateProblem(
   return undefined;
 }
 
-/** Why a server's certificate is not trusted; `code` is OpenSSL's or Node's, `chain` begins with that certificate. */
+/**
+ * Returns why a server's certificate is not trusted; `code` is OpenSSL's or Node's, `chain` begins with that
+ * certificate.
+ */
 export function certificateError(
   { host, address, files, identity }: TlsAttempt,
   code: string,
@@ -79,7 +82,7 @@ export function certificateError(
   });
 }
 
-/** Why there was no TLS connection at all. */
+/** Returns why there was no TLS connection at all. */
 export function handshakeFailure({ host, address, files, identity }: TlsAttempt, cause: Error): LockageError {
   const alert = alertOf(cause);
   const at = hostPort(address);
@@ -98,7 +101,7 @@ export function handshakeFailure({ host, address, files, identity }: TlsAttempt,
   return new LockageError(`${host.name}: cannot connect to ${at}: ${reason}`, { ...(hint ? { hint } : {}), cause });
 }
 
-/** What the other side says against this client's certificate, or undefined when that is not what happened. */
+/** Returns the TLS alert against this client's certificate, or undefined when the error is something else. */
 export function alertOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const found =

@@ -4,7 +4,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
 import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
 
-/** A client's side of a connection, read from its files. */
+/** The client's side of a connection, read from its files. */
 export interface TlsIdentity {
   readonly context: SecureContext;
   readonly ca: readonly X509Certificate[];
@@ -78,7 +78,7 @@ function keyIn(host: string, file: string, text: string): KeyObject {
   }
 }
 
-/** `CN=shop, O=Example` of a name that Node gives in lines. */
+/** Returns `CN=shop, O=Example` for a name that Node gives in lines. */
 export function nameOf(lines: string | undefined): string {
   return (lines ?? '').split('\n').join(', ') || 'nobody';
 }

@@ -16,8 +16,9 @@ const deadline = 10_000;
 const refusalTime = 500;
 
 /**
- * Access to an engine over TLS: it has to show a certificate of the CA for the name it is called by, and gets this
- * client's. Nothing of a connection outlives the process, so commands at the same time have nothing to share.
+ * A connection to an engine over TLS: the engine must show a certificate of the CA for the name it is called by, and
+ * gets this client's. Nothing of a connection outlives the process, so commands at the same time have nothing to
+ * share.
  */
 export class TlsLink {
   readonly #host: Host;
@@ -33,8 +34,8 @@ export class TlsLink {
   }
 
   /**
-   * The address with what opens it: both sides accepted each other just now. Throws LockageError saying what is wrong.
-   * The signal ends the attempt.
+   * Returns the address with its certificates, after both sides accepted each other. Throws LockageError saying what
+   * is wrong. The signal ends the attempt.
    */
   async open(signal: AbortSignal): Promise<TcpAddress> {
     const identity = await readTlsFiles(this.#host.name, this.#files);
@@ -48,7 +49,7 @@ export class TlsLink {
       Date.now(),
     );
     if (outOfDate) throw outOfDate;
-    const chain = await greet(attempt, signal);
+    const chain = await exchangeCertificates(attempt, signal);
     const certificates: Certificate[] = [
       { use: 'client', expires: isoOf(client.validTo) },
       ...chain.map(({ valid_to: until }, index) => ({
@@ -60,8 +61,8 @@ export class TlsLink {
   }
 
   /**
-   * A folder with the files under the names that Docker's programs look for. Its path is the same for the same host,
-   * because it gets into Pulumi's state; where the files are may change meanwhile.
+   * Returns a folder with the files under the names that Docker's programs look for. Its path is the same for the same
+   * host, because it gets into Pulumi's state; the files themselves may move meanwhile.
    */
   async #linkFiles(): Promise<string> {
     const hash = createHash('sha256')
@@ -83,10 +84,10 @@ export class TlsLink {
 }
 
 /**
- * Both sides show their certificates, and nothing more is said. Gives the host's certificate and those above it. What
- * the host shows is looked at even if it cannot be trusted, to say why.
+ * Connects only to exchange certificates. Returns the host's certificate and those above it. What the host shows is
+ * read even if it cannot be trusted, to say why.
  */
-function greet(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCertificate[]> {
+function exchangeCertificates(attempt: TlsAttempt, signal: AbortSignal): Promise<DetailedPeerCertificate[]> {
   const { host, port } = attempt.address;
   return new Promise((resolve, reject) => {
     const options = tlsOptions(host, attempt.identity.context);

@@ -6,7 +6,7 @@ import type { SshHost } from '../../../pipelines/model/target.ts';
 
 const minute = 60_000;
 
-/** A machine reached by ssh that becomes a host. */
+/** The setup of a machine reached by ssh as a host. */
 export class HostSetup {
   readonly #host: SshHost;
   readonly #link: SshLink;
@@ -16,7 +16,7 @@ export class HostSetup {
     this.#link = link;
   }
 
-  /** What it is like now. Throws LockageError when it cannot be reached. */
+  /** Returns the machine's current state. Throws LockageError when it cannot be reached. */
   async state(): Promise<HostProbe> {
     const { code, stdout, stderr } = await this.#link.script(probeScript, [], { deadline: minute });
     const state = probeHost(stdout);
@@ -27,10 +27,10 @@ export class HostSetup {
   }
 
   /**
-   * Does one step. Throws LockageError: a failed restart is undone on the machine, everything else that fails may be done
-   * again by the same command.
+   * Executes one step. Throws LockageError: a failed restart is undone on the machine; everything else that fails can
+   * be repeated by the same command.
    */
-  async carryOut(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
+  async execute(step: PreparationStep, before: HostProbe, preparation: Preparation): Promise<void> {
     const { settings = '', liveRestore = '' } = preparation;
     switch (step.action) {
       case 'none':
@@ -46,7 +46,7 @@ export class HostSetup {
         return this.#asRoot(step, before, restartScript, [String(liveRestore)]);
       case 'join':
         await this.#asRoot(step, before, joinScript, [before.user]);
-        // Who is logged in already has the groups of before.
+        // A user who is already logged in keeps the old groups.
         return this.#link.disconnect();
     }
   }
@@ -73,29 +73,29 @@ export class HostSetup {
   }
 }
 
-/** What the lines of the probe say. */
+/** Reads the facts in the lines of the probe. */
 export function probeHost(lines: string): HostProbe {
-  const said = new Map(
+  const facts = new Map(
     lines.split('\n').flatMap((line) => {
       const [, name, value = ''] = /^([a-z]+)=(.*)$/.exec(line) ?? [];
       return name === undefined ? [] : [[name, value.trim()] as const];
     }),
   );
-  const words = (name: string) => (said.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
-  const program = said.get('program');
-  const settings = said.get('settings');
+  const words = (name: string) => (facts.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
+  const program = facts.get('program');
+  const settings = facts.get('settings');
   return {
     distribution: words('distribution'),
-    system: said.get('system') ?? '',
-    architecture: said.get('architecture') ?? '',
-    user: said.get('user') ?? '',
-    root: said.has('root'),
-    systemd: said.has('systemd'),
-    ...(program ? { engine: { version: said.get('version') ?? '', program, active: said.has('active') } } : {}),
+    system: facts.get('system') ?? '',
+    architecture: facts.get('architecture') ?? '',
+    user: facts.get('user') ?? '',
+    root: facts.has('root'),
+    systemd: facts.has('systemd'),
+    ...(program ? { engine: { version: facts.get('version') ?? '', program, active: facts.has('active') } } : {}),
     groups: words('groups'),
     ...(settings ? { settings: Buffer.from(settings, 'base64').toString('utf8') } : {}),
-    unread: said.has('unread'),
-    swarm: said.has('swarm'),
-    running: Number(said.get('running')) || 0,
+    unread: facts.has('unread'),
+    swarm: facts.has('swarm'),
+    running: Number(facts.get('running')) || 0,
   };
 }

@@ -1,13 +1,13 @@
 /**
- * What runs on a machine that becomes a host: POSIX shell, sent on stdin to `sh -s`, values as its arguments. Each is a
- * function that is called in the last line, so that it is read whole before anything in it could read the rest.
+ * The POSIX shell scripts that set up a machine as a host, sent on stdin to `sh -s`, values as their arguments. Each
+ * is a function that is called in the last line, so that it is read whole before anything in it could read the rest.
  */
 
 const path = 'PATH=$PATH:/usr/sbin:/sbin';
-/** Has a folder for each container that runs, by its id. */
+/** The folder with a subfolder for each container that runs, by its id. */
 const tasks = '/run/containerd/io.containerd.runtime.v2.task/moby';
 
-/** Says what is there, as lines `name=value`. Changes nothing. */
+/** The script that prints the machine's facts as lines `name=value`. Changes nothing. */
 export const probeScript = String.raw`
 ${path}
 say() { printf '%s=%s\n' "$1" "$2"; }
@@ -36,7 +36,7 @@ main() {
 main </dev/null 2>/dev/null
 `;
 
-/** $1: the settings as they shall be. $2: as they were when it was decided, so that nobody's change is lost. */
+/** $1: the wanted settings. $2: the settings when the change was decided, so that nobody else's change is lost. */
 export const configureScript = String.raw`
 main() {
   set -eu
@@ -58,7 +58,10 @@ main() {
 main "$@" </dev/null
 `;
 
-/** The distribution's engine, and what its kernel needs to confine containers. The package starts it. */
+/**
+ * The script that installs the distribution's engine, and what its kernel needs to confine containers. The package
+ * starts it.
+ */
 export const installScript = String.raw`
 ${path}
 main() {
@@ -87,9 +90,10 @@ main </dev/null
 `;
 
 /**
- * $1: what the engine's settings say of live-restore; empty: no container runs there. That one is read by a reload, and
- * has to be before the restart: an engine that ends with true and starts with false stops its containers for good. An
- * engine that does not take its settings gets the old ones back, and what ran is started again.
+ * $1: the value of live-restore in the engine's settings; empty: no container runs there. It takes effect with a
+ * reload and must do so before the restart: an engine that stops with true and starts with false stops its containers
+ * for good. An engine that does not accept its settings gets the old ones back, and the containers that ran are
+ * started again.
  */
 export const restartScript = String.raw`
 file=/etc/docker/daemon.json
@@ -136,7 +140,7 @@ restore() {
 main "$@" </dev/null
 `;
 
-/** $1: who shall use the engine. */
+/** $1: the user who is allowed to use the engine. */
 export const joinScript = String.raw`
 ${path}
 main() {

@@ -1,10 +1,10 @@
-/** Which versions an image is made of, for people who choose one. */
+/** The versions that an image is made of, for people who choose one. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageContents } from '../../../pipelines/model/machine-image.ts';
 import { runProgram } from '../../system/run-program.ts';
 
-/** Writes what the archive of a root file system contains into its image's folder. */
+/** Writes the contents of a root file system's archive to its image's folder. */
 export async function recordContents(folder: string, archive: string): Promise<ImageContents> {
   const [debian = '', packages = ''] = await Promise.all(
     ['./etc/debian_version', './var/lib/dpkg/status'].map((file) => runProgram(['tar', '-xOf', archive, file])),
@@ -14,13 +14,13 @@ export async function recordContents(folder: string, archive: string): Promise<I
   return contents;
 }
 
-/** What an image contains; undefined where an earlier Lockage made it, which wrote none. */
+/** Returns the contents of an image; undefined where an earlier Lockage made it, which recorded none. */
 export async function readContents(folder: string): Promise<ImageContents | undefined> {
   const text = await readFile(fileIn(folder), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as ImageContents);
 }
 
-/** The contents by Debian's version file and dpkg's list of packages. */
+/** Reads the contents from Debian's version file and dpkg's list of packages. */
 export function contentsFrom(debian: string, packages: string): ImageContents {
   const versions = new Map(
     packages.split('\n\n').map((paragraph) => [field(paragraph, 'Package'), field(paragraph, 'Version')]),
@@ -33,7 +33,7 @@ export function contentsFrom(debian: string, packages: string): ImageContents {
   };
 }
 
-/** `Debian 12.15, Linux 6.1.192-2, Docker Engine 20.10.24` */
+/** Returns the contents for people: `Debian 12.15, Linux 6.1.192-2, Docker Engine 20.10.24` */
 export function shownContents({ debian, kernel, engine }: ImageContents): string {
   const parts = [`Debian ${debian}`, ...(kernel === undefined ? [] : [`Linux ${kernel}`])];
   return [...parts, `Docker Engine ${engine.replace(/[+~-].*$/, '')}`].join(', ');

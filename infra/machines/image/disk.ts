@@ -1,19 +1,19 @@
-/** The disk of an image whose machines have a kernel of their own, and what starts them. */
+/** The disk of an image whose machines have a kernel of their own, and the files that start them. */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { runProgram } from '../../system/run-program.ts';
 
-/** Where a recipe leaves the kernel and the first files of its start, in the root file system. */
+/** The places where a recipe leaves the kernel and the first files of its start, in the root file system. */
 export const startFiles = { kernel: 'boot/lockage-vmlinuz', initrd: 'boot/lockage-initrd' } as const;
 
 const timeout = 600_000;
 
-/** What machines lay their own changes over. */
+/** Returns the disk that machines lay their own changes over. */
 export const diskOf = (folder: string) => path.join(folder, 'disk.raw');
 export const kernelOf = (folder: string) => path.join(folder, 'vmlinuz');
 export const initrdOf = (folder: string) => path.join(folder, 'initrd.cpio');
 
-/** Makes the disk of a root file system's archive, which goes. Machines make it as large as they are to be. */
+/** Makes the disk from a root file system's archive, which is removed. Machines resize it to their own size. */
 export async function makeDisk(folder: string, archive: string): Promise<void> {
   const root = path.join(folder, 'root');
   await mkdir(root, { mode: 0o755 });

@@ -1,6 +1,6 @@
 /**
- * What machines are made from: a Debian root file system, made once of packages and kept in the cache under a hash of
- * its recipe. The digest of what came of it is what is recorded.
+ * The images that machines are made from: a Debian root file system, made once of packages and kept in the cache under
+ * a hash of its recipe. The digest of the result is what is recorded.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -17,12 +17,12 @@ import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 const buildDeadline = 600_000;
 
-/** What goes into a root file system. */
+/** The recipe of a root file system. */
 export interface Recipe {
   readonly packages: readonly string[];
   /** shell lines run with the new root as $1 after the packages are installed */
   readonly customize: readonly string[];
-  /** it has a kernel of its own, and becomes a disk */
+  /** it has a kernel of its own, and is turned into a disk */
   readonly bootable?: boolean;
 }
 
@@ -31,13 +31,13 @@ export interface CachedImage {
   readonly folder: string;
   /** `sha256:…` of its root file system */
   readonly digest: string;
-  /** absent: an earlier Lockage made it, which did not look */
+  /** absent: made by an earlier Lockage, which did not record it */
   readonly contents?: ImageContents;
 }
 
 const rootArchive = 'root.tar';
 
-/** A host as an engine needs it: sshd and dockerd begin with the machine. */
+/** The host that an engine needs: sshd and dockerd start with the machine. */
 export const hostRecipe: Recipe = {
   packages: [
     ...['systemd-sysv', 'dbus', 'kmod', 'iproute2', 'iptables', 'netbase'],
@@ -57,14 +57,15 @@ export const hostRecipe: Recipe = {
   ],
 };
 
-/** The root file system's archive in an image's folder. */
+/** Returns the archive of the root file system in an image's folder. */
 export function archiveOf(image: CachedImage): string {
   return path.join(image.folder, rootArchive);
 }
 
 /**
- * The image of that digest; without one, of that recipe: made where it is not in the cache yet, which takes a minute.
- * Throws LockageError when it cannot be made, or an image of that digest is not in the cache: another one is another image.
+ * Returns the image of that digest; without one, the image of that recipe, made where it is not in the cache yet,
+ * which takes a minute. Throws LockageError when it cannot be made, or an image of that digest is not in the cache:
+ * another one would not be the same image.
  */
 export async function machineImage(cache: string, recipe: Recipe, digest?: string): Promise<CachedImage> {
   const known = await cachedImages(cache);
@@ -88,7 +89,7 @@ export async function machineImage(cache: string, recipe: Recipe, digest?: strin
   });
 }
 
-/** An image of today's packages, whatever is in the cache. Throws LockageError when it cannot be made. */
+/** Makes an image of today's packages, whatever is in the cache. Throws LockageError when it cannot be made. */
 export async function newMachineImage(cache: string, recipe: Recipe): Promise<CachedImage> {
   await mkdir(cache, { recursive: true, mode: 0o700 });
   return build(path.join(cache, randomUUID()), recipe);
@@ -96,7 +97,7 @@ export async function newMachineImage(cache: string, recipe: Recipe): Promise<Ca
 
 async function build(folder: string, recipe: Recipe): Promise<CachedImage> {
   await removeDead(path.dirname(folder));
-  // A process of its own: one that is taken for dead may still be at it.
+  // A draft per process: a build that is taken for dead may still be running.
   const draft = `${folder}.${process.pid}.draft`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
@@ -113,7 +114,7 @@ async function build(folder: string, recipe: Recipe): Promise<CachedImage> {
   }
 }
 
-/** What builds left that were killed. */
+/** Removes what killed builds left. */
 async function removeDead(cache: string): Promise<void> {
   const drafts = (await readdir(cache)).filter((name) => name.endsWith('.draft')).map((name) => path.join(cache, name));
   for (const draft of drafts) {
@@ -125,7 +126,7 @@ async function removeDead(cache: string): Promise<void> {
 /** Makes the archive of a root file system of this machine's own release of Debian. */
 export async function buildRoot(archive: string, recipe: Recipe): Promise<void> {
   const words = ['--quiet', '--variant=minbase', `--include=${recipe.packages.join(',')}`];
-  // A draft that does not come to its end is thrown away: nothing of it has to be on the disk before.
+  // An incomplete draft is discarded, so nothing of it has to be flushed to the disk.
   const quick = '--dpkgopt=force-unsafe-io';
   const lean = ['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'];
   const recommends = '--aptopt=APT::Install-Recommends "false"';
@@ -133,7 +134,7 @@ export async function buildRoot(archive: string, recipe: Recipe): Promise<void> 
   await runProgram(['mmdebstrap', ...words, quick, ...lean, recommends, hook, await suite(), archive], buildDeadline);
 }
 
-/** The machine's own release: its keyring and its mirror are the ones that work here. */
+/** Returns this machine's own release: its keyring and its mirror are the ones that work here. */
 export async function suite(): Promise<string> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(release)?.[1] ?? 'bookworm';

@@ -1,18 +1,18 @@
 /**
- * What a virtual machine is made from: the host of system containers with a kernel, and a start of its own that does
- * little. Under emulation each program that runs at the start costs a tenth of a second or more.
+ * The recipe of a virtual machine: the host of system containers with a kernel, and a minimal start of its own. Under
+ * emulation each program that runs at the start costs a tenth of a second or more.
  */
 import { startFiles } from './disk.ts';
 import { hostRecipe, type Recipe } from './image.ts';
 
-/** Drivers of the devices that a machine has. What is loaded later, the kernel asks for itself. */
+/** The drivers of the devices that a machine has. The kernel asks for later ones itself. */
 const drivers = ['virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng'];
 
 const session = ['sh', 'mount', 'umount', 'insmod', 'ip', 'find', 'mkdir', 'rm', 'cp', 'poweroff', 'switch_root'];
 
 /**
- * The first program. It loads the drivers, lays the machine's own files over the disk's, brings up the network and gives
- * way to systemd. A machine whose start fails here goes off: nobody would see it wait.
+ * The first program. It loads the drivers, lays the machine's own files over the disk's, brings up the network and
+ * hands over to systemd. A machine whose start fails here powers off: nobody would see it wait.
  */
 const firstProgram = `#!/bin/sh
 fail() { echo "lockage: $1"; poweroff -f; }
@@ -30,7 +30,7 @@ umount /dev
 exec switch_root /root /sbin/init
 `;
 
-/** The disk is as large as its machine's, the file system on it as its image's. */
+/** A unit that grows the file system, which has the image's size, to its machine's disk. */
 const growUnit = `[Unit]
 Description=the whole of the disk is used
 [Service]
@@ -40,8 +40,11 @@ ExecStart=/sbin/resize2fs /dev/vda
 WantedBy=multi-user.target
 `;
 
-/** Nobody logs in at a console, devices and accounts are known beforehand, and nothing is mounted by hand. */
-const unused = [
+/**
+ * The units that are not needed: nobody logs in at a console, devices and accounts are known beforehand, and nothing
+ * is mounted by hand.
+ */
+const unusedUnits = [
   ...['systemd-udevd.service', 'systemd-udevd-control.socket', 'systemd-udevd-kernel.socket'],
   ...['systemd-udev-trigger.service', 'systemd-logind.service', 'getty.target', 'remote-fs.target'],
   ...['systemd-sysusers.service', 'systemd-firstboot.service', 'systemd-repart.service', 'systemd-pstore.service'],
@@ -64,13 +67,13 @@ export const vmRecipe: Recipe = {
     'install -d -m 700 "$1/root/.ssh"',
     ...written('$1/etc/systemd/system/lockage-disk.service', growUnit),
     'chroot "$1" systemctl --quiet enable lockage-disk.service',
-    `chroot "$1" systemctl --quiet mask ${unused.join(' ')}`,
+    `chroot "$1" systemctl --quiet mask ${unusedUnits.join(' ')}`,
     ...initrd(),
   ],
   bootable: true,
 };
 
-/** Shell lines that make the first files of a machine's start, and put the kernel beside them. */
+/** Returns shell lines that make the first files of a machine's start, and put the kernel beside them. */
 function initrd(): string[] {
   return [
     'version="$(basename "$1"/lib/modules/*)"',

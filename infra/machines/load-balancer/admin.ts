@@ -1,4 +1,4 @@
-/** A load balancer's process, asked and told over its socket while it serves. */
+/** The admin socket of a load balancer's process, which answers queries and takes commands while it serves. */
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { adminSocket } from './haproxy-config.ts';
 
 const answerTimeout = 5000;
 
-/** A place for a machine at one of a load balancer's ports. */
+/** A slot for a machine at one of a load balancer's ports. */
 export interface Slot {
   /** `port-8000` */
   readonly section: string;
@@ -20,14 +20,14 @@ export interface Slot {
   readonly busy: number;
 }
 
-/** What a load balancer's process says of itself. */
+/** The facts that a load balancer's process reports about itself. */
 export interface RunningProcess {
   readonly pid: number;
   readonly address: string;
   readonly shape: string;
 }
 
-/** The process and what it was started with; undefined where none answers. */
+/** Returns the process and what it was started with; undefined where none answers. */
 export async function askProcess(home: string): Promise<RunningProcess | undefined> {
   const shown = await sendCommands(home, ['show info']).catch(() => undefined);
   const pid = /^Pid: (\d+)$/m.exec(shown ?? '')?.[1];
@@ -36,7 +36,7 @@ export async function askProcess(home: string): Promise<RunningProcess | undefin
   return { pid: Number(pid), address, shape };
 }
 
-/** All slots of a load balancer. Throws when it does not answer. */
+/** Returns all slots of a load balancer. Throws when it does not answer. */
 export async function askSlots(home: string): Promise<Slot[]> {
   return parseSlots(await sendCommands(home, ['show stat -1 4 -1']));
 }
@@ -60,9 +60,9 @@ export function parseSlots(csv: string): Slot[] {
   });
 }
 
-/** Gives commands that take effect together, and returns what was said to them. */
+/** Sends commands that take effect together, and returns the answer. */
 export async function sendCommands(home: string, commands: readonly string[]): Promise<string> {
-  // The path of a socket may have some hundred bytes only, and a project can lie deeper.
+  // A socket's path is limited to about a hundred bytes, and a project can lie deeper.
   const folder = await open(home, 'r');
   try {
     return await exchange(path.join('/proc/self/fd', String(folder.fd), adminSocket), `${commands.join('; ')}\n`);
@@ -74,11 +74,11 @@ export async function sendCommands(home: string, commands: readonly string[]): P
 function exchange(socket: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket, () => connection.write(text));
-    let said = '';
+    let answer = '';
     connection
       .setEncoding('utf8')
       .setTimeout(answerTimeout, () => connection.destroy(new Error('the load balancer is silent')));
-    connection.on('data', (data: string) => (said += data));
-    connection.on('error', reject).on('end', () => resolve(said));
+    connection.on('data', (data: string) => (answer += data));
+    connection.on('error', reject).on('end', () => resolve(answer));
   });
 }

@@ -1,7 +1,8 @@
 /**
- * The front of an environment: one address for all its machines. HAProxy listens there on this computer and spreads
- * requests over the machines that answer. Other machines are told to the process that runs, so no connection of a
- * client ends for it; other ports, or another address, take another process, which gets the sockets of the one before.
+ * The load balancer of an environment: one address for all its machines. HAProxy listens there on this computer and
+ * spreads requests over the machines that answer. A change of machines is sent to the running process, so no
+ * connection of a client ends for it; other ports, or another address, need a new process, which takes over the
+ * sockets of the old one.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -20,15 +21,15 @@ import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 /** Milliseconds. */
 const timeouts = { lock: 120_000, answer: 10_000, drain: 30_000 };
 
-/** A load balancer as it shall be. */
+/** The wanted load balancer. */
 export interface LoadBalancerSpec extends LoadBalancerTarget {
-  /** a folder of its own, which goes with it */
+  /** a folder of its own, which is removed with it */
   readonly home: string;
   readonly app: string;
   readonly environment: string;
 }
 
-/** A load balancer as it is. */
+/** The current state of a load balancer. */
 export interface LoadBalancerState {
   /** `stopped`: its process does not answer */
   readonly state: 'running' | 'stopped' | 'absent';
@@ -37,75 +38,75 @@ export interface LoadBalancerState {
   readonly servers: readonly (Backend & { readonly healthy: boolean })[];
 }
 
-/** What a load balancer's folder says of it. */
+/** The record of a load balancer in its folder. */
 type Manifest = Omit<LoadBalancerSpec, 'home'>;
 
 /**
- * Makes a load balancer, starts it, or changes it to be as wanted, and waits until it accepts connections. Safe to repeat, also
- * after a run that was killed. Machines that do not answer yet get requests once they do.
- * Throws LockageError, also when a stranger listens there.
+ * Makes a load balancer, starts it, or changes it to match the spec, and waits until it accepts connections. Safe to
+ * repeat, also after a run that was killed. Machines that do not answer yet get requests once they do. Throws
+ * LockageError, also when a stranger listens there.
  */
 export async function applyLoadBalancer(spec: LoadBalancerSpec): Promise<void> {
-  await locked(spec.home, () => apply(spec));
+  await withLoadBalancerLock(spec.home, () => apply(spec));
 }
 
 /**
- * Sends requests to other machines from one moment on; no connection of a client ends for it. Resolves when those that
- * left have no request under way, or `drain` milliseconds are over. Throws LockageError when a machine that is new does
- * not answer within `answer` milliseconds: nothing has changed then.
+ * Switches requests to other machines at one moment; no connection of a client ends for it. Resolves when the machines
+ * that left have no request under way, or after `drain` milliseconds. Throws LockageError when a new machine does not
+ * answer within `answer` milliseconds: nothing has changed then.
  */
 export async function moveBackends(
   spec: LoadBalancerSpec,
   options: { drain?: number; answer?: number } = {},
 ): Promise<void> {
   const { drain, answer } = { ...timeouts, ...options };
-  await locked(spec.home, async () => {
+  await withLoadBalancerLock(spec.home, async () => {
     await untilNewAnswer(spec, answer);
     await apply(spec);
     await untilDrained(spec, drain);
   });
 }
 
-/** The folder of an environment's load balancer. */
-export function loadBalancerFolder(places: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
-  return path.join(places.loadBalancers, environment);
+/** Returns the folder of an environment's load balancer. */
+export function loadBalancerFolder(folders: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
+  return path.join(folders.loadBalancers, environment);
 }
 
-/** Makes an environment's load balancer what it shall be, or starts it. It leads where it led before, unless `servers` are told. */
+/** Makes, changes or starts an environment's load balancer. It keeps the machines it had, unless `servers` is given. */
 export async function ensureLoadBalancer(
-  places: MachineFolders,
+  folders: MachineFolders,
   inputs: LoadBalancerInputs,
   servers?: readonly Backend[],
 ): Promise<void> {
-  const home = loadBalancerFolder(places, inputs);
+  const home = loadBalancerFolder(folders, inputs);
   await applyLoadBalancer({ ...inputs, home, servers: servers ?? (await readManifest(home))?.servers ?? [] });
 }
 
 /**
- * Lets an environment's load balancer lead to these machines and no others: see `moveBackends`. Nothing happens where it does, or where
- * there is none.
+ * Points an environment's load balancer at exactly these machines: see `moveBackends`. Does nothing where it already
+ * does, or where there is no load balancer.
  */
 export async function setBackends(
-  places: MachineFolders,
+  folders: MachineFolders,
   place: Pick<Place, 'environment'>,
   machines: readonly Backend[],
 ): Promise<void> {
-  const home = loadBalancerFolder(places, place);
-  // A host is more than what the load balancer has to know of it.
+  const home = loadBalancerFolder(folders, place);
+  // A host has more fields than the load balancer needs.
   const servers = machines.map(({ name, address, ports }) => ({ name, address, ...(ports ? { ports } : {}) }));
-  const [mark, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
-  if (!mark) return;
-  // A run that was killed may have told the process something else than the folder says.
-  const isSo = slots && misplaced(slots, mark.ports, servers).length === 0;
-  if (isSo && canonicalJson(mark.servers) === canonicalJson(servers)) return;
-  await moveBackends({ ...mark, home, servers });
+  const [manifest, slots] = await Promise.all([readManifest(home), askSlots(home).catch(() => undefined)]);
+  if (!manifest) return;
+  // A killed run may have sent the process something else than the folder records.
+  const isCurrent = slots && mismatches(slots, manifest.ports, servers).length === 0;
+  if (isCurrent && canonicalJson(manifest.servers) === canonicalJson(servers)) return;
+  await moveBackends({ ...manifest, home, servers });
 }
 
-/** Whether a load balancer runs, and to which machines it sends. */
+/** Returns whether a load balancer runs, and the machines it sends requests to. */
 export async function loadBalancerState(home: string): Promise<LoadBalancerState> {
-  const mark = await readManifest(home);
-  if (!mark) return { state: 'absent', ports: [], servers: [] };
-  const { address, ports, servers } = mark;
+  const manifest = await readManifest(home);
+  if (!manifest) return { state: 'absent', ports: [], servers: [] };
+  const { address, ports, servers } = manifest;
   const slots = await askSlots(home).catch(() => undefined);
   if (!slots)
     return { state: 'stopped', address, ports, servers: servers.map((each) => ({ ...each, healthy: false })) };
@@ -118,10 +119,10 @@ export async function loadBalancerState(home: string): Promise<LoadBalancerState
   return { state: 'running', address, ports, servers: servers.map((each) => ({ ...each, healthy: health(each) })) };
 }
 
-/** Ends a load balancer, with what it has under way, and removes its files. One that is gone is fine. */
+/** Ends a load balancer, with its requests under way, and removes its files. Ignores one that is gone. */
 export async function removeLoadBalancer(home: string): Promise<void> {
   if (!existsSync(home) && (await processesOf(home)).length === 0) return;
-  await locked(home, async () => {
+  await withLoadBalancerLock(home, async () => {
     await endProcesses(home);
     await rm(home, { recursive: true, force: true });
   });
@@ -132,20 +133,20 @@ async function apply(spec: LoadBalancerSpec): Promise<void> {
   await refuseStranger(spec);
   const user = process.getuid?.() === 0 ? 'haproxy' : undefined;
   const running = await askProcess(home);
-  // One that does not answer would hold the ports.
+  // A process that does not answer would hold the ports.
   if (!running) await endProcesses(home);
   await refuseTaken(address, await newPorts(spec, running));
   await writeAtomic(configFile(home), haproxyConfig(spec, user));
   if (running) await retarget(home, ports, servers);
   if (running?.shape !== shapeOf(spec, user)) await startProcess(home, running?.pid);
-  // The mark comes last: what it names is what is served, or was when the process ended.
-  const { home: _, ...mark } = spec;
-  await writeAtomic(manifestFile(home), `${JSON.stringify(mark)}\n`);
+  // The manifest comes last: it names what is served, or was when the process ended.
+  const { home: _, ...manifest } = spec;
+  await writeAtomic(manifestFile(home), `${JSON.stringify(manifest)}\n`);
   const answers = await until(timeouts.answer, () => allOf(ports, (port) => accepts(address, port)));
   if (!answers) throw new LockageError(`the load balancer does not answer at ${address}, ports ${ports.join(', ')}`);
 }
 
-/** The ports that the running process does not listen on. */
+/** Returns the ports that the running process does not listen on. */
 async function newPorts(
   { home, address, ports }: LoadBalancerSpec,
   running?: RunningProcess,
@@ -155,12 +156,12 @@ async function newPorts(
   return ports.filter((port) => !sections.has(sectionOf(port)));
 }
 
-/** New machines first and then off with the old ones, in one breath for each port. */
+/** Adds the new machines first and then takes out the old ones, in one step for each port. */
 async function retarget(home: string, ports: readonly number[], servers: readonly Backend[]): Promise<void> {
   const slots = await askSlots(home);
   for (const port of ports) {
     const here = slots.filter(({ section }) => section === sectionOf(port));
-    // A port that the process does not have yet comes with the next one.
+    // A port that this process does not have yet comes with the next process.
     if (here.length === 0) continue;
     const wanted = backendsAt(servers, port);
     const arriving = wanted.filter((server) => !here.some((slot) => !slot.resting && isAt(slot, server, port)));
@@ -170,7 +171,7 @@ async function retarget(home: string, ports: readonly number[], servers: readonl
     const commands = [...added.flat(), ...leaving.map((slot) => `set server ${nameOf(slot)} state maint`)];
     if (commands.length > 0) await sendCommands(home, commands);
   }
-  const wrong = misplaced(await askSlots(home), ports, servers);
+  const wrong = mismatches(await askSlots(home), ports, servers);
   if (wrong.length > 0) throw new Error(`the load balancer in ${home} did not take over: ${wrong.join(', ')}`);
 }
 
@@ -178,7 +179,7 @@ async function addBackend({ address }: Backend, port: number, slot: Slot | undef
   if (!slot)
     throw new LockageError('the load balancer has no place for another machine', { hint: 'Try again in a minute.' });
   const name = nameOf(slot);
-  // One that enters counts as healthy until it was asked, so it is asked before.
+  // HAProxy counts a new machine as healthy until its first check, so it is checked before.
   const answers = await accepts(address, port);
   return [
     `set server ${name} addr ${address} port ${port}`,
@@ -187,8 +188,8 @@ async function addBackend({ address }: Backend, port: number, slot: Slot | undef
   ];
 }
 
-/** Machines that should be served, and are not; places that should rest, and do not. */
-function misplaced(slots: readonly Slot[], ports: readonly number[], servers: readonly Backend[]): string[] {
+/** Returns machines that should be served but are not, and slots that should be idle but are not. */
+function mismatches(slots: readonly Slot[], ports: readonly number[], servers: readonly Backend[]): string[] {
   return ports.flatMap((port) => {
     const active = slots.filter(({ section, resting }) => section === sectionOf(port) && !resting);
     if (!slots.some(({ section }) => section === sectionOf(port))) return [];
@@ -215,7 +216,7 @@ async function untilNewAnswer({ home, ports, servers }: LoadBalancerSpec, wait: 
   throw new LockageError('the load balancer stays where it is: not all machines answer', { details: silent.flat() });
 }
 
-/** Resting places without a request, and no process of before. */
+/** Waits until idle slots have no request, and no earlier process is left. */
 async function untilDrained({ home }: LoadBalancerSpec, drain: number): Promise<void> {
   await until(drain, async () => {
     const [slots, processes] = await Promise.all([askSlots(home), processesOf(home)]);
@@ -224,9 +225,9 @@ async function untilDrained({ home }: LoadBalancerSpec, drain: number): Promise<
 }
 
 async function refuseStranger({ home, app, environment }: LoadBalancerSpec): Promise<void> {
-  const mark = await readManifest(home);
-  if (!mark || (mark.app === app && mark.environment === environment)) return;
-  throw new LockageError(`the load balancer in ${home} is of ${mark.app} ${mark.environment}`, {
+  const manifest = await readManifest(home);
+  if (!manifest || (manifest.app === app && manifest.environment === environment)) return;
+  throw new LockageError(`the load balancer in ${home} is of ${manifest.app} ${manifest.environment}`, {
     hint: 'Look whose it is, and move it away; then run the same command again.',
   });
 }
@@ -239,7 +240,7 @@ function nameOf({ section, name }: Slot): string {
   return `${section}/${name}`;
 }
 
-async function locked<T>(home: string, work: () => Promise<T>): Promise<T> {
+async function withLoadBalancerLock<T>(home: string, work: () => Promise<T>): Promise<T> {
   await mkdir(path.dirname(home), { recursive: true, mode: 0o700 });
   return withFileLock(`${home}.lock`, timeouts.lock, work);
 }

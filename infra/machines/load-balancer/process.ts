@@ -1,4 +1,4 @@
-/** The HAProxy process of a load balancer: found by its configuration file, which no other process is started with. */
+/** The HAProxy process of a load balancer, found by its configuration file, which no other process is started with. */
 import { readdir, readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
@@ -7,26 +7,26 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { adminSocket } from './haproxy-config.ts';
 import { runDaemon, tryRunProgram } from '../../system/run-program.ts';
 
-/** Where the configuration lies in a load balancer's folder. */
+/** Returns the configuration file in a load balancer's folder. */
 export function configFile(home: string): string {
   return path.join(home, 'haproxy.cfg');
 }
 
 /**
- * Starts the process by the configuration in the folder. Where one serves already, its listening sockets are taken over
- * and it ends once its last request is answered. Throws LockageError when it cannot listen.
+ * Starts the process with the configuration in the folder. Where one already serves, its listening sockets are taken
+ * over and it ends once its last request is answered. Throws LockageError when it cannot listen.
  */
 export async function startProcess(home: string, serving?: number): Promise<void> {
   const takeOver = serving === undefined ? [] : ['-x', adminSocket, '-sf', String(serving)];
   await runDaemon(['haproxy', '-D', '-C', home, '-f', configFile(home), ...takeOver]);
 }
 
-/** A process that was killed is gone from sight before the kernel has closed its sockets: ms. */
-const closing = 2000;
+/** Milliseconds for the kernel to close the sockets of a killed process, which is out of sight before that. */
+const closeTimeout = 2000;
 
 /** Throws LockageError when somebody else listens at one of the ports, or the address is not of this computer. */
 export async function refuseTaken(address: string, ports: readonly number[]): Promise<void> {
-  for (const end = Date.now() + closing; ; await sleep(50)) {
+  for (const end = Date.now() + closeTimeout; ; await sleep(50)) {
     const taken = await takenOf(address, ports);
     if (taken.length === 0) return;
     const holders = (await Promise.all(taken.map((port) => holderOf(address, port)))).flat();
@@ -49,14 +49,14 @@ async function takenOf(address: string, ports: readonly number[]): Promise<numbe
   return problems.filter(({ code }) => code === 'EADDRINUSE').map(({ port }) => port);
 }
 
-/** The numbers of all processes of a load balancer, also of those that only answer what they have begun. */
+/** Returns the process ids of a load balancer, including those that only finish their last requests. */
 export async function processesOf(home: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const own = await Promise.all(pids.map(async (pid) => isOf(home, await commandOf(pid))));
   return pids.filter((_, index) => own[index]).map(Number);
 }
 
-/** Ends all processes of a load balancer, with what they have under way. */
+/** Ends all processes of a load balancer, with their requests under way. */
 export async function endProcesses(home: string): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const pid of await processesOf(home)) send(pid, signal);
@@ -67,7 +67,7 @@ export async function endProcesses(home: string): Promise<void> {
   throw new LockageError(`the processes of the load balancer in ${home} do not end`);
 }
 
-/** Whether something accepts connections there. */
+/** Returns whether something accepts connections there. */
 export function accepts(host: string, port: number, timeout = 1000): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -96,7 +96,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** What keeps this process from listening there, as the code of the error. */
+/** Returns what keeps this process from listening there, as the code of the error. */
 function tryToListen(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -105,7 +105,7 @@ function tryToListen(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-/** Who listens at a port there or at all addresses, as `0.0.0.0:8000 is nginx's (process 4711)`. */
+/** Returns who listens at a port there or at all addresses, as `0.0.0.0:8000 is nginx's (process 4711)`. */
 async function holderOf(address: string, port: number): Promise<string[]> {
   const shown = (await tryRunProgram(['ss', '-H', '-ltnp', `sport = :${port}`])) ?? '';
   return shown.split('\n').flatMap((line) => {

@@ -19,7 +19,7 @@ export async function swarmInventory(engine: Engine, swarm: Swarm, place: Place)
   return { host: swarm, containers, networks, volumes: [], data: [], secrets };
 }
 
-/** Removes all of it, services first. What is gone already is fine. */
+/** Removes everything in the inventory, services first. Ignores what is already gone. */
 export async function removeSwarmInventory(
   engine: Engine,
   { containers, networks, secrets }: Inventory,

@@ -6,12 +6,12 @@ import type { ProviderContext } from '../../context/provider-context.ts';
 import { labels, ownerLabels } from '../../docker/labels.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 
-/** Milliseconds for the nodes to let go of a network: earlier containers may still be ending, in their grace. */
+/** Milliseconds for the nodes to release a network: earlier containers may still be ending, in their grace. */
 const emptyTimeout = 120_000;
 
 /**
- * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when its
- * name is taken by somebody else's.
+ * Makes the network that an environment's services, edges and accessories share on all nodes. Throws LockageError when
+ * its name is taken by another owner.
  */
 export async function createOverlay(context: ProviderContext, inputs: OverlayInputs): Promise<void> {
   const engine = await context.engine(inputs.host);
@@ -30,13 +30,13 @@ export async function createOverlay(context: ProviderContext, inputs: OverlayInp
   });
 }
 
-/** Removes it, once the nodes have let go of it. */
+/** Removes the environment's network, once the nodes have released it. */
 export async function removeOverlay(context: ProviderContext, inputs: OverlayInputs): Promise<void> {
   const { network } = environmentNames(inputs.app, inputs.environment);
   await removeNetworkWhenFree(await context.engine(inputs.host), network);
 }
 
-/** Removes a network of the swarm; waits while containers that have just ended hold it. An absent one is fine. */
+/** Removes a network of the swarm; waits while containers that have just ended hold it. Ignores an absent one. */
 export async function removeNetworkWhenFree(engine: Engine, name: string): Promise<void> {
   for (const end = Date.now() + emptyTimeout; ;) {
     try {

@@ -4,8 +4,8 @@ import type { Connections } from '../../docker/connections.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
 
 /**
- * Returns a running container of a service, on a manager: no others can be reached from here, as an engine only speaks for its own.
- * Throws LockageError when there is none.
+ * Returns a running container of a service on a manager, the only nodes whose engines are reached from here: an engine
+ * gives access to its own containers only. Throws LockageError when there is none.
  */
 export async function reachableContainer(connections: Connections, swarm: Swarm, service: string): Promise<ExecTarget> {
   const engine = await connections.engine(swarm);

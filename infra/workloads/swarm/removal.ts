@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmNode } from '../../docker/api/types.ts';
 
-/** Milliseconds that nodes get beyond a service's own grace to say that its containers are gone. */
+/** Milliseconds that nodes get, beyond a service's own grace, to report that its containers are gone. */
 const margin = 15_000;
 
 /** The states of a task of which nothing runs any more. */
@@ -14,7 +14,7 @@ export async function removeService(engine: Engine, service: ServiceDetails, gra
   await waitForEnd(engine, service.ID, graceMs);
 }
 
-/** Removes the secrets with these labels that no service uses; gives the names of those that stay. */
+/** Removes the secrets with these labels that no service uses; returns the names of those that stay. */
 export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Record<string, string>>): Promise<string[]> {
   const names = await engine.listSecrets(labels);
   const gone = await Promise.all(names.map((name) => engine.removeSecret(name)));
@@ -34,7 +34,10 @@ export async function waitForEnd(engine: Engine, service: string, graceMs: numbe
   }
 }
 
-/** Whether a swarm has lost a node. A manager that has just begun to lead has heard of none yet: they are `unknown`. */
+/**
+ * Returns whether a swarm has lost a node. A manager that has just become leader has not heard from any yet: they are
+ * `unknown`.
+ */
 export function isDown({ Status }: Pick<SwarmNode, 'Status'>): boolean {
   return Status.State === 'down' || Status.State === 'disconnected';
 }

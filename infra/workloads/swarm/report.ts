@@ -48,7 +48,7 @@ export async function swarmView(engine: Engine, swarm: Swarm, look: Look): Promi
   };
 }
 
-/** Returns why nobody speaks for a swarm: its managers that do not answer come before what it said itself. */
+/** Returns why no manager speaks for a swarm: managers that do not answer come first, then the swarm's own problem. */
 export function quorumLoss({ managers }: Swarm, { error }: HostView, views: readonly HostView[]): string | undefined {
   const silent = managers.filter(({ name }) =>
     views.some((view) => view.host.name === name && view.error !== undefined),
@@ -58,7 +58,7 @@ export function quorumLoss({ managers }: Swarm, { error }: HostView, views: read
   return `has no leader in reach: ${silent.length} of ${managers.length} managers ${verb} not answer`;
 }
 
-/** Returns an environment's services, each as one part of a release. */
+/** Returns an environment's services, each as one workload of a release. */
 export async function servicesOf(engine: Engine, place: Place, options: CallOptions = {}): Promise<SeenContainer[]> {
   const own = { [labels.app]: place.app, [labels.environment]: place.environment };
   const [services, tasks] = await Promise.all([engine.listServices(own, options), engine.listTasks(options)]);

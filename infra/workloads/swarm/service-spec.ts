@@ -6,17 +6,18 @@ import { labels, ownerLabels } from '../../docker/labels.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 
-/** The label in which a service carries what it was asked to be, so that a change by hand shows without any record. */
+/** The label in which a service carries its own specification, so that a change by hand shows without any record. */
 export const askedLabel = 'lockage.asked';
 
 const nanoseconds = 1e6;
 
 /**
- * The Engine API's request for a release's role on a swarm. It publishes no port (the edges own them) and its name leads to
- * its containers themselves (dnsrr). `secretIds`: secret name → the swarm's id.
+ * Returns the Engine API's request for a release's role on a swarm. It publishes no port (the edges own them) and its
+ * name leads to its containers themselves (dnsrr). `secretIds`: secret name → the swarm's id.
  *
- * Swarm restarts what ends, also before it is verified: it has no policy that could be changed later, as a change of it
- * replaces every container. So it waits five seconds first, in which verification and watch see that something ended.
+ * Swarm restarts a container that ends, also before it is verified: it has no policy that could be changed later, as a
+ * change of it replaces every container. So it waits five seconds first, in which verification and watch see that
+ * something ended.
  */
 export function serviceSpec(
   place: Place,
@@ -36,7 +37,7 @@ export function serviceSpec(
       RestartPolicy: { Condition: 'any', Delay: 5000 * nanoseconds, MaxAttempts: 0 },
       Placement: { Constraints: [] },
       LogDriver: driverOf(spec),
-      // Only how many: the swarm writes its own id in place of the name.
+      // Only the count: the swarm writes its own id in place of the name.
       Networks: [{}],
       ForceUpdate: 0,
     },
@@ -93,7 +94,7 @@ function containerSpec(place: Place, spec: ContainerSpec) {
   };
 }
 
-/** Swarm reads `{{` in a variable as the beginning of a template. */
+/** Escapes `{{`, which Swarm reads in a variable as the beginning of a template. */
 function literal(value: string): string {
   return value.replaceAll('{{', '{{"{{"}}');
 }
@@ -104,13 +105,14 @@ function driverOf(spec: ContainerSpec) {
 }
 
 /**
- * A command can only be run by the engine of the node, so it is given to that engine, which says that the container runs
- * once it succeeded. All else is asked over the network; the image's own check would only delay it.
+ * Returns the health check for the engine. Only the engine of the node can run a command, so it gets that check, and
+ * reports the container as running once it succeeded. Every other check goes over the network; the image's own check
+ * would only delay it.
  */
 function healthcheck({ health }: ContainerSpec) {
   const { check, timeout } = health;
   if (check.kind !== 'command') return { Test: ['NONE'] };
-  // Asked for as long as the service lives, so not as often as a verification asks.
+  // It runs as long as the service lives, so less often than a verification.
   const interval = Math.max(health.interval, 3000);
   return {
     Test: ['CMD', ...check.command],
@@ -120,9 +122,12 @@ function healthcheck({ health }: ContainerSpec) {
   };
 }
 
-/** The name of a secret's version in the swarm: a secret never changes there, so another value is another secret. */
+/**
+ * Returns the name of a secret's version in the swarm: a secret never changes there, so another value is another
+ * secret.
+ */
 export function secretName(place: Place, name: string, version: string): string {
   const full = `${place.app}-${place.environment}-${name}-${version}`;
-  // Docker takes 64 characters.
+  // Docker allows 64 characters.
   return full.length <= 64 ? full : `${full.slice(0, 55)}-${fingerprint(full)}`;
 }

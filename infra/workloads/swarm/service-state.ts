@@ -1,17 +1,17 @@
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import { askedLabel } from './service-spec.ts';
 
-/** How a service is, compared with what it was asked to be. */
+/** The state of a service, compared with its own specification. */
 export interface ServiceState {
-  /** `running`: all of it, as asked; else what is the matter: `resting`, `2 of 3 running`, `changed by hand: …` */
+  /** `running`: all of it, as specified; otherwise the problem: `resting`, `2 of 3 running`, `changed by hand: …` */
   readonly word: string;
-  /** the tasks that run, sorted: other ones after anything was started again */
+  /** the tasks that run, sorted; a restart changes them */
   readonly tasks: readonly string[];
   /** ISO 8601: all of it runs since */
   readonly since?: string;
 }
 
-/** Compares a service and its tasks with what the service says it was asked to be. */
+/** Compares a service and its tasks with the specification that the service carries. */
 export function serviceState(service: ServiceDetails, all: readonly SwarmTask[]): ServiceState {
   const own = all.filter(({ ServiceID, DesiredState }) => ServiceID === service.ID && DesiredState === 'running');
   const asked = askedOf(service);
@@ -36,7 +36,7 @@ function wordOf(service: ServiceDetails, asked: Asked | undefined, running: numb
   return running === wanted ? 'running' : `${running} of ${wanted} running`;
 }
 
-/** What somebody changed of a service, by the names of its fields; not how many containers it has. */
+/** Returns the names of a service's fields that somebody changed by hand, except the number of containers. */
 export function changesByHand(service: ServiceDetails): string[] {
   const asked = askedOf(service);
   if (!asked) return ['what it was asked to be'];
@@ -58,7 +58,7 @@ function imageOf(template: Asked['TaskTemplate'] | undefined): unknown {
   return (template?.['ContainerSpec'] as { Image?: unknown } | undefined)?.Image;
 }
 
-/** Paths at which `actual` lacks or changes something of `asked`. An engine leaves out what is empty. */
+/** Returns the paths at which `actual` lacks or changes something of `asked`. An engine leaves out what is empty. */
 function differences(asked: unknown, actual: unknown, path: string): string[] {
   if (isEmpty(asked) && isEmpty(actual)) return [];
   if (Array.isArray(asked)) {

@@ -19,10 +19,10 @@ const placementTimeout = 30_000;
 
 const ended = new Set(['complete', 'failed', 'rejected', 'orphaned']);
 
-/** A part of a release, and the swarm that it runs on. */
+/** A workload of a release, and the swarm that it runs on. */
 type ServiceInputs = ContainerInputs & { readonly host: Swarm };
 
-/** A role of a release on a swarm: one service, whose containers Swarm places. It is made once and never changed. */
+/** A role of a release on a swarm: one service, whose containers Swarm places. It is created once and never changed. */
 export class ServiceWorkload implements Workload {
   readonly #context: ProviderContext;
   readonly #inputs: ServiceInputs;
@@ -53,11 +53,11 @@ export class ServiceWorkload implements Workload {
     const engine = await this.#engine();
     const service = await this.#find(engine);
     if (service && service.Spec.Labels[labels.app] === this.#inputs.app) {
-      // The nodes end its containers by themselves: nobody has to wait for that, nor has the swarm's own update.
+      // The nodes end its containers by themselves: nothing has to wait for that, not even the swarm's own update.
       await engine.removeService(service.ID);
       this.#context.progress({ host: host.name, step: 'remove', detail: spec.name });
     }
-    // One that another service uses stays, and goes with the last of them.
+    // A secret that another service uses stays, and is removed with the last of them.
     for (const [name, version] of Object.entries(spec.secrets)) {
       await engine.removeSecret(secretName(this.#inputs, name, version));
     }
@@ -89,7 +89,10 @@ export class ServiceWorkload implements Workload {
     return found?.word === 'running' ? found.tasks.join() : undefined;
   }
 
-  /** Every edge asks every container, over the way that the traffic takes. A command is asked by the engines of the nodes. */
+  /**
+   * Checks the health of every container from every edge, over the path of the traffic. A command is run by the
+   * engines of the nodes.
+   */
   async healthy(rounds: Probe, asking: ProbeOptions): Promise<boolean> {
     const { host, spec } = this.#inputs;
     const { check } = spec.health;
@@ -115,14 +118,14 @@ export class ServiceWorkload implements Workload {
     const errors = tasks
       .filter(({ ServiceID, Status }) => ServiceID === service.ID && Status.Err)
       .map(({ Status }) => Status.Err ?? '');
-    const said = [...(word === 'running' ? [] : [word]), ...new Set(errors)];
-    return said.length === 0 ? '' : ` (${said.join('; ')})`;
+    const problems = [...(word === 'running' ? [] : [word]), ...new Set(errors)];
+    return problems.length === 0 ? '' : ` (${problems.join('; ')})`;
   }
 
   async lastLines(count: number): Promise<string[]> {
     const engine = await this.#engine();
     const lines: string[] = [];
-    // A node that is gone never sends its part.
+    // A lost node never sends its lines.
     const options = { tail: count, signal: AbortSignal.timeout(5000) };
     for await (const { line } of engine.serviceLogs(this.#inputs.spec.name, options)) lines.push(line);
     return lines;
@@ -140,7 +143,7 @@ export class ServiceWorkload implements Workload {
     return engine.tasksOf(this.#inputs.spec.name);
   }
 
-  /** Whether a service of an interrupted run is what is wanted; removes one of ours that is not. */
+  /** Returns whether a service of an interrupted run is what is wanted; removes one of ours that is not. */
   async #leftover(engine: Engine): Promise<boolean> {
     const { app, environment, host, spec } = this.#inputs;
     const found = await this.#find(engine);
@@ -188,7 +191,10 @@ export class ServiceWorkload implements Workload {
     await engine.updateService(found.ID, found.Version.Index, changed);
   }
 
-  /** Waits until all its containers run. Throws as soon as one has ended, but for `earlier` ones, or cannot be placed. */
+  /**
+   * Waits until all its containers run. Throws as soon as one has ended, except for `earlier` ones, or cannot be
+   * placed.
+   */
   async #started(engine: Engine, earlier: ReadonlySet<string> = new Set()): Promise<void> {
     const begun = Date.now();
     const fail = async (why: string) => workloadError(this, this.#inputs, why);

@@ -16,7 +16,7 @@ import { removeService, removeUnusedSecrets } from './removal.ts';
 import { problemOfManager, quorumLoss, servicesOf, swarmReport, swarmView } from './report.ts';
 import { ServiceWorkload } from './service-workload.ts';
 
-/** A Docker Swarm, on which releases run as services, behind the edges of its managers. */
+/** A Docker Swarm, on which releases run as services behind the edges of its managers. */
 export class SwarmRuntime implements Runtime {
   readonly #swarm: Swarm;
 

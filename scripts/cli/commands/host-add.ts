@@ -108,7 +108,7 @@ async function prepare(
   for (const step of preparation.steps) {
     signal.throwIfAborted();
     const started = performance.now();
-    await machine.carryOut(step, before, preparation);
+    await machine.execute(step, before, preparation);
     failpoint(`after:${step.action}`);
     const { subject, action } = step;
     const done =

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { passedName, startPullProxy, type PassThrough } from '../../../infra/registry/pull-proxy.ts';
+import { proxyName, startPullProxy, type PullProxy } from '../../../infra/registry/pull-proxy.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
 
 const blob = randomBytes(40 * 2 ** 20);
@@ -60,8 +60,8 @@ function sendSlowly(part: Buffer, response: ServerResponse, at = 0): void {
   response.end();
 }
 
-describe('a pass-through', () => {
-  let offered: PassThrough;
+describe('a pull proxy', () => {
+  let offered: PullProxy;
   let address: string;
   let repository: string;
 
@@ -129,7 +129,7 @@ describe('a pass-through', () => {
   it.each([
     ['another repository', 'GET', `/v2/lockage-pull/team/other/blobs/${digest}`, 404],
     ['its own name', 'GET', `/v2/team/shop/blobs/${digest}`, 404],
-    ['the repository of another registry', 'GET', `/v2/${passedName('r.io/team/shop')}/blobs/${digest}`, 404],
+    ['the repository of another registry', 'GET', `/v2/${proxyName('r.io/team/shop')}/blobs/${digest}`, 404],
     ['a tag', 'GET', '/v2/NAME/manifests/latest', 404],
     ['the list of tags', 'GET', '/v2/NAME/tags/list', 404],
     ['a way out of it', 'GET', `/v2/NAME/../other/blobs/${digest}`, 404],

@@ -1,8 +1,8 @@
 /**
  * The smallest service a pipeline can be tried on. `behaviour.json` is baked into the image and says how a build
- * misbehaves: `unhealthy`, `unhealthyOn` (a host), `healthyIn` (only that environment), `crashAfterMs` (after it was first
- * found healthy), `crashAfterVisitMs` (after its first visitor came) and `crashIn` (only that environment), `ignoreTerm`,
- * `migrationFails`; `echoSecrets` prints what no service should.
+ * misbehaves: `unhealthy`, `unhealthyOn` (a host), `healthyIn` (only that environment), `crashAfterMs` (after it was
+ * first found healthy), `crashAfterVisitMs` (after its first visitor came) and `crashIn` (only that environment),
+ * `ignoreTerm`, `migrationFails`; `echoSecrets` prints secrets, which no service should do.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
