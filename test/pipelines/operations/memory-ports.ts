@@ -1,3 +1,4 @@
+import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
@@ -106,7 +107,7 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
   reconcile: async (name) => reconcileMachines(world.place(name)),
   present: async (name) => {
     const names = [...world.place(name).machines.keys()];
-    return { recorded: names.length > 0, names, urls: names.map((each) => host(each).url) };
+    return { recorded: names.length > 0, names, urls: names.map((each) => toRecord(host(each)).url) };
   },
   destroy: async (name) => {
     for (const each of world.place(name).machines.keys()) world.place(name).removeMachine(each);

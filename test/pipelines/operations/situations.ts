@@ -14,13 +14,13 @@ export const onHosts = (changes: Partial<Environment> = {}): Environment =>
 /** The same on machines that the environment makes for itself. */
 export const onMachines = (): Environment => ({
   ...onHosts({ machines: { kind: 'lxc', count: 2, memory: 1, cpus: 1 } }),
-  hosts: names.map((name) => ({ name, url: `machine://${name}`, address: name })),
+  hosts: names.map((name) => ({ kind: 'pending', name, address: name })),
 });
 
 /** The same as services of a swarm. */
 export const onSwarm = (): Environment =>
   onHosts({
-    swarm: { ...host('swarm'), managers: names.map(host) },
+    orchestrator: { kind: 'swarm', name: 'swarm', managers: names.map(host) },
     roles: [role({ hosts: ['swarm'], count: 2 }), { ...withoutRoute, hosts: ['swarm'] }],
   });
 

@@ -142,8 +142,8 @@ describe('what is recorded', () => {
   });
 
   test('is the number of containers of then', () => {
-    const swarm = { ...host('prod'), managers: [host('prod-1')] };
-    const two = released(scene(['prod-1'], { swarm, roles: [role({ hosts: ['prod'], count: 2 })] }), '1.0.0');
+    const orchestrator = { kind: 'swarm', name: 'prod', managers: [host('prod-1')] } as const;
+    const two = released(scene(['prod-1'], { orchestrator, roles: [role({ hosts: ['prod'], count: 2 })] }), '1.0.0');
     const five = carriedOut(two, planned(two, '1.0.0', { counts: { web: 5 } }));
     const next = released(five, '2.0.0');
     expect(plannedBack(next).revision.counts).toEqual({ web: { count: 5, configured: 2 } });

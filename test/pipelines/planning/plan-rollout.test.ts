@@ -224,8 +224,8 @@ describe('a standby', () => {
 });
 
 describe('a scaled role', () => {
-  const swarm = { ...host('prod'), managers: [host('prod-1')] };
-  const onSwarm = released(scene(['prod-1'], { swarm, roles: [role({ hosts: ['prod'], count: 2 })] }), '1.0.0');
+  const orchestrator = { kind: 'swarm', name: 'prod', managers: [host('prod-1')] } as const;
+  const onSwarm = released(scene(['prod-1'], { orchestrator, roles: [role({ hosts: ['prod'], count: 2 })] }), '1.0.0');
   const scaled = planned(onSwarm, '1.0.0', { counts: { web: 5 } });
   const replicas = (now: Scene, version: string) =>
     planned(now, version).desired.serving.map(({ spec }) => spec.replicas);
@@ -256,9 +256,9 @@ describe('a scaled role', () => {
 });
 
 test('a swarm has one service a role, with as many replicas as it is configured', () => {
-  const swarm = { ...host('prod'), managers: [host('prod-1'), host('prod-2')] };
+  const orchestrator = { kind: 'swarm', name: 'prod', managers: [host('prod-1'), host('prod-2')] } as const;
   const roles = [role({ hosts: ['prod'], count: 3 }), { ...withoutRoute, hosts: ['prod'] }];
-  const { desired } = planned(scene(['prod-1', 'prod-2'], { swarm, roles }), '1.0.0');
+  const { desired } = planned(scene(['prod-1', 'prod-2'], { orchestrator, roles }), '1.0.0');
   expect(desired.serving.map(({ spec }) => `${spec.role} ${spec.replicas}`)).toEqual(['web 3', 'worker 1']);
 });
 

@@ -112,9 +112,9 @@ export function sentences({ plan }: { readonly plan: Plan }): string[] {
 }
 
 /** The hosts say what is recorded of them, but for what stopped; a standby without traffic rests. */
-function reportsOf({ environment: { hosts, swarm }, record: recorded, stopped }: Scene): HostReport[] {
+function reportsOf({ environment: { hosts, orchestrator }, record: recorded, stopped }: Scene): HostReport[] {
   const serving = new Set(currentRevision(recorded.ledger)?.containers.map(({ name }) => name));
-  return placesOf({ hosts, ...(swarm ? { swarm } : {}) }).map((place) => {
+  return placesOf({ hosts, ...(orchestrator ? { orchestrator } : {}) }).map((place) => {
     const own = recorded.containers.filter((each) => each.host.name === place.name).map(({ spec }) => spec);
     const runs = own.filter(({ name, route }) => !stopped.includes(name) && (route !== undefined || serving.has(name)));
     return {
