@@ -30,6 +30,9 @@ export class NotStartedError extends LockageError {}
 /** Somebody else changes the same thing now: the same command can be tried again later. */
 export class LockedError extends NotStartedError {}
 
+/** What a change was made from is no longer what is recorded: it has to be made again, from what is recorded now. */
+export class RecordChangedError extends LockedError {}
+
 /** It failed, and everything serves what it served before. */
 export class RolledBackError extends LockageError {}
 
