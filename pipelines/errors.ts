@@ -30,6 +30,9 @@ export class NotStartedError extends LockageError {}
 /** A lock that somebody else holds on the same thing: the same command can be tried again later. */
 export class LockedError extends NotStartedError {}
 
+/** A change whose basis is no longer what is recorded: it has to be made again, from what is recorded now. */
+export class RecordChangedError extends LockedError {}
+
 /** A failure after which everything serves what it served before. */
 export class RolledBackError extends LockageError {}
 

@@ -1,10 +1,16 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Records } from '../../pipelines/operations/ports.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
 import type { Ledger } from '../../pipelines/model/revision.ts';
+import { basisOf, type Basis } from '../resources/basis.ts';
 import { unpacked } from '../resources/packing.ts';
+import { withFileLock } from '../system/file-lock.ts';
+import { changeRecord, type Stored } from './change-record.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -22,8 +28,19 @@ import { readStack, type StackState } from '../pulumi/state.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
 import { providerContext, type Session } from '../context/session.ts';
 
-const releasesStack = 'releases';
-const imagesStack = 'machine-images';
+/** A list that is recorded for all environments together: in a stack of its own, with one resource. */
+interface ListRecord {
+  readonly stack: string;
+  readonly type: string;
+  /** which of the resource's inputs the list is */
+  readonly member: string;
+}
+
+const releasesRecord: ListRecord = { stack: 'releases', type: 'Releases', member: 'releases' };
+const machineImagesRecord: ListRecord = { stack: 'machine-images', type: 'MachineImages', member: 'images' };
+
+/** How long the other commands on this computer may take to record what they have: ms. */
+const turnTimeout = 300_000;
 
 /** What is recorded of an environment's own machines. */
 export interface MachinesRecord {
@@ -74,30 +91,56 @@ export class RecordsAdapter implements Records {
   }
 
   async releases(): Promise<readonly Release[]> {
-    const state = await readStack(this.#settings, this.#project, releasesStack);
-    return inputsOf<{ releases: Release[] }>(state, 'Releases')[0]?.releases ?? [];
+    return (await this.#read<Release>(releasesRecord)).value;
   }
 
   /** The images that machines are made from, oldest first. */
   async machineImages(): Promise<readonly MachineImage[]> {
-    const state = await readStack(this.#settings, this.#project, imagesStack);
-    return inputsOf<{ images: MachineImage[] }>(state, 'MachineImages')[0]?.images ?? [];
+    return (await this.#read<MachineImage>(machineImagesRecord)).value;
   }
 
-  async saveMachineImages(images: readonly MachineImage[]): Promise<void> {
+  /** Changes the images that machines are made from by a function of those recorded. Returns those recorded then. */
+  async changeMachineImages(
+    change: (images: readonly MachineImage[]) => readonly MachineImage[],
+  ): Promise<readonly MachineImage[]> {
     const { MachineImages } = await import('../resources/classes.ts');
-    await this.#record(imagesStack, () => new MachineImages({ app: this.#project, images }));
+    const app = this.#project;
+    const write = (images: readonly MachineImage[], basis: Basis) => new MachineImages({ app, images }, basis);
+    return this.#change(machineImagesRecord, change, write);
   }
 
-  async saveReleases(releases: readonly Release[]): Promise<void> {
+  async addRelease(release: Release): Promise<Release> {
     const { Releases } = await import('../resources/classes.ts');
-    await this.#record(releasesStack, () => new Releases({ app: this.#project, releases }));
+    const app = this.#project;
+    const add = (releases: readonly Release[]) => withRelease(releases, release);
+    const write = (releases: readonly Release[], basis: Basis) => new Releases({ app, releases }, basis);
+    return releaseNamed(await this.#change(releasesRecord, add, write), release.version);
   }
 
-  async #record(stack: string, declare: () => unknown): Promise<void> {
-    const stacks = await this.#stacks();
-    const program = async () => void declare();
-    await stacks.up(stack, program, providerContext(this.#session, false), { message: `record ${stack}` });
+  async #read<Element>({ stack, type, member }: ListRecord): Promise<Stored<readonly Element[]>> {
+    const state = await readStack(this.#settings, this.#project, stack);
+    const inputs = state?.resources.find((resource) => resource.type === `lockage:index:${type}`)?.inputs;
+    const lists = unpacked(inputs ?? {}) as Readonly<Record<string, readonly Element[] | undefined>>;
+    return { value: lists[member] ?? [], basis: basisOf(inputs) };
+  }
+
+  /** Commands on this computer share Pulumi's folder for the stack, so they take turns; others meet in the backend. */
+  async #change<Element>(
+    record: ListRecord,
+    change: (stored: readonly Element[]) => readonly Element[],
+    declare: (list: readonly Element[], basis: Basis) => unknown,
+  ): Promise<readonly Element[]> {
+    const { stack } = record;
+    const write = async (list: readonly Element[], basis: Basis) => {
+      const stacks = await this.#stacks();
+      const program = async () => void declare(list, basis);
+      await stacks.up(stack, program, providerContext(this.#session, false), { message: `record ${stack}` });
+    };
+    const { folder } = this.#settings;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return withFileLock(join(folder, `${stack}.lock`), turnTimeout, () =>
+      changeRecord({ read: () => this.#read<Element>(record), write }, change),
+    );
   }
 }
 

@@ -33,6 +33,7 @@ export function releaseRegistry(client: RegistryClient): Registry {
       const { os, architecture, user } = await client.imageConfig(repository, digest);
       return { repository, digest, platform: `${os}/${architecture}`, user };
     },
+    labels: ({ repository, digest }) => client.labels(repository, digest),
     tagged: (repository, version) => client.tagDigest(repository, version),
   };
 }

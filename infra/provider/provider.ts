@@ -3,6 +3,7 @@ import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
 import { loadBalancerFolder, ensureLoadBalancer, removeLoadBalancer } from '../machines/load-balancer/load-balancer.ts';
 import { ensureMachine, removeMachine } from '../machines/machine.ts';
 import { failpoint } from '../system/failpoint.ts';
+import { acceptedInputs } from '../resources/basis.ts';
 import { unpacked } from '../resources/packing.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
@@ -94,7 +95,7 @@ export function createProvider(
   return {
     version: lockageVersion,
     schema: JSON.stringify({ name: providerName, version: lockageVersion, resources: {} }),
-    check: async (_urn, _olds, news) => ({ inputs: news as unknown }),
+    check: (_urn, olds, news) => run(async () => ({ inputs: acceptedInputs(olds as object, news as object) })),
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
     create: (urn, inputs) =>
       run(async () => {

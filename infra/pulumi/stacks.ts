@@ -39,8 +39,8 @@ export class PulumiStacks {
     options: { message: string; refresh?: boolean },
   ): Promise<void> {
     const provider = this.#serve(context);
-    const stack = await this.#stack(name, await provider.port);
     try {
+      const stack = await this.#stack(name, await provider.port);
       await this.#afterStaleLock(name, () => stack.up({ ...options, program, parallel, suppressOutputs: true }));
     } catch (error) {
       throw provider.error ?? translate(error, name);
@@ -50,8 +50,8 @@ export class PulumiStacks {
   /** Removes everything of a stack, and the stack. */
   async destroy(name: string, context: ProviderContext): Promise<void> {
     const provider = this.#serve(context);
-    const stack = await this.#stack(name, await provider.port);
     try {
+      const stack = await this.#stack(name, await provider.port);
       await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
       await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--stack', name]);
     } catch (error) {
@@ -116,7 +116,12 @@ export class PulumiStacks {
       envVars: { PULUMI_DEBUG_PROVIDERS: `${providerName}:${port}` },
       projectSettings: { name: this.#project, runtime: 'nodejs' },
     });
-    return state === undefined ? Stack.create(name, workspace) : Stack.select(name, workspace);
+    if (state !== undefined) return Stack.select(name, workspace);
+    return Stack.create(name, workspace).catch((error: unknown) => {
+      // Somebody else made it between the look at the state and now.
+      if (error instanceof PulumiError && /already exists/.test(error.message)) return Stack.select(name, workspace);
+      throw error;
+    });
   }
 
   /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */

@@ -34,6 +34,13 @@ const manifestTypes = [
 ];
 const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
 
+/** An image's configuration as the registry keeps it. */
+interface ConfigBlob {
+  readonly os: string;
+  readonly architecture: string;
+  readonly config?: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> | null };
+}
+
 interface Descriptor {
   readonly digest: string;
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
@@ -71,12 +78,28 @@ export class RegistryClient {
     if (indexTypes.includes(manifest.mediaType)) {
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
     }
-    const { config } = json<{ config: Descriptor }>(repository, manifest.bytes);
+    const found = await this.#config(reference, manifest);
+    return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
+  }
+
+  /** Returns the labels of an image; of an index, those of its image where it has one alone, else none. */
+  async labels(repository: string, digest: Digest): Promise<Readonly<Record<string, string>>> {
+    const reference = parseReference(`${repository}@${digest}`);
+    let manifest = await this.manifest(repository, digest);
+    if (indexTypes.includes(manifest.mediaType)) {
+      const [only, another] = indexEntries(manifest.bytes);
+      if (!only || another || !isDigest(only.digest)) return {};
+      manifest = await this.manifest(repository, only.digest);
+    }
+    return (await this.#config(reference, manifest)).config?.Labels ?? {};
+  }
+
+  async #config(reference: Reference, { bytes }: Manifest): Promise<ConfigBlob> {
+    const { config } = json<{ config: Descriptor }>(reference.repository, bytes);
     const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
     if (digestOf(body) !== config.digest)
       throw new LockageError(`${reference.registry} sent a wrong image configuration`);
-    const found = json<{ os: string; architecture: string; config?: { User?: string } }>(repository, body);
-    return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
+    return json<ConfigBlob>(reference.repository, body);
   }
 
   /** Returns the digest that a tag points at now; undefined when there is no such tag. One request without a body. */

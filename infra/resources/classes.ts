@@ -1,6 +1,7 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import { basedOn, type Basis } from './basis.ts';
 import { packed } from './packing.ts';
 import type {
   ContainerInputs,
@@ -127,8 +128,8 @@ export class Machine extends Resource {
 
 /** The record of the images that machines are made from. */
 export class MachineImages extends Resource {
-  constructor(inputs: { app: string; images: readonly MachineImage[] }, options?: pulumi.CustomResourceOptions) {
-    super('MachineImages', 'machine-images', packed(inputs), options);
+  constructor(inputs: { app: string; images: readonly MachineImage[] }, basis: Basis) {
+    super('MachineImages', 'machine-images', basedOn(basis, packed(inputs)));
   }
 }
 
@@ -141,7 +142,7 @@ export class LoadBalancer extends Resource {
 
 /** The record of an application's releases. */
 export class Releases extends Resource {
-  constructor(inputs: { app: string; releases: readonly Release[] }, options?: pulumi.CustomResourceOptions) {
-    super('Releases', 'releases', packed(inputs), options);
+  constructor(inputs: { app: string; releases: readonly Release[] }, basis: Basis) {
+    super('Releases', 'releases', basedOn(basis, packed(inputs)));
   }
 }

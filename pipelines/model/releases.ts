@@ -24,6 +24,8 @@ export function nextVersion(releases: readonly Release[], given: string | undefi
 export interface Candidate {
   readonly version: string;
   readonly commit?: string;
+  /** there were changes that were not committed: nothing recorded is made of the same */
+  readonly dirty?: boolean;
   readonly digest?: string;
 }
 
@@ -37,7 +39,7 @@ export function alreadyReleased(releases: readonly Release[], candidate: Candida
   if (
     candidate.digest !== undefined
       ? candidate.digest === found.digest
-      : candidate.commit === found.commit && !found.dirty
+      : candidate.commit === found.commit && !found.dirty && !candidate.dirty
   ) {
     return found;
   }
@@ -47,6 +49,15 @@ export function alreadyReleased(releases: readonly Release[], candidate: Candida
     ],
     hint: `A release never changes: make a new version, for example \`lockage release --bump patch\`.`,
   });
+}
+
+/**
+ * Returns the releases with one more; the very same list where that release is in it. Throws LockageError when its version
+ * is there and was made of something else.
+ */
+export function withRelease(releases: readonly Release[], release: Release): readonly Release[] {
+  const { version, digest } = release;
+  return alreadyReleased(releases, { version, digest }) ? releases : [...releases, release];
 }
 
 /** Returns the recorded release of a version. Throws LockageError naming the versions there are. */

@@ -42,7 +42,11 @@ export interface Ports {
 export interface Records {
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
-  saveReleases(releases: readonly Release[]): Promise<void>;
+  /**
+   * Adds a release to those that are recorded by then. Returns it as it is recorded. Throws LockageError when its version
+   * was made of something else meanwhile.
+   */
+  addRelease(release: Release): Promise<Release>;
   machineImages(): Promise<readonly MachineImage[]>;
 }
 
@@ -57,6 +61,8 @@ export interface Registry {
   image(reference: string): Promise<ReleasedImage>;
   /** Returns the digest that a version's tag points to; undefined where there is no such tag. Throws LockageError. */
   tagged(repository: string, version: string): Promise<Digest | undefined>;
+  /** Returns the labels of an image; none where it is one of several platforms. Throws LockageError. */
+  labels(image: Pick<Release, 'repository' | 'digest'>): Promise<Readonly<Record<string, string>>>;
 }
 
 /** An image in a registry, as far as a release records it. */
@@ -72,9 +78,17 @@ export interface SourceTree {
 /** Builds images of the project. */
 export interface Builder {
   tree(): Promise<SourceTree>;
-  /** Builds the image of a version and pushes it. Throws LockageError. */
-  build(version: string, tree: SourceTree): Promise<ReleasedImage>;
+  /** Builds the image of a version, labelled with what it is made of. Throws LockageError. */
+  build(version: string, source: BuildSource, labels: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Pushes the image that was built for a version. Throws LockageError, and BrokenError when the registry answers with
+   * another one afterwards.
+   */
+  push(version: string): Promise<ReleasedImage>;
 }
+
+/** What an image is built from: a commit, or the files of the folder as they are now, without those that git ignores. */
+export type BuildSource = { readonly commit: string } | 'folder';
 
 /** The configuration that people write, where an operation changes it. */
 export interface Configuration {

@@ -1,8 +1,10 @@
 import { LockageError } from '../errors.ts';
-import { shortDigest, type Release } from '../model/release.ts';
+import { builderOf, buildLabels } from '../model/build-labels.ts';
+import type { Project } from '../model/environment.ts';
+import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { alreadyReleased, nextVersion } from '../model/releases.ts';
 import type { Bump } from '../model/version.ts';
-import type { Context } from './ports.ts';
+import type { Context, ReleasedImage } from './ports.ts';
 
 /** What is to be released. */
 export interface ReleaseRequest {
@@ -27,29 +29,62 @@ export async function release(context: Context, request: ReleaseRequest): Promis
   const version = nextVersion(releases, request.version, request.bump);
   const made = request.image
     ? await adopt(context, releases, version, request.image)
-    : await build(context, releases, version, request.allowDirty ?? false);
-  if (made.outcome === 'released') await context.records.saveReleases([...releases, made.release]);
-  return made;
+    : await build(context, version, request.allowDirty ?? false);
+  if (made.outcome === 'unchanged') return made;
+  return { ...made, release: await context.records.addRelease(made.release) };
 }
 
-async function build(
-  context: Context,
-  releases: readonly Release[],
-  version: string,
-  allowDirty: boolean,
-): Promise<ReleaseResult> {
+async function build(context: Context, version: string, allowDirty: boolean): Promise<ReleaseResult> {
   const tree = await context.builder.tree();
-  if (tree.changes.length > 0 && !allowDirty) throw uncommitted(tree.changes);
-  const found = alreadyReleased(releases, { version, commit: tree.commit });
-  if (found) return { outcome: 'unchanged', release: found };
-  await refuseForeignTag(context, version);
+  const dirty = tree.changes.length > 0;
+  if (dirty && !allowDirty) throw uncommitted(tree.changes);
+  const source = { version, commit: tree.commit, dirty };
+  return (await existing(context, source)) ?? (await buildNow(context, source));
+}
+
+/** What a release is made of. */
+interface Source {
+  readonly version: string;
+  readonly commit: string;
+  readonly dirty: boolean;
+}
+
+async function buildNow(context: Context, source: Source): Promise<ReleaseResult> {
+  const { builder, project, actor } = context;
+  const { version, commit, dirty } = source;
+  const labels = buildLabels({ app: project.app, ...source, builder: actor });
+  await builder.build(version, dirty ? 'folder' : { commit }, labels);
+  // To build takes minutes, in which somebody else may have released the version.
+  const meanwhile = await existing(context, source);
+  if (meanwhile) return meanwhile;
+  const image = await builder.push(version);
+  return { outcome: 'released', release: releaseOf(context, source, { ...image, builder: actor }) };
+}
+
+function releaseOf(context: Context, source: Source, made: ReleasedImage & Pick<Release, 'builder'>): Release {
+  const { version, commit, dirty } = source;
   const createdAt = new Date(context.now()).toISOString();
-  const image = await context.builder.build(version, tree);
-  const made: Release = {
-    ...{ version, ...image, commit: tree.commit, builder: context.actor, createdAt },
-    ...(tree.changes.length > 0 ? { dirty: true } : {}),
-  };
-  return { outcome: 'released', release: made };
+  return { version, commit, createdAt, ...made, ...(dirty ? { dirty } : {}) };
+}
+
+/**
+ * Returns the release where it is there already: recorded, or pushed by a command that was ended before it recorded it.
+ * Throws LockageError when the version was made of something else.
+ */
+async function existing(context: Context, source: Source): Promise<ReleaseResult | undefined> {
+  const { project, records, registry } = context;
+  const { version } = source;
+  const found = alreadyReleased(await records.releases(), source);
+  if (found) return { outcome: 'unchanged', release: found };
+  const digest = await registry.tagged(project.repository, version);
+  if (digest === undefined) return undefined;
+  const { repository } = project;
+  const labels = await registry.labels({ repository, digest });
+  const builder = builderOf(labels, { app: project.app, ...source });
+  if (builder === undefined) throw foreignTag(project, version, digest);
+  context.terminal.note(`${repository}:${version} was pushed by ${builder} and not recorded: it is recorded now`);
+  const image = await registry.image(`${repository}@${digest}`);
+  return { outcome: 'released', release: releaseOf(context, source, { ...image, repository, builder }) };
 }
 
 function uncommitted(changes: readonly string[]): LockageError {
@@ -60,11 +95,8 @@ function uncommitted(changes: readonly string[]): LockageError {
 }
 
 /** A tag that nobody recorded here is somebody's: pushing over it would change what others believe to run. */
-async function refuseForeignTag({ project, registry }: Context, version: string): Promise<void> {
-  const { repository } = project;
-  const digest = await registry.tagged(repository, version);
-  if (digest === undefined) return;
-  throw new LockageError(`${repository}:${version} exists in the registry and is not a recorded release`, {
+function foreignTag({ repository }: Project, version: string, digest: Digest): LockageError {
+  return new LockageError(`${repository}:${version} exists in the registry and is not a recorded release`, {
     details: [`it is ${shortDigest(digest)}`],
     hint: `Adopt it with \`lockage release ${version} --image ${repository}:${version}\`, or take another version.`,
   });

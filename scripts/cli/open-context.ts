@@ -20,6 +20,7 @@ import { configurationIn } from '../project/configuration.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
 import { SecretStore } from '../project/secret-store.ts';
+import { openStateFolder } from '../project/state-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
@@ -53,7 +54,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     yes: options.yes ?? false,
     redact: (text) => redactor.redact(text),
   });
-  const stateFolder = join(root, '.lockage');
+  const stateFolder = await openStateFolder(root);
   const passphrase = await readPassphrase(stateFolder, backend);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
   const registry = new RegistryClient({ insecure: configured.insecureRegistries, signal });

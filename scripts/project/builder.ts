@@ -1,11 +1,16 @@
-import { join } from 'node:path';
+import { BrokenError } from '../../pipelines/errors.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
-import type { Builder, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
+import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
+import type { Builder, BuildSource, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
+import { failpoint } from '../../infra/system/failpoint.ts';
 import type { RegistryClient } from '../../infra/registry/client.ts';
-import { buildArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
+import { familiarName } from '../../infra/registry/reference.ts';
+import { buildArguments, digestsArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
 import { readGitTree } from '../tools/git.ts';
+import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';
 import { mustRun } from '../tools/shell.ts';
+import { withBuildContext } from './build-context.ts';
 
 interface Dependencies {
   readonly project: Project;
@@ -26,25 +31,61 @@ export class DockerBuilder implements Builder {
     return readGitTree(this.#dependencies.project.root);
   }
 
-  async build(version: string, { commit }: SourceTree): Promise<ReleasedImage> {
-    const { project, registry, terminal, signal } = this.#dependencies;
-    const { repository, root, build } = project;
-    const tag = `${repository}:${version}`;
-    const labels = {
-      'org.opencontainers.image.version': version,
-      'org.opencontainers.image.revision': commit,
-    };
-    const context = join(root, build.context);
-    const absolute = { ...build, context, dockerfile: join(context, build.dockerfile) };
-    const env = variablesFor('docker');
-    const options = { env, signal, onLine: (line: string) => terminal.detail(line) };
-    terminal.step('build', tag);
-    await mustRun('build the image', buildArguments(absolute, tag, labels), options);
-    const platform = (await mustRun('inspect the image', platformArguments(tag), { env })).trim();
+  async build(version: string, source: BuildSource, labels: Readonly<Record<string, string>>): Promise<void> {
+    const { project, terminal, signal } = this.#dependencies;
+    const { root, build } = project;
+    terminal.step('build', this.#tag(version));
+    await withBuildContext({ root, build, source, signal }, ({ context, dockerfile }) =>
+      this.#docker('build the image', buildArguments({ ...build, context, dockerfile }, this.#tag(version), labels)),
+    );
+  }
+
+  async push(version: string): Promise<ReleasedImage> {
+    const { project, registry, terminal } = this.#dependencies;
+    const { repository } = project;
+    const tag = this.#tag(version);
+    const platform = (await this.#docker('inspect the image', platformArguments(tag))).trim();
     terminal.step('push', tag);
-    await mustRun('push the image', pushArguments(tag), options);
-    const digest = await registry.resolve(repository, version);
+    const digest = await this.#pushed(version, await this.#docker('push the image', pushArguments(tag)));
+    failpoint('after:push');
+    const answered = await registry.resolve(repository, version);
+    if (answered !== digest) throw notWhatWasPushed(tag, digest, answered);
     const { user } = await registry.imageConfig(repository, digest, platform);
     return { repository, digest, platform, user };
   }
+
+  #tag(version: string): string {
+    return `${this.#dependencies.project.repository}:${version}`;
+  }
+
+  /** The push itself says what it pushed: whoever can push to the registry can change what it answers a moment later. */
+  async #pushed(version: string, output: string): Promise<Digest> {
+    const said = pushedDigest(output, version);
+    if (said) return said;
+    const { repository } = this.#dependencies.project;
+    const listed = await this.#docker('inspect the image', digestsArguments(this.#tag(version)));
+    const found = digestOfRepository(JSON.parse(listed) as string[], familiarName(repository));
+    if (found) return found;
+    throw new BrokenError(`Docker does not say which digest it pushed as ${this.#tag(version)}`, {
+      hint: 'Nothing was recorded. Run the same command again: it records the image if it is the one that was built.',
+    });
+  }
+
+  async #docker(what: string, argv: readonly string[]): Promise<string> {
+    const { terminal, signal } = this.#dependencies;
+    const quiet = argv.includes('inspect');
+    const onLine = (line: string) => terminal.detail(line);
+    return mustRun(what, argv, { env: variablesFor('docker'), signal, ...(quiet ? {} : { onLine }) });
+  }
+}
+
+function notWhatWasPushed(tag: string, pushed: Digest, answered: Digest): BrokenError {
+  return new BrokenError(`${tag} in the registry is not what was pushed`, {
+    details: [
+      `pushed as ${shortDigest(pushed)}`,
+      `the registry answers ${shortDigest(answered)}`,
+      'nothing was recorded',
+    ],
+    hint: 'Find out who else pushes to that tag, or what stands before the registry. Then release another version.',
+  });
 }

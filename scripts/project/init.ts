@@ -3,9 +3,10 @@ import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { namePattern, nameRule } from '../../pipelines/config/schema/names.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { stateFolderName } from './state-folder.ts';
 
 const files = ['lockage.yaml', 'environments/dev.yaml', 'environments/prod.yaml', 'Pulumi.yaml'];
-const ignored = '.lockage/';
+const ignored = `${stateFolderName}/`;
 
 export interface InitOptions {
   readonly cwd: string;

@@ -28,7 +28,6 @@ export async function readPassphrase(folder: string, backend: string): Promise<s
     });
   }
   const passphrase = randomBytes(24).toString('base64url');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   // The first one wins: two commands started at once must end up with one passphrase.
   await writeFile(file, `${passphrase}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

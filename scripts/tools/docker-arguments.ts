@@ -15,6 +15,11 @@ export function pushArguments(tag: string): string[] {
   return ['docker', 'push', tag];
 }
 
+/** Prints the digests by which registries know an image, as a list in JSON. */
+export function digestsArguments(tag: string): string[] {
+  return ['docker', 'image', 'inspect', '--format', '{{json .RepoDigests}}', tag];
+}
+
 /** Prints `os/architecture` of an image. */
 export function platformArguments(tag: string): string[] {
   return ['docker', 'image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', tag];

@@ -1,6 +1,8 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import { variablesFor } from '../../infra/system/environment.ts';
-import { run } from './shell.ts';
+import { childEnvironment, variablesFor, type Variables } from '../../infra/system/environment.ts';
+import { startProcess } from '../../infra/system/process.ts';
 
 /** What git says of a folder. */
 export interface GitTree {
@@ -10,16 +12,99 @@ export interface GitTree {
   readonly changes: readonly string[];
 }
 
+/**
+ * A path as git has it: bytes, each as one character, with slashes and relative to the top of the repository. A name need
+ * not be UTF-8.
+ */
+export type GitPath = string;
+
+/** Where a repository is. */
+export interface Repository {
+  /** its top folder */
+  readonly top: string;
+  readonly gitDir: string;
+  /** the folder it was asked for, from the top; empty for the top itself */
+  readonly folder: GitPath;
+}
+
+interface GitOptions {
+  readonly cwd: string;
+  readonly env?: Variables;
+  /** bytes for its stdin, each as one character */
+  readonly input?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Our state is never a change of the project, whatever the project's own .gitignore says. */
+const withoutState = ['--', ':(top)', ':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.lockage/**'];
+
 /** Reads the commit and the uncommitted changes. Throws LockageError when the folder is not in a git repository. */
 export async function readGitTree(folder: string): Promise<GitTree> {
-  const options = { cwd: folder, env: variablesFor('git') };
-  const head = await run(['git', 'rev-parse', '--verify', 'HEAD'], options);
-  if (head.code !== 0) {
-    throw new LockageError(`${folder} has no git commit`, {
-      details: [head.stderr.trim()],
-      hint: 'A release is built from a commit: `git init`, `git add` and `git commit` first.',
+  const head = await run(['rev-parse', '--verify', 'HEAD'], { cwd: folder });
+  if (head.code !== 0) throw noCommit(folder, head.stderr);
+  const status = await git(['status', '--porcelain', ...withoutState], { cwd: folder });
+  const changes = fromGit(status).split('\n');
+  return { commit: head.stdout.trim(), changes: changes.filter((line) => line !== '') };
+}
+
+function noCommit(folder: string, said: string): LockageError {
+  return new LockageError(`${folder} has no git commit`, {
+    details: [said.trim()],
+    hint: 'A release is built from a commit: `git init`, `git add` and `git commit` first.',
+  });
+}
+
+/** Finds the repository that a folder is in. Throws LockageError where there is none. */
+export async function findRepository(folder: string, env: Variables = {}): Promise<Repository> {
+  const cwd = await realpath(folder);
+  const ask = async (what: string) => (await git(['rev-parse', what], { cwd, env })).replace(/\n$/, '');
+  const gitDir = fromGit(await ask('--absolute-git-dir'));
+  const up = fromGit(await ask('--show-cdup'));
+  return { top: resolve(cwd, up), gitDir, folder: (await ask('--show-prefix')).replace(/\/$/, '') };
+}
+
+/** Runs git. Returns its stdout, each byte as one character. Throws LockageError with what it said last. */
+export async function git(argv: readonly string[], options: GitOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(argv, options);
+  options.signal?.throwIfAborted();
+  if (code === 0) return stdout;
+  throw new LockageError(`\`git ${argv.slice(0, 3).join(' ')}\` failed in ${options.cwd}`, {
+    details: stderr.trim().split('\n').slice(-8),
+  });
+}
+
+/** Returns a path of this computer as git has it. */
+export function toGit(path: string): GitPath {
+  return Buffer.from(path).toString('latin1');
+}
+
+/** Returns a path of git's for people to read. */
+export function fromGit(path: GitPath): string {
+  return Buffer.from(path, 'latin1').toString();
+}
+
+interface Ended {
+  readonly code: number;
+  /** each byte as one character */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptions): Promise<Ended> {
+  return new Promise((done, reject) => {
+    const variables = childEnvironment({ ...variablesFor('git'), ...env });
+    const child = startProcess(['git', ...argv], { cwd, env: variables });
+    const stop = () => void child.kill();
+    signal?.addEventListener('abort', stop, { once: true });
+    const output = { stdout: '', stderr: '' };
+    child.stdout.setEncoding('latin1').on('data', (text: string) => (output.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+    // One that ends without reading breaks the pipe.
+    child.stdin.on('error', () => undefined).end(input, 'latin1');
+    child.on('error', (cause) => reject(new LockageError(`git does not start: ${cause.message}`, { cause })));
+    child.on('close', (code) => {
+      signal?.removeEventListener('abort', stop);
+      done({ code: code ?? 1, ...output });
     });
-  }
-  const status = await run(['git', 'status', '--porcelain'], options);
-  return { commit: head.stdout.trim(), changes: status.stdout.split('\n').filter((line) => line !== '') };
+  });
 }

@@ -223,10 +223,11 @@ export class TestProject {
     words: readonly string[],
     env: Readonly<Record<string, string>> = {},
     timeout = longestCommand,
+    cwd = this.folder,
   ): RunningCommand {
     const started = performance.now();
     const child = spawn(process.execPath, [program, ...words], {
-      cwd: this.folder,
+      cwd,
       env: { ...process.env, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout,

@@ -6,14 +6,11 @@ import {
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
 import type { CachedImage } from '../../machines/image/image.ts';
-import { withMachineLock } from '../../machines/machine-lock.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
-
-const recordOfImages = { name: 'machine-images', what: 'the images of machines' };
 
 /**
  * Returns the digest of the newest image of a kind; where there is none, builds one of today's packages and records
@@ -24,12 +21,11 @@ export async function findOrBuildImage(dependencies: Dependencies, kind: Kind): 
   const newest = newestImage(images, kind);
   if (newest) return newest.digest;
   const today = await imageFor(dependencies.session.machines, kind);
-  return withMachineLock(dependencies.session.machines, recordOfImages, async () => {
+  const recorded = await dependencies.records.changeMachineImages((now) =>
     // Another environment's first promotion may have waited for the same image.
-    const now = await dependencies.records.machineImages();
-    const meanwhile = newestImage(now, kind);
-    return (meanwhile ?? (await recordImage(dependencies, kind, nextImageVersion(now, kind), today))).digest;
-  });
+    newestImage(now, kind) ? now : [...now, imageOf(dependencies, kind, nextImageVersion(now, kind), today)],
+  );
+  return newestImage(recorded, kind)?.digest ?? today.digest;
 }
 
 /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
@@ -41,9 +37,7 @@ export async function buildImages(
   const built: MachineImage[] = [];
   for (const kind of kinds) {
     const image = await buildImage(dependencies.session.machines, kind);
-    const recorded = withMachineLock(dependencies.session.machines, recordOfImages, () =>
-      recordImage(dependencies, kind, version, image),
-    );
+    const recorded = recordImage(dependencies, imageOf(dependencies, kind, version, image));
     // A build takes minutes, in which another command may have finished one.
     built.push(await recorded.catch((error: unknown) => discardImage(image, error)));
   }
@@ -56,16 +50,20 @@ async function discardImage({ folder }: CachedImage, error: unknown): Promise<ne
   throw error;
 }
 
-async function recordImage(
-  { actor, records }: Dependencies,
+function imageOf(
+  { actor }: Dependencies,
   kind: Kind,
   version: string,
   { digest, contents }: CachedImage,
-): Promise<MachineImage> {
-  const images = await records.machineImages();
-  refuseBuilt(images, kind, version);
+): MachineImage {
   const made = { builder: actor, createdAt: new Date().toISOString() };
-  const image: MachineImage = { kind, version, digest, ...(contents ? { contents } : {}), ...made };
-  await records.saveMachineImages([...images, image]);
+  return { kind, version, digest, ...(contents ? { contents } : {}), ...made };
+}
+
+async function recordImage({ records }: Dependencies, image: MachineImage): Promise<MachineImage> {
+  await records.changeMachineImages((images) => {
+    refuseBuilt(images, image.kind, image.version);
+    return [...images, image];
+  });
   return image;
 }

@@ -2,9 +2,9 @@ import type { Context, Ports } from '../ports.ts';
 
 /** The calls that change something outside, by port. Taking a lock, asking and pulling images change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
-  records: ['saveReleases'],
+  records: ['addRelease'],
   registry: [],
-  builder: ['build'],
+  builder: ['push'],
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['ensure', 'routeTo', 'reconcile', 'destroy'],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '../../../pipelines/model/release.ts';
 import type { CommandContext } from '../open-context.ts';
+import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
 /** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
@@ -36,7 +37,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
 
 async function checkPassphrase(root: string): Promise<Check> {
   if (process.env['PULUMI_CONFIG_PASSPHRASE']) return good('passphrase', 'from PULUMI_CONFIG_PASSPHRASE');
-  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(root, '.lockage', 'passphrase');
+  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(root, stateFolderName, 'passphrase');
   const { mode } = await stat(file);
   return (mode & 0o077) === 0
     ? good('passphrase', file)

@@ -243,18 +243,29 @@ describe('a release', () => {
   const release = deed([onHosts()], 'release', { version: '4.0.0' });
   const versions = (world: MemoryWorld) => world.releases.map(({ version }) => version);
 
-  test.each(['builder.tree', 'registry.tagged', 'builder.build'])('is not recorded when %s fails', async (moment) => {
-    const world = await release.prepare();
-    world.fail(moment, silent);
-    expect(await release.perform(world)).toBe(silent);
-    expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0']);
-  });
+  test.each(['builder.tree', 'registry.tagged', 'builder.build', 'builder.push'])(
+    'is not recorded when %s fails',
+    async (moment) => {
+      const world = await release.prepare();
+      world.fail(moment, silent);
+      expect(await release.perform(world)).toBe(silent);
+      expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0']);
+    },
+  );
 
-  test('whose image was pushed, but not recorded, is not pushed over', async () => {
+  test('whose image was pushed, but not recorded, is recorded by the same command', async () => {
     const world = await release.prepare();
-    world.fail('records.saveReleases', silent);
+    world.fail('records.addRelease', silent);
     await release.perform(world);
     world.calm();
+    expect(await release.perform(world)).toBeUndefined();
+    expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0', '4.0.0']);
+    expect(world.calls.filter((each) => each === 'builder.push')).toEqual([]);
+  });
+
+  test('is not pushed over what somebody else pushed', async () => {
+    const world = await release.prepare();
+    world.tags.set('4.0.0', `sha256:${'f'.repeat(64)}`);
     expect(await release.perform(world)).toMatchObject({
       message: 'registry.example.com/shop:4.0.0 exists in the registry and is not a recorded release',
     });

@@ -1,3 +1,4 @@
+import { withRelease } from '../../../pipelines/model/releases.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
@@ -37,7 +38,10 @@ function noted<Port extends object>(world: MemoryWorld, name: string, port: Port
 const records = (world: MemoryWorld): Ports['records'] => ({
   environment: async (name) => world.place(name).record,
   releases: async () => world.releases,
-  saveReleases: async (releases) => void (world.releases = releases),
+  addRelease: async (added) => {
+    world.releases = withRelease(world.releases, added);
+    return world.releases.find(({ version }) => version === added.version) ?? added;
+  },
   machineImages: async () => world.images,
 });
 
@@ -48,11 +52,13 @@ const registry = (world: MemoryWorld): Ports['registry'] => ({
     return { repository, digest, platform };
   },
   tagged: async (_repository, version) => world.tags.get(version),
+  labels: async ({ digest }) => world.labels.get(digest) ?? {},
 });
 
 const builder = (world: MemoryWorld): Ports['builder'] => ({
   tree: async () => world.tree,
-  build: async (version) => {
+  build: async (version, _source, labels) => void world.labels.set(release(version).digest, labels),
+  push: async (version) => {
     const { repository, digest, platform } = release(version);
     world.tags.set(version, digest);
     return { repository, digest, platform };

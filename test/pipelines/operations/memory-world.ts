@@ -24,6 +24,8 @@ export class MemoryWorld {
   /** the source tree, and the tags of the registry */
   tree = { commit: 'c1', changes: [] as string[] };
   readonly tags = new Map<string, Release['digest']>();
+  /** the labels of images, by digest */
+  readonly labels = new Map<string, Readonly<Record<string, string>>>();
   /** what was called, in order: `stacks.deploy` */
   calls: string[] = [];
   /** those of the calls that changed something */

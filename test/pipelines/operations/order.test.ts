@@ -27,6 +27,7 @@ const again = deed(three, 'rollback', { ...back, to: '1.0.0' });
 
 const alwaysTold = new Set([
   'builder.build',
+  'builder.push',
   'configuration.removeHost',
   'hosts.liftLock',
   'hosts.lock',
@@ -49,7 +50,7 @@ describe('in this order', () => {
     [
       'a release is built and recorded',
       deed([onHosts()], 'release', { version: '4.0.0' }),
-      ['builder.build', 'records.saveReleases'],
+      ['builder.build', 'builder.push', 'records.addRelease'],
     ],
     [
       'a promotion pulls, asks, and deploys under the lock',
