@@ -48,6 +48,11 @@ export class PartialError extends LockageError {}
 /** An operation that the operator stopped; everything serves what it served before. */
 export class InterruptedError extends LockageError {}
 
+/** Returns whether an error says that something was refused and nothing changed. */
+export function isRefusal(error: unknown): error is LockageError {
+  return error instanceof NotStartedError || (error instanceof LockageError && error.constructor === LockageError);
+}
+
 /** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,4 +1,12 @@
-import { BrokenError, InterruptedError, LockageError } from '../errors.ts';
+import {
+  BrokenError,
+  InterruptedError,
+  isRefusal,
+  LockageError,
+  LockedError,
+  NotStartedError,
+  RolledBackError,
+} from '../errors.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
 import type { Context } from './ports.ts';
@@ -9,7 +17,7 @@ import { replaceMachines } from './replace-machines.ts';
 import { resume } from './resume.ts';
 import { rollback } from './rollback.ts';
 import { scale } from './scale.ts';
-import { watchChanges } from './steps/watch-changes.ts';
+import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
 import { unlock } from './unlock.ts';
 
@@ -46,15 +54,27 @@ export async function perform<Name extends OperationName>(
   try {
     return await run(watched.context, request);
   } catch (error) {
-    throw context.signal.aborted && !(error instanceof LockageError) ? interrupted(watched.touched(), error) : error;
+    throw honestError(error, watched.progress(), context.signal.aborted);
   }
 }
 
+/** Returns the error that says what is true: a step that refuses to go on knows nothing of those before it. */
+function honestError(error: unknown, progress: Progress, interrupted: boolean): unknown {
+  if (interrupted && !(error instanceof LockageError)) return interruptedError(error, progress);
+  // Who is locked out may try again later, whatever was made before.
+  if (!isRefusal(error) || progress === 'nothing' || error instanceof LockedError) return error;
+  if (progress === 'prepared' && error instanceof NotStartedError) return error;
+  const options = { details: error.details, hint: error.hint, cause: error };
+  // What was made beside stays for the next try, and serves nobody.
+  return progress === 'prepared'
+    ? new RolledBackError(error.message, options)
+    : new BrokenError(error.message, { ...options, hint: error.hint ?? lookAtStatus });
+}
+
+const lookAtStatus = 'Run `lockage status` to see what runs where, then the same command again.';
+
 /** What a step throws that was stopped in the middle says nothing of what it had done. */
-function interrupted(touched: boolean, cause: unknown): LockageError {
-  if (!touched) return new InterruptedError('interrupted: nothing was changed', { cause });
-  return new BrokenError('interrupted in the middle of a change', {
-    hint: 'Run `lockage status` to see what runs where, then the same command again.',
-    cause,
-  });
+function interruptedError(cause: unknown, progress: Progress): LockageError {
+  if (progress !== 'changed') return new InterruptedError('interrupted: what serves was not changed', { cause });
+  return new BrokenError('interrupted in the middle of a change', { hint: lookAtStatus, cause });
 }

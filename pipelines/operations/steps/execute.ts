@@ -53,8 +53,9 @@ export async function execute(context: Context, operation: Operation): Promise<R
 
 /** The record is written before what is not needed any more is removed: a failure after it is not one of the release. */
 async function wasRecorded(context: Context, { desired, revision }: Operation): Promise<boolean> {
-  const { ledger } = await context.records.environment(desired.environment);
-  return currentRevision(ledger)?.number === revision.number;
+  // A backend that does not answer now must not keep what serves from being put back.
+  const record = await context.records.environment(desired.environment).catch(() => undefined);
+  return record !== undefined && currentRevision(record.ledger)?.number === revision.number;
 }
 
 /** To switch once more, to the release that somebody has just rolled back from, would be the worst that could be done. */

@@ -1,3 +1,4 @@
+import { isRefusal } from '../../errors.ts';
 import type { Context, Ports } from '../ports.ts';
 
 /** The calls that change something outside, by port. Taking a lock, asking and pulling images change nothing that serves. */
@@ -12,16 +13,24 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   removal: ['destroyStack', 'forgetSecrets', 'remove', 'forgetStack', 'forgetHost'],
 };
 
-/** A context, and whether anything was changed through it. */
+/** The changing calls that only make something beside what serves. */
+const preparing: ReadonlySet<PropertyKey> = new Set(['ensure', 'push', 'foundation']);
+
+/** How far an operation came: nothing is different, something was made beside what serves, or what serves may differ. */
+export type Progress = 'nothing' | 'prepared' | 'changed';
+
+/** A context, and what was changed through it. */
 export interface WatchedContext {
   readonly context: Context;
-  /** Returns whether a call that changes something has begun. */
-  touched(): boolean;
+  progress(): Progress;
 }
 
-/** Wraps the ports of a context, so that it is known whether a call that changes something was made. */
+/** Wraps the ports of a context, so that it is known from the calls that were made what an operation has changed. */
 export function watchChanges(context: Context): WatchedContext {
-  let touched = false;
+  let progress: Progress = 'nothing';
+  const count = (key: PropertyKey) => {
+    if (progress !== 'changed') progress = preparing.has(key) ? 'prepared' : 'changed';
+  };
   const watched = <Port extends keyof Ports>(name: Port): Ports[Port] => {
     const calls = new Set<PropertyKey>(changing[name]);
     return new Proxy(context[name], {
@@ -29,8 +38,8 @@ export function watchChanges(context: Context): WatchedContext {
         const member: unknown = Reflect.get(port, key, port);
         if (typeof member !== 'function') return member;
         return (...values: unknown[]): unknown => {
-          if (calls.has(key)) touched = true;
-          return Reflect.apply(member, port, values);
+          const answer: unknown = Reflect.apply(member, port, values);
+          return calls.has(key) ? counted(answer, () => count(key)) : answer;
         };
       },
     });
@@ -47,6 +56,18 @@ export function watchChanges(context: Context): WatchedContext {
       stacks: watched('stacks'),
       removal: watched('removal'),
     },
-    touched: () => touched,
+    progress: () => progress,
   };
+}
+
+/** A call that was refused has changed nothing; one that failed in any other way may have. */
+async function counted(answer: unknown, count: () => void): Promise<unknown> {
+  try {
+    const result = await answer;
+    count();
+    return result;
+  } catch (error) {
+    if (!isRefusal(error)) count();
+    throw error;
+  }
 }
