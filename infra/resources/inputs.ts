@@ -16,6 +16,8 @@ export interface ContainerInputs extends Place {
   readonly spec: ContainerSpec;
   /** it is made to rest until somebody goes back to it */
   readonly rests?: boolean;
+  /** the operation that makes it again where its host has lost it, or what it has does not run */
+  readonly again?: string;
 }
 
 /** The network of an environment on a swarm. */
