@@ -25,7 +25,7 @@ import type {
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
-import { deliverAccessorySecrets } from '../workloads/secret-files.ts';
+import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
 import { lockageVersion } from '../system/tool-versions.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
@@ -55,7 +55,11 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (context, inputs: OverlayInputs) => removeOverlay(context, inputs),
   },
   Secret: {},
-  SecretFiles: { apply: (context, inputs: SecretFilesInputs) => deliverAccessorySecrets(context, inputs) },
+  SecretFiles: {
+    apply: (context, inputs: SecretFilesInputs) => fillAccessoryVolume(context, inputs),
+    remove: (context, inputs: SecretFilesInputs) => removeAccessoryVolume(context, inputs),
+    changes: true,
+  },
   Foundation: {},
   MachineNetwork: {
     apply: (_context, inputs: MachineNetworkInputs) => ensureBridge(inputs),
@@ -106,7 +110,8 @@ export function createProvider(
       run(async () => {
         // A container's name follows from its content: what changed is how its host is reached, or it is made again.
         const kind = kindOf(urn);
-        if (!kind.remove || kind.changes || isMadeAgain(olds, news)) await kind.apply?.(context(), unpacked(news) as never);
+        if (!kind.remove || kind.changes || isMadeAgain(olds, news))
+          await kind.apply?.(context(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
