@@ -100,7 +100,7 @@ export async function cutPower(file: StateFile, name: string): Promise<void> {
 /** The first process and its first child are the host itself. A mount ends with the machine, and so does a lock file. */
 const powerCut = `
 set -eu
-read -r keeper rest < /proc/1/task/1/children
+read -r keeper _ < /proc/1/task/1/children || [ -n "$keeper" ]
 for round in 1 2 3; do
   for process in /proc/[0-9]*; do
     pid=\${process#/proc/}
