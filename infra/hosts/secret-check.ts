@@ -2,7 +2,7 @@ import { EngineError, type ArchivedEntry, type Engine } from '../docker/api/clie
 import type { ContainerSummary } from '../docker/api/types.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
-import { formerFolder, isSecretPart, removeHelper, secretParts, writableMount } from '../workloads/secret-volume.ts';
+import { formerFolder, isSecretPart, removeHelper, secretParts, volumeMount } from '../workloads/secret-volume.ts';
 
 /** How secrets of an environment lie on a host. */
 export interface SecretsOnHost {
@@ -76,7 +76,7 @@ class Viewer {
   }
 
   async lookAt(volumes: readonly string[]) {
-    const mounts = volumes.map((volume, index) => ({ ...writableMount(volume, `/seen/${index}`), ReadOnly: true }));
+    const mounts = volumes.map((volume, index) => ({ ...volumeMount(volume, `/seen/${index}`), ReadOnly: true }));
     return this.#with(mounts, async (viewer) =>
       Promise.all(
         volumes.map(async (volume, index) => ({

@@ -112,8 +112,8 @@ export function lostVolumes(containers: readonly ContainerSummary[]): ReadonlySe
   return new Set(lost.map(containerName));
 }
 
-/** Returns the mount of a volume where it can be written to: never the container that reads it. */
-export function writableMount(volume: string, target: string): Record<string, unknown> {
+/** Returns the mount of a volume, into which nothing that an image has at that place is copied. */
+export function volumeMount(volume: string, target: string): Record<string, unknown> {
   return { Type: 'volume', Source: volume, Target: target, VolumeOptions: { NoCopy: true } };
 }
 
@@ -196,7 +196,7 @@ function helperBody(wanted: SecretVolume, image: string): ContainerBody {
       SecurityOpt: ['no-new-privileges'],
       Memory: 16 * 2 ** 20,
       PidsLimit: 16,
-      Mounts: [writableMount(wanted.volume, `${mountParent}/${folder}`)] as never,
+      Mounts: [volumeMount(wanted.volume, `${mountParent}/${folder}`)] as never,
     },
   };
 }

@@ -1,7 +1,7 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { ownerLabels, labels } from '../../docker/labels.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import { secretVolumeName, writableMount } from '../secret-volume.ts';
+import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 
 /**
@@ -57,5 +57,5 @@ export function logConfig(bytes: number) {
 
 function secretMounts(spec: ContainerSpec) {
   if (Object.keys(spec.secrets).length === 0) return [];
-  return [{ ...writableMount(secretVolumeName(spec.name), secretsPath), ReadOnly: true }];
+  return [{ ...volumeMount(secretVolumeName(spec.name), secretsPath), ReadOnly: true }];
 }
