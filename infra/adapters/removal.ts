@@ -1,11 +1,11 @@
 import { detailsOf, LockageError, LockedError, messageOf } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
-import { schedulesReplicas, type Target } from '../../pipelines/model/target.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 import type { Removal, StackPart } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { allOf } from '../hosts/all-hosts.ts';
-import { forgetSecrets, inventoryOf, removeInventory } from '../hosts/inventory.ts';
+import { inventoryOf, removeInventory } from '../hosts/inventory.ts';
 import { queryHosts } from '../hosts/query.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
 import type { PulumiStacks } from '../pulumi/stacks.ts';
@@ -63,20 +63,6 @@ export class RemovalAdapter implements Removal {
       if (error instanceof LockedError) throw error;
       return [messageOf(error), ...detailsOf(error)].join('; ');
     }
-  }
-
-  async forgetSecrets(environment: string, inventory: readonly Inventory[]): Promise<readonly string[]> {
-    const { app, session } = this.#dependencies;
-    const failed = inventory.map(async ({ host, containers }) => {
-      if (schedulesReplicas(host)) return [];
-      const names = containers.filter(({ part }) => part !== 'edge').map(({ name }) => name);
-      const engine = await session.connections.engine(host);
-      return forgetSecrets(engine, { app, environment }, names).then(
-        () => [],
-        () => [host.name],
-      );
-    });
-    return (await Promise.all(failed)).flat();
   }
 
   async remove(inventory: Inventory, withData: boolean): Promise<void> {

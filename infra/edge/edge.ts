@@ -89,20 +89,6 @@ export class Edge {
     await this.#run(['keep', ...sets]);
   }
 
-  /** Writes a container's secrets to the host's memory-backed file system, readable by that container only. */
-  async deliverSecrets(container: string, secrets: Readonly<Record<string, string>>): Promise<void> {
-    // The folder above is root's alone; within the container every process is the application's, whatever its uid.
-    await this.#engine.putArchive(this.#container, '/secrets', [
-      { path: container, type: 'directory', mode: 0o755, content: '' },
-      ...Object.entries(secrets).map(([name, content]) => ({ path: `${container}/${name}`, mode: 0o444, content })),
-    ]);
-  }
-
-  /** Removes the secrets of containers that are gone. */
-  async forgetSecrets(containers: readonly string[]): Promise<void> {
-    if (containers.length > 0) await this.#run(['forget', ...containers]);
-  }
-
   /**
    * Asks over HTTP from inside the environment's network until there were `times` good answers (2xx, 3xx) in a row. Each
    * answer is passed on. Returns false when `seconds` are over.

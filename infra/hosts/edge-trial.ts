@@ -49,7 +49,7 @@ function bodyOf({ image, entrypoint, env, labels, newPorts }: EdgeTrial) {
     ExposedPorts: Object.fromEntries(newPorts.map((port) => [`${port}/tcp`, {}])),
     HostConfig: {
       PortBindings: Object.fromEntries(newPorts.map((port) => [`${port}/tcp`, [{ HostPort: String(port) }]])),
-      Tmpfs: { '/live': 'rw,size=16m', '/secrets': 'rw,size=1m', '/tmp': 'rw,size=16m' },
+      Tmpfs: { '/live': 'rw,size=16m', '/tmp': 'rw,size=16m' },
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
       CapAdd: ['CAP_NET_BIND_SERVICE'],

@@ -1,7 +1,5 @@
-import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
-import { Edge } from '../edge/edge.ts';
 import type { Place } from '../resources/inputs.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
@@ -17,9 +15,4 @@ export function inventoryOf(engine: Engine, host: Target, place: Place, ownLock:
 /** Removes everything in the inventory, containers first; data only if `withData`. Ignores what is already gone. */
 export function removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
   return runtimeOf(inventory.host).removeInventory(engine, inventory, withData);
-}
-
-/** Removes the secrets of containers from a host's memory. Only the edge reaches them, so it must still run. */
-export async function forgetSecrets(engine: Engine, place: Place, containers: readonly string[]): Promise<void> {
-  await new Edge(engine, environmentNames(place.app, place.environment).edge).forgetSecrets(containers);
 }

@@ -27,6 +27,7 @@ export function foundationOf(
     hosts: environment.hosts.map(toRecord).map(({ name, url }) => ({ name, url })),
     accessories: environment.accessories,
     secretVersions,
+    ...(environment.secretsAt === undefined ? {} : { secretsAt: environment.secretsAt }),
   };
 }
 
@@ -34,7 +35,12 @@ export function foundationOf(
 export function edgesOf(project: Pick<Project, 'app' | 'edgeImage'>, environment: Environment): Record<string, string> {
   const { orchestrator } = environment;
   // `swarm: true` is part of hashes that are recorded.
-  const made = { edge: project.edgeImage, script: edgeScript, ...(orchestrator ? { [orchestrator.kind]: true } : {}) };
+  const made = {
+    edge: project.edgeImage,
+    script: edgeScript,
+    mounts: ['/live'],
+    ...(orchestrator ? { [orchestrator.kind]: true } : {}),
+  };
   const edge = (host: EnvironmentHost) => {
     const front = trustedProxy(environment, host);
     return { ...made, ports: publishedPorts(environment, host), ...(front === undefined ? {} : { front }) };

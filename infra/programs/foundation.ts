@@ -2,7 +2,8 @@ import * as docker from '@pulumi/docker';
 import type * as pulumi from '@pulumi/pulumi';
 import { secretsPath } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
-import { secretsFolder } from '../workloads/container/create-request.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { secretVolumeName } from '../workloads/secret-volume.ts';
 import { caddyConfig } from '../edge/caddy-config.ts';
 import { edgeScript } from '../edge/script.ts';
 import { imageKey, type FoundationPlan } from './foundation-plan.ts';
@@ -66,10 +67,7 @@ function hostParts(
       entrypoints: entrypoint,
       envs: env,
       ports: ports.map((port) => ({ internal: port, external: port })),
-      volumes: [
-        { volumeName: live.name, containerPath: '/live' },
-        { hostPath: secretsFolder(app, environment.name), containerPath: '/secrets' },
-      ],
+      volumes: [{ volumeName: live.name, containerPath: '/live' }],
       networksAdvanced: [{ name: network, aliases: ['edge'] }],
       labels: labelList(ownerLabels(app, environment.name, 'edge')),
       ...hardened({ memory: 256, cpus: 1, capabilities: ['CAP_NET_BIND_SERVICE'], tmpfs: { '/tmp': 'rw,size=16m' } }),
@@ -108,16 +106,7 @@ function accessoryParts(
     );
     return { volumeName: created.name, containerPath };
   });
-  const versions = Object.fromEntries(accessory.secrets.map((secret) => [secret, plan.secretVersions[secret] ?? '']));
-  // Without a dependency on the edge, which delivers them: an edge that is replaced would take the accessory with it.
-  const files = new SecretFiles(`${accessory.name}-secrets`, {
-    app,
-    environment: environment.name,
-    host,
-    container: name,
-    delivery: plan.delivery,
-    secrets: versions,
-  });
+  const files = secretFiles(plan, host, accessory);
   const shared = environment.hosts.length > 1 && !environment.orchestrator && accessory.port !== undefined;
   return new docker.Container(
     accessory.name,
@@ -132,7 +121,7 @@ function accessoryParts(
       ...(shared ? { ports: [{ internal: accessory.port, external: accessory.port, ip: addressToBind(host) }] } : {}),
       volumes: [
         ...volumes,
-        { hostPath: `${secretsFolder(app, environment.name)}/${name}`, containerPath: secretsPath, readOnly: true },
+        ...files.map(({ volume }) => ({ volumeName: volume, containerPath: secretsPath, readOnly: true })),
       ],
       networksAdvanced: [{ name: parts.network, aliases: [accessory.name] }],
       labels: labelList({ ...ownerLabels(app, environment.name, 'accessory'), [labels.role]: accessory.name }),
@@ -148,8 +137,38 @@ function accessoryParts(
       removeVolumes: false,
       ...(accessory.health ? healthcheck(accessory.health) : {}),
     },
-    { ...options, dependsOn: [files, ...(parts.overlay ? [parts.overlay] : [])], deleteBeforeReplace: true },
+    {
+      ...options,
+      dependsOn: [...files.map(({ resource }) => resource), ...(parts.overlay ? [parts.overlay] : [])],
+      deleteBeforeReplace: true,
+    },
   );
+}
+
+/**
+ * The volume with an accessory's secrets, which is filled before the accessory starts. Other names of secrets make another
+ * one: the accessory is replaced then anyway, and what it no longer gets is not in it. Without a dependency on the edge:
+ * one that is replaced would take the accessory with it.
+ */
+function secretFiles(plan: FoundationPlan, host: EnvironmentHost, accessory: Accessory) {
+  if (accessory.secrets.length === 0) return [];
+  const { app, environment } = plan;
+  const at = environment.secretsAt;
+  const key = fingerprint({ secrets: accessory.secrets, at: at ?? 'disk' });
+  const volume = secretVolumeName(`${app}-${environment.name}-${accessory.name}.${key}`);
+  const secrets = Object.fromEntries(accessory.secrets.map((secret) => [secret, plan.secretVersions[secret] ?? '']));
+  const resource = new SecretFiles(`${accessory.name}-secrets-${key}`, {
+    app,
+    environment: environment.name,
+    host,
+    volume,
+    image: imageOn(plan, host, accessory.image),
+    ...(accessory.secretsOwner === undefined ? {} : { user: accessory.secretsOwner }),
+    ...(at === undefined ? {} : { at }),
+    delivery: plan.delivery,
+    secrets,
+  });
+  return [{ volume, resource }];
 }
 
 /**

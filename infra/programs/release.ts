@@ -1,5 +1,5 @@
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
-import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
+import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
@@ -27,7 +27,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
       : [];
     const made = { dependsOn: [...secrets, ...migration] };
     const containers = [
-      ...desired.serving.map((placed) => new Container({ ...place, ...placed }, made)),
+      ...desired.serving.map((placed) => new Container({ ...place, ...placed, ...madeAgain(desired, placed) }, made)),
       ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
     ];
     const hosts = hostRoutes(desired);
@@ -81,6 +81,11 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
 /** A container of an earlier release that is made anew must not work beside the new ones at all. */
 function resting({ handover }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
   return handover && !spec.route ? { rests: true } : {};
+}
+
+/** What is recorded of it may not be on its host any more, which Pulumi does not know. */
+function madeAgain({ again, operation }: DesiredState, placed: PlacedContainer): { again?: string } {
+  return again?.some((other) => samePlace(other, placed)) ? { again: operation } : {};
 }
 
 /** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */

@@ -26,7 +26,7 @@ import type {
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
-import { deliverAccessorySecrets } from '../workloads/secret-files.ts';
+import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
 import { lockageVersion } from '../system/tool-versions.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
@@ -56,7 +56,11 @@ const kinds: Readonly<Record<string, Kind>> = {
     remove: (context, inputs: OverlayInputs) => removeOverlay(context, inputs),
   },
   Secret: {},
-  SecretFiles: { apply: (context, inputs: SecretFilesInputs) => deliverAccessorySecrets(context, inputs) },
+  SecretFiles: {
+    apply: (context, inputs: SecretFilesInputs) => fillAccessoryVolume(context, inputs),
+    remove: (context, inputs: SecretFilesInputs) => removeAccessoryVolume(context, inputs),
+    changes: true,
+  },
   Foundation: {},
   MachineNetwork: {
     apply: (_context, inputs: MachineNetworkInputs) => ensureBridge(inputs),
@@ -105,9 +109,10 @@ export function createProvider(
       }),
     update: (_id, urn, olds, news) =>
       run(async () => {
-        // A container's name follows from its content: what changed is only how its host is reached.
+        // A container's name follows from its content: what changed is how its host is reached, or it is made again.
         const kind = kindOf(urn);
-        if (!kind.remove || kind.changes) await kind.apply?.(context(), unpacked(news) as never);
+        if (!kind.remove || kind.changes || isMadeAgain(olds, news))
+          await kind.apply?.(context(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
@@ -120,11 +125,18 @@ export function createProvider(
 function changed(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
   if (before !== undefined && after !== undefined) return before !== after;
+  if (isMadeAgain(olds, news)) return true;
   const relevant = (value: unknown): object => {
-    const { __provider: _, rests: __, ...rest } = unpacked(value) as Record<string, unknown>;
+    const { __provider: _, rests: __, again: ___, ...rest } = unpacked(value) as Record<string, unknown>;
     return rest;
   };
   return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));
+}
+
+/** Another operation asks for what is recorded, and may not be there. */
+function isMadeAgain(olds: unknown, news: unknown): boolean {
+  const [before, after] = [olds, news].map((value) => (unpacked(value) as { again?: string }).again);
+  return after !== undefined && after !== before;
 }
 
 function kindOf(urn: string): Kind {

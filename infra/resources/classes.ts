@@ -91,7 +91,7 @@ export class Ledger extends Resource {
   }
 }
 
-/** Secrets of an accessory, as files in its host's memory. */
+/** The volume with the secrets of an accessory. */
 export class SecretFiles extends Resource {
   constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
     super('SecretFiles', name, packed(inputs), options);

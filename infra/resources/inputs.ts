@@ -16,6 +16,8 @@ export interface ContainerInputs extends Place {
   readonly spec: ContainerSpec;
   /** it is made to rest until somebody goes back to it */
   readonly rests?: boolean;
+  /** the operation that makes it again where its host has lost it, or what it has does not run */
+  readonly again?: string;
 }
 
 /** The network of an environment on a swarm. */
@@ -87,10 +89,13 @@ export interface LedgerInputs extends Place {
   readonly cordons?: readonly Cordon[];
 }
 
-/** Secret files of a container that is not a release's. */
+/** The volume with the secrets of a container that is not a release's. What is recorded of before has no volume. */
 export interface SecretFilesInputs extends Place {
   readonly host: Target;
-  readonly container: string;
+  readonly volume?: string;
+  readonly image: string;
+  readonly user?: string;
+  readonly at?: 'memory';
   readonly delivery: string;
   /** secret name → short hash of its value */
   readonly secrets: Readonly<Record<string, string>>;

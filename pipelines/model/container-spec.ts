@@ -23,6 +23,8 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string>>;
   /** secret name → short hash of its value */
   readonly secrets: Readonly<Record<string, string>>;
+  /** absent: on the host's disk, or it has none */
+  readonly secretsAt?: 'memory';
   readonly route?: { readonly publish: number; readonly port: number };
   readonly health: Health;
   readonly limits: Role['limits'];
@@ -62,6 +64,8 @@ export function roleContainers(
   attempt = 0,
 ): ContainerSpec[] {
   const secrets = Object.fromEntries(role.secrets.map((name) => [name, secretVersions[name] ?? '']));
+  // A swarm keeps secrets itself.
+  const inMemory = environment.secretsAt === 'memory' && role.secrets.length > 0 && !schedulesReplicas(host);
   const content = {
     host: host.name,
     role: role.name,
@@ -77,6 +81,7 @@ export function roleContainers(
       LOCKAGE_HOST: host.name,
     },
     secrets,
+    ...(inMemory ? { secretsAt: 'memory' as const } : {}),
     ...(role.route ? { route: role.route } : {}),
     health: role.health,
     limits: role.limits,

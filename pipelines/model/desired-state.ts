@@ -35,6 +35,8 @@ export interface DesiredState {
   readonly wake: readonly PlacedContainer[];
   /** containers that must prove themselves before any route moves */
   readonly verify: readonly PlacedContainer[];
+  /** serving containers that hosts may have lost, or that do not run, whatever is recorded: these are made again */
+  readonly again?: readonly PlacedContainer[];
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */
   readonly watch: number;
   /** the operator has not confirmed the routes yet: hosts switch back by themselves */

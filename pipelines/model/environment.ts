@@ -20,6 +20,8 @@ export interface Environment {
   readonly migration?: Migration;
   /** where each secret's value comes from, by name */
   readonly secrets: Readonly<Record<string, SecretSource>>;
+  /** where hosts keep its secrets; absent: on their disks, so that containers have them after a restart */
+  readonly secretsAt?: 'memory';
   /** how long a release is watched after the routes switched, before it is recorded */
   readonly watch: number;
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
@@ -118,6 +120,8 @@ export interface Accessory {
   readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
+  /** who reads the secrets: `uid`, `uid:gid` or names of its image; absent: whom the image starts as */
+  readonly secretsOwner?: string;
   /** the port it listens on; other hosts reach it at the host's address */
   readonly port?: number;
   /** volume name → path in the container */

@@ -4,9 +4,9 @@ import type { Traits } from './host-traits.ts';
 /** The answer of a host that was asked before a change. */
 export interface HostReport {
   readonly host: Target;
-  /** names of the environment's own containers that run and never restarted */
+  /** names of the environment's own containers that run, and have their secrets */
   readonly running: ReadonlySet<string>;
-  /** names of all its containers of this environment */
+  /** names of all its containers of this environment that still have their secrets */
   readonly present: ReadonlySet<string>;
   /** names of everybody else's containers */
   readonly foreign: ReadonlySet<string>;

@@ -52,7 +52,6 @@ async function removeAll(
   // Nodes end the containers of a service in their own time, for which a promotion does not wait.
   if (environment.orchestrator) await context.hosts.removeOthers(environment, []);
   const releases = await destroyStack(context, name, 'releases');
-  await forgetSecrets(context, name, before);
   terminal.step('destroy', 'foundation');
   const foundation = await destroyStack(context, name, 'foundation');
   const targets = before.map(({ host }) => host);
@@ -77,17 +76,6 @@ async function destroyStack(
   if (problem === undefined) return [];
   terminal.note(`Pulumi did not remove all ${part} of ${environment}, so they are removed by their labels: ${problem}`);
   return [part];
-}
-
-async function forgetSecrets(
-  { removal, terminal, project }: Context,
-  environment: string,
-  before: readonly Inventory[],
-): Promise<void> {
-  const folder = `/run/lockage/${project.app}/${environment}`;
-  for (const host of await removal.forgetSecrets(environment, before)) {
-    terminal.note(`${host}: no edge runs to clear ${folder}, which is in memory only: a restart of the host does`);
-  }
 }
 
 function refuseRemains(environment: string, after: readonly Inventory[], withData: boolean): void {

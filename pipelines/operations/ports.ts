@@ -214,8 +214,6 @@ export interface Removal {
   inventory(environment: Environment, targets: readonly Target[]): Promise<readonly Inventory[]>;
   /** Destroys a stack. Returns why Pulumi could not remove all of it; undefined when it did. Throws LockedError. */
   destroyStack(environment: string, part: StackPart): Promise<string | undefined>;
-  /** Removes the secrets of containers from their hosts' memory. Returns the names of hosts where that was not possible. */
-  forgetSecrets(environment: string, inventory: readonly Inventory[]): Promise<readonly string[]>;
   /** Removes what is listed, and data only if `withData`. */
   remove(inventory: Inventory, withData: boolean): Promise<void>;
   /** Forgets a stack, with what is recorded in it. */

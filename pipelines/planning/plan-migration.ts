@@ -24,8 +24,9 @@ export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined 
   const [like] = roleContainers(app, environment, once, host, release, versions);
   if (!like) return undefined;
   const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
-  // Not by its host: on whichever one it ran, it ran.
-  const identity = fingerprint({ ...spec, env: migration.env });
+  // Not by its host, or where it finds its secrets: on whichever one it ran, it ran.
+  const { secretsAt: _____, ...content } = spec;
+  const identity = fingerprint({ ...content, env: migration.env });
   const name = `${environmentNames(app, environment.name).network}-migration-${identity}`;
   if (record.migration?.spec.name === name) return { inputs: record.migration, runs: false };
   return {

@@ -1,6 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import { samePlace, type DesiredState, type PlacedContainer } from '../model/desired-state.ts';
 import { placesOf, type Environment } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
 import {
@@ -94,6 +94,7 @@ function desiredOf({ app, environment, operation, record }: RollbackInputs, outc
     standby: kept,
     fallback: standby ? [] : servingBefore,
     wake: [],
+    ...(standby ? {} : { again: serving }),
     verify: standby ? [] : serving,
     watch: 0,
     guarded: !standby,
@@ -121,8 +122,10 @@ function revisionOf(inputs: RollbackInputs, serving: readonly PlacedContainer[])
   };
 }
 
-function planOf({ environment, record, target }: RollbackInputs, outcome: Outcome): Plan {
+function planOf({ environment, record, reports, target }: RollbackInputs, outcome: Outcome): Plan {
   const { serving, servingBefore, kept, standby, hold } = outcome;
+  const lost = serving.filter((placed) => !isReady(reports, placed));
+  const existing = record.containers.filter((placed) => !lost.some((other) => samePlace(other, placed)));
   const current = currentRevision(record.ledger);
   return {
     kind: 'rollback',
@@ -130,7 +133,7 @@ function planOf({ environment, record, target }: RollbackInputs, outcome: Outcom
     number: nextNumber(record.ledger),
     release: target.release,
     ...(current ? { from: current } : {}),
-    containers: changesOf({ existing: record.containers, serving, servingBefore, standby: kept }),
+    containers: changesOf({ existing, serving, servingBefore, standby: kept }),
     migration: false,
     hold,
     notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],

@@ -11,7 +11,6 @@ import { loadProject } from '../project/load.ts';
 import { isSshHost } from '../../pipelines/model/target.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { run, tryRun } from '../tools/command.ts';
-import { baseImages } from '../setup/images/base-images.ts';
 import { removeLab } from '../lab/remove.ts';
 import { readState, type LabState } from '../lab/state.ts';
 import { lockageProgram } from './project.ts';
@@ -64,9 +63,6 @@ async function sweepEngine({ engine, registry }: LabState): Promise<void> {
   if (networks.length > 0) await docker('network', 'rm', ...networks);
   const volumes = await list('volume', 'ls', ...mine);
   if (volumes.length > 0) await docker('volume', 'rm', '--force', ...volumes);
-  // Secrets lie in the host's memory, in a folder of the engine's user.
-  const remove = ['--entrypoint', 'rm', baseImages.edge, '-rf', `/secrets/${app}`];
-  await docker('run', '--rm', '--network', 'none', '--user', '0', '--volume', '/run/lockage:/secrets', ...remove);
   const format = '{{.Repository}}\t{{.Tag}}\t{{.Digest}}';
   const images = await list('image', 'ls', '--digests', '--format', format);
   for (const [repository = '', tag = '', digest = ''] of images.map((line) => line.split('\t'))) {

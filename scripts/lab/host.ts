@@ -88,6 +88,34 @@ export async function stopEngine(file: StateFile, name: string, crash = false): 
   }
 }
 
+/**
+ * Takes the power from a host for a moment: every process inside is killed, and what was in memory is gone. The engine
+ * starts again by `startEngine`; an ssh server does not.
+ */
+export async function cutPower(file: StateFile, name: string): Promise<void> {
+  const killed = ['sh', '-c', powerCut, 'sh', dataRoot(file.dataDir, name)];
+  await execInHost(file, name, killed, { timeout: 60_000 });
+}
+
+/** The first process and its first child are the host itself. A mount ends with the machine, and so does a lock file. */
+const powerCut = `
+set -eu
+read -r keeper _ < /proc/1/task/1/children || [ -n "$keeper" ]
+for round in 1 2 3; do
+  for process in /proc/[0-9]*; do
+    pid=\${process#/proc/}
+    case $pid in 1 | "$keeper" | $$) ;; *) kill -KILL "$pid" 2> /dev/null || true ;; esac
+  done
+  sleep 0.2
+done
+while read -r _ _ _ _ at _; do
+  case $at in "$1"/* | /run/*) echo "$at" ;; esac
+done < /proc/self/mountinfo | sort -r | while read -r at; do umount -l "$at" 2> /dev/null || true; done
+find /run -mindepth 1 -delete
+mkdir -p /run/lock /run/sshd
+touch /run/ready
+`;
+
 /** Returns the state of a host. Throws an error that names the hosts there are. */
 export function hostState(file: StateFile, name: string): HostState {
   const host = file.state.hosts.find((candidate) => candidate.name === name);

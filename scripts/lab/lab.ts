@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunOptions } from '../tools/command.ts';
-import { dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
+import { cutPower, dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { connectHost } from './network.ts';
 import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
@@ -67,6 +67,8 @@ export interface BareHost extends LabHost {
   /** stops the engine and its containers; `crash` kills the engine alone */
   stopDocker(options?: { crash?: boolean }): Promise<void>;
   startDocker(): Promise<void>;
+  /** kills everything at once and loses what was in memory; `startDocker` is what comes after it */
+  cutPower(): Promise<void>;
   /** drops every packet of the host's network, as a pulled cable does */
   unplug(): Promise<void>;
   plug(): Promise<void>;
@@ -248,6 +250,7 @@ function hostOf(file: StateFile, host: HostState): BareHost {
     exec: (argv, options) => execInHost(file, name, argv, options),
     stopDocker: (options) => stopEngine(file, name, options?.crash),
     startDocker: () => startEngine(file, name),
+    cutPower: () => cutPower(file, name),
     unplug: () => firewall('-I'),
     plug: () => firewall('-D'),
   };

@@ -3,9 +3,10 @@ import { exec } from './exec.ts';
 import { outputLines } from './frames.ts';
 import { checkedName, segment } from './names.ts';
 import { EngineSwarm } from './swarm.ts';
-import { tarArchive } from './tar.ts';
+import { readTar, tarArchive } from './tar.ts';
 import { defaultDeadline } from '../../system/deadline.ts';
 import type {
+  ArchivedEntry,
   ArchiveEntry,
   CallOptions,
   ContainerBody,
@@ -57,10 +58,16 @@ export class Engine extends EngineSwarm {
     await this.call(`stop container ${name}`, 'POST', `${pathOf(name)}/stop`, { ...rest, ...options });
   }
 
-  /** Removes a container; does nothing when it is absent. Its volumes stay, including anonymous ones. */
-  async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
-    const { force = false, ...rest } = options;
-    const call = { query: { force, v: false }, accept: [404], ...rest };
+  /**
+   * Removes a container; does nothing when it is absent. Its volumes stay; `nameless`: those without a name of their own go
+   * with it.
+   */
+  async removeContainer(
+    name: string,
+    options: CallOptions & { readonly force?: boolean; readonly nameless?: boolean } = {},
+  ): Promise<void> {
+    const { force = false, nameless = false, ...rest } = options;
+    const call = { query: { force, v: nameless }, accept: [404], ...rest };
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
   }
 
@@ -135,6 +142,14 @@ export class Engine extends EngineSwarm {
   ): Promise<void> {
     const rest = { query: { path, noOverwriteDirNonDir: true }, body: tarArchive(entries), ...options };
     await this.call(`write files into ${name}:${path}`, 'PUT', `${pathOf(name)}/archive`, rest);
+  }
+
+  /** Reads a file, or a folder with all below it, also of a container that never ran. Undefined when it is not there. */
+  async getArchive(name: string, path: string, options: CallOptions = {}): Promise<ArchivedEntry[] | undefined> {
+    const what = `read ${path} of ${name}`;
+    const rest = { query: { path }, accept: [404], ...options };
+    const answer = await this.call(what, 'GET', `${pathOf(name)}/archive`, rest);
+    return answer.status === 404 ? undefined : readTar(answer.body);
   }
 }
 

@@ -126,6 +126,18 @@ export interface ArchiveEntry {
   readonly type?: 'file' | 'directory';
 }
 
+/** One entry of an archive that an engine sent, with the path that it has there. */
+export interface ArchivedEntry {
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'link';
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly content: Buffer;
+  /** where a link leads to */
+  readonly target?: string;
+}
+
 /** The specification of a service; only the fields that Lockage sets or reads. */
 export interface ServiceSpec {
   readonly Name: string;

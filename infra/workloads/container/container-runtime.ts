@@ -2,19 +2,18 @@ import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
 import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
-import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
 import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { Connections } from '../../docker/connections.ts';
 import { labels } from '../../docker/labels.ts';
-import { Edge } from '../../edge/edge.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
 import type { Workload } from '../workload.ts';
 import { ContainerWorkload } from './container-workload.ts';
+import { removeOtherSecrets } from '../secret-volume.ts';
 import { hostPreflight, hostReport } from './host-report.ts';
 import { hostView } from './host-view.ts';
 import { hostInventory, removeHostInventory } from './inventory.ts';
@@ -70,7 +69,7 @@ export class ContainerRuntime implements Runtime {
         session.progress({ host: this.#host.name, step: 'remove', detail: name });
       }),
     );
-    await new Edge(engine, environmentNames(place.app, place.environment).edge).forgetSecrets(others);
+    await removeOtherSecrets(engine, place, kept);
   }
 
   async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {

@@ -1,12 +1,20 @@
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
 import { createBody } from './create-request.ts';
-import { EngineError, type Engine } from '../../docker/api/client.ts';
-import { digestIn, imageByTag, parseReference } from '../../registry/reference.ts';
-import type { ContainerInputs } from '../../resources/inputs.ts';
-import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
+import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
+import type { ContainerInputs, Place } from '../../resources/inputs.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
 import { labels } from '../../docker/labels.ts';
-import { deliverSecretFiles } from '../secret-files.ts';
+import { withHeldImage } from '../held-image.ts';
+import {
+  fillSecretVolume,
+  removeSecretVolume,
+  secretParts,
+  secretVolumeName,
+  type SecretVolume,
+} from '../secret-volume.ts';
+import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import type { Target } from '../../../pipelines/model/target.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
@@ -19,10 +27,7 @@ export async function createContainer(context: ProviderContext, inputs: Containe
   const left = await leftover(engine, inputs);
   if (left !== undefined) return { id: left };
 
-  if (Object.keys(spec.secrets).length > 0) {
-    await deliverSecretFiles(context, { ...inputs, container: spec.name, secrets: spec.secrets });
-  }
-  const id = await made(engine, inputs);
+  const id = await made(engine, context, inputs);
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
@@ -33,19 +38,37 @@ export async function createContainer(context: ProviderContext, inputs: Containe
   return { id };
 }
 
-/** A host that got the image over ssh has it by a tag, which only shows when it does not know the other name. */
-async function made(engine: Engine, { app, environment, spec }: ContainerInputs): Promise<string> {
+async function made(engine: Engine, context: ProviderContext, inputs: ContainerInputs): Promise<string> {
+  const { app, environment, host, spec } = inputs;
   const body = createBody(app, environment, spec);
   try {
-    return await engine.createContainer(spec.name, body);
+    if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
+    return await withHeldImage(engine, spec.image, (image) =>
+      engine.createContainer(spec.name, { ...body, Image: image }),
+    );
   } catch (error) {
-    const digest = digestIn(spec.image);
-    if (!(error instanceof EngineError) || error.status !== 404 || digest === undefined) throw error;
-    const { repository } = parseReference(spec.image);
-    const name = imageByTag({ repository, digest });
-    if (!(await engine.inspectImage(name))) throw error;
-    return engine.createContainer(spec.name, { ...body, Image: name });
+    // What kept it from being made explains more than what keeps its secrets from being removed.
+    if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
+    throw error;
   }
+}
+
+function secretVolumeOf(place: Place, host: Target, spec: ContainerSpec): SecretVolume {
+  const { hardening, secretsAt } = spec;
+  return {
+    ...place,
+    host,
+    volume: secretVolumeName(spec.name),
+    part: secretParts.release,
+    image: spec.image,
+    ...(hardening.user === undefined ? {} : { user: hardening.user }),
+    ...(secretsAt === undefined ? {} : { at: secretsAt }),
+    secrets: spec.secrets,
+  };
+}
+
+function hasSecrets({ secrets }: ContainerSpec): boolean {
+  return Object.keys(secrets).length > 0;
 }
 
 /** Stops a container gracefully and removes it with its secrets. What is gone already is fine. */
@@ -58,7 +81,7 @@ export async function removeContainer(context: ProviderContext, inputs: Containe
     await engine.removeContainer(spec.name, { force: true });
     context.progress({ host: host.name, step: 'remove', detail: spec.name });
   }
-  if (Object.keys(spec.secrets).length > 0) await (await edgeOf(context, inputs, host)).forgetSecrets([spec.name]);
+  if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name));
 }
 
 /** The id of a container that already is what is wanted, after removing one of ours that is not. */
@@ -74,10 +97,17 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
       hint: `Rename or remove it on ${inputs.host.name}, then run the same command again.`,
     });
   }
-  const { State: state } = found;
-  if (state.Running && found.RestartCount === 0 && found.Config.Labels[labels.spec] === fingerprint(spec)) {
-    return found.Id;
-  }
+  if (isWanted(found, spec) && !(await hasLostSecrets(engine, spec))) return found.Id;
   await engine.removeContainer(spec.name, { force: true });
   return undefined;
+}
+
+function isWanted({ State: state, RestartCount: restarts, Config: config }: ContainerDetails, spec: ContainerSpec) {
+  return state.Running && restarts === 0 && config.Labels[labels.spec] === fingerprint(spec);
+}
+
+/** Those in memory are gone when what keeps them there does not run. */
+async function hasLostSecrets(engine: Engine, spec: ContainerSpec): Promise<boolean> {
+  if (spec.secretsAt !== 'memory') return false;
+  return !(await engine.inspectContainer(secretVolumeName(spec.name)))?.State.Running;
 }

@@ -1,12 +1,8 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { ownerLabels, labels } from '../../docker/labels.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
-
-/** Folder on every host, in memory, that holds the secrets of an environment's containers. */
-export function secretsFolder(app: string, environment: string): string {
-  return `/run/lockage/${app}/${environment}`;
-}
 
 /**
  * The Engine API's create request for a release container. It publishes no port (the edge owns them) and has no
@@ -48,7 +44,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       PidsLimit: limits.pids,
       Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
       LogConfig: logConfig(limits.log),
-      Mounts: secretMounts(app, environment, spec),
+      Mounts: secretMounts(spec),
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
   };
@@ -59,8 +55,7 @@ export function logConfig(bytes: number) {
   return { Type: 'json-file', Config: { 'max-size': `${Math.max(1, Math.floor(bytes / 3))}`, 'max-file': '3' } };
 }
 
-function secretMounts(app: string, environment: string, spec: ContainerSpec) {
+function secretMounts(spec: ContainerSpec) {
   if (Object.keys(spec.secrets).length === 0) return [];
-  const source = `${secretsFolder(app, environment)}/${spec.name}`;
-  return [{ Type: 'bind', Source: source, Target: secretsPath, ReadOnly: true }];
+  return [{ ...volumeMount(secretVolumeName(spec.name), secretsPath), ReadOnly: true }];
 }

@@ -13,6 +13,7 @@ import { engineFacts } from '../../docker/engine-facts.ts';
 import { labels } from '../../docker/labels.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
+import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
 
 /** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
 const answerTimeout = 10_000;
@@ -27,15 +28,23 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
   const own = containers.filter(isOwn);
   const foreign = containers.filter((container) => !isOwn(container));
   refuseTakenPorts(environment, host, foreign);
-  const running = new Set(own.filter(({ State }) => State === 'running').map(containerName));
+  const usable = own.filter(isUsable(lostVolumes(own)));
+  const running = new Set(usable.filter(({ State }) => State === 'running').map(containerName));
   return {
     host,
     running,
-    present: new Set(own.map(containerName)),
+    present: new Set(usable.map(containerName)),
     foreign: new Set(foreign.map(containerName)),
     edge: running.has(environmentNames(app, environment.name).edge),
     warnings: expiryWarnings(engine.certificates, Date.now()),
   };
+}
+
+/** Returns whether a container still has its secrets, or will have them when it is started. */
+function isUsable(lost: ReadonlySet<string>): (container: ContainerSummary) => boolean {
+  return ({ State, Mounts }) =>
+    // Those of before this version are in a folder of the host's memory, which may be gone: nobody starts from it.
+    !Mounts.some(({ Name, Source }) => lost.has(Name ?? '') || (State !== 'running' && isFormerFolder(Source)));
 }
 
 /** Reports the same, and what the host is made of. */

@@ -10,6 +10,7 @@ import { labels } from '../../docker/labels.ts';
 import { Edge, setName } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
 import type { Look } from '../runtime.ts';
+import { isSecretPart, lostVolumes } from '../secret-volume.ts';
 
 /** Reports an environment on a host for `status`. */
 export async function hostView(engine: Engine, host: EnvironmentHost, look: Look): Promise<HostView> {
@@ -21,10 +22,12 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
     engine.listContainers({ all: true, labels: own, signal }),
   ]);
   const warnings = expiryWarnings(engine.certificates, Date.now());
+  const lost = [...lostVolumes(containers)];
   const seenBriefly: HostView = {
     host,
     ...(version ? { engine: version.Version } : {}),
-    containers: containers.map(seen),
+    containers: containers.filter((container) => !keepsSecrets(container)).map(seen),
+    ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
   return closely ? lookClosely(engine, look, seenBriefly) : seenBriefly;
@@ -71,6 +74,11 @@ async function routesOf(
     // Its containers are worth showing even if the edge cannot be asked.
     return 'unknown';
   }
+}
+
+/** What keeps secrets in memory is no container that somebody looks for, as long as it does. */
+function keepsSecrets({ Labels, State }: ContainerSummary): boolean {
+  return State === 'running' && isSecretPart(Labels[labels.part]);
 }
 
 function seen(container: ContainerSummary): SeenContainer {

@@ -7,6 +7,7 @@ export interface Written {
   readonly accessories: Readonly<Record<string, AccessoryFile>>;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: NonNullable<ProjectFile['secrets']>;
+  readonly secretsAt: ProjectFile['secretsAt'];
   readonly watch: string | undefined;
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
@@ -26,6 +27,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     accessories: mergeEach(project.accessories, environment.accessories, mergeAccessory),
     env,
     secrets: { ...project.secrets, ...environment.secrets },
+    secretsAt: environment.secretsAt ?? project.secretsAt,
     watch: environment.watch ?? project.watch,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,

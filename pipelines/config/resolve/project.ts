@@ -57,6 +57,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     ),
     ...(file.migration === undefined ? {} : { migration: resolveMigration(file.migration, written.env) }),
     secrets: written.secrets as Environment['secrets'],
+    ...(written.secretsAt === 'memory' ? { secretsAt: 'memory' as const } : {}),
     watch: duration(written.watch) ?? defaults.watch,
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
@@ -151,6 +152,7 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
     ...(accessory.command === undefined ? {} : { command: accessory.command }),
     env: textValues(accessory.env ?? {}),
     secrets: accessory.secrets ?? [],
+    ...(accessory.secretsOwner === undefined ? {} : { secretsOwner: String(accessory.secretsOwner) }),
     ...(accessory.port === undefined ? {} : { port: accessory.port }),
     volumes: accessory.volumes ?? {},
     ...(accessory.health?.command === undefined

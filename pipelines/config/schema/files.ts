@@ -29,6 +29,10 @@ const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
 });
 
+const secretsAt = z.enum(['disk', 'memory'], { error: expected('disk or memory') }).meta({
+  description: 'memory: the secrets are lost when a host or its Docker Engine is restarted. Default disk.',
+});
+
 const trait = z.enum(traitNames, {
   error: (issue) => `expected one of ${traitNames.join(', ')}${didYouMean(String(issue.input), traitNames)}`,
 });
@@ -128,6 +132,7 @@ export const projectFile = mapping({
   }).optional(),
   env: env.optional(),
   secrets: secrets.optional(),
+  secretsAt: secretsAt.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
   same: same.optional(),
@@ -143,6 +148,7 @@ export const environmentFile = mapping({
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
   env: env.optional(),
   secrets: secrets.optional(),
+  secretsAt: secretsAt.optional(),
   watch: watch.optional(),
   standby: standby.optional(),
   same: same.optional(),

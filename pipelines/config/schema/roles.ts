@@ -78,6 +78,8 @@ const capability = z.enum(capabilities, {
 
 const userMessage = expected('a numeric user as "1000:1000"');
 
+const ownerMessage = expected('a user as "999", "999:999" or a name of its image');
+
 const hardening = mapping({
   readOnly: guarded(true).optional().meta({ description: "The image's files cannot be written. Default true." }),
   tmpfs: z
@@ -141,6 +143,16 @@ export const accessory = mapping({
     .meta({ description: 'Volume name to path in the container.' }),
   env: env.optional(),
   secrets: secretNames.optional(),
+  secretsOwner: z
+    .union(
+      [
+        z.int().min(0).max(4_294_967_294),
+        z.string().regex(/^[A-Za-z0-9_][\w.-]*(?::[A-Za-z0-9_][\w.-]*)?$/, { error: ownerMessage }),
+      ],
+      { error: ownerMessage },
+    )
+    .optional()
+    .meta({ description: 'Who reads its secrets, where it is not the user that its image starts as.' }),
   health: mapping({
     command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
     timeout: healthFields.timeout,

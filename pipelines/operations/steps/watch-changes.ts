@@ -10,7 +10,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['ensure', 'routeTo', 'reconcile', 'destroy'],
   stacks: ['foundation', 'deploy'],
-  removal: ['destroyStack', 'forgetSecrets', 'remove', 'forgetStack', 'forgetHost'],
+  removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
 };
 
 /** The changing calls that only make something beside what serves. */

@@ -43,7 +43,7 @@ async function projectGroups(
     const environments = context.project.environments.filter(({ name }) => (flags.env ?? name) === name);
     const [own, ...hosts] = await Promise.all([
       projectChecks(context),
-      ...environments.map((environment) => hostChecks(context.connections, environment)),
+      ...environments.map((environment) => hostChecks(context.connections, context.project.app, environment)),
     ]);
     groups = [
       { title: 'project', checks: [...configuration, ...own] },

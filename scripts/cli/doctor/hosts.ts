@@ -8,6 +8,7 @@ import type { EngineInfo } from '../../../infra/docker/api/client.ts';
 import { engineFacts } from '../../../infra/docker/engine-facts.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { bytesText } from '../../tools/format.ts';
+import { secretChecks } from './secrets.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
@@ -31,7 +32,7 @@ export interface HostCheck {
 }
 
 /** Checks the hosts of an environment, all at once, and how they differ from each other. */
-export async function hostChecks(connections: Connections, environment: Environment): Promise<Check[]> {
+export async function hostChecks(connections: Connections, app: string, environment: Environment): Promise<Check[]> {
   const facts: HostCheck[] = [];
   const checks = await Promise.all(
     environment.hosts.map((host) =>
@@ -39,9 +40,13 @@ export async function hostChecks(connections: Connections, environment: Environm
         const found = await withTimeout(host, askHost(connections, host));
         facts.push(found);
         const { orchestrator } = environment;
-        if (!orchestrator) return factChecks(found);
+        const own = [
+          ...factChecks(found),
+          ...(await withTimeout(host, secretChecks(connections, app, environment, host))),
+        ];
+        if (!orchestrator) return own;
         const unfit = await runtimeOf(orchestrator).hostProblem(await connections.engine(host));
-        return [...factChecks(found), ...(unfit ? [bad(host.name, unfit.problem)] : [])];
+        return [...own, ...(unfit ? [bad(host.name, unfit.problem)] : [])];
       }),
     ),
   );

@@ -7,7 +7,7 @@ import { runPiped } from '../../tools/command.ts';
 import { postgresEntrypoint } from './postgres-entrypoint.ts';
 
 export const nodeRecipe = 'node-1';
-export const postgresRecipe = 'postgres-2';
+export const postgresRecipe = 'postgres-3';
 
 const unneeded = [
   '/usr/share/man/*',

@@ -16,6 +16,12 @@ esac
 [ "\${1:-postgres}" = postgres ] || exec "$@"
 
 if [ "$(id -u)" = 0 ]; then
+  # Only root can read it.
+  if [ -n "\${POSTGRES_PASSWORD_FILE:-}" ]; then
+    POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+    export POSTGRES_PASSWORD
+    unset POSTGRES_PASSWORD_FILE
+  fi
   mkdir -p "$data" /run/postgresql
   chown -R postgres:postgres "$data" /run/postgresql
   exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0" "$@"

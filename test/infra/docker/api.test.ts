@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { Connections } from '../../../infra/docker/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../../infra/docker/api/frames.ts';
 import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
 import { imagePath, segment } from '../../../infra/docker/api/names.ts';
-import { tarArchive } from '../../../infra/docker/api/tar.ts';
+import { readTar, tarArchive } from '../../../infra/docker/api/tar.ts';
 
 let folder: string;
 let server: Server | undefined;
@@ -214,7 +214,35 @@ describe('an archive', () => {
     expect(execFileSync('tar', ['-xOf', '-', 'etc/größe'], { input: archive }).length).toBe(513);
   });
 
-  it.each(['', '/etc/passwd', '../up', 'a/../../b', 'x'.repeat(101)])('does not hold "%s"', (path) => {
+  it('is read as tar writes it, with long names and links', () => {
+    const long = `${'d'.repeat(90)}/${'f'.repeat(90)}`;
+    mkdirSync(join(folder, 'in', 'd'.repeat(90)), { recursive: true });
+    writeFileSync(join(folder, 'in', long), 'y'.repeat(1025), { mode: 0o640 });
+    symlinkSync('../elsewhere/passwd', join(folder, 'in', 'passwd'));
+    for (const format of ['pax', 'gnu']) {
+      const owned = ['--owner=3000000', '--group=4', '--sort=name'];
+      const archive = execFileSync('tar', [`--format=${format}`, ...owned, '-C', join(folder, 'in'), '-cf', '-', '.']);
+      const read = readTar(archive);
+      expect(read.map(({ path, type }) => `${type} ${path}`)).toEqual([
+        'directory ./',
+        `directory ./${'d'.repeat(90)}/`,
+        `file ./${long}`,
+        'link ./passwd',
+      ]);
+      expect(read[2]).toMatchObject({ mode: 0o640, uid: 3_000_000, gid: 4 });
+      expect([read[2]?.content.length, read[3]?.target]).toEqual([1025, '../elsewhere/passwd']);
+    }
+  });
+
+  it('holds long names and high numbers', () => {
+    const path = `${'x'.repeat(99)}/größe`;
+    const archive = tarArchive([{ path, content: 'z', mode: 0o400, uid: 4_294_967_294, gid: 2_097_152 }]);
+    const listed = execFileSync('tar', ['--numeric-owner', '--quoting-style=literal', '-tvf', '-'], { input: archive });
+    expect(listed.toString()).toContain('4294967294/2097152');
+    expect(listed.toString()).toContain(path);
+  });
+
+  it.each(['', '/etc/passwd', '../up', 'a/../../b'])('does not hold "%s"', (path) => {
     expect(() => tarArchive([{ path, mode: 0o600 }])).toThrow(RangeError);
   });
 });

@@ -187,7 +187,6 @@ const removal = (world: MemoryWorld): Ports['removal'] => ({
   },
   inventory: async ({ name }, targets) => targets.map((each) => world.place(name).inventory(each.name)),
   destroyStack: async (name, part) => destroyStack(world.place(name), part),
-  forgetSecrets: async () => [],
   remove: async () => undefined,
   forgetStack: async (name, part) => void (part === 'releases' && (world.place(name).record = record([]))),
   forgetHost: async (name, gone) => world.place(name).forgetHost(gone),
