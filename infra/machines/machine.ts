@@ -14,6 +14,7 @@ import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './types.ts';
 import { isDraftOf, writeAtomic } from '../system/atomic-file.ts';
+import { folderIn } from '../system/folder-in.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { sshHostOf } from '../../pipelines/model/target-record.ts';
@@ -56,7 +57,7 @@ export function buildImage(places: MachineFolders, kind: MachineInputs['kind']):
 
 /** Whether a machine is there as it was made, and runs. */
 export async function machineState(places: MachineFolders, inputs: MachineInputs): Promise<MachineState> {
-  const home = path.join(places.machines, inputs.name);
+  const home = folderIn(places.machines, inputs.name);
   const mark = await readManifest(home);
   if (!mark?.complete || mark.made !== madeFrom(inputs)) return 'absent';
   return (await kinds[mark.kind].runs(home)) ? 'running' : 'stopped';
@@ -69,7 +70,7 @@ export async function machineState(places: MachineFolders, inputs: MachineInputs
  */
 export async function ensureMachine(context: ProviderContext, inputs: MachineInputs): Promise<void> {
   const places = context.machines;
-  const home = path.join(places.machines, inputs.name);
+  const home = folderIn(places.machines, inputs.name);
   const kind = kinds[inputs.kind];
   await refuseStranger(home, inputs);
   const state = await machineState(places, inputs);
@@ -108,7 +109,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
 
 /** Ends a machine and removes all it had here. What is gone already is fine, a stranger's is left alone. */
 export async function removeMachine(places: MachineFolders, { app, environment, name }: Place & { name: string }) {
-  const home = path.join(places.machines, name);
+  const home = folderIn(places.machines, name);
   const mark = await readManifest(home);
   if (mark?.app !== app || mark.environment !== environment) return;
   const kind = kinds[mark.kind];

@@ -15,6 +15,7 @@ import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProce
 import type { MachineFolders } from '../../system/state-folders.ts';
 import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
+import { folderIn } from '../../system/folder-in.ts';
 import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
 /** Milliseconds. */
@@ -68,7 +69,7 @@ export async function moveBackends(
 
 /** The folder of an environment's load balancer. */
 export function loadBalancerFolder(places: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
-  return path.join(places.loadBalancers, environment);
+  return folderIn(places.loadBalancers, environment);
 }
 
 /** Makes an environment's load balancer what it shall be, or starts it. It leads where it led before, unless `servers` are told. */
