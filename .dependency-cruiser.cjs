@@ -29,9 +29,9 @@ module.exports = {
     forbid('scripts-without-tests', { path: '^scripts/' }, { path: '^test/' }, 'Programs do not need their tests.'),
     forbid(
       'automation-in-one-place',
-      { pathNot: '^infra/pulumi/stacks\\.ts$|^test/real/plain-pulumi\\.test\\.ts$' },
+      { pathNot: '^infra/pulumi/(stacks|program-server)\\.ts$|^test/real/plain-pulumi\\.test\\.ts$' },
       { path: 'node_modules/@pulumi/pulumi/automation/', dependencyTypesNot: ['type-only'] },
-      'infra/pulumi/stacks.ts alone drives the Pulumi engine.',
+      'infra/pulumi/stacks.ts alone drives the Pulumi engine, with the program that is served beside it.',
     ),
     forbid(
       'programs-in-one-place',

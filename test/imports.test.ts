@@ -29,7 +29,11 @@ const onlyIn: readonly (readonly [RegExp, string, (string | RegExp)?])[] = [
   // tests are programs of their own; so are the .mjs files, which run before there are packages
   [/^node:child_process$/, 'infra/system/process.ts', /^test\/|\.mjs$/],
   // and the test of a plain run, which drives the engine as a user's `pulumi` does
-  [/^@pulumi\/pulumi\/automation/, 'infra/pulumi/stacks.ts', 'test/real/plain-pulumi.test.ts'],
+  [
+    /^@pulumi\/pulumi\/automation/,
+    'infra/pulumi/stacks.ts',
+    /^infra\/pulumi\/program-server\.ts$|^test\/real\/plain-pulumi\.test\.ts$/,
+  ],
   [/^zx(\/|$)/, 'scripts/tools/shell.ts'],
   [/^semver(\/|$)/, 'pipelines/model/version.ts'],
 ];

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { folderIn } from '../system/folder-in.ts';
 import { runProgram } from '../system/run-program.ts';
 
 /** A key pair in files; only the owner can read the private one. */
@@ -16,7 +17,7 @@ export interface KeyPair {
 
 /** Returns the file of the private key that logs in to an environment's machines. */
 export function identityFile(keys: string, environment: string): string {
-  return path.join(keys, environment, 'id_ed25519');
+  return path.join(folderIn(keys, environment), 'id_ed25519');
 }
 
 /** Returns the key pair that logs in, and makes it where it is missing. */
@@ -26,12 +27,12 @@ export function identity(keys: string, environment: string): Promise<KeyPair> {
 
 /** Returns the key pair of a machine's sshd, and makes it where it is missing. */
 export function hostKey(keys: string, environment: string, host: string): Promise<KeyPair> {
-  return keyPair(path.join(keys, environment, 'hosts', host), host);
+  return keyPair(folderIn(keys, environment, 'hosts', host), host);
 }
 
 /** Removes all keys of an environment. */
 export async function forgetKeys(keys: string, environment: string): Promise<void> {
-  await rm(path.join(keys, environment), { recursive: true, force: true });
+  await rm(folderIn(keys, environment), { recursive: true, force: true });
 }
 
 /** The key pairs that are being made, by file: machines made at the same time ask for one key at the same time. */

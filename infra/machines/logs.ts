@@ -4,6 +4,7 @@ import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Place } from '../resources/inputs.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
+import { folderIn } from '../system/folder-in.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 
 const mostBytes = 2 ** 18;
@@ -17,7 +18,7 @@ export async function logTail(log: string, lines = 8): Promise<string[]> {
 export async function keepLog(folders: MachineFolders, name: string, log: string): Promise<string | undefined> {
   const text = await endOf(log);
   if (text === '') return undefined;
-  const kept = path.join(folderOf(folders), `${name}.log`);
+  const kept = `${folderIn(folderOf(folders), name)}.log`;
   await writeAtomic(kept, text);
   return kept;
 }

@@ -14,6 +14,7 @@ import { lxc } from './lxc.ts';
 import { qemu } from './qemu.ts';
 import type { MachineFile, MachineKind } from './machine-kind.ts';
 import { isDraftOf, writeAtomic } from '../system/atomic-file.ts';
+import { folderIn } from '../system/folder-in.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { sshHostOf } from '../../pipelines/model/target-record.ts';
@@ -56,7 +57,7 @@ export function buildImage(folders: MachineFolders, kind: MachineInputs['kind'])
 
 /** Returns whether a machine exists as it was made, and runs. */
 export async function machineState(folders: MachineFolders, inputs: MachineInputs): Promise<MachineState> {
-  const home = path.join(folders.machines, inputs.name);
+  const home = folderIn(folders.machines, inputs.name);
   const manifest = await readManifest(home);
   if (!manifest?.complete || manifest.made !== madeFrom(inputs)) return 'absent';
   return (await kinds[manifest.kind].runs(home)) ? 'running' : 'stopped';
@@ -69,7 +70,7 @@ export async function machineState(folders: MachineFolders, inputs: MachineInput
  */
 export async function ensureMachine(context: ProviderContext, inputs: MachineInputs): Promise<void> {
   const folders = context.machines;
-  const home = path.join(folders.machines, inputs.name);
+  const home = folderIn(folders.machines, inputs.name);
   const kind = kinds[inputs.kind];
   await refuseStranger(home, inputs);
   const state = await machineState(folders, inputs);
@@ -108,7 +109,7 @@ export async function ensureMachine(context: ProviderContext, inputs: MachineInp
 
 /** Ends a machine and removes everything it had here. Ignores one that is gone, and leaves a stranger's alone. */
 export async function removeMachine(folders: MachineFolders, { app, environment, name }: Place & { name: string }) {
-  const home = path.join(folders.machines, name);
+  const home = folderIn(folders.machines, name);
   const manifest = await readManifest(home);
   if (manifest?.app !== app || manifest.environment !== environment) return;
   const kind = kinds[manifest.kind];

@@ -4,11 +4,12 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { main } from '@pulumi/pulumi/provider/index.js';
 import { Connections } from '../docker/connections.ts';
 import { createProvider } from './provider.ts';
+import { serveProvider } from './serve.ts';
 import { SecretValues } from '../context/secret-values.ts';
 import { providerContext } from '../context/session.ts';
+import { ancestors } from '../system/socket-holder.ts';
 
 const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
 const context = providerContext(
@@ -27,10 +28,6 @@ const context = providerContext(
   },
   false,
 );
-await main(
-  createProvider(
-    () => context,
-    () => undefined,
-  ),
-  process.argv.slice(2),
-);
+// Only the Pulumi that started it may call it. Whose else it is after that one has ended does not matter: so it is looked at once.
+const callers = await ancestors();
+await serveProvider(createProvider({ context: () => context }), process.argv.slice(2), async () => callers);

@@ -4,6 +4,7 @@ import { loadBalancerFolder, ensureLoadBalancer, removeLoadBalancer } from '../m
 import { ensureMachine, removeMachine } from '../machines/machine.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { acceptedInputs } from '../resources/basis.ts';
+import type { DeclaredResources, ResourceName } from '../resources/declared.ts';
 import { unpacked } from '../resources/packing.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
@@ -28,6 +29,7 @@ import { watchRelease } from './watch.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
 import { lockageVersion } from '../system/tool-versions.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 export const providerName = 'lockage';
@@ -80,35 +82,48 @@ const kinds: Readonly<Record<string, Kind>> = {
   Ledger: {},
 };
 
+/** What a provider asks of whoever serves it. */
+export interface ProviderSetting {
+  context(): ProviderContext;
+  /** is given an operation's error as it was thrown, before Pulumi turns it into text */
+  onError?(error: unknown): void;
+  /** what was really declared; absent: that cannot be known here */
+  readonly declared?: DeclaredResources;
+}
+
 /**
- * Lockage's own Pulumi provider: what a Docker plugin cannot do. `onError` gets an operation's error as it was thrown,
- * before Pulumi turns it into text.
+ * Returns Lockage's own Pulumi provider: what a Docker plugin cannot do. Pulumi's engine takes resources from whoever finds
+ * its port, and hands them on: so only what was declared is checked, made or changed, and none of it is removed.
  */
-export function createProvider(
-  context: () => ProviderContext,
-  onError: (error: unknown) => void,
-): pulumi.provider.Provider {
+export function createProvider({ context, onError, declared }: ProviderSetting): pulumi.provider.Provider {
+  const { refuseForeign, refuseDeclared } = refusals(declared);
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      onError(error);
+      onError?.(error);
       throw error;
     }
   };
   return {
     version: lockageVersion,
     schema: JSON.stringify({ name: providerName, version: lockageVersion, resources: {} }),
-    check: (_urn, olds, news) => run(async () => ({ inputs: acceptedInputs(olds as object, news as object) })),
+    check: (urn, olds, news) =>
+      run(async () => {
+        refuseForeign(urn, news, 'value' in (olds as object));
+        return { inputs: acceptedInputs(olds as object, news as object) };
+      }),
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
     create: (urn, inputs) =>
       run(async () => {
+        refuseForeign(urn, inputs, false);
         await kindOf(urn).apply?.(context(), unpacked(inputs) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { id: nameOf(urn), outs: inputs as unknown };
       }),
     update: (_id, urn, olds, news) =>
       run(async () => {
+        refuseForeign(urn, news, true);
         // A container's name follows from its content: what changed is how its host is reached, or it is made again.
         const kind = kindOf(urn);
         if (!kind.remove || kind.changes || isMadeAgain(olds, news))
@@ -116,9 +131,42 @@ export function createProvider(
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { outs: { ...(olds as object), ...(news as object) } };
       }),
-    delete: (_id, urn, props) => run(async () => kindOf(urn).remove?.(context(), unpacked(props) as never)),
+    delete: (_id, urn, props) =>
+      run(async () => {
+        refuseDeclared(urn);
+        await kindOf(urn).remove?.(context(), unpacked(props) as never);
+      }),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),
   };
+}
+
+/** What is refused of a message, by what was really declared. */
+function refusals(declared: DeclaredResources | undefined) {
+  return {
+    refuseForeign(urn: string, given: unknown, isRecorded: boolean): void {
+      if (!declared || declared.has(resourceOf(urn), asDeclared(given, isRecorded))) return;
+      throw new LockageError(`${typeOf(urn)} ${nameOf(urn)} is not what the program declares`, { hint: somebodyElse });
+    },
+    /** Nothing that does something when it is removed is ever replaced. */
+    refuseDeclared(urn: string): void {
+      if (!kindOf(urn).remove || !declared?.hasName(resourceOf(urn))) return;
+      throw new LockageError(`${typeOf(urn)} ${nameOf(urn)} is declared, and stays`, { hint: somebodyElse });
+    },
+  };
+}
+
+const somebodyElse = 'Somebody else on this computer spoke to Pulumi: find out who, then run the same command again.';
+
+/** What is recorded of a secret already is its value, whatever the program knows of it. */
+function asDeclared(given: unknown, isRecorded: boolean): object {
+  const { value, ...known } = given as { value?: unknown };
+  if (value === undefined || isRecorded) return known;
+  // Pulumi sends a secret as an object with a mark and the value.
+  return { ...known, value: isObject(value) && 'value' in value ? value.value : value };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** How a container was made says nothing of what it is. What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
@@ -143,6 +191,10 @@ function kindOf(urn: string): Kind {
   const kind = kinds[typeOf(urn)];
   if (!kind) throw new Error(`unknown resource type in ${urn}`);
   return kind;
+}
+
+function resourceOf(urn: string): ResourceName {
+  return { type: typeOf(urn), name: nameOf(urn) };
 }
 
 function typeOf(urn: string): string {

@@ -38,6 +38,15 @@ function backendUrl(backend: string): string {
   return backend.startsWith('file://') ? `${backend}${backend.includes('?') ? '&' : '?'}metadata=skip` : backend;
 }
 
+/** What a run of the Pulumi CLI gets besides its arguments, and whom it tells. */
+export interface RunOptions {
+  readonly env?: Variables;
+  readonly input?: string;
+  readonly onOutput?: (text: string) => void;
+  /** is told its process */
+  readonly onStart?: (pid: number) => void;
+}
+
 /** The outcome of a run of the Pulumi CLI. */
 export interface PulumiResult {
   readonly stdout: string;
@@ -52,12 +61,13 @@ export interface PulumiResult {
 export async function runPulumi(
   settings: PulumiSettings,
   argv: readonly string[],
-  options: { env?: Variables; input?: string; onOutput?: (text: string) => void } = {},
+  options: RunOptions = {},
 ): Promise<PulumiResult> {
   const { path } = await requirePulumi();
   const env = childEnvironment({ ...variablesFor('pulumi'), ...pulumiEnvironment(settings), ...options.env });
   const started = { cwd: settings.folder, env, detached: true };
   const child = startProcess([path, ...argv, '--non-interactive', '--color=never'], started);
+  if (child.pid !== undefined) options.onStart?.(child.pid);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (data: Buffer) => {

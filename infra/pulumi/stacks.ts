@@ -3,13 +3,16 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
-import { main as serve } from '@pulumi/pulumi/provider/index.js';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
+import { serveProvider } from '../provider/serve.ts';
+import { declarations } from '../resources/declared.ts';
+import { withDescendants } from '../system/socket-holder.ts';
+import { serveProgram } from './program-server.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';
-import { runPulumi, type PulumiSettings } from './cli.ts';
+import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
@@ -19,11 +22,16 @@ const parallel = 256;
 
 /**
  * Runs programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very process, so
- * that connections to hosts, progress and errors stay in one place, and no second Node has to start.
+ * that connections to hosts, progress and errors stay in one place, and no second Node has to start. It answers to the Pulumi
+ * processes that were started here, and to nobody else.
  */
 export class PulumiStacks {
   readonly #settings: PulumiSettings;
   readonly #project: string;
+  /** stack → where its Pulumi finds the program to run */
+  readonly #programs = new Map<string, string>();
+  /** Pulumi processes that run now */
+  readonly #running = new Set<number>();
   #provider: { port: Promise<string>; context: ProviderContext; error: unknown } | undefined;
 
   constructor(settings: PulumiSettings, project: string) {
@@ -41,9 +49,27 @@ export class PulumiStacks {
     const provider = this.#serve(context);
     try {
       const stack = await this.#stack(name, await provider.port);
-      await this.#afterStaleLock(name, () => stack.up({ ...options, program, parallel, suppressOutputs: true }));
+      await this.#afterStaleLock(name, () =>
+        this.#withProgram(name, program, () => stack.up({ ...options, parallel, suppressOutputs: true })),
+      );
     } catch (error) {
       throw provider.error ?? translate(error, name);
+    }
+  }
+
+  /** Does the work, one run of Pulumi, while it finds the program; what is declared counts from here on. */
+  async #withProgram(name: string, program: () => Promise<void>, work: () => Promise<unknown>): Promise<void> {
+    declarations.clear();
+    const served = await serveProgram(program);
+    this.#programs.set(name, served.address);
+    let hasError = true;
+    try {
+      await work();
+      hasError = false;
+    } finally {
+      declarations.clear();
+      this.#programs.delete(name);
+      await served.close(hasError);
     }
   }
 
@@ -77,12 +103,14 @@ export class PulumiStacks {
   #serve(context: ProviderContext): { port: Promise<string>; context: ProviderContext; error: unknown } {
     this.#provider ??= {
       port: portOf(() =>
-        serve(
-          createProvider(
-            () => this.#current().context,
-            (error) => (this.#current().error ??= error),
-          ),
+        serveProvider(
+          createProvider({
+            context: () => this.#current().context,
+            onError: (error) => (this.#current().error ??= error),
+            declared: declarations,
+          }),
           [],
+          () => withDescendants([...this.#running]),
         ),
       ),
       context,
@@ -211,15 +239,31 @@ export class PulumiStacks {
       if (command === 'stack' && sub === 'select') return { stdout: '', stderr: '', code: 0 };
       if (command === 'stack' && sub === 'output') return { stdout: '{}', stderr: '', code: 0 };
       if (command === 'stack' && sub === 'history') return { stdout: '[]', stderr: '', code: 0 };
-      const result = await runPulumi(this.#in(name), argv, { env, ...(onOutput ? { onOutput } : {}) });
+      const client = command === 'up' ? this.#programs.get(name) : undefined;
+      const all = client === undefined ? argv : [...argv, `--client=${client}`];
+      const result = await this.#runCalling(name, all, { env, ...(onOutput ? { onOutput } : {}) });
       if (result.code !== 0) throw new PulumiError(`${result.stdout}\n${result.stderr}`);
       return result;
     };
     return { command: 'pulumi', version: null, run } as unknown as PulumiCommand;
   }
+
+  /** Runs Pulumi, which may call the provider until it has ended. */
+  async #runCalling(name: string, argv: readonly string[], options: RunOptions): Promise<PulumiResult> {
+    let process: number | undefined;
+    const onStart = (pid: number) => {
+      process = pid;
+      this.#running.add(pid);
+    };
+    try {
+      return await runPulumi(this.#in(name), argv, { ...options, onStart });
+    } finally {
+      if (process !== undefined) this.#running.delete(process);
+    }
+  }
 }
 
-/** `serve` of Pulumi's SDK tells its port only by printing it, as plugins do. */
+/** Pulumi's SDK tells the port it serves a provider at only by printing it, as plugins do. */
 async function portOf(serving: () => Promise<unknown>): Promise<string> {
   const print = console.log;
   let port = '';

@@ -25,16 +25,22 @@ export function basedOn<Inputs extends object>(basis: Basis, inputs: Inputs): In
   return { ...inputs, [member]: basis };
 }
 
+/** Returns inputs without the mark of what they were made from. */
+export function withoutBasis(inputs: object): object {
+  const { [member]: _, ...rest } = inputs as Readonly<Record<string, unknown>>;
+  return rest;
+}
+
 /**
  * Returns new inputs as they are to be recorded: without their mark. Those without one are always accepted. Throws
  * RecordChangedError when the recorded ones are not those that the new ones were made from.
  */
 export function acceptedInputs(recorded: object | undefined, inputs: object): object {
-  const { [member]: basis, ...rest } = inputs as Readonly<Record<string, unknown>>;
+  const { [member]: basis } = inputs as Readonly<Record<string, unknown>>;
   if (basis !== undefined && basis !== basisOf(recorded)) {
     throw new RecordChangedError('somebody else changed the record meanwhile', {
       hint: 'Run the same command again.',
     });
   }
-  return rest;
+  return withoutBasis(inputs);
 }

@@ -2,6 +2,7 @@ import * as pulumi from '@pulumi/pulumi';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { basedOn, type Basis } from './basis.ts';
+import { declarations, declare } from './declared.ts';
 import { packed } from './packing.ts';
 import type {
   ContainerInputs,
@@ -20,9 +21,10 @@ import type {
   WatchInputs,
 } from './inputs.ts';
 
-/** A resource of Lockage's own provider, as Pulumi programs declare it. */
+/** A resource of Lockage's own provider, as Pulumi programs declare it: packed, or recorded among the declarations by its class. */
 class Resource extends pulumi.CustomResource {
   constructor(type: string, name: string, inputs: pulumi.Inputs, options?: pulumi.CustomResourceOptions) {
+    if ('content' in inputs) declare({ type, name }, inputs);
     super(`lockage:index:${type}`, name, inputs, options);
   }
 }
@@ -72,9 +74,14 @@ export class Watch extends Resource {
 /** A version of a secret, kept encrypted. Its value is given once; later runs need not know it. */
 export class Secret extends Resource {
   constructor(inputs: SecretInputs, options?: pulumi.CustomResourceOptions) {
+    const name = `secret-${inputs.secret}-${inputs.version}`;
+    const { value: _, ...known } = inputs;
+    // With the value that is recorded already, whatever it is, or with this one.
+    declarations.add({ type: 'Secret', name }, known);
+    declarations.add({ type: 'Secret', name }, inputs);
     super(
       'Secret',
-      `secret-${inputs.secret}-${inputs.version}`,
+      name,
       { ...inputs, value: pulumi.secret(inputs.value) },
       { ...options, ignoreChanges: ['value'], additionalSecretOutputs: ['value'] },
     );
@@ -87,7 +94,11 @@ export class Ledger extends Resource {
     inputs: Omit<LedgerInputs, 'revisions'> & { revisions: pulumi.Input<string> },
     options?: pulumi.CustomResourceOptions,
   ) {
-    super('Ledger', 'ledger', { ...inputs }, options);
+    const revisions = pulumi.output(inputs.revisions).apply((text) => {
+      declarations.add({ type: 'Ledger', name: 'ledger' }, { ...inputs, revisions: text });
+      return text;
+    });
+    super('Ledger', 'ledger', { ...inputs, revisions }, options);
   }
 }
 

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { hostname, userInfo } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -9,6 +10,7 @@ import { pulumiEnvironment } from '../../infra/pulumi/cli.ts';
 import { requirePulumi } from '../../infra/pulumi/find-pulumi.ts';
 import { readStack } from '../../infra/pulumi/state.ts';
 import { recordedProgram } from '../../scripts/pulumi/recorded-program.ts';
+import { asStranger, otherAnswers } from '../support/stranger-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 // The Pulumi CLI and the provider as a plugin are those that a plain `pulumi up` starts; the program is the one that
@@ -63,6 +65,22 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
     const stack = await plainStack();
     await expect(stack.up()).rejects.toThrow('the configuration of prod has changed since revision 1');
     expect(await project.snapshot('prod')).toEqual(before);
+  });
+
+  test('has a plugin that answers to who started it, and to nobody else', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockage-plugin-'));
+    const plugin = spawn(resolve(import.meta.dirname, '../../dist/plugin/pulumi-resource-lockage'), []);
+    try {
+      const [line] = (await once(plugin.stdout, 'data')) as [Buffer];
+      const servers = { provider: `127.0.0.1:${line.toString().trim()}`, program: 'unix:/nowhere' };
+      for (const user of ['same', 'nobody'] as const) {
+        const { provider } = await asStranger(folder, servers, user);
+        expect(otherAnswers(provider, /^PERMISSION_DENIED /)).toEqual([]);
+      }
+    } finally {
+      plugin.kill();
+      await rm(folder, { recursive: true });
+    }
   });
 
   test('that was killed does not keep the environment from being destroyed', async () => {

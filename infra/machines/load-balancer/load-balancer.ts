@@ -16,6 +16,7 @@ import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProce
 import type { MachineFolders } from '../../system/state-folders.ts';
 import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
+import { folderIn } from '../../system/folder-in.ts';
 import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 
 /** Milliseconds. */
@@ -69,7 +70,7 @@ export async function moveBackends(
 
 /** Returns the folder of an environment's load balancer. */
 export function loadBalancerFolder(folders: MachineFolders, { environment }: Pick<Place, 'environment'>): string {
-  return path.join(folders.loadBalancers, environment);
+  return folderIn(folders.loadBalancers, environment);
 }
 
 /** Makes, changes or starts an environment's load balancer. It keeps the machines it had, unless `servers` is given. */

@@ -1,19 +1,108 @@
-import { expect, test } from 'vitest';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { providerContext } from '../../../infra/context/session.ts';
+import { SecretValues } from '../../../infra/context/secret-values.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
 import { createProvider } from '../../../infra/provider/provider.ts';
+import { declarations } from '../../../infra/resources/declared.ts';
 import { packed } from '../../../infra/resources/packing.ts';
 import { placed } from '../../pipelines/model/values.ts';
+
+const urnOf = (type: string, name: string) => `urn:pulumi:prod::trial::lockage:index:${type}::${name}`;
+const secretMark = { '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270' };
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockage-provider-'));
+});
+afterEach(() => declarations.clear());
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function provider() {
+  const at = (name: string) => join(folder, name);
+  const session = {
+    connections: new Connections({ stateDir: folder }),
+    secrets: new SecretValues(),
+    registryAuth: async () => undefined,
+    progress: () => undefined,
+    machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
+    signal: new AbortController().signal,
+  };
+  const context = providerContext(session, false);
+  return createProvider({ context: () => context, declared: declarations });
+}
+
+describe('a provider that knows what is declared', () => {
+  const urn = urnOf('Releases', 'releases');
+  const inputs = { content: '{"app":"trial","releases":[]}' };
+  const foreign = { content: '{"app":"trial","releases":[1]}' };
+
+  test('makes and changes that', async () => {
+    declarations.add({ type: 'Releases', name: 'releases' }, inputs);
+    const { check, create, update } = provider();
+    expect(await check?.(urn, {}, inputs)).toEqual({ inputs });
+    expect(await create?.(urn, inputs)).toEqual({ id: 'releases', outs: inputs });
+    expect(await update?.('releases', urn, foreign, inputs)).toEqual({ outs: inputs });
+  });
+
+  test('refuses other inputs, another name and another type', async () => {
+    declarations.add({ type: 'Releases', name: 'releases' }, inputs);
+    const { check, create, update } = provider();
+    const refusal = 'is not what the program declares';
+    await expect(check?.(urn, inputs, foreign)).rejects.toThrow(refusal);
+    await expect(create?.(urn, foreign)).rejects.toThrow(refusal);
+    await expect(update?.('releases', urn, inputs, foreign)).rejects.toThrow(refusal);
+    await expect(create?.(urnOf('Releases', 'other'), inputs)).rejects.toThrow(refusal);
+    await expect(create?.(urnOf('Foundation', 'releases'), inputs)).rejects.toThrow(refusal);
+  });
+
+  test('takes a secret with its value, or with the one that is recorded', async () => {
+    const resource = { type: 'Secret', name: 'secret-X-1' };
+    const known = { secret: 'X', version: '1' };
+    const value = (text: string) => ({ ...known, value: { ...secretMark, value: text } });
+    declarations.add(resource, known);
+    declarations.add(resource, { ...known, value: 'right' });
+    const { check, create } = provider();
+    const secretUrn = urnOf('Secret', 'secret-X-1');
+    await expect(create?.(secretUrn, value('right'))).resolves.toMatchObject({ id: 'secret-X-1' });
+    await expect(check?.(secretUrn, {}, value('right'))).resolves.toMatchObject({});
+    await expect(check?.(secretUrn, value('earlier'), value('earlier'))).resolves.toMatchObject({});
+    await expect(check?.(secretUrn, {}, value('wrong'))).rejects.toThrow('is not what the program declares');
+    await expect(create?.(secretUrn, value('wrong'))).rejects.toThrow('is not what the program declares');
+  });
+
+  test('removes what is declared no more, and nothing that is', async () => {
+    const home = join(folder, 'fronts', 'prod');
+    const front = { content: JSON.stringify({ app: 'trial', environment: 'prod', address: '127.0.0.1', ports: [] }) };
+    await mkdir(home, { recursive: true });
+    declarations.add({ type: 'Front', name: 'front' }, front);
+    const { delete: remove } = provider();
+    await expect(remove?.('front', urnOf('Front', 'front'), front)).rejects.toThrow('Front front is declared');
+    expect((await stat(home)).isDirectory()).toBe(true);
+    declarations.clear();
+    await remove?.('front', urnOf('Front', 'front'), front);
+    await expect(stat(home)).rejects.toThrow('ENOENT');
+  });
+
+  test('removes no folder that a name leads out to', async () => {
+    await mkdir(join(folder, 'victim'), { recursive: true });
+    const front = { content: JSON.stringify({ app: 'trial', environment: '../victim', address: '', ports: [] }) };
+    await expect(provider().delete?.('front', urnOf('Front', 'front'), front)).rejects.toThrow('is not a name');
+    expect((await stat(join(folder, 'victim'))).isDirectory()).toBe(true);
+  });
+});
 
 const container = { app: 'shop', environment: 'prod', ...placed('web-1.0.0') };
 
 async function changes(before: object, after: object): Promise<boolean | undefined> {
-  const provider = createProvider(
-    () => {
-      throw new Error('a comparison needs no host');
-    },
-    () => undefined,
-  );
+  const context = () => {
+    throw new Error('a comparison needs no host');
+  };
+  const { diff } = createProvider({ context });
   const urn = 'urn:pulumi:prod::shop::lockage:index:Container::web-1.0.0';
-  return (await provider.diff?.('web-1.0.0', urn, packed(before), packed(after)))?.changes;
+  return (await diff?.('web-1.0.0', urn, packed(before), packed(after)))?.changes;
 }
 
 test('a recorded container is made again when an operation says so, and once only', async () => {

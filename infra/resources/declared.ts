@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { withoutBasis } from './basis.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+
+/** A resource by its type and its name within a stack. */
+export interface ResourceName {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** What a program declares. */
+class Declarations {
+  readonly #hashes = new Map<string, Set<string>>();
+
+  /** Records that the program of this process declares a resource with these inputs. */
+  add(resource: ResourceName, inputs: object): void {
+    const key = keyOf(resource);
+    this.#hashes.set(key, (this.#hashes.get(key) ?? new Set()).add(hashOf(inputs)));
+  }
+
+  /** Returns whether a resource is declared, with whatever inputs. */
+  hasName(resource: ResourceName): boolean {
+    return this.#hashes.has(keyOf(resource));
+  }
+
+  /** Returns whether a resource is declared with these inputs. */
+  has(resource: ResourceName, inputs: object): boolean {
+    return this.#hashes.get(keyOf(resource))?.has(hashOf(inputs)) ?? false;
+  }
+
+  /** Forgets all: a program begins or has ended. */
+  clear(): void {
+    this.#hashes.clear();
+  }
+}
+
+/** What the program that this process runs now declares. */
+export const declarations = new Declarations();
+
+/** Declares a resource, with the mark of what its inputs were made from and as they are recorded, without it. */
+export function declare(resource: ResourceName, inputs: object): void {
+  declarations.add(resource, inputs);
+  declarations.add(resource, withoutBasis(inputs));
+}
+
+/** What a provider asks them. */
+export type DeclaredResources = Pick<Declarations, 'has' | 'hasName'>;
+
+function keyOf({ type, name }: ResourceName): string {
+  return JSON.stringify([type, name]);
+}
+
+/** Only hashes stay: there are values of secrets among the inputs. */
+function hashOf(inputs: object): string {
+  return createHash('sha256').update(canonicalJson(inputs)).digest('base64');
+}

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as pulumi from '@pulumi/pulumi';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { providerContext } from '../../../infra/context/session.ts';
+import { SecretValues } from '../../../infra/context/secret-values.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
+import { readSecretValues } from '../../../infra/pulumi/secret-values.ts';
+import { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
+import { Ledger, Secret } from '../../../infra/resources/classes.ts';
+import { asStranger, otherAnswers } from '../../support/stranger-fixture.ts';
+
+const isRoot = process.getuid?.() === 0;
+const place = { app: 'trial', environment: 'prod' };
+const canary = 'hunter2-of-prod';
+let folder: string;
+let stacks: PulumiStacks;
+
+const settings = () => ({ backend: `file://${join(folder, 'state')}`, passphrase: 'a passphrase', folder });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockage-strangers-'));
+  await mkdir(join(folder, 'state'));
+  await mkdir(join(folder, 'victim'));
+  stacks = new PulumiStacks(settings(), 'trial');
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function context() {
+  const at = (name: string) => join(folder, name);
+  return providerContext(
+    {
+      connections: new Connections({ stateDir: folder }),
+      secrets: new SecretValues(),
+      registryAuth: async () => undefined,
+      progress: () => undefined,
+      machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
+      signal: new AbortController().signal,
+    },
+    false,
+  );
+}
+
+/** The port that this process listens on, as everybody can read it in the table of the kernel. */
+async function listeningPort(): Promise<string> {
+  const names = await readdir('/proc/self/fd');
+  const own = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/ +/));
+  const row = rows.find(([, , , state, , , , , , inode]) => state === '0A' && own.includes(`socket:[${inode}]`));
+  return `127.0.0.1:${Number.parseInt(row?.[1]?.split(':')[1] ?? '', 16)}`;
+}
+
+/** Where the program is served, as everybody can read it in the arguments of Pulumi. */
+async function programAddress(): Promise<string> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const [, client] = /--client=([^\0]+)/.exec(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')) ?? [];
+    const parent = /^PPid:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''))?.[1];
+    if (client && parent === String(process.pid)) return client;
+  }
+  throw new Error('no Pulumi runs');
+}
+
+/** A resource that no class of ours declares. */
+class Foreign extends pulumi.CustomResource {}
+
+test.runIf(process.platform === 'linux')('nobody but its own Pulumi gets an answer of a run', async () => {
+  let runs = 0;
+  const asked: Awaited<ReturnType<typeof asStranger>>[] = [];
+  const program = async () => {
+    runs++;
+    const [provider, served] = await Promise.all([listeningPort(), programAddress()]);
+    // Another process of this user is not its Pulumi either, but no socket can keep it out.
+    asked.push(await asStranger(folder, { provider, program: 'unix:/nowhere' }, 'same'));
+    if (isRoot) asked.push(await asStranger(folder, { provider, program: served }, 'nobody'));
+    const secret = new Secret({ ...place, secret: 'DB_PASSWORD', version: '1', value: canary });
+    new Ledger({ ...place, revisions: secret.id.apply(() => '[]') });
+  };
+  await stacks.up('prod', program, context(), { message: 'trial' });
+  expect(asked.length).toBe(isRoot ? 2 : 1);
+  for (const { provider } of asked) {
+    expect(Object.keys(provider).length).toBeGreaterThan(15);
+    expect(otherAnswers(provider, /^PERMISSION_DENIED /)).toEqual([]);
+  }
+  for (const { program: served } of asked.slice(1)) {
+    expect(Object.keys(served).length).toBeGreaterThan(10);
+    expect(otherAnswers(served, /^UNAVAILABLE .*EACCES/)).toEqual([]);
+  }
+  expect(JSON.stringify(asked)).not.toContain(canary);
+  expect(runs).toBe(1);
+  expect(existsSync(join(folder, 'victim'))).toBe(true);
+  // Pulumi itself was answered.
+  const recorded = await readSecretValues(settings(), 'prod');
+  expect(recorded).toEqual([{ name: 'DB_PASSWORD', version: '1', value: canary }]);
+});
+
+test('what a later run does not know stays as it is recorded', async () => {
+  const program = async () => {
+    new Secret({ ...place, secret: 'DB_PASSWORD', version: '1', value: '' });
+    new Ledger({ ...place, revisions: pulumi.output('[1]') });
+  };
+  await stacks.up('prod', program, context(), { message: 'later' });
+  expect(await readSecretValues(settings(), 'prod')).toMatchObject([{ value: canary }]);
+});
+
+test('a resource that somebody else told Pulumi is not made', async () => {
+  const foreign = { ...place, address: '127.0.0.1', ports: [], environment: '../victim' };
+  const program = async () => {
+    new Foreign('lockage:index:Front', 'front', { content: JSON.stringify(foreign) });
+  };
+  const running = stacks.up('other', program, context(), { message: 'foreign' });
+  await expect(running).rejects.toThrow('Front front is not what the program declares');
+  expect(existsSync(join(folder, 'victim'))).toBe(true);
+});
