@@ -30,6 +30,9 @@ export class NotStartedError extends LockageError {}
 /** Somebody else changes the same thing now: the same command can be tried again later. */
 export class LockedError extends NotStartedError {}
 
+/** Another operation has taken over the hosts: they refuse this one, which has changed nothing that serves. */
+export class OvertakenError extends LockageError {}
+
 /** It failed, and everything serves what it served before. */
 export class RolledBackError extends LockageError {}
 

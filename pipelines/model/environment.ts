@@ -64,7 +64,13 @@ export interface Route {
 /** How a new container proves that it works. It must succeed `healthy` times in a row before `timeout`. */
 export interface Health {
   readonly check:
-    | { readonly kind: 'http'; readonly path: string; readonly port: number }
+    | {
+        readonly kind: 'http';
+        readonly path: string;
+        readonly port: number;
+        /** the `Host` that is asked for; absent: the container's address */
+        readonly host?: string;
+      }
     | { readonly kind: 'command'; readonly command: readonly string[] }
     /** no check of its own: it has to stay up that long */
     | { readonly kind: 'running'; readonly for: number };
