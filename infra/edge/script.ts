@@ -177,10 +177,11 @@ status() {
   if guard_lives; then echo "guard lives"; else echo "guard dead"; fi
 }
 
-# request ADDRESS PORT HOST PATH: what one request was answered; fails unless it was 200 to 399
+# request ADDRESS PORT HOST PATH: what one request was answered; fails unless it was 200 to 399. The answer comes by
+# stderr, which is the only one that neither nc gives to the connection nor timeout keeps open.
 request() {
   local said code=0
-  said=$(timeout 3 nc "$1" "$2" -e sh "$0" ask "$3" "$4" 3>&1 2>&1 > /dev/null) || code=$?
+  said=$(timeout 3 nc "$1" "$2" -e sh "$0" ask "$3" "$4" 2>&1 > /dev/null) || code=$?
   said=$(printf '%s' "$said" | tr -cd ' -~\n' | tr '\n' ' ' | cut -c1-200)
   case $code$said in 126* | 127* | *Usage:* | *'invalid option'* | *'unrecognized option'*) fail 10 "the image has no nc that can ask: $said" ;; esac
   case $said in
@@ -329,10 +330,10 @@ case $command in
     # ask HOST PATH: what nc runs on a connection; its own status line counts, wherever it points to
     printf 'GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: lockage\r\nAccept: */*\r\nConnection: close\r\n\r\n' "$2" "$1"
     IFS= read -r -n 200 line || true
-    printf '%s\n' "$line" >&3
-    exec 3>&-
+    printf '%s\n' "$line" >&2
+    exec 2> /dev/null
     # Read on a little, as some servers note a connection that is closed while they answer.
-    timeout 1 head -c 65536 > /dev/null 2>&1 || true
+    timeout 1 head -c 65536 > /dev/null || true
     ;;
   *)
     echo "unknown command $command" >&2

@@ -10,7 +10,11 @@ const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 's
 const held = record([r1, r2, rolledBackTo(3, r1)], [placed('web-1.0.0'), placed('web-2.0.0')], { hold });
 
 /** A world that answers with these records one after the other, and notes what is done. */
-function worldWith(records: EnvironmentRecord[], deploy: (desired: DesiredState) => void = () => undefined) {
+function worldWith(
+  records: EnvironmentRecord[],
+  deploy: (desired: DesiredState) => void = () => undefined,
+  fence = { revision: 3, operation: 'op0', recorded: 3 },
+) {
   const events: string[] = [];
   const context = {
     project: { app: 'shop', environments: [environment()] },
@@ -21,6 +25,7 @@ function worldWith(records: EnvironmentRecord[], deploy: (desired: DesiredState)
         events.push(`lock for ${purpose}`);
         return async () => void events.push('unlock');
       },
+      look: async () => [{ host: environment().hosts[0], fence }],
     },
     stacks: {
       deploy: async (desired: DesiredState, message: string) => {
@@ -42,6 +47,7 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
       app: 'shop',
       environment: 'prod',
       operation: 'op1',
+      turn: { revision: 3, operation: 'op1', recorded: 3, over: [] },
       serving: [placed('web-1.0.0')],
       standby: [placed('web-2.0.0')],
       fallback: [],
@@ -53,6 +59,13 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
       ledger: { revisions: held.ledger.revisions },
     },
   ]);
+});
+
+test('is refused where a host knows a later revision', async () => {
+  const later = { revision: 4, operation: 'op0', recorded: 4 };
+  const { context, events } = worldWith([held], undefined, later);
+  await expect(resume(context, { environment: 'prod' })).rejects.toThrow('know revision 4, this state knows 3');
+  expect(events).toEqual(['lock for resume', 'unlock']);
 });
 
 test('does nothing where there is no hold, not even lock', async () => {
