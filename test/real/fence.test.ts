@@ -28,11 +28,13 @@ describe.runIf(labsWork)('who was overtaken', () => {
 
   const history = async () => {
     const { json } = await project.succeed('history', 'prod');
-    return json.map(({ number, release, actor }: { number: number; release: { version: string }; actor: string }) => [
-      number,
-      release.version,
-      actor,
-    ]);
+    return json.revisions.map(
+      ({ number, release, actor }: { number: number; release: { version: string }; actor: string }) => [
+        number,
+        release.version,
+        actor,
+      ],
+    );
   };
 
   test('by an operator who lifted the lock ends with 75 and changes nothing', async () => {
