@@ -33,6 +33,9 @@ export class LockedError extends NotStartedError {}
 /** A change whose basis is no longer what is recorded: it has to be made again, from what is recorded now. */
 export class RecordChangedError extends LockedError {}
 
+/** An operation that another one has overtaken: hosts refuse it, and it has changed nothing that serves. */
+export class OvertakenError extends LockageError {}
+
 /** A failure after which everything serves what it served before. */
 export class RolledBackError extends LockageError {}
 

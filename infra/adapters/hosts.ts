@@ -130,9 +130,9 @@ export class HostsAdapter implements Hosts {
   }
 
   async switchNow(desired: DesiredState): Promise<void> {
-    const { app, environment, operation } = desired;
+    const { app, environment, operation, turn } = desired;
     const hosts = hostRoutes(desired);
-    await switchRoutes(providerContext(this.#session, false), { app, environment, operation, hosts, guard: 0 });
+    await switchRoutes(providerContext(this.#session, false), { app, environment, operation, turn, hosts, guard: 0 });
   }
 
   async startAndStop(

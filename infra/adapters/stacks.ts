@@ -1,8 +1,10 @@
 import type { DesiredState } from '../../pipelines/model/desired-state.ts';
+import { ended, lastNumber } from '../../pipelines/model/fence.ts';
 import type { FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
+import { takeTurn } from '../provider/turn.ts';
 import type { PulumiStacks } from '../pulumi/stacks.ts';
 import type { FoundationAdapter } from './foundation.ts';
 
@@ -46,5 +48,15 @@ export class StacksAdapter implements Stacks {
     } finally {
       await delivered?.catch(() => undefined);
     }
+    await this.#tellRecorded(desired);
+  }
+
+  /** A host that is not told takes the operation for one that was killed, and lets the next one take over. */
+  async #tellRecorded(desired: DesiredState): Promise<void> {
+    const { app, environment, operation, turn, ledger } = desired;
+    if (turn.recorded >= turn.revision || lastNumber(ledger) < turn.revision) return;
+    const hosts = hostRoutes(desired).map(({ host }) => host);
+    const told = { app, environment, operation, turn: ended(turn), hosts };
+    await takeTurn(providerContext(this.#dependencies.session, false), told).catch(() => undefined);
   }
 }

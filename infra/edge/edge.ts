@@ -1,5 +1,7 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { createHash } from 'node:crypto';
+import { LockageError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Engine } from '../docker/api/client.ts';
+import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
@@ -11,9 +13,19 @@ export interface PortTarget {
 /** Public port → target, for one host. */
 export type RouteSet = Readonly<Record<string, PortTarget>>;
 
-/** The name of a set follows from its content, so that an existing one is never written again. */
+/** Returns the name of a set. It follows from what its files say, so that a host sees for itself whether it has all of it. */
 export function setName(set: RouteSet): string {
-  return `set-${fingerprint(set)}`;
+  const files = Object.entries(set).flatMap(([port, { primary, fallback }]) => [
+    [port, primary] as const,
+    [`${port}.fallback`, fallback] as const,
+  ]);
+  const text = files.sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, content]) => `${file}:${content}\n`);
+  return `routes-${createHash('sha256').update(text.join('')).digest('hex').slice(0, 16)}`;
+}
+
+/** Returns whether a set that a host names is this one, also where it was delivered before names followed from files. */
+export function isNamed(name: string, set: RouteSet): boolean {
+  return name === setName(set) || name === `set-${fingerprint(set)}`;
 }
 
 /** The same routes with nothing to fall back on. */
@@ -47,40 +59,55 @@ export class Edge {
   }
 
   /**
-   * Sends traffic by another set, in one rename. Unless `seconds` is 0 the host goes back by itself when nobody
-   * confirms within that time. Returns the name of the set that served before, `none` for the first; undefined when the
-   * host does not have the set.
+   * Makes the host refuse whatever is before this turn. Changes nothing that serves. An edge of before knows no turns.
+   * Throws OvertakenError.
    */
-  async switch(set: string, token: string, seconds: number): Promise<string | undefined> {
-    const result = await this.#exec(['switch', set, token, String(Math.ceil(seconds))]);
-    if (result.code !== 0 && result.code !== 3) throw this.#failed('switch', result);
-    return result.code === 0 ? result.stdout.trim() : undefined;
+  async claim(turn: Turn): Promise<void> {
+    const result = await this.#exec(['claim', tokenOf(turn)]);
+    if (result.code !== 0 && !result.stderr.includes('unknown command')) throw this.#failed('take a turn', result);
   }
 
   /**
-   * Makes an unconfirmed switch final, goes on to `set`, and forgets all other sets but `kept`. Throws when the host has
-   * taken the switch back meanwhile.
+   * Sends traffic by another set, in one rename. Unless `seconds` is 0 the host goes back by itself when nobody
+   * confirms within that time. Returns the name of the set that served before, `none` for the first; undefined when the
+   * host does not have the set. Throws OvertakenError, or LockageError also when the host then serves another set.
    */
-  async confirm(set: string, token: string, kept: readonly string[]): Promise<void> {
-    await this.#run(['confirm', set, token, ...kept]);
+  async switch(set: string, turn: Turn, seconds: number): Promise<string | undefined> {
+    const result = await this.#exec(['switch', set, tokenOf(turn), String(Math.ceil(seconds))]);
+    if (result.code === 3) return undefined;
+    if (result.code !== 0) throw this.#failed('switch', result);
+    await this.#refuseOther(set, result.stdout);
+    return lineOf(result.stdout, 'previous') ?? result.stdout.trim();
   }
 
-  /** Takes an unconfirmed switch back; nothing happens if there is none with this token. */
-  async revert(token: string): Promise<void> {
-    await this.#run(['revert', token]);
+  /**
+   * Makes an unconfirmed switch final, goes on to `set`, and forgets all other sets but `kept`. Throws OvertakenError, or
+   * LockageError when the host has taken the switch back meanwhile.
+   */
+  async confirm(set: string, turn: Turn, kept: readonly string[]): Promise<void> {
+    const said = await this.#run(['confirm', set, tokenOf(turn), ...kept]);
+    await this.#refuseOther(set, said);
   }
 
-  /** Name of the serving set, and the token of an unconfirmed switch. */
-  async show(): Promise<{ now: string; pending?: string }> {
-    const shown = (await this.#run(['show'])).split('\n');
-    const pending = shown.find((line) => line.startsWith('pending '))?.split(' ')[2];
+  /**
+   * Takes a switch of this turn back, also one that was confirmed; nothing happens if there is none. Throws OvertakenError
+   * when another operation has the host, or LockageError.
+   */
+  async revert(turn: Turn): Promise<void> {
+    await this.#run(['revert', tokenOf(turn)]);
+  }
+
+  /** Returns what serves, what nobody has confirmed, who holds the fence, and whether anything takes a switch back. */
+  async show(): Promise<EdgeState> {
+    const shown = await this.#run(['show']);
+    const pending = lineOf(shown, 'pending')?.split(' ')[1];
+    const [revision, operation, recorded] = lineOf(shown, 'fence')?.split(' ') ?? [];
+    const fence = { revision: Number(revision), operation: operation ?? '', recorded: Number(recorded) };
     return {
-      now:
-        shown
-          .find((line) => line.startsWith('now '))
-          ?.slice(4)
-          .trim() ?? '',
+      now: lineOf(shown, 'now') ?? '',
       ...(pending === undefined ? {} : { pending }),
+      ...(revision === undefined ? {} : { fence }),
+      guarded: lineOf(shown, 'guard') !== 'dead',
     };
   }
 
@@ -91,10 +118,10 @@ export class Edge {
 
   /**
    * Asks over HTTP from inside the environment's network until there were `times` good answers (2xx, 3xx) in a row. Each
-   * answer is passed on. Returns false when `seconds` are over.
+   * answer is passed on. Returns false when `seconds` are over. Throws LockageError when nothing could be asked.
    */
   async probe(
-    at: { address: string; port: number; path: string },
+    at: Asked & { address: string },
     check: { times: number; interval: number; seconds: number },
     options: { signal?: AbortSignal; onAnswer?: (answer: string) => void } = {},
   ): Promise<boolean> {
@@ -105,12 +132,14 @@ export class Edge {
       String(times),
       String(interval / 1000),
       String(Math.ceil(seconds)),
+      ...(at.host === undefined ? [] : [at.host]),
     ];
     const result = await this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], {
       deadline: seconds * 1000 + 15_000,
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onAnswer ? { onOutput: lines(options.onAnswer) } : {}),
     });
+    if (result.code !== 0 && result.code !== unhealthy) throw this.#cannotAsk(result);
     return result.code === 0;
   }
 
@@ -120,28 +149,33 @@ export class Edge {
    */
   async probeAll(
     addresses: readonly string[],
-    at: { port: number; path: string },
+    at: Asked,
     check: { times: number; interval: number; seconds: number },
     options: { signal?: AbortSignal; onAnswer?: (address: string, answer: string) => void } = {},
   ): Promise<boolean> {
     const { times, interval, seconds } = check;
-    const good = new Set<string>();
+    const codes = new Map<string, number>();
     const hear = (line: string) => {
       const [address = '', answer = ''] = line.split(/ (.*)/s);
-      if (answer === `ok ${times}`) good.add(address);
-      options.onAnswer?.(address, answer);
+      const end = /^exit (\d+)$/.exec(answer)?.[1];
+      if (end === undefined) options.onAnswer?.(address, answer);
+      else codes.set(address, Number(end));
     };
     const numbers = [times, interval / 1000, Math.ceil(seconds)].map(String);
-    await this.#engine.exec(
+    const result = await this.#engine.exec(
       this.#container,
-      ['sh', '-c', askAll, 'sh', `:${at.port}${at.path}`, ...numbers, ...addresses],
+      ['sh', '-c', askAll, 'sh', `:${at.port}${at.path}`, at.host ?? '', ...numbers, ...addresses],
       {
         deadline: seconds * 1000 + 15_000,
         ...(options.signal ? { signal: options.signal } : {}),
         onOutput: lines(hear),
       },
     );
-    return addresses.every((address) => good.has(address));
+    const ends = addresses.map((address) => codes.get(address));
+    const broken = ends.find((code) => code !== 0 && code !== unhealthy);
+    if (broken !== undefined || ends.length > codes.size)
+      throw this.#cannotAsk({ ...result, code: broken ?? result.code });
+    return ends.every((code) => code === 0);
   }
 
   async #run(argv: readonly string[]): Promise<string> {
@@ -154,18 +188,73 @@ export class Edge {
     return this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], { deadline: 15_000 });
   }
 
+  /** An edge of before does not say what it serves after a change, so it is asked. */
+  async #refuseOther(set: string, said: string): Promise<void> {
+    const now = lineOf(said, 'now') ?? (await this.show()).now;
+    if (now === set) return;
+    throw new LockageError(`${this.#engine.host}: the edge proxy serves another set of routes than it was told`, {
+      details: [`asked for ${set}, it serves ${now}`],
+      hint: `Run the same command again; if it stays so, look at \`docker logs ${this.#container}\` there.`,
+    });
+  }
+
+  #cannotAsk({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }): LockageError {
+    const said = (stderr || stdout).trim().split('\n').at(-1);
+    return new LockageError(`${this.#engine.host}: the health check could not be run by the edge proxy: ${said}`, {
+      details: [`container ${this.#container}, exit code ${code}`],
+      hint: `Look at \`docker logs ${this.#container}\` there: it says why the edge proxy does not work.`,
+    });
+  }
+
   #failed(what: string, { code, stderr }: { code: number; stderr: string }): LockageError {
+    if (code === refused) return new OvertakenError(`${this.#engine.host}: ${stderr.trim()}`);
     return new LockageError(`${this.#engine.host}: the edge proxy did not ${what}: ${stderr.trim()}`, {
       details: [`container ${this.#container}, exit code ${code}`],
     });
   }
 }
 
+/** Exit codes of the script. */
+const unhealthy = 5;
+const refused = 6;
+
+/** What an edge says of itself. */
+export interface EdgeState {
+  /** name of the set that serves */
+  readonly now: string;
+  /** of whom a switch is that nobody has confirmed */
+  readonly pending?: string;
+  readonly fence?: Fence;
+  /** an unconfirmed switch would be taken back */
+  readonly guarded: boolean;
+}
+
+/** What a health check asks. */
+interface Asked {
+  readonly port: number;
+  readonly path: string;
+  /** the `Host` that is sent; absent: the address */
+  readonly host?: string;
+}
+
+function tokenOf({ revision, operation, recorded, over }: Turn): string {
+  return `${revision}:${operation}:${recorded}:${over.join(',')}`;
+}
+
+/** What follows a word at the start of a line; undefined where no line begins with it. */
+function lineOf(text: string, word: string): string | undefined {
+  const found = text.split('\n').find((line) => line.startsWith(`${word} `));
+  return found?.slice(word.length + 1).trim();
+}
+
 const askAll = `
-rest=$1 times=$2 interval=$3 seconds=$4
-shift 4
+rest=$1 host=$2 times=$3 interval=$4 seconds=$5
+shift 5
 for address in "$@"; do
-  sh /live/edge.sh probe "http://$address$rest" "$times" "$interval" "$seconds" |
+  {
+    sh /live/edge.sh probe "http://$address$rest" "$times" "$interval" "$seconds" $host
+    echo "exit $?"
+  } 2>&1 |
     while read -r line; do echo "$address $line" || exit; done &
 done
 wait`;

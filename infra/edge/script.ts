@@ -1,50 +1,196 @@
 /**
- * What runs inside the edge container beside Caddy (busybox sh). It owns three things in /live:
- *   incoming/ID                           a set that was delivered; moved to sets/ when it is first used, never over one
+ * What runs inside the edge container beside Caddy (busybox sh). It owns these in /live:
+ *   incoming/ID                           a set that was delivered; moved to sets/ when it is first used
  *   sets/ID/PORT, sets/ID/PORT.fallback   `container:port` that the public PORT sends to, and where it goes if that fails
  *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
- *   pending                               a switch that nobody has confirmed: `DEADLINE TOKEN PREVIOUS-SET`
- * The guard takes an unconfirmed switch back after its deadline, so that a host recovers when its operator is gone,
- * also across a restart of the host. Times are seconds of this container's clock only.
+ *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`
+ *   confirmed                             the last switch that was confirmed: `OPERATION PREVIOUS-SET`
+ *   fence                                 who may act: `REVISION OPERATION RECORDED-REVISION`
+ *   guard, lock                           the process that is it, or holds it: `PID.START.BOOT`
+ * All but the sets are links: a file system keeps these in the order in which they were made, and none is half written.
+ * Every command but the probe works under one lock, and so does the guard. It takes an unconfirmed switch back when it is
+ * due, so that a host recovers when its operator is gone, also across a restart of the host.
+ *
+ * TOKEN is `REVISION:OPERATION:RECORDED:OVER`: the revision that is made, by which operation, the highest revision that
+ * its record knows, and operations that ended without a record and are taken over (a list with commas). Exit codes: 3 the
+ * set is not there, 4 nothing to confirm, 5 unhealthy, 6 overtaken, 7 no guard, 8 not as asked, 9 busy, 10 cannot ask.
  */
 export const edgeScript = String.raw`set -eu
-cd /live
+cd "${'$'}{EDGE_LIVE:-/live}"
 
-point_at() {
-  ln -s "sets/$1" "next.$$"
-  mv -fT "next.$$" now
+fail() {
+  echo "$2" >&2
+  exit "$1"
+}
+
+{ read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || boot=unknown
+
+# identity PID: what no other process is ever called, also after a restart of the host
+identity() {
+  { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 1
+  set -- "$1" ${'$'}{stat##*) }
+  case $2 in Z | X) return 1 ;; esac
+  echo "$1.${'$'}{21}.$boot"
+}
+
+lives() {
+  [ "$(identity "${'$'}{1%%.*}")" = "$1" ]
+}
+
+# take LOCK: a link to its owner. One whose owner is dead is removed under a lock of that owner's name, so that nobody
+# removes what another one has taken meanwhile.
+take() {
+  local owner tries=0 nobody=0
+  until ln -s "$me" "$1" 2> /dev/null; do
+    owner=$(readlink "$1") || owner=
+    tries=$((tries + 1))
+    # Where nobody has it time after time, nothing can be written.
+    [ -n "$owner" ] || nobody=$((nobody + 1))
+    if [ "$tries" -gt "$patience" ] || [ "$nobody" -gt 20 ]; then return 1; fi
+    if [ -z "$owner" ] || lives "$owner"; then
+      sleep 0.05
+    else
+      take "dead.$owner" || return 1
+      if [ "$(readlink "$1")" = "$owner" ]; then rm -f "$1"; fi
+      rm -f "dead.$owner"
+    fi
+  done
+}
+
+patience=120
+
+held() {
+  me=$(identity $$)
+  if ! take lock; then
+    [ -L lock ] || fail 8 "nothing can be written"
+    fail 9 "busy: process $(get lock unknown) holds the lock"
+  fi
+  trap 'rm -f lock' EXIT
+}
+
+# put LINK TEXT: as a whole or not at all
+put() {
+  rm -rf next
+  ln -s "$2" next || fail 8 "$1 cannot be written"
+  mv -fT next "$1" || fail 8 "$1 cannot be written"
+  [ "$(readlink "$1")" = "$2" ] || fail 8 "$1 is not $2"
+}
+
+get() {
+  readlink "$1" || echo "$2"
 }
 
 current() {
-  target=$(readlink now)
+  target=$(get now sets/none)
   echo "${'$'}{target#sets/}"
 }
 
+point_at() {
+  [ -d "sets/$1" ] || fail 8 "the set $1 is gone"
+  put now "sets/$1"
+}
+
+answer() {
+  echo "previous $1"
+  echo "now $(current)"
+}
+
+# whole FOLDER SET: a set is named by what is in it; those of before by something else
+whole() {
+  [ -d "$1" ] || return 1
+  case $2 in
+    routes-*) [ "routes-$(cd "$1" && grep -H '' * 2> /dev/null | sha256sum | cut -c1-16)" = "$2" ] ;;
+  esac
+}
+
 have() {
-  [ -d "sets/$1" ] || mv "incoming/$1" "sets/$1" 2>/dev/null || { echo "no set $1" >&2; exit 3; }
+  if whole "sets/$1" "$1"; then return; fi
+  whole "incoming/$1" "$1" || fail 3 "no set $1"
+  rm -rf "sets/$1"
+  mv -T "incoming/$1" "sets/$1" || fail 8 "the set $1 cannot be written"
+  whole "sets/$1" "$1" || fail 8 "the set $1 is not what was delivered"
+}
+
+# fenced TOKEN: from here on the operation holds the fence, or this ends
+fenced() {
+  case $1 in *:*:*) ;; *) set -- "0:$1:0" ;; esac
+  revision=${'$'}{1%%:*}
+  rest=${'$'}{1#*:}
+  operation=${'$'}{rest%%:*}
+  rest=${'$'}{rest#*:}:
+  known=${'$'}{rest%%:*}
+  over=${'$'}{rest#*:}
+  held
+  fence=$(get fence '0 - 0')
+  recorded=${'$'}{fence##* }
+  highest=${'$'}{fence%% *}
+  holder=${'$'}{fence#* }
+  holder=${'$'}{holder%% *}
+  if [ "$known" -lt "$recorded" ] || [ "$revision" -lt "$highest" ]; then overtaken; fi
+  if [ "$revision" -eq "$highest" ] && [ "$known" -lt "$highest" ] && [ "$operation" != "$holder" ]; then
+    case ",${'$'}{over%:}," in *",$holder,"*) ;; *) overtaken ;; esac
+  fi
+  if [ "$fence" != "$revision $operation $known" ]; then put fence "$revision $operation $known"; fi
+}
+
+overtaken() {
+  fail 6 "revision $highest of operation $holder holds the fence (recorded: $recorded)"
+}
+
+read_pending() {
+  pending=$(get pending "")
+  set -- $pending
+  due=${'$'}{1:-0} whose=${'$'}{2:-} previous=${'$'}{3:-} seconds=${'$'}{4:-0}
+  [ -n "$previous" ]
+}
+
+read_confirmed() {
+  set -- $(get confirmed "")
+  whose=${'$'}{1:-} previous=${'$'}{2:-}
+  [ -n "$previous" ]
 }
 
 take_back() {
-  read -r deadline token previous < pending
   point_at "$previous"
-  rm -f pending
+  rm -f pending confirmed
 }
 
 keep() {
   rm -rf incoming/*
+  local kept="none $* $(current)"
+  if read_pending; then kept="$kept $previous"; fi
+  if read_confirmed; then kept="$kept $previous"; fi
   for set in sets/*; do
-    [ -d "$set" ] || continue
-    name=${'$'}{set#sets/}
-    case " none $* $(current) $([ -f pending ] && cut -d' ' -f3 pending) " in *" $name "*) ;; *) rm -rf "$set" ;; esac
+    case " $kept " in *" ${'$'}{set#sets/} "*) ;; *) rm -rf "$set" ;; esac
   done
 }
 
-guard() {
-  while sleep 0.5; do
-    [ -f pending ] || continue
-    read -r deadline token previous < pending || continue
-    if [ "$(date +%s)" -ge "$deadline" ]; then take_back || true; fi
-  done
+guard_lives() {
+  lives "$(get guard 0)"
+}
+
+status() {
+  echo "now $(current)"
+  if [ -L pending ]; then echo "pending $(readlink pending)"; fi
+  if [ -L confirmed ]; then echo "confirmed $(readlink confirmed)"; fi
+  if [ -L fence ]; then echo "fence $(readlink fence)"; fi
+  if guard_lives; then echo "guard lives"; else echo "guard dead"; fi
+}
+
+# request ADDRESS PORT HOST PATH: what one request was answered; fails unless it was 200 to 399. The answer comes by
+# stderr, which is the only one that neither nc gives to the connection nor timeout keeps open.
+request() {
+  local said code=0
+  said=$(timeout 3 nc "$1" "$2" -e sh "$0" ask "$3" "$4" 2>&1 > /dev/null) || code=$?
+  said=$(printf '%s' "$said" | tr -cd ' -~\n' | tr '\n' ' ' | cut -c1-200)
+  case $code$said in 126* | 127* | *Usage:* | *'invalid option'* | *'unrecognized option'*) fail 10 "the image has no nc that can ask: $said" ;; esac
+  case $said in
+    HTTP/1.[0-9]\ [23][0-9][0-9] | HTTP/1.[0-9]\ [23][0-9][0-9]\ *) return ;;
+    nc:* | HTTP/1.[0-9]\ [0-9][0-9][0-9]*) echo "$said" ;;
+    '' | Terminated*) if [ "$code" = 0 ]; then echo "the connection was closed without an answer"; else echo "no answer within 3 s"; fi ;;
+    *) echo "no HTTP answer: $said" ;;
+  esac
+  return 1
 }
 
 command=$1
@@ -57,53 +203,100 @@ case $command in
       echo 127.0.0.1:9 > "sets/none/$port"
       echo 127.0.0.1:9 > "sets/none/$port.fallback"
     done
-    [ -L now ] || point_at none
-    guard &
+    sh "$0" tidy || true
+    while :; do
+      sh "$0" guard || true
+      sleep 1
+    done &
     exec caddy run --config /live/caddy.json
+    ;;
+  tidy)
+    # What a power cut left. A file is a switch that an edge of before noted.
+    held
+    rm -rf next next.* pending.*
+    for dead in dead.*; do
+      if [ -L "$dead" ] && ! lives "$(readlink "$dead")"; then rm -f "$dead"; fi
+    done
+    if [ -f pending ]; then
+      read -r due whose previous < pending || previous=
+      if [ -n "$previous" ] && [ -d "sets/$previous" ]; then put pending "$due $whose $previous 600"; else rm -f pending; fi
+    fi
+    [ -L now ] || put now sets/none
+    ;;
+  guard)
+    me=$(identity $$)
+    rm -f guard
+    while :; do
+      [ -L guard ] || ln -s "$me" guard || true
+      sleep 0.5
+      [ -L pending ] || continue
+      sh "$0" due || sleep 5
+    done
+    ;;
+  due)
+    # A clock that went back must not leave a switch unconfirmed for ever.
+    held
+    read_pending || exit 0
+    left=$((due - $(date +%s)))
+    if [ "$left" -le 0 ] || [ "$left" -gt "$seconds" ]; then take_back; fi
+    ;;
+  claim)
+    # claim TOKEN: hold the fence, and change nothing that serves
+    fenced "$1"
+    answer "$(current)"
     ;;
   switch)
     # switch SET TOKEN SECONDS: SECONDS 0 needs no confirmation
+    fenced "$2"
     have "$1"
-    if [ -f pending ]; then
-      read -r deadline token previous < pending
-    else
-      previous=$(current)
-    fi
+    read_pending || previous=$(current)
     if [ "$3" -gt 0 ]; then
-      echo "$(($(date +%s) + $3)) $2 $previous" > "pending.$$"
-      mv -f "pending.$$" pending
+      guard_lives || fail 7 "nobody would take an unconfirmed switch back: the guard has ended"
+      put pending "$(($(date +%s) + $3)) $operation $previous $3"
       point_at "$1"
+      rm -f confirmed
     else
       point_at "$1"
-      rm -f pending
+      rm -f pending confirmed
     fi
-    echo "$previous"
+    answer "$previous"
     ;;
   confirm)
     # confirm SET TOKEN KEEP...: keep the switch, go on to the set without a fallback, and forget what is not kept
-    [ -f pending ] || { echo "not pending" >&2; exit 4; }
-    read -r deadline token previous < pending
-    [ "$token" = "$2" ] || { echo "pending for $token" >&2; exit 4; }
+    fenced "$2"
+    if ! read_pending; then
+      read_confirmed && [ "$whose" = "$operation" ] && [ "$(current)" = "$1" ] || fail 4 "not pending"
+    fi
+    [ "$whose" = "$operation" ] || fail 4 "pending for $whose"
     have "$1"
+    put confirmed "$operation $previous"
     point_at "$1"
     rm -f pending
+    answer "$previous"
     shift 2
     # The switch stands by now, whatever becomes of old files.
-    keep "$@" || true
+    (keep "$@") || true
     ;;
   revert)
-    # revert TOKEN: nothing to do if that switch never happened or was taken back already
-    [ -f pending ] || exit 0
-    read -r deadline token previous < pending
-    [ "$token" = "$1" ] || exit 0
-    take_back
+    # revert TOKEN: also after a confirmation; nothing to do if that switch never happened or was taken back already
+    fenced "$1"
+    if read_pending && [ "$whose" = "$operation" ]; then
+      take_back
+    elif read_confirmed && [ "$whose" = "$operation" ]; then
+      take_back
+    fi
+    answer "$(current)"
     ;;
   show)
-    echo "now $(current)"
-    if [ -f pending ]; then echo "pending $(cat pending)"; fi
+    # Also where nothing can be written.
+    me=$(identity $$)
+    patience=20
+    if take lock; then trap 'rm -f lock' EXIT; fi
+    status
     ;;
   keep)
     # keep SET...: forget all others, except those in use
+    held
     keep "$@"
     ;;
   forget)
@@ -111,23 +304,36 @@ case $command in
     for name in "$@"; do rm -rf "/secrets/$name"; done
     ;;
   probe)
-    # probe URL TIMES INTERVAL-SECONDS DEADLINE-SECONDS: TIMES good answers in a row
+    # probe URL TIMES INTERVAL-SECONDS DEADLINE-SECONDS HOST: TIMES good answers in a row
+    at=${'$'}{1#http://}
+    path=/${'$'}{at#*/}
+    at=${'$'}{at%%/*}
     good=0
     end=$(($(date +%s) + $4))
     while :; do
-      # Not wget's own time limit: some static builds of it crash with one.
-      if answer=$(timeout 3 wget -q -O /dev/null "$1" 2>&1); then
+      code=0
+      said=$(request "${'$'}{at%:*}" "${'$'}{at##*:}" "${'$'}{5:-$at}" "$path") || code=$?
+      if [ "$code" -eq 10 ]; then exit 10; fi
+      if [ "$code" -eq 0 ]; then
         good=$((good + 1))
         echo "ok $good"
         if [ "$good" -ge "$2" ]; then exit 0; fi
       else
         good=0
-        answer=$(echo "$answer" | tr '\n' ' ')
-        echo "${'$'}{answer:-no answer within 3 s}"
+        echo "$said"
       fi
       if [ "$(date +%s)" -ge "$end" ]; then exit 5; fi
       sleep "$3"
     done
+    ;;
+  ask)
+    # ask HOST PATH: what nc runs on a connection; its own status line counts, wherever it points to
+    printf 'GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: lockage\r\nAccept: */*\r\nConnection: close\r\n\r\n' "$2" "$1"
+    IFS= read -r -n 200 line || true
+    printf '%s\n' "$line" >&2
+    exec 2> /dev/null
+    # Read on a little, as some servers note a connection that is closed while they answer.
+    timeout 1 head -c 65536 > /dev/null || true
     ;;
   *)
     echo "unknown command $command" >&2

@@ -1,7 +1,17 @@
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
-import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
+import {
+  Container,
+  Handover,
+  Ledger,
+  Migration,
+  Routes,
+  Secret,
+  Turn,
+  Verification,
+  Watch,
+} from '../resources/classes.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
 import type { SecretValues } from '../context/secret-values.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
@@ -16,28 +26,34 @@ const guardMargin = 15;
  */
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
-    const { app, environment, operation } = desired;
+    const { app, environment, operation, turn } = desired;
     const place = { app, environment };
+    const hosts = hostRoutes(desired);
+    // First of all: whoever was overtaken is told so before anything is made.
+    const claim = new Turn({ ...place, operation, turn, hosts: hosts.map(({ host }) => host) });
     const secrets = desired.secrets.map(
       // A value that this process does not know is recorded already, and what is recorded stays.
-      ({ name, version }) => new Secret({ ...place, secret: name, version, value: values.find(name, version) ?? '' }),
+      ({ name, version }) =>
+        new Secret(
+          { ...place, secret: name, version, value: values.find(name, version) ?? '' },
+          { dependsOn: [claim] },
+        ),
     );
     const migration = desired.migration
-      ? [new Migration({ ...place, ...desired.migration }, { dependsOn: secrets })]
+      ? [new Migration({ ...place, ...desired.migration }, { dependsOn: [claim, ...secrets] })]
       : [];
-    const made = { dependsOn: [...secrets, ...migration] };
+    const made = { dependsOn: [claim, ...secrets, ...migration] };
     const containers = [
       ...desired.serving.map((placed) => new Container({ ...place, ...placed, ...madeAgain(desired, placed) }, made)),
       ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
     ];
-    const hosts = hostRoutes(desired);
     const verification = new Verification(
       { ...place, operation, wake: desired.wake, containers: desired.verify, routes: desired.guarded ? hosts : [] },
       { dependsOn: containers },
     );
     const guarded = desired.guarded && !desired.handover;
     const guard = guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
-    const routes = new Routes({ ...place, operation, hosts, guard }, { dependsOn: [verification] });
+    const routes = new Routes({ ...place, operation, turn, hosts, guard }, { dependsOn: [verification] });
     // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
     const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
     const traffic = handover ? new Handover(handover, { dependsOn: [routes] }) : routes;
@@ -45,6 +61,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
       {
         ...place,
         operation,
+        turn,
         duration: desired.watch,
         guarded,
         ...(handover ? { handover } : {}),

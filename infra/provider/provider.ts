@@ -10,6 +10,7 @@ import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network
 import { handOver } from './handover.ts';
 import { runMigration } from './migration.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
+import { takeTurn } from './turn.ts';
 import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,
@@ -21,6 +22,7 @@ import type {
   OverlayInputs,
   RoutesInputs,
   SecretFilesInputs,
+  TurnInputs,
   VerificationInputs,
   WatchInputs,
 } from '../resources/inputs.ts';
@@ -48,6 +50,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     apply: (context, inputs: ContainerInputs) => workloadFor(context, inputs).create(),
     remove: (context, inputs: ContainerInputs) => workloadFor(context, inputs).remove(),
   },
+  Turn: { apply: (context, inputs: TurnInputs) => takeTurn(context, inputs) },
   Migration: { apply: (context, inputs: MigrationInputs) => runMigration(context, inputs) },
   Verification: { apply: (context, inputs: VerificationInputs) => verifyContainers(context, inputs) },
   Routes: { apply: (context, inputs: RoutesInputs) => switchRoutes(context, inputs) },

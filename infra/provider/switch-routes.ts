@@ -1,41 +1,63 @@
-import { messageOf, PartialError, RolledBackError } from '../../pipelines/errors.ts';
+import { messageOf, OvertakenError, PartialError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
+import { overtaken } from './turn.ts';
 
 /** Milliseconds a host has to answer just before a switch. */
 const answerTimeout = 10_000;
 
 /**
- * Switches the routes of all hosts at once. The barrier delivered them, so the switch itself is one rename a host. If any
- * host fails, those that switched go back and the error names it; a final switch, which leads back to what is known to
- * be good, stands on the others. Throws RolledBackError or PartialError.
+ * Switches the routes of all hosts at once, and reads from each what it serves then. The barrier delivered them, so the
+ * switch itself is one rename a host. If any host fails, those that switched go back and the error names it; a final
+ * switch, which leads back to what is known to be good, stands on the others. Throws RolledBackError, PartialError, or
+ * OvertakenError when another operation has the hosts.
  */
 export async function switchRoutes(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
-  const edges = await Promise.all(
-    inputs.hosts.map(async ({ host, set }) => ({ host, set, edge: await edgeOf(context, inputs, host) })),
-  );
   if (inputs.guard > 0) await allAnswer(context, inputs.hosts);
   context.signal.throwIfAborted();
-  const switched = await Promise.allSettled(
-    edges.map(async ({ host, edge, set }) => {
-      const wanted = inputs.guard > 0 ? set : withoutFallback(set);
-      const before = await switchTo(edge, wanted, inputs);
-      if (before !== setName(wanted)) context.progress({ host: host.name, step: 'switch' });
-    }),
-  );
-  const failed = switched.flatMap((result, index) =>
-    result.status === 'rejected' ? [`${edges[index]?.host.name}: ${messageOf(result.reason)}`] : [],
-  );
+  const switched = await Promise.allSettled(inputs.hosts.map((each) => switchHost(context, inputs, each)));
+  const failed = failuresOf(inputs.hosts, switched);
   if (failed.length === 0) return;
-  if (inputs.guard === 0) {
-    throw new PartialError(`the routes did not switch on ${failed.length} of ${edges.length} hosts`, {
-      details: failed,
-      hint: 'Run the same command again when these hosts answer.',
-    });
+  throw inputs.guard > 0 ? await takenBack(context, inputs, failed) : notSwitched(inputs, failed);
+}
+
+async function switchHost(
+  context: ProviderContext,
+  inputs: RoutesInputs,
+  { host, set }: RoutesInputs['hosts'][number],
+): Promise<void> {
+  const edge = await edgeOf(context, inputs, host);
+  const wanted = inputs.guard > 0 ? set : withoutFallback(set);
+  const before = await switchTo(edge, wanted, inputs);
+  if (before !== setName(wanted)) context.progress({ host: host.name, step: 'switch' });
+}
+
+/** Returns the error of a final switch, which stands where it was made. */
+function notSwitched({ environment, hosts }: RoutesInputs, failed: readonly HostFailure[]): LockageError {
+  const refused = failed.filter(({ error }) => error instanceof OvertakenError);
+  if (refused.length > 0 && failed.length === hosts.length) return overtaken(environment, errorsOf(failed));
+  return new PartialError(`the routes did not switch on ${failed.length} of ${hosts.length} hosts`, {
+    details: failed.map(textOf),
+    hint: 'Run the same command again when these hosts answer.',
+  });
+}
+
+/** Takes an unconfirmed switch back where it was made, and returns the error that says so. */
+async function takenBack(
+  context: ProviderContext,
+  inputs: RoutesInputs,
+  failed: readonly HostFailure[],
+): Promise<LockageError> {
+  const left = await revertRoutes(context, inputs);
+  if (failed.some(({ error }) => error instanceof OvertakenError)) {
+    return overtaken(inputs.environment, errorsOf(failed));
   }
-  await Promise.allSettled(edges.map(({ edge }) => edge.revert(inputs.operation)));
-  throw new RolledBackError('the routes did not switch on every host', { details: failed });
+  const details = [
+    ...failed.map(textOf),
+    ...left.map(({ host }) => `${host} goes back by itself within ${inputs.guard} s`),
+  ];
+  return new RolledBackError('the routes did not switch on every host', { details });
 }
 
 /**
@@ -46,11 +68,9 @@ async function allAnswer(context: ProviderContext, hosts: RoutesInputs['hosts'])
   const asked = await Promise.allSettled(
     hosts.map(async ({ host }) => (await context.engine(host)).ping({ deadline: answerTimeout })),
   );
-  const silent = asked.flatMap((result, index) =>
-    result.status === 'rejected' ? [`${hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
-  );
+  const silent = failuresOf(hosts, asked);
   if (silent.length === 0) return;
-  throw new RolledBackError('no host switched, as not every one answers', { details: silent });
+  throw new RolledBackError('no host switched, as not every one answers', { details: silent.map(textOf) });
 }
 
 /** Brings the routes of an operation to every host. Changes nothing that serves. */
@@ -67,27 +87,58 @@ export async function deliverRoutes(
 }
 
 /** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */
-async function switchTo(edge: Edge, set: RouteSet, { operation, guard }: RoutesInputs): Promise<string | undefined> {
-  const before = await edge.switch(setName(set), operation, guard);
+async function switchTo(edge: Edge, set: RouteSet, { turn, guard }: RoutesInputs): Promise<string | undefined> {
+  const before = await edge.switch(setName(set), turn, guard);
   if (before !== undefined) return before;
   await edge.prepare([set, withoutFallback(set)]);
-  return edge.switch(setName(set), operation, guard);
+  const again = await edge.switch(setName(set), turn, guard);
+  if (again === undefined) throw new Error('the routes that were sent did not arrive as a whole');
+  return again;
 }
 
-/** Takes an unconfirmed switch back on all hosts. Hosts that cannot be reached go back by themselves. */
+/**
+ * Takes a switch back on all hosts, also where it was confirmed. Returns those that did not answer that they are back: with
+ * an unconfirmed switch, they go back by themselves.
+ */
 export async function revertRoutes(
   context: ProviderContext,
-  inputs: Place & Pick<RoutesInputs, 'hosts' | 'operation'>,
-): Promise<void> {
+  inputs: Place & Pick<RoutesInputs, 'hosts' | 'turn'>,
+): Promise<HostFailure[]> {
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host }) => {
-      await (await edgeOf(context, inputs, host)).revert(inputs.operation);
+      await (await edgeOf(context, inputs, host)).revert(inputs.turn);
       context.progress({ host: host.name, step: 'switch back' });
     }),
   );
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'fulfilled') continue;
-    const host = inputs.hosts[index]?.host.name ?? '';
-    context.progress({ host, step: 'goes back by itself', detail: messageOf(result.reason) });
+  const failed = failuresOf(inputs.hosts, results);
+  for (const { host, error } of failed) {
+    context.progress({ host, step: 'did not switch back', detail: messageOf(error) });
   }
+  return failed;
+}
+
+/** A host that did not do what it was told. */
+export interface HostFailure {
+  readonly host: string;
+  readonly error: unknown;
+}
+
+/** Returns the hosts whose result is a failure, in their order. */
+export function failuresOf(
+  hosts: RoutesInputs['hosts'],
+  results: readonly PromiseSettledResult<unknown>[],
+): HostFailure[] {
+  return results.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ host: hosts[index]?.host.name ?? '', error: result.reason as unknown }] : [],
+  );
+}
+
+/** Returns what a host's failure says, with its name. */
+export function textOf({ host, error }: HostFailure): string {
+  return `${host}: ${messageOf(error)}`;
+}
+
+/** Returns the errors of hosts' failures. */
+export function errorsOf(failed: readonly HostFailure[]): unknown[] {
+  return failed.map(({ error }) => error);
 }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, RolledBackError } from '../../pipelines/errors.ts';
+import { messageOf, OvertakenError, PartialError, RolledBackError } from '../../pipelines/errors.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import { handBack } from './handover.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
-import { revertRoutes } from './switch-routes.ts';
+import { errorsOf, failuresOf, revertRoutes, textOf } from './switch-routes.ts';
+import { overtaken } from './turn.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 
@@ -29,13 +30,13 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
     try {
       await watch(context, inputs);
       context.signal.throwIfAborted();
-      // What has proven itself may be brought back from now on. Both end before anything is taken back.
-      const ended = await Promise.allSettled([confirm(context, inputs), keepRunning(context, inputs)]);
-      for (const each of ended) if (each.status === 'rejected') throw each.reason;
+      // What has proven itself may be brought back from now on. It ends before anything is taken back or for good.
+      await keepRunning(context, inputs);
     } catch (error) {
       await revertRoutes(context, inputs);
       throw error;
     }
+    await confirm(context, inputs);
   }
   await settle(context, inputs);
 }
@@ -83,21 +84,25 @@ async function stillHealthy(watched: Watched): Promise<void> {
   throw await workloadError(part, placed, 'became unhealthy after the routes switched', answers);
 }
 
+/** Makes the switch final on all hosts, or takes all of them back: also those that confirmed. Throws LockageError. */
 async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       const edge = await edgeOf(context, inputs, host);
-      await edge.confirm(setName(withoutFallback(set)), inputs.operation, [setName(before(set))]);
+      await edge.confirm(setName(withoutFallback(set)), inputs.turn, [setName(before(set))]);
     }),
   );
-  const lost = results.flatMap((result, index) =>
-    result.status === 'rejected' ? [`${inputs.hosts[index]?.host.name}: ${messageOf(result.reason)}`] : [],
-  );
-  if (lost.length > 0) {
-    throw new RolledBackError('the switch could not be confirmed on every host', {
-      details: lost,
-    });
-  }
+  const lost = failuresOf(inputs.hosts, results);
+  if (lost.length === 0) return;
+  const details = lost.map(textOf);
+  // One that did not answer may have confirmed: then it does not go back by itself.
+  const left = await revertRoutes(context, inputs);
+  const all = [...lost, ...left];
+  if (all.some(({ error }) => error instanceof OvertakenError)) throw overtaken(inputs.environment, errorsOf(all));
+  if (left.length === 0) throw new RolledBackError('the switch could not be confirmed on every host', { details });
+  throw new PartialError('the switch could not be confirmed on every host, nor taken back on all of them', {
+    details: [...details, ...left.map((each) => `may serve the new release: ${textOf(each)}`)],
+  });
 }
 
 /** Hosts bring the release back after a restart. */

@@ -17,6 +17,7 @@ import type {
   RoutesInputs,
   SecretFilesInputs,
   SecretInputs,
+  TurnInputs,
   VerificationInputs,
   WatchInputs,
 } from './inputs.ts';
@@ -47,6 +48,13 @@ export class Migration extends Resource {
 export class Verification extends Resource {
   constructor(inputs: VerificationInputs, options?: pulumi.CustomResourceOptions) {
     super('Verification', 'verification', packed(inputs), options);
+  }
+}
+
+/** The operation may act on every host. */
+export class Turn extends Resource {
+  constructor(inputs: TurnInputs, options?: pulumi.CustomResourceOptions) {
+    super('Turn', 'turn', packed(inputs), options);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Migration } from '../../pipelines/model/environment.ts';
 import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
+import type { Turn } from '../../pipelines/model/fence.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 
@@ -43,9 +44,17 @@ export interface VerificationInputs extends Place {
   readonly routes: readonly HostRoutes[];
 }
 
+/** The claim of all hosts before anything changes. */
+export interface TurnInputs extends Place {
+  readonly operation: string;
+  readonly turn: Turn;
+  readonly hosts: readonly EnvironmentHost[];
+}
+
 /** The switch of all hosts at once. */
 export interface RoutesInputs extends Place {
   readonly operation: string;
+  readonly turn: Turn;
   readonly hosts: readonly HostRoutes[];
   /** seconds until a host goes back by itself when nobody confirms; 0: final at once */
   readonly guard: number;
@@ -61,6 +70,7 @@ export interface HandoverInputs extends Place {
 /** The time after the switch in which a failure takes all hosts back. */
 export interface WatchInputs extends Place {
   readonly operation: string;
+  readonly turn: Turn;
   /** milliseconds */
   readonly duration: number;
   /** the switch awaits confirmation */

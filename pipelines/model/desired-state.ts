@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container-spec.ts';
+import type { Turn } from './fence.ts';
 import type { Ledger } from './revision.ts';
 import type { EnvironmentHost, Target } from './target.ts';
 
@@ -25,6 +26,8 @@ export interface DesiredState {
   readonly environment: string;
   /** names this operation; it makes resources that act in each operation differ */
   readonly operation: string;
+  /** what its changes of hosts carry: an operation that goes back keeps its own */
+  readonly turn: Turn;
   /** the containers that get the traffic */
   readonly serving: readonly PlacedContainer[];
   /** containers of earlier releases that are kept */

@@ -69,7 +69,13 @@ export interface Route {
 /** The health check of a new container. It must succeed `healthy` times in a row before `timeout`. */
 export interface Health {
   readonly check:
-    | { readonly kind: 'http'; readonly path: string; readonly port: number }
+    | {
+        readonly kind: 'http';
+        readonly path: string;
+        readonly port: number;
+        /** the `Host` that is asked for; absent: the container's address */
+        readonly host?: string;
+      }
     | { readonly kind: 'command'; readonly command: readonly string[] }
     /** no check of its own: it has to stay up that long */
     | { readonly kind: 'running'; readonly for: number };

@@ -1,3 +1,4 @@
+import type { Fence } from './fence.ts';
 import type { Target } from './target.ts';
 import type { Traits } from './host-traits.ts';
 
@@ -11,6 +12,8 @@ export interface HostReport {
   /** names of everybody else's containers */
   readonly foreign: ReadonlySet<string>;
   readonly edge: boolean;
+  /** absent: no edge runs that keeps one */
+  readonly fence?: Fence;
   /** what a person should know of it, such as a certificate that ends soon */
   readonly warnings: readonly string[];
 }

@@ -3,6 +3,7 @@ import { withCordon, withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Cordon, Ledger } from '../model/revision.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
@@ -53,12 +54,18 @@ export async function cordon(context: Context, request: CordonRequest): Promise<
 
 async function record(context: Context, environment: Environment, left: Environment, asked: Cordon) {
   const now = await context.records.environment(environment.name);
-  const remaining = leftWithout(environment, now.ledger, asked).hosts.map(({ name }) => name);
+  const staying = leftWithout(environment, now.ledger, asked);
+  const remaining = staying.hosts.map(({ name }) => name);
+
   const found = now.ledger.cordons?.find(({ host }) => host === asked.host);
   if (!found) {
+    // Only those that stay: the one that goes may be dead.
+    const reports = await context.hosts.look(staying);
+    refuseAhead(environment, now, reports);
     await recordAgain(context, environment, {
       record: now,
       ledger: withCordon(now.ledger, asked),
+      reports,
       message: `cordon ${asked.host}`,
     });
   }

@@ -9,6 +9,7 @@ import type { Revision } from '../model/revision.ts';
 import { planRollout, refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../planning/rollout-inputs.ts';
 import { checkImageGates, machinesBefore, refuseAccessories, servingOn } from '../policy/machine-image-gates.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { operationInfo } from './steps/operation-info.ts';
@@ -61,6 +62,7 @@ export async function replaceMachines(
     const record = await context.records.environment(name);
     refuseOtherHosts(serving, seen, record);
     refuseChanged(serving, seen, record);
+    refuseAhead(serving, record, await context.hosts.look(serving));
     if (await context.machines.needsReplacement(serving, image.digest)) {
       return await replace(context, { ...replacement, seen: record });
     }

@@ -1,11 +1,10 @@
 import { LockageError } from '../errors.ts';
 import { withoutCordoned } from '../model/cordons.ts';
-import type { DesiredState } from '../model/desired-state.ts';
-import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Hold } from '../model/revision.ts';
-import { recordedState } from '../planning/recorded-state.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import type { Context } from './ports.ts';
+import { recordAgain } from './steps/record-again.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Whose hold is to be lifted. */
@@ -34,16 +33,12 @@ export async function resume(context: Context, request: ResumeRequest): Promise<
     const record = await context.records.environment(environment.name);
     const { hold } = record.ledger;
     if (!hold) return { outcome: 'not on hold' };
-    await context.stacks.deploy(withoutHold(context, environment.name, record), 'resume');
+    const reports = await context.hosts.look(environment);
+    refuseAhead(environment, record, reports);
+    const { hold: _, ...lifted } = record.ledger;
+    await recordAgain(context, environment, { record, ledger: lifted, reports, message: 'resume' });
     const after = await context.records.environment(environment.name);
     if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
     return { outcome: 'resumed', hold };
   });
-}
-
-/** What runs now, recorded without the hold. */
-function withoutHold(context: Context, environment: string, record: EnvironmentRecord): DesiredState {
-  const { hold: _, ...ledger } = record.ledger;
-  const place = { app: context.project.app, environment };
-  return recordedState(place, record, ledger, { operation: context.newOperation() });
 }

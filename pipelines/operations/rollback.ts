@@ -6,6 +6,7 @@ import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
 import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { execute } from './steps/execute.ts';
@@ -52,6 +53,7 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
     const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);
     refuseChanged(environment, record, now);
+    refuseAhead(environment, now, reports);
     const reason = request.reason ? { reason: request.reason } : {};
     const inputs = { ...operationInfo(context), environment, record, reports, target, ...reason };
     const plan = planRollback(inputs);

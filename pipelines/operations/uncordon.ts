@@ -6,6 +6,7 @@ import { environmentNamed } from '../model/pipeline.ts';
 import type { Cordon, Revision } from '../model/revision.ts';
 import { refuseOtherChanges } from '../planning/plan-rollout.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { checkPlatform } from '../policy/release-checks.ts';
 import { refuseOtherHosts } from '../policy/unchanged.ts';
@@ -47,6 +48,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
     if (!found) return { outcome: 'not cordoned' };
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await context.hosts.preflight(environment) : early;
+    refuseAhead(whole, record, reports);
     const returning = { request, startedAt, whole, environment, record, found, reports, versions };
     return takeBack(context, returning);
   });
@@ -83,10 +85,10 @@ async function takeBack(context: Context, returning: Returning): Promise<Uncordo
 
 async function recordBack(
   context: Context,
-  { request, environment, record, found }: Returning,
+  { request, environment, record, found, reports }: Returning,
 ): Promise<UncordonResult> {
   const ledger = withoutCordon(record.ledger, request.host);
-  await recordAgain(context, environment, { record, ledger, message: `uncordon ${request.host}` });
+  await recordAgain(context, environment, { record, ledger, reports, message: `uncordon ${request.host}` });
   await context.machines.routeTo(environment);
   return { outcome: 'in service', cordon: found };
 }

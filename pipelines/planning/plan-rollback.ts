@@ -2,6 +2,7 @@ import { LockageError } from '../errors.ts';
 import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../model/desired-state.ts';
 import { placesOf, type Environment } from '../model/environment.ts';
+import { turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
 import {
   completed,
@@ -84,12 +85,15 @@ function holdOf({ now, actor, reason, target }: RollbackInputs, current: Revisio
   };
 }
 
-function desiredOf({ app, environment, operation, record }: RollbackInputs, outcome: Outcome): DesiredState {
+function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
+  const { app, environment, operation, record, reports } = inputs;
+  const { ledger } = record;
   const { serving, servingBefore, kept, standby, hold } = outcome;
   return {
     app,
     environment: environment.name,
     operation,
+    turn: turnOf({ revision: nextNumber(ledger), operation, ledger, reports }),
     serving,
     standby: kept,
     fallback: standby ? [] : servingBefore,

@@ -3,6 +3,7 @@ import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
 import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
 import { placesOf, type Environment } from '../model/environment.ts';
+import { lastNumber, turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
 import { currentRevision, existingContainers, nextNumber, sameContainers } from '../model/ledger.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
@@ -80,12 +81,15 @@ function standbyOf({ environment, record, replaces }: RolloutInputs, serving: re
 }
 
 function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
-  const { app, environment, operation, record, replaces } = inputs;
+  const { app, environment, operation, record, reports, replaces } = inputs;
+  const { ledger } = record;
+  const revision = isUnchanged(inputs, outcome) ? lastNumber(ledger) : nextNumber(ledger);
   const { serving, servingBefore, standby, migration } = outcome;
   return {
     app,
     environment: environment.name,
     operation,
+    turn: turnOf({ revision, operation, ledger, reports }),
     serving,
     standby,
     fallback: servingBefore,

@@ -1,5 +1,6 @@
 import type { DesiredState } from '../model/desired-state.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
+import type { Turn } from '../model/fence.ts';
 import type { Ledger } from '../model/revision.ts';
 import { neededSecrets, standbyFor } from './standby.ts';
 
@@ -11,7 +12,7 @@ export function recordedState(
   place: { readonly app: string; readonly environment: string },
   record: EnvironmentRecord,
   ledger: Ledger,
-  options: { readonly operation: string; readonly standby?: number },
+  options: { readonly operation: string; readonly turn: Turn; readonly standby?: number },
 ): DesiredState {
   const current = currentRevision(ledger);
   const serving = current ? existingContainers(record, current) : [];
@@ -19,6 +20,7 @@ export function recordedState(
   return {
     ...place,
     operation: options.operation,
+    turn: options.turn,
     serving,
     standby,
     fallback: [],

@@ -3,6 +3,7 @@ import {
   InterruptedError,
   LockageError,
   LockedError,
+  OvertakenError,
   PartialError,
   RolledBackError,
 } from '../../pipelines/errors.ts';
@@ -20,7 +21,7 @@ export const ExitCode = {
   broken: 4,
   /** only some hosts */
   partial: 5,
-  /** somebody else holds the lock */
+  /** somebody else holds the lock, or has taken over */
   locked: 75,
   interrupted: 130,
 } as const;
@@ -38,7 +39,7 @@ export class ProgramError extends LockageError {
 /** Returns the exit code that says what an error means. */
 export function exitCodeOf(error: LockageError): number {
   if (error instanceof ProgramError) return error.exitCode;
-  if (error instanceof LockedError) return ExitCode.locked;
+  if (error instanceof LockedError || error instanceof OvertakenError) return ExitCode.locked;
   if (error instanceof RolledBackError) return ExitCode.rolledBack;
   if (error instanceof BrokenError) return ExitCode.broken;
   if (error instanceof PartialError) return ExitCode.partial;

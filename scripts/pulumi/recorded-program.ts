@@ -1,5 +1,6 @@
 import { environmentProgram } from '../../infra/programs/release.ts';
 import { SecretValues } from '../../infra/context/secret-values.ts';
+import { lastNumber, turnOf } from '../../pipelines/model/fence.ts';
 import { recordedState } from '../../pipelines/planning/recorded-state.ts';
 import { containerSpecs } from '../../pipelines/model/container-spec.ts';
 import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
@@ -37,5 +38,7 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
   }
   const operation = (await context.records.lastOperation(environment.name)) ?? context.newOperation();
   const place = { app: context.project.app, environment: environment.name };
-  await environmentProgram(recordedState(place, record, record.ledger, { operation }), new SecretValues())();
+  const { ledger } = record;
+  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports: [] });
+  await environmentProgram(recordedState(place, record, ledger, { operation, turn }), new SecretValues())();
 }

@@ -78,7 +78,7 @@ export class ContainerWorkload implements Workload {
     // By address: a static busybox in the edge image cannot look names up.
     const found = await (await this.#engine()).inspectContainer(this.#name);
     const [network] = Object.values(found?.NetworkSettings.Networks ?? {});
-    const at = { address: network?.IPAddress || this.#name, port: check.port, path: check.path };
+    const at = { ...check, address: network?.IPAddress || this.#name };
     return edge.probe(at, rounds, asking);
   }
 

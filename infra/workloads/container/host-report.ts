@@ -11,6 +11,7 @@ import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts';
 import { engineFacts } from '../../docker/engine-facts.ts';
 import { labels } from '../../docker/labels.ts';
+import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
 import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
@@ -22,7 +23,11 @@ const answerTimeout = 10_000;
 export async function hostReport(host: EnvironmentHost, survey: Survey): Promise<HostReport> {
   const { app, environment, connections } = survey;
   const engine = await connections.engine(host);
-  const containers = await engine.listContainers({ all: true, deadline: answerTimeout });
+  const { edge } = environmentNames(app, environment.name);
+  const [containers, fence] = await Promise.all([
+    engine.listContainers({ all: true, deadline: answerTimeout }),
+    fenceOf(new Edge(engine, edge)),
+  ]);
   const isOwn = ({ Labels }: ContainerSummary) =>
     Labels[labels.app] === app && Labels[labels.environment] === environment.name;
   const own = containers.filter(isOwn);
@@ -35,7 +40,8 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
     running,
     present: new Set(usable.map(containerName)),
     foreign: new Set(foreign.map(containerName)),
-    edge: running.has(environmentNames(app, environment.name).edge),
+    edge: running.has(edge),
+    ...(fence ? { fence } : {}),
     warnings: expiryWarnings(engine.certificates, Date.now()),
   };
 }
@@ -45,6 +51,12 @@ function isUsable(lost: ReadonlySet<string>): (container: ContainerSummary) => b
   return ({ State, Mounts }) =>
     // Those of before this version are in a folder of the host's memory, which may be gone: nobody starts from it.
     !Mounts.some(({ Name, Source }) => lost.has(Name ?? '') || (State !== 'running' && isFormerFolder(Source)));
+}
+
+/** Asked beside the rest, as it costs as long: where no edge runs, nobody knows. */
+async function fenceOf(edge: Edge): Promise<HostReport['fence']> {
+  const { fence } = await edge.show().catch(() => ({ fence: undefined }));
+  return fence;
 }
 
 /** Reports the same, and what the host is made of. */

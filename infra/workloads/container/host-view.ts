@@ -7,7 +7,7 @@ import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
-import { Edge, setName } from '../../edge/edge.ts';
+import { Edge, isNamed } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
 import type { Look } from '../runtime.ts';
 import { isSecretPart, lostVolumes } from '../secret-volume.ts';
@@ -69,7 +69,7 @@ async function routesOf(
   try {
     const { now, pending } = await new Edge(engine, edge).show();
     if (pending !== undefined) return 'unconfirmed';
-    return now === setName(own.set) ? 'as recorded' : 'differ';
+    return isNamed(now, own.set) ? 'as recorded' : 'differ';
   } catch {
     // Its containers are worth showing even if the edge cannot be asked.
     return 'unknown';

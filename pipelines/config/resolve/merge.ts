@@ -81,7 +81,13 @@ function mergeHealth(common: RoleFile['health'] = {}, own: RoleFile['health'] = 
   const { interval, healthy, timeout } = common;
   const kind = own.path !== undefined || own.command !== undefined || own.running !== undefined;
   return kind
-    ? dropUndefined({ interval, healthy, timeout, ...(own.path !== undefined ? { port: common.port } : {}), ...own })
+    ? dropUndefined({
+        interval,
+        healthy,
+        timeout,
+        ...(own.path !== undefined ? { port: common.port, host: common.host } : {}),
+        ...own,
+      })
     : { ...common, ...own };
 }
 

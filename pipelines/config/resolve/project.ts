@@ -118,7 +118,8 @@ function resolveCheck(health: NonNullable<RoleFile['health']>, port: number | un
   if (health.running !== undefined || port === undefined) {
     return { kind: 'running', for: duration(health.running) ?? defaults.health.running };
   }
-  return { kind: 'http', path: health.path ?? defaults.health.path, port };
+  const host = health.host === undefined ? {} : { host: health.host };
+  return { kind: 'http', path: health.path ?? defaults.health.path, port, ...host };
 }
 
 function resolveHardening(written: NonNullable<RoleFile['hardening']>): Hardening {

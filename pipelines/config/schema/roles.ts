@@ -34,6 +34,11 @@ const health = mapping({
     .optional()
     .meta({ description: 'Asked by HTTP; an answer from 200 to 399 is a success.' }),
   port: port.optional().meta({ description: "Where path is asked. Default: the role's port." }),
+  host: z
+    .string({ error: expected('a name such as shop.example.com') })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/, { error: expected('a name such as shop.example.com') })
+    .optional()
+    .meta({ description: "The name that path is asked for, as visitors do. Default: the container's address." }),
   command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
   running: duration('5s', '1s', '10m').optional().meta({ description: 'No check: it has to stay up that long.' }),
   ...healthFields,

@@ -6,6 +6,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { Release } from '../../model/release.ts';
 import { planRollout } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
+import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
 import { operationInfo } from './operation-info.ts';
@@ -59,6 +60,8 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const environment = withoutCordoned(whole, seen.ledger);
 
   const early = await preflight(context, environment, arrival.release);
+  // What is recorded meanwhile is read again under the lock.
+  if (arrival.planOnly) refuseAhead(environment, seen, early);
   if (arrival.planOnly) {
     const inputs = { ...inputsOf(environment, seen), reports: early };
     return planned(context, inputs, await context.stacks.foundationNotes(foundationRequest(inputs, whole)));
@@ -72,6 +75,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
     refuseOtherHosts(whole, seen, record);
     const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
     const reports = changed ? await context.hosts.preflight(environment) : early;
+    refuseAhead(environment, record, reports);
     const { startedAt, reason } = arrival;
     const options = { startedAt, whole, ...(reason ? { reason } : {}) };
     return rollOut(context, { ...inputsOf(environment, record), reports }, options);

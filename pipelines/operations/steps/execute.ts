@@ -4,6 +4,7 @@ import {
   InterruptedError,
   messageOf,
   NotStartedError,
+  OvertakenError,
   PartialError,
   RolledBackError,
   type LockageError,
@@ -41,6 +42,8 @@ export async function execute(context: Context, operation: Operation): Promise<R
     await context.stacks.deploy({ ...desired, startedAt, ledger: withRevision(desired.ledger, succeeded) }, message);
     return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {
+    // Whoever has taken over decides what serves: nothing is taken back, and nothing recorded.
+    if (error instanceof OvertakenError && !operation.switched) throw error;
     if (await wasRecorded(context, operation)) {
       context.terminal.note(`${message} is done; cleaning up after it was not possible: ${messageOf(error)}`);
       return succeeded;
@@ -55,7 +58,9 @@ export async function execute(context: Context, operation: Operation): Promise<R
 async function wasRecorded(context: Context, { desired, revision }: Operation): Promise<boolean> {
   // A backend that does not answer now must not keep what serves from being put back.
   const record = await context.records.environment(desired.environment).catch(() => undefined);
-  return record !== undefined && currentRevision(record.ledger)?.number === revision.number;
+  const current = record && currentRevision(record.ledger);
+  const { number, startedAt, actor } = revision;
+  return current?.number === number && current.startedAt === startedAt && current.actor === actor;
 }
 
 /** To switch once more, to the release that somebody has just rolled back from, would be the worst that could be done. */
@@ -97,7 +102,10 @@ async function deployBefore(context: Context, operation: Operation, why: string)
   // Only what was there before: containers that this operation made may be what failed.
   const containers = now.containers.filter((placed) => before.containers.some((other) => samePlace(other, placed)));
   const place = { app, environment };
-  const back = recordedState(place, { ...now, containers }, before.ledger, { operation: context.newOperation() });
+  const back = recordedState(place, { ...now, containers }, before.ledger, {
+    operation: context.newOperation(),
+    turn: desired.turn,
+  });
   const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
   const ledger = withRevision(before.ledger, failed);
   await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
@@ -112,12 +120,23 @@ interface Failure {
 
 /** Hosts that answer serve what they did. One that does not takes a switch back that nobody confirmed to it. */
 function revertedInPart(context: Context, operation: Operation, { why, error, second }: Failure): LockageError {
+  if (error instanceof PartialError) return leftInPart(operation, { why, error, second });
   const left = detailsOf(second).map((text) => `left as it is: ${text}`);
   return reverted(context, operation, {
     why,
     error,
     details: [`${standsAsBefore(operation)}, where hosts answer`, ...left],
     hint: 'Run the same command again when they answer: it takes over or removes what is left there.',
+  });
+}
+
+/** Where a switch was confirmed to some, one that does not answer may go on with it. */
+function leftInPart({ desired, revision }: Operation, { why, error, second }: Failure): LockageError {
+  const { version } = revision.release;
+  return new PartialError(`${version} failed in ${desired.environment}, and not all hosts are back: ${why}`, {
+    details: [...detailsOf(error), ...detailsOf(second)],
+    hint: `Run \`lockage status\` to see what runs where, then the same command again when these hosts answer.`,
+    cause: error,
   });
 }
 
@@ -161,7 +180,10 @@ export async function reconcile(context: Context, environment: Environment, desi
   const containers = record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
   if (containers.length < record.containers.length) {
     const place = { app: desired.app, environment: environment.name };
-    const again = recordedState(place, { ...record, containers }, record.ledger, { operation: desired.operation });
+    const again = recordedState(place, { ...record, containers }, record.ledger, {
+      operation: desired.operation,
+      turn: desired.turn,
+    });
     await context.stacks.deploy(again, 'clear up');
   }
   await context.hosts.removeOthers(environment, containers);

@@ -1,6 +1,6 @@
 /**
  * The edge proxy's image from a static Caddy and a static busybox: what the official image has that Lockage relies on
- * (a shell, `mv`, `sleep` with fractions, `wget`), in a root file system of three folders.
+ * (a shell, `mv`, `sleep` with fractions, `nc -e`, `timeout`), in a root file system of three folders.
  */
 import { copyFile, chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';

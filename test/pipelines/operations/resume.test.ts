@@ -26,6 +26,7 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
     'records.environment',
     'hosts.lock',
     'records.environment',
+    'hosts.look',
     'stacks.deploy',
     'records.environment',
     'hosts.unlock',

@@ -1,0 +1,46 @@
+import type { Ledger } from './revision.ts';
+
+/** Who may act on a host: the highest revision that it has seen, and the operation that makes it. */
+export interface Fence {
+  readonly revision: number;
+  readonly operation: string;
+  /** the highest revision that it knows to be recorded */
+  readonly recorded: number;
+}
+
+/** What every change of a host's routes carries. A host refuses a lower revision, and one that another operation holds. */
+export interface Turn extends Fence {
+  /** operations that ended without a record, and are taken over */
+  readonly over: readonly string[];
+}
+
+/** Returns the number of the last revision that a ledger has; 0 where it has none. */
+export function lastNumber({ revisions }: Ledger): number {
+  return revisions.at(-1)?.number ?? 0;
+}
+
+/** What a turn is made of: the revision that is made, or the last one where what is recorded is declared again. */
+export interface TurnInputs {
+  readonly revision: number;
+  readonly operation: string;
+  readonly ledger: Ledger;
+  /** what hosts said */
+  readonly reports: readonly { readonly fence?: Fence }[];
+}
+
+/** Returns the turn of an operation. What hosts hold that no record knows was left by operations that were killed. */
+export function turnOf({ revision, operation, ledger, reports }: TurnInputs): Turn {
+  const recorded = lastNumber(ledger);
+  const left = reports.flatMap(({ fence }) => (fence && fence.revision > recorded ? [fence] : []));
+  return {
+    revision: Math.max(revision, ...left.map((fence) => fence.revision)),
+    operation,
+    recorded,
+    over: [...new Set(left.map((fence) => fence.operation))],
+  };
+}
+
+/** Returns the same turn once its revision is recorded. */
+export function ended(turn: Turn): Turn {
+  return { ...turn, recorded: turn.revision };
+}

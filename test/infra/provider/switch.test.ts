@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ProviderContext } from '../../../infra/context/provider-context.ts';
+import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
+import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-routes.ts';
+import { takeTurn } from '../../../infra/provider/turn.ts';
+import { watchRelease } from '../../../infra/provider/watch.ts';
+import { LockageError, OvertakenError, PartialError, RolledBackError } from '../../../pipelines/errors.ts';
+import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
+import { hostWith } from '../../pipelines/model/values.ts';
+
+let fixtures: Record<'prod-1' | 'prod-2', EdgeFixture>;
+let context: ProviderContext;
+const old = routesTo('old');
+const next = routesTo('new', 'old');
+const turn = { revision: 2, operation: 'op', recorded: 1, over: [] };
+const hosts = ['prod-1', 'prod-2'].map((name) => ({ host: hostWith(name), set: next }));
+const place = { app: 'shop', environment: 'prod', operation: 'x', hosts, turn };
+
+beforeEach(async () => {
+  fixtures = { 'prod-1': new EdgeFixture(), 'prod-2': new EdgeFixture() };
+  const engines = Object.fromEntries(Object.entries(fixtures).map(([name, edge]) => [name, edge.engine(name)]));
+  context = {
+    engine: async ({ name }: { name: string }) => engines[name],
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  } as unknown as ProviderContext;
+  await Promise.all(
+    Object.values(fixtures).map(async (edge) => {
+      await edge.run('switch', edge.deliver(old), '1:first:0:', '0');
+      await edge.guard();
+      edge.deliver(next);
+      edge.deliver(withoutFallback(next));
+      edge.asked.length = 0;
+    }),
+  );
+});
+afterEach(() => Object.values(fixtures).forEach((edge) => edge.remove()));
+
+const served = () => Promise.all(Object.values(fixtures).map((edge) => edge.serves()));
+const both = (set: typeof old) => [setName(set), setName(set)];
+const errorOf = async (work: Promise<unknown>): Promise<LockageError> => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof LockageError) return error;
+  throw new Error(`expected a LockageError, got ${String(error)}`);
+};
+
+describe('a switch of all hosts', () => {
+  test('is one call to each of them', async () => {
+    await switchRoutes(context, { ...place, guard: 0 });
+    expect(await served()).toEqual(both(withoutFallback(next)));
+    expect(Object.values(fixtures).map(({ asked }) => asked)).toEqual([['switch'], ['switch']]);
+  });
+
+  test('that one refuses is taken back on the others', async () => {
+    fixtures['prod-2'].refuses = ['switch'];
+    const error = await errorOf(switchRoutes(context, { ...place, guard: 30 }));
+    expect(error).toBeInstanceOf(RolledBackError);
+    expect(error.details).toEqual(['prod-2: prod-2 is gone']);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('whose answer is lost is taken back there too', async () => {
+    fixtures['prod-2'].loses = ['switch'];
+    expect(await errorOf(switchRoutes(context, { ...place, guard: 30 }))).toBeInstanceOf(RolledBackError);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('that another operation overtook changes nothing', async () => {
+    for (const edge of Object.values(fixtures)) await edge.run('claim', '2:other:1:');
+    for (const guard of [0, 30]) {
+      expect(await errorOf(switchRoutes(context, { ...place, guard }))).toBeInstanceOf(OvertakenError);
+      expect(await served()).toEqual(both(old));
+    }
+  });
+
+  test('that is final and stands on some hosts only says so', async () => {
+    await fixtures['prod-2'].run('claim', '2:other:1:');
+    const error = await errorOf(switchRoutes(context, { ...place, guard: 0 }));
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error.details).toEqual([expect.stringContaining('prod-2: prod-2: revision 2 of operation other')]);
+    expect(await served()).toEqual([setName(withoutFallback(next)), setName(old)]);
+  });
+});
+
+describe('a turn', () => {
+  test('is refused where one host knows of a later operation', async () => {
+    await fixtures['prod-2'].run('claim', '3:other:2:');
+    const { turn: mine, app, environment } = place;
+    const asked = { app, environment, operation: 'x', turn: mine, hosts: hosts.map(({ host }) => host) };
+    const error = await errorOf(takeTurn(context, asked));
+    expect([error.constructor, error.message]).toEqual([OvertakenError, 'another operation has taken over prod']);
+  });
+
+  test('leaves a host that does not answer to those who need it', async () => {
+    fixtures['prod-2'].refuses = ['claim'];
+    const { app, environment } = place;
+    await takeTurn(context, { app, environment, operation: 'x', turn, hosts: hosts.map(({ host }) => host) });
+    expect((await fixtures['prod-1'].run('show')).stdout).toContain('fence 2 op 1');
+  });
+});
+
+describe('a confirmation', () => {
+  const watch = { ...place, duration: 0, guarded: true, containers: [], stop: [] };
+  beforeEach(() => switchRoutes(context, { ...place, guard: 30 }));
+
+  test('makes the switch final on all hosts', async () => {
+    await watchRelease(context, watch);
+    expect(await served()).toEqual(both(withoutFallback(next)));
+  });
+
+  test('that reaches one host only is taken back on both', async () => {
+    fixtures['prod-2'].refuses = ['confirm'];
+    const error = await errorOf(watchRelease(context, watch));
+    expect([error.constructor, error.details]).toEqual([RolledBackError, ['prod-2: prod-2 is gone']]);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('whose answer is lost is taken back there too', async () => {
+    fixtures['prod-1'].loses = ['confirm'];
+    expect(await errorOf(watchRelease(context, watch))).toBeInstanceOf(RolledBackError);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('of a host that is gone then is told as what it is', async () => {
+    fixtures['prod-2'].loses = ['confirm'];
+    fixtures['prod-2'].refuses = ['revert'];
+    const error = await errorOf(watchRelease(context, watch));
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error.details).toContain('may serve the new release: prod-2: prod-2 is gone');
+    expect(await served()).toEqual([setName(old), setName(withoutFallback(next))]);
+  });
+
+  test('leaves alone what another operation has taken over', async () => {
+    for (const edge of Object.values(fixtures)) await edge.run('claim', '2:other:1:op');
+    expect(await errorOf(watchRelease(context, watch))).toBeInstanceOf(OvertakenError);
+    expect(await served()).toEqual(both(next));
+    const left = await revertRoutes(context, place);
+    expect(left.map(({ host }) => host)).toEqual(['prod-1', 'prod-2']);
+  });
+});

@@ -1,0 +1,138 @@
+/** An edge without a container: its script in a folder of its own, run by the busybox that edges have. */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { edgeScript } from '../../infra/edge/script.ts';
+import { setName, type RouteSet } from '../../infra/edge/edge.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
+
+export interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class EdgeFixture {
+  readonly folder = mkdtempSync(join(tmpdir(), 'lockage-edge-'));
+  /** what the host was asked to run, oldest first */
+  readonly asked: string[] = [];
+  /** commands that come to the host, whose answers are lost */
+  loses: readonly string[] = [];
+  /** commands that never come to the host */
+  refuses: readonly string[] = [];
+  readonly #children = new Set<ChildProcess>();
+  readonly #env: Record<string, string>;
+
+  constructor() {
+    const bin = join(this.folder, 'bin');
+    mkdirSync(bin);
+    const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((file) => exists(file)) ?? 'busybox';
+    for (const applet of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).split('\n')) {
+      if (applet !== '') symlinkSync(busybox, join(bin, applet));
+    }
+    for (const name of ['live/incoming', 'live/sets/none']) mkdirSync(join(this.folder, name), { recursive: true });
+    writeFileSync(join(this.folder, 'live/edge.sh'), edgeScript);
+    writeFileSync(join(this.folder, 'live/sets/none/8000'), '127.0.0.1:9\n');
+    this.#env = { PATH: bin, EDGE_LIVE: join(this.folder, 'live'), EDGE_PORTS: '8000' };
+  }
+
+  /** A path below `/live`. */
+  live(...names: string[]): string {
+    return join(this.folder, 'live', ...names);
+  }
+
+  /** Runs a command of the script. */
+  run(...words: string[]): Promise<Said> {
+    return this.shell('sh', this.live('edge.sh'), ...words);
+  }
+
+  /** Runs any program that an edge has. */
+  shell(program: string, ...words: string[]): Promise<Said> {
+    const { PATH: bin = '' } = this.#env;
+    return new Promise((resolve) => {
+      execFile(join(bin, program), words, { env: this.#env, cwd: this.live() }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+      });
+    });
+  }
+
+  /** Starts a command that stays, and does not wait for it. */
+  start(...words: string[]): ChildProcess {
+    const { PATH: bin = '' } = this.#env;
+    const child = spawn(join(bin, 'sh'), words, { env: this.#env, cwd: this.live(), stdio: 'ignore' });
+    this.#children.add(child);
+    return child;
+  }
+
+  /** Starts the guard, and waits until it is one. */
+  async guard(): Promise<ChildProcess> {
+    const child = this.start(this.live('edge.sh'), 'guard');
+    while (!(await this.run('show')).stdout.includes('guard lives')) continue;
+    return child;
+  }
+
+  /** Brings a set, as a delivery does. Returns its name. */
+  deliver(set: RouteSet, name = setName(set)): string {
+    mkdirSync(this.live('incoming', name), { recursive: true });
+    for (const [port, { primary, fallback }] of Object.entries(set)) {
+      writeFileSync(this.live('incoming', name, port), primary);
+      writeFileSync(this.live('incoming', name, `${port}.fallback`), fallback);
+    }
+    return name;
+  }
+
+  /** Returns the set that serves, by its name. */
+  async serves(): Promise<string> {
+    return (await this.shell('readlink', 'now')).stdout.trim().replace('sets/', '');
+  }
+
+  /** Stands in for the engine that the edge runs on. */
+  engine(host: string): Engine {
+    const exec = async (_container: string, argv: readonly string[], options?: Heard) => {
+      const [shell = '', script = '', ...words] = argv.map((word) => word.replaceAll('/live/', `${this.live()}/`));
+      const command = script === '-c' ? 'all' : (words[0] ?? '');
+      this.asked.push(command);
+      if (this.refuses.includes(command)) throw new Error(`${host} is gone`);
+      const said = await this.shell(shell, script, ...words);
+      options?.onOutput?.('stdout', Buffer.from(said.stdout));
+      if (this.loses.includes(command)) throw new Error(`${host} did not answer`);
+      return said;
+    };
+    const putArchive = async (_container: string, _folder: string, files: readonly Delivered[]) => {
+      for (const { path, type, content } of files) {
+        if (type === 'directory') mkdirSync(this.live(path), { recursive: true });
+        else writeFileSync(this.live(path), content);
+      }
+    };
+    return { host, exec, putArchive, ping: async () => undefined } as unknown as Engine;
+  }
+
+  remove(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+interface Heard {
+  readonly onOutput?: (stream: string, data: Buffer) => void;
+}
+
+interface Delivered {
+  readonly path: string;
+  readonly type?: string;
+  readonly content: string;
+}
+
+/** The routes of a release, and where requests go that it does not answer. */
+export function routesTo(primary: string, fallback = primary): RouteSet {
+  return { 8000: { primary: `${primary}:8080`, fallback: `${fallback}:8080` } };
+}
+
+function exists(file: string): boolean {
+  try {
+    return readFileSync(file).length > 0;
+  } catch {
+    return false;
+  }
+}
