@@ -1,6 +1,7 @@
 import { onActiveHosts, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
+import type { Fence } from '../../../pipelines/model/fence.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
@@ -25,6 +26,8 @@ export class MemoryPlace {
   readonly locks = new Map<string, LockHolder>();
   /** the environment's own machines: name → image */
   readonly machines = new Map<string, string>();
+  /** who may act on its hosts, as they know it */
+  fence: Fence | undefined;
   /** machines that the one address of the environment leads to */
   leadsTo: readonly string[] = [];
 
@@ -36,6 +39,7 @@ export class MemoryPlace {
   become(other: MemoryPlace): void {
     this.record = other.record;
     this.leadsTo = other.leadsTo;
+    this.fence = other.fence;
     for (const [name, image] of other.machines) this.machines.set(name, image);
     for (const [name, engine] of structuredClone(other.engines)) this.engines.set(name, engine);
   }
@@ -105,6 +109,7 @@ export class MemoryPlace {
       warnings: [],
       platform: 'linux/amd64',
       traits: {},
+      ...(this.fence ? { fence: this.fence } : {}),
     };
   }
 

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { LockageError } from '../../../pipelines/errors.ts';
+import type { OperationName, RequestOf } from '../../../pipelines/operations/perform.ts';
+import type { MemoryWorld } from './memory-world.ts';
+import { errorOf, onHosts, onMachines, worldOf } from './situations.ts';
+
+const environment = 'prod';
+
+/** A world where 1.0.0 and 2.0.0 came into prod, and whose hosts know two revisions more than its state. */
+async function overtaken(prepare: () => Promise<MemoryWorld>): Promise<MemoryWorld> {
+  const world = await prepare();
+  const known = world.place().record.ledger.revisions.at(-1)?.number ?? 0;
+  world.place().fence = { revision: known + 2, operation: 'elsewhere', recorded: known + 2 };
+  world.calm();
+  return world;
+}
+
+const hosts = () => worldOf(onHosts(), '1.0.0', '2.0.0');
+const cordoned = async () => {
+  const world = await hosts();
+  await world.perform('cordon', { environment, host: 'prod-2' });
+  return world;
+};
+const onHold = async () => {
+  const world = await hosts();
+  await world.perform('rollback', { environment, startedAt: 0 });
+  return world;
+};
+
+/** Performs an operation in a world that is overtaken, and expects that it is refused and nothing changes. */
+async function expectRefused<Name extends OperationName>(
+  prepare: () => Promise<MemoryWorld>,
+  name: Name,
+  request: RequestOf<Name>,
+): Promise<void> {
+  const world = await overtaken(prepare);
+  const before = world.state();
+  const error = await errorOf(world, name, request);
+  expect(error?.constructor).toBe(LockageError);
+  expect(error?.message).toMatch(/^hosts of prod know revision \d+, this state knows (\d+|none)$/);
+  expect(world.state()).toBe(before);
+}
+
+describe('an older copy of the state changes nothing', () => {
+  test('by a promotion', () => expectRefused(hosts, 'promote', { environment, version: '3.0.0' }));
+  test('by a promotion of what it takes for serving', () =>
+    expectRefused(hosts, 'promote', { environment, version: '2.0.0' }));
+  test('by a rollback', () => expectRefused(hosts, 'rollback', { environment, startedAt: 0 }));
+  test('by a resume', () => expectRefused(onHold, 'resume', { environment }));
+  test('by a cordon', () => expectRefused(hosts, 'cordon', { environment, host: 'prod-2' }));
+  test('by the return of a host', () => expectRefused(cordoned, 'uncordon', { environment, host: 'prod-2' }));
+  test('by a replacement of machines', () =>
+    expectRefused(() => worldOf(onMachines(), '1.0.0', '2.0.0'), 'replaceMachines', { environment, version: '1.1.0' }));
+});
+
+test('a state that was lost changes nothing on hosts that know revisions', () =>
+  expectRefused(() => worldOf(onHosts()), 'promote', { environment, version: '1.0.0' }));
