@@ -19,7 +19,7 @@ export interface ObserveOptions {
   /** for each host */
   readonly timeouts: Timeouts;
   /** also ask each container since when it runs, and the edge for its routes */
-  readonly closely?: boolean;
+  readonly detailed?: boolean;
 }
 
 /** Asks all hosts of an environment at once. Never throws for a host: one that does not answer says why. */
@@ -32,7 +32,7 @@ export async function observe(
 ): Promise<Observation> {
   const [lockHost] = withoutCordoned(environment, record.ledger).hosts;
   let lock: LockView | undefined;
-  const look = { app, environment: environment.name, record, closely: options.closely ?? false };
+  const look = { app, environment: environment.name, record, detailed: options.detailed ?? false };
   const ask = async (target: Target, signal: AbortSignal, heard: () => void): Promise<HostView> => {
     const engine = await connections.engine(target);
     heard();

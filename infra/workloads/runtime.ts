@@ -58,7 +58,7 @@ export interface HostProblem {
 export interface Look extends Place {
   readonly record: EnvironmentRecord;
   /** also ask each container since when it runs, and the edge for its routes */
-  readonly closely: boolean;
+  readonly detailed: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -34,36 +34,37 @@ export interface ContainerSpec {
   readonly replicas?: number;
 }
 
+/** Everything that the containers of a release in an environment follow from. */
+export interface SpecInputs {
+  readonly app: string;
+  readonly environment: Environment;
+  readonly release: Release;
+  /** secret name → short hash of its value */
+  readonly versions: Readonly<Record<string, string>>;
+  /** distinguishes a repeated attempt from the first, 0 */
+  readonly attempt?: number;
+}
+
 /**
  * Returns the containers of a release in an environment, in the order of hosts, roles and numbers; a swarm has one
- * service for each role. `secretVersions` maps each secret to a short hash of its value; `attempt` distinguishes a
- * repeated attempt from the first.
+ * service for each role.
  */
-export function containerSpecs(
-  app: string,
-  environment: Environment,
-  release: Release,
-  secretVersions: Readonly<Record<string, string>>,
-  attempt = 0,
-): ContainerSpec[] {
+export function containerSpecs(inputs: SpecInputs): ContainerSpec[] {
+  const { environment } = inputs;
   return placesOf(environment).flatMap((host) =>
     environment.roles
       .filter((role) => role.hosts.includes(host.name))
-      .flatMap((role) => roleContainers(app, environment, role, host, release, secretVersions, attempt)),
+      .flatMap((role) => roleContainers(inputs, role, host)),
   );
 }
 
 /** Returns the containers of one role on a host, or its one service on a swarm. */
 export function roleContainers(
-  app: string,
-  environment: Environment,
+  { app, environment, release, versions, attempt = 0 }: SpecInputs,
   role: Role,
   host: Target,
-  release: Release,
-  secretVersions: Readonly<Record<string, string>>,
-  attempt = 0,
 ): ContainerSpec[] {
-  const secrets = Object.fromEntries(role.secrets.map((name) => [name, secretVersions[name] ?? '']));
+  const secrets = Object.fromEntries(role.secrets.map((name) => [name, versions[name] ?? '']));
   // A swarm keeps secrets itself.
   const inMemory = environment.secretsAt === 'memory' && role.secrets.length > 0 && !schedulesReplicas(host);
   const content = {

@@ -41,8 +41,8 @@ function servingAttempt(inputs: RolloutInputs): number | undefined {
   return undefined;
 }
 
-function specsOf({ app, environment, release, versions }: RolloutInputs, attempt: number): ContainerSpec[] {
-  return containerSpecs(app, environment, release, versions, attempt);
+function specsOf(inputs: RolloutInputs, attempt: number): ContainerSpec[] {
+  return containerSpecs({ ...inputs, attempt });
 }
 
 /** A standby without traffic rests; every other recorded container has to run. */

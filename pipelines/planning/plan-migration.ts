@@ -21,7 +21,7 @@ export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined 
   const [host] = environment.hosts;
   const once = migration && host && migrationRole(environment, migration, host.name);
   if (!once) return record.migration && { inputs: record.migration, runs: false };
-  const [like] = roleContainers(app, environment, once, host, release, versions);
+  const [like] = roleContainers(inputs, once, host);
   if (!like) return undefined;
   const { route: _, name: __, alias: ___, host: ____, ...spec } = like;
   // Not by its host, or where it finds its secrets: on whichever one it ran, it ran.

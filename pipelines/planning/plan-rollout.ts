@@ -163,7 +163,10 @@ export function refuseOtherChanges(
   const current = currentRevision(record.ledger);
   if (!current) return;
   const asIs = withCounts(environment, countsNow(environment, current.counts));
-  const wanted = { containers: containerSpecs(app, asIs, release, versions), ...skippedHosts(record.ledger) };
+  const wanted = {
+    containers: containerSpecs({ app, environment: asIs, release, versions }),
+    ...skippedHosts(record.ledger),
+  };
   if (sameContainers(wanted, current)) return;
   const { name } = environment;
   throw new LockageError(`the configuration of ${name} has changed since revision ${current.number}`, {

@@ -27,7 +27,12 @@ export async function recordedProgram(stack: string, folder: string): Promise<vo
     });
   }
   const sized = withCounts(environment, countsNow(environment, current.counts));
-  const wanted = containerSpecs(context.project.app, sized, current.release, current.secretVersions);
+  const wanted = containerSpecs({
+    app: context.project.app,
+    environment: sized,
+    release: current.release,
+    versions: current.secretVersions,
+  });
   const plain = ({ name: _, alias: __, ...spec }: (typeof wanted)[number]) => canonicalJson(spec);
   const recorded = new Set(current.containers.map(plain));
   if (wanted.some((spec) => !recorded.has(plain(spec)))) {

@@ -14,11 +14,11 @@ import { isSecretPart, lostVolumes } from '../secret-volume.ts';
 
 /** Reports an environment on a host for `status`. */
 export async function hostView(engine: Engine, host: EnvironmentHost, look: Look): Promise<HostView> {
-  const { app, environment, closely, signal } = look;
+  const { app, environment, detailed, signal } = look;
   const own = { [labels.app]: app, [labels.environment]: environment };
   const [version, containers] = await Promise.all([
     // The engine starts two programs to answer this: not for one screen of all environments.
-    closely ? engine.version({ signal }) : undefined,
+    detailed ? engine.version({ signal }) : undefined,
     engine.listContainers({ all: true, labels: own, signal }),
   ]);
   const warnings = expiryWarnings(engine.certificates, Date.now());
@@ -30,10 +30,10 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
     ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
-  return closely ? lookClosely(engine, look, seenBriefly) : seenBriefly;
+  return detailed ? lookInDetail(engine, look, seenBriefly) : seenBriefly;
 }
 
-async function lookClosely(engine: Engine, look: Look, view: HostView): Promise<HostView> {
+async function lookInDetail(engine: Engine, look: Look, view: HostView): Promise<HostView> {
   const { edge } = environmentNames(look.app, look.environment);
   const [containers, routes] = await Promise.all([
     Promise.all(view.containers.map((container) => withTimes(engine, container, look.signal))),

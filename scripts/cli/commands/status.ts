@@ -41,13 +41,13 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
   'not at all': ExitCode.broken,
 };
 
-/** Shows every environment on a line. `closely`: hosts are also asked where their traffic goes. */
-async function showAll(context: CommandContext, closely: boolean): Promise<EnvironmentStatus[]> {
+/** Shows every environment on a line. `detailed`: hosts are also asked where their traffic goes. */
+async function showAll(context: CommandContext, detailed: boolean): Promise<EnvironmentStatus[]> {
   const environments = await Promise.all(
     context.project.environments.map(async (environment) => {
       const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
-        observe(context.connections, context.project.app, environment, record, { timeouts, closely }),
+        observe(context.connections, context.project.app, environment, record, { timeouts, detailed }),
         context.machines.loadBalancer(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
@@ -61,7 +61,7 @@ async function showOne(context: CommandContext, environment: Environment): Promi
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
   const [seen, loadBalancer] = await Promise.all([
-    observe(context.connections, app, environment, record, { timeouts, closely: true }),
+    observe(context.connections, app, environment, record, { timeouts, detailed: true }),
     context.machines.loadBalancer(environment),
   ]);
   const status = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Swarm } from '../../../pipelines/model/target.ts';
-import { accessoryAddresses, containerSpecs } from '../../../pipelines/model/container-spec.ts';
-import type { Accessory } from '../../../pipelines/model/environment.ts';
+import { accessoryAddresses, containerSpecs, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import type { Accessory, Environment } from '../../../pipelines/model/environment.ts';
+import type { Release } from '../../../pipelines/model/release.ts';
 import { environment, host, release, role } from './values.ts';
 import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
@@ -18,7 +19,13 @@ const database: Accessory = {
   cpus: 1,
 };
 
-const names = (...given: Parameters<typeof containerSpecs>) => containerSpecs(...given).map(({ name }) => name);
+const specsOf = (
+  on: Environment,
+  made: Release,
+  versions: Readonly<Record<string, string>> = {},
+  attempt = 0,
+): ContainerSpec[] => containerSpecs({ app: 'shop', environment: on, release: made, versions, attempt });
+const names = (...given: Parameters<typeof specsOf>) => specsOf(...given).map(({ name }) => name);
 
 test('an environment’s own names', () => {
   expect(environmentNames('shop', 'prod')).toEqual({
@@ -34,7 +41,7 @@ test('on a swarm a role is one service, which finds accessories by their names',
   const orchestrator: Swarm = { kind: 'swarm', name: 'swarm', managers: hosts };
   const roles = [role({ count: 3, hosts: ['swarm'] }), role({ name: 'worker', hosts: ['swarm'] })];
   const onSwarm = environment({ hosts, orchestrator, roles, accessories: [database] });
-  const specs = containerSpecs('shop', onSwarm, release('1.0.0'), {});
+  const specs = specsOf(onSwarm, release('1.0.0'), {});
   expect(specs.map((spec) => [spec.host, spec.role, spec.replicas])).toEqual([
     ['swarm', 'web', 3],
     ['swarm', 'worker', 1],
@@ -43,7 +50,7 @@ test('on a swarm a role is one service, which finds accessories by their names',
   expect(specs[0]?.name).toBe(specs[0]?.alias);
   expect(specs[0]?.env).toMatchObject({ MAIN_DB_HOST: 'main-db', MAIN_DB_PORT: '5432' });
   const more = environment({ ...onSwarm, roles: [role({ count: 4, hosts: ['swarm'] })] });
-  expect(names('shop', more, release('1.0.0'), {})[0]).not.toBe(specs[0]?.name);
+  expect(names(more, release('1.0.0'), {})[0]).not.toBe(specs[0]?.name);
 });
 
 test('containers in the order of hosts, roles and numbers, each on the hosts of its role', () => {
@@ -51,7 +58,7 @@ test('containers in the order of hosts, roles and numbers, each on the hosts of 
     hosts: [host('prod-1'), host('prod-2')],
     roles: [role({ count: 2, hosts: ['prod-1', 'prod-2'] }), role({ name: 'worker', hosts: ['prod-2'] })],
   });
-  const specs = containerSpecs('shop', two, release('1.0.0'), {});
+  const specs = specsOf(two, release('1.0.0'), {});
   expect(specs.map((spec) => `${spec.host} ${spec.role} ${spec.name.split('-').at(-1)}`)).toEqual([
     'prod-1 web 1',
     'prod-1 web 2',
@@ -68,7 +75,7 @@ test('a resolved container', () => {
     roles: [role({ env: { COLOUR: 'blue' }, secrets: ['TOKEN'], command: ['serve'] })],
     accessories: [database],
   });
-  const [spec] = containerSpecs('shop', own, release('1.0.0'), { TOKEN: 'abcd1234' });
+  const [spec] = specsOf(own, release('1.0.0'), { TOKEN: 'abcd1234' });
   expect(spec).toMatchObject({
     host: 'prod-1',
     role: 'web',
@@ -89,32 +96,32 @@ test('a resolved container', () => {
 });
 
 describe('a name follows from the content', () => {
-  const base = names('shop', environment(), release('1.0.0'), {});
+  const base = names(environment(), release('1.0.0'), {});
   const withSecret = environment({ roles: [role({ secrets: ['TOKEN'] })] });
 
   test('the same content gives the same name', () => {
-    expect(names('shop', environment(), release('1.0.0'), {})).toEqual(base);
-    expect(names('shop', environment(), release('1.0.0'), { UNUSED: 'x' })).toEqual(base);
+    expect(names(environment(), release('1.0.0'), {})).toEqual(base);
+    expect(names(environment(), release('1.0.0'), { UNUSED: 'x' })).toEqual(base);
   });
 
   test.each([
-    ['another digest', names('shop', environment(), release('1.0.0', '9'), {})],
-    ['another version of the same image', names('shop', environment(), release('2.0.0', '1'), {})],
-    ['another variable', names('shop', environment({ roles: [role({ env: { A: '1' } })] }), release('1.0.0'), {})],
-    ['another limit', names('shop', environment({ roles: [role({ stopGrace: 1 })] }), release('1.0.0'), {})],
-    ['another attempt', names('shop', environment(), release('1.0.0'), {}, 1)],
+    ['another digest', names(environment(), release('1.0.0', '9'), {})],
+    ['another version of the same image', names(environment(), release('2.0.0', '1'), {})],
+    ['another variable', names(environment({ roles: [role({ env: { A: '1' } })] }), release('1.0.0'), {})],
+    ['another limit', names(environment({ roles: [role({ stopGrace: 1 })] }), release('1.0.0'), {})],
+    ['another attempt', names(environment(), release('1.0.0'), {}, 1)],
   ])('%s gives another one', (_case, other) => {
     expect(other).not.toEqual(base);
   });
 
   test('another value of a secret gives another one', () => {
-    const one = names('shop', withSecret, release('1.0.0'), { TOKEN: 'a' });
-    expect(names('shop', withSecret, release('1.0.0'), { TOKEN: 'b' })).not.toEqual(one);
+    const one = names(withSecret, release('1.0.0'), { TOKEN: 'a' });
+    expect(names(withSecret, release('1.0.0'), { TOKEN: 'b' })).not.toEqual(one);
   });
 
   test('one container more makes all of them new: none joins those that serve before it is verified', () => {
     const more = environment({ roles: [role({ count: 2 })] });
-    const [one, two] = [environment(), more].map((each) => containerSpecs('shop', each, release('1.0.0'), {}));
+    const [one, two] = [environment(), more].map((each) => specsOf(each, release('1.0.0'), {}));
     const aliases = two?.map(({ alias }) => alias) ?? [];
     expect(aliases).toHaveLength(2);
     expect(aliases).not.toContain(one?.[0]?.alias);

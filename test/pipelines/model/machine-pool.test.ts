@@ -46,7 +46,8 @@ describe('machines take over from others', () => {
   });
 
   test('with a record that can be put back on them', () => {
-    const made = (version: string, on: Environment) => containerSpecs('shop', on, release(version), {});
+    const made = (version: string, on: Environment) =>
+      containerSpecs({ app: 'shop', environment: on, release: release(version), versions: {} });
     const revisions = [
       revision(1, '1.0.0', { containers: made('1.0.0', owner) }),
       revision(2, '2.0.0', { containers: made('2.0.0', owner), without: ['prod-2'] }),

@@ -23,7 +23,8 @@ function refused(configured: Environment, ledger: Ledger): string {
   return refusal(() => refuseOtherChanges(inputs));
 }
 
-const made = (on: Environment) => containerSpecs('shop', on, release('1.0.0'), {});
+const made = (on: Environment) =>
+  containerSpecs({ app: 'shop', environment: on, release: release('1.0.0'), versions: {} });
 const everywhere = revision(1, '1.0.0', { containers: made(prod) });
 const cordons = [cordon('prod-2'), cordon('prod-3')];
 
