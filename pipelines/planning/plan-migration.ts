@@ -16,7 +16,7 @@ export interface MigrationPlan {
  * where none is configured.
  */
 export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined {
-  const { app, environment, release, record, versions } = inputs;
+  const { app, environment, record } = inputs;
   const { migration } = environment;
   const [host] = environment.hosts;
   const once = migration && host && migrationRole(environment, migration, host.name);
