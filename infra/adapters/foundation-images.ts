@@ -1,10 +1,10 @@
-import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { imageKey, type FoundationPlan } from '../programs/foundation-plan.ts';
-import { ensureImage, localName } from '../hosts/images.ts';
-import { parseReference, type RegistryClient } from '../registry/client.ts';
-import type { Session } from '../context/session.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import type { Session } from '../context/session.ts';
+import { ensureImage, localName } from '../hosts/images.ts';
+import { imageKey, type FoundationPlan } from '../programs/foundation-plan.ts';
+import { parseReference, type RegistryClient } from '../registry/client.ts';
 
 interface Use {
   readonly host: EnvironmentHost;

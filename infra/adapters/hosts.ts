@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
+import { LockageError } from '../../pipelines/errors.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
-import { LockageError } from '../../pipelines/errors.ts';
-import type { Hosts } from '../../pipelines/operations/ports.ts';
+import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
+import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
+import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
+import type { Hosts } from '../../pipelines/operations/ports.ts';
+import { providerContext, type Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
-import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
-import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
-import { askTraits } from '../workloads/container/host-report.ts';
-import { runtimeOf, workloadFor } from '../workloads/runtimes.ts';
-import type { Survey } from '../workloads/runtime.ts';
+import { allOf } from '../hosts/all-hosts.ts';
+import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
+import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
 import type { RegistryClient } from '../registry/client.ts';
-import { providerContext, type Session } from '../context/session.ts';
-import { allOf } from '../hosts/all-hosts.ts';
-import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
-import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
-import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
+import { askTraits } from '../workloads/container/host-report.ts';
+import type { Survey } from '../workloads/runtime.ts';
+import { runtimeOf, workloadFor } from '../workloads/runtimes.ts';
 
 /** The hosts of an environment, queried and changed all at once. */
 export class HostsAdapter implements Hosts {

@@ -1,16 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
-import type { MachineImage } from '../../pipelines/model/machine-image.ts';
-import type { Records } from '../../pipelines/operations/ports.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
 import type { Ledger } from '../../pipelines/model/revision.ts';
+import type { Records } from '../../pipelines/operations/ports.ts';
+import { providerContext, type Session } from '../context/session.ts';
+import type { PulumiSettings } from '../pulumi/cli.ts';
+import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
+import type { PulumiStacks } from '../pulumi/stacks.ts';
+import { readStack, type StackState } from '../pulumi/state.ts';
 import { basisOf, type Basis } from '../resources/basis.ts';
-import { unpacked } from '../resources/packing.ts';
-import { withFileLock } from '../system/file-lock.ts';
-import { changeRecord, type Stored } from './change-record.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -22,11 +24,9 @@ import type {
   RoutesInputs,
   SecretInputs,
 } from '../resources/inputs.ts';
-import type { PulumiSettings } from '../pulumi/cli.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
-import { readStack, type StackState } from '../pulumi/state.ts';
-import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
-import { providerContext, type Session } from '../context/session.ts';
+import { unpacked } from '../resources/packing.ts';
+import { withFileLock } from '../system/file-lock.ts';
+import { changeRecord, type Stored } from './change-record.ts';
 
 /** A list that is recorded for all environments together: in a stack of its own, with one resource. */
 interface ListRecord {

@@ -1,6 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Registry } from '../../pipelines/operations/ports.ts';
 import { shortDigest } from '../../pipelines/model/release.ts';
+import type { Registry } from '../../pipelines/operations/ports.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 
 /** The registry as promotions see it: it still has the release, under its tag, as it was made. */

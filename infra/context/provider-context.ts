@@ -1,10 +1,10 @@
-import { Edge } from '../edge/edge.ts';
-import type { Engine } from '../docker/api/client.ts';
-import type { Place } from '../resources/inputs.ts';
-import type { SecretValues } from './secret-values.ts';
-import type { MachineFolders } from '../system/state-folders.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { SshHost, Target } from '../../pipelines/model/target.ts';
+import type { Engine } from '../docker/api/client.ts';
+import { Edge } from '../edge/edge.ts';
+import type { Place } from '../resources/inputs.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
+import type { SecretValues } from './secret-values.ts';
 
 /** An event on a host, shown to the user as progress. */
 export interface Progress {

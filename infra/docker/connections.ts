@@ -2,17 +2,17 @@ import type { Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import type { EngineAddress, TcpAddress } from './address.ts';
-import { Engine } from './api/client.ts';
-import { HostKeys } from './ssh/host-keys.ts';
-import { anyManager } from './swarm-leader.ts';
-import type { HostKey } from './ssh/errors.ts';
-import { SshLink } from './ssh/ssh.ts';
-import type { ReverseForward } from './ssh/reverse-forward.ts';
-import { TlsLink } from './tls/tls.ts';
 import { settingsOf, type Endpoint, type TlsFiles } from '../../pipelines/model/endpoint.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 import type { Host, SshHost, Swarm, Target } from '../../pipelines/model/target.ts';
+import type { EngineAddress, TcpAddress } from './address.ts';
+import { Engine } from './api/client.ts';
+import type { HostKey } from './ssh/errors.ts';
+import { HostKeys } from './ssh/host-keys.ts';
+import type { ReverseForward } from './ssh/reverse-forward.ts';
+import { SshLink } from './ssh/ssh.ts';
+import { anyManager } from './swarm-leader.ts';
+import { TlsLink } from './tls/tls.ts';
 
 export { HostKeyChangedError, HostKeyUnknownError, type HostKey } from './ssh/errors.ts';
 

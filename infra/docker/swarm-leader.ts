@@ -1,8 +1,8 @@
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import type { Host, Swarm } from '../../pipelines/model/target.ts';
 import type { Engine } from './api/client.ts';
 import { EngineError } from './api/errors.ts';
 import type { EngineInfo } from './api/types.ts';
-import type { Host, Swarm } from '../../pipelines/model/target.ts';
 
 /** Milliseconds in which a manager must say whether its swarm can decide. */
 const answerTimeout = 10_000;

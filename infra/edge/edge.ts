@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LockageError, OvertakenError } from '../../pipelines/errors.ts';
-import type { Engine } from '../docker/api/client.ts';
 import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import type { Engine } from '../docker/api/client.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
 export interface PortTarget {

@@ -1,7 +1,7 @@
-import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
-import type { PortTarget, RouteSet } from './edge.ts';
+import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { edgeHosts, type EnvironmentHost, type Target } from '../../pipelines/model/target.ts';
+import type { PortTarget, RouteSet } from './edge.ts';
 
 /**
  * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges

@@ -3,13 +3,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LockedError, type LockageError } from '../../pipelines/errors.ts';
 import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
 import { whenText } from '../../pipelines/text/moment.ts';
 import type { CallOptions, Engine } from '../docker/api/client.ts';
-import { runtimeFolder } from '../system/runtime-folder.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { withFileLock } from '../system/file-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
-import { environmentNames } from '../../pipelines/model/names.ts';
+import { runtimeFolder } from '../system/runtime-folder.ts';
 
 /**
  * Returns the identity by which a lock names this process. A hostname is not enough: cloned computers and containers

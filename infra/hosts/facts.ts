@@ -1,11 +1,11 @@
 import { traitsOf } from '../../pipelines/hosts/parity.ts';
+import type { Traits } from '../../pipelines/model/host-traits.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { EngineInfo } from '../docker/api/types.ts';
 import { engineFacts } from '../docker/engine-facts.ts';
 import { imageByTag } from '../registry/reference.ts';
-import type { Target } from '../../pipelines/model/target.ts';
-import type { Traits } from '../../pipelines/model/host-traits.ts';
 
 /** The facts about a host and its condition. Bytes and milliseconds; what could not be found out is absent. */
 export interface HostFacts {

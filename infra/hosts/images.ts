@@ -1,14 +1,14 @@
-import type { Environment } from '../../pipelines/model/environment.ts';
 import type { LockageError } from '../../pipelines/errors.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
+import { isSshHost, type EnvironmentHost, type SshHost } from '../../pipelines/model/target.ts';
+import type { Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
+import type { RegistryClient } from '../registry/client.ts';
 import { proxyName, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
-import type { RegistryClient } from '../registry/client.ts';
-import type { Session } from '../context/session.ts';
-import { isSshHost, type EnvironmentHost, type SshHost } from '../../pipelines/model/target.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 

@@ -1,7 +1,7 @@
+import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Place } from '../resources/inputs.ts';
-import type { Inventory } from '../../pipelines/model/inventory.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
 
 /**

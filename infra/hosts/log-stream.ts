@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Selection } from '../../pipelines/inspection/select-serving.ts';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../pipelines/model/environment.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 import type { OutputStream } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
-import type { Selection } from '../../pipelines/inspection/select-serving.ts';
-import type { Target } from '../../pipelines/model/target.ts';
 
 /** A container whose output is read. */
 export interface Source {

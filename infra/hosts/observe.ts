@@ -1,13 +1,13 @@
-import type { Environment } from '../../pipelines/model/environment.ts';
-import { withoutCordoned } from '../../pipelines/model/cordons.ts';
-import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import { hostsToAsk } from '../../pipelines/inspection/status.ts';
-import { queryHosts, type Timeouts } from './query.ts';
-import type { Connections } from '../docker/connections.ts';
-import { readLock } from './environment-lock.ts';
-import { runtimeOf } from '../workloads/runtimes.ts';
 import type { HostView, LockView } from '../../pipelines/inspection/observation.ts';
+import { hostsToAsk } from '../../pipelines/inspection/status.ts';
+import { withoutCordoned } from '../../pipelines/model/cordons.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
+import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { Target } from '../../pipelines/model/target.ts';
+import type { Connections } from '../docker/connections.ts';
+import { runtimeOf } from '../workloads/runtimes.ts';
+import { readLock } from './environment-lock.ts';
+import { queryHosts, type Timeouts } from './query.ts';
 
 /** The state of an environment, as its hosts report it. */
 export interface Observation {

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
-import { HostKeyUnknownError } from '../docker/connections.ts';
 import type { Target } from '../../pipelines/model/target.ts';
+import { HostKeyUnknownError } from '../docker/connections.ts';
 
 /** The answer of a host, or the error instead. */
 export type HostResult<T> =

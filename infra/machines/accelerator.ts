@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomic } from '../system/atomic-file.ts';
-import { runToEnd } from '../system/process.ts';
 import { withFileLock } from '../system/file-lock.ts';
+import { runToEnd } from '../system/process.ts';
 
 export interface Accelerator {
   readonly name: 'kvm' | 'tcg';

@@ -1,8 +1,8 @@
 /** The bridge of an environment's machines. It is marked with its owner, so that nobody else's is mistaken for it. */
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineNetworkInputs } from '../resources/inputs.ts';
-import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
 import { runProgram, tryRunProgram } from '../system/run-program.ts';
+import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
 
 interface Link {
   readonly ifalias?: string;

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
 import { writeInto } from './files.ts';
 import { archiveOf, hostRecipe } from './image/image.ts';
-import { hardwareAddress } from './network.ts';
-import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
 import type { MachineKind } from './machine-kind.ts';
+import { hardwareAddress } from './network.ts';
 
 export const lxc: MachineKind = {
   recipe: hostRecipe,

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { LockedError } from '../../pipelines/errors.ts';
-import type { MachineFolders } from '../system/state-folders.ts';
 import { withFileLock } from '../system/file-lock.ts';
+import type { MachineFolders } from '../system/state-folders.ts';
 
 /** Milliseconds that a command waits for another one, which may need minutes. */
 const lockTimeout = 10_000;

@@ -3,15 +3,15 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
 import { acceleratorHere, describeAccelerator } from './accelerator.ts';
 import { cpioArchive } from './cpio.ts';
 import { diskOf, initrdOf, kernelOf } from './image/disk.ts';
 import type { CachedImage } from './image/image.ts';
-import { hardwareAddress } from './network.ts';
-import { runDaemon, runProgram, tryRunProgram } from '../system/run-program.ts';
-import type { MachineFile, MachineKind, MachineSpec } from './machine-kind.ts';
 import { vmRecipe } from './image/vm-recipe.ts';
-import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import type { MachineFile, MachineKind, MachineSpec } from './machine-kind.ts';
+import { hardwareAddress } from './network.ts';
 
 const emulator = 'qemu-system-x86_64';
 

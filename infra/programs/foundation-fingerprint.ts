@@ -1,11 +1,11 @@
-import type { Project, Environment } from '../../pipelines/model/environment.ts';
-import { edgeScript } from '../edge/script.ts';
-import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import type { Project, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import type { HostReport } from '../../pipelines/model/host-report.ts';
 import { toRecord } from '../../pipelines/model/target-record.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
-import type { HostReport } from '../../pipelines/model/host-report.ts';
+import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
+import { edgeScript } from '../edge/script.ts';
 
 /** Which host needs which image, for its edge and its accessories. */
 export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, accessories }: Environment) {

@@ -3,15 +3,15 @@ import type * as pulumi from '@pulumi/pulumi';
 import { secretsPath } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import { secretVolumeName } from '../workloads/secret-volume.ts';
-import { caddyConfig } from '../edge/caddy-config.ts';
-import { edgeScript } from '../edge/script.ts';
-import { imageKey, type FoundationPlan } from './foundation-plan.ts';
-import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
-import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
-import { labels, ownerLabels } from '../docker/labels.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import { labels, ownerLabels } from '../docker/labels.ts';
+import { caddyConfig } from '../edge/caddy-config.ts';
+import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
+import { edgeScript } from '../edge/script.ts';
+import { Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
+import { secretVolumeName } from '../workloads/secret-volume.ts';
+import { imageKey, type FoundationPlan } from './foundation-plan.ts';
 
 /** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {

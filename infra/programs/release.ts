@@ -1,6 +1,9 @@
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import type { SecretValues } from '../context/secret-values.ts';
+import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
 import {
   Container,
   Handover,
@@ -12,9 +15,6 @@ import {
   Verification,
   Watch,
 } from '../resources/classes.ts';
-import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
-import type { SecretValues } from '../context/secret-values.ts';
-import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 15;

@@ -1,6 +1,6 @@
+import type { ProviderContext } from '../context/provider-context.ts';
 import { setBackends } from '../machines/load-balancer/load-balancer.ts';
 import type { HandoverInputs } from '../resources/inputs.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
 
 /** Sends an environment's traffic to other machines at once. Throws LockageError when it stays where it was. */
 export async function handOver(context: ProviderContext, inputs: HandoverInputs): Promise<void> {

@@ -1,8 +1,8 @@
 import { WorkloadFailedError } from '../../pipelines/errors.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
+import type { MigrationInputs } from '../resources/inputs.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
 import { workloadError } from '../workloads/workload-error.ts';
-import type { MigrationInputs } from '../resources/inputs.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
 
 /**
  * Runs a release's migration to its end, in a container of its own that is removed afterwards. Throws LockageError with

@@ -4,12 +4,12 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Connections } from '../docker/connections.ts';
-import { createProvider } from './provider.ts';
-import { serveProvider } from './serve.ts';
 import { SecretValues } from '../context/secret-values.ts';
 import { providerContext } from '../context/session.ts';
+import { Connections } from '../docker/connections.ts';
 import { ancestors } from '../system/socket-holder.ts';
+import { createProvider } from './provider.ts';
+import { serveProvider } from './serve.ts';
 
 const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
 const context = providerContext(

@@ -1,17 +1,12 @@
 import type * as pulumi from '@pulumi/pulumi';
+import { LockageError } from '../../pipelines/errors.ts';
+import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
 import { loadBalancerFolder, ensureLoadBalancer, removeLoadBalancer } from '../machines/load-balancer/load-balancer.ts';
 import { ensureMachine, removeMachine } from '../machines/machine.ts';
-import { failpoint } from '../system/failpoint.ts';
 import { acceptedInputs } from '../resources/basis.ts';
 import type { DeclaredResources, ResourceName } from '../resources/declared.ts';
-import { unpacked } from '../resources/packing.ts';
-import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
-import { handOver } from './handover.ts';
-import { runMigration } from './migration.ts';
-import { workloadFor } from '../workloads/runtimes.ts';
-import { takeTurn } from './turn.ts';
-import { switchRoutes } from './switch-routes.ts';
 import type {
   ContainerInputs,
   LoadBalancerInputs,
@@ -26,13 +21,18 @@ import type {
   VerificationInputs,
   WatchInputs,
 } from '../resources/inputs.ts';
+import { unpacked } from '../resources/packing.ts';
+import { failpoint } from '../system/failpoint.ts';
+import { lockageVersion } from '../system/tool-versions.ts';
+import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
+import { workloadFor } from '../workloads/runtimes.ts';
+import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
+import { handOver } from './handover.ts';
+import { runMigration } from './migration.ts';
+import { switchRoutes } from './switch-routes.ts';
+import { takeTurn } from './turn.ts';
 import { verifyContainers } from './verification.ts';
 import { watchRelease } from './watch.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
-import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
-import { lockageVersion } from '../system/tool-versions.ts';
-import { LockageError } from '../../pipelines/errors.ts';
-import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 
 export const providerName = 'lockage';
 

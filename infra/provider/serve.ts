@@ -1,6 +1,6 @@
-import * as settings from '@pulumi/pulumi/runtime/settings.js';
-import { main, type Provider } from '@pulumi/pulumi/provider/index.js';
 import type { ServerOptions } from '@grpc/grpc-js';
+import { main, type Provider } from '@pulumi/pulumi/provider/index.js';
+import * as settings from '@pulumi/pulumi/runtime/settings.js';
 import { onlyFrom, type Callers } from './guard.ts';
 
 declare module '@pulumi/pulumi/runtime/settings.js' {

@@ -1,7 +1,7 @@
 import { messageOf, OvertakenError, PartialError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
+import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
-import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { overtaken } from './turn.ts';
 
 /** Milliseconds a host has to answer just before a switch. */

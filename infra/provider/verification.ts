@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProviderContext } from '../context/provider-context.ts';
+import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
+import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { workloadFor } from '../workloads/runtimes.ts';
-import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
 import { deliverRoutes } from './switch-routes.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
 
 /**
  * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, OvertakenError, PartialError, RolledBackError } from '../../pipelines/errors.ts';
+import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
-import { workloadError } from '../workloads/workload-error.ts';
-import { handBack } from './handover.ts';
-import type { Workload } from '../workloads/workload.ts';
+import type { WatchInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
+import { workloadError } from '../workloads/workload-error.ts';
+import type { Workload } from '../workloads/workload.ts';
+import { handBack } from './handover.ts';
 import { errorsOf, failuresOf, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
-import type { WatchInputs } from '../resources/inputs.ts';
-import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is

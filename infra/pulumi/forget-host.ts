@@ -1,5 +1,5 @@
-import { packed, unpacked } from '../resources/packing.ts';
 import type { ContainerInputs, FoundationInputs, LedgerInputs } from '../resources/inputs.ts';
+import { packed, unpacked } from '../resources/packing.ts';
 
 /** A resource of an exported deployment; only the fields that are read. */
 interface Exported {

@@ -3,19 +3,19 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
-import { withoutHost, type Deployment } from './forget-host.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
 import { declarations } from '../resources/declared.ts';
-import { withDescendants } from '../system/socket-holder.ts';
-import { serveProgram } from './program-server.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';
+import { withDescendants } from '../system/socket-holder.ts';
 import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
+import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
+import { withoutHost, type Deployment } from './forget-host.ts';
+import { serveProgram } from './program-server.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
-import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
 
 /** Pulumi steps at the same time: they wait for hosts, not for processors. */
 const parallel = 256;

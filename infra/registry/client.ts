@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { LockageError } from '../../pipelines/errors.ts';
 import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
+import { engineLogin } from './credentials.ts';
 import type { HttpStream } from './http.ts';
 import { isDigest, parseReference, type Reference } from './reference.ts';
-import { engineLogin } from './credentials.ts';
 import { RegistryHttp, type RegistryOptions } from './requests.ts';
 
 export { parseReference, type Reference } from './reference.ts';

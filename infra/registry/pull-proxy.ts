@@ -2,9 +2,9 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
-import { isDigest, parseReference } from './reference.ts';
-import { engineLogin } from './credentials.ts';
 import type { RegistryClient } from './client.ts';
+import { engineLogin } from './credentials.ts';
+import { isDigest, parseReference } from './reference.ts';
 
 /**
  * Returns the name under which a repository is pulled from a pull proxy, so that such names on a host can be

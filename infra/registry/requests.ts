@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { Deadline } from '../system/deadline.ts';
+import { storedCredentials, type Credentials } from './credentials.ts';
 import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
 import type { Reference } from './reference.ts';
-import { storedCredentials, type Credentials } from './credentials.ts';
 
 export interface RegistryOptions {
   /** registries that are reached by plain http, as `10.0.0.1:5000`; loopback addresses always are */

@@ -3,7 +3,6 @@ import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { basedOn, type Basis } from './basis.ts';
 import { declarations, declare } from './declared.ts';
-import { packed } from './packing.ts';
 import type {
   ContainerInputs,
   FoundationInputs,
@@ -21,6 +20,7 @@ import type {
   VerificationInputs,
   WatchInputs,
 } from './inputs.ts';
+import { packed } from './packing.ts';
 
 /** A resource of Lockage's own provider, as Pulumi programs declare it: packed, or recorded among the declarations by its class. */
 class Resource extends pulumi.CustomResource {

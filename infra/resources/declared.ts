@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { withoutBasis } from './basis.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+import { withoutBasis } from './basis.ts';
 
 /** A resource by its type and its name within a stack. */
 export interface ResourceName {

@@ -1,9 +1,9 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Migration } from '../../pipelines/model/environment.ts';
-import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
-import type { HostRoutes } from '../edge/host-routes.ts';
+import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
+import type { HostRoutes } from '../edge/host-routes.ts';
 
 /** What every resource of an environment knows: where it is. */
 export interface Place {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { LockageError } from '../../pipelines/errors.ts';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { utimes, readdir, rm, mkdir, writeFile, rename, rmdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../../pipelines/errors.ts';
 import { isAlive } from './is-alive.ts';
 
 /**

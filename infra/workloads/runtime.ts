@@ -1,14 +1,14 @@
+import type { HostView } from '../../pipelines/inspection/observation.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { HostReport, PreflightReport } from '../../pipelines/model/host-report.ts';
 import type { Trait } from '../../pipelines/model/host-traits.ts';
+import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import type { HostView } from '../../pipelines/inspection/observation.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import type { Session } from '../context/session.ts';
 import type { CallOptions, Engine, LogOptions, OutputLine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import type { ContainerInputs, Place } from '../resources/inputs.ts';
-import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Workload } from './workload.ts';
 
 /** A target on which releases run, with everything that differs between kinds of targets. */

@@ -1,6 +1,6 @@
 import { WorkloadFailedError } from '../../pipelines/errors.ts';
-import type { Workload } from './workload.ts';
 import type { ContainerInputs } from '../resources/inputs.ts';
+import type { Workload } from './workload.ts';
 
 /** Returns the error that says why a workload failed, with its last health answers and log lines. */
 export async function workloadError(

@@ -1,8 +1,8 @@
 import { isMap, isScalar, isSeq, parse, parseDocument, type Node, type Pair, type YAMLSeq } from 'yaml';
 import { LockageError } from '../errors.ts';
+import { hostsOf } from './resolve/targets.ts';
 import type { TargetFile } from './schema/targets.ts';
 import type { SourceFile } from './source/source.ts';
-import { hostsOf } from './resolve/targets.ts';
 
 /** A target as it is written into a file; what is absent is not written. */
 export interface WrittenTarget {

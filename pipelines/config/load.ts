@@ -2,12 +2,12 @@ import path from 'node:path';
 import type { Project } from '../model/environment.ts';
 import { checkPipeline } from './check/pipeline.ts';
 import { checkProject } from './check/project.ts';
-import { namePattern, nameRule } from './schema/names.ts';
-import { configurationError, type Problem } from './source/problem.ts';
 import { resolveProject } from './resolve/project.ts';
 import { environmentFile, projectFile, type EnvironmentFile } from './schema/files.ts';
-import { parseSource, type Source, type SourceFile, type Sources } from './source/source.ts';
+import { namePattern, nameRule } from './schema/names.ts';
 import { validate } from './schema/validate.ts';
+import { configurationError, type Problem } from './source/problem.ts';
+import { parseSource, type Source, type SourceFile, type Sources } from './source/source.ts';
 
 export const projectFileName = 'lockage.yaml';
 export const environmentsFolder = 'environments';

@@ -1,5 +1,5 @@
-import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
+import type { Environment } from '../model/environment.ts';
 import { type Trait, type Traits, type HostTraits, traitNames } from '../model/host-traits.ts';
 
 /** A trait that is not the same everywhere, and the hosts that have each value. */

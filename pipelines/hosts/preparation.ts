@@ -1,5 +1,5 @@
-import { daemonFile, mergeDaemonConfig } from './daemon-config.ts';
 import { LockageError } from '../errors.ts';
+import { daemonFile, mergeDaemonConfig } from './daemon-config.ts';
 
 /** A machine that is to become a host, as it was found. */
 export interface HostProbe {

@@ -1,6 +1,6 @@
+import { LockageError } from '../errors.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
-import { LockageError } from '../errors.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import { didYouMean } from '../text/suggest.ts';
 

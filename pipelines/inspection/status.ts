@@ -4,8 +4,8 @@ import { allTargets, type Environment } from '../model/environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
 import type { Cordon, Hold, Revision } from '../model/revision.ts';
-import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 import { schedulesReplicas, type Target } from '../model/target.ts';
+import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 
 /** An environment as `status` shows it on one line, and its problems. */
 export interface EnvironmentStatus {

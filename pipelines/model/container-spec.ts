@@ -1,6 +1,6 @@
 import { placesOf, type Environment, type Health, type Role } from './environment.ts';
-import { imageByDigest, type Release } from './release.ts';
 import { fingerprint } from './fingerprint.ts';
+import { imageByDigest, type Release } from './release.ts';
 import { schedulesReplicas, type Target } from './target.ts';
 
 /** The folder of the secrets inside a container, as with Docker secrets and Compose. */

@@ -1,5 +1,5 @@
-import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 import type { Trait } from './host-traits.ts';
+import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 
 /**
  * An environment, after its configuration was read, checked and merged with what all environments share. Durations are

@@ -1,6 +1,6 @@
 import type { Fence } from './fence.ts';
-import type { Target } from './target.ts';
 import type { Traits } from './host-traits.ts';
+import type { Target } from './target.ts';
 
 /** The answer of a host that was asked before a change. */
 export interface HostReport {

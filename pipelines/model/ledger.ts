@@ -1,7 +1,7 @@
 import type { PlacedContainer } from './desired-state.ts';
+import { canonicalJson } from './fingerprint.ts';
 import type { Release } from './release.ts';
 import type { Ledger, Revision } from './revision.ts';
-import { canonicalJson } from './fingerprint.ts';
 
 /** The record of an environment: its ledger, and the containers that its state says exist. */
 export interface EnvironmentRecord {

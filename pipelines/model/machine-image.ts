@@ -1,8 +1,8 @@
 import { LockageError } from '../errors.ts';
-import { shortDigest } from './release.ts';
 import { didYouMean } from '../text/suggest.ts';
-import { bumpVersion, compareVersions, parseVersion } from './version.ts';
+import { shortDigest } from './release.ts';
 import type { MachineSet } from './target.ts';
+import { bumpVersion, compareVersions, parseVersion } from './version.ts';
 
 /** The versions that an image is made of. */
 export interface ImageContents {

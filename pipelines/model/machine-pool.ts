@@ -1,8 +1,8 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { Environment } from './environment.ts';
+import { fingerprint } from './fingerprint.ts';
 import { currentRevision } from './ledger.ts';
 import type { Ledger, Revision } from './revision.ts';
-import { fingerprint } from './fingerprint.ts';
 import { pending, type EnvironmentHost } from './target.ts';
 
 /**

@@ -1,6 +1,6 @@
-import type { Environment, Project } from './environment.ts';
 import { LockageError } from '../errors.ts';
 import { didYouMean } from '../text/suggest.ts';
+import type { Environment, Project } from './environment.ts';
 
 /**
  * Returns the environment of that name.

@@ -1,6 +1,6 @@
 import type { PlacedContainer } from './desired-state.ts';
-import type { Hold, Revision } from './revision.ts';
 import type { Release } from './release.ts';
+import type { Hold, Revision } from './revision.ts';
 
 /** The action on one container. */
 export interface ContainerChange {

@@ -1,7 +1,7 @@
 import { LockageError } from '../errors.ts';
+import { didYouMean } from '../text/suggest.ts';
 import { shortDigest, type Release } from './release.ts';
 import { bumpVersion, compareVersions, parseVersion, type Bump } from './version.ts';
-import { didYouMean } from '../text/suggest.ts';
 
 /** Returns the version to release: the one given, or the next after the highest. Throws LockageError. */
 export function nextVersion(releases: readonly Release[], given: string | undefined, bump: Bump | undefined): string {

@@ -1,6 +1,6 @@
-import type { Counts } from './role-counts.ts';
-import type { Release } from './release.ts';
 import type { ContainerSpec } from './container-spec.ts';
+import type { Release } from './release.ts';
+import type { Counts } from './role-counts.ts';
 
 /**
  * A numbered change of an environment, done or failed: everything that is needed to run it again exactly, except the

@@ -1,6 +1,6 @@
 import type { DesiredState } from '../model/desired-state.ts';
-import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Turn } from '../model/fence.ts';
+import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Ledger } from '../model/revision.ts';
 import { neededSecrets, standbyFor } from './standby.ts';
 

@@ -1,7 +1,6 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
 import { skippedHosts, onCordonedHosts } from '../model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
-import type { Ledger, Revision } from '../model/revision.ts';
 import {
   completed,
   currentRevision,
@@ -10,6 +9,7 @@ import {
   existingContainers,
   type EnvironmentRecord,
 } from '../model/ledger.ts';
+import type { Ledger, Revision } from '../model/revision.ts';
 
 /**
  * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With

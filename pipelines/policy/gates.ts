@@ -1,5 +1,5 @@
-import type { Environment } from '../model/environment.ts';
 import { LockageError } from '../errors.ts';
+import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import { whenText } from '../text/moment.ts';

@@ -1,8 +1,8 @@
-import type { Project, Environment } from '../model/environment.ts';
-import { upstream } from '../model/pipeline.ts';
-import type { MachineImage } from '../model/machine-image.ts';
-import { type EnvironmentRecord, currentRevision } from '../model/ledger.ts';
 import { LockageError } from '../errors.ts';
+import type { Project, Environment } from '../model/environment.ts';
+import { type EnvironmentRecord, currentRevision } from '../model/ledger.ts';
+import type { MachineImage } from '../model/machine-image.ts';
+import { upstream } from '../model/pipeline.ts';
 
 /**
  * Returns the environments before this one whose machines are of the same kind: an image has to run in each of them

@@ -1,7 +1,7 @@
-import type { Release } from '../model/release.ts';
 import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerChange } from '../model/plan.ts';
+import type { Release } from '../model/release.ts';
 
 /** Refuses hosts that cannot run the release's platform, by name. */
 export function checkPlatform(release: Release, hosts: readonly { host: { name: string }; platform: string }[]): void {

@@ -1,8 +1,8 @@
+import { LockageError } from '../errors.ts';
+import { cordonedHosts } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { type EnvironmentRecord, nextNumber } from '../model/ledger.ts';
 import { currentPool } from '../model/machine-pool.ts';
-import { cordonedHosts } from '../model/cordons.ts';
-import { LockageError } from '../errors.ts';
 
 /**
  * Throws LockageError when the hosts in service have changed: what was prepared for some hosts must not be carried out

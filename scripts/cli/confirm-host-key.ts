@@ -1,9 +1,9 @@
-import { LockageError } from '../../pipelines/errors.ts';
 import type { HostKey } from '../../infra/docker/connections.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { SshHost } from '../../pipelines/model/target.ts';
 import { colors } from '../tools/colors.ts';
 import { table } from '../tools/format.ts';
 import type { CommandContext } from './open-context.ts';
-import type { SshHost } from '../../pipelines/model/target.ts';
 
 /**
  * Makes sure that a person has confirmed the key of a machine, and before it that of the machine to jump through: now,

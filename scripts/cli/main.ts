@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { ExitCode } from './exit-codes.ts';
 import { Command, Option } from 'commander';
+import { lockageVersion } from '../../infra/system/tool-versions.ts';
+import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { json, revisionOptions, yes } from './options.ts';
-import { lockageVersion } from '../../infra/system/tool-versions.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 

@@ -1,15 +1,15 @@
-import { LockageError } from '../../pipelines/errors.ts';
 import { createInterface } from 'node:readline/promises';
-import { colors } from '../tools/colors.ts';
+import type { Progress } from '../../infra/context/provider-context.ts';
+import { failpoint } from '../../infra/system/failpoint.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
-import { failpoint } from '../../infra/system/failpoint.ts';
-import type { Progress } from '../../infra/context/provider-context.ts';
+import { colors } from '../tools/colors.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { inventoryLines } from './views/inventory.ts';
 import { planLines } from './views/plan.ts';
-import type { Inventory } from '../../pipelines/model/inventory.ts';
 
 export interface TerminalOptions {
   /** one JSON document and nothing else on stdout */

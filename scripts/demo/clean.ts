@@ -5,17 +5,17 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { labels } from '../../infra/docker/labels.ts';
 import { HostKeys } from '../../infra/docker/ssh/host-keys.ts';
 import { SshLink } from '../../infra/docker/ssh/ssh.ts';
-import { loadProject } from '../project/load.ts';
-import { isSshHost } from '../../pipelines/model/target.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
-import { run, tryRun } from '../tools/command.ts';
+import { isSshHost } from '../../pipelines/model/target.ts';
 import { removeLab } from '../lab/remove.ts';
 import { readState, type LabState } from '../lab/state.ts';
+import { loadProject } from '../project/load.ts';
+import { run, tryRun } from '../tools/command.ts';
 import { lockageProgram } from './project.ts';
 import { appName, folders } from './stage.ts';
-import { labels } from '../../infra/docker/labels.ts';
 
 /** Removes everything of the demo. Returns false when there was nothing. */
 export async function clean(): Promise<boolean> {

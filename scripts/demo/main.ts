@@ -5,18 +5,18 @@
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
-import { durationText } from '../tools/format.ts';
-import { CommandError } from '../tools/command.ts';
-import { cacheLock } from '../tools/cache.ts';
 import { withLock } from '../setup/lock.mjs';
+import { cacheLock } from '../tools/cache.ts';
+import { CommandError } from '../tools/command.ts';
+import { durationText } from '../tools/format.ts';
 import { clean } from './clean.ts';
 import { NotHeld, Player } from './player.ts';
 import { targetsOf, writeProject } from './project.ts';
 import { screen } from './screen.ts';
 import { canHaveBareHosts, folders, setStage, type Stage } from './stage.ts';
 import { story } from './story.ts';
-import { targetKindNamed, targetKinds, type TargetKindName } from './targets.ts';
 import { latencyLine, sayHowToGoOn, tableLines } from './summary.ts';
+import { targetKindNamed, targetKinds, type TargetKindName } from './targets.ts';
 
 const help = `Usage: npm run demo [-- options]
 

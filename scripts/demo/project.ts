@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDocument, stringify } from 'yaml';
-import { run } from '../tools/command.ts';
 import { packageRoot } from '../tools/cache.ts';
+import { run } from '../tools/command.ts';
 import { folders, hostsOf, publicPort, type Stage } from './stage.ts';
 import { environmentNames, type EnvironmentName } from './targets.ts';
 

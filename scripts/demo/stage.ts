@@ -4,9 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { createLab } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
-import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import {
   environmentNames,
   targetKinds,

@@ -1,5 +1,5 @@
-import { durationText, table } from '../tools/format.ts';
 import type { LoadStats } from '../load/load.ts';
+import { durationText, table } from '../tools/format.ts';
 import type { Row } from './player.ts';
 import { screen } from './screen.ts';
 import { folders, type Stage } from './stage.ts';

@@ -3,15 +3,15 @@
  * its own Docker Engine at `/var/run/docker.sock` and, if wanted, an ssh server or a port with TLS. Its first process keeps it
  * alive; when that one is killed, the kernel ends everything inside.
  */
-import { mkdir, readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDetached } from '../../infra/system/process.ts';
 import { run, type RunOptions } from '../tools/command.ts';
-import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { prepareSshServer } from './ssh.ts';
+import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { createServerCertificate, tlsArguments } from './tls.ts';
 
 const startTimeout = 60_000;

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
-import { run } from '../tools/command.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
+import { run } from '../tools/command.ts';
 
 const keptFor = 24 * 3_600_000;
 

@@ -6,19 +6,19 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
+import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 import type { RunOptions } from '../tools/command.ts';
 import { cutPower, dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
-import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
-import { connectHost } from './network.ts';
 import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
+import { connectHost } from './network.ts';
 import { findRegistries, startRegistry } from './registry.ts';
 import { removeLab } from './remove.ts';
 import { seedImages } from './seed.ts';
-import { formSwarm } from './swarm.ts';
 import { createIdentity, identityFile, knownHostsFile } from './ssh.ts';
 import { readState, StateFile, type HostState, type LabState } from './state.ts';
+import { formSwarm } from './swarm.ts';
 import { clientFiles, createTlsIdentity, tlsUrl } from './tls.ts';
-import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 export { removeLab } from './remove.ts';
 

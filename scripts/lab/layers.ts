@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { BaseImage } from '../setup/images/base-images.ts';
 import { run, tryRun } from '../tools/command.ts';
 import { cachedFolder, keepFolder } from './image-cache.ts';
-import type { BaseImage } from '../setup/images/base-images.ts';
 
 /**
  * The folder where an engine keeps its data on images beside their layers, which are in a folder named after its

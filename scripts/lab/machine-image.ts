@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { cacheFolder } from '../../infra/system/cache-folder.ts';
-import { cacheLock } from '../tools/cache.ts';
-import { withLock } from '../setup/lock.mjs';
 import { buildRoot, suite } from '../../infra/machines/image/image.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { withLock } from '../setup/lock.mjs';
+import { cacheLock } from '../tools/cache.ts';
 
 const recipe = 'machine-1';
 

@@ -2,11 +2,11 @@
  * The lab for a machine without root, or without Linux: the one Docker Engine that answers is every environment's only
  * host and the builder, with a registry in a container beside. Nothing in it can be broken on purpose.
  */
-import { createServer } from 'node:net';
 import { existsSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
-import { run } from '../tools/command.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
+import { run } from '../tools/command.ts';
 import type { Lab, LabHost } from './lab.ts';
 import { waitForHttp } from './registry.ts';
 import { removeLab } from './remove.ts';

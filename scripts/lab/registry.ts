@@ -1,11 +1,11 @@
 /** The lab's registry: Debian's docker-registry as a process on the machine, listening on the lab's bridge only. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { request } from 'node:http';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDetached } from '../../infra/system/process.ts';
-import { isRunning, markProcess, type ProcessMark } from './state.ts';
 import { registryConfig } from '../setup/images/registry.ts';
+import { isRunning, markProcess, type ProcessMark } from './state.ts';
 
 /** Starts the registry of a lab and waits until it answers. */
 export async function startRegistry(dataDir: string, address: string): Promise<ProcessMark> {

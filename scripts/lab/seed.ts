@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
+import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 import { run, tryRun } from '../tools/command.ts';
 import { cachedFolder, keepFolder } from './image-cache.ts';
-import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 
 export interface SeedOptions {
   readonly dataDir: string;

@@ -2,8 +2,8 @@
  * The state of a lab: what it has made on the machine, written to `lab.json` before or right after each thing is made,
  * so that a lab whose creator was killed can still be removed to the last interface.
  */
-import { readFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomic } from '../../infra/system/atomic-file.ts';
 

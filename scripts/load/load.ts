@@ -7,13 +7,13 @@
  * again. Such a request is repeated once on a new connection and counted as `retried`; it must have been refused
  * within `closedRace` and without a byte of an answer, so a request lost in a dying server stays a failure.
  */
-import type * as Esbuild from 'esbuild';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type * as Esbuild from 'esbuild';
 import { packageRoot } from '../tools/cache.ts';
 
 const startTimeout = 10_000;

@@ -1,11 +1,11 @@
+import type { RegistryClient } from '../../infra/registry/client.ts';
+import { familiarName } from '../../infra/registry/reference.ts';
+import { variablesFor } from '../../infra/system/environment.ts';
+import { failpoint } from '../../infra/system/failpoint.ts';
 import { BrokenError } from '../../pipelines/errors.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
 import type { Builder, BuildSource, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
-import { variablesFor } from '../../infra/system/environment.ts';
-import { failpoint } from '../../infra/system/failpoint.ts';
-import type { RegistryClient } from '../../infra/registry/client.ts';
-import { familiarName } from '../../infra/registry/reference.ts';
 import { buildArguments, digestsArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
 import { readGitTree } from '../tools/git.ts';
 import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';

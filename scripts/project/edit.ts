@@ -1,10 +1,10 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { writeAtomic } from '../../infra/system/atomic-file.ts';
 import { environmentsFolder, loadConfiguration } from '../../pipelines/config/load.ts';
 import type { SourceFile } from '../../pipelines/config/source/source.ts';
-import type { Environment } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { writeAtomic } from '../../infra/system/atomic-file.ts';
+import type { Environment } from '../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../pipelines/model/pipeline.ts';
 import { readSources } from './load.ts';
 

@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { environmentsFolder, loadConfiguration, projectFileName } from '../../pipelines/config/load.ts';
 import { maximumFileSize, type SourceFile } from '../../pipelines/config/source/source.ts';
-import type { Project } from '../../pipelines/model/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import type { Project } from '../../pipelines/model/environment.ts';
 
 /**
  * Loads the project whose lockage.yaml is in `cwd` or the nearest folder above it.

@@ -1,9 +1,9 @@
-import type { Environment, Project } from '../../pipelines/model/environment.ts';
-import type { Secrets } from '../../pipelines/operations/ports.ts';
-import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import type { SecretValues } from '../../infra/context/secret-values.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
+import type { Environment, Project } from '../../pipelines/model/environment.ts';
+import type { Secrets } from '../../pipelines/operations/ports.ts';
+import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import type { Redactor } from '../tools/redactor.ts';
 import { readSecrets, secretVersion } from './secrets.ts';
 

@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { SecretSource } from '../../pipelines/model/environment.ts';
 import { startProcess } from '../../infra/system/process.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import type { SecretSource } from '../../pipelines/model/environment.ts';
 import { Redactor } from '../tools/redactor.ts';
 
 const commandDeadline = 30_000;

@@ -1,15 +1,15 @@
-import { environmentProgram } from '../../infra/programs/release.ts';
 import { SecretValues } from '../../infra/context/secret-values.ts';
-import { lastNumber, turnOf } from '../../pipelines/model/fence.ts';
-import { recordedState } from '../../pipelines/planning/recorded-state.ts';
-import { containerSpecs } from '../../pipelines/model/container-spec.ts';
-import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
+import { environmentProgram } from '../../infra/programs/release.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { containerSpecs } from '../../pipelines/model/container-spec.ts';
 import { withoutCordoned } from '../../pipelines/model/cordons.ts';
-import { environmentNamed } from '../../pipelines/model/pipeline.ts';
-import { currentRevision } from '../../pipelines/model/ledger.ts';
-import { openContext } from '../cli/open-context.ts';
+import { lastNumber, turnOf } from '../../pipelines/model/fence.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+import { currentRevision } from '../../pipelines/model/ledger.ts';
+import { environmentNamed } from '../../pipelines/model/pipeline.ts';
+import { countsNow, withCounts } from '../../pipelines/model/role-counts.ts';
+import { recordedState } from '../../pipelines/planning/recorded-state.ts';
+import { openContext } from '../cli/open-context.ts';
 
 /**
  * Declares an environment as it is recorded. Throws LockageError when nothing runs there, or when its configuration has

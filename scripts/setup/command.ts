@@ -1,7 +1,7 @@
 import { findProgram as findOnPath } from '../../infra/system/find-program.ts';
+import { messageOf } from '../../pipelines/errors.ts';
 import { CommandError, run as runProgram, tryRun, type RunOptions } from '../tools/command.ts';
 import { StepError } from './step.ts';
-import { messageOf } from '../../pipelines/errors.ts';
 
 export interface CommandOptions extends RunOptions {
   /** what a person can do when the command fails */

@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDetached } from '../../infra/system/process.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { startDetached } from '../../infra/system/process.ts';
 import { ask, findProgram, run } from './command.ts';
 import { hasSystemd } from './packages.ts';
 import { StepError } from './step.ts';

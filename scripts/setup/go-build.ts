@@ -1,9 +1,9 @@
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { variablesFor } from '../../infra/system/environment.ts';
-import { ask, findProgram, rootWords, run } from './command.ts';
 import { atLeast } from '../../infra/system/tool-versions.ts';
 import { packageRoot } from '../tools/cache.ts';
+import { ask, findProgram, rootWords, run } from './command.ts';
 import { installPackages } from './packages.ts';
 import { StepError } from './step.ts';
 

@@ -1,7 +1,7 @@
 // Set-up of the machine: everything that the command line, the demo and the tests need beyond npm packages.
+import { dockerEngineStep } from './engine.ts';
 import { imageSteps } from './images/base-images.ts';
 import { labPackagesStep } from './packages.ts';
-import { dockerEngineStep } from './engine.ts';
 import { dockerPluginStep, pulumiStep } from './pulumi.ts';
 import { runSteps, type Output, type Step } from './step.ts';
 

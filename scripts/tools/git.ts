@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment, variablesFor, type Variables } from '../../infra/system/environment.ts';
 import { startProcess } from '../../infra/system/process.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 
 /** What git says of a folder. */
 export interface GitTree {

@@ -1,5 +1,5 @@
-import type { Digest } from '../../pipelines/model/release.ts';
 import { isDigest } from '../../infra/registry/reference.ts';
+import type { Digest } from '../../pipelines/model/release.ts';
 
 /** Returns the digest that `docker push` says it pushed under a tag; undefined where it says none. */
 export function pushedDigest(output: string, tag: string): Digest | undefined {

@@ -1,6 +1,6 @@
 /** The proxy in front of what is changed by hand: one per host, with one route, moved by a rename like Lockage's. */
-import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 import type { Engine } from '../../infra/docker/api/client.ts';
+import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 
 export const handPort = 9000;
 

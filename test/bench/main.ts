@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Row } from './measure.ts';
-import type { Part } from './parts.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
 import { loadPart } from './part-load.ts';
@@ -17,6 +16,7 @@ import { promotePart } from './part-promote.ts';
 import { rollbackPart } from './part-rollback.ts';
 import { swarmPart } from './part-swarm.ts';
 import { targetsPart } from './part-targets.ts';
+import type { Part } from './parts.ts';
 import { Stage } from './stage.ts';
 import { tableLines } from './table.ts';
 

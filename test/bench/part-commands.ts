@@ -1,5 +1,5 @@
-import type { Part } from './parts.ts';
 import { takeTurns, type Figure, type Row } from './measure.ts';
+import type { Part } from './parts.ts';
 import { smallReleases } from './releases.ts';
 
 /** The commands that change nothing: how long their whole process takes. */

@@ -1,6 +1,6 @@
-import type { Part } from './parts.ts';
 import { CliHost } from './docker-cli.ts';
 import { takeTurns, timed } from './measure.ts';
+import type { Part } from './parts.ts';
 import { smallReleases } from './releases.ts';
 
 const hosts = 30;

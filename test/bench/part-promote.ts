@@ -1,8 +1,8 @@
-import type { Part } from './parts.ts';
 import { comparePromotion } from './compare.ts';
 import type { Row } from './measure.ts';
-import type { Place, Stage } from './stage.ts';
+import type { Part } from './parts.ts';
 import { smallReleases, type SmallRelease } from './releases.ts';
+import type { Place, Stage } from './stage.ts';
 
 /** A promotion, from the start of the process to its end, against the least that the engines need for the same change. */
 export const promotePart: Part = {

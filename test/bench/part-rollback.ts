@@ -1,6 +1,6 @@
 import { compareRollback } from './compare.ts';
-import type { Part } from './parts.ts';
 import type { Row } from './measure.ts';
+import type { Part } from './parts.ts';
 import { smallReleases } from './releases.ts';
 
 const most = 400;

@@ -1,19 +1,19 @@
 /** The benchmark's own hosts, project and images, and the command line as a user runs it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, tryRun } from '../../scripts/tools/command.ts';
 import { HostKeys } from '../../infra/docker/ssh/host-keys.ts';
 import { SshLink } from '../../infra/docker/ssh/ssh.ts';
 import { hostKey, identityFile } from '../../infra/machines/keys.ts';
+import { sshHostOf } from '../../pipelines/model/target-record.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment, type LabHost } from '../../scripts/lab/lab.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
-import { HandHost, type Hand } from './by-hand.ts';
-import { sshHostOf } from '../../pipelines/model/target-record.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
 import { HandSwarm } from './by-hand-swarm.ts';
+import { HandHost, type Hand } from './by-hand.ts';
 import type { Door } from './visitor.ts';
 
 const longestCommand = 300_000;

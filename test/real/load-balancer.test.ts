@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
 import { askSlots, sendCommands } from '../../infra/machines/load-balancer/admin.ts';
 import {
   applyLoadBalancer,
@@ -13,10 +14,9 @@ import {
   removeLoadBalancer,
 } from '../../infra/machines/load-balancer/load-balancer.ts';
 import { processesOf } from '../../infra/machines/load-balancer/process.ts';
-import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
-import { run } from '../../scripts/tools/command.ts';
-import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { startLoad, type Load } from '../../scripts/load/load.ts';
+import { run } from '../../scripts/tools/command.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { FrontSite } from '../support/load-balancer-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';

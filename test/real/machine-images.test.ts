@@ -2,9 +2,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { startLoad } from '../../scripts/load/load.ts';
 import { run } from '../../scripts/tools/command.ts';
-import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 /** Machines are made, started and removed: ms. */

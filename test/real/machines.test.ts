@@ -2,8 +2,8 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
-import { run, tryRun } from '../../scripts/tools/command.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { run, tryRun } from '../../scripts/tools/command.ts';
 import { command, variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 

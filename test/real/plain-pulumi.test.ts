@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalWorkspace, Stack, type ProjectSettings } from '@pulumi/pulumi/automation/index.js';
@@ -10,8 +10,8 @@ import { pulumiEnvironment } from '../../infra/pulumi/cli.ts';
 import { requirePulumi } from '../../infra/pulumi/find-pulumi.ts';
 import { readStack } from '../../infra/pulumi/state.ts';
 import { recordedProgram } from '../../scripts/pulumi/recorded-program.ts';
-import { asStranger, otherAnswers } from '../support/stranger-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
+import { asStranger, otherAnswers } from '../support/stranger-fixture.ts';
 
 // The Pulumi CLI and the provider as a plugin are those that a plain `pulumi up` starts; the program is the one that
 // Pulumi.yaml names, run by this process, as Pulumi's own host for Node.js programs comes with the official CLI only.

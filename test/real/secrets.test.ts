@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { labsWork, setupTime, TestProject, type CommandResult } from '../support/pipeline-fixture.ts';
 

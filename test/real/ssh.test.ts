@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connections, HostKeyChangedError, HostKeyUnknownError } from '../../infra/docker/connections.ts';
-import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
-import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
 import { fromRecord, sshHostOf, type TargetRecord } from '../../pipelines/model/target-record.ts';
 import type { SshHost } from '../../pipelines/model/target.ts';
+import { command, engineSocket, freePort, importShellImage, removeAll, testPrefix } from '../support/engine-fixture.ts';
+import { SshLab, type SshServer } from '../support/sshd-fixture.ts';
 
 const prefix = testPrefix();
 let lab: SshLab;

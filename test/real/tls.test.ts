@@ -5,13 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../infra/docker/api/client.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import type { LockageError } from '../../pipelines/errors.ts';
+import type { TlsFiles } from '../../pipelines/model/endpoint.ts';
+import { fromRecord } from '../../pipelines/model/target-record.ts';
+import type { Target } from '../../pipelines/model/target.ts';
 import { createAuthority, issueCertificate, type Issue, type KeyPair } from '../../scripts/lab/certificates.ts';
 import { labAuthority, serverFolder } from '../../scripts/lab/tls.ts';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
-import type { TlsFiles } from '../../pipelines/model/endpoint.ts';
-import { fromRecord } from '../../pipelines/model/target-record.ts';
-import type { Target } from '../../pipelines/model/target.ts';
 
 const day = 24 * 60 * 60_000;
 const opened: Connections[] = [];

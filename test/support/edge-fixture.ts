@@ -3,9 +3,9 @@ import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_pro
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { edgeScript } from '../../infra/edge/script.ts';
-import { setName, type RouteSet } from '../../infra/edge/edge.ts';
 import type { Engine } from '../../infra/docker/api/client.ts';
+import { setName, type RouteSet } from '../../infra/edge/edge.ts';
+import { edgeScript } from '../../infra/edge/script.ts';
 
 export interface Said {
   readonly code: number;

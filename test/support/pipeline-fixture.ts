@@ -8,10 +8,10 @@ import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from '
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from '../../infra/docker/api/client.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
 import type { BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { command } from './engine-fixture.ts';
-import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 
 /** The condition of every test of a pipeline: it needs bare hosts, which only root on Linux can make. */
 export const labsWork = process.platform === 'linux' && process.getuid?.() === 0;

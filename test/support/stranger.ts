@@ -3,9 +3,9 @@
  * method of both answered.
  */
 import { credentials, makeGenericClientConstructor, status, type ServiceDefinition } from '@grpc/grpc-js';
-import structs from 'google-protobuf/google/protobuf/struct_pb.js';
 import { LanguageRuntimeService } from '@pulumi/pulumi/proto/language_grpc_pb.js';
 import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
+import structs from 'google-protobuf/google/protobuf/struct_pb.js';
 
 /** What a method answered, by its path. */
 export type Answers = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { detailsOf, messageOf, NotStartedError, RolledBackError } from '../../../pipelines/errors.ts';
 import { providerContext } from '../../context/session.ts';
-import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import { hostOf } from '../../machines/machine.ts';
+import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
 import { removeEverything } from './remove.ts';

@@ -1,8 +1,8 @@
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
-import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
 import { inPool, otherPool, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
+import { machinesBefore } from '../../../pipelines/policy/machine-image-gates.ts';
 import { providerContext } from '../../context/session.ts';
 import { ensureBridge, subnetOf } from '../../machines/bridge.ts';
 import {

@@ -5,10 +5,10 @@ import {
   refuseBuilt,
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
 import type { CachedImage } from '../../machines/image/image.ts';
 import { buildImage, imageFor } from '../../machines/machine.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { MachineSet } from '../../../pipelines/model/target.ts';
 
 type Kind = MachineSet['kind'];
 

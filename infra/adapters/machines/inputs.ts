@@ -1,12 +1,12 @@
 /** The inputs of an environment's machines, from its configuration and its image. */
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { isInPool, numberOf, type MachinePool } from '../../../pipelines/model/machine-pool.ts';
+import type { EnvironmentHost, MachineSet } from '../../../pipelines/model/target.ts';
 import { shownContents } from '../../machines/image/contents.ts';
 import { hostKey } from '../../machines/keys.ts';
 import { imageFor } from '../../machines/machine.ts';
 import type { MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { EnvironmentHost, MachineSet } from '../../../pipelines/model/target.ts';
 
 /** The number of an address in the network that precedes the first machine of a pool. */
 const addressBase: Readonly<Record<MachinePool, number>> = { blue: 10, green: 110 };

@@ -1,14 +1,14 @@
 /** The load balancer of an environment's machines: its address, and the machines it points at. */
 import { networkInterfaces } from 'node:os';
-import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
-import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
+import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
 import type { LoadBalancerInputs, MachineNetworkInputs, Backend } from '../../resources/inputs.ts';
 import type { MachineFolders } from '../../system/state-folders.ts';
-import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 
 /** Returns the load balancer as it is configured; undefined where no role has traffic. */
 export function loadBalancerOf(

@@ -1,8 +1,8 @@
 /** The reasons that keep an environment's machines from being made, changed or removed. */
 import { hostname } from 'node:os';
 import path from 'node:path';
-import type { Environment } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { MachinesRecord } from '../records.ts';
 

@@ -1,10 +1,10 @@
+import { defaultDeadline } from '../../system/deadline.ts';
 import { EngineError } from './errors.ts';
 import { exec } from './exec.ts';
 import { outputLines } from './frames.ts';
 import { checkedName, segment } from './names.ts';
 import { EngineSwarm } from './swarm.ts';
 import { readTar, tarArchive } from './tar.ts';
-import { defaultDeadline } from '../../system/deadline.ts';
 import type {
   ArchivedEntry,
   ArchiveEntry,

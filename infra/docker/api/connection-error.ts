@@ -1,7 +1,7 @@
-import { hostPort, type EngineAddress } from '../address.ts';
-import { EngineError } from './errors.ts';
-import { alertOf } from '../tls/errors.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
+import { hostPort, type EngineAddress } from '../address.ts';
+import { alertOf } from '../tls/errors.ts';
+import { EngineError } from './errors.ts';
 
 /** Explains, in the user's words, why a connection to an engine broke or could not be made. */
 export function connectionError(host: string, address: EngineAddress, what: string, cause: unknown): EngineError {

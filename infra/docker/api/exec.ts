@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultDeadline } from '../../system/deadline.ts';
 import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
-import { defaultDeadline } from '../../system/deadline.ts';
 import type { Transport } from './transport.ts';
 import type { ExecOptions, ExecResult } from './types.ts';
 

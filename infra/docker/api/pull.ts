@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { messageOf } from '../../../pipelines/errors.ts';
 import { EngineError } from './errors.ts';
 import { LineReader } from './frames.ts';
 import type { PullProgress } from './types.ts';
-import { messageOf } from '../../../pipelines/errors.ts';
 
 interface PullMessage {
   readonly id?: string;

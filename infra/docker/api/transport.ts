@@ -1,11 +1,11 @@
 import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { Deadline, defaultDeadline } from '../../system/deadline.ts';
 import type { EngineAddress } from '../address.ts';
+import { tlsOptions } from '../tls/options.ts';
 import { connectionError } from './connection-error.ts';
 import { EngineError } from './errors.ts';
-import { Deadline, defaultDeadline } from '../../system/deadline.ts';
-import { tlsOptions } from '../tls/options.ts';
 import { encodeBody, engineMessage, queryString, type Call, type Answer } from './wire.ts';
 
 export type TransportOptions = EngineAddress & {

@@ -1,6 +1,6 @@
-import type { SshTarget } from '../address.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
+import type { SshTarget } from '../address.ts';
 
 /** Seconds after which an unresponsive machine is given up on. */
 const connectTimeout = 10;

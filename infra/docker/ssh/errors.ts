@@ -1,7 +1,7 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
-import { userHostPort } from '../address.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
+import { userHostPort } from '../address.ts';
 
 /** A host key as offered by an sshd or written in known_hosts. */
 export interface HostKey {

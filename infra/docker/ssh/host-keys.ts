@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
-import { knownHostsName, userHostPort, type SshTarget } from '../address.ts';
-import { runToEnd } from '../../system/process.ts';
-import { keyReadingArguments as keyReading } from './arguments.ts';
-import { retryDropped } from './retry.ts';
-import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
-import type { SshHost } from '../../../pipelines/model/target.ts';
+import { runToEnd } from '../../system/process.ts';
+import { knownHostsName, userHostPort, type SshTarget } from '../address.ts';
+import { keyReadingArguments as keyReading } from './arguments.ts';
+import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+import { retryDropped } from './retry.ts';
 
 /**
  * The host keys that this project accepts, in a known_hosts file of its own. A key gets in by the fingerprint in the

@@ -4,14 +4,16 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { settingsOf } from '../../../pipelines/model/endpoint.ts';
-import { userHostPort } from '../address.ts';
-import { Engine } from '../api/client.ts';
-import { isKeyRefusal, type HostKeys } from './host-keys.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
+import { withFileLock } from '../../system/file-lock.ts';
 import { runToEnd, type Ended } from '../../system/process.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
+import { userHostPort } from '../address.ts';
+import { Engine } from '../api/client.ts';
 import { shellWord, sshArguments } from './arguments.ts';
-import { retryDropped } from './retry.ts';
 import { sshFailure } from './errors.ts';
+import { isKeyRefusal, type HostKeys } from './host-keys.ts';
+import { retryDropped } from './retry.ts';
 import {
   deadReverseForwards,
   listenAt,
@@ -19,8 +21,6 @@ import {
   reverseForwardSocket,
   type ReverseForward,
 } from './reverse-forward.ts';
-import { withFileLock } from '../../system/file-lock.ts';
-import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /** Seconds that an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;

@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 import { whenText } from '../../../pipelines/text/moment.ts';
 import { hostPort, type TcpAddress } from '../address.ts';
 import { nameOf, type TlsIdentity } from './files.ts';
-import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
 
 /** A connection to be explained: which host, where it listens, and which files were used. */
 export interface TlsAttempt {

@@ -3,13 +3,13 @@ import { mkdir, readlink, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
-import type { TcpAddress } from '../address.ts';
+import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
+import type { Host } from '../../../pipelines/model/target.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
+import type { TcpAddress } from '../address.ts';
 import { dateProblem, certificateError, handshakeFailure, type TlsAttempt } from './errors.ts';
 import { readTlsFiles } from './files.ts';
 import { tlsOptions } from './options.ts';
-import type { TlsFiles } from '../../../pipelines/model/endpoint.ts';
-import type { Host } from '../../../pipelines/model/target.ts';
 
 const deadline = 10_000;
 /** Milliseconds in which an engine without session tickets would have refused this client. */

@@ -1,8 +1,8 @@
 import { BrokenError, LockageError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
 import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
-import type { SshHost } from '../../../pipelines/model/target.ts';
 
 const minute = 60_000;
 

@@ -7,13 +7,13 @@ import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { ImageContents } from '../../../pipelines/model/machine-image.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import { withFileLock } from '../../system/file-lock.ts';
+import { runProgram } from '../../system/run-program.ts';
 import { readContents, recordContents } from './contents.ts';
 import { makeDisk } from './disk.ts';
-import { runProgram } from '../../system/run-program.ts';
-import { withFileLock } from '../../system/file-lock.ts';
-import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 const buildDeadline = 600_000;
 

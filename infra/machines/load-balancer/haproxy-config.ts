@@ -1,6 +1,6 @@
 /** HAProxy's configuration for the one address of an environment's machines. The machines are changed while it runs. */
-import type { Backend } from '../../resources/inputs.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import type { Backend } from '../../resources/inputs.ts';
 
 /** The address and ports a load balancer listens on, and the machines behind them. */
 export interface LoadBalancerTarget {

@@ -9,15 +9,15 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
 import type { LoadBalancerInputs, Place, Backend } from '../../resources/inputs.ts';
-import { askProcess, askSlots, sendCommands, type RunningProcess, type Slot } from './admin.ts';
-import { haproxyConfig, sectionOf, backendsAt, shapeOf, type LoadBalancerTarget } from './haproxy-config.ts';
-import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './process.ts';
-import type { MachineFolders } from '../../system/state-folders.ts';
 import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import { folderIn } from '../../system/folder-in.ts';
-import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
+import type { MachineFolders } from '../../system/state-folders.ts';
+import { askProcess, askSlots, sendCommands, type RunningProcess, type Slot } from './admin.ts';
+import { haproxyConfig, sectionOf, backendsAt, shapeOf, type LoadBalancerTarget } from './haproxy-config.ts';
+import { accepts, configFile, endProcesses, processesOf, refuseTaken, startProcess } from './process.ts';
 
 /** Milliseconds. */
 const timeouts = { lock: 120_000, answer: 10_000, drain: 30_000 };

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { adminSocket } from './haproxy-config.ts';
 import { runDaemon, tryRunProgram } from '../../system/run-program.ts';
+import { adminSocket } from './haproxy-config.ts';
 
 /** Returns the configuration file in a load balancer's folder. */
 export function configFile(home: string): string {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../../../pipelines/model/environment.ts';
-import type { Engine } from '../../docker/api/client.ts';
-import { createContainer, removeContainer } from './container.ts';
-import type { ProbeOptions, Workload, Probe } from '../workload.ts';
-import type { ContainerInputs } from '../../resources/inputs.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
+import type { Engine } from '../../docker/api/client.ts';
+import type { ContainerInputs } from '../../resources/inputs.ts';
+import type { ProbeOptions, Workload, Probe } from '../workload.ts';
+import { createContainer, removeContainer } from './container.ts';
 
 /** A release container on a host. */
 export class ContainerWorkload implements Workload {

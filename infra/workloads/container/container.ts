@@ -1,9 +1,11 @@
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
-import { createBody } from './create-request.ts';
-import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
-import type { ContainerInputs, Place } from '../../resources/inputs.ts';
+import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import type { Target } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
+import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
+import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import { withHeldImage } from '../held-image.ts';
 import {
   fillSecretVolume,
@@ -12,9 +14,7 @@ import {
   secretVolumeName,
   type SecretVolume,
 } from '../secret-volume.ts';
-import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
-import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import type { Target } from '../../../pipelines/model/target.ts';
+import { createBody } from './create-request.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs

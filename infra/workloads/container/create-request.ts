@@ -1,8 +1,8 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
-import { ownerLabels, labels } from '../../docker/labels.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
+import { ownerLabels, labels } from '../../docker/labels.ts';
+import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 
 /**
  * The Engine API's create request for a release container. It publishes no port (the edge owns them) and has no

@@ -1,6 +1,6 @@
+import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
 import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
-import { LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Trait, Traits } from '../../../pipelines/model/host-traits.ts';

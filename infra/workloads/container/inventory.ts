@@ -1,3 +1,4 @@
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
@@ -5,7 +6,6 @@ import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
-import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { stopGrace } from '../stop-grace.ts';
 
 /** Lists everything of an environment on a host. `ownLock`: the lock there is held by who asks. */

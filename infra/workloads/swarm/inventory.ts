@@ -1,8 +1,8 @@
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
-import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { stopGrace } from '../stop-grace.ts';
 import { removeNetworkWhenFree } from './overlay-network.ts';
 import { removeService } from './removal.ts';

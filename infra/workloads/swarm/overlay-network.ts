@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
-import type { OverlayInputs, Place } from '../../resources/inputs.ts';
-import type { ProviderContext } from '../../context/provider-context.ts';
-import { labels, ownerLabels } from '../../docker/labels.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
+import { labels, ownerLabels } from '../../docker/labels.ts';
+import type { OverlayInputs, Place } from '../../resources/inputs.ts';
 
 /** Milliseconds for the nodes to release a network: earlier containers may still be ending, in their grace. */
 const emptyTimeout = 120_000;

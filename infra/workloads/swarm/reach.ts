@@ -1,7 +1,7 @@
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { ExecTarget } from '../runtime.ts';
-import type { Connections } from '../../docker/connections.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
+import type { Connections } from '../../docker/connections.ts';
+import type { ExecTarget } from '../runtime.ts';
 
 /**
  * Returns a running container of a service on a manager, the only nodes whose engines are reached from here: an engine

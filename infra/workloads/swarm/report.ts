@@ -1,15 +1,15 @@
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { EnvironmentHost, Swarm } from '../../../pipelines/model/target.ts';
 import type { CallOptions, Engine } from '../../docker/api/client.ts';
-import { managerProblem } from '../../docker/swarm-leader.ts';
 import type { SwarmNode } from '../../docker/api/types.ts';
+import { labels } from '../../docker/labels.ts';
+import { managerProblem } from '../../docker/swarm-leader.ts';
 import type { Place } from '../../resources/inputs.ts';
 import type { HostProblem, Look, Survey } from '../runtime.ts';
 import { isDown } from './removal.ts';
 import { serviceState } from './service-state.ts';
-import { labels } from '../../docker/labels.ts';
-import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
-import type { EnvironmentHost, Swarm } from '../../../pipelines/model/target.ts';
-import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 
 /** Reports an environment's services before a change, and whether the edges of all its managers run. */
 export async function swarmReport(swarm: Swarm, survey: Survey): Promise<PreflightReport> {

@@ -1,10 +1,10 @@
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
-import { logConfig } from '../container/create-request.ts';
-import type { ServiceSpec } from '../../docker/api/types.ts';
-import type { Place } from '../../resources/inputs.ts';
-import { labels, ownerLabels } from '../../docker/labels.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { ServiceSpec } from '../../docker/api/types.ts';
+import { labels, ownerLabels } from '../../docker/labels.ts';
+import type { Place } from '../../resources/inputs.ts';
+import { logConfig } from '../container/create-request.ts';
 
 /** The label in which a service carries its own specification, so that a change by hand shows without any record. */
 export const askedLabel = 'lockage.asked';

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, WorkloadFailedError } from '../../../pipelines/errors.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
+import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
-import type { ProbeOptions, Workload, Probe } from '../workload.ts';
-import { workloadError } from '../workload-error.ts';
+import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
-import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
+import { workloadError } from '../workload-error.ts';
+import type { ProbeOptions, Workload, Probe } from '../workload.ts';
 import { waitForEnd } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
-import { labels } from '../../docker/labels.ts';
-import type { Swarm } from '../../../pipelines/model/target.ts';
 
 /** Milliseconds for all nodes to pull the image and start their containers. */
 const startTimeout = 600_000;

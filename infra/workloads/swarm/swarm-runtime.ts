@@ -1,13 +1,13 @@
 import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
+import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
 import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
 import type { Connections } from '../../docker/connections.ts';
 import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
-import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
 import type { Workload } from '../workload.ts';
 import { removeSwarmInventory, swarmInventory } from './inventory.ts';

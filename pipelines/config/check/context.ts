@@ -1,7 +1,7 @@
 import type { Environment } from '../../model/environment.ts';
 import type { Written } from '../resolve/merge.ts';
-import type { Path } from '../source/problem.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import type { Path } from '../source/problem.ts';
 
 /** One environment as the rules see it: as written, and with every default filled in. */
 export interface Checked {

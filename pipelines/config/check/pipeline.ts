@@ -1,8 +1,8 @@
 import { didYouMean } from '../../text/suggest.ts';
-import type { Sources } from '../source/source.ts';
 import { orderStages, stagesOf, type Stage } from '../resolve/order.ts';
-import type { Problem } from '../source/problem.ts';
 import type { ProjectFile } from '../schema/files.ts';
+import type { Problem } from '../source/problem.ts';
+import type { Sources } from '../source/source.ts';
 
 /** Records that belong to the whole project, beside those of its environments. */
 const records = ['releases', 'machine-images'];

@@ -1,6 +1,6 @@
-import type { Checked, Report } from './context.ts';
-import type { Path } from '../source/problem.ts';
 import { engineKey } from '../../model/endpoint.ts';
+import type { Path } from '../source/problem.ts';
+import type { Checked, Report } from './context.ts';
 
 /** A port that a role or an accessory takes on a host. */
 interface Use {

@@ -1,16 +1,16 @@
+import { mergeEnvironment } from '../resolve/merge.ts';
+import type { Stage } from '../resolve/order.ts';
+import { resolveEnvironment } from '../resolve/project.ts';
+import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import type { Problem } from '../source/problem.ts';
+import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
+import type { Checked, Report } from './context.ts';
+import { Findings } from './findings.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
 import { checkTargets } from './targets.ts';
-import type { Checked, Report } from './context.ts';
-import { Findings } from './findings.ts';
-import { mergeEnvironment } from '../resolve/merge.ts';
-import type { Stage } from '../resolve/order.ts';
-import type { Problem } from '../source/problem.ts';
-import { resolveEnvironment } from '../resolve/project.ts';
-import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
-import type { Sources } from '../source/source.ts';
 
 /** Finds problems that only show once lockage.yaml and the environments' files are seen together. */
 export function checkProject(

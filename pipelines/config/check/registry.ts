@@ -1,5 +1,5 @@
-import type { Checked } from './context.ts';
 import { isSshHost } from '../../model/target.ts';
+import type { Checked } from './context.ts';
 
 /** Checks that images are sent over ssh only to hosts that are reached by ssh. */
 export function checkRegistry({ resolved, report }: Checked): void {

@@ -1,8 +1,8 @@
 import { secretsPath } from '../../model/container-spec.ts';
 import type { Role } from '../../model/environment.ts';
 import { didYouMean } from '../../text/suggest.ts';
-import type { Checked } from './context.ts';
 import type { RoleFile } from '../schema/roles.ts';
+import type { Checked } from './context.ts';
 
 /** Docker's and the edge proxy's resolvers take no longer name for a container: it is one DNS label. */
 const maxAlias = 63;

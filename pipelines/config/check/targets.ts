@@ -1,7 +1,7 @@
-import type { Report } from './context.ts';
-import type { EnvironmentFile } from '../schema/files.ts';
 import { engineKey } from '../../model/endpoint.ts';
 import { hostsOf, swarmName, targetsOf } from '../resolve/targets.ts';
+import type { EnvironmentFile } from '../schema/files.ts';
+import type { Report } from './context.ts';
 
 /** Checks the targets of an environment: no name and no engine may appear twice. */
 export function checkTargets(environment: string, own: EnvironmentFile, root: string, report: Report): boolean {

@@ -1,14 +1,14 @@
 import path from 'node:path';
 import type { Accessory, Environment, Hardening, Health, Migration, Project, Role } from '../../model/environment.ts';
-import { defaults } from './defaults.ts';
-import { mapValues, mergeEnvironment, textValues } from './merge.ts';
-import type { Stage } from './order.ts';
+import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
-import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
-import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
+import { defaults } from './defaults.ts';
+import { mapValues, mergeEnvironment, textValues } from './merge.ts';
+import type { Stage } from './order.ts';
+import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 
 /** Returns the project with every default filled in. `environments` are the files' contents by name. */
 export function resolveProject(

@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { namePattern } from '../schema/names.ts';
-import { defaults } from './defaults.ts';
-import type { Path } from '../source/problem.ts';
-import type { EnvironmentFile } from '../schema/files.ts';
-import type { MachinesFile, TargetFile, TargetsFile } from '../schema/targets.ts';
 import { endpointOf, hostname, type Endpoint, type EndpointSettings, type TlsFiles } from '../../model/endpoint.ts';
 import { pending, type EnvironmentHost, type Host } from '../../model/target.ts';
+import type { EnvironmentFile } from '../schema/files.ts';
+import { namePattern } from '../schema/names.ts';
+import type { MachinesFile, TargetFile, TargetsFile } from '../schema/targets.ts';
+import type { Path } from '../source/problem.ts';
+import { defaults } from './defaults.ts';
 
 /** The name of a swarm where an environment's hosts are called by their names. */
 export const swarmName = 'swarm';

@@ -3,6 +3,8 @@
  * lockage.yaml first, and only what both leave open gets its default (defaults.ts).
  */
 import * as z from 'zod';
+import { traitNames } from '../../model/host-traits.ts';
+import { didYouMean } from '../../text/suggest.ts';
 import { accessories, image, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import {
@@ -19,8 +21,6 @@ import {
   text,
   variable,
 } from './values.ts';
-import { didYouMean } from '../../text/suggest.ts';
-import { traitNames } from '../../model/host-traits.ts';
 
 const watch = duration('10s', '0s', '24h').meta({
   description: 'How long a release is watched after the switch, before it is recorded. Default 10s.',

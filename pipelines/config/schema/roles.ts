@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { didYouMean } from '../../text/suggest.ts';
 import { capabilities } from './capabilities.ts';
 import {
   absolutePath,
@@ -19,7 +20,6 @@ import {
   variable,
   type Refusal,
 } from './values.ts';
-import { didYouMean } from '../../text/suggest.ts';
 
 const healthFields = {
   interval: duration('100ms', '10ms', '1m').optional().meta({ description: 'Between two checks. Default 100ms.' }),

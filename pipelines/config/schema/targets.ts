@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { expected, instead, integer, list, mapping, name, size, text } from './values.ts';
-import { openPortProblem, urlProblem } from './target-url.ts';
 import { parseAddress, parseUrl } from '../../model/endpoint.ts';
+import { openPortProblem, urlProblem } from './target-url.ts';
+import { expected, instead, integer, list, mapping, name, size, text } from './values.ts';
 
 const targetUrl = text('a URL such as ssh://deploy@web-1.example.com')
   .refine((url) => url === '' || urlProblem(url) === undefined, {

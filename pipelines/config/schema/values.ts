@@ -3,9 +3,9 @@
  * and what was found.
  */
 import * as z from 'zod';
+import { didYouMean } from '../../text/suggest.ts';
 import { namePattern, nameRule } from './names.ts';
 import { durationPattern, parseDuration, parseSize, sizePattern } from './units.ts';
-import { didYouMean } from '../../text/suggest.ts';
 
 // Compiling a schema takes longer than reading a command's few files with it.
 z.config({ jitless: true });

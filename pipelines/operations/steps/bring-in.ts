@@ -1,5 +1,5 @@
-import type { Environment } from '../../model/environment.ts';
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
+import type { Environment } from '../../model/environment.ts';
 import { nextNumber, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Plan } from '../../model/plan.ts';

@@ -1,13 +1,13 @@
+import { checkParity } from '../../hosts/parity.ts';
 import { withoutCordoned } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { PreflightReport } from '../../model/host-report.ts';
 import type { HostTraits } from '../../model/host-traits.ts';
 import { upstream } from '../../model/pipeline.ts';
 import type { Release } from '../../model/release.ts';
-import { checkParity } from '../../hosts/parity.ts';
+import { schedulesReplicas } from '../../model/target.ts';
 import { checkPlatform } from '../../policy/release-checks.ts';
 import type { Context } from '../ports.ts';
-import { schedulesReplicas } from '../../model/target.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
 export async function preflight(

@@ -1,8 +1,8 @@
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { durationText } from '../../tools/format.ts';
-import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage host cordon`. */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {

@@ -1,16 +1,16 @@
-import { ExitCode } from '../exit-codes.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
-import { isSshHost } from '../../../pipelines/model/target.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { isSshHost } from '../../../pipelines/model/target.ts';
 import { loadProject } from '../../project/load.ts';
 import { checking, good, type Check } from '../check.ts';
 import { hostChecks } from '../doctor/hosts.ts';
 import { machineChecks } from '../doctor/machine.ts';
 import { projectChecks } from '../doctor/project.ts';
-import { doctorLines, type CheckGroup } from '../views/doctor.ts';
-import { ConsoleTerminal } from '../terminal.ts';
+import { ExitCode } from '../exit-codes.ts';
 import { openContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
+import { ConsoleTerminal } from '../terminal.ts';
+import { doctorLines, type CheckGroup } from '../views/doctor.ts';
 
 /** Runs `lockage doctor`. */
 export async function doctorCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,14 @@
-import { InterruptedError, LockageError, messageOf, PartialError } from '../../../pipelines/errors.ts';
-import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
-import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { OutputStream } from '../../../infra/docker/api/client.ts';
 import { LineReader } from '../../../infra/docker/api/frames.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
+import { InterruptedError, LockageError, messageOf, PartialError } from '../../../pipelines/errors.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
+import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { ProgramError } from '../exit-codes.ts';
-import { linePrefixes } from '../views/log-prefix.ts';
-import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
+import { linePrefixes } from '../views/log-prefix.ts';
 
 /** A day: people migrate data with such commands. */
 const deadline = 24 * 3600_000;

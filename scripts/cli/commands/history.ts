@@ -1,8 +1,8 @@
 import { historyOf } from '../../../pipelines/inspection/history.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import { historyLines } from '../views/history.ts';
-import { runCommand } from '../run-command.ts';
 import { countOf, type Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { historyLines } from '../views/history.ts';
 
 /** Runs `lockage history`. */
 export async function historyCommand(

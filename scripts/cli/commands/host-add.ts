@@ -1,20 +1,20 @@
-import { BrokenError, LockageError, messageOf } from '../../../pipelines/errors.ts';
-import { withTarget, type WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
-import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import { currentRevision } from '../../../pipelines/model/ledger.ts';
-import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
-import { failpoint } from '../../../infra/system/failpoint.ts';
 import { HostSetup } from '../../../infra/hosts/setup/host-setup.ts';
+import { failpoint } from '../../../infra/system/failpoint.ts';
+import { withTarget, type WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
+import { BrokenError, LockageError, messageOf } from '../../../pipelines/errors.ts';
+import { preparationOf, type PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from '../../project/edit.ts';
 import { firstContact } from '../confirm-host-key.ts';
+import type { CommandContext } from '../open-context.ts';
+import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
 import { hostCheckLines } from '../views/host-check.ts';
 import { doneLine, preparationLines } from '../views/preparation.ts';
-import { runCommand } from '../run-command.ts';
-import type { CommandContext } from '../open-context.ts';
 import { checkHosts } from './host-check.ts';
 import { targetOf, type Target, type TargetFlags } from './host-target.ts';
-import type { Flags } from '../options.ts';
 
 interface AddFlags extends Flags, TargetFlags {
   readonly env: string;

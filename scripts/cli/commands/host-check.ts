@@ -1,18 +1,18 @@
-import { ExitCode } from '../exit-codes.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
-import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
-import { differencesAmong, differencesFrom } from '../../../pipelines/hosts/parity.ts';
-import { upstream } from '../../../pipelines/model/pipeline.ts';
-import { keptReleases } from '../../../pipelines/model/ledger.ts';
-import { queryHosts } from '../../../infra/hosts/query.ts';
 import { hostFacts } from '../../../infra/hosts/facts.ts';
-import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
-import { runCommand } from '../run-command.ts';
-import type { CommandContext } from '../open-context.ts';
-import { chosenEnvironments, withoutName } from './host-list.ts';
-import { environmentNames } from '../../../pipelines/model/names.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
+import { differencesAmong, differencesFrom } from '../../../pipelines/hosts/parity.ts';
+import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { HostTraits } from '../../../pipelines/model/host-traits.ts';
+import { keptReleases } from '../../../pipelines/model/ledger.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import { upstream } from '../../../pipelines/model/pipeline.ts';
+import { ExitCode } from '../exit-codes.ts';
+import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { hostCheckLines, type CheckedEnvironment, type CheckedHost } from '../views/host-check.ts';
+import { chosenEnvironments, withoutName } from './host-list.ts';
 
 /** The milliseconds a host has to answer everything: an ssh connection may have to be made first. */
 const timeouts = { first: 15_000 };

@@ -1,11 +1,11 @@
-import { LockageError, PartialError } from '../../../pipelines/errors.ts';
-import { colors } from '../../tools/colors.ts';
-import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { HostKey } from '../../../infra/docker/connections.ts';
-import { table } from '../../tools/format.ts';
-import { runCommand } from '../run-command.ts';
-import type { CommandContext } from '../open-context.ts';
+import { LockageError, PartialError } from '../../../pipelines/errors.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
+import { colors } from '../../tools/colors.ts';
+import { table } from '../../tools/format.ts';
+import type { CommandContext } from '../open-context.ts';
+import { runCommand } from '../run-command.ts';
 
 interface HostKeyFlags {
   readonly accept?: string[];

@@ -1,12 +1,12 @@
-import type { Environment } from '../../../pipelines/model/environment.ts';
+import { queryHosts } from '../../../infra/hosts/query.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
-import { queryHosts } from '../../../infra/hosts/query.ts';
-import { loadBalancerListLines, hostListLines, type ListedLoadBalancer, type ListedHost } from '../views/hosts.ts';
-import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { loadBalancerListLines, hostListLines, type ListedLoadBalancer, type ListedHost } from '../views/hosts.ts';
 
 /** The milliseconds a host has to answer: an ssh connection may have to be made first. */
 const timeouts = { first: 5000 };

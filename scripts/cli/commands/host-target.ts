@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts';
 import type { WrittenTarget } from '../../../pipelines/config/edit-targets.ts';
 import { hostsOf } from '../../../pipelines/config/resolve/targets.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
+import { namePattern, nameRule } from '../../../pipelines/config/schema/names.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { engineKey, parseAddress, parseUrl, type SshEndpoint } from '../../../pipelines/model/endpoint.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { isSshHost, type SshHost } from '../../../pipelines/model/target.ts';
 

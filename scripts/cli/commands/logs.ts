@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { colors } from '../../tools/colors.ts';
-import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../../../infra/hosts/log-stream.ts';
-import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
-import { linePrefixes } from '../views/log-prefix.ts';
-import { runCommand } from '../run-command.ts';
-import { countOf, type Flags } from '../options.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
+import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { colors } from '../../tools/colors.ts';
+import { countOf, type Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { linePrefixes } from '../views/log-prefix.ts';
 
 interface LogsFlags extends Flags {
   readonly env: string;

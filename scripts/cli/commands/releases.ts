@@ -1,7 +1,7 @@
 import { releaseStatuses } from '../../../pipelines/inspection/history.ts';
-import { releaseLines } from '../views/history.ts';
-import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { releaseLines } from '../views/history.ts';
 
 /** Runs `lockage releases`. */
 export async function releasesCommand(flags: Flags, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
-import { runCommand } from '../run-command.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage resume`. */
 export async function resumeCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {

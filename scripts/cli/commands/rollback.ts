@@ -1,5 +1,5 @@
-import { perform } from '../../../pipelines/operations/perform.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';

@@ -1,5 +1,5 @@
-import type { Environment } from '../../../pipelines/model/environment.ts';
-import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { observe } from '../../../infra/hosts/observe.ts';
+import type { Timeouts } from '../../../infra/hosts/query.ts';
 import {
   containersOf,
   environmentStatus,
@@ -7,13 +7,13 @@ import {
   type EnvironmentStatus,
   type Soundness,
 } from '../../../pipelines/inspection/status.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { ExitCode } from '../exit-codes.ts';
-import type { Timeouts } from '../../../infra/hosts/query.ts';
-import { observe } from '../../../infra/hosts/observe.ts';
-import { environmentLines, overviewLines } from '../views/status.ts';
-import { runCommand } from '../run-command.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { environmentLines, overviewLines } from '../views/status.ts';
 
 /** A host that is busy, or emulated, is not dead. */
 const timeouts: Timeouts = { first: 2000, total: 10_000 };

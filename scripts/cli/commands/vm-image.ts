@@ -1,14 +1,14 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { nextImageVersion, refuseBuilt, type MachineImage } from '../../../pipelines/model/machine-image.ts';
-import { perform } from '../../../pipelines/operations/perform.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { MachineSet } from '../../../pipelines/model/target.ts';
 import { compareVersions, parseVersion } from '../../../pipelines/model/version.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
-import { imageLines } from '../views/images.ts';
+import type { CommandContext } from '../open-context.ts';
 import { requestOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
-import type { CommandContext } from '../open-context.ts';
-import type { MachineSet } from '../../../pipelines/model/target.ts';
+import { imageLines } from '../views/images.ts';
 
 type Kind = MachineSet['kind'];
 

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
-import { LockageError } from '../../../pipelines/errors.ts';
-import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
-import type { Connections } from '../../../infra/docker/connections.ts';
 import type { EngineInfo } from '../../../infra/docker/api/client.ts';
+import type { Connections } from '../../../infra/docker/connections.ts';
 import { engineFacts } from '../../../infra/docker/engine-facts.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
-import { bytesText } from '../../tools/format.ts';
-import { secretChecks } from './secrets.ts';
-import { bad, checking, good, warning, type Check } from '../check.ts';
-import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import { bytesText } from '../../tools/format.ts';
+import { bad, checking, good, warning, type Check } from '../check.ts';
+import { secretChecks } from './secrets.ts';
 
 /** The milliseconds a host has to answer: an ssh connection is made first. */
 const answerTimeout = 15_000;

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runToEnd } from '../../../infra/system/process.ts';
 import { pulumiHome, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
+import { runToEnd } from '../../../infra/system/process.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 
 const oldestNode = [20, 11] as const;

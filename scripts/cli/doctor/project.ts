@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '../../../pipelines/model/release.ts';
-import type { CommandContext } from '../open-context.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
+import type { CommandContext } from '../open-context.ts';
 
 /** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
 const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;

@@ -1,7 +1,7 @@
-import type { Environment } from '../../../pipelines/model/environment.ts';
-import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import { secretsOnHost, type SecretsOnHost } from '../../../infra/hosts/secret-check.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import { good, type Check } from '../check.ts';
 
 /** Whether the secrets of an environment on a host are for root and their containers only. */

@@ -1,7 +1,7 @@
-import { colors } from '../../tools/colors.ts';
 import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
+import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
 
 /** Shows revisions of an environment, newest first; the one that runs is marked. */

@@ -1,8 +1,8 @@
-import { differenceText, type Difference } from '../../../pipelines/hosts/parity.ts';
 import type { HostFacts } from '../../../infra/hosts/facts.ts';
+import { differenceText, type Difference } from '../../../pipelines/hosts/parity.ts';
+import type { Trait } from '../../../pipelines/model/host-traits.ts';
 import { colors } from '../../tools/colors.ts';
 import { bytesText, durationText, table } from '../../tools/format.ts';
-import type { Trait } from '../../../pipelines/model/host-traits.ts';
 
 /** The answer of a host, or the reason why there is none. */
 export type CheckedHost =

@@ -1,7 +1,7 @@
+import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
 import { loadBalancerLine } from './status.ts';
-import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 
 /** A host of an environment, and whether it answers. */
 export interface ListedHost {

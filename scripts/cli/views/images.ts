@@ -1,7 +1,7 @@
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
-import { colors } from '../../tools/colors.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
+import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
 
 export interface ListedImage extends MachineImage {

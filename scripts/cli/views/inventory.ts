@@ -1,5 +1,5 @@
-import { colors } from '../../tools/colors.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
 
 /** Shows what will be removed from each host, and what stays. */

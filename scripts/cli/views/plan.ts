@@ -1,6 +1,6 @@
-import { colors } from '../../tools/colors.ts';
-import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { ContainerChange, Plan } from '../../../pipelines/model/plan.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
 
 const actions: Record<ContainerChange['action'], (text: string) => string> = {

@@ -1,7 +1,7 @@
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
+import type { SshHost } from '../../../pipelines/model/target.ts';
 import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
-import type { SshHost } from '../../../pipelines/model/target.ts';
 
 /** Shows what will be done on a machine and in the environment's file, before it is done. */
 export function preparationLines(

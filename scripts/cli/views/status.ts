@@ -1,9 +1,9 @@
-import { colors } from '../../tools/colors.ts';
-import { shortDigest } from '../../../pipelines/model/release.ts';
-import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
-import { agoText } from '../../../pipelines/text/moment.ts';
-import { table } from '../../tools/format.ts';
 import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
+import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { colors } from '../../tools/colors.ts';
+import { table } from '../../tools/format.ts';
 
 /** Shows all environments on one screen: a line each, and below it what a person should know. */
 export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {

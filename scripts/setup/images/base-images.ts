@@ -3,13 +3,13 @@
  * from the machine's own packages; either way it ends under the same local name, so nothing after this file knows the
  * difference.
  */
-import { StepError, type Step } from '../step.ts';
-import { tryRun } from '../../tools/command.ts';
-import { buildEdge, edgeRecipe } from './edge.ts';
-import { buildNode, buildPostgres, nodeRecipe, postgresRecipe } from './debian.ts';
-import { buildRegistry, registryRecipe } from './registry.ts';
-import { pull } from './pull.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
+import { tryRun } from '../../tools/command.ts';
+import { StepError, type Step } from '../step.ts';
+import { buildNode, buildPostgres, nodeRecipe, postgresRecipe } from './debian.ts';
+import { buildEdge, edgeRecipe } from './edge.ts';
+import { pull } from './pull.ts';
+import { buildRegistry, registryRecipe } from './registry.ts';
 
 /** The local names of the base images on the machine's Docker Engine. */
 export const baseImages = {

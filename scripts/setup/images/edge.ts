@@ -2,12 +2,12 @@
  * The edge proxy's image from a static Caddy and a static busybox: what the official image has that Lockage relies on
  * (a shell, `mv`, `sleep` with fractions, `nc -e`, `timeout`), in a root file system of three folders.
  */
-import { copyFile, chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { copyFile, chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ensureCaddy } from '../caddy.ts';
 import { run, runPiped, tryRun } from '../../tools/command.ts';
+import { ensureCaddy } from '../caddy.ts';
 
 export const edgeRecipe = 'edge-1';
 

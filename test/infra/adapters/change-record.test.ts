@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { LockageError, RecordChangedError } from '../../../pipelines/errors.ts';
 import { changeRecord, type SharedRecord } from '../../../infra/adapters/change-record.ts';
 import { acceptedInputs, basedOn, basisOf } from '../../../infra/resources/basis.ts';
+import { LockageError, RecordChangedError } from '../../../pipelines/errors.ts';
 
 interface Names {
   readonly names: readonly string[];

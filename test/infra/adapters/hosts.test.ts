@@ -1,14 +1,14 @@
-import { SecretValues } from '../../../infra/context/secret-values.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { HostsAdapter } from '../../../infra/adapters/hosts.ts';
+import { SecretValues } from '../../../infra/context/secret-values.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
-import { environment, hostWith } from '../../pipelines/model/values.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
+import { environment, hostWith } from '../../pipelines/model/values.ts';
 
 let folder: string;
 let server: Server;

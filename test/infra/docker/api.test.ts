@@ -4,14 +4,14 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fromRecord } from '../../../pipelines/model/target-record.ts';
 import { dockerHost } from '../../../infra/docker/address.ts';
 import { Engine } from '../../../infra/docker/api/client.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { FrameReader, LineReader, outputLines } from '../../../infra/docker/api/frames.ts';
-import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
 import { imagePath, segment } from '../../../infra/docker/api/names.ts';
 import { readTar, tarArchive } from '../../../infra/docker/api/tar.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
+import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
+import { fromRecord } from '../../../pipelines/model/target-record.ts';
 
 let folder: string;
 let server: Server | undefined;

@@ -1,4 +1,3 @@
-import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,6 +8,7 @@ import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { readLock, takeLock, thisProcess } from '../../../infra/hosts/environment-lock.ts';
+import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 
 interface Volume {
   readonly Name: string;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { host as hostNamed } from '../../pipelines/model/values.ts';
 import { queryHosts } from '../../../infra/hosts/query.ts';
+import { host as hostNamed } from '../../pipelines/model/values.ts';
 
 const host = hostNamed('prod-1');
 const never = (signal: AbortSignal) => sleep(60_000, undefined, { signal });

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { hostRecipe, machineImage, suite } from '../../../infra/machines/image/image.ts';
 import { forgetKeys, hostKey, identity } from '../../../infra/machines/keys.ts';
 import { writeLxcConfig } from '../../../infra/machines/lxc.ts';
@@ -24,10 +25,9 @@ import {
   removeMachine,
 } from '../../../infra/machines/machine.ts';
 import { runDaemon, runProgram } from '../../../infra/system/run-program.ts';
-import type { ProviderContext } from '../../../infra/context/provider-context.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { machineInputs as inputs } from '../values.ts';
-import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 
 let folder: string;
 

@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acceleratorHere, describeAccelerator } from '../../../infra/machines/accelerator.ts';
-import { contentsFrom, shownContents } from '../../../infra/machines/image/contents.ts';
 import { cpioArchive } from '../../../infra/machines/cpio.ts';
+import { contentsFrom, shownContents } from '../../../infra/machines/image/contents.ts';
 import { forgetLogs, keepLog, logTail } from '../../../infra/machines/logs.ts';
-import { guestArguments, qemu } from '../../../infra/machines/qemu.ts';
 import type { MachineSpec } from '../../../infra/machines/machine-kind.ts';
+import { guestArguments, qemu } from '../../../infra/machines/qemu.ts';
 import { machineInputs } from '../values.ts';
 
 let folder: string;

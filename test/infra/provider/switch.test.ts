@@ -5,8 +5,8 @@ import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-route
 import { takeTurn } from '../../../infra/provider/turn.ts';
 import { watchRelease } from '../../../infra/provider/watch.ts';
 import { LockageError, OvertakenError, PartialError, RolledBackError } from '../../../pipelines/errors.ts';
-import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 import { hostWith } from '../../pipelines/model/values.ts';
+import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 
 let fixtures: Record<'prod-1' | 'prod-2', EdgeFixture>;
 let context: ProviderContext;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { withoutHost, type Deployment } from '../../../infra/pulumi/forget-host.ts';
-import { host as hostNamed } from '../../pipelines/model/values.ts';
 import { packed, unpacked } from '../../../infra/resources/packing.ts';
+import { host as hostNamed } from '../../pipelines/model/values.ts';
 
 const urn = (type: string, name: string) => `urn:pulumi:prod::shop::${type}::${name}`;
 const docker = (host: string) => urn('pulumi:providers:docker', host);

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { proxyName, startPullProxy, type PullProxy } from '../../../infra/registry/pull-proxy.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
+import { proxyName, startPullProxy, type PullProxy } from '../../../infra/registry/pull-proxy.ts';
 
 const blob = randomBytes(40 * 2 ** 20);
 const digest = `sha256:${createHash('sha256').update(blob).digest('hex')}`;

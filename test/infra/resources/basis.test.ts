@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { RecordChangedError } from '../../../pipelines/errors.ts';
 import { acceptedInputs, basedOn, basisOf } from '../../../infra/resources/basis.ts';
 import { packed } from '../../../infra/resources/packing.ts';
+import { RecordChangedError } from '../../../pipelines/errors.ts';
 
 const one = packed({ app: 'shop', releases: ['1'] });
 const two = packed({ app: 'shop', releases: ['1', '2'] });

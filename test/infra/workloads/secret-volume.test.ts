@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { tarArchive, readTar } from '../../../infra/docker/api/tar.ts';
 import { problemsOf } from '../../../infra/hosts/secret-check.ts';
 import { findOwner } from '../../../infra/workloads/secret-owner.ts';
 import { isFormerFolder, secretEntries, secretVolumeName } from '../../../infra/workloads/secret-volume.ts';
-import { tarArchive, readTar } from '../../../infra/docker/api/tar.ts';
 
 const passwd = 'root:x:0:0:root:/root:/bin/sh\r\nnode:x:1000:1001::/home/node:/bin/sh\n\nnobody:*:65534:65534::/:\n';
 const group = 'root:x:0:\nnode:x:1001:\nstaff:x:50:node\n';

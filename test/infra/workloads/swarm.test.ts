@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { ServiceDetails, ServiceSpec, SwarmTask } from '../../../infra/docker/api/types.ts';
+import { quorumLoss } from '../../../infra/workloads/swarm/report.ts';
 import { secretName, serviceSpec } from '../../../infra/workloads/swarm/service-spec.ts';
 import { changesByHand, serviceState } from '../../../infra/workloads/swarm/service-state.ts';
-import { quorumLoss } from '../../../infra/workloads/swarm/report.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
 import { host, spec } from '../../pipelines/model/values.ts';
 
 const place = { app: 'shop', environment: 'prod' };

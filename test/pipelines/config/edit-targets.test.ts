@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { withoutTarget, withTarget } from '../../../pipelines/config/edit-targets.ts';
 import { refusal } from '../model/values.ts';
 

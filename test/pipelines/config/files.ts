@@ -1,6 +1,6 @@
-import { LockageError } from '../../../pipelines/errors.ts';
 import { loadConfiguration } from '../../../pipelines/config/load.ts';
 import type { SourceFile } from '../../../pipelines/config/source/source.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
 
 export const common = `app: shop

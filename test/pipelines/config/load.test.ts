@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { loadConfiguration } from '../../../pipelines/config/load.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { hostWith } from '../model/values.ts';
-import { loadConfiguration } from '../../../pipelines/config/load.ts';
 import { common, load, own } from './files.ts';
 
 const environment = (lockage?: string, dev: string = own) => load(lockage, { dev }).environments[0];

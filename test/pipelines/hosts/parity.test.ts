@@ -8,8 +8,8 @@ import {
   traitsOf,
   type EngineFacts,
 } from '../../../pipelines/hosts/parity.ts';
-import { refusal } from '../model/values.ts';
 import { traitNames, type HostTraits } from '../../../pipelines/model/host-traits.ts';
+import { refusal } from '../model/values.ts';
 
 const usual: EngineFacts = {
   architecture: 'amd64',

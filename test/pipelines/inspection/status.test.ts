@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
+import type { LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 import {
   containersOf,
   endOf,
@@ -8,7 +9,6 @@ import {
   soundnessOf,
 } from '../../../pipelines/inspection/status.ts';
 import { environment, failed, host, placed, record, release, revision, rolledBackTo, spec } from '../model/values.ts';
-import type { LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
 const hold = { since: '2026-01-01T12:00:00.000Z', actor: 'anna@desk', reason: 'slow', version: '2.0.0' };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { builderOf, buildLabels } from '../../../pipelines/model/build-labels.ts';
 import { labels as containerLabels } from '../../../infra/docker/labels.ts';
+import { builderOf, buildLabels } from '../../../pipelines/model/build-labels.ts';
 
 const made = { app: 'shop', version: '1.4.0', commit: 'a'.repeat(40), dirty: false };
 const labels = buildLabels({ ...made, builder: 'alice@desk' });

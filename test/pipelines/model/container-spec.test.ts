@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Swarm } from '../../../pipelines/model/target.ts';
 import { accessoryAddresses, containerSpecs, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../../pipelines/model/environment.ts';
-import type { Release } from '../../../pipelines/model/release.ts';
-import { environment, host, release, role } from './values.ts';
 import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { Release } from '../../../pipelines/model/release.ts';
+import type { Swarm } from '../../../pipelines/model/target.ts';
+import { environment, host, release, role } from './values.ts';
 
 const database: Accessory = {
   name: 'main-db',

@@ -9,10 +9,10 @@ import {
 } from '../../../pipelines/model/cordons.ts';
 import { rollbackCandidates, sameContainers } from '../../../pipelines/model/ledger.ts';
 import type { Cordon } from '../../../pipelines/model/revision.ts';
-import { standbyFor } from '../../../pipelines/planning/standby.ts';
-import { environment, host, placed, record, refusal, revision, role, spec } from './values.ts';
 import { pending } from '../../../pipelines/model/target.ts';
+import { standbyFor } from '../../../pipelines/planning/standby.ts';
 import { refuseOtherHosts } from '../../../pipelines/policy/unchanged.ts';
+import { environment, host, placed, record, refusal, revision, role, spec } from './values.ts';
 
 const cordon = (name: string): Cordon => ({ host: name, since: '2026-01-01T12:00:00Z', actor: 'anna', reason: 'dead' });
 const cordons = [cordon('prod-2')];

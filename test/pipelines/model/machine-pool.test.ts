@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { containerSpecs } from '../../../pipelines/model/container-spec.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import { currentPool, inPool, isInPool, ledgerInPool, numberOf } from '../../../pipelines/model/machine-pool.ts';
 import { rollbackCandidates, sameContainers } from '../../../pipelines/model/ledger.ts';
+import { currentPool, inPool, isInPool, ledgerInPool, numberOf } from '../../../pipelines/model/machine-pool.ts';
 import { standbyAgain } from '../../../pipelines/planning/standby.ts';
 import { environment, host, record, release, revision, role, spec } from './values.ts';
 

@@ -1,10 +1,10 @@
-import { withRelease } from '../../../pipelines/model/releases.ts';
-import { toRecord } from '../../../pipelines/model/target-record.ts';
 import { LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
+import { withRelease } from '../../../pipelines/model/releases.ts';
+import { toRecord } from '../../../pipelines/model/target-record.ts';
 import type { Context, FoundationRequest, Ports, Secrets, Terminal } from '../../../pipelines/operations/ports.ts';
 import { host, record, release } from '../model/values.ts';
 import { hostNames, type MemoryPlace } from './memory-place.ts';

@@ -2,8 +2,8 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { Plan } from '../../../pipelines/model/plan.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
-import type { Context } from '../../../pipelines/operations/ports.ts';
 import { perform, type OperationName, type RequestOf, type ResultOf } from '../../../pipelines/operations/perform.ts';
+import type { Context } from '../../../pipelines/operations/ports.ts';
 import { MemoryPlace } from './memory-place.ts';
 import { memoryPorts } from './memory-ports.ts';
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { currentRevision, sameContainers } from '../../../pipelines/model/ledger.ts';
-import type { DesiredState, PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { DesiredState, PlacedContainer } from '../../../pipelines/model/desired-state.ts';
+import { currentRevision, sameContainers } from '../../../pipelines/model/ledger.ts';
 import {
   broken,
   carriedOut,

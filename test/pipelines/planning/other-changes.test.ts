@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { refuseOtherChanges } from '../../../pipelines/planning/plan-rollout.ts';
 import { containerSpecs } from '../../../pipelines/model/container-spec.ts';
-import type { Environment } from '../../../pipelines/model/environment.ts';
 import { withoutCordon, withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Cordon, Ledger } from '../../../pipelines/model/revision.ts';
+import { refuseOtherChanges } from '../../../pipelines/planning/plan-rollout.ts';
 import { environment, host, record, refusal, release, revision, role } from '../model/values.ts';
 
 const names = ['prod-1', 'prod-2', 'prod-3'];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { failed, refusal, revision, rolledBackTo } from '../model/values.ts';
 import { rollbackTarget } from '../../../pipelines/planning/plan-rollback.ts';
+import { failed, refusal, revision, rolledBackTo } from '../model/values.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];
 const ledger = { revisions: [r1, r2, failed(4, '4.0.0'), r3] };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { existingContainers } from '../../../pipelines/model/ledger.ts';
 import { neededSecrets, standbyFor } from '../../../pipelines/planning/standby.ts';
 import { failed, placed, record, revision, rolledBackTo, spec } from '../model/values.ts';
-import { existingContainers } from '../../../pipelines/model/ledger.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];
 const [one, two, three] = [placed('web-1.0.0'), placed('web-2.0.0'), placed('web-3.0.0')];

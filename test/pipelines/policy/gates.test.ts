@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { checkGates, ranWell } from '../../../pipelines/policy/gates.ts';
-import type { Revision } from '../../../pipelines/model/revision.ts';
-import { environment, failed, record, refusal, release, revision, rolledBackTo } from '../model/values.ts';
 import { releaseNamed } from '../../../pipelines/model/releases.ts';
+import type { Revision } from '../../../pipelines/model/revision.ts';
+import { checkGates, ranWell } from '../../../pipelines/policy/gates.ts';
 import { checkPlatform } from '../../../pipelines/policy/release-checks.ts';
+import { environment, failed, record, refusal, release, revision, rolledBackTo } from '../model/values.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
 const sameImage = revision(3, '2.0.0', { containers: [] });

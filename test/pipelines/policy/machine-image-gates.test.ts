@@ -7,8 +7,8 @@ import {
   refuseBuilt,
   type MachineImage,
 } from '../../../pipelines/model/machine-image.ts';
-import { environment, failed, record, refusal, revision } from '../model/values.ts';
 import { checkImageGates, refuseAccessories, servingOn } from '../../../pipelines/policy/machine-image-gates.ts';
+import { environment, failed, record, refusal, revision } from '../model/values.ts';
 
 const image = (version: string, kind: MachineImage['kind'] = 'lxc'): MachineImage => ({
   kind,

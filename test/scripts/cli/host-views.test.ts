@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { HostFacts } from '../../../infra/hosts/facts.ts';
+import { traitsOf } from '../../../pipelines/hosts/parity.ts';
 import { hostCheckLines, type CheckedEnvironment } from '../../../scripts/cli/views/host-check.ts';
 import { loadBalancerListLines, hostListLines } from '../../../scripts/cli/views/hosts.ts';
 

@@ -1,16 +1,16 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import type { History } from '../../../pipelines/inspection/history.ts';
-import type { Plan } from '../../../pipelines/model/plan.ts';
+import type { HostView } from '../../../pipelines/inspection/observation.ts';
 import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
+import type { Plan } from '../../../pipelines/model/plan.ts';
 import { doctorLines } from '../../../scripts/cli/views/doctor.ts';
 import { historyLines, releaseLines } from '../../../scripts/cli/views/history.ts';
-import { planLines } from '../../../scripts/cli/views/plan.ts';
 import { inventoryLines } from '../../../scripts/cli/views/inventory.ts';
-import { environmentLines, overviewLines } from '../../../scripts/cli/views/status.ts';
 import { linePrefixes } from '../../../scripts/cli/views/log-prefix.ts';
+import { planLines } from '../../../scripts/cli/views/plan.ts';
+import { environmentLines, overviewLines } from '../../../scripts/cli/views/status.ts';
 import { host, release, revision } from '../../pipelines/model/values.ts';
-import type { HostView } from '../../../pipelines/inspection/observation.ts';
 
 const now = Date.parse('2026-01-01T12:05:00.000Z');
 const noon = '2026-01-01T12:00:00.000Z';

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SecretSource } from '../../../pipelines/model/environment.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import type { SecretSource } from '../../../pipelines/model/environment.ts';
 import { readSecrets, secretVersion } from '../../../scripts/project/secrets.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 

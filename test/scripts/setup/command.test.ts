@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { ask, findProgram, run } from '../../../scripts/setup/command.ts';
 import { atLeast } from '../../../infra/system/tool-versions.ts';
+import { ask, findProgram, run } from '../../../scripts/setup/command.ts';
 import { StepError } from '../../../scripts/setup/step.ts';
 
 test('a command gives its output, and its arguments reach it as they are', async () => {
