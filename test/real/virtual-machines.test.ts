@@ -88,7 +88,7 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
   });
 
   describe('where the same promises hold', () =>
-    promisesHold({ project: () => project, environment: 'prod', timeout: booting, rate: 5, back: 20_000 }));
+    promisesHold({ project: () => project, environment: 'prod', timeout: booting, rate: 5 }));
 
   test('whose kernel and disk are its own', async () => {
     const { json, stderr } = await project.run('host', 'check', 'prod', '--json');
