@@ -14,9 +14,8 @@ export interface Stage {
   readonly environment: string;
   /** ms for a test */
   readonly timeout: number;
-  /** requests a second, and ms for a switch of all hosts: lower and higher for an emulated machine */
+  /** requests a second; fewer for an emulated machine */
   readonly rate?: number;
-  readonly back?: number;
 }
 
 /** The behaviour of each release; the last one is healthy only in the environment before, which is `dev`. */
