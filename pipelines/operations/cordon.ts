@@ -59,8 +59,9 @@ async function record(context: Context, environment: Environment, left: Environm
 
   const found = now.ledger.cordons?.find(({ host }) => host === asked.host);
   if (!found) {
-    // Only those that stay: the one that goes may be dead.
-    const reports = await context.hosts.look(staying);
+    // Only those that stay, as the one that goes may be dead. One more that is dead must not keep it from going: the
+    // hosts that answer refuse an older state themselves.
+    const reports = await context.hosts.look(staying).catch(() => []);
     refuseAhead(environment, now, reports);
     await recordAgain(context, environment, {
       record: now,

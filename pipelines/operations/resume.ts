@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { withoutCordoned } from '../model/cordons.ts';
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Hold } from '../model/revision.ts';
 import { refuseAhead } from '../policy/fence.ts';
@@ -28,7 +28,7 @@ export async function resume(context: Context, request: ResumeRequest): Promise<
   const { ledger } = await context.records.environment(configured.name);
   if (!ledger.hold) return { outcome: 'not on hold' };
 
-  const environment = withoutCordoned(configured, ledger);
+  const environment = withoutPending(withoutCordoned(configured, ledger));
   return withEnvironmentLock(context, { environment, purpose: 'resume' }, async () => {
     const record = await context.records.environment(environment.name);
     const { hold } = record.ledger;

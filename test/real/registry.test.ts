@@ -61,7 +61,7 @@ describe('a registry', () => {
     expect(await registry.exists(repository, unknown)).toBe(false);
     expect(await registry.tagDigest(repository, 'absent')).toBeUndefined();
     await expect(registry.resolve(repository, 'absent')).rejects.toThrow(/has no absent of/);
-    await expect(registry.manifest(repository, unknown)).rejects.toMatchObject({ code: 2 });
+    await expect(registry.manifest(repository, unknown)).rejects.toMatchObject({ name: 'LockageError' });
   });
 
   it('that is down is named', async () => {
