@@ -1,10 +1,9 @@
 import { detailsOf, messageOf, NotStartedError, RolledBackError } from '../../../pipelines/errors.ts';
 import { providerContext } from '../../context/session.ts';
-import { hostOf } from '../../machines/machine.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
-import { removeEverything } from './remove.ts';
+import { disconnect, removeEverything } from './remove.ts';
 
 /** The wanted content of the stack of an environment's machines. */
 export interface WantedMachines {
@@ -57,13 +56,12 @@ async function problemOf(work: Promise<void>): Promise<string[]> {
 
 /** Forgets what is recorded on machines that leave: nothing has to be removed from them, and they may be dead. */
 export async function forgetMachines(
-  { session, stacks }: Dependencies,
+  dependencies: Dependencies,
   environment: string,
   leaving: readonly MachineInputs[],
 ): Promise<void> {
-  const pulumi = await stacks();
+  const pulumi = await dependencies.stacks();
   const hosts = leaving.map(({ host }) => host);
   for (const stack of [environment, foundationStack(environment)]) await pulumi.forgetHosts(stack, hosts);
-  // An ssh connection would outlive its machine.
-  for (const machine of leaving) await session.connections.link(hostOf(session.machines, machine)).disconnect();
+  for (const machine of leaving) await disconnect(dependencies, machine);
 }

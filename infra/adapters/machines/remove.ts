@@ -57,6 +57,6 @@ export async function removeUnrecorded(
 }
 
 /** Ends the ssh connection to a machine, which would outlive it. */
-async function disconnect({ session }: Dependencies, machine: MachineInputs): Promise<void> {
+export async function disconnect({ session }: Dependencies, machine: MachineInputs): Promise<void> {
   await session.connections.link(hostOf(session.machines, machine)).disconnect();
 }

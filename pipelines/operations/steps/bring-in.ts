@@ -60,9 +60,8 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const environment = withoutCordoned(whole, seen.ledger);
 
   const early = await preflight(context, environment, arrival.release);
-  // What is recorded meanwhile is read again under the lock.
-  if (arrival.planOnly) refuseAhead(environment, seen, early);
   if (arrival.planOnly) {
+    refuseAhead(environment, seen, early);
     const inputs = { ...inputsOf(environment, seen), reports: early };
     return planned(context, inputs, await context.stacks.foundationNotes(foundationRequest(inputs, whole)));
   }
