@@ -299,10 +299,6 @@ case $command in
     held
     keep "$@"
     ;;
-  forget)
-    # forget NAME...: remove the secret files of containers that are gone
-    for name in "$@"; do rm -rf "/secrets/$name"; done
-    ;;
   probe)
     # probe URL TIMES INTERVAL-SECONDS DEADLINE-SECONDS HOST: TIMES good answers in a row
     at=${'$'}{1#http://}
