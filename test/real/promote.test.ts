@@ -122,7 +122,7 @@ describe.runIf(labsWork)('a promotion', () => {
       const before = await project.snapshot('prod');
       const ids = await project.containerIds('prod');
       const urls = [...project.urls('prod'), ...project.urls('dev')];
-      const load = await startLoad({ urls, rate: 200, connections: 'both' });
+      const load = await startLoad({ urls, rate: 100, connections: 'both' });
 
       const never = await project.promote('1.1.0', 'prod');
       expect([never.code, never.json.error.message]).toEqual([
