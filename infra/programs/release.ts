@@ -27,17 +27,14 @@ const guardMargin = 15;
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
     const { app, environment, operation, turn } = desired;
+    const sealed = await sealedSecrets(desired, values);
     const place = { app, environment };
     const hosts = hostRoutes(desired);
     // First of all: whoever was overtaken is told so before anything is made.
     const claim = new Turn({ ...place, operation, turn, hosts: hosts.map(({ host }) => host) });
-    const secrets = desired.secrets.map(
-      // A value that this process does not know is recorded already, and what is recorded stays.
-      ({ name, version }) =>
-        new Secret(
-          { ...place, secret: name, version, value: values.find(name, version) ?? '' },
-          { dependsOn: [claim] },
-        ),
+    const secrets = sealed.map(
+      ({ name, version, text }) =>
+        new Secret({ ...place, secret: name, version, sealed: text }, { dependsOn: [claim] }),
     );
     const migration = desired.migration
       ? [new Migration({ ...place, ...desired.migration }, { dependsOn: [claim, ...secrets] })]
@@ -75,6 +72,13 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
     const revisions = watch.id.apply(() => JSON.stringify(timed(desired)));
     new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
   };
+}
+
+/** One whose value this process does not know is recorded already, and what is recorded stays. */
+function sealedSecrets({ secrets }: DesiredState, values: SecretValues) {
+  return Promise.all(
+    secrets.map(async ({ name, version }) => ({ name, version, text: (await values.sealed(name, version)) ?? '' })),
+  );
 }
 
 function timed({ ledger, startedAt }: DesiredState): Revision[] {

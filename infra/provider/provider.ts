@@ -113,7 +113,7 @@ export function createProvider({ context, onError, declared }: ProviderSetting):
     schema: JSON.stringify({ name: providerName, version: lockageVersion, resources: {} }),
     check: (urn, olds, news) =>
       run(async () => {
-        refuseForeign(urn, news, 'value' in (olds as object));
+        refuseForeign(urn, news, 'sealed' in (olds as object));
         return { inputs: acceptedInputs(olds as object, news as object) };
       }),
     diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
@@ -160,12 +160,12 @@ function refusals(declared: DeclaredResources | undefined) {
 
 const somebodyElse = 'Somebody else on this computer spoke to Pulumi: find out who, then run the same command again.';
 
-/** What is recorded of a secret already is its value, whatever the program knows of it. */
+/** What is recorded of a secret already stays, whatever the program knows of it. */
 function asDeclared(given: unknown, isRecorded: boolean): object {
-  const { value, ...known } = given as { value?: unknown };
-  if (value === undefined || isRecorded) return known;
+  const { sealed, ...known } = given as { sealed?: unknown };
+  if (sealed === undefined || isRecorded) return known;
   // Pulumi sends a secret as an object with a mark and the value.
-  return { ...known, value: isObject(value) && 'value' in value ? value.value : value };
+  return { ...known, sealed: isObject(sealed) && 'value' in sealed ? sealed.value : sealed };
 }
 
 function isObject(value: unknown): value is object {

@@ -14,6 +14,7 @@ import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } fr
 import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
+import { hasUnsealed, withSealed } from './secret-values.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 
@@ -138,6 +139,7 @@ export class PulumiStacks {
     const state = await readStack(settings, this.#project, name);
     await this.#useSalt(name, state?.salt);
     if (state?.pending) await this.#clearPending(name);
+    if (hasUnsealed(state?.resources ?? [])) await this.#sealRecorded(name);
     const workspace = await LocalWorkspace.create({
       workDir: folder,
       pulumiCommand: this.#command(name),
@@ -166,6 +168,12 @@ export class PulumiStacks {
     await this.#rewrite(name, ({ pending_operations: _, ...deployment }) => deployment);
   }
 
+  /** What Pulumi loads with a state is in its messages: so nothing runs over values that an earlier version recorded in clear. */
+  async #sealRecorded(name: string): Promise<void> {
+    const { key } = this.#current().context.secrets;
+    await this.#rewrite(name, (deployment) => withSealed(deployment, key), ['--show-secrets']);
+  }
+
   /**
    * Makes a stack's state forget what hosts have of it, for hosts that are gone for good: nothing can be removed there, and
    * Pulumi must not try. A stack that does not exist is fine.
@@ -179,7 +187,11 @@ export class PulumiStacks {
   }
 
   /** Replaces a stack's deployment in the backend. */
-  async #rewrite(name: string, change: (deployment: Deployment) => Deployment): Promise<void> {
+  async #rewrite(
+    name: string,
+    change: (deployment: Deployment) => Deployment | Promise<Deployment>,
+    exporting: readonly string[] = [],
+  ): Promise<void> {
     const run = async (argv: string[], input?: string) => {
       const result = await runPulumi(this.#in(name), [...argv, '--stack', name], input === undefined ? {} : { input });
       if (result.code !== 0) throw new PulumiError(result.stderr);
@@ -188,8 +200,8 @@ export class PulumiStacks {
     try {
       // The lock of a run that was killed is in the way here already.
       await this.#afterStaleLock(name, async () => {
-        const stack = JSON.parse(await run(['stack', 'export'])) as { deployment: Deployment };
-        await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: change(stack.deployment) }));
+        const stack = JSON.parse(await run(['stack', 'export', ...exporting])) as { deployment: Deployment };
+        await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: await change(stack.deployment) }));
       });
     } catch (error) {
       throw translate(error, name);

@@ -79,19 +79,20 @@ export class Watch extends Resource {
   }
 }
 
-/** A version of a secret, kept encrypted. Its value is given once; later runs need not know it. */
+/** A version of a secret, sealed, and encrypted by Pulumi as well. It is given once; later runs need not know its value. */
 export class Secret extends Resource {
   constructor(inputs: SecretInputs, options?: pulumi.CustomResourceOptions) {
     const name = `secret-${inputs.secret}-${inputs.version}`;
-    const { value: _, ...known } = inputs;
-    // With the value that is recorded already, whatever it is, or with this one.
+    const { sealed: _, ...known } = inputs;
+    // With what is recorded already, whatever it is, or with this.
     declarations.add({ type: 'Secret', name }, known);
     declarations.add({ type: 'Secret', name }, inputs);
     super(
       'Secret',
       name,
-      { ...inputs, value: pulumi.secret(inputs.value) },
-      { ...options, ignoreChanges: ['value'], additionalSecretOutputs: ['value'] },
+      { ...inputs, sealed: pulumi.secret(inputs.sealed) },
+      // `value` is how earlier versions recorded it: a plain `pulumi up` keeps it, and the next operation seals it.
+      { ...options, ignoreChanges: ['sealed', 'value'], additionalSecretOutputs: ['sealed', 'value'] },
     );
   }
 }

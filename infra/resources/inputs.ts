@@ -84,11 +84,12 @@ export interface WatchInputs extends Place {
   readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }
 
-/** A secret's value, encrypted in the state for as long as a revision needs it. */
+/** A secret's value, kept for as long as a revision needs it. */
 export interface SecretInputs extends Place {
   readonly secret: string;
   readonly version: string;
-  readonly value: string;
+  /** the value, encrypted with a key of ours: no message that carries it says what it is */
+  readonly sealed: string;
 }
 
 /** The record: revisions and the hold. */

@@ -224,8 +224,11 @@ export interface Removal {
 
 /** The one door for secrets: names and versions travel, values stay behind it until a resource needs them. */
 export interface Secrets {
-  /** Reads all secrets that an environment uses from their sources. Returns their versions. Throws LockageError. */
-  read(environment: Environment): Promise<SecretVersions>;
+  /**
+   * Reads all secrets that an environment uses from their sources. Returns their versions: a recorded one stays for as
+   * long as the value does. Throws LockageError.
+   */
+  read(environment: Environment, recorded?: SecretVersions): Promise<SecretVersions>;
   /** Makes the recorded values of an environment's secrets available, for containers that are made again as they were. */
   recall(environment: string): Promise<void>;
 }

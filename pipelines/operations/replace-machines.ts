@@ -1,6 +1,6 @@
 import { BrokenError, LockageError, messageOf } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
-import type { EnvironmentRecord } from '../model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { imageNamed, imageText, type MachineImage } from '../model/machine-image.ts';
 import { currentPool, inPool, ledgerInPool, otherPool } from '../model/machine-pool.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -99,7 +99,7 @@ async function judge(context: Context, request: ReplaceMachinesRequest): Promise
   checkImageGates(image, serving, seen, await recordsBefore(context, serving));
   refuseAccessories(serving);
   await context.registry.verify(release);
-  const versions = await context.secrets.read(serving);
+  const versions = await context.secrets.read(serving, currentRevision(seen.ledger)?.secretVersions);
   const pool = otherPool(currentPool(name, seen.ledger, []));
   const inputsOf = (record: EnvironmentRecord): RolloutInputs => ({
     ...operationInfo(context),

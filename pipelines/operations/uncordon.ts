@@ -39,7 +39,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
   const environment = withoutCordoned(whole, withoutCordon(seen.ledger, request.host));
   context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const early = await context.hosts.preflight(environment);
-  const versions = await context.secrets.read(environment);
+  const versions = await context.secrets.read(environment, currentRevision(seen.ledger)?.secretVersions);
   const serving = withoutCordoned(whole, seen.ledger);
   return withEnvironmentLock(context, { environment: serving, purpose: `uncordon ${request.host}` }, async () => {
     const record = await context.records.environment(whole.name);

@@ -7,6 +7,7 @@ import { RecordsAdapter } from '../../infra/adapters/records.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { RemovalAdapter } from '../../infra/adapters/removal.ts';
 import { StacksAdapter } from '../../infra/adapters/stacks.ts';
+import { SecretKey } from '../../infra/context/secret-key.ts';
 import { SecretValues } from '../../infra/context/secret-values.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { Connections } from '../../infra/docker/connections.ts';
@@ -60,9 +61,14 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const registry = new RegistryClient({ insecure: configured.insecureRegistries, signal });
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
-  const session = sessionOf(stateFolder, terminal, registry, signal, () =>
-    project.environments.flatMap(({ hosts }) => hosts),
-  );
+  const session = sessionOf({
+    stateFolder,
+    terminal,
+    registry,
+    signal,
+    key: new SecretKey(app, passphrase),
+    configured: () => project.environments.flatMap(({ hosts }) => hosts),
+  });
   const stacks = pulumiLoader(settings, app);
   const records = new RecordsAdapter(settings, app, session, stacks);
   const actor = actorOf();
@@ -82,7 +88,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     machines,
     stacks: new StacksAdapter({ session, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
-    secrets: new SecretStore({ project, passphrase, settings, values: session.secrets, redactor }),
+    secrets: new SecretStore({ project, settings, values: session.secrets, redactor }),
     terminal,
     signal,
     connections: session.connections,
@@ -91,16 +97,19 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   };
 }
 
-function sessionOf(
-  stateFolder: string,
-  terminal: ConsoleTerminal,
-  registry: RegistryClient,
-  signal: AbortSignal,
-  configured: () => Project['environments'][number]['hosts'],
-): Session {
+interface SessionParts {
+  readonly stateFolder: string;
+  readonly terminal: ConsoleTerminal;
+  readonly registry: RegistryClient;
+  readonly signal: AbortSignal;
+  readonly key: SecretKey;
+  readonly configured: () => Project['environments'][number]['hosts'];
+}
+
+function sessionOf({ stateFolder, terminal, registry, signal, key, configured }: SessionParts): Session {
   return {
     connections: new Connections({ stateDir: stateFolder, configured }),
-    secrets: new SecretValues(),
+    secrets: new SecretValues(key),
     registryAuth: (repository) => registry.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
     machines: {

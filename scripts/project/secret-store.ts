@@ -1,3 +1,4 @@
+import { formerVersion } from '../../infra/context/secret-key.ts';
 import type { SecretValues } from '../../infra/context/secret-values.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
@@ -5,11 +6,10 @@ import type { Environment, Project } from '../../pipelines/model/environment.ts'
 import type { Secrets } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import type { Redactor } from '../tools/redactor.ts';
-import { readSecrets, secretVersion } from './secrets.ts';
+import { readSecrets } from './secrets.ts';
 
 interface Dependencies {
   readonly project: Project;
-  readonly passphrase: string;
   readonly settings: PulumiSettings;
   /** receives the values: no other part of a command sees them */
   readonly values: SecretValues;
@@ -24,21 +24,28 @@ export class SecretStore implements Secrets {
     this.#dependencies = dependencies;
   }
 
-  async read(environment: Environment): Promise<SecretVersions> {
-    const { project, passphrase } = this.#dependencies;
-    const sources = { root: project.root, env: process.env };
+  async read(environment: Environment, recorded: SecretVersions = {}): Promise<SecretVersions> {
+    const sources = { root: this.#dependencies.project.root, env: process.env };
     const values = await readSecrets(environment.secrets, secretNames(environment), sources);
     const versions: Record<string, string> = {};
     for (const [name, value] of Object.entries(values)) {
-      versions[name] = secretVersion(value, `${project.app}\n${passphrase}`);
+      versions[name] = await this.#versionOf(value, recorded[name]);
       this.#add(name, versions[name], value);
     }
     return versions;
   }
 
   async recall(environment: string): Promise<void> {
-    const recorded = await readSecretValues(this.#dependencies.settings, environment);
+    const { settings, values } = this.#dependencies;
+    const recorded = await readSecretValues(settings, environment, values.key);
     for (const { name, version, value } of recorded) this.#add(name, version, value);
+  }
+
+  /** A value that an earlier version of Lockage recorded keeps its version: nothing is replaced because of it. */
+  async #versionOf(value: string, recorded: string | undefined): Promise<string> {
+    const { project, settings, values } = this.#dependencies;
+    const former = formerVersion(value, project.app, settings.passphrase);
+    return former === recorded ? recorded : values.key.versionOf(value);
   }
 
   #add(name: string, version: string, value: string): void {

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -154,12 +153,4 @@ function decode(bytes: Buffer, origin: string): Reading {
   } catch {
     return { problem: `is not UTF-8 text: ${origin} (encode it, for example as base64)` };
   }
-}
-
-/**
- * Returns eight hex digits that tell one value of a secret from another without revealing the value. The salt is kept
- * per application, so that equal values of two applications do not show as equal.
- */
-export function secretVersion(value: string, salt: string): string {
-  return createHmac('sha256', salt).update(value).digest('hex').slice(0, 8);
 }

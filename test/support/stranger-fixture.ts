@@ -3,6 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import type { EngineAnswers } from './engine-stranger.ts';
 import type { Answers } from './stranger.ts';
 
 const run = promisify(execFile);
@@ -13,14 +14,27 @@ export interface Servers {
   readonly program: string;
 }
 
+/** Who calls: a process of this user, or of `nobody`, which only root can become. */
+type Stranger = 'same' | 'nobody';
+
 /**
- * Calls both servers from a process of its own: of this user, or of `nobody`, which only root can become. The program for it
- * is put into the folder, which others may enter from here on.
+ * Calls both servers from a process of its own. The program for it is put into the folder, which others may enter from here
+ * on.
  */
-export async function asStranger(folder: string, { provider, program }: Servers, user: 'same' | 'nobody') {
-  const file = join(folder, 'stranger.mjs');
+export async function asStranger(folder: string, { provider, program }: Servers, user: Stranger) {
+  const answers = await runAs(user, folder, 'stranger', [provider, program]);
+  return answers as { provider: Answers; program: Answers };
+}
+
+/** Asks Pulumi's engine at these addresses what it knows of a resource, in the same way. */
+export async function askEngine(folder: string, urn: string, addresses: readonly string[], user: Stranger) {
+  return (await runAs(user, folder, 'engine-stranger', [urn, ...addresses])) as EngineAnswers;
+}
+
+async function runAs(user: Stranger, folder: string, program: string, given: readonly string[]): Promise<unknown> {
+  const file = join(folder, `${program}.mjs`);
   await build({
-    entryPoints: [resolve(import.meta.dirname, 'stranger.ts')],
+    entryPoints: [resolve(import.meta.dirname, `${program}.ts`)],
     outfile: file,
     bundle: true,
     format: 'esm',
@@ -30,9 +44,9 @@ export async function asStranger(folder: string, { provider, program }: Servers,
   });
   await chmod(folder, 0o755);
   const become = user === 'nobody' ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['env'];
-  const [command, ...args] = [...become, process.execPath, file, provider, program];
+  const [command = '', ...args] = [...become, process.execPath, file, ...given];
   const { stdout } = await run(command, args, { cwd: '/' });
-  return JSON.parse(stdout) as { provider: Answers; program: Answers };
+  return JSON.parse(stdout) as unknown;
 }
 
 /** Returns the answers that are not as expected. */

@@ -1,6 +1,6 @@
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
-import { nextNumber, type EnvironmentRecord } from '../../model/ledger.ts';
+import { currentRevision, nextNumber, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Release } from '../../model/release.ts';
@@ -41,7 +41,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   context.terminal.step('judge');
   const seen = await context.records.environment(asConfigured.name);
   await arrival.mayEnter(seen);
-  const versions = await context.secrets.read(asConfigured);
+  const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const inputsOf = (environment: Environment, record: EnvironmentRecord): RolloutInputs => ({
     ...operationInfo(context),
     environment,

@@ -61,16 +61,16 @@ describe('a provider that knows what is declared', () => {
   test('takes a secret with its value, or with the one that is recorded', async () => {
     const resource = { type: 'Secret', name: 'secret-X-1' };
     const known = { secret: 'X', version: '1' };
-    const value = (text: string) => ({ ...known, value: { ...secretMark, value: text } });
+    const sealed = (text: string) => ({ ...known, sealed: { ...secretMark, value: text } });
     declarations.add(resource, known);
-    declarations.add(resource, { ...known, value: 'right' });
+    declarations.add(resource, { ...known, sealed: 'right' });
     const { check, create } = provider();
     const secretUrn = urnOf('Secret', 'secret-X-1');
-    await expect(create?.(secretUrn, value('right'))).resolves.toMatchObject({ id: 'secret-X-1' });
-    await expect(check?.(secretUrn, {}, value('right'))).resolves.toMatchObject({});
-    await expect(check?.(secretUrn, value('earlier'), value('earlier'))).resolves.toMatchObject({});
-    await expect(check?.(secretUrn, {}, value('wrong'))).rejects.toThrow('is not what the program declares');
-    await expect(create?.(secretUrn, value('wrong'))).rejects.toThrow('is not what the program declares');
+    await expect(create?.(secretUrn, sealed('right'))).resolves.toMatchObject({ id: 'secret-X-1' });
+    await expect(check?.(secretUrn, {}, sealed('right'))).resolves.toMatchObject({});
+    await expect(check?.(secretUrn, sealed('earlier'), sealed('earlier'))).resolves.toMatchObject({});
+    await expect(check?.(secretUrn, {}, sealed('wrong'))).rejects.toThrow('is not what the program declares');
+    await expect(create?.(secretUrn, sealed('wrong'))).rejects.toThrow('is not what the program declares');
   });
 
   test('removes what is declared no more, and nothing that is', async () => {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { SecretSource } from '../../../pipelines/model/environment.ts';
-import { readSecrets, secretVersion } from '../../../scripts/project/secrets.ts';
+import { readSecrets } from '../../../scripts/project/secrets.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 
 const canary = 'canary-5f1c "quoted" ünïcode/+&=';
@@ -113,15 +113,6 @@ describe('problems', () => {
       C: node('console.log(process.env.TOKEN + "\\0")'),
     });
     expect(lines.join('\n')).not.toMatch(/canary|a\0b/);
-  });
-});
-
-describe('a version of a secret', () => {
-  test('is eight hex digits that change with value and salt', () => {
-    expect(secretVersion('a', 'shop')).toMatch(/^[0-9a-f]{8}$/);
-    expect(secretVersion('a', 'shop')).toBe(secretVersion('a', 'shop'));
-    expect(secretVersion('a', 'shop')).not.toBe(secretVersion('b', 'shop'));
-    expect(secretVersion('a', 'shop')).not.toBe(secretVersion('a', 'blog'));
   });
 });
 
