@@ -137,7 +137,7 @@ export class RegistryClient {
   /** Returns the credentials for a pull in the form that an engine takes; undefined when there are none. Secret. */
   async registryAuthHeader(repository: string): Promise<string | undefined> {
     const { registry } = parseReference(repository);
-    const credentials = await this.#http.credentials(registry);
+    const credentials = await this.#http.pullCredentials(registry);
     if (!credentials) return undefined;
     const secret = 'username' in credentials ? credentials : { identitytoken: credentials.identityToken };
     return engineLogin({ ...secret, serveraddress: registry });

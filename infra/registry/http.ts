@@ -6,10 +6,14 @@ export interface HttpRequest {
   readonly method: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
+  /** absent: redirects are followed */
+  readonly redirects?: 'refuse';
 }
 
 export interface HttpHead {
   readonly status: number;
+  /** who answered: another server than was asked, after a redirect */
+  readonly at: URL;
   /** value of a header by its name in lowercase */
   header(name: string): string | undefined;
 }
@@ -29,28 +33,45 @@ const mostRedirects = 5;
 /**
  * Sends one request and reads its answer whole; redirects are followed, and credentials stay with the server they are
  * for. Node's own `fetch` would do, but loading it costs every command a tenth of a second. Throws what the connection
- * throws, and LockageError for an answer of more than 4 MiB.
+ * throws, and LockageError for an answer of more than 4 MiB or a redirect from https to http.
  */
 export async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   const { status, header, body, at } = await open(url, request, signal);
-  return { status, header, body: await read(body, at) };
+  return { status, header, at, body: await read(body, at) };
 }
 
 /** Sends one request and returns before its answer is read: the caller reads the body to the end, or destroys it. */
-export async function open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream & { at: URL }> {
+export async function open(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
   for (let at = url, redirects = 0; ; redirects += 1) {
     const response = await send(at, at.origin === url.origin ? request : withoutCredentials(request), signal);
     const status = response.statusCode ?? 0;
     const place = response.headers.location;
-    const follows = [301, 302, 303, 307, 308].includes(status) && place !== undefined && request.body === undefined;
-    if (follows && redirects < mostRedirects) {
-      response.resume();
-      at = new URL(place, at);
+    if (isRedirect(status) && place !== undefined && follows(request) && redirects < mostRedirects) {
+      // Whatever comes with it is not waited for, nor read.
+      response.destroy();
+      at = redirected(at, place);
       continue;
     }
     const header = (name: string) => [response.headers[name] ?? []].flat()[0];
     return { status, header, headers: response.headers, body: response, at };
   }
+}
+
+function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+function follows({ redirects, body }: HttpRequest): boolean {
+  return redirects === undefined && body === undefined;
+}
+
+/** Whoever is on the way could answer a request that goes on without TLS. */
+function redirected(from: URL, place: string): URL {
+  const to = new URL(place, from);
+  if (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:')) return to;
+  throw new LockageError(`${from.host} redirects from https to ${to.protocol}//${to.host}`, {
+    hint: 'Give the place where it keeps its blobs an address with https.',
+  });
 }
 
 function send(url: URL, { method, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {

@@ -10,6 +10,8 @@ export interface RegistryOptions {
   readonly insecure?: readonly string[];
   /** folder of Docker's config.json */
   readonly dockerConfig?: string;
+  /** the same for the logins that hosts get, which need no more than to pull; absent: the same logins */
+  readonly pullConfig?: string;
   /** milliseconds until an answer must begin, or a small one must end; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
@@ -46,6 +48,11 @@ export class RegistryHttp {
     return storedCredentials(registry, this.#options.dockerConfig);
   }
 
+  /** Returns the login that hosts get; where a folder for these is given, never another one. */
+  pullCredentials(registry: string): Promise<Credentials | undefined> {
+    return storedCredentials(registry, this.#options.pullConfig ?? this.#options.dockerConfig);
+  }
+
   /** Sends a request and reads the answer. Throws LockageError, naming the registry and what to do. */
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
@@ -78,7 +85,7 @@ export class RegistryHttp {
             { ...request, headers: withAuthorization(request, authorization) },
             signal,
           );
-          if (isBusy(found.status) || found.status === 401) found.body.resume();
+          if (isBusy(found.status) || found.status === 401) found.body.destroy();
           return found;
         },
         signal,
@@ -94,9 +101,10 @@ export class RegistryHttp {
     reference: Reference,
     send: (authorization: string | undefined) => Promise<T>,
   ): Promise<T> {
-    const { repository } = reference;
+    const { repository, registry } = reference;
     const answer = await send(this.#authorization.get(repository));
-    if (answer.status !== 401) return answer;
+    // The login is for the registry: where it redirects to may ask for none.
+    if (answer.status !== 401 || answer.at.origin !== new URL(this.#baseUrl(registry)).origin) return answer;
     const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '');
     if (header === undefined) return answer;
     const again = await send(header);
@@ -142,7 +150,7 @@ export class RegistryHttp {
     basic: string | undefined,
   ): Promise<string | undefined> {
     const url = new URL(realm);
-    let init: { method: 'GET' | 'POST'; headers?: Record<string, string>; body?: Buffer } = { method: 'GET' };
+    let init: HttpRequest = { method: 'GET', redirects: 'refuse' };
     if (credentials && 'identityToken' in credentials) {
       const form = {
         grant_type: 'refresh_token',

@@ -58,7 +58,12 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const stateFolder = await openStateFolder(root);
   const passphrase = await readPassphrase(stateFolder, backend);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
-  const registry = new RegistryClient({ insecure: configured.insecureRegistries, signal });
+  const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
+  const registry = new RegistryClient({
+    insecure: configured.insecureRegistries,
+    ...(pullConfig ? { pullConfig } : {}),
+    signal,
+  });
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const session = sessionOf({

@@ -27,6 +27,7 @@ const index = JSON.stringify({
   ],
 });
 
+const never = new AbortController().signal;
 let server: Server | undefined;
 const folders: string[] = [];
 
@@ -190,6 +191,39 @@ describe('a registry', () => {
     await client.manifest(`${registry}/shop`, hash(manifest));
     const path = `/v2/shop/manifests/${hash(manifest)}`;
     expect(seen).toEqual([`${path} none`, '/token Basic', `${path} Bearer`, `${path} Bearer`]);
+  });
+});
+
+describe('the login of a registry', () => {
+  const auth = Buffer.from('me:secret').toString('base64');
+
+  it('is for nobody that it redirects to', async () => {
+    const seen: string[] = [];
+    const other = createServer((request, response) => {
+      seen.push(`${request.url} ${request.headers.authorization ?? 'none'}`);
+      const own = `http://127.0.0.1:${(other.address() as AddressInfo).port}/token`;
+      response.writeHead(401, { 'WWW-Authenticate': `Bearer realm="${own}"` }).end();
+    });
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const place = `http://127.0.0.1:${(other.address() as AddressInfo).port}/store`;
+    const registry = await serve((_, response) => response.writeHead(307, { location: place }).end());
+    const client = new RegistryClient({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
+    await expect(client.manifest(`${registry}/shop`, hash(manifest))).rejects.toThrow('refuses this machine');
+    await expect(
+      client.stream(`${registry}/shop`, { method: 'GET', kind: 'blobs', digest: hash(''), headers: {} }, never),
+    ).rejects.toThrow('refuses this machine');
+    other.close();
+    expect(seen).toEqual(['/store none', '/store none']);
+  });
+
+  it('is not what hosts get, where there is one for pulls', async () => {
+    const folder = await dockerConfig({ auths: { 'r.example.com': { auth } } });
+    const pulls = Buffer.from('reader:only').toString('base64');
+    const pullConfig = await dockerConfig({ auths: { 'r.example.com': { auth: pulls } } });
+    const header = await new RegistryClient({ dockerConfig: folder, pullConfig }).registryAuthHeader('r.example.com/a');
+    expect(JSON.parse(Buffer.from(header ?? '', 'base64url').toString())).toMatchObject({ username: 'reader' });
+    const none = new RegistryClient({ dockerConfig: folder, pullConfig: await dockerConfig({}) });
+    expect(await none.registryAuthHeader('r.example.com/a')).toBeUndefined();
   });
 });
 
