@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
-import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { withAttempt, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
@@ -23,6 +23,7 @@ import type {
   MigrationInputs,
   RoutesInputs,
   SecretInputs,
+  TurnInputs,
 } from '../resources/inputs.ts';
 import { unpacked } from '../resources/packing.ts';
 import { withFileLock } from '../system/file-lock.ts';
@@ -147,8 +148,12 @@ export class RecordsAdapter implements Records {
 function environmentRecord(state: StackState | undefined): EnvironmentRecord {
   const [ledger] = inputsOf<LedgerInputs>(state, 'Ledger');
   const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
+  const turn = state?.resources.find(({ type }) => type === 'lockage:index:Turn')?.inputs;
+  const [{ attempt } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
   return {
-    ledger: ledgerOf(ledger),
+    // Every change of the stack takes a turn, whatever else it changes.
+    basis: basisOf(turn),
+    ledger: withAttempt(ledgerOf(ledger), attempt),
     containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
       host,
       spec,

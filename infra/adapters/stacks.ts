@@ -31,6 +31,17 @@ export class StacksAdapter implements Stacks {
     return this.#dependencies.foundation.make(request, options.leaving);
   }
 
+  async recordAttempt(desired: DesiredState): Promise<void> {
+    const { session } = this.#dependencies;
+    const [stacks, { environmentProgram }] = await Promise.all([
+      this.#dependencies.stacks(),
+      import('../programs/release.ts'),
+    ]);
+    const options = { message: 'what is tried', only: { type: 'Turn', name: 'turn' } };
+    const program = environmentProgram(desired, session.secrets);
+    await stacks.up(desired.environment, program, providerContext(session, false), options);
+  }
+
   async deploy(desired: DesiredState, message: string): Promise<void> {
     const { session } = this.#dependencies;
     const [stacks, { environmentProgram }] = await Promise.all([

@@ -26,12 +26,13 @@ const guardMargin = 15;
  */
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
-    const { app, environment, operation, turn } = desired;
+    const { app, environment, operation, turn, basis, attempt } = desired;
     const sealed = await sealedSecrets(desired, values);
     const place = { app, environment };
     const hosts = hostRoutes(desired);
     // First of all: whoever was overtaken is told so before anything is made.
-    const claim = new Turn({ ...place, operation, turn, hosts: hosts.map(({ host }) => host) });
+    const claimed = { operation, turn, hosts: hosts.map(({ host }) => host), ...(attempt ? { attempt } : {}) };
+    const claim = new Turn({ ...place, ...claimed }, basis);
     const secrets = sealed.map(
       ({ name, version, text }) =>
         new Secret({ ...place, secret: name, version, sealed: text }, { dependsOn: [claim] }),

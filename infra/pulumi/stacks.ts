@@ -6,7 +6,7 @@ import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automa
 import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
-import { declarations } from '../resources/declared.ts';
+import { declarations, type ResourceName } from '../resources/declared.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { withDescendants } from '../system/socket-holder.ts';
@@ -17,6 +17,16 @@ import { serveProgram } from './program-server.ts';
 import { hasUnsealed, withSealed } from './secret-values.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
+
+/** How a program is run. */
+interface UpOptions {
+  /** for the stack's history */
+  readonly message: string;
+  /** look at what is recorded first */
+  readonly refresh?: boolean;
+  /** the one of our resources that is made or changed; absent: all that the program declares */
+  readonly only?: ResourceName;
+}
 
 /** Pulumi steps at the same time: they wait for hosts, not for processors. */
 const parallel = 256;
@@ -45,13 +55,16 @@ export class PulumiStacks {
     name: string,
     program: () => Promise<void>,
     context: ProviderContext,
-    options: { message: string; refresh?: boolean },
+    { only, ...options }: UpOptions,
   ): Promise<void> {
     const provider = this.#serve(context);
+    const target = only
+      ? { target: [`urn:pulumi:${name}::${this.#project}::lockage:index:${only.type}::${only.name}`] }
+      : {};
     try {
       const stack = await this.#stack(name, await provider.port);
       await this.#afterStaleLock(name, () =>
-        this.#withProgram(name, program, () => stack.up({ ...options, parallel, suppressOutputs: true })),
+        this.#withProgram(name, program, () => stack.up({ ...options, ...target, parallel, suppressOutputs: true })),
       );
     } catch (error) {
       throw provider.error ?? translate(error, name);

@@ -51,10 +51,10 @@ export class Verification extends Resource {
   }
 }
 
-/** The operation may act on every host. */
+/** The operation may act on every host, from what is recorded still: it is the first of all resources. */
 export class Turn extends Resource {
-  constructor(inputs: TurnInputs, options?: pulumi.CustomResourceOptions) {
-    super('Turn', 'turn', packed(inputs), options);
+  constructor(inputs: TurnInputs, basis: Basis) {
+    super('Turn', 'turn', basedOn(basis, packed(inputs)));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Migration } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
-import type { Cordon, Hold } from '../../pipelines/model/revision.ts';
+import type { Attempt, Cordon, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
 
@@ -44,9 +44,10 @@ export interface VerificationInputs extends Place {
   readonly routes: readonly HostRoutes[];
 }
 
-/** The claim of all hosts before anything changes. */
+/** The claim of all hosts, and the record of what is tried, before anything changes. */
 export interface TurnInputs extends Place {
   readonly operation: string;
+  readonly attempt?: Attempt;
   readonly turn: Turn;
   readonly hosts: readonly EnvironmentHost[];
 }

@@ -78,8 +78,13 @@ export function environmentStatus(
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
     cordons: record.ledger.cordons ?? [],
     ...(lock ? { lock } : {}),
-    ...(last?.result === 'failed' ? { failed: failureOf(last) } : {}),
+    ...(last && hasFailed(last, lock) ? { failed: failureOf(last) } : {}),
   };
+}
+
+/** One that is under way has no outcome yet. */
+function hasFailed({ result }: Revision, lock: LockView | undefined): boolean {
+  return result === 'failed' || (result === 'unfinished' && !lock);
 }
 
 /** Returns what keeps requests from the machines and what to do, or undefined. */
@@ -172,7 +177,7 @@ function failureOf(revision: Revision): NonNullable<EnvironmentStatus['failed']>
     version: revision.release.version,
     at: endOf(revision),
     actor: revision.actor,
-    reason: revision.reason ?? 'no reason is recorded',
+    reason: revision.result === 'unfinished' ? 'it did not end' : (revision.reason ?? 'no reason is recorded'),
   };
 }
 

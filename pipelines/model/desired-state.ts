@@ -1,6 +1,6 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { Turn } from './fence.ts';
-import type { Ledger } from './revision.ts';
+import type { Attempt, Ledger } from './revision.ts';
 import type { EnvironmentHost, Target } from './target.ts';
 
 /** A container and the host it runs on, or a service and what schedules it. */
@@ -26,6 +26,10 @@ export interface DesiredState {
   readonly environment: string;
   /** names this operation; it makes resources that act in each operation differ */
   readonly operation: string;
+  /** the mark of the record that this was decided from */
+  readonly basis: string;
+  /** the revision that is made, or going back from it; absent where none is */
+  readonly attempt?: Attempt;
   /** what its changes of hosts carry: an operation that goes back keeps its own */
   readonly turn: Turn;
   /** the containers that get the traffic */

@@ -1,10 +1,12 @@
 import type { PlacedContainer } from './desired-state.ts';
 import { canonicalJson } from './fingerprint.ts';
 import type { Release } from './release.ts';
-import type { Ledger, Revision } from './revision.ts';
+import type { Attempt, Ledger, Revision } from './revision.ts';
 
 /** The record of an environment: its ledger, and the containers that its state says exist. */
 export interface EnvironmentRecord {
+  /** a mark of what is recorded: whoever decides from it can change it only while it is the same */
+  readonly basis: string;
   readonly ledger: Ledger;
   readonly containers: readonly PlacedContainer[];
   /** the migration that ran last */
@@ -38,6 +40,12 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   const needed = [currentRevision(all), rollbackCandidates(all)[0]].map((each) => each?.number);
   let surplus = all.revisions.length - ledgerLength;
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
+}
+
+/** Returns the ledger with an attempt that it does not know the outcome of; the very same one where it knows it. */
+export function withAttempt(ledger: Ledger, attempt: Attempt | undefined): Ledger {
+  if (!attempt || attempt.number < nextNumber(ledger)) return ledger;
+  return withRevision(ledger, { ...attempt, containers: [], secretVersions: {}, duration: 0 });
 }
 
 type Contents = Pick<Revision, 'containers' | 'without'>;

@@ -14,7 +14,8 @@ export interface Revision {
   /** names of the secrets → short hash of their value, so that a change shows without the value */
   readonly secretVersions: Readonly<Record<string, string>>;
   readonly kind: 'promote' | 'rollback' | 'repair' | 'scale' | 'image';
-  readonly result: 'succeeded' | 'failed';
+  /** `unfinished`: its outcome was never recorded, as its operator was gone, or is at it still */
+  readonly result: 'succeeded' | 'failed' | 'unfinished';
   /** `user@machine` */
   readonly actor: string;
   /** ISO 8601 */
@@ -35,6 +36,11 @@ export interface Revision {
 
 /** A revision before its outcome is known. */
 export type PlannedRevision = Omit<Revision, 'result' | 'duration'>;
+
+/** What is recorded of a change before any of it is done: it stays known when nobody is left to record how it ended. */
+export interface Attempt extends Pick<Revision, 'number' | 'release' | 'kind' | 'actor' | 'startedAt' | 'reason'> {
+  readonly result: Exclude<Revision['result'], 'succeeded'>;
+}
 
 /** A stop that a rollback sets: nothing is promoted until a person lifts it. */
 export interface Hold {

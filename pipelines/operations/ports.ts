@@ -199,7 +199,12 @@ export interface Stacks {
    * longer configured stay until their containers are gone, and go when that is said.
    */
   foundation(request: FoundationRequest, options: { readonly leaving: 'stay' | 'go' }): Promise<void>;
-  /** Runs one `pulumi up` of the environment. Throws what failed. */
+  /** Records what is tried, and nothing else. Throws RecordChangedError as `deploy` does. */
+  recordAttempt(desired: DesiredState): Promise<void>;
+  /**
+   * Runs one `pulumi up` of the environment. Throws RecordChangedError when the record is not the one that it was decided
+   * from any more, or what failed.
+   */
   deploy(desired: DesiredState, message: string): Promise<void>;
 }
 

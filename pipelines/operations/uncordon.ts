@@ -1,7 +1,7 @@
 import { withoutCordon, withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import type { PreflightReport } from '../model/host-report.ts';
-import { currentRevision, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Cordon, Revision } from '../model/revision.ts';
 import { refuseOtherChanges } from '../planning/plan-rollout.ts';
@@ -46,7 +46,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
     refuseOtherHosts(whole, seen, record);
     const found = cordonOf(record, request.host);
     if (!found) return { outcome: 'not cordoned' };
-    const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
+    const changed = record.basis !== seen.basis;
     const reports = changed ? await context.hosts.preflight(environment) : early;
     refuseAhead(whole, record, reports);
     const returning = { request, startedAt, whole, environment, record, found, reports, versions };

@@ -93,6 +93,7 @@ function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
     app,
     environment: environment.name,
     operation,
+    basis: record.basis,
     turn: turnOf({ revision: nextNumber(ledger), operation, ledger, reports }),
     serving,
     standby: kept,

@@ -89,6 +89,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     app,
     environment: environment.name,
     operation,
+    basis: record.basis,
     turn: turnOf({ revision, operation, ledger, reports }),
     serving,
     standby,

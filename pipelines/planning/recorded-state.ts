@@ -20,6 +20,7 @@ export function recordedState(
   return {
     ...place,
     operation: options.operation,
+    basis: record.basis,
     turn: options.turn,
     serving,
     standby,

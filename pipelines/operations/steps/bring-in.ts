@@ -1,6 +1,6 @@
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
-import { currentRevision, nextNumber, type EnvironmentRecord } from '../../model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Release } from '../../model/release.ts';
@@ -72,7 +72,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
     const record = await context.records.environment(environment.name);
     await arrival.mayEnter(record);
     refuseOtherHosts(whole, seen, record);
-    const changed = nextNumber(record.ledger) !== nextNumber(seen.ledger);
+    const changed = record.basis !== seen.basis;
     const reports = changed ? await context.hosts.preflight(environment) : early;
     refuseAhead(environment, record, reports);
     const { startedAt, reason } = arrival;

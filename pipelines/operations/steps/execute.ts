@@ -15,6 +15,7 @@ import { currentRevision, withRevision, type EnvironmentRecord } from '../../mod
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
+import { begun, failed } from './attempt.ts';
 
 /** One change of an environment, decided and ready to be carried out. */
 export interface Operation {
@@ -39,7 +40,8 @@ export async function execute(context: Context, operation: Operation): Promise<R
   const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: 0 };
   context.terminal.step('deploy', message);
   try {
-    await context.stacks.deploy({ ...desired, startedAt, ledger: withRevision(desired.ledger, succeeded) }, message);
+    const ledger = withRevision(desired.ledger, succeeded);
+    await context.stacks.deploy({ ...desired, attempt: begun(operation.revision), startedAt, ledger }, message);
     return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {
     // Whoever has taken over decides what serves: nothing is taken back, and nothing recorded.
@@ -106,9 +108,10 @@ async function deployBefore(context: Context, operation: Operation, why: string)
     operation: context.newOperation(),
     turn: desired.turn,
   });
-  const failed: Revision = { ...revision, result: 'failed', duration: 0, reason: why };
-  const ledger = withRevision(before.ledger, failed);
-  await context.stacks.deploy({ ...back, ledger, startedAt }, `go back from ${revision.release.version}`);
+  // Known from the start, as going back may not come to its end.
+  const attempt = failed(revision, why);
+  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason: why });
+  await context.stacks.deploy({ ...back, attempt, ledger, startedAt }, `go back from ${revision.release.version}`);
 }
 
 interface Failure {

@@ -4,11 +4,12 @@ import type { Environment } from '../../model/environment.ts';
 import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
-import type { Revision } from '../../model/revision.ts';
+import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
+import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
 
 /** How a rollout is carried out. */
@@ -50,17 +51,18 @@ export async function rollOut(
   checkNames(inputs.app, rollout.plan.containers, inputs.reports);
   const bytesMoved = await pull(context, inputs, rollout.desired);
   if (!options.confirmed) await confirm(context, inputs, { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] });
-  await context.stacks.foundation(foundation, { leaving: 'stay' });
+  const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
+  const basis = await changeFoundation(context, { inputs, revision, foundation, notes });
   // Containers of a standby that are made once more need the secrets that they had.
   if (inputs.replaces) await context.secrets.recall(inputs.environment.name);
-  const revision = await execute(context, {
-    desired: rollout.desired,
+  const recorded = await execute(context, {
+    desired: { ...rollout.desired, basis },
     before: options.before ?? inputs.record,
-    revision: { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) },
+    revision,
     startedAt: options.startedAt,
   });
   await clearUp(context, inputs, foundation);
-  return { outcome: 'promoted', plan: rollout.plan, revision, bytesMoved };
+  return { outcome: 'promoted', plan: rollout.plan, revision: recorded, bytesMoved };
 }
 
 /** Returns the foundation that a rollout stands on. */
@@ -70,21 +72,42 @@ export function foundationRequest(inputs: RolloutInputs, whole: Environment): Fo
 
 interface FoundationDue {
   readonly foundation: FoundationRequest;
+  /** what is to change; empty: nothing is */
   readonly notes: readonly string[];
+}
+
+interface FoundationChange extends FoundationDue {
+  readonly inputs: RolloutInputs;
+  readonly revision: PlannedRevision;
+}
+
+/** Makes what the release stands on, as an attempt at it. Returns the mark of what is recorded then. */
+async function changeFoundation(context: Context, change: FoundationChange): Promise<string> {
+  const { inputs, revision, foundation, notes } = change;
+  if (notes.length === 0) return inputs.record.basis;
+  const make = () => context.stacks.foundation(foundation, { leaving: 'stay' });
+  await recordedAsAttempt(context, trialOf(inputs, revision), make);
+  return (await context.records.environment(inputs.environment.name)).basis;
+}
+
+function trialOf({ environment, reports }: RolloutInputs, revision: PlannedRevision): Trial {
+  return { environment: environment.name, revision, reports };
 }
 
 /** The release runs there already, but an operation that was killed may have left other routes, or containers. */
 async function reconcileUnchanged(
   context: Context,
-  { environment, release }: RolloutInputs,
-  { plan, desired }: RolloutPlan,
+  inputs: RolloutInputs,
+  { plan, desired, revision }: RolloutPlan,
   { foundation, notes }: FoundationDue,
 ): Promise<RolloutResult> {
+  const { environment, release } = inputs;
   const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
   context.terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
   if (notes.length > 0) {
     await context.terminal.confirm(`Change what ${environment.name} stands on?`);
-    await context.stacks.foundation(foundation, { leaving: 'go' });
+    const make = () => context.stacks.foundation(foundation, { leaving: 'go' });
+    await recordedIfFailed(context, trialOf(inputs, revision), make);
   }
   await reconcile(context, environment, desired);
   await context.machines.reconcile(environment.name);

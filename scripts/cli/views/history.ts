@@ -1,8 +1,15 @@
 import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { Revision } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
 import { durationText, table } from '../../tools/format.ts';
+
+const results: Record<Revision['result'], (text: string) => string> = {
+  succeeded: colors.green,
+  failed: colors.red,
+  unfinished: colors.yellow,
+};
 
 /** Shows revisions of an environment, newest first; the one that runs is marked. */
 export function historyLines(history: History, now: number): string[] {
@@ -15,10 +22,10 @@ export function historyLines(history: History, now: number): string[] {
     String(revision.number),
     revision.kind,
     revision.release.version,
-    revision.result === 'succeeded' ? colors.green('succeeded') : colors.red('failed'),
+    results[revision.result](revision.result),
     revision.actor,
     agoText(revision.startedAt, now),
-    durationText(revision.duration),
+    revision.result === 'unfinished' ? '' : durationText(revision.duration),
     [restored(revision), firstLine(revision.reason)].filter((text) => text !== '').join(': '),
   ]);
   const { hold, older } = history;

@@ -113,7 +113,7 @@ export function record(
   containers: readonly PlacedContainer[] = [],
   changes: Partial<EnvironmentRecord['ledger']> = {},
 ): EnvironmentRecord {
-  return { ledger: { revisions, ...changes }, containers, secrets: [] };
+  return { basis: 'nothing', ledger: { revisions, ...changes }, containers, secrets: [] };
 }
 
 /** What was thrown, as `message | details | hint`. */

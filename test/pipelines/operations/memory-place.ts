@@ -1,12 +1,14 @@
+import { RecordChangedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
 import type { Fence } from '../../../pipelines/model/fence.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
-import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { withAttempt, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
+import type { Attempt } from '../../../pipelines/model/revision.ts';
 import { host, record } from '../model/values.ts';
 
 /** What a host has of an environment. */
@@ -30,14 +32,28 @@ export class MemoryPlace {
   fence: Fence | undefined;
   /** machines that the one address of the environment leads to */
   leadsTo: readonly string[] = [];
+  #attempt: Attempt | undefined;
 
   constructor(configured: Environment) {
     this.configured = configured;
   }
 
+  /** What is recorded, with an attempt whose outcome is not. */
+  known(): EnvironmentRecord {
+    return { ...this.record, ledger: withAttempt(this.record.ledger, this.#attempt) };
+  }
+
+  /** As the first resource of the environment's program does it. */
+  takeTurn({ basis, operation, attempt }: DesiredState): void {
+    if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
+    this.record = { ...this.record, basis: operation };
+    this.#attempt = attempt;
+  }
+
   /** Takes over all that another one is. */
   become(other: MemoryPlace): void {
     this.record = other.record;
+    this.#attempt = other.#attempt;
     this.leadsTo = other.leadsTo;
     this.fence = other.fence;
     for (const [name, image] of other.machines) this.machines.set(name, image);
@@ -183,7 +199,7 @@ export class MemoryPlace {
     this.record = { ...this.record, containers };
   }
 
-  /** All of it but the locks, as text: what is equal has not changed. */
+  /** All of it but the locks and the record's mark, as text: what is equal has not changed. */
   state(): string {
     const used = [...this.engines].filter(([, { containers, edge }]) => edge || containers.size > 0);
     const engines = used.map(([name, { containers, routes, edge }]) => {
@@ -198,7 +214,8 @@ export class MemoryPlace {
 const texts = new WeakMap<EnvironmentRecord, string>();
 
 function textOf(found: EnvironmentRecord): string {
-  const text = texts.get(found) ?? JSON.stringify(found);
+  const { basis: _, ...recorded } = found;
+  const text = texts.get(found) ?? JSON.stringify(recorded);
   texts.set(found, text);
   return text;
 }

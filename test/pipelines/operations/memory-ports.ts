@@ -36,7 +36,7 @@ function noted<Port extends object>(world: MemoryWorld, name: string, port: Port
 }
 
 const records = (world: MemoryWorld): Ports['records'] => ({
-  environment: async (name) => world.place(name).record,
+  environment: async (name) => world.place(name).known(),
   releases: async () => world.releases,
   addRelease: async (added) => {
     world.releases = withRelease(world.releases, added);
@@ -146,6 +146,7 @@ const stacks = (world: MemoryWorld): Ports['stacks'] => ({
   foundation: async ({ active }: FoundationRequest) => {
     for (const name of hostNames(active)) world.place(active.name).engine(name).edge = true;
   },
+  recordAttempt: async (desired) => world.place(desired.environment).takeTurn(desired),
   deploy: async (desired) => deploy(world, desired),
 });
 
@@ -153,6 +154,7 @@ const stacks = (world: MemoryWorld): Ports['stacks'] => ({
 function deploy(world: MemoryWorld, desired: DesiredState): void {
   const place = world.place(desired.environment);
   const { serving, standby, secrets: needed, migration, handover } = desired;
+  place.takeTurn(desired);
   if (desired.guarded) world.signal.throwIfAborted();
   for (const placed of serving) place.create(placed);
   for (const placed of standby) place.create(placed, placed.spec.route !== undefined);

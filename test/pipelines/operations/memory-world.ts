@@ -49,6 +49,8 @@ export class MemoryWorld {
   copy(): MemoryWorld {
     const other = new MemoryWorld([...this.places.values()].map(({ configured }) => configured));
     for (const [name, place] of this.places) other.place(name).become(place);
+    // Two operators never give one name to two operations.
+    other.#operations = this.#operations + 1000;
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     return other;
   }

@@ -33,6 +33,7 @@ const alwaysTold = new Set([
   'hosts.lock',
   'hosts.pull',
   'hosts.unlock',
+  'stacks.recordAttempt',
   'terminal.confirm',
 ]);
 
@@ -60,7 +61,14 @@ describe('in this order', () => {
     [
       'a first promotion makes what the environment stands on',
       deed([onHosts()], 'promote', { environment, version: '1.0.0' }),
-      locked('hosts.pull', 'terminal.confirm', 'stacks.foundation', 'stacks.deploy', 'stacks.foundation'),
+      locked(
+        'hosts.pull',
+        'terminal.confirm',
+        'stacks.recordAttempt',
+        'stacks.foundation',
+        'stacks.deploy',
+        'stacks.foundation',
+      ),
     ],
     [
       'a first promotion makes machines, before the lock that is on them',
@@ -68,7 +76,14 @@ describe('in this order', () => {
       [
         'terminal.confirm',
         ...locked('machines.ensure'),
-        ...locked('hosts.pull', 'terminal.confirm', 'stacks.foundation', 'stacks.deploy', 'stacks.foundation'),
+        ...locked(
+          'hosts.pull',
+          'terminal.confirm',
+          'stacks.recordAttempt',
+          'stacks.foundation',
+          'stacks.deploy',
+          'stacks.foundation',
+        ),
       ],
     ],
     [
@@ -133,6 +148,7 @@ describe('in this order', () => {
         ...locked(
           'hosts.pull',
           'hosts.pull',
+          'stacks.recordAttempt',
           'stacks.foundation',
           'stacks.deploy',
           'machines.reconcile',

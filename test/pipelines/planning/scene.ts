@@ -91,7 +91,7 @@ export function carriedOut(
   const containers = [...desired.serving, ...desired.standby];
   const ledger = withRevision(desired.ledger, { ...revision, result: 'succeeded', duration: 4000 });
   const { migration, secrets } = desired;
-  return { ...before, record: { ledger, containers, secrets, ...(migration ? { migration } : {}) } };
+  return { ...before, record: { basis: 'nothing', ledger, containers, secrets, ...(migration ? { migration } : {}) } };
 }
 
 /** The same after these releases came in one after the other. */

@@ -1,0 +1,59 @@
+import { messageOf } from '../../errors.ts';
+import { lastNumber, turnOf } from '../../model/fence.ts';
+import type { HostReport } from '../../model/host-report.ts';
+import type { Attempt, PlannedRevision } from '../../model/revision.ts';
+import { recordedState } from '../../planning/recorded-state.ts';
+import type { Context } from '../ports.ts';
+
+/** Returns what is recorded of a revision before it is made. */
+export function begun(revision: PlannedRevision): Attempt {
+  const { number, release, kind, actor, startedAt, reason } = revision;
+  return { number, release, kind, actor, startedAt, result: 'unfinished', ...(reason ? { reason } : {}) };
+}
+
+/** Returns what is recorded of a revision that was not made. */
+export function failed(revision: PlannedRevision, why: string): Attempt {
+  return { ...begun(revision), result: 'failed', reason: why };
+}
+
+/** An environment, and what is tried in it. */
+export interface Trial {
+  readonly environment: string;
+  readonly revision: PlannedRevision;
+  /** what the hosts in service said */
+  readonly reports: readonly HostReport[];
+}
+
+/**
+ * Carries out what comes before a deployment and may fail after it has changed something. That it is tried is recorded
+ * before, and why it failed after. Throws what the work throws.
+ */
+export async function recordedAsAttempt<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
+  await recordAttempt(context, trial, begun(trial.revision));
+  try {
+    return await work();
+  } catch (error) {
+    const why = context.signal.aborted ? 'interrupted' : messageOf(error);
+    await recordAttempt(context, trial, failed(trial.revision, why)).catch((second: unknown) => {
+      context.terminal.note(`why it failed could not be recorded: ${messageOf(second)}`);
+    });
+    throw error;
+  }
+}
+
+/** The same where no revision comes of it: what went well leaves no trace. */
+export async function recordedIfFailed<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
+  const result = await recordedAsAttempt(context, trial, work);
+  await recordAttempt(context, trial, undefined);
+  return result;
+}
+
+async function recordAttempt(context: Context, trial: Trial, attempt: Attempt | undefined): Promise<void> {
+  const { environment, reports } = trial;
+  const record = await context.records.environment(environment);
+  const { app } = context.project;
+  const operation = context.newOperation();
+  const turn = turnOf({ revision: lastNumber(record.ledger), operation, ledger: record.ledger, reports });
+  const state = recordedState({ app, environment }, record, record.ledger, { operation, turn });
+  await context.stacks.recordAttempt({ ...state, ...(attempt ? { attempt } : {}) });
+}
