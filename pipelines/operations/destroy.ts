@@ -1,4 +1,4 @@
-import { BrokenError } from '../errors.ts';
+import { BrokenError, RecordChangedError } from '../errors.ts';
 import { hostsToAsk } from '../inspection/status.ts';
 import type { Environment } from '../model/environment.ts';
 import { countOf, inventoryNames, type Inventory } from '../model/inventory.ts';
@@ -6,6 +6,7 @@ import { environmentNamed } from '../model/pipeline.ts';
 import { schedulesReplicas } from '../model/target.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import type { DestroyResult } from './destroy-result.ts';
+import { refuseChanged } from '../policy/unchanged.ts';
 import type { Context, StackPart } from './ports.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -22,21 +23,51 @@ export async function destroy(context: Context, request: DestroyRequest): Promis
   const { name } = environment;
   if (environment.machines) return destroyMachines(context, environment, request.withData);
   await refuseFormerMachines(context, name);
+  const record = await context.records.environment(name);
+  // Also those that are only recorded any more.
+  const targets = hostsToAsk(environment, record);
+  const seen = await context.removal.inventory(environment, targets);
+  const isThere = seen.some((inventory) => countOf(inventory, request.withData) > 0);
+  if (!isThere && (await context.removal.recorded(name)).size === 0)
+    return { outcome: 'nothing to do', environment: name };
+  context.terminal.inventory(seen, request.withData);
+  await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
   return withEnvironmentLock(context, { environment, purpose: 'destroy' }, async () => {
-    // Also those that are only recorded any more.
-    const targets = hostsToAsk(environment, await context.records.environment(name));
+    refuseChanged(environment, record, await context.records.environment(name));
     const before = await context.removal.inventory(environment, targets);
-    const isThere = before.some((inventory) => countOf(inventory, request.withData) > 0);
-    if (!isThere && (await context.removal.recorded(name)).size === 0)
-      return { outcome: 'nothing to do', environment: name };
-    context.terminal.inventory(before, request.withData);
-    await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
-    await removeAll(context, environment, before, request.withData);
-    const after = await context.removal.inventory(environment, targets);
-    refuseRemains(name, after, request.withData);
-    const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
-    return { outcome: 'destroyed', environment: name, kept, hosts: before.map(({ host }) => host.name) };
+    if (context.terminal.asks) refuseOthers(name, seen, before);
+    return destroyFound(context, environment, before, request.withData);
   });
+}
+
+async function destroyFound(
+  context: Context,
+  environment: Environment,
+  before: readonly Inventory[],
+  withData: boolean,
+): Promise<DestroyResult> {
+  const { name } = environment;
+  await removeAll(context, environment, before, withData);
+  const targets = before.map(({ host }) => host);
+  const after = await context.removal.inventory(environment, targets);
+  refuseRemains(name, after, withData);
+  const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
+  return { outcome: 'destroyed', environment: name, kept, hosts: targets.map((host) => host.name) };
+}
+
+/** Throws RecordChangedError when more is there than a person was shown. */
+function refuseOthers(environment: string, seen: readonly Inventory[], now: readonly Inventory[]): void {
+  const known = new Set(seen.flatMap(namesOf));
+  const others = now.flatMap(namesOf).filter((name) => !known.has(name));
+  if (others.length === 0) return;
+  throw new RecordChangedError(`${environment} has more than you were shown: nothing was removed`, {
+    details: others,
+    hint: 'Run the same command again: it shows what is there now.',
+  });
+}
+
+function namesOf(inventory: Inventory): string[] {
+  return inventoryNames(inventory, true).map((name) => `${inventory.host.name}: ${name}`);
 }
 
 /** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */

@@ -248,6 +248,8 @@ export interface Terminal {
   inventory(found: readonly Inventory[], withData: boolean): void;
   /** Shows machines that a removal takes away. */
   machines(names: readonly string[]): void;
+  /** a person is asked; false: they have agreed beforehand, and `confirm` asks nobody */
+  readonly asks: boolean;
   /** Throws LockageError when the person says no, or nobody can be asked. */
   confirm(question: string): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
+import { refuseChanged } from '../policy/unchanged.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -43,25 +44,37 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
   // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
   const serving = withoutCordoned(environment, record.ledger);
   if (gone) refuseInService(environment, serving, host);
+  const consequence = await consequenceOf(context, { environment, record, host, gone });
+  context.terminal.note(consequence.text);
+  await context.terminal.confirm(`Take ${host.name} out of ${context.configuration.fileOf(environment.name)}?`);
   const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
-  const take = () => takeOut(context, environment, host, gone);
+  const take = async () => {
+    refuseChanged(environment, record, await context.records.environment(environment.name));
+    return takeOut(context, { environment, record, host, gone }, consequence);
+  };
   return locks ? withEnvironmentLock(context, { environment: serving, purpose: `host rm ${host.name}` }, take) : take();
 }
 
+/** A host on its way out. */
+interface Leaving {
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  readonly host: Target;
+  readonly gone: boolean;
+}
+
+function consequenceOf(context: Context, leaving: Leaving): Promise<Consequence> {
+  const { environment, record, host, gone } = leaving;
+  return gone
+    ? Promise.resolve(whatIsForgotten(environment, record, host))
+    : whatHappens(context, environment, record, host);
+}
+
 async function takeOut(
-  context: Context,
-  environment: Environment,
-  host: Target,
-  gone: boolean,
+  { configuration, removal }: Context,
+  { environment, host, gone }: Leaving,
+  { containers, next }: Consequence,
 ): Promise<RemoveHostResult> {
-  const { terminal, configuration, removal } = context;
-  const record = await context.records.environment(environment.name);
-  if (gone) refuseInService(environment, withoutCordoned(environment, record.ledger), host);
-  const { text, containers, next } = gone
-    ? whatIsForgotten(environment, record, host)
-    : await whatHappens(context, environment, record, host);
-  terminal.note(text);
-  await terminal.confirm(`Take ${host.name} out of ${configuration.fileOf(environment.name)}?`);
   if (gone) await removal.forgetHost(environment.name, host.name);
   await configuration.removeHost(environment, host.name).catch((error: unknown) => {
     throw gone ? halfRemoved(configuration.fileOf(environment.name), environment.name, host.name, error) : error;

@@ -144,7 +144,7 @@ async function takeOver(
   const reports = await preflight(context, environment, inputs.release);
   const purpose = `image ${image.version}`;
   const reason = request.reason ?? `machines of image ${image.version}`;
-  const options = { startedAt, whole: environment, before: seen, confirmed: true, reason };
+  const options = { startedAt, whole: environment, before: seen, shown: true, reason };
   // From the record on, these are the machines that another operator knows.
   return withEnvironmentLock(context, { environment, purpose }, async () => {
     const { revision } = await rollOut(context, { ...inputs, environment, reports }, options);

@@ -2,6 +2,8 @@ import { BrokenError, detailsOf, messageOf } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
+import type { HostReport } from '../model/host-report.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
@@ -9,6 +11,7 @@ import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } 
 import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
+import { refuseOlderState } from './steps/agree.ts';
 import { execute } from './steps/execute.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -47,39 +50,69 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
-  const decideAndAct = async (): Promise<RollbackResult> => {
-    const reports = await asked;
-    // Another operator may have acted before the lock was taken: going back from something else is another decision.
-    const now = await context.records.environment(environment.name);
-    refuseOtherHosts(configured, record, now);
-    refuseChanged(environment, record, now);
-    refuseAhead(environment, now, reports);
-    const reason = request.reason ? { reason: request.reason } : {};
-    const inputs = { ...operationInfo(context), environment, record, reports, target, ...reason };
-    const plan = planRollback(inputs);
-    if (!request.planOnly) return goBack(context, inputs, plan, request.startedAt);
-    context.terminal.plan(plan.plan);
-    return { outcome: 'planned', plan: plan.plan };
-  };
-  return request.planOnly
-    ? decideAndAct()
-    : withEnvironmentLock(context, { environment, purpose: 'rollback' }, decideAndAct);
+  const draft = { request, configured, environment, record, target, reports: asked };
+  if (request.planOnly) {
+    const { plan } = await draftPlan(context, draft);
+    context.terminal.plan(plan);
+    return { outcome: 'planned', plan };
+  }
+  const answeredAt = await agreed(context, draft);
+  // While a person thinks, hosts may change as well.
+  const reports = answeredAt === undefined ? asked : context.hosts.look(environment);
+  reports.catch(() => undefined);
+  const startedAt = answeredAt ?? request.startedAt;
+  return withEnvironmentLock(context, { environment, purpose: 'rollback' }, () =>
+    underLock(context, { ...draft, reports }, startedAt),
+  );
 }
 
-async function goBack(
-  context: Context,
-  inputs: RollbackInputs,
-  rollbackPlan: RollbackPlan,
-  startedAt: number,
-): Promise<RollbackResult> {
-  const { environment, target } = inputs;
-  const question = `Roll ${environment.name} back to ${target.release.version} (revision ${target.number})?`;
-  await context.terminal.confirm(question);
+/** A rollback before anybody is kept from changing the environment. */
+interface Draft {
+  readonly request: RollbackRequest;
+  /** with its cordoned hosts */
+  readonly configured: Environment;
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  readonly target: Revision;
+  readonly reports: Promise<readonly HostReport[]>;
+}
+
+async function inputsOf(context: Context, draft: Draft): Promise<RollbackInputs> {
+  const { environment, record, target, request } = draft;
+  const reason = request.reason ? { reason: request.reason } : {};
+  return { ...operationInfo(context), environment, record, target, reports: await draft.reports, ...reason };
+}
+
+async function draftPlan(context: Context, draft: Draft): Promise<RollbackPlan> {
+  const inputs = await inputsOf(context, draft);
+  await refuseOlderState(context, inputs);
+  return planRollback(inputs);
+}
+
+/** Asks without a lock, so that nobody else has to wait for the answer. Returns when it came, ms since 1970. */
+async function agreed(context: Context, draft: Draft): Promise<number | undefined> {
+  const { environment, target } = draft;
+  if (!context.terminal.asks) return undefined;
+  await draftPlan(context, draft);
+  const { number, release } = target;
+  await context.terminal.confirm(`Roll ${environment.name} back to ${release.version} (revision ${number})?`);
+  return context.now();
+}
+
+/** Another operator may have acted before the lock was taken: going back from something else is another decision. */
+async function underLock(context: Context, draft: Draft, startedAt: number): Promise<RollbackResult> {
+  const { configured, environment } = draft;
+  // Whoever cannot be asked keeps it from beginning.
+  await draft.reports;
+  const now = await context.records.environment(environment.name);
+  refuseOtherHosts(configured, draft.record, now);
+  refuseChanged(environment, draft.record, now);
+  const inputs = await inputsOf(context, { ...draft, record: now });
+  refuseAhead(environment, now, inputs.reports);
+  const plan = planRollback(inputs);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
-  return rollbackPlan.standby
-    ? switchBack(context, inputs, rollbackPlan, startedAt)
-    : makeAgain(context, inputs, rollbackPlan, startedAt);
+  return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
 }
 
 /** Without a standby the containers are made again, over the same barrier as a promotion's. */

@@ -5,13 +5,14 @@ import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Cordon, Revision } from '../model/revision.ts';
 import { refuseOtherChanges } from '../planning/plan-rollout.ts';
-import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import type { RolloutInputs, SecretVersions } from '../planning/rollout-inputs.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { checkPlatform } from '../policy/release-checks.ts';
 import { refuseOtherHosts } from '../policy/unchanged.ts';
 import type { CordonRequest } from './cordon.ts';
 import type { Context } from './ports.ts';
+import { agree, type Agreement } from './steps/agree.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
 import { rollOut } from './steps/rollout.ts';
@@ -40,21 +41,22 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
   context.terminal.step('preflight', environment.hosts.map(({ name }) => name).join(' '));
   const early = await context.hosts.preflight(environment);
   const versions = await context.secrets.read(environment, currentRevision(seen.ledger)?.secretVersions);
+  const draft = { request, startedAt, whole, environment, record: seen, reports: early, versions };
+  const agreed = await agreeTo(context, draft);
   const serving = withoutCordoned(whole, seen.ledger);
   return withEnvironmentLock(context, { environment: serving, purpose: `uncordon ${request.host}` }, async () => {
     const record = await context.records.environment(whole.name);
     refuseOtherHosts(whole, seen, record);
     const found = cordonOf(record, request.host);
     if (!found) return { outcome: 'not cordoned' };
-    const changed = record.basis !== seen.basis;
-    const reports = changed ? await context.hosts.preflight(environment) : early;
+    const isOld = agreed !== undefined || record.basis !== seen.basis;
+    const reports = isOld ? await context.hosts.preflight(environment) : early;
     refuseAhead(whole, record, reports);
-    const returning = { request, startedAt, whole, environment, record, found, reports, versions };
-    return takeBack(context, returning);
+    return takeBack(context, { ...draft, record, reports }, found, agreed);
   });
 }
 
-/** A host on its way back, under the lock. */
+/** A host on its way back. */
 interface Returning {
   readonly request: CordonRequest;
   readonly startedAt: number;
@@ -63,30 +65,57 @@ interface Returning {
   /** with the returning host */
   readonly environment: Environment;
   readonly record: EnvironmentRecord;
-  readonly found: Cordon;
   readonly reports: readonly PreflightReport[];
   readonly versions: SecretVersions;
 }
 
-async function takeBack(context: Context, returning: Returning): Promise<UncordonResult> {
-  const { request, startedAt, whole, environment, record, found, reports, versions } = returning;
+/** What is to run on it is what the others run: whatever else has changed enters as a promotion. */
+function inputsOf(context: Context, returning: Returning): RolloutInputs | undefined {
+  const { request, environment, record, reports, versions } = returning;
   const ledger = withoutCordon(record.ledger, request.host);
-  const current = currentRevision(ledger);
-  if (!current) return recordBack(context, returning);
-  checkPlatform(current.release, reports);
-  const back = { environment, release: current.release, record: { ...record, ledger }, reports, versions };
-  const inputs = { ...operationInfo(context), ...back };
+  const release = currentRevision(ledger)?.release;
+  return (
+    release && { ...operationInfo(context), environment, release, record: { ...record, ledger }, reports, versions }
+  );
+}
+
+async function agreeTo(context: Context, returning: Returning): Promise<Agreement | undefined> {
+  const inputs = inputsOf(context, returning);
+  if (!inputs) return undefined;
+  checkReturn(inputs, returning);
+  return agree(context, inputs, returning.whole);
+}
+
+function checkReturn(inputs: RolloutInputs, { reports }: Returning): void {
+  checkPlatform(inputs.release, reports);
   refuseOtherChanges(inputs);
+}
+
+async function takeBack(
+  context: Context,
+  returning: Returning,
+  found: Cordon,
+  agreed: Agreement | undefined,
+): Promise<UncordonResult> {
+  const { request, whole, record } = returning;
+  const inputs = inputsOf(context, returning);
+  if (!inputs) return recordBack(context, returning, found);
+  checkReturn(inputs, returning);
+  const startedAt = agreed?.at ?? returning.startedAt;
   const reason = request.reason ?? `${request.host} is back in service`;
-  const { outcome, revision } = await rollOut(context, inputs, { startedAt, whole, reason, before: record });
-  if (outcome === 'unchanged') return recordBack(context, returning);
+  const options = { startedAt, whole, reason, before: record, ...(agreed ? { agreed } : {}) };
+  const { outcome, revision } = await rollOut(context, inputs, options);
+  if (outcome === 'unchanged') return recordBack(context, returning, found);
   return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
 }
 
 async function recordBack(
   context: Context,
-  { request, environment, record, found, reports }: Returning,
+  { request, environment, reports }: Returning,
+  found: Cordon,
 ): Promise<UncordonResult> {
+  // What was cleared up just now is recorded as well.
+  const record = await context.records.environment(environment.name);
   const ledger = withoutCordon(record.ledger, request.host);
   await recordAgain(context, environment, { record, ledger, reports, message: `uncordon ${request.host}` });
   await context.machines.routeTo(environment);

@@ -3,25 +3,34 @@ import { lastNumber } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { Ledger } from '../model/revision.ts';
 
+type Known = { readonly ledger: Ledger };
+type Asked = readonly Pick<HostReport, 'host' | 'fence'>[];
+
+/** Returns whether hosts know more than the record does. */
+export function isAhead(record: Known, reports: Asked): boolean {
+  return hostsAhead(record, reports).length > 0;
+}
+
 /**
  * Refuses to act on what an older copy of the state says: its hosts would be moved back to what somebody has left behind.
  * Throws LockageError naming the hosts that know more.
  */
-export function refuseAhead(
-  { name }: { readonly name: string },
-  { ledger }: { readonly ledger: Ledger },
-  reports: readonly Pick<HostReport, 'host' | 'fence'>[],
-): void {
-  const known = lastNumber(ledger);
-  const ahead = reports.flatMap(({ host, fence }) => {
-    const revision = fence && Math.max(fence.recorded, fence.revision - 1);
-    return revision !== undefined && revision > known ? [{ host: host.name, revision }] : [];
-  });
+export function refuseAhead({ name }: { readonly name: string }, record: Known, reports: Asked): void {
+  const ahead = hostsAhead(record, reports);
   if (ahead.length === 0) return;
+  const known = lastNumber(record.ledger);
   const highest = Math.max(...ahead.map(({ revision }) => revision));
   const knows = known === 0 ? 'this state knows none' : `this state knows ${known}`;
   throw new LockageError(`hosts of ${name} know revision ${highest}, ${knows}`, {
     details: ahead.map(({ host, revision }) => `${host}: revision ${revision}`),
     hint: `This is an older copy of the state: take the newer one back, then look at \`lockage status --env ${name}\`.`,
+  });
+}
+
+function hostsAhead({ ledger }: Known, reports: Asked): { readonly host: string; readonly revision: number }[] {
+  const known = lastNumber(ledger);
+  return reports.flatMap(({ host, fence }) => {
+    const revision = fence && Math.max(fence.recorded, fence.revision - 1);
+    return revision !== undefined && revision > known ? [{ host: host.name, revision }] : [];
   });
 }

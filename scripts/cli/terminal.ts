@@ -41,6 +41,10 @@ export class ConsoleTerminal implements Terminal {
     this.#options = options;
   }
 
+  get asks(): boolean {
+    return !this.#options.yes;
+  }
+
   step(name: string, detail = ''): void {
     this.#line(`${this.#elapsed()}  ${colors.bold(name.padEnd(11))} ${colors.dim(detail)}`);
     failpoint(`at:${name}`);
@@ -84,7 +88,7 @@ export class ConsoleTerminal implements Terminal {
   }
 
   async confirm(question: string): Promise<void> {
-    if (!this.#options.yes) await this.ask(question);
+    if (this.asks) await this.ask(question);
   }
 
   /** Asks as `confirm` does, for questions that `--yes` does not answer. */

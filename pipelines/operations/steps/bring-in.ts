@@ -11,7 +11,9 @@ import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
-import { foundationRequest, rollOut, type RolloutResult } from './rollout.ts';
+import { agree, refuseOlderState, type Agreement } from './agree.ts';
+import { foundationRequest } from './foundation-request.ts';
+import { rollOut, type RolloutResult } from './rollout.ts';
 import { withEnvironmentLock, withEnvironmentLockIfReachable } from './with-lock.ts';
 
 /** A release on its way into an environment. */
@@ -42,42 +44,63 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const seen = await context.records.environment(asConfigured.name);
   await arrival.mayEnter(seen);
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
-  const inputsOf = (environment: Environment, record: EnvironmentRecord): RolloutInputs => ({
-    ...operationInfo(context),
-    environment,
-    release: arrival.release,
-    record,
-    reports: [],
-    versions,
-    ...(arrival.counts ? { counts: arrival.counts } : {}),
-  });
-
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {
-    return planned(context, inputsOf(withoutCordoned(asConfigured, seen.ledger), seen), missing);
+    const environment = withoutCordoned(asConfigured, seen.ledger);
+    return planned(context, inputsOf(context, arrival, { environment, record: seen, reports: [], versions }), missing);
   }
   const whole = missing.length > 0 ? await makeMachines(context, asConfigured, seen, missing) : asConfigured;
   const environment = withoutCordoned(whole, seen.ledger);
+  const reports = await preflight(context, environment, arrival.release);
+  return decide(context, arrival, { whole, known: { environment, record: seen, reports, versions } });
+}
 
-  const early = await preflight(context, environment, arrival.release);
+type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions'>;
+
+/** What is known of an environment before anybody is kept from changing it. */
+interface Draft {
+  /** with its cordoned hosts */
+  readonly whole: Environment;
+  readonly known: Known;
+}
+
+function inputsOf(context: Context, { release, counts }: Arrival, known: Known): RolloutInputs {
+  return { ...operationInfo(context), ...known, release, ...(counts ? { counts } : {}) };
+}
+
+async function decide(context: Context, arrival: Arrival, draft: Draft): Promise<ArrivalResult> {
+  const inputs = inputsOf(context, arrival, draft.known);
   if (arrival.planOnly) {
-    refuseAhead(environment, seen, early);
-    const inputs = { ...inputsOf(environment, seen), reports: early };
-    return planned(context, inputs, await context.stacks.foundationNotes(foundationRequest(inputs, whole)));
+    await refuseOlderState(context, draft.known);
+    const notes = await context.stacks.foundationNotes(foundationRequest(inputs, draft.whole));
+    return planned(context, inputs, notes);
   }
-
+  const agreed = await agree(context, inputs, draft.whole);
+  const { environment } = draft.known;
   const purpose = `promote ${arrival.release.version}`;
-  return withEnvironmentLock(context, { environment, purpose }, async () => {
-    // Another operator may have acted since: what is decided from here on is decided under the lock.
-    const record = await context.records.environment(environment.name);
-    await arrival.mayEnter(record);
-    refuseOtherHosts(whole, seen, record);
-    const changed = record.basis !== seen.basis;
-    const reports = changed ? await context.hosts.preflight(environment) : early;
-    refuseAhead(environment, record, reports);
-    const { startedAt, reason } = arrival;
-    const options = { startedAt, whole, ...(reason ? { reason } : {}) };
-    return rollOut(context, { ...inputsOf(environment, record), reports }, options);
+  return withEnvironmentLock(context, { environment, purpose }, () => carryOut(context, arrival, draft, agreed));
+}
+
+/** Another operator may have acted since: what is decided from here on is decided under the lock. */
+async function carryOut(
+  context: Context,
+  arrival: Arrival,
+  { whole, known }: Draft,
+  agreed: Agreement | undefined,
+): Promise<ArrivalResult> {
+  const { environment } = known;
+  const record = await context.records.environment(environment.name);
+  await arrival.mayEnter(record);
+  refuseOtherHosts(whole, known.record, record);
+  // While a person thinks, hosts may change as well.
+  const isOld = agreed !== undefined || record.basis !== known.record.basis;
+  const reports = isOld ? await context.hosts.preflight(environment) : known.reports;
+  refuseAhead(environment, record, reports);
+  return rollOut(context, inputsOf(context, arrival, { ...known, record, reports }), {
+    startedAt: agreed?.at ?? arrival.startedAt,
+    whole,
+    ...(agreed ? { agreed } : {}),
+    ...(arrival.reason ? { reason: arrival.reason } : {}),
   });
 }
 

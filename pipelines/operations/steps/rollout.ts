@@ -9,8 +9,10 @@ import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
+import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
+import { foundationRequest } from './foundation-request.ts';
 
 /** How a rollout is carried out. */
 export interface RolloutOptions {
@@ -21,8 +23,10 @@ export interface RolloutOptions {
   readonly reason?: string;
   /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
-  /** the operator has seen the plan, and agreed */
-  readonly confirmed?: boolean;
+  /** what a person has seen, and said yes to */
+  readonly agreed?: Agreement;
+  /** a plan that is no one of a rollout alone was shown before */
+  readonly shown?: boolean;
 }
 
 /** How a rollout ended. */
@@ -35,9 +39,9 @@ export interface RolloutResult {
 }
 
 /**
- * Takes what was decided to a recorded revision: pull, plan, confirm, foundation, the operation behind the barrier; then
- * what is left of earlier releases goes. Only reconciles where the release runs already. To be called under the lock.
- * Throws LockageError.
+ * Takes what was decided to a recorded revision: plan, pull, foundation, the operation behind the barrier; then what is
+ * left of earlier releases goes. Only reconciles where the release runs already. To be called under the lock. Throws
+ * LockageError, also when it is not what a person agreed to.
  */
 export async function rollOut(
   context: Context,
@@ -47,10 +51,12 @@ export async function rollOut(
   const rollout = planRollout(inputs);
   const foundation = foundationRequest(inputs, options.whole);
   const notes = await context.stacks.foundationNotes(foundation);
+  const plan = { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] };
+  if (options.agreed) refuseOtherPlan(options.agreed, plan);
   if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
-  checkNames(inputs.app, rollout.plan.containers, inputs.reports);
+  checkNames(inputs.app, plan.containers, inputs.reports);
+  if (!options.agreed && !options.shown) context.terminal.plan(plan);
   const bytesMoved = await pull(context, inputs, rollout.desired);
-  if (!options.confirmed) await confirm(context, inputs, { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] });
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
   const basis = await changeFoundation(context, { inputs, revision, foundation, notes });
   // Containers of a standby that are made once more need the secrets that they had.
@@ -63,11 +69,6 @@ export async function rollOut(
   });
   await clearUp(context, inputs, foundation);
   return { outcome: 'promoted', plan: rollout.plan, revision: recorded, bytesMoved };
-}
-
-/** Returns the foundation that a rollout stands on. */
-export function foundationRequest(inputs: RolloutInputs, whole: Environment): FoundationRequest {
-  return { environment: whole, active: inputs.environment, versions: inputs.versions, reports: inputs.reports };
 }
 
 interface FoundationDue {
@@ -105,7 +106,6 @@ async function reconcileUnchanged(
   const runs = `${environment.name} already runs ${release.version} (revision ${plan.from?.number})`;
   context.terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
   if (notes.length > 0) {
-    await context.terminal.confirm(`Change what ${environment.name} stands on?`);
     const make = () => context.stacks.foundation(foundation, { leaving: 'go' });
     await recordedIfFailed(context, trialOf(inputs, revision), make);
   }
@@ -133,12 +133,6 @@ async function pullStandby(
     const found = record.ledger.revisions.find(({ release }) => imageByDigest(release) === image);
     if (found) await context.hosts.pull(environment, found.release);
   }
-}
-
-async function confirm(context: Context, { environment, release, counts }: RolloutInputs, plan: Plan): Promise<void> {
-  context.terminal.plan(plan);
-  const question = counts ? `Scale ${release.version} in` : `Promote ${release.version} to`;
-  await context.terminal.confirm(`${question} ${environment.name}?`);
 }
 
 /** Removes what is left of earlier releases. The release is recorded by now, so a failure here is not one of it. */

@@ -213,5 +213,8 @@ const terminal = (world: MemoryWorld): Terminal => ({
   plan: (plan) => void world.plans.push(plan),
   inventory: () => undefined,
   machines: () => undefined,
+  get asks() {
+    return world.asks;
+  },
   confirm: async () => world.call('terminal.confirm', () => undefined),
 });

@@ -26,6 +26,8 @@ export class MemoryWorld {
   readonly tags = new Map<string, Release['digest']>();
   /** the labels of images, by digest */
   readonly labels = new Map<string, Readonly<Record<string, string>>>();
+  /** a person is asked before anything is changed */
+  asks = true;
   /** what was called, in order: `stacks.deploy` */
   calls: string[] = [];
   /** those of the calls that changed something */
@@ -51,6 +53,7 @@ export class MemoryWorld {
     for (const [name, place] of this.places) other.place(name).become(place);
     // Two operators never give one name to two operations.
     other.#operations = this.#operations + 1000;
+    other.asks = this.asks;
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     return other;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LockageError } from '../../../pipelines/errors.ts';
+import { LockageError, RecordChangedError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { MemoryWorld } from './memory-world.ts';
 import { deed, errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf, type Deed } from './situations.ts';
@@ -54,21 +54,17 @@ describe('in this order', () => {
       ['builder.build', 'builder.push', 'records.addRelease'],
     ],
     [
-      'a promotion pulls, asks, and deploys under the lock',
+      'a promotion asks, then pulls and deploys under the lock',
       promote,
-      locked('hosts.pull', 'terminal.confirm', 'stacks.deploy'),
+      ['terminal.confirm', ...locked('hosts.pull', 'stacks.deploy')],
     ],
     [
       'a first promotion makes what the environment stands on',
       deed([onHosts()], 'promote', { environment, version: '1.0.0' }),
-      locked(
-        'hosts.pull',
+      [
         'terminal.confirm',
-        'stacks.recordAttempt',
-        'stacks.foundation',
-        'stacks.deploy',
-        'stacks.foundation',
-      ),
+        ...locked('hosts.pull', 'stacks.recordAttempt', 'stacks.foundation', 'stacks.deploy', 'stacks.foundation'),
+      ],
     ],
     [
       'a first promotion makes machines, before the lock that is on them',
@@ -76,25 +72,19 @@ describe('in this order', () => {
       [
         'terminal.confirm',
         ...locked('machines.ensure'),
-        ...locked(
-          'hosts.pull',
-          'terminal.confirm',
-          'stacks.recordAttempt',
-          'stacks.foundation',
-          'stacks.deploy',
-          'stacks.foundation',
-        ),
+        'terminal.confirm',
+        ...locked('hosts.pull', 'stacks.recordAttempt', 'stacks.foundation', 'stacks.deploy', 'stacks.foundation'),
       ],
     ],
     [
       'a rollback to a standby switches before it is recorded',
       deed(two, 'rollback', back),
-      locked('terminal.confirm', 'hosts.switchNow', 'hosts.startAndStop', 'stacks.deploy'),
+      ['terminal.confirm', ...locked('hosts.switchNow', 'hosts.startAndStop', 'stacks.deploy')],
     ],
     [
       'a rollback without a standby pulls and deploys',
       again,
-      locked('terminal.confirm', 'hosts.pull', 'stacks.deploy'),
+      ['terminal.confirm', ...locked('hosts.pull', 'stacks.deploy')],
     ],
     [
       'a resume records',
@@ -104,7 +94,7 @@ describe('in this order', () => {
     [
       'a scaling is a deployment',
       deed([onSwarm(), '1.0.0'], 'scale', { environment, counts: { web: 5 } }),
-      locked('hosts.pull', 'terminal.confirm', 'stacks.deploy'),
+      ['terminal.confirm', ...locked('hosts.pull', 'stacks.deploy')],
     ],
     ['a cordon records', deed(two, 'cordon', cordon), locked('stacks.deploy')],
     [
@@ -119,12 +109,12 @@ describe('in this order', () => {
         await cordonIt(world);
         await world.perform('promote', { environment, version: '3.0.0' });
       }),
-      locked('hosts.pull', 'terminal.confirm', 'stacks.deploy'),
+      ['terminal.confirm', ...locked('hosts.pull', 'stacks.deploy')],
     ],
     [
       'a destruction asks and removes',
       deed(two, 'destroy', { environment, withData: false }),
-      locked('terminal.confirm', 'removal.destroyStack', 'removal.destroyStack'),
+      ['terminal.confirm', ...locked('removal.destroyStack', 'removal.destroyStack')],
     ],
     [
       'a destruction of machines forgets what is on them first',
@@ -135,7 +125,7 @@ describe('in this order', () => {
     [
       'a host that is gone is forgotten',
       deed(two, 'removeHost', { ...cordon, gone: true }, cordonIt),
-      locked('terminal.confirm', 'removal.forgetHost', 'configuration.removeHost'),
+      ['terminal.confirm', ...locked('removal.forgetHost', 'configuration.removeHost')],
     ],
     ['a lock is lifted', deed(two, 'unlock', { environment }, lockIt), ['terminal.confirm', 'hosts.liftLock']],
     [
@@ -220,13 +210,42 @@ describe('when another operator was faster', () => {
   const meanwhile = (world: MemoryWorld, versions: readonly string[]) =>
     Promise.all(versions.map(async (version) => world.perform('promote', { environment, version })));
 
-  async function overtaken(each: Deed, act: (other: MemoryWorld) => Promise<unknown>): Promise<[MemoryWorld, unknown]> {
+  async function overtaken(
+    each: Deed,
+    act: (other: MemoryWorld) => Promise<unknown>,
+    asks = false,
+  ): Promise<[MemoryWorld, unknown]> {
     const world = await each.prepare();
+    world.asks = asks;
     const other = world.copy();
     await act(other);
-    world.at('hosts.lock', () => world.place().become(other.place()));
+    // With a person, while they think.
+    world.at(asks ? 'terminal.confirm' : 'hosts.lock', () => world.place().become(other.place()));
     return [world, await each.perform(world)];
   }
+
+  test.each<[string, Deed]>([
+    ['a promotion', promote],
+    ['a rollback to a standby', deed(two, 'rollback', back)],
+    [
+      'a rollback without a standby',
+      deed(two, 'rollback', back, (world) => world.place().engine('prod-1').containers.clear()),
+    ],
+    ['a destruction', deed(two, 'destroy', { environment, withData: false })],
+    ['a removal of a host', deed(two, 'removeHost', { environment, host: 'prod-1' })],
+  ])('%s is not what was asked for at the prompt', async (_case, each) => {
+    const [world, error] = await overtaken(each, (other) => meanwhile(other, ['3.0.0']), true);
+    expect(error).toBeInstanceOf(RecordChangedError);
+    expect(world.changes.filter((call) => call !== 'terminal.confirm')).toEqual([]);
+    expect([...world.place().locks.keys()]).toEqual([]);
+  });
+
+  test('containers that a host lost while a person thought make another plan', async () => {
+    const world = await promote.prepare();
+    world.at('terminal.confirm', () => world.place().engine('prod-1').containers.clear());
+    expect(await promote.perform(world)).toBeUndefined();
+    expect(world.place().serves()).toEqual(everywhere('3.0.0'));
+  });
 
   test('a rollback is another decision', async () => {
     const [world, error] = await overtaken(deed(two, 'rollback', back), (other) => meanwhile(other, ['3.0.0']));
