@@ -1,11 +1,13 @@
+import { RecordChangedError } from '../../pipelines/errors.ts';
 import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import { ended, lastNumber } from '../../pipelines/model/fence.ts';
 import type { FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
+import type { ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
 import { takeTurn } from '../provider/turn.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { PulumiStacks, UpOptions } from '../pulumi/stacks.ts';
 import type { FoundationAdapter } from './foundation.ts';
 
 interface Dependencies {
@@ -32,34 +34,37 @@ export class StacksAdapter implements Stacks {
   }
 
   async recordAttempt(desired: DesiredState): Promise<void> {
-    const { session } = this.#dependencies;
-    const [stacks, { environmentProgram }] = await Promise.all([
-      this.#dependencies.stacks(),
-      import('../programs/release.ts'),
-    ]);
-    const options = { message: 'what is tried', only: { type: 'Turn', name: 'turn' } };
-    const program = environmentProgram(desired, session.secrets);
-    await stacks.up(desired.environment, program, providerContext(session, false), options);
+    const context = providerContext(this.#dependencies.session, false);
+    await this.#up(desired, context, { message: 'what is tried', only: { type: 'Turn', name: 'turn' } });
   }
 
   async deploy(desired: DesiredState, message: string): Promise<void> {
-    const { session } = this.#dependencies;
-    const [stacks, { environmentProgram }] = await Promise.all([
-      this.#dependencies.stacks(),
-      import('../programs/release.ts'),
-    ]);
-    const context = providerContext(session, desired.guarded);
+    const context = providerContext(this.#dependencies.session, desired.guarded);
     // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
     const delivered = desired.guarded ? deliverRoutes(context, desired, hostRoutes(desired)) : undefined;
     // The barrier awaits it, and sends them itself where this failed.
     delivered?.catch(() => undefined);
-    const program = environmentProgram(desired, session.secrets);
     try {
-      await stacks.up(desired.environment, program, { ...context, ...(delivered ? { delivered } : {}) }, { message });
+      await this.#up(desired, { ...context, ...(delivered ? { delivered } : {}) }, { message });
     } finally {
       await delivered?.catch(() => undefined);
     }
     await this.#tellRecorded(desired);
+  }
+
+  async #up(desired: DesiredState, context: ProviderContext, options: UpOptions): Promise<void> {
+    const { session, stacks } = this.#dependencies;
+    const [pulumi, { environmentProgram }] = await Promise.all([stacks(), import('../programs/release.ts')]);
+    const { environment } = desired;
+    try {
+      await pulumi.up(environment, environmentProgram(desired, session.secrets), context, options);
+    } catch (error) {
+      if (!(error instanceof RecordChangedError)) throw error;
+      throw new RecordChangedError(`${environment} was changed by somebody else meanwhile: nothing was done`, {
+        hint: `Look at \`lockage history ${environment}\`, then run the same command again.`,
+        cause: error,
+      });
+    }
   }
 
   /** A host that is not told takes the operation for one that was killed, and lets the next one take over. */

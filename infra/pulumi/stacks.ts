@@ -18,8 +18,8 @@ import { hasUnsealed, withSealed } from './secret-values.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 
-/** How a program is run. */
-interface UpOptions {
+/** The options of one run of a program. */
+export interface UpOptions {
   /** for the stack's history */
   readonly message: string;
   /** look at what is recorded first */

@@ -9,8 +9,17 @@ export interface ContainerChange {
   readonly role: string;
   readonly version: string;
   readonly name: string;
-  /** fields that differ from what serves now, when the release is the same */
-  readonly changes?: readonly string[];
+}
+
+/** A setting of a role that differs from what runs now. */
+export interface Difference {
+  readonly role: string;
+  /** as in the configuration: `limits.memory`, `env.LOG_LEVEL`; absent: the role as a whole */
+  readonly key?: string;
+  readonly change: 'new' | 'gone' | 'changed';
+  /** both as JSON; absent for variables and secrets, whose values are not shown */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 /** A plan of an operation, container by container, before anything is done. */
@@ -21,6 +30,8 @@ export interface Plan {
   readonly release: Release;
   readonly from?: Revision;
   readonly containers: readonly ContainerChange[];
+  /** what of the configuration changes for the roles that run */
+  readonly differences: readonly Difference[];
   readonly migration: boolean;
   readonly hold?: Hold;
   readonly notes: readonly string[];

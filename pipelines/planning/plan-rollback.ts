@@ -15,6 +15,7 @@ import {
 import { changesOf, type Plan } from '../model/plan.ts';
 import type { Hold, Ledger, PlannedRevision, Revision } from '../model/revision.ts';
 import type { OperationInfo } from './rollout-inputs.ts';
+import { differencesOf } from './differences.ts';
 import { neededSecrets, standbyFor } from './standby.ts';
 
 /** Everything that a rollback is decided from. */
@@ -139,6 +140,10 @@ function planOf({ environment, record, reports, target }: RollbackInputs, outcom
     release: target.release,
     ...(current ? { from: current } : {}),
     containers: changesOf({ existing, serving, servingBefore, standby: kept }),
+    differences: differencesOf(
+      current?.containers ?? [],
+      serving.map(({ spec }) => spec),
+    ),
     migration: false,
     hold,
     notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],

@@ -7,9 +7,12 @@ import { lastNumber, turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
 import { currentRevision, existingContainers, nextNumber, sameContainers } from '../model/ledger.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
-import type { PlannedRevision } from '../model/revision.ts';
+import type { Release } from '../model/release.ts';
+import type { PlannedRevision, Revision } from '../model/revision.ts';
 import { countNotes, countsNow, withCounts, type Counts } from '../model/role-counts.ts';
+import { compareVersions } from '../model/version.ts';
 import { freshSpecs } from './attempts.ts';
+import { differencesOf } from './differences.ts';
 import { planMigration, type MigrationPlan } from './plan-migration.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
@@ -143,9 +146,17 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
     release,
     ...(current ? { from: current } : {}),
     containers: changesOf({ ...outcome, existing: record.containers }),
+    differences: differencesOf(current?.containers ?? outcome.specs, outcome.specs),
     migration: outcome.migration?.runs ?? false,
-    notes: countNotes(outcome.counts),
+    notes: [...olderNotes(release, current), ...countNotes(outcome.counts)],
   };
+}
+
+/** A person may have mistaken a version: going back is what a rollback is for. */
+function olderNotes({ version }: Release, current: Revision | undefined): string[] {
+  const now = current?.release.version;
+  if (now === undefined || compareVersions(version, now) >= 0) return [];
+  return [`${version} is older than ${now}, which runs`];
 }
 
 function isUnchanged({ record, reports }: RolloutInputs, { repairs, serving, servingBefore }: Outcome): boolean {

@@ -51,7 +51,10 @@ describe.runIf(labsWork)('who was overtaken', () => {
 
     anna.kill('SIGCONT');
     const late = await anna.ended;
-    expect([late.code, late.json?.error?.message], late.stderr).toEqual([75, 'another operation has taken over prod']);
+    expect([late.code, late.json?.error?.message], late.stderr).toEqual([
+      75,
+      'prod was changed by somebody else meanwhile: nothing was done',
+    ]);
     expect([await project.snapshot('prod'), await history()]).toEqual(before);
     expect(await project.versions('prod')).toEqual(['1.2.0', '1.2.0']);
   });

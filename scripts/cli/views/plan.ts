@@ -1,4 +1,4 @@
-import type { ContainerChange, Plan } from '../../../pipelines/model/plan.ts';
+import type { ContainerChange, Difference, Plan } from '../../../pipelines/model/plan.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
@@ -24,8 +24,7 @@ export function planLines(plan: Plan): string[] {
   const { release, from } = plan;
   const title = [
     colors.bold(`${plan.environment}: ${plan.kind} ${release.version}`),
-    colors.dim(`(${shortDigest(release.digest)}, revision ${plan.number}`) +
-      colors.dim(from ? `, now ${from.release.version} revision ${from.number})` : ', nothing runs yet)'),
+    colors.dim(`(${shortDigest(release.digest)}, revision ${plan.number}`) + colors.dim(`, ${nowText(from)})`),
   ].join(' ');
   const rows = plan.containers.map((change) => [
     `  ${actions[change.action](words[change.action])}`,
@@ -38,9 +37,32 @@ export function planLines(plan: Plan): string[] {
     title,
     ...(plan.migration ? ['  migration runs first, once'] : []),
     ...table(rows),
+    ...differenceLines(plan.differences),
     ...plan.notes.map((note) => `  ${note}`),
     ...(plan.hold
       ? [`  hold: nothing is promoted to ${plan.environment} until \`lockage resume ${plan.environment}\``]
       : []),
   ];
+}
+
+function nowText(from: Plan['from']): string {
+  if (!from) return 'nothing runs yet';
+  return `now ${from.release.version} ${shortDigest(from.release.digest)} revision ${from.number}`;
+}
+
+/** Shows what changes for each role: `web: limits.memory 256 → 512, env.LOG_LEVEL is new`. */
+function differenceLines(differences: readonly Difference[]): string[] {
+  const roles = [...new Set(differences.map(({ role }) => role))];
+  return roles.map((role) => {
+    const own = differences.filter((each) => each.role === role);
+    return `  ${role}: ${own.map(differenceText).join(', ')}`;
+  });
+}
+
+function differenceText({ key, change, from, to }: Difference): string {
+  if (key === undefined) return change === 'new' ? 'the role is new' : 'the role goes';
+  if (from !== undefined && to !== undefined) return `${key} ${from} → ${to}`;
+  if (change === 'changed') return `${key} changes`;
+  const value = to ?? from;
+  return `${key}${value === undefined ? '' : ` ${value}`} ${change === 'new' ? 'is new' : 'goes'}`;
 }

@@ -366,3 +366,18 @@ test('revisions are numbered on, over failures too', () => {
   expect(planned(scene(), '1.0.0').revision.number).toBe(1);
   expect(planned(second, '3.0.0').revision.number).toBe(3);
 });
+
+test.each([
+  ['an older release is called older', second, '1.0.0', ['1.0.0 is older than 2.0.0, which runs']],
+  ['the next one is not', first, '2.0.0', []],
+  ['the same is not', first, '1.0.0', []],
+])('%s', (_case, now, version, expected) => {
+  expect(planned(now, version).plan.notes).toEqual(expected);
+});
+
+test('a plan tells what of the configuration changes', () => {
+  const changed = roleBecomes(first, { stopGrace: 20_000 });
+  expect(planned(changed, '2.0.0').plan.differences).toEqual([
+    { role: 'web', key: 'stopGrace', change: 'changed', from: '10000', to: '20000' },
+  ]);
+});

@@ -208,14 +208,22 @@ test('a plan, container by container', () => {
       { ...change, action: 'create', version: '2.0.0', name: 'web-2' },
       { ...change, action: 'standby', version: '1.0.0', name: 'web-1' },
     ],
+    differences: [
+      { role: 'web', key: 'limits.memory', change: 'changed', from: '256', to: '512' },
+      { role: 'web', key: 'env.LOG', change: 'gone' },
+      { role: 'web', key: 'secrets.TOKEN', change: 'changed' },
+      { role: 'mailer', change: 'new' },
+    ],
     migration: true,
     notes: ['a note'],
   };
   expect(plain(planLines(plan))).toEqual([
-    'prod: promote 2.0.0 (222222222222, revision 2, now 1.0.0 revision 1)',
+    'prod: promote 2.0.0 (222222222222, revision 2, now 1.0.0 111111111111 revision 1)',
     '  migration runs first, once',
     '  + create   prod-1  web  2.0.0  web-2',
     '  ~ standby  prod-1  web  1.0.0  web-1',
+    '  web: limits.memory 256 → 512, env.LOG goes, secrets.TOKEN changes',
+    '  mailer: the role is new',
     '  a note',
   ]);
 });

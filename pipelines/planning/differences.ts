@@ -1,0 +1,55 @@
+import type { ContainerSpec } from '../model/container-spec.ts';
+import type { Difference } from '../model/plan.ts';
+
+/** Returns what of the roles' configuration differs between two sets of containers, role by role. */
+export function differencesOf(before: readonly ContainerSpec[], after: readonly ContainerSpec[]): Difference[] {
+  const roles = [...new Set([...after, ...before].map(({ role }) => role))];
+  return roles.flatMap((role): Difference[] => {
+    const [old, now] = alike(role, before, after);
+    if (!old) return [{ role, change: 'new' }];
+    if (!now) return [{ role, change: 'gone' }];
+    return changesOf(role, settingsOf(old, before), settingsOf(now, after));
+  });
+}
+
+/** A container of the role from each side, of the same host where both have one there. */
+function alike(role: string, before: readonly ContainerSpec[], after: readonly ContainerSpec[]) {
+  const [first] = after.filter((spec) => spec.role === role);
+  const olds = before.filter((spec) => spec.role === role);
+  return [olds.find(({ host }) => host === first?.host) ?? olds[0], first] as const;
+}
+
+type Settings = ReadonlyMap<string, string>;
+
+/** What a container is on its host and of which release is no setting of its role. */
+function settingsOf(spec: ContainerSpec, all: readonly ContainerSpec[]): Settings {
+  const { name: _, alias: __, host, role, image: ___, version: ____, env, ...settings } = spec;
+  const { LOCKAGE_VERSION: _____, LOCKAGE_HOST: ______, ...variables } = env;
+  const count = all.filter((other) => other.role === role && other.host === host).length;
+  return new Map(leavesOf({ count, ...settings, env: variables }));
+}
+
+function leavesOf(value: object, path = ''): [string, string][] {
+  return Object.entries(value).flatMap(([key, each]: [string, unknown]): [string, string][] => {
+    const at = path === '' ? key : `${path}.${key}`;
+    if (each === undefined) return [];
+    return typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? leavesOf(each, at)
+      : [[at, JSON.stringify(each)]];
+  });
+}
+
+function changesOf(role: string, before: Settings, after: Settings): Difference[] {
+  const keys = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return keys.flatMap((key): Difference[] => {
+    const [from, to] = [before.get(key), after.get(key)];
+    if (from === to) return [];
+    const change = from === undefined ? 'new' : to === undefined ? 'gone' : 'changed';
+    const shown = isHidden(key) ? {} : { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+    return [{ role, key, change, ...shown }];
+  });
+}
+
+function isHidden(key: string): boolean {
+  return key.startsWith('env.') || key.startsWith('secrets.');
+}
