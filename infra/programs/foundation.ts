@@ -134,7 +134,6 @@ function accessoryParts(
       restart: 'unless-stopped',
       mustRun: true,
       destroyGraceSeconds: 30,
-      removeVolumes: false,
       ...(accessory.health ? healthcheck(accessory.health) : {}),
     },
     {

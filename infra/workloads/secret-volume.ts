@@ -75,8 +75,7 @@ export async function removeHelper(engine: Engine, { app, environment }: Place, 
   const found = await engine.inspectContainer(name);
   const { [labels.app]: ownApp, [labels.environment]: ownEnvironment } = found?.Config.Labels ?? {};
   if (!found || ownApp !== app || ownEnvironment !== environment) return;
-  // Of the image, the filler has the nameless volumes too.
-  await engine.removeContainer(name, { force: true, nameless: true });
+  await engine.removeContainer(name, { force: true });
 }
 
 /** Removes what is left of the secrets of release containers other than these, and of any filling that was killed. */
@@ -88,7 +87,7 @@ export async function removeOtherSecrets(engine: Engine, place: Place, kept: Rea
     const name = containerName(container);
     return isSecretPart(part) && (isFiller(name) || (part === secretParts.release && !keptVolumes.has(name)));
   });
-  for (const { Id } of containers) await engine.removeContainer(Id, { force: true, nameless: true });
+  for (const { Id } of containers) await engine.removeContainer(Id, { force: true });
   const volumes = await engine.listVolumes({ ...own, [labels.part]: secretParts.release });
   for (const { Name } of volumes) if (!keptVolumes.has(Name)) await removeUnused(engine, Name);
 }

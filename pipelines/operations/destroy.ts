@@ -86,12 +86,20 @@ async function removeAll(
   terminal.step('destroy', 'foundation');
   const foundation = await destroyStack(context, name, 'foundation');
   const targets = before.map(({ host }) => host);
-  const left = await removal.inventory(environment, targets);
+  const left = withVolumes(await removal.inventory(environment, targets), before);
   const remove = (part: readonly Inventory[]) => Promise.all(part.map((each) => removal.remove(each, withData)));
   // The network of a swarm goes when no edge is in it any more.
   await remove(left.filter(({ host }) => !schedulesReplicas(host)));
   await remove(left.filter(({ host }) => schedulesReplicas(host)));
   for (const part of [...releases, ...foundation]) await removal.forgetStack(name, part);
+}
+
+/** With the volumes of before: nameless ones are found by their containers only, which may be gone by now without them. */
+function withVolumes(left: readonly Inventory[], before: readonly Inventory[]): Inventory[] {
+  return left.map((each) => {
+    const earlier = before.find(({ host }) => host.name === each.host.name)?.volumes ?? [];
+    return { ...each, volumes: [...new Set([...each.volumes, ...earlier])] };
+  });
 }
 
 /**

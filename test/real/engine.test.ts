@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError, type OutputLine } from '../../infra/docker/api/client.ts';
+import { namelessVolumes } from '../../infra/workloads/container/inventory.ts';
 import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
 
 const prefix = testPrefix();
@@ -77,6 +78,24 @@ describe('a container', () => {
     expect(await engine.listContainers({ labels })).toEqual([]);
     expect(await engine.listContainers({ labels, all: true })).toHaveLength(1);
     expect(await engine.listContainers({ labels: { ...labels, kind: 'other' }, all: true })).toEqual([]);
+  });
+
+  it('takes along the volumes that nobody named, and no other', async () => {
+    const volume = `${prefix}-named`;
+    const name = `${prefix}-volumes`;
+    await engine.createVolume(volume);
+    await engine.createContainer(name, {
+      Image: image,
+      Volumes: { '/var/nameless': {} },
+      HostConfig: { Binds: [`${volume}:/var/named`] },
+    });
+    const found = (await engine.listContainers({ all: true })).find(({ Names }) => Names.includes(`/${name}`));
+    const nameless = found ? namelessVolumes(found) : [];
+    expect(nameless).toHaveLength(1);
+    expect(await engine.inspectVolume(nameless[0] ?? '')).toBeDefined();
+    await engine.removeContainer(name, { force: true });
+    expect(await engine.inspectVolume(nameless[0] ?? '')).toBeUndefined();
+    expect(await engine.inspectVolume(volume)).toBeDefined();
   });
 
   it('reports the exit code of a command that ended', async () => {

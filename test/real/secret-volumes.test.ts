@@ -215,7 +215,7 @@ describe.runIf(labsWork)('secrets on a host’s disk', () => {
     await host.exec(['rm', '-r', '/run/lockage']);
   });
 
-  test('go with their containers', async () => {
+  test('go with their containers, as do the volumes that nobody named', async () => {
     await project.succeed('destroy', 'prod');
     const { 'prod-1': left } = await project.snapshot('prod');
     expect(left).toMatchObject({ containers: [], volumes: [] });

@@ -59,15 +59,12 @@ export class Engine extends EngineSwarm {
   }
 
   /**
-   * Removes a container; does nothing when it is absent. Its volumes stay; `nameless`: those without a name of their own go
-   * with it.
+   * Removes a container; does nothing when it is absent. Volumes that its image declares and nobody named go with it, as
+   * nobody else finds them; those with a name stay.
    */
-  async removeContainer(
-    name: string,
-    options: CallOptions & { readonly force?: boolean; readonly nameless?: boolean } = {},
-  ): Promise<void> {
-    const { force = false, nameless = false, ...rest } = options;
-    const call = { query: { force, v: nameless }, accept: [404], ...rest };
+  async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
+    const { force = false, ...rest } = options;
+    const call = { query: { force, v: true }, accept: [404], ...rest };
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
   }
 

@@ -27,7 +27,10 @@ export async function hostInventory(
     host,
     containers: containers.map(listed).sort((a, b) => a.name.localeCompare(b.name)),
     networks,
-    volumes: volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
+    volumes: [
+      ...volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
+      ...containers.flatMap(namelessVolumes),
+    ],
     data: volumes.filter(isData).map(({ Name }) => Name),
     secrets: [],
   };
@@ -36,6 +39,11 @@ export async function hostInventory(
 function listed(container: ContainerSummary): Inventory['containers'][number] {
   const part = container.Labels[labels.part] ?? '';
   return { name: containerName(container), part, running: container.State === 'running' };
+}
+
+/** Returns the volumes of a container that its image declares and nobody named: the engine gave them a hash for a name. */
+export function namelessVolumes({ Mounts }: Pick<ContainerSummary, 'Mounts'>): string[] {
+  return Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) ? [Name] : []));
 }
 
 /** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
