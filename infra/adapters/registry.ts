@@ -3,8 +3,11 @@ import { shortDigest } from '../../pipelines/model/release.ts';
 import type { Registry } from '../../pipelines/operations/ports.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 
-/** The registry as promotions see it: it still has the release, under its tag, as it was made. */
-export function releaseRegistry(client: RegistryClient): Registry {
+/**
+ * The registry as promotions see it: it still has the release, under its tag, as it was made. Of an image that was built
+ * for several platforms, a release is the one for `platform`.
+ */
+export function releaseRegistry(client: RegistryClient, platform?: string): Registry {
   return {
     verify: async (release) => {
       // The tag of an adopted image was never ours, so it may move.
@@ -30,7 +33,7 @@ export function releaseRegistry(client: RegistryClient): Registry {
     image: async (reference) => {
       const { repository, tag, digest: given } = parseReference(reference);
       const digest = given ?? (await client.resolve(repository, tag ?? 'latest'));
-      const { os, architecture, user } = await client.imageConfig(repository, digest);
+      const { os, architecture, user } = await client.imageConfig(repository, digest, platform);
       return { repository, digest, platform: `${os}/${architecture}`, user };
     },
     labels: ({ repository, digest }) => client.labels(repository, digest),

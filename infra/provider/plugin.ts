@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { SecretValues } from '../context/secret-values.ts';
 import { providerContext } from '../context/session.ts';
 import { Connections } from '../docker/connections.ts';
+import { exemptLoopback } from '../system/environment.ts';
 import { ancestors } from '../system/socket-holder.ts';
 import { createProvider } from './provider.ts';
 import { serveProvider } from './serve.ts';
 
+exemptLoopback();
 const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
 const context = providerContext(
   {

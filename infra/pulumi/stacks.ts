@@ -8,6 +8,7 @@ import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
 import { declarations, type ResourceName } from '../resources/declared.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
+import { exemptLoopback } from '../system/environment.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { withDescendants } from '../system/socket-holder.ts';
 import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
@@ -46,6 +47,7 @@ export class PulumiStacks {
   #provider: { port: Promise<string>; context: ProviderContext; error: unknown } | undefined;
 
   constructor(settings: PulumiSettings, project: string) {
+    exemptLoopback();
     this.#settings = settings;
     this.#project = project;
   }

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { backendFolder } from '../system/backend-folder.ts';
 import type { PulumiSettings } from './cli.ts';
 
 /** The holder of a lock, as Pulumi reports and writes it. */
@@ -18,8 +18,9 @@ export async function removeLocksOf(
   { project, stack }: { readonly project: string; readonly stack: string },
   holder: Holder,
 ): Promise<boolean> {
-  if (!backend.startsWith('file://')) return false;
-  const folder = path.join(fileURLToPath(backend), '.pulumi', 'locks', 'organization', project, stack);
+  const state = backendFolder(backend);
+  if (state === undefined) return false;
+  const folder = path.join(state, '.pulumi', 'locks', 'organization', project, stack);
   for (const name of await readdir(folder).catch(() => [])) {
     const file = path.join(folder, name);
     if (isOf(holder, await readFile(file, 'utf8').catch(() => ''))) await rm(file, { force: true });

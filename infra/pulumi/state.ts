@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import { backendFolder } from '../system/backend-folder.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 
 /** A resource as Pulumi's state has it. */
@@ -38,9 +38,8 @@ export async function readStack(
   project: string,
   stack: string,
 ): Promise<StackState | undefined> {
-  const snapshot = settings.backend.startsWith('file://')
-    ? await readFileBackend(settings.backend, project, stack)
-    : await exportStack(settings, stack);
+  const folder = backendFolder(settings.backend);
+  const snapshot = folder ? await readFileBackend(folder, project, stack) : await exportStack(settings, stack);
   if (snapshot === undefined) return undefined;
   const salt = snapshot.secrets_providers?.state?.salt;
   return {
@@ -50,8 +49,8 @@ export async function readStack(
   };
 }
 
-async function readFileBackend(backend: string, project: string, stack: string): Promise<Snapshot | undefined> {
-  const path = join(fileURLToPath(backend), '.pulumi', 'stacks', project, `${stack}.json`);
+async function readFileBackend(folder: string, project: string, stack: string): Promise<Snapshot | undefined> {
+  const path = join(folder, '.pulumi', 'stacks', project, `${stack}.json`);
   let text: string;
   try {
     text = await readFile(path, 'utf8');

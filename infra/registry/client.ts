@@ -166,15 +166,25 @@ export class RegistryClient {
 
 function chooseEntry(repository: string, index: Manifest, platform: string | undefined): Digest {
   const entries = indexEntries(index.bytes);
-  const fits = (entry: Descriptor) => platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
-  const found = platform === undefined ? (entries.length === 1 ? entries[0] : undefined) : entries.find(fits);
+  const [, another] = entries;
+  // An image alone need not name its platform, and its configuration says it.
+  const isChosen = (entry: Descriptor) =>
+    platform === undefined || entry.platform === undefined ? another === undefined : fits(entry, platform);
+  const found = entries.find(isChosen);
   if (found && isDigest(found.digest)) return found.digest;
+  const example = entries.map(platformOf).find((each) => each !== 'unknown') ?? 'linux/amd64';
   throw new LockageError(
     `${repository}@${shortDigest(index.digest)} has no image for ${platform ?? 'one platform alone'}`,
     {
       details: [`it has: ${entries.map(platformOf).join(', ') || 'none'}`],
+      hint: `Choose one in lockage.yaml, as \`build: { platform: ${example} }\`, or release an image of another build.`,
     },
   );
+}
+
+/** `linux/arm64` stands for its variants, too. */
+function fits(entry: Descriptor, platform: string): boolean {
+  return platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
 }
 
 /**

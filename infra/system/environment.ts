@@ -55,6 +55,15 @@ export function daemonEnvironment(): NodeJS.ProcessEnv {
   return picked([/^(PATH|HOME)$/]);
 }
 
+/**
+ * Keeps calls between processes of this computer off a web proxy. Pulumi's are such, and the library that makes them asks
+ * the proxy of `https_proxy` even for a port of the loopback.
+ */
+export function exemptLoopback(variables: NodeJS.ProcessEnv = process.env): void {
+  const listed = (variables['no_grpc_proxy'] || variables['no_proxy'] || '').split(',').filter((host) => host !== '');
+  variables['no_grpc_proxy'] = [...new Set([...listed, '127.0.0.1', 'localhost', '::1'])].join(',');
+}
+
 function picked(names: readonly RegExp[]): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([key]) => names.some((name) => name.test(key))));
 }

@@ -1,5 +1,5 @@
-import { lstat, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 
 /**
@@ -9,13 +9,33 @@ import { LockageError } from '../../pipelines/errors.ts';
 export async function runtimeFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const given = process.env.XDG_RUNTIME_DIR;
-  const folder = given?.startsWith('/') && given.length < 40 ? join(given, 'lockage') : `/tmp/lockage-${uid}`;
+  if (given?.startsWith('/') && given.length < 40) {
+    const folder = await ownFolder(join(given, 'lockage'), uid);
+    if (folder !== undefined) return folder;
+  }
+  const folder = `/tmp/lockage-${uid}`;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const found = await lstat(folder);
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
+  if (!(await isOwn(folder, uid))) {
     throw new LockageError(`${folder} is not a folder of this user alone`, {
       hint: 'Others could reach the hosts through it: remove it, or `chmod 700` it if it is yours.',
     });
   }
   return folder;
+}
+
+/** The variable outlives `su` and `sudo -E`, and may name a folder of another user, or none. */
+async function ownFolder(folder: string, uid: number): Promise<string | undefined> {
+  const parent = await stat(dirname(folder)).catch(() => undefined);
+  if (parent?.uid !== uid || !parent.isDirectory()) return undefined;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return (await isOwn(folder, uid)) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function isOwn(folder: string, uid: number): Promise<boolean> {
+  const found = await lstat(folder);
+  return found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
 }

@@ -86,7 +86,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     now: () => Date.now(),
     newOperation: () => randomUUID().slice(0, 8),
     records,
-    registry: releaseRegistry(registry),
+    registry: releaseRegistry(registry, project.build.platform),
     builder: new DockerBuilder({ project, registry, terminal, signal }),
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, actor, session, registry),

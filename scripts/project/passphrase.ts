@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /**
@@ -21,7 +21,8 @@ export async function readPassphrase(folder: string, backend: string): Promise<s
       throw new LockageError(`the passphrase file cannot be read: ${messageOf(error)}`);
     }
   }
-  if (!backend.startsWith('file://') || existsSync(join(fileURLToPath(backend), '.pulumi'))) {
+  const state = backendFolder(backend);
+  if (state === undefined || existsSync(join(state, '.pulumi'))) {
     throw new LockageError('the passphrase of the state is not here', {
       details: [file, `backend ${backend}`],
       hint: 'Get it from the operator who made the state: put it into that file or into PULUMI_CONFIG_PASSPHRASE.',
@@ -32,6 +33,6 @@ export async function readPassphrase(folder: string, backend: string): Promise<s
   await writeFile(file, `${passphrase}\n`, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  if (backend.startsWith('file://')) await mkdir(fileURLToPath(backend), { recursive: true, mode: 0o700 });
+  await mkdir(state, { recursive: true, mode: 0o700 });
   return (await readFile(file, 'utf8')).trimEnd();
 }

@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Accessory, Environment, Hardening, Health, Migration, Project, Role } from '../../model/environment.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
@@ -182,12 +182,14 @@ function resolveMigration(
 }
 
 /**
- * Resolves the backend's URL: relative file URLs start at lockage.yaml, wherever the command is called; `file://~` is
- * Pulumi's own home folder.
+ * Resolves the backend's URL: relative file URLs start at lockage.yaml, wherever the command is called; `file://~` is the
+ * operator's home folder. What means something in a URL may be part of the name of a folder.
  */
 function resolveBackend(url: string, root: string): string {
   const folder = url.startsWith('file://') ? url.slice('file://'.length) : undefined;
-  return folder === undefined || folder.startsWith('~') ? url : `file://${path.posix.resolve(root, folder)}`;
+  if (folder === undefined || folder.startsWith('~')) return url;
+  const written = folder.replaceAll('#', '%23').replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
+  return new URL(written.startsWith('/') ? written : `./${written}`, pathToFileURL(`${root}/`)).href;
 }
 
 function duration(text: string | undefined): number | undefined {

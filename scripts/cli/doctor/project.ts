@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { backendFolder } from '../../../infra/system/backend-folder.ts';
 import type { Digest } from '../../../pipelines/model/release.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
@@ -45,8 +45,8 @@ async function checkPassphrase(root: string): Promise<Check> {
 }
 
 async function checkBackendFolder(backend: string): Promise<Check | Check[]> {
-  if (!backend.startsWith('file://')) return [];
-  const folder = fileURLToPath(backend);
+  const folder = backendFolder(backend);
+  if (folder === undefined) return [];
   const found = await stat(folder).catch(() => undefined);
   if (!found || (found.mode & 0o007) === 0) return [];
   return warning('backend', `${folder} is open to everybody on this machine`, `Run \`chmod 700 ${folder}\`.`);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
@@ -106,7 +107,12 @@ describe('a registry', () => {
     await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
       details: ['it has: linux/arm64/v8, linux/amd64'],
     });
-    await expect(client.imageConfig(repository, digest)).rejects.toThrow('no image for one platform alone');
+    await expect(client.imageConfig(repository, digest)).rejects.toMatchObject({
+      message: expect.stringContaining('no image for one platform alone'),
+      hint: expect.stringContaining('`build: { platform: linux/arm64/v8 }`'),
+    });
+    const release = await releaseRegistry(client, 'linux/arm64').image(`${repository}@${digest}`);
+    expect(release).toEqual({ repository, digest, platform: 'linux/arm64', user: 'app' });
   });
 
   it('with an index of one image that names no platform gives that image', async () => {
@@ -114,8 +120,10 @@ describe('a registry', () => {
     const manifests = [{ digest: hash(manifest), size: manifest.length }, attestation];
     const single = JSON.stringify({ mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
     const repository = `${await serveContents(single, manifest, config)}/shop`;
-    const image = await new RegistryClient().imageConfig(repository, hash(single));
-    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+    for (const platform of [undefined, 'linux/arm64']) {
+      const image = await new RegistryClient().imageConfig(repository, hash(single), platform);
+      expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+    }
   });
 
   it('that answers with other bytes than the digest is refused', async () => {

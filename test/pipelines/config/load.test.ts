@@ -181,6 +181,9 @@ describe('values', () => {
     ['file://../state', 'file:///srv/state'],
     ['file:///var/lib/lockage', 'file:///var/lib/lockage'],
     ['file://~', 'file://~'],
+    ['file://state#1', 'file:///srv/shop/state%231'],
+    ['file://100%/a%20b', 'file:///srv/shop/100%25/a%20b'],
+    ['file://state?metadata=skip', 'file:///srv/shop/state?metadata=skip'],
     ['s3://state?region=eu-west-1', 's3://state?region=eu-west-1'],
   ])('backend %s is %s', (written, resolved) => {
     expect(load(`${common}backend: ${written}\n`).backend).toBe(resolved);
