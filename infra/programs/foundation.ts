@@ -127,9 +127,10 @@ function accessoryParts(
       labels: labelList({ ...ownerLabels(app, environment.name, 'accessory'), [labels.role]: accessory.name }),
       memory: megabytes(accessory.memory),
       memorySwap: megabytes(accessory.memory),
-      cpus: decimal(accessory.cpus),
-      logDriver: 'json-file',
-      logOpts: { 'max-size': '10m', 'max-file': '3' },
+      ...(accessory.cpus === undefined ? {} : { cpus: decimal(accessory.cpus) }),
+      ...(accessory.shmSize === undefined ? {} : { shmSize: megabytes(accessory.shmSize) }),
+      ...(accessory.init === undefined ? {} : { init: accessory.init }),
+      ...logSettings(accessory),
       securityOpts: ['no-new-privileges'],
       restart: 'unless-stopped',
       mustRun: true,
@@ -205,6 +206,11 @@ function healthcheck(health: NonNullable<Accessory['health']>) {
     wait: true,
     waitTimeout: Math.ceil(health.timeout / 1000),
   };
+}
+
+function logSettings({ log }: Accessory) {
+  if (!log) return { logDriver: 'json-file', logOpts: { 'max-size': '10m', 'max-file': '3' } };
+  return 'options' in log ? { logDriver: log.driver, logOpts: { ...log.options } } : {};
 }
 
 function hardened(limits: { memory: number; cpus: number; capabilities: string[]; tmpfs: Record<string, string> }) {

@@ -1,4 +1,4 @@
-import { placesOf, type Environment, type Health, type Role } from './environment.ts';
+import { placesOf, type Environment, type Health, type Log, type Role } from './environment.ts';
 import { fingerprint } from './fingerprint.ts';
 import { imageByDigest, type Release } from './release.ts';
 import { schedulesReplicas, type Target } from './target.ts';
@@ -29,6 +29,9 @@ export interface ContainerSpec {
   readonly health: Health;
   readonly limits: Role['limits'];
   readonly hardening: Role['hardening'];
+  /** absent: Docker's init is its process 1 */
+  readonly init?: false;
+  readonly log?: Log;
   readonly stopGrace: number;
   /** it is a service on a swarm, with this many containers */
   readonly replicas?: number;
@@ -87,6 +90,8 @@ export function roleContainers(
     health: role.health,
     limits: role.limits,
     hardening: role.hardening,
+    ...(role.init === undefined ? {} : { init: role.init }),
+    ...(role.log ? { log: role.log } : {}),
     stopGrace: role.stopGrace,
     ...(schedulesReplicas(host) ? { replicas: role.count } : {}),
   };

@@ -56,6 +56,10 @@ export interface Role {
   readonly health: Health;
   readonly limits: Limits;
   readonly hardening: Hardening;
+  /** absent: Docker's init is its process 1, which passes signals on and takes care of orphans */
+  readonly init?: false;
+  /** absent: Docker's own rotating files, of `limits.log` bytes */
+  readonly log?: Log;
   /** how long a stop waits between TERM and KILL */
   readonly stopGrace: number;
 }
@@ -88,7 +92,10 @@ export interface Health {
 export interface Limits {
   /** bytes */
   readonly memory: number;
-  readonly cpus: number;
+  /** absent: as many as there are */
+  readonly cpus?: number;
+  /** bytes of /dev/shm; absent: Docker's own 64 MiB */
+  readonly shmSize?: number;
   /** processes and threads */
   readonly pids: number;
   /** open files */
@@ -96,6 +103,10 @@ export interface Limits {
   /** bytes of log kept per container */
   readonly log: number;
 }
+
+/** Where a container's output goes: a log driver with its options, or what the host's engine does by itself. */
+export type Log =
+  { readonly driver: 'host' } | { readonly driver: string; readonly options: Readonly<Record<string, string>> };
 
 /**
  * The hardening of a container. Defaults are the safe ones; each exception carries a reason, which is recorded with the
@@ -105,6 +116,8 @@ export interface Hardening {
   readonly readOnly: boolean;
   /** path in the container → bytes */
   readonly tmpfs: Readonly<Record<string, number>>;
+  /** those of `tmpfs` from which programs may be run; absent: none */
+  readonly executable?: readonly string[];
   /** capabilities added back, as `CAP_NET_BIND_SERVICE` */
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
@@ -135,7 +148,14 @@ export interface Accessory {
   /** checked until it answers, before the first release starts */
   readonly health?: { readonly command: readonly string[]; readonly timeout: number };
   readonly memory: number;
-  readonly cpus: number;
+  /** absent: as many as there are */
+  readonly cpus?: number;
+  /** bytes of /dev/shm; absent: Docker's own 64 MiB */
+  readonly shmSize?: number;
+  /** absent: what the host's engine does by itself */
+  readonly init?: boolean;
+  /** absent: Docker's own rotating files */
+  readonly log?: Log;
 }
 
 /** A command that runs once per environment and release, on its first host, before the new containers are started. */

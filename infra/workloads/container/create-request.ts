@@ -27,31 +27,34 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
     HostConfig: {
       NetworkMode: network,
       RestartPolicy: { Name: 'no' },
-      Init: true,
+      Init: spec.init ?? true,
       ReadonlyRootfs: hardening.readOnly,
       Tmpfs: Object.fromEntries(
         Object.entries(hardening.tmpfs).map(([path, bytes]) => [
           path,
-          `rw,noexec,nosuid,nodev,size=${bytes},mode=1777`,
+          `rw,${hardening.executable?.includes(path) ? 'exec' : 'noexec'},nosuid,nodev,size=${bytes},mode=1777`,
         ]),
       ),
+      ...(limits.shmSize === undefined ? {} : { ShmSize: limits.shmSize }),
       CapDrop: ['ALL'],
       CapAdd: hardening.capabilities,
       SecurityOpt: hardening.noNewPrivileges ? ['no-new-privileges'] : [],
       Memory: limits.memory,
       MemorySwap: limits.memory,
-      NanoCpus: Math.round(limits.cpus * 1e9),
+      ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
       PidsLimit: limits.pids,
       Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
-      LogConfig: logConfig(limits.log),
+      LogConfig: logConfig(spec),
       Mounts: secretMounts(spec),
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
   };
 }
 
-/** Docker's own rotating log driver, in three files of a third each. */
-export function logConfig(bytes: number) {
+/** Returns the log driver; by default Docker's own rotating one, in three files of a third each. */
+export function logConfig({ log, limits }: Pick<ContainerSpec, 'log' | 'limits'>) {
+  if (log) return 'options' in log ? { Type: log.driver, Config: log.options } : undefined;
+  const bytes = limits.log;
   return { Type: 'json-file', Config: { 'max-size': `${Math.max(1, Math.floor(bytes / 3))}`, 'max-file': '3' } };
 }
 

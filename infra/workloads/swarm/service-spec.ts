@@ -30,13 +30,13 @@ export function serviceSpec(
       Resources: {
         Limits: {
           MemoryBytes: spec.limits.memory,
-          NanoCPUs: Math.round(spec.limits.cpus * 1e9),
+          ...(spec.limits.cpus === undefined ? {} : { NanoCPUs: Math.round(spec.limits.cpus * 1e9) }),
           Pids: spec.limits.pids,
         },
       },
       RestartPolicy: { Condition: 'any', Delay: 5000 * nanoseconds, MaxAttempts: 0 },
       Placement: { Constraints: [] },
-      LogDriver: driverOf(spec),
+      ...driverOf(spec),
       // Only the count: the swarm writes its own id in place of the name.
       Networks: [{}],
       ForceUpdate: 0,
@@ -75,13 +75,17 @@ function containerSpec(place: Place, spec: ContainerSpec) {
     Args: spec.command ?? [],
     Env: [...env.filter((line) => !line.startsWith('LOCKAGE_HOST=')), 'LOCKAGE_HOST={{.Node.Hostname}}'],
     User: hardening.user ?? '',
-    Init: true,
+    Init: spec.init ?? true,
     ReadOnly: hardening.readOnly,
     CapabilityDrop: ['ALL'],
     CapabilityAdd: [...hardening.capabilities].sort(),
     Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
     StopGracePeriod: spec.stopGrace * nanoseconds,
-    Mounts: Object.entries(hardening.tmpfs).map(([Target, SizeBytes]) => ({
+    // A service has no other way to the size of its shared memory.
+    Mounts: Object.entries({
+      ...hardening.tmpfs,
+      ...(limits.shmSize === undefined ? {} : { '/dev/shm': limits.shmSize }),
+    }).map(([Target, SizeBytes]) => ({
       Type: 'tmpfs',
       Target,
       TmpfsOptions: { SizeBytes, Mode: 0o1777 },
@@ -100,8 +104,8 @@ function literal(value: string): string {
 }
 
 function driverOf(spec: ContainerSpec) {
-  const { Type, Config } = logConfig(spec.limits.log);
-  return { Name: Type, Options: Config };
+  const made = logConfig(spec);
+  return made ? { LogDriver: { Name: made.Type, Options: made.Config } } : {};
 }
 
 /**

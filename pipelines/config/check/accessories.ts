@@ -1,6 +1,6 @@
 import { didYouMean } from '../../text/suggest.ts';
 import type { Checked } from './context.ts';
-import { checkEnv, checkSecrets } from './roles.ts';
+import { checkEnv, checkLog, checkSecrets, checkSharedMemory } from './roles.ts';
 
 /** Reserved names: an accessory's container would get the name of one of Lockage's own things on the host. */
 const reserved = ['edge', 'live', 'lock'];
@@ -24,6 +24,8 @@ export function checkAccessories(checked: Checked): void {
     checkEnv(checked, path, accessory.env, []);
     checkSecrets(checked, path, accessory.secrets);
     checkVolumes(checked, path, accessory.volumes);
+    checkSharedMemory(checked, path, accessory);
+    if (asWritten) checkLog(checked, path, asWritten);
   }
 }
 

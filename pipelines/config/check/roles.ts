@@ -27,6 +27,8 @@ export function checkRoles(checked: Checked): void {
     checkEnv(checked, ['roles', role.name], role.env, role.secrets);
     checkSecrets(checked, ['roles', role.name], role.secrets);
     checkHardening(checked, role);
+    checkSharedMemory(checked, ['roles', role.name], role.limits);
+    checkLog(checked, ['roles', role.name], asWritten);
     if (asWritten.publish !== undefined && asWritten.port === undefined) {
       report(['roles', role.name, 'publish'], 'needs the port that its containers listen on: set port too');
     }
@@ -80,6 +82,22 @@ function checkHealth({ report }: Checked, role: Role, { health = {}, port }: Rol
     );
 }
 
+/** Checks that shared memory fits into the memory that it is a part of. */
+export function checkSharedMemory(
+  { report }: Checked,
+  owner: readonly string[],
+  { shmSize = 0, memory }: { readonly shmSize?: number; readonly memory: number },
+): void {
+  if (shmSize > memory)
+    report([...owner, 'limits', 'shmSize'], 'is more than the memory limit, which it counts towards');
+}
+
+/** Checks that no option is written for a driver that the host chooses. */
+export function checkLog({ report }: Checked, owner: readonly string[], { log }: Pick<RoleFile, 'log'>): void {
+  if (log?.driver !== 'host' || log.options === undefined) return;
+  report([...owner, 'log', 'options'], "goes with a driver that is named: host takes the engine's own settings");
+}
+
 /** Checks that no variable is set that Lockage sets itself: its value would be lost without a warning. */
 export function checkEnv(
   { report }: Checked,
@@ -109,9 +127,11 @@ export function checkSecrets(
   }
 }
 
-function checkHardening({ report }: Checked, role: Role): void {
+function checkHardening({ resolved, report }: Checked, role: Role): void {
   const path = ['roles', role.name, 'hardening'];
-  const { user, allowRoot, tmpfs } = role.hardening;
+  const { user, allowRoot, tmpfs, executable = [] } = role.hardening;
+  for (const folder of resolved.orchestrator ? executable : [])
+    report([...path, 'tmpfs', folder], 'is on a swarm, which mounts none that programs can be run from');
   if (user !== undefined && Number(user.split(':')[0]) === 0 && !allowRoot) {
     report([...path, 'user'], 'is root: allowRoot: { value: true, reason: why } is needed too');
   }

@@ -1,5 +1,13 @@
-import { pathToFileURL } from 'node:url';
-import type { Accessory, Environment, Hardening, Health, Migration, Project, Role } from '../../model/environment.ts';
+import type {
+  Accessory,
+  Environment,
+  Hardening,
+  Health,
+  Log,
+  Migration,
+  Project,
+  Role,
+} from '../../model/environment.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
@@ -94,14 +102,30 @@ function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Ro
     health: resolveHealth(role),
     limits: {
       memory: size(limits.memory) ?? defaults.limits.memory,
-      cpus: limits.cpus ?? defaults.limits.cpus,
+      ...processors(limits.cpus ?? defaults.limits.cpus),
+      ...sharedMemory(limits.shmSize),
       pids: limits.pids ?? defaults.limits.pids,
       files: limits.files ?? defaults.limits.files,
       log: size(limits.log) ?? defaults.limits.log,
     },
     hardening: resolveHardening(role.hardening ?? {}),
+    ...(role.init === false ? { init: false as const } : {}),
+    ...(role.log ? { log: resolveLog(role.log) } : {}),
     stopGrace: duration(role.stop) ?? defaults.stopGrace,
   };
+}
+
+/** A limit that was left out is not there at all: it is part of what a container is identified by. */
+function processors(cpus: number | 'none'): { cpus?: number } {
+  return cpus === 'none' ? {} : { cpus };
+}
+
+function sharedMemory(written: string | undefined): { shmSize?: number } {
+  return written === undefined ? {} : { shmSize: size(written) ?? 0 };
+}
+
+function resolveLog({ driver, options = {} }: NonNullable<RoleFile['log']>): Log {
+  return driver === 'host' ? { driver } : { driver, options: textValues(options) };
 }
 
 function resolveHealth({ port: rolePort, health = {} }: RoleFile): Health {
@@ -136,13 +160,26 @@ function resolveHardening(written: NonNullable<RoleFile['hardening']>): Hardenin
   };
   return {
     readOnly: open<boolean>('readOnly', written.readOnly, true),
-    tmpfs: { ...defaults.tmpfs, ...mapValues(written.tmpfs ?? {}, (text) => size(text) ?? 0) },
+    ...resolveTmpfs(written.tmpfs ?? {}, reasons),
     capabilities: open<readonly string[]>('capabilities', written.capabilities, []),
     noNewPrivileges: open<boolean>('noNewPrivileges', written.noNewPrivileges, true),
     ...(written.user === undefined ? {} : { user: String(written.user) }),
     allowRoot: open<boolean>('allowRoot', written.allowRoot, false),
     reasons,
   };
+}
+
+function resolveTmpfs(
+  written: NonNullable<NonNullable<RoleFile['hardening']>['tmpfs']>,
+  reasons: Record<string, string>,
+): Pick<Hardening, 'tmpfs' | 'executable'> {
+  const executable = Object.entries(written).flatMap(([path, made]) => {
+    if (typeof made === 'string' || !made.exec) return [];
+    reasons[`tmpfs ${path}`] = made.reason;
+    return [path];
+  });
+  const sizes = mapValues(written, (made) => size(typeof made === 'string' ? made : made.size) ?? 0);
+  return { tmpfs: { ...defaults.tmpfs, ...sizes }, ...(executable.length > 0 ? { executable } : {}) };
 }
 
 function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonly EnvironmentHost[]): Accessory {
@@ -165,7 +202,10 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
           },
         }),
     memory: size(accessory.limits?.memory) ?? defaults.accessory.memory,
-    cpus: accessory.limits?.cpus ?? defaults.accessory.cpus,
+    ...processors(accessory.limits?.cpus ?? defaults.accessory.cpus),
+    ...sharedMemory(accessory.limits?.shmSize),
+    ...(accessory.init === undefined ? {} : { init: accessory.init }),
+    ...(accessory.log ? { log: resolveLog(accessory.log) } : {}),
   };
 }
 
@@ -189,7 +229,8 @@ function resolveBackend(url: string, root: string): string {
   const folder = url.startsWith('file://') ? url.slice('file://'.length) : undefined;
   if (folder === undefined || folder.startsWith('~')) return url;
   const written = folder.replaceAll('#', '%23').replaceAll(/%(?![0-9a-f]{2})/gi, '%25');
-  return new URL(written.startsWith('/') ? written : `./${written}`, pathToFileURL(`${root}/`)).href;
+  const base = `file://${root.split('/').map(encodeURIComponent).join('/')}/`;
+  return new URL(written.startsWith('/') ? written : `./${written}`, base).href;
 }
 
 function duration(text: string | undefined): number | undefined {

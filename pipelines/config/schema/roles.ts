@@ -47,11 +47,21 @@ const health = mapping({
 const limits = mapping({
   memory: size('256MiB', '6MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
   cpus: z
-    .number({ error: expected('a number of CPUs such as 0.5') })
-    .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
-    .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') })
+    .union(
+      [
+        z
+          .number()
+          .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
+          .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') }),
+        z.literal('none'),
+      ],
+      { error: expected('a number of CPUs such as 0.5') },
+    )
     .optional()
-    .meta({ description: 'Default 1.' }),
+    .meta({ description: 'Default 1. none: no limit, for hosts whose kernel has none.' }),
+  shmSize: size('256MiB', '64KiB', '1TiB').optional().meta({
+    description: "Size of /dev/shm, which counts as memory. Default: Docker's 64MiB.",
+  }),
   pids: integer('a number of processes', 1, 4_194_304)
     .optional()
     .meta({ description: 'Processes and threads. Default 256.' }),
@@ -85,10 +95,37 @@ const userMessage = expected('a numeric user as "1000:1000"');
 
 const ownerMessage = expected('a user as "999", "999:999" or a name of its image');
 
+const tmpfsSize = size('16MiB', '4KiB', '1TiB');
+const tmpfs = z.union(
+  [
+    tmpfsSize,
+    mapping({
+      size: tmpfsSize,
+      exec: z.boolean({ error: expected('true or false') }).meta({ description: 'Programs may be run from it.' }),
+      reason,
+    }),
+  ],
+  { error: expected('a size such as 16MiB or 1GiB') },
+);
+
+const driverMessage = expected('a log driver such as journald, or host');
+const log = mapping({
+  driver: z
+    .string({ error: driverMessage })
+    .regex(/^[a-z0-9][a-z0-9._/:-]*$/, { error: driverMessage })
+    .meta({ description: "A log driver of Docker's, or host: whatever the host's engine does by itself." }),
+  options: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' }), {
+      error: expected('a mapping of options'),
+    })
+    .optional()
+    .meta({ description: 'What the driver is told. Not for secrets: whoever may inspect the container sees them.' }),
+}).meta({ description: "Where its output goes. Default: Docker's own rotating files." });
+
 const hardening = mapping({
   readOnly: guarded(true).optional().meta({ description: "The image's files cannot be written. Default true." }),
   tmpfs: z
-    .record(absolutePath, size('16MiB', '4KiB', '1TiB'), { error: expected('a mapping of paths to sizes') })
+    .record(absolutePath, tmpfs, { error: expected('a mapping of paths to sizes') })
     .optional()
     .meta({ description: 'Writable folders in memory. /tmp with 16MiB is always there.' }),
   capabilities: z
@@ -128,6 +165,11 @@ export const role = mapping({
   secrets: secretNames.optional(),
   limits: limits.optional(),
   hardening: hardening.optional(),
+  init: z
+    .boolean({ error: expected('true or false') })
+    .optional()
+    .meta({ description: "false: the image's own program is process 1, in place of Docker's init. Default true." }),
+  log: log.optional(),
   stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between TERM and KILL. Default 10s.' }),
 }).meta({ description: 'One process kind of the release.' });
 
@@ -165,7 +207,13 @@ export const accessory = mapping({
   limits: mapping({
     memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,
+    shmSize: limits.shape.shmSize,
   }).optional(),
+  init: z
+    .boolean({ error: expected('true or false') })
+    .optional()
+    .meta({ description: "Whether Docker's init is its process 1. Default: as the host's engine does." }),
+  log: log.optional(),
 }).meta({
   description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
 });

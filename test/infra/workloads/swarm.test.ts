@@ -60,6 +60,19 @@ describe('what is asked of a swarm', () => {
     expect(asked.EndpointSpec).toEqual({ Mode: 'dnsrr', Ports: [] });
   });
 
+  test('has the init, the shared memory and the log driver that are configured', () => {
+    const log = { driver: 'journald', options: { tag: 'shop' } };
+    const { cpus: _, ...limits } = web.limits;
+    const own = spec('web-1.0.0', 'swarm', { init: false, log, limits: { ...limits, shmSize: 2 ** 27 } });
+    const made = serviceSpec(place, own).TaskTemplate as Record<string, Free>;
+    expect(made['ContainerSpec']).toMatchObject({
+      Init: false,
+      Mounts: [{ Type: 'tmpfs', Target: '/dev/shm', TmpfsOptions: { SizeBytes: 2 ** 27 } }],
+    });
+    expect(made['LogDriver']).toEqual({ Name: 'journald', Options: { tag: 'shop' } });
+    expect(made['Resources']).toEqual({ Limits: { MemoryBytes: 256, Pids: 100 } });
+  });
+
   test('a variable means what it says, and the node is named', () => {
     expect(container.Env).toEqual(['GREETING=hello {{"{{"}}name}}', 'LOCKAGE_HOST={{.Node.Hostname}}']);
   });

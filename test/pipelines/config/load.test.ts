@@ -170,6 +170,42 @@ describe('values', () => {
     });
   });
 
+  test('what an image brings along is made room for, and changes nothing where it is not written', () => {
+    const settings = `
+    init: false
+    log: { driver: journald, options: { tag: shop, labels-count: 2 } }
+    limits: { cpus: none, shmSize: 128MiB }
+    hardening: { tmpfs: { /tmp: { size: 64MiB, exec: true, reason: unpacks a library }, /var/run: 1MiB } }`;
+    const found = role(common.replace('{ port: 8080 }', settings));
+    expect(found).toMatchObject({
+      init: false,
+      log: { driver: 'journald', options: { tag: 'shop', 'labels-count': '2' } },
+      limits: { shmSize: 2 ** 27 },
+      hardening: {
+        tmpfs: { '/tmp': 2 ** 26, '/var/run': 2 ** 20 },
+        executable: ['/tmp'],
+        reasons: { 'tmpfs /tmp': 'unpacks a library' },
+      },
+    });
+    expect(found?.limits).not.toHaveProperty('cpus');
+    expect(Object.keys(role(common) ?? {}).sort()).toEqual([
+      'count',
+      'env',
+      'hardening',
+      'health',
+      'hosts',
+      'limits',
+      'name',
+      'route',
+      'secrets',
+      'stopGrace',
+    ]);
+    const db = `accessories: { db: { image: postgres:16, init: true, log: { driver: host }, limits: { cpus: none, shmSize: 256MiB } } }`;
+    const [accessory] = environment(`${common}${db}\n`)?.accessories ?? [];
+    expect(accessory).toMatchObject({ init: true, log: { driver: 'host' }, shmSize: 2 ** 28 });
+    expect(accessory).not.toHaveProperty('cpus');
+  });
+
   test('a role without port has no route and has to stay up', () => {
     const worker = role(common.replace('{ port: 8080 }', ''));
     expect(worker?.route).toBeUndefined();

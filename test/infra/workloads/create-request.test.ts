@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { createBody } from '../../../infra/workloads/container/create-request.ts';
+import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import { spec } from '../../pipelines/model/values.ts';
+
+const settings = (changes: Partial<ContainerSpec> = {}) =>
+  createBody('shop', 'prod', spec('web-1.0.0', 'prod-1', changes))['HostConfig'] as Record<string, unknown>;
+const { limits, hardening } = spec('web-1.0.0');
+
+describe('a release container', () => {
+  test('has Docker’s init, limits of its own and rotating logs', () => {
+    expect(settings()).toMatchObject({
+      Init: true,
+      NanoCpus: 1e9,
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1000', 'max-file': '3' } },
+    });
+    expect(settings()).not.toHaveProperty('ShmSize');
+  });
+
+  test('whose image has an init gets no other', () => {
+    expect(settings({ init: false })).toMatchObject({ Init: false });
+  });
+
+  test('has the shared memory that is configured', () => {
+    expect(settings({ limits: { ...limits, shmSize: 2 ** 27 } })).toMatchObject({ ShmSize: 2 ** 27 });
+  });
+
+  test('has no limit of processors where there is none', () => {
+    const { cpus: _, ...others } = limits;
+    expect(settings({ limits: others })).not.toHaveProperty('NanoCpus');
+  });
+
+  test('runs programs from no folder in memory but those that are named', () => {
+    const tmpfs = { '/tmp': 2 ** 24, '/cache': 2 ** 20 };
+    expect(settings({ hardening: { ...hardening, tmpfs, executable: ['/tmp'] } })['Tmpfs']).toEqual({
+      '/tmp': `rw,exec,nosuid,nodev,size=${2 ** 24},mode=1777`,
+      '/cache': `rw,noexec,nosuid,nodev,size=${2 ** 20},mode=1777`,
+    });
+  });
+
+  test('logs where it is told to', () => {
+    const log = { driver: 'journald', options: { tag: 'shop' } };
+    expect(settings({ log })['LogConfig']).toEqual({ Type: 'journald', Config: { tag: 'shop' } });
+    // The engine takes its own when it is told none.
+    expect(settings({ log: { driver: 'host' } })['LogConfig']).toBeUndefined();
+  });
+});
