@@ -30,9 +30,18 @@ export async function readSecretValues(
   const inStack = { ...settings, folder: join(settings.folder, stack) };
   const result = await runPulumi(inStack, ['stack', 'export', '--show-secrets', '--stack', stack]);
   if (result.code !== 0) throw notRead(stack, result.stderr);
-  const { deployment } = JSON.parse(result.stdout) as { deployment: { resources?: StateResource[] } };
+  const { deployment } = exported<{ resources?: StateResource[] }>(result.stdout, stack);
   const secrets = (deployment.resources ?? []).filter((resource) => resource.type === type);
   return Promise.all(secrets.map(({ inputs }) => opened(inputs as unknown as Recorded, stack, key)));
+}
+
+/** Reads an export, which may have secrets in clear: the parser's own error would quote it. Throws LockageError. */
+export function exported<Content>(text: string, stack: string): { readonly deployment: Content } {
+  try {
+    return JSON.parse(text) as { deployment: Content };
+  } catch {
+    throw new LockageError(`Pulumi's export of ${stack} is not JSON`, { hint: 'Run the same command again.' });
+  }
 }
 
 function notRead(stack: string, output: string): unknown {

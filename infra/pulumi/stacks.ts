@@ -15,7 +15,7 @@ import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } fr
 import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
 import { withoutHost, type Deployment } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
-import { hasUnsealed, withSealed } from './secret-values.ts';
+import { exported, hasUnsealed, withSealed } from './secret-values.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 
@@ -215,7 +215,7 @@ export class PulumiStacks {
     try {
       // The lock of a run that was killed is in the way here already.
       await this.#afterStaleLock(name, async () => {
-        const stack = JSON.parse(await run(['stack', 'export', ...exporting])) as { deployment: Deployment };
+        const stack = exported<Deployment>(await run(['stack', 'export', ...exporting]), name);
         await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: await change(stack.deployment) }));
       });
     } catch (error) {

@@ -236,6 +236,8 @@ export interface Secrets {
   read(environment: Environment, recorded?: SecretVersions): Promise<SecretVersions>;
   /** Makes the recorded values of an environment's secrets available, for containers that are made again as they were. */
   recall(environment: string): Promise<void>;
+  /** Returns a text without the values that were read or recalled, as it may be recorded. */
+  mask(text: string): string;
 }
 
 /** The operator's screen. */

@@ -15,7 +15,7 @@ export function checkPlatform(release: Release, hosts: readonly { host: { name: 
 
 /** Refuses roles that would run as root, unless the configuration allows it with a reason. */
 export function checkUser(release: Release, environment: Environment): void {
-  if (release.user === undefined || !/^(root|0+)?(:.*)?$/.test(release.user)) return;
+  if (release.user === undefined || !/^(root|[+-]?0+)?(:.*)?$/.test(release.user)) return;
   const roots = environment.roles.filter(({ hardening }) => hardening.user === undefined && !hardening.allowRoot);
   if (roots.length === 0) return;
   throw new LockageError(`release ${release.version} runs as root`, {

@@ -53,10 +53,11 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const terminal = new ConsoleTerminal({
     json: options.json ?? false,
     yes: options.yes ?? false,
-    redact: (text) => redactor.redact(text),
+    redactor,
   });
   const stateFolder = await openStateFolder(root);
   const passphrase = await readPassphrase(stateFolder, backend);
+  redactor.add([passphrase]);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
   const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
   const registry = new RegistryClient({
@@ -93,7 +94,13 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     machines,
     stacks: new StacksAdapter({ session, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
-    secrets: new SecretStore({ project, settings, values: session.secrets, redactor }),
+    secrets: new SecretStore({
+      project,
+      settings,
+      values: session.secrets,
+      redactor,
+      tell: (text) => terminal.note(text),
+    }),
     terminal,
     signal,
     connections: session.connections,

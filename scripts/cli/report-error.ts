@@ -1,17 +1,18 @@
 import { LockageError } from '../../pipelines/errors.ts';
+import { Redactor } from '../tools/redactor.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
-import { ConsoleTerminal, print } from './terminal.ts';
+import { ConsoleTerminal } from './terminal.ts';
 
 /**
- * Prints an error and returns the exit code. A user's mistake has no stack trace; a bug of ours shows one. The text of
- * an error never holds a secret's value: where it could, it was masked when the error was made.
+ * Prints an error of a command that opened no project, and so read no secret, and returns the exit code. A user's mistake
+ * has no stack trace; a bug of ours shows one.
  */
 export function reportError(error: unknown, json: boolean): number {
-  if (error instanceof LockageError) {
-    new ConsoleTerminal({ json, yes: false, redact: (text) => text }).error(error);
-    return exitCodeOf(error);
+  const terminal = new ConsoleTerminal({ json, yes: false, redactor: new Redactor() });
+  if (!(error instanceof LockageError)) {
+    terminal.bug(error);
+    return ExitCode.bug;
   }
-  print(error instanceof Error ? (error.stack ?? error.message) : String(error), 'stderr');
-  print('This is a bug of Lockage. Please report it with the lines above.', 'stderr');
-  return ExitCode.bug;
+  terminal.error(error);
+  return exitCodeOf(error);
 }

@@ -1,5 +1,5 @@
 import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { openContext, type CommandContext, type GlobalOptions } from './open-context.ts';
 
 /**
@@ -16,9 +16,9 @@ export async function runCommand(
     await work(context);
   } catch (error) {
     const known = signal.aborted && !(error instanceof LockageError) ? new InterruptedError('interrupted') : error;
-    if (!(known instanceof LockageError)) throw error;
-    context.terminal.error(known);
-    process.exitCode = exitCodeOf(known);
+    if (known instanceof LockageError) context.terminal.error(known);
+    else context.terminal.bug(known);
+    process.exitCode = known instanceof LockageError ? exitCodeOf(known) : ExitCode.bug;
   } finally {
     await context.connections.close();
   }

@@ -6,7 +6,9 @@ import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
 import { colors } from '../tools/colors.ts';
+import type { Redactor } from '../tools/redactor.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
+import { visible, visibleJson } from '../tools/visible.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { inventoryLines } from './views/inventory.ts';
 import { planLines } from './views/plan.ts';
@@ -16,13 +18,17 @@ export interface TerminalOptions {
   readonly json: boolean;
   /** do not ask */
   readonly yes: boolean;
-  /** passes every text that is printed */
-  readonly redact: (text: string) => string;
+  /** masks secrets in everything that is printed */
+  readonly redactor: Redactor;
 }
 
-/** Prints a line that belongs to no open project: of `init`, an interruption, or a bug. */
+/** Prints a line that belongs to no open project: of `init`, or an interruption. */
 export function print(text: string, stream: 'stdout' | 'stderr'): void {
-  process[stream].write(`${text}\n`);
+  process[stream].write(`${shown(text)}\n`);
+}
+
+function shown(text: string): string {
+  return visible(text, colors.isColorSupported);
 }
 
 /**
@@ -100,7 +106,7 @@ export class ConsoleTerminal implements Terminal {
     }
     this.#clear();
     const reader = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await reader.question(`${question} ${colors.dim('[y/N]')} `);
+    const answer = await reader.question(`${this.#shown(question)} ${colors.dim('[y/N]')} `);
     reader.close();
     if (!/^y(es)?$/i.test(answer.trim())) {
       throw new LockageError('not confirmed: nothing was changed');
@@ -111,13 +117,18 @@ export class ConsoleTerminal implements Terminal {
   /** Prints the result of a command: lines for people, or one JSON document. */
   result(value: unknown, lines: readonly string[]): void {
     this.#clear();
-    const text = this.#options.json ? JSON.stringify(value, undefined, 2) : lines.join('\n');
-    if (text !== '') process.stdout.write(`${this.#options.redact(text)}\n`);
+    const text = this.#options.json ? this.#json(value, 2) : this.#shown(lines.join('\n'));
+    if (text !== '') process.stdout.write(`${text}\n`);
   }
 
   /** Prints a line of a stream, such as a log. */
   line(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
-    process[stream].write(`${this.#options.redact(text)}\n`);
+    process[stream].write(`${this.#shown(text)}\n`);
+  }
+
+  /** Prints one of many JSON documents, on a line of its own. */
+  entry(value: unknown): void {
+    process.stdout.write(`${this.#json(value)}\n`);
   }
 
   error(error: LockageError): void {
@@ -130,7 +141,22 @@ export class ConsoleTerminal implements Terminal {
       ...details.map((detail) => `       ${detail}`),
       ...(hint ? [`${colors.cyan('help')}   ${hint}`] : []),
     ];
-    process.stderr.write(`${this.#options.redact(lines.join('\n'))}\n`);
+    process.stderr.write(`${this.#shown(lines.join('\n'))}\n`);
+  }
+
+  /** Prints what was thrown and is no error that a user can act on, with its stack. */
+  bug(error: unknown): void {
+    this.#clear();
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${this.#shown(text)}\nThis is a bug of Lockage. Please report it with the lines above.\n`);
+  }
+
+  #shown(text: string): string {
+    return shown(this.#options.redactor.redact(text));
+  }
+
+  #json(value: unknown, indent?: number): string {
+    return visibleJson(JSON.stringify(this.#options.redactor.redactTexts(value), undefined, indent));
   }
 
   #elapsed(): string {
@@ -139,7 +165,7 @@ export class ConsoleTerminal implements Terminal {
 
   #line(text: string): void {
     this.#clear();
-    process.stderr.write(`${this.#options.redact(text.trimEnd())}\n`);
+    process.stderr.write(`${this.#shown(text.trimEnd())}\n`);
     this.#redraw();
   }
 

@@ -5,7 +5,7 @@ import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import type { Secrets } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
-import type { Redactor } from '../tools/redactor.ts';
+import { shortestMasked, type Redactor } from '../tools/redactor.ts';
 import { readSecrets } from './secrets.ts';
 
 interface Dependencies {
@@ -14,6 +14,8 @@ interface Dependencies {
   /** receives the values: no other part of a command sees them */
   readonly values: SecretValues;
   readonly redactor: Redactor;
+  /** shows a line to the operator */
+  readonly tell: (text: string) => void;
 }
 
 /** The only way to secrets: it reads values from their sources or the record, and returns only names and versions. */
@@ -31,6 +33,9 @@ export class SecretStore implements Secrets {
     for (const [name, value] of Object.entries(values)) {
       versions[name] = await this.#versionOf(value, recorded[name]);
       this.#add(name, versions[name], value);
+      if (value.trim().length < shortestMasked) {
+        this.#dependencies.tell(`secret ${name} has less than ${shortestMasked} characters: it is masked nowhere`);
+      }
     }
     return versions;
   }
@@ -39,6 +44,10 @@ export class SecretStore implements Secrets {
     const { settings, values } = this.#dependencies;
     const recorded = await readSecretValues(settings, environment, values.key);
     for (const { name, version, value } of recorded) this.#add(name, version, value);
+  }
+
+  mask(text: string): string {
+    return this.#dependencies.redactor.redact(text);
   }
 
   /** A value that an earlier version of Lockage recorded keeps its version: nothing is replaced because of it. */

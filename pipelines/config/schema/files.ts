@@ -99,6 +99,9 @@ export const projectFile = mapping({
     .regex(/^(?:file|s3|gs|azblob|postgres|https?):\/\/[^\s]+$/, {
       error: 'expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',
     })
+    .refine((url) => !/^\w+:\/\/[^/@]*:[^/]*@|[?&][^=&]*password=/i.test(url), {
+      error: 'has a password in it: give it to Pulumi by a variable, as PGPASSWORD',
+    })
     .optional()
     .meta({ description: 'Where state is kept: any Pulumi backend URL. Default file://.lockage/state.' }),
   build: mapping({

@@ -109,8 +109,9 @@ async function deployBefore(context: Context, operation: Operation, why: string)
     turn: desired.turn,
   });
   // Known from the start, as going back may not come to its end.
-  const attempt = failed(revision, why);
-  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason: why });
+  const reason = context.secrets.mask(why);
+  const attempt = failed(revision, reason);
+  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason });
   await context.stacks.deploy({ ...back, attempt, ledger, startedAt }, `go back from ${revision.release.version}`);
 }
 

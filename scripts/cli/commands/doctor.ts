@@ -2,6 +2,7 @@ import type { Project } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { isSshHost } from '../../../pipelines/model/target.ts';
 import { loadProject } from '../../project/load.ts';
+import { Redactor } from '../../tools/redactor.ts';
 import { checking, good, type Check } from '../check.ts';
 import { hostChecks } from '../doctor/hosts.ts';
 import { machineChecks } from '../doctor/machine.ts';
@@ -59,6 +60,6 @@ function show(groups: readonly CheckGroup[], flags: Flags): void {
   const checks = groups.flatMap(({ title, checks: own }) => own.map((check) => ({ group: title, ...check })));
   const ready = checks.every(({ level }) => level !== 'bad');
   // Texts of failed secrets name their sources and never a value.
-  const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redact: (text) => text });
+  const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redactor: new Redactor() });
   terminal.result({ ready, checks }, doctorLines(groups));
 }

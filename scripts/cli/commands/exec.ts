@@ -6,6 +6,7 @@ import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { ProgramError } from '../exit-codes.ts';
+import { maskRecorded } from '../mask-recorded.ts';
 import type { CommandContext } from '../open-context.ts';
 import { runCommand } from '../run-command.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
@@ -29,6 +30,7 @@ export async function execCommand(argv: readonly string[], flags: ExecFlags, sig
     const targets = serving.filter(
       ({ host }, index) => serving.findIndex((other) => other.host.name === host.name) === index,
     );
+    await maskRecorded(context, environment.name, record);
     const prefixes = linePrefixes(targets.map(({ host }) => [host.name]));
     const results = await Promise.allSettled(
       targets.map((target, index) => runIn(context, target, argv, prefixes[index] ?? '')),

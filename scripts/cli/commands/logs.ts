@@ -4,6 +4,7 @@ import { messageOf } from '../../../pipelines/errors.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { colors } from '../../tools/colors.ts';
+import { maskRecorded } from '../mask-recorded.ts';
 import { countOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { linePrefixes } from '../views/log-prefix.ts';
@@ -24,7 +25,9 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
     const environment = environmentNamed(context.project, flags.env);
     const record = () => context.records.environment(environment.name);
     const selection = { ...(flags.role ? { role: flags.role } : {}), ...(flags.host ? { host: flags.host } : {}) };
-    const sources = selectServing(environment, await record(), selection).map(sourceOf);
+    const recorded = await record();
+    const sources = selectServing(environment, recorded, selection).map(sourceOf);
+    await maskRecorded(context, environment.name, recorded);
     const prefix = prefixer(environment, sources);
     const reader: LogReader = {
       connections: context.connections,
@@ -36,10 +39,8 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
       record,
       onLine: (source, stream, line) => {
         const { host, role, container } = source;
-        const text = flags.json
-          ? JSON.stringify({ host: host.name, role, container, stream, line })
-          : `${prefix(source)}${line}`;
-        context.terminal.line(text);
+        if (flags.json) context.terminal.entry({ host: host.name, role, container, stream, line });
+        else context.terminal.line(`${prefix(source)}${line}`);
       },
       onNew: ({ host, role, version, container }) =>
         context.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),

@@ -383,6 +383,14 @@ describe('accessories and migration', () => {
       'backend  expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',
     ],
     [
+      'backend: "postgres://shop:hunter2@db.example.com/state"',
+      'backend  has a password in it: give it to Pulumi by a variable, as PGPASSWORD',
+    ],
+    [
+      'backend: "postgres://db.example.com/state?password=hunter2"',
+      'backend  has a password in it: give it to Pulumi by a variable, as PGPASSWORD',
+    ],
+    [
       'insecureRegistries: ["http://10.0.0.1:5000"]',
       'insecureRegistries[0]  expected host:port of a registry, as 10.0.0.1:5000, got "http://10.0.0.1:5000"',
     ],

@@ -296,3 +296,10 @@ test('a rollback whose workers do not start is recorded, and says so', async () 
   expect(recorded(world).at(-1)).toBe('3 1.0.0 succeeded');
   expect(world.place().answers()).toEqual(['prod-1 web 1.0.0', 'prod-2 web 1.0.0']);
 });
+
+test('the reason of a failed revision is recorded without the value of a secret', async () => {
+  const world = await promote.prepare();
+  world.fail('stacks.deploy made', new WorkloadFailedError(`web said ${world.secret}`));
+  expect(await promote.perform(world)).toBeInstanceOf(RolledBackError);
+  expect(world.place().record.ledger.revisions.at(-1)?.reason).toBe('web said [secret]');
+});

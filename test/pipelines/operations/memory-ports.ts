@@ -21,7 +21,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     machines: noted(world, 'machines', machines(world)),
     stacks: noted(world, 'stacks', stacks(world)),
     removal: noted(world, 'removal', removal(world)),
-    secrets: noted(world, 'secrets', secrets(world)),
+    secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
 }
@@ -205,6 +205,7 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
 const secrets = (world: MemoryWorld): Secrets => ({
   read: async () => world.versions,
   recall: async () => undefined,
+  mask: (text) => text.replaceAll(world.secret, '[secret]'),
 });
 
 const terminal = (world: MemoryWorld): Terminal => ({

@@ -21,6 +21,8 @@ export class MemoryWorld {
   readonly places: ReadonlyMap<string, MemoryPlace>;
   /** secret → its value's version, as the sources have it */
   versions: Readonly<Record<string, string>> = {};
+  /** the value of a secret, which nothing that is recorded may have in it */
+  readonly secret = 'hunter2-of-prod';
   /** the source tree, and the tags of the registry */
   tree = { commit: 'c1', changes: [] as string[] };
   readonly tags = new Map<string, Release['digest']>();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { releaseNamed } from '../../../pipelines/model/releases.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { checkGates, ranWell } from '../../../pipelines/policy/gates.ts';
-import { checkPlatform } from '../../../pipelines/policy/release-checks.ts';
+import { checkPlatform, checkUser } from '../../../pipelines/policy/release-checks.ts';
 import { environment, failed, record, refusal, release, revision, rolledBackTo } from '../model/values.ts';
 
 const [r1, r2] = [revision(1, '1.0.0'), revision(2, '2.0.0')];
@@ -87,4 +87,15 @@ test('hosts of another platform are refused by name', () => {
       ' | Build it for the hosts: build.platform in lockage.yaml.',
   );
   expect(refusal(() => checkPlatform(release('1.0.0'), hosts.slice(0, 1)))).toBe('no refusal');
+});
+
+test.each(['', 'root', '0', '00', '+0', '-0', '0:0', 'root:app', '+0:1000'])(
+  'an image with user "%s" is root',
+  (user) => {
+    expect(refusal(() => checkUser({ ...release('1.0.0'), user }, environment()))).toContain('runs as root');
+  },
+);
+
+test.each(['app', '1000', '10:0', '+1', 'rooty'])('an image with user "%s" is not root', (user) => {
+  expect(() => checkUser({ ...release('1.0.0'), user }, environment())).not.toThrow();
 });

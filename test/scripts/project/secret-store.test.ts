@@ -10,6 +10,8 @@ const passphrase = 'a passphrase';
 const key = new SecretKey('shop', passphrase);
 process.env['STORE_TEST_TOKEN'] = 'the value';
 
+const told: string[] = [];
+
 function store(values = new SecretValues(key)): SecretStore {
   const project = { app: 'shop', root: '/' } as Project;
   return new SecretStore({
@@ -17,6 +19,7 @@ function store(values = new SecretValues(key)): SecretStore {
     settings: { backend: '', passphrase, folder: '/' },
     values,
     redactor: new Redactor(),
+    tell: (text) => void told.push(text),
   });
 }
 
@@ -37,4 +40,12 @@ test('a value that changed, or is new, has a version that no fast step gives', a
   expect(await store().read(prod)).toEqual({ TOKEN: version });
   expect(await store().read(prod, { TOKEN: formerVersion('earlier', 'shop', passphrase) })).toEqual({ TOKEN: version });
   expect(await store().read(prod, { TOKEN: version })).toEqual({ TOKEN: version });
+});
+
+test('a value that is too short to be masked is told', async () => {
+  process.env['STORE_TEST_TOKEN'] = 'abc';
+  await store().read(prod);
+  process.env['STORE_TEST_TOKEN'] = 'the value';
+  await store().read(prod);
+  expect(told).toEqual(['secret TOKEN has less than 4 characters: it is masked nowhere']);
 });

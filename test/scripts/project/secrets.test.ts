@@ -137,6 +137,51 @@ describe('the redactor', () => {
     expect(masked).not.toContain(Buffer.from('canary-5f1c').toString('base64').slice(0, 8));
   });
 
+  const odd = `it's a "pä/ss\\word"! (1*2) <&>`;
+
+  test.each([
+    [
+      'as Go and libpq escape URLs',
+      encodeURIComponent(odd).replace(/[!'()*]/g, (it) => `%${it.charCodeAt(0).toString(16)}`),
+    ],
+    ['in lower-case escapes', encodeURIComponent(odd).replace(/%../g, (it) => it.toLowerCase())],
+    ['as Go writes JSON', JSON.stringify(odd).replace(/[<>&]/g, (it) => `\\u00${it.charCodeAt(0).toString(16)}`)],
+    ['as Python writes JSON', JSON.stringify(odd).replace('ä', '\\u00e4')],
+    ['as PHP writes JSON', JSON.stringify(odd).replaceAll('/', '\\/')],
+    ['as a shell quotes', `'${odd.replaceAll("'", String.raw`'\''`)}'`],
+    ['in hexadecimal', Buffer.from(odd).toString('hex')],
+    ['in large hexadecimal', Buffer.from(odd).toString('hex').toUpperCase()],
+  ])('masks a value %s', (_, text) => {
+    const masked = new Redactor([odd]).redact(`before ${text} after`);
+    expect(masked).toMatch(/^before ["']?\[secret\]["']? after$/);
+  });
+
+  test('masks the password of a URL and the texts of a document alone', () => {
+    const key = { type: 'account', private_key: '-----BEGIN-----\nMIIEvQIBADAN\n-----END-----\n' };
+    const learned = new Redactor(['postgres://shop:p%40ssw0rd-9@db/shop', JSON.stringify(key)]);
+    expect(learned.redact('no entry for shop with p@ssw0rd-9 or p%40ssw0rd-9')).toBe(
+      'no entry for shop with [secret] or [secret]',
+    );
+    expect(learned.redact('key MIIEvQIBADAN of an account')).toBe('key [secret] of an account');
+  });
+
+  test('leaves a JSON document one, whatever is secret', () => {
+    const words = new Redactor(['true', '1000', 'made']);
+    const value = { made: true, duration: 1000, notes: ['made in 1000 ms', null], deep: { text: 'true' } };
+    expect(words.redactTexts(value)).toEqual({
+      made: true,
+      duration: 1000,
+      notes: ['[secret] in [secret] ms', null],
+      deep: { text: '[secret]' },
+    });
+  });
+
+  test('masks a value of many lines, each of them', () => {
+    const lines = Array.from({ length: 3000 }, (_, at) => `line ${at} of a large secret`);
+    const large = new Redactor([lines.join('\n')]);
+    expect(large.redact(`> ${lines[0]} ${lines[2999]}`)).toBe('> [secret] [secret]');
+  });
+
   test('masks the longer of two values that begin alike', () => {
     expect(redactor.redact('long-token-2 long-token')).toBe('[secret] [secret]');
   });

@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { ConsoleTerminal } from '../../../scripts/cli/terminal.ts';
+import { Redactor } from '../../../scripts/tools/redactor.ts';
+import { visible } from '../../../scripts/tools/visible.ts';
+
+/** What moves the cursor, takes the clipboard, ends a line early, and turns text round. */
+const harmful = '\u001b[2A\u001b[2K\u001b]52;c;cm0=\u0007\r\u009b31m\u007f\u202Etxt\u2066\u2028';
+/** Built from numbers, so that it is another statement of what a terminal acts on. */
+const acted = new RegExp(
+  `[${[
+    [0, 8],
+    [11, 31],
+    [127, 159],
+    [0x200e, 0x200f],
+    [0x2028, 0x202e],
+    [0x2066, 0x2069],
+  ]
+    .map((ends) => ends.map((code) => String.fromCharCode(code)).join('-'))
+    .join('')}]`,
+);
+
+let out = '';
+let err = '';
+
+function terminal(json = false): ConsoleTerminal {
+  [out, err] = ['', ''];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true));
+  return new ConsoleTerminal({ json, yes: true, redactor: new Redactor(['hunter2-of-prod']) });
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+const said = `before ${harmful} hunter2-of-prod after`;
+const error = new LockageError(said, { details: [said], hint: said });
+
+describe('text of somebody else', () => {
+  test.each<[string, (it: ConsoleTerminal) => void]>([
+    ['a step', (it) => it.step('judge', said)],
+    ['a note', (it) => it.note(said)],
+    ['a detail', (it) => it.detail(said)],
+    ['an event of a host', (it) => it.host({ host: said, step: said, detail: said })],
+    ['a machine', (it) => it.machines([said])],
+    ['a result', (it) => it.result({}, [said])],
+    ['a line of a log', (it) => it.line(said)],
+    ['an error', (it) => it.error(error)],
+    ['a bug', (it) => it.bug(new Error(said))],
+  ])('moves nothing on a terminal, as %s', (_, show) => {
+    show(terminal());
+    const shown = (out + err).replaceAll('\n', '');
+    expect(shown).toContain(String.raw`before \x1b[2A\x1b[2K\x1b]52;c;cm0=\x07\x0d\x9b31m\x7f\u202etxt`);
+    expect(shown).toContain('[secret] after');
+    expect(shown).not.toMatch(acted);
+  });
+
+  test('is the same in JSON, with nothing that a terminal acts on', () => {
+    terminal(true).result({ said: harmful, secret: 'hunter2-of-prod', count: 1000 }, []);
+    expect(out.replaceAll('\n', '')).not.toMatch(acted);
+    expect(JSON.parse(out)).toEqual({ said: harmful, secret: '[secret]', count: 1000 });
+    terminal(true).entry({ line: harmful });
+    expect(JSON.parse(out)).toEqual({ line: harmful });
+    expect(out.split('\n')).toHaveLength(2);
+  });
+});
+
+test('colours of Lockage stay where there are any, and no other sequence does', () => {
+  const red = '\u001b[31mred\u001b[39m';
+  expect(visible(red, true)).toBe(red);
+  expect(visible(red, false)).toBe(String.raw`\x1b[31mred\x1b[39m`);
+  expect(visible('\u001b[8mhidden\u001b[5;31mblink', true)).toBe(String.raw`\x1b[8mhidden\x1b[5;31mblink`);
+  expect(visible('tab\tand\nline ä 漢 👍', true)).toBe('tab\tand\nline ä 漢 👍');
+});
