@@ -37,6 +37,6 @@ export function releaseRegistry(client: RegistryClient, platform?: string): Regi
       return { repository, digest, platform: `${os}/${architecture}`, user };
     },
     labels: ({ repository, digest }) => client.labels(repository, digest),
-    tagged: (repository, version) => client.tagDigest(repository, version),
+    tagged: (repository, version, mayBeNew) => client.tagDigest(repository, version, mayBeNew),
   };
 }

@@ -102,11 +102,17 @@ export class RegistryClient {
     return json<ConfigBlob>(reference.repository, body);
   }
 
-  /** Returns the digest that a tag points at now; undefined when there is no such tag. One request without a body. */
-  async tagDigest(repository: string, tag: string): Promise<Digest | undefined> {
-    const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: [404] } as const;
-    const { status, header } = await this.#http.request(parseReference(`${repository}:${tag}`), request);
-    if (status === 404) return undefined;
+  /**
+   * Returns the digest that a tag points at now; undefined when there is no such tag. One request without a body. `mayBeNew`:
+   * nothing was ever pushed there that is known. Many registries then refuse instead of saying so, and accept a push.
+   */
+  async tagDigest(repository: string, tag: string, mayBeNew = false): Promise<Digest | undefined> {
+    const reference = parseReference(`${repository}:${tag}`);
+    const isLoggedIn = mayBeNew && (await this.#http.credentials(reference.registry)) !== undefined;
+    const absent = isLoggedIn ? [404, 401, 403] : [404];
+    const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: absent } as const;
+    const { status, header } = await this.#http.request(reference, request);
+    if (absent.includes(status)) return undefined;
     const digest = header('docker-content-digest') ?? '';
     return isDigest(digest) ? digest : this.resolve(repository, tag);
   }

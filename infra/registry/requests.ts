@@ -38,6 +38,8 @@ export class RegistryHttp {
   readonly #deadline: number;
   /** repository → value of the Authorization header that worked */
   readonly #authorization = new Map<string, string>();
+  /** registry → why its login could not be read */
+  readonly #withoutLogin = new Map<string, LockageError>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -45,12 +47,23 @@ export class RegistryHttp {
   }
 
   credentials(registry: string): Promise<Credentials | undefined> {
-    return storedCredentials(registry, this.#options.dockerConfig);
+    return this.#loginIn(registry, this.#options.dockerConfig);
+  }
+
+  /** Undefined also where what keeps the login fails: Docker goes on without it, too, and public images need none. */
+  async #loginIn(registry: string, folder: string | undefined): Promise<Credentials | undefined> {
+    try {
+      return await storedCredentials(registry, folder);
+    } catch (error) {
+      if (!(error instanceof LockageError)) throw error;
+      this.#withoutLogin.set(registry, error);
+      return undefined;
+    }
   }
 
   /** Returns the login that hosts get; where a folder for these is given, never another one. */
   pullCredentials(registry: string): Promise<Credentials | undefined> {
-    return storedCredentials(registry, this.#options.pullConfig ?? this.#options.dockerConfig);
+    return this.#loginIn(registry, this.#options.pullConfig ?? this.#options.dockerConfig);
   }
 
   /** Sends a request and reads the answer. Throws LockageError, naming the registry and what to do. */
@@ -238,7 +251,11 @@ export class RegistryHttp {
       const message = known
         ? `${registry} refuses this machine's credentials for ${name}`
         : `${registry} demands a login`;
-      return new LockageError(message, { details, hint: `Log in with \`docker login ${registry}\`.` });
+      const problem = this.#withoutLogin.get(registry);
+      return new LockageError(message, {
+        details: [...details, ...(problem ? [problem.message, ...problem.details] : [])],
+        hint: problem?.hint ?? `Log in with \`docker login ${registry}\`.`,
+      });
     }
     if (answer.status === 404) {
       return new LockageError(`${registry} has no ${request.path.replace(/^\w+\//, '')} of ${name}`, {
@@ -301,8 +318,15 @@ function unreachable(server: string, error: unknown): LockageError {
     ? 'If it speaks plain http on purpose, list it as insecure.'
     : aboutCertificate.test(reason)
       ? 'Check its certificate; name a private authority with NODE_EXTRA_CA_CERTS.'
-      : 'Check that it runs and is reached from this machine.';
+      : (proxyHint(process.env) ?? 'Check that it runs and is reached from this machine.');
   return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
+}
+
+/** Returns what to do where everything else goes through a web proxy; undefined where no variable names one. */
+function proxyHint(variables: NodeJS.ProcessEnv): string | undefined {
+  const name = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((each) => variables[each]);
+  if (name === undefined) return undefined;
+  return `${name} is set, and Lockage asks registries without it: run it where the registry is reached directly.`;
 }
 
 function reasonOf(error: unknown): string {

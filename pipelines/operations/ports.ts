@@ -59,8 +59,11 @@ export interface Registry {
   verify(release: Release): Promise<void>;
   /** Returns the image that a reference names, as `registry.example.com/shop:build-812`. Throws LockageError. */
   image(reference: string): Promise<ReleasedImage>;
-  /** Returns the digest that a version's tag points to; undefined where there is no such tag. Throws LockageError. */
-  tagged(repository: string, version: string): Promise<Digest | undefined>;
+  /**
+   * Returns the digest that a version's tag points to; undefined where there is no such tag. `mayBeNew`: nothing was released
+   * there yet, so that there may be no such repository. Throws LockageError.
+   */
+  tagged(repository: string, version: string, mayBeNew: boolean): Promise<Digest | undefined>;
   /** Returns the labels of an image; none where it is one of several platforms. Throws LockageError. */
   labels(image: Pick<Release, 'repository' | 'digest'>): Promise<Readonly<Record<string, string>>>;
 }

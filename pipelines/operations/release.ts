@@ -74,9 +74,10 @@ function releaseOf(context: Context, source: Source, made: ReleasedImage & Pick<
 async function existing(context: Context, source: Source): Promise<ReleaseResult | undefined> {
   const { project, records, registry } = context;
   const { version } = source;
-  const found = alreadyReleased(await records.releases(), source);
+  const releases = await records.releases();
+  const found = alreadyReleased(releases, source);
   if (found) return { outcome: 'unchanged', release: found };
-  const digest = await registry.tagged(project.repository, version);
+  const digest = await registry.tagged(project.repository, version, releases.length === 0);
   if (digest === undefined) return undefined;
   const { repository } = project;
   const labels = await registry.labels({ repository, digest });

@@ -1,15 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { RegistryClient } from '../../infra/registry/client.ts';
 import { familiarName } from '../../infra/registry/reference.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
-import { BrokenError } from '../../pipelines/errors.ts';
+import { BrokenError, LockageError } from '../../pipelines/errors.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
 import type { Builder, BuildSource, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
 import { buildArguments, digestsArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
 import { readGitTree } from '../tools/git.ts';
 import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';
-import { mustRun } from '../tools/shell.ts';
+import { mustRun, run } from '../tools/shell.ts';
 import { withBuildContext } from './build-context.ts';
 
 interface Dependencies {
@@ -28,16 +30,30 @@ export class DockerBuilder implements Builder {
   }
 
   tree(): Promise<SourceTree> {
-    return readGitTree(this.#dependencies.project.root);
+    const { root, build } = this.#dependencies.project;
+    return readGitTree(root, [build.context, join(build.context, build.dockerfile), 'lockage.yaml']);
   }
 
   async build(version: string, source: BuildSource, labels: Readonly<Record<string, string>>): Promise<void> {
     const { project, terminal, signal } = this.#dependencies;
     const { root, build } = project;
     terminal.step('build', this.#tag(version));
+    const built = this.#tag(`building-${randomBytes(6).toString('hex')}`);
     await withBuildContext({ root, build, source, signal }, ({ context, dockerfile }) =>
-      this.#docker('build the image', buildArguments({ ...build, context, dockerfile }, this.#tag(version), labels)),
+      this.#docker('build the image', buildArguments({ ...build, context, dockerfile }, built, labels)),
     );
+    await this.#name(built, version);
+  }
+
+  /**
+   * Gives a built image its version. It was built under a name that nothing else has: a builder that leaves its images
+   * elsewhere would else have an older image of that version pushed in its place.
+   */
+  async #name(built: string, version: string): Promise<void> {
+    const found = await run(platformArguments(built), { env: variablesFor('docker') });
+    if (found.code !== 0) throw notLoaded(this.#tag(version), found.stderr);
+    await this.#docker('name the image', ['docker', 'image', 'tag', built, this.#tag(version)]);
+    await this.#docker('name the image', ['docker', 'image', 'rm', '--no-prune', built]);
   }
 
   async push(version: string): Promise<ReleasedImage> {
@@ -77,6 +93,13 @@ export class DockerBuilder implements Builder {
     const onLine = (line: string) => terminal.detail(line);
     return mustRun(what, argv, { env: variablesFor('docker'), signal, ...(quiet ? {} : { onLine }) });
   }
+}
+
+function notLoaded(tag: string, said: string): LockageError {
+  return new LockageError(`the builder has built ${tag} and not given it to the Docker Engine`, {
+    details: said.trim().split('\n').slice(-1),
+    hint: 'Unset BUILDX_BUILDER or run `docker buildx use default`: only the builder of the engine itself does so by itself.',
+  });
 }
 
 function notWhatWasPushed(tag: string, pushed: Digest, answered: Digest): BrokenError {

@@ -36,22 +36,46 @@ interface GitOptions {
 }
 
 /** Our state is never a change of the project, whatever the project's own .gitignore says. */
-const withoutState = ['--', ':(top)', ':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.lockage/**'];
+const withoutState = [':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.lockage/**'];
 
-/** Reads the commit and the uncommitted changes. Throws LockageError when the folder is not in a git repository. */
-export async function readGitTree(folder: string): Promise<GitTree> {
+/**
+ * Reads the commit and the uncommitted changes below `parts`, which a release is made of: whoever else works in the
+ * repository, or leaves files in it, is not in the way. Throws LockageError when the folder is not in a git repository.
+ */
+export async function readGitTree(folder: string, parts: readonly string[] = ['.']): Promise<GitTree> {
   const head = await run(['rev-parse', '--verify', 'HEAD'], { cwd: folder });
   if (head.code !== 0) throw noCommit(folder, head.stderr);
-  const status = await git(['status', '--porcelain', ...withoutState], { cwd: folder });
+  const places = await Promise.all(parts.map(async (part) => `:(literal)${await realPath(resolve(folder, part))}`));
+  const status = await git(['status', '--porcelain', '--', ...places, ...withoutState], { cwd: folder });
   const changes = fromGit(status).split('\n');
   return { commit: head.stdout.trim(), changes: changes.filter((line) => line !== '') };
 }
 
+/** Links are followed, as git sees what they lead to; of what is not there, the name. */
+function realPath(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
 function noCommit(folder: string, said: string): LockageError {
+  const hint = ownershipHint(said);
+  if (hint !== undefined) {
+    return new LockageError(`git does not trust ${folder}, which belongs to another user`, {
+      details: said.trim().split('\n').slice(0, 1),
+      hint,
+    });
+  }
   return new LockageError(`${folder} has no git commit`, {
     details: [said.trim()],
     hint: 'A release is built from a commit: `git init`, `git add` and `git commit` first.',
   });
+}
+
+/** What git itself says to do, as in a container of a CI that another user checked the files out for. */
+function ownershipHint(said: string): string | undefined {
+  if (!said.includes('dubious ownership')) return undefined;
+  const own =
+    /git config --global --add safe\.directory .+/.exec(said)?.[0] ?? 'git config --global --add safe.directory';
+  return `Run \`${own.trim()}\` if you trust who wrote there.`;
 }
 
 /** Finds the repository that a folder is in. Throws LockageError where there is none. */

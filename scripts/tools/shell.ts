@@ -1,4 +1,5 @@
 import { $ } from 'zx';
+import { shellWord } from '../../infra/docker/ssh/arguments.ts';
 import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 
@@ -23,6 +24,10 @@ export interface CommandOptions {
 /** Runs a program with arguments to its end, whatever its exit code. No shell interprets any of it. */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
   const shell = $({
+    // The one shell that every computer has, and its quotes: zx looks for bash, which a small image does not have.
+    shell: '/bin/sh',
+    prefix: '',
+    quote: shellWord,
     nothrow: true,
     quiet: true,
     ...(options.cwd ? { cwd: options.cwd } : {}),

@@ -319,6 +319,29 @@ describe('credentials', () => {
     });
   });
 
+  it('that cannot be read are missed only where a registry demands them, and then the reason is said', async () => {
+    const folder = await dockerConfig({ credsStore: 'lockage-absent' });
+    const client = new RegistryClient({ dockerConfig: folder });
+    const open = await serveContents(manifest, config);
+    expect(await client.exists(`${open}/shop`, hash(manifest))).toBe(true);
+    expect(await client.registryAuthHeader(`${open}/shop`)).toBeUndefined();
+    const closed = await serve((_, response) => response.writeHead(401).end());
+    await expect(client.exists(`${closed}/shop`, hash(manifest))).rejects.toMatchObject({
+      message: `${closed} demands a login`,
+      details: [expect.any(String), 'docker-credential-lockage-absent is not installed'],
+    });
+  });
+
+  it('are enough where a registry refuses to speak of a repository that is not there yet', async () => {
+    const registry = await serve((_, response) => response.writeHead(403).end());
+    const auth = Buffer.from('me:secret').toString('base64');
+    const known = new RegistryClient({ dockerConfig: await dockerConfig({ auths: { [registry]: { auth } } }) });
+    expect(await known.tagDigest(`${registry}/shop`, '1.0.0', true)).toBeUndefined();
+    await expect(known.tagDigest(`${registry}/shop`, '1.0.0')).rejects.toThrow('refuses this machine');
+    const stranger = new RegistryClient({ dockerConfig: await dockerConfig({}) });
+    await expect(stranger.tagDigest(`${registry}/shop`, '1.0.0', true)).rejects.toThrow('demands a login');
+  });
+
   it('are none where nobody logged in', async () => {
     expect(await storedCredentials('r.example.com', await dockerConfig({}))).toBeUndefined();
     expect(await storedCredentials('r.example.com', join(tmpdir(), 'absent'))).toBeUndefined();
