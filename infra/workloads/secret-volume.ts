@@ -3,6 +3,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
+import { bytesOf } from '../context/secret-bytes.ts';
 import { EngineError, type ArchiveEntry, type ContainerBody, type Engine } from '../docker/api/client.ts';
 import { containerName } from '../docker/api/names.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
@@ -44,7 +45,7 @@ export function secretVolumeName(container: string): string {
  */
 export async function fillSecretVolume(context: ProviderContext, wanted: SecretVolume): Promise<void> {
   const values = Object.entries(wanted.secrets).map(
-    ([name, version]) => [name, context.secrets.get(name, version)] as const,
+    ([name, version]) => [name, bytesOf(context.secrets.get(name, version))] as const,
   );
   const engine = await context.engine(wanted.host);
   await makeVolume(engine, wanted, values);
@@ -128,7 +129,7 @@ const mountParent = '/lockage';
 const folder = 'secrets';
 
 /** The folder is the volume itself: it is in the archive, so that it gets its owner and mode as well. */
-export function secretEntries(owner: Owner, values: readonly (readonly [string, string])[]): ArchiveEntry[] {
+export function secretEntries(owner: Owner, values: readonly (readonly [string, Buffer])[]): ArchiveEntry[] {
   return [
     { path: folder, type: 'directory', mode: 0o500, ...owner },
     ...values.map(([name, content]) => ({ path: `${folder}/${name}`, mode: 0o400, content, ...owner })),
@@ -147,7 +148,7 @@ function isFiller(name: string): boolean {
 async function makeVolume(
   engine: Engine,
   wanted: SecretVolume,
-  values: readonly (readonly [string, string])[],
+  values: readonly (readonly [string, Buffer])[],
 ): Promise<void> {
   const found = await engine.inspectVolume(wanted.volume);
   if (found && found.Labels?.[labels.app] !== wanted.app) {
@@ -163,8 +164,8 @@ async function makeVolume(
 }
 
 /** With room for other values: an accessory keeps its volume when they change. */
-function inMemory(values: readonly (readonly [string, string])[]) {
-  const bytes = values.reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0);
+function inMemory(values: readonly (readonly [string, Buffer])[]) {
+  const bytes = values.reduce((sum, [, value]) => sum + value.length, 0);
   return { type: 'tmpfs', device: 'tmpfs', o: `size=${Math.max(1, Math.ceil((2 * bytes) / 2 ** 20))}m,mode=0700` };
 }
 

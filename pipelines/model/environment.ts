@@ -167,9 +167,10 @@ export interface Migration {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The place on the operator's machine that a secret's value is read from. */
-export type SecretSource =
-  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] };
+/** The place on the operator's machine that a secret's value is read from. `raw`: all of its bytes, whatever they are. */
+export type SecretSource = (
+  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] }
+) & { readonly raw?: boolean };
 
 /** The whole configuration: one application and the environments it goes through. */
 export interface Project {

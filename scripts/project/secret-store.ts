@@ -6,6 +6,7 @@ import type { Environment, Project } from '../../pipelines/model/environment.ts'
 import type { Secrets } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { shortestMasked, type Redactor } from '../tools/redactor.ts';
+import { bytesOf } from '../../infra/context/secret-bytes.ts';
 import { readSecrets } from './secrets.ts';
 
 interface Dependencies {
@@ -58,7 +59,8 @@ export class SecretStore implements Secrets {
   }
 
   #add(name: string, version: string, value: string): void {
-    this.#dependencies.redactor.add([value]);
+    // In output, bytes that are no text show in base64 if at all, which is a form of them.
+    this.#dependencies.redactor.add([bytesOf(value).toString('utf8'), bytesOf(value).toString('base64')]);
     this.#dependencies.values.add(name, version, value);
   }
 }

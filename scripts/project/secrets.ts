@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { valueOf } from '../../infra/context/secret-bytes.ts';
 import { startProcess } from '../../infra/system/process.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { SecretSource } from '../../pipelines/model/environment.ts';
@@ -61,8 +62,10 @@ async function readSecret(
   if ('problem' in reading) return reading;
   const origin =
     'env' in source ? `variable ${source.env}` : 'file' in source ? source.file : `output of ${source.command[0]}`;
-  if (reading.value === '') return { problem: `is empty: ${origin}` };
-  if (reading.value.includes('\0')) return { problem: `contains a NUL character: ${origin}` };
+  if (reading.value === '') return { problem: `is empty: ${origin} (\`raw: true\` takes it as it is)` };
+  if (source.raw) return reading;
+  if (reading.value.includes('\0'))
+    return { problem: `contains a NUL character: ${origin} (\`raw: true\` takes it as it is)` };
   if (Buffer.byteLength(reading.value) > maximumLength) return { problem: `is larger than 500 KiB: ${origin}` };
   return reading;
 }
@@ -70,18 +73,24 @@ async function readSecret(
 async function readSource(source: SecretSource, { root, env }: SecretContext): Promise<Reading> {
   if ('env' in source) {
     const value = env[source.env];
-    return value === undefined ? { problem: `variable ${source.env} is not set` } : { value };
+    if (value === undefined) return { problem: `variable ${source.env} is not set` };
+    return { value: source.raw ? valueOf(Buffer.from(value)) : value };
   }
-  return 'file' in source ? readSecretFile(source.file, root) : runSecretCommand(source.command, root, env);
+  const read = source.raw ? asItIs : decode;
+  return 'file' in source
+    ? readSecretFile(source.file, root, read)
+    : runSecretCommand(source.command, { root, env }, read);
 }
 
-async function readSecretFile(file: string, root: string): Promise<Reading> {
+type Decode = (bytes: Buffer, origin: string) => Reading;
+
+async function readSecretFile(file: string, root: string, read: Decode): Promise<Reading> {
   try {
     const full = path.resolve(root, file);
     const found = await stat(full);
     if (found.isDirectory()) return { problem: `${file} is a folder` };
     if (found.size > maximumLength) return { problem: `is larger than 500 KiB: ${file}` };
-    return decode(await readFile(full), file);
+    return read(await readFile(full), file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return {
@@ -95,7 +104,11 @@ async function readSecretFile(file: string, root: string): Promise<Reading> {
  * Runs an operator's own program, as `pass`, `op` or `vault`. It is the only child that gets all of the operator's
  * variables: only the operator knows which ones it needs, and that is why they set them.
  */
-async function runSecretCommand(command: readonly string[], root: string, env: SecretContext['env']): Promise<Reading> {
+async function runSecretCommand(
+  command: readonly string[],
+  { root, env }: SecretContext,
+  read: Decode,
+): Promise<Reading> {
   const [program = ''] = command;
   const child = startProcess(command, { cwd: root, env: { ...env }, timeout: commandDeadline });
   // A program that asks for a password would otherwise wait for an answer that never comes.
@@ -109,7 +122,7 @@ async function runSecretCommand(command: readonly string[], root: string, env: S
       (error: NodeJS.ErrnoException) => startFailure(error),
     ),
   ]);
-  if (failure === undefined && child.exitCode === 0) return decode(stdout, `output of ${program}`);
+  if (failure === undefined && child.exitCode === 0) return read(stdout, `output of ${program}`);
   return { problem: `${program} ${failure ?? commandFailure(child, stdout, stderr)}` };
 }
 
@@ -145,12 +158,17 @@ function commandFailure(
   return `failed with exit code ${exitCode ?? 'unknown'}${lastLine === '' ? '' : `: ${lastLine}`}`;
 }
 
+/** Takes all bytes, also those that are no text. */
+function asItIs(bytes: Buffer, origin: string): Reading {
+  return bytes.length > maximumLength ? { problem: `is larger than 500 KiB: ${origin}` } : { value: valueOf(bytes) };
+}
+
 /** Decodes a value: values are text, as they become files, Pulumi secrets and JSON. */
 function decode(bytes: Buffer, origin: string): Reading {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     return { value: text.replace(/\r?\n$/, '') };
   } catch {
-    return { problem: `is not UTF-8 text: ${origin} (encode it, for example as base64)` };
+    return { problem: `is not UTF-8 text: ${origin} (\`raw: true\` takes it as it is)` };
   }
 }

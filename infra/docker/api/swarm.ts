@@ -70,11 +70,11 @@ export class EngineSwarm extends EngineResources {
    */
   async ensureSecret(
     name: string,
-    value: string,
+    value: Buffer,
     labels: Readonly<Record<string, string>>,
     options: CallOptions = {},
   ): Promise<string> {
-    const body = { Name: name, Labels: labels, Data: Buffer.from(value).toString('base64') };
+    const body = { Name: name, Labels: labels, Data: value.toString('base64') };
     const call = { body, accept: [409], ...options };
     await this.call(`create secret ${name}`, 'POST', '/secrets/create', call);
     const found = await this.json<{ ID: string; Spec: { Labels: Record<string, string> | null } }>(

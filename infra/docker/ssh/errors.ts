@@ -69,12 +69,14 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
   [
     /Permission denied \(/,
     'no key was accepted',
-    'Name the private key as identity of the host or load it into the ssh agent, and put its public half into authorized_keys there.',
+    'Name the private key as `identity` of the target or load it into the ssh agent, and put its public half into ' +
+      'authorized_keys there. ~/.ssh/config is not read: an agent of its own (IdentityAgent) is named by SSH_AUTH_SOCK.',
   ],
   [
     /Could not resolve hostname|Name or service not known|getaddrinfo/,
     'its name is not found',
-    'Check the name in the url.',
+    'Check the name in the url. ~/.ssh/config is not read: what it says of the host is written here, HostName, User and Port ' +
+      'in the `url`, IdentityFile as `identity`, ProxyJump as `jump`.',
   ],
   [/Connection refused/, 'the connection was refused', 'Check that sshd runs there, on that port.'],
   [

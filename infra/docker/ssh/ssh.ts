@@ -212,7 +212,9 @@ export class SshLink {
     const { socket: path, user } = this.#host.endpoint;
     // the path's characters were checked, so it is one word of the remote shell
     const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
-    const { stdout } = await runToEnd('ssh', ['-S', control, ...this.#arguments(), look], commandDeadline);
+    // The login shell may be one with another syntax, such as fish.
+    const asked = ['-S', control, ...this.#arguments(), `sh -c ${shellWord(look)}`];
+    const { stdout } = await runToEnd('ssh', asked, commandDeadline);
     const at = userHostPort(this.#host.endpoint);
     if (stdout.trim() === 'absent') {
       return new LockageError(`${name}: there is no ${path} on ${at}`, {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, WorkloadFailedError } from '../../../pipelines/errors.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
+import { bytesOf } from '../../context/secret-bytes.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
@@ -175,7 +176,7 @@ export class ServiceWorkload implements Workload {
   async #deliverSecrets(engine: Engine): Promise<Record<string, string>> {
     const ids: Record<string, string> = {};
     for (const [name, version] of Object.entries(this.#inputs.spec.secrets)) {
-      const value = this.#context.secrets.get(name, version);
+      const value = bytesOf(this.#context.secrets.get(name, version));
       const own = { [labels.app]: this.#inputs.app, [labels.environment]: this.#inputs.environment };
       ids[name] = await engine.ensureSecret(secretName(this.#inputs, name, version), value, own);
     }

@@ -218,6 +218,10 @@ export const accessory = mapping({
   description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
 });
 
+function sourcesIn(source: object): number {
+  return Object.keys(source).filter((key) => key !== 'raw').length;
+}
+
 const secretSourceMessage = 'has no source: write { env: NAME }, { file: path } or { command: [program, argument] }';
 const secretSource = z
   .strictObject(
@@ -225,16 +229,20 @@ const secretSource = z
       env: variable.optional().meta({ description: "A variable of the operator's environment." }),
       file: text('a path').optional().meta({ description: 'A file, relative to lockage.yaml.' }),
       command: command.optional().meta({ description: 'A program that prints it; run without a shell.' }),
+      raw: z
+        .boolean({ error: expected('true or false') })
+        .optional()
+        .meta({ description: 'true: its bytes as they are, with a last newline, binary or empty. Default false.' }),
     },
     {
       error: (issue) =>
         issue.code === 'unrecognized_keys'
-          ? issue.keys.map((key) => `unknown key${didYouMean(key, ['env', 'file', 'command'])}`).join('\n')
+          ? issue.keys.map((key) => `unknown key${didYouMean(key, ['env', 'file', 'command', 'raw'])}`).join('\n')
           : secretSourceMessage,
     },
   )
-  .refine((source) => Object.keys(source).length > 0, { error: secretSourceMessage })
-  .refine((source) => Object.keys(source).length < 2, {
+  .refine((source) => sourcesIn(source) > 0, { error: secretSourceMessage })
+  .refine((source) => sourcesIn(source) < 2, {
     error: 'has more than one source: keep one of env, file and command',
   });
 

@@ -34,8 +34,8 @@ describe('who reads the secrets of a container', () => {
 describe('the files of a secret volume', () => {
   const long = 'S'.repeat(128);
   const entries = secretEntries({ uid: 1_000_650_000, gid: 3 }, [
-    ['TOKEN', 'größe'],
-    [long, 'x'],
+    ['TOKEN', Buffer.from('größe')],
+    [long, Buffer.from([0xff, 0])],
   ]);
 
   it('belong to the container alone, the folder as well', () => {
@@ -47,6 +47,7 @@ describe('the files of a secret volume', () => {
     ]);
     for (const { uid, gid } of read) expect([uid, gid]).toEqual([1_000_650_000, 3]);
     expect(read[1]?.content.toString()).toBe('größe');
+    expect(read[2]?.content).toEqual(Buffer.from([0xff, 0]));
   });
 
   it('are in a volume that no accessory’s data can be called', () => {
@@ -56,7 +57,7 @@ describe('the files of a secret volume', () => {
 
 describe('the look at secrets on a host', () => {
   it('finds nothing wrong with what was made', () => {
-    const made = readTar(tarArchive(secretEntries({ uid: 1000, gid: 0 }, [['TOKEN', 'x']])));
+    const made = readTar(tarArchive(secretEntries({ uid: 1000, gid: 0 }, [['TOKEN', Buffer.from('x')]])));
     expect(problemsOf('web.secrets', made, '1000')).toEqual([]);
   });
 

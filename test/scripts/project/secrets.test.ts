@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bytesOf } from '../../../infra/context/secret-bytes.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { SecretSource } from '../../../pipelines/model/environment.ts';
 import { readSecrets } from '../../../scripts/project/secrets.ts';
@@ -47,6 +48,20 @@ describe('secrets are read', () => {
     expect(await read({ A: { file: 'lines' }, B: { file: 'windows' } })).toEqual({ A: 'a\nb\n', B: 'value' });
   });
 
+  test('byte for byte where that is asked for', async () => {
+    const values = await read({
+      A: { file: 'lines', raw: true },
+      B: { file: 'binary', raw: true },
+      C: { file: 'nul', raw: true },
+      D: { env: 'BLANK', raw: true },
+      E: { command: ['printf', String.raw`key\n\377`], raw: true },
+    });
+    const bytes = Object.values(values).map((value) => bytesOf(value));
+    expect(bytes.map((each) => each.toString('latin1'))).toEqual(['a\nb\n\n', 'ÿþA', 'a\0b', '', 'key\n\xff']);
+    expect(values['A']).toBe('a\nb\n\n');
+    expect(await problems({ A: { file: 'large', raw: true } })).toEqual(['A  is larger than 500 KiB: large']);
+  });
+
   test('only those asked for', async () => {
     const sources = { A: { env: 'TOKEN' }, B: { env: 'NOT_SET' } };
     expect(await readSecrets(sources, ['A', 'A'], { root, env })).toEqual({ A: canary });
@@ -84,10 +99,10 @@ describe('problems', () => {
       'B  file nowhere does not exist',
       'C  folder is a folder',
       'D  lockage-no-such-program is not installed',
-      'E  is empty: variable BLANK',
-      'F  is empty: empty',
-      'G  contains a NUL character: nul',
-      'H  is not UTF-8 text: binary (encode it, for example as base64)',
+      'E  is empty: variable BLANK (`raw: true` takes it as it is)',
+      'F  is empty: empty (`raw: true` takes it as it is)',
+      'G  contains a NUL character: nul (`raw: true` takes it as it is)',
+      'H  is not UTF-8 text: binary (`raw: true` takes it as it is)',
       'I  is larger than 500 KiB: large',
       'J  node failed with exit code 3',
     ]);
