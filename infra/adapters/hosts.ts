@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LockageError } from '../../pipelines/errors.ts';
+import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
@@ -15,6 +16,7 @@ import { hostRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
+import { rehearseSwitch } from '../provider/rehearse.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { askTraits } from '../workloads/container/host-report.ts';
@@ -133,6 +135,13 @@ export class HostsAdapter implements Hosts {
     const { app, environment, operation, turn } = desired;
     const hosts = hostRoutes(desired);
     await switchRoutes(providerContext(this.#session, false), { app, environment, operation, turn, hosts, guard: 0 });
+  }
+
+  async rehearse(desired: DesiredState): Promise<void> {
+    const { app, environment, operation, turn, ledger, serving } = desired;
+    const containers = onActiveHosts(ledger, serving).filter(({ spec }) => spec.route);
+    const rehearsal = { app, environment, operation, turn, hosts: hostRoutes(desired), containers };
+    await rehearseSwitch(providerContext(this.#session, true), rehearsal);
   }
 
   async startAndStop(

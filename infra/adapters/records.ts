@@ -170,6 +170,7 @@ function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
     revisions,
     ...(inputs.hold ? { hold: inputs.hold } : {}),
     ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
+    ...(inputs.drill ? { drill: inputs.drill } : {}),
   };
 }
 

@@ -81,6 +81,14 @@ export class Edge {
   }
 
   /**
+   * Sees that a switch to a set that was delivered would succeed. Changes nothing that serves. Throws OvertakenError, or
+   * LockageError when it would not.
+   */
+  async rehearse(set: string, turn: Turn): Promise<void> {
+    await this.#run(['rehearse', set, tokenOf(turn)]);
+  }
+
+  /**
    * Makes an unconfirmed switch final, goes on to `set`, and forgets all other sets but `kept`. Throws OvertakenError, or
    * LockageError when the host has taken the switch back meanwhile.
    */

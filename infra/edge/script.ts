@@ -111,8 +111,8 @@ have() {
   whole "sets/$1" "$1" || fail 8 "the set $1 is not what was delivered"
 }
 
-# fenced TOKEN: from here on the operation holds the fence, or this ends
-fenced() {
+# allowed TOKEN: the operation may act, or this ends
+allowed() {
   case $1 in *:*:*) ;; *) set -- "0:$1:0" ;; esac
   revision=${'$'}{1%%:*}
   rest=${'$'}{1#*:}
@@ -130,6 +130,11 @@ fenced() {
   if [ "$revision" -eq "$highest" ] && [ "$known" -lt "$highest" ] && [ "$operation" != "$holder" ]; then
     case ",${'$'}{over%:}," in *",$holder,"*) ;; *) overtaken ;; esac
   fi
+}
+
+# fenced TOKEN: from here on the operation holds the fence, or this ends
+fenced() {
+  allowed "$1"
   if [ "$fence" != "$revision $operation $known" ]; then put fence "$revision $operation $known"; fi
 }
 
@@ -243,6 +248,13 @@ case $command in
   claim)
     # claim TOKEN: hold the fence, and change nothing that serves
     fenced "$1"
+    answer "$(current)"
+    ;;
+  rehearse)
+    # rehearse SET TOKEN: all that a switch needs, and change nothing that serves
+    allowed "$2"
+    have "$1"
+    guard_lives || fail 7 "nobody would take an unconfirmed switch back: the guard has ended"
     answer "$(current)"
     ;;
   switch)

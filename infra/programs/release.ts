@@ -100,9 +100,9 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
   return { from: from.map(server), to: to.map(server) };
 }
 
-/** A container of an earlier release that is made anew must not work beside the new ones at all. */
-function resting({ handover }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
-  return handover && !spec.route ? { rests: true } : {};
+/** A container of an earlier release that is made anew must not work beside those that serve at all. */
+function resting({ handover, drill }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
+  return (handover ?? drill) && !spec.route ? { rests: true } : {};
 }
 
 /** What is recorded of it may not be on its host any more, which Pulumi does not know. */

@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { Migration } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
-import type { Attempt, Cordon, Hold } from '../../pipelines/model/revision.ts';
+import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
 
@@ -99,6 +99,7 @@ export interface LedgerInputs extends Place {
   readonly revisions: string;
   readonly hold?: Hold;
   readonly cordons?: readonly Cordon[];
+  readonly drill?: Drill;
 }
 
 /** The volume with the secrets of a container that is not a release's. What is recorded of before has no volume. */

@@ -3,7 +3,7 @@ import type { PlacedContainer } from '../model/desired-state.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
-import type { Cordon, Hold, Revision } from '../model/revision.ts';
+import type { Cordon, Drill, Hold, Revision } from '../model/revision.ts';
 import { schedulesReplicas, type Target } from '../model/target.ts';
 import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 
@@ -29,6 +29,8 @@ export interface EnvironmentStatus {
     readonly from: 'standby' | 'image';
   }[];
   readonly hold?: Hold;
+  /** the last rollback that was only tried */
+  readonly drill?: Drill;
   readonly cordons: readonly Cordon[];
   readonly lock?: LockView;
   /** the last attempt, if it failed */
@@ -76,6 +78,7 @@ export function environmentStatus(
     ...(warnings.length > 0 ? { warnings } : {}),
     rollback: rollbacks(record, views),
     ...(record.ledger.hold ? { hold: record.ledger.hold } : {}),
+    ...(record.ledger.drill ? { drill: record.ledger.drill } : {}),
     cordons: record.ledger.cordons ?? [],
     ...(lock ? { lock } : {}),
     ...(last && hasFailed(last, lock) ? { failed: failureOf(last) } : {}),

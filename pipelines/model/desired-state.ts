@@ -44,6 +44,8 @@ export interface DesiredState {
   readonly verify: readonly PlacedContainer[];
   /** serving containers that hosts may have lost, or that do not run, whatever is recorded: these are made again */
   readonly again?: readonly PlacedContainer[];
+  /** containers of other releases that are made are only tried: those without traffic do not work */
+  readonly drill?: true;
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */
   readonly watch: number;
   /** the operator has not confirmed the routes yet: hosts switch back by themselves */

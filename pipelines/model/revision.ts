@@ -61,9 +61,27 @@ export interface Cordon {
   readonly reason: string;
 }
 
+/** A rollback that was tried without moving traffic. */
+export interface Drill {
+  /** ISO 8601 */
+  readonly at: string;
+  readonly actor: string;
+  /** what it would go back to */
+  readonly version: string;
+  readonly revision: number;
+  /** its containers were there, or were made for it */
+  readonly from: 'standby' | 'image';
+  /** milliseconds from the command's start until all hosts were ready to switch */
+  readonly duration: number;
+  /** what kept it from succeeding */
+  readonly failed?: string;
+}
+
 /** The ledger that an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
 export interface Ledger {
   readonly revisions: readonly Revision[];
   readonly hold?: Hold;
   readonly cordons?: readonly Cordon[];
+  /** the last one */
+  readonly drill?: Drill;
 }

@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
+import { drill } from './drill.ts';
 import type { Context } from './ports.ts';
 import { promote } from './promote.ts';
 import { release } from './release.ts';
@@ -26,6 +27,7 @@ const operations = {
   release,
   promote,
   rollback,
+  drill,
   resume,
   scale,
   cordon,

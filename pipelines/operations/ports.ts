@@ -129,6 +129,11 @@ export interface Hosts {
   forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void>;
   /** Switches all hosts to containers that run already, at once. */
   switchNow(desired: DesiredState): Promise<void>;
+  /**
+   * Does all that switching to containers needs that run already, but the switch. Throws LockageError naming what keeps
+   * which host from it.
+   */
+  rehearse(desired: DesiredState): Promise<void>;
   /** Starts containers that were stopped, and stops others: those without traffic. */
   startAndStop(
     environment: Environment,

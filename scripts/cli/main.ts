@@ -84,11 +84,12 @@ revisionOptions(
     .command('rollback')
     .argument('<environment>')
     .option('--to <revision|version>', 'default: the last good revision before this one')
+    .option('--drill', 'prove that it would work and time it, without moving traffic; recorded')
     .description('put the earlier containers back, with their configuration and secrets, and hold the environment'),
 )
   .addHelpText(
     'after',
-    '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"',
+    '\nExamples:\n  $ lockage rollback prod\n  $ lockage rollback prod --to 41 --yes\n  $ lockage rollback prod --to 1.3.2 --reason "checkout is slow"\n  $ lockage rollback prod --drill',
   )
   .action(async (name, flags) => (await import('./commands/rollback.ts')).rollbackCommand(name, flags, interrupt()));
 

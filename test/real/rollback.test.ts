@@ -40,6 +40,19 @@ describe.runIf(labsWork)('a rollback', () => {
     }
   }
 
+  test.each([
+    ['its standby', undefined, 'standby', '1.1.0'],
+    ['containers that are made for it', '1.0.0', 'image', '1.0.0'],
+  ])('is proven with %s, and nothing that runs is another', async (_case, to, from, version) => {
+    const before = await project.snapshot('prod');
+    const proven = await project.succeed('rollback', 'prod', '--drill', ...(to === undefined ? [] : ['--to', to]));
+    expect(proven.json).toMatchObject({ outcome: 'proven', drill: { version, from } });
+    expect(await project.snapshot('prod')).toEqual(before);
+    await expectServed('1.2.0', 'good evening', 'token-three');
+    const { json: status } = await project.succeed('status', '--env', 'prod');
+    expect(status.drill).toEqual(proven.json.drill);
+  });
+
   test('that cannot be recorded leaves the traffic on the earlier release, and is recorded when it is run again', async () => {
     await expectServed('1.2.0', 'good evening', 'token-three');
     const { revisions } = (await project.succeed('history', 'prod')).json;

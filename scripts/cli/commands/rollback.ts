@@ -1,4 +1,5 @@
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { Drill } from '../../../pipelines/model/revision.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, type Flags } from '../options.ts';
@@ -7,18 +8,19 @@ import { runCommand } from '../run-command.ts';
 /** Runs `lockage rollback`. */
 export async function rollbackCommand(
   name: string,
-  flags: Flags & { to?: string },
+  flags: Flags & { to?: string; drill?: boolean },
   signal: AbortSignal,
 ): Promise<void> {
   // The user waits since the process was started, not since this line.
   const startedAt = performance.timeOrigin;
   await runCommand(flags, signal, async (context) => {
-    const request = {
-      environment: name,
-      ...(flags.to ? { to: flags.to } : {}),
-      ...requestOf(flags),
-      startedAt,
-    };
+    const target = { environment: name, ...(flags.to ? { to: flags.to } : {}), startedAt };
+    if (flags.drill) {
+      const proven = await perform(context, 'drill', target);
+      context.terminal.result(proven, [drillText(name, proven.drill)]);
+      return;
+    }
+    const request = { ...target, ...requestOf(flags) };
     const result = await perform(context, 'rollback', request);
     const { revision, trafficBack } = result;
     const lines = revision
@@ -30,4 +32,9 @@ export async function rollbackCommand(
       : [];
     context.terminal.result(result, lines);
   });
+}
+
+function drillText(environment: string, { version, revision, duration, from }: Drill): string {
+  const how = from === 'standby' ? 'by its standby' : 'with containers that were made for it';
+  return `${environment} can go back to ${version} (revision ${revision}) ${how}: ready after ${durationText(duration)}`;
 }

@@ -1,9 +1,10 @@
 import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
 import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
+import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
-import { table } from '../../tools/format.ts';
+import { durationText, table } from '../../tools/format.ts';
 
 /** Shows all environments on one screen: a line each, and below it what a person should know. */
 export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
@@ -36,7 +37,7 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, cordons, lock, failed } = status;
+  const { hold, cordons, lock, failed, drill } = status;
   const notes = [
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
@@ -53,6 +54,7 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
         colors.dim(` (lockage host uncordon ${host} --env ${status.name})`),
     ),
     ...(lock ? [`${colors.yellow('locked')} by ${lock.actor} ${agoText(lock.since, now)}: ${lock.purpose}`] : []),
+    ...(drill ? [drillText(drill, now)] : []),
     ...(failed
       ? [
           colors.dim(
@@ -62,6 +64,13 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
       : []),
   ];
   return notes.map((note) => `  ${note}`);
+}
+
+function drillText({ version, duration, at, actor, failed }: Drill, now: number): string {
+  const when = `${agoText(at, now)} by ${actor}`;
+  return failed === undefined
+    ? colors.dim(`drill: ready to go back to ${version} after ${durationText(duration)}, ${when}`)
+    : `${colors.red('✗')} drill: going back to ${version} would have failed, ${when}: ${failed}`;
 }
 
 /** Shows a load balancer: `load balancer http://10.71.3.1:8000 → prod-1, prod-2` */

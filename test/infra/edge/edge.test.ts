@@ -113,3 +113,21 @@ test('unhealthy is what was asked; what could not be asked is an error', async (
     server.close();
   }
 });
+
+test('a rehearsal needs all that a switch needs, and changes nothing', async () => {
+  const [first, second] = [routesTo('old'), routesTo('new', 'old')];
+  await edge.prepare([first, second]);
+  await edge.switch(setName(first), turn(1, 'a'), 0);
+  const before = await edge.show();
+  const rehearse = (set: string, by = turn(2, 'b')) =>
+    edge.rehearse(set, by).then(
+      () => 'would work',
+      (error: Error) => error.message,
+    );
+  expect(await rehearse(setName(second))).toMatch(/the guard has ended/);
+  await host.guard();
+  expect(await rehearse(setName(second))).toBe('would work');
+  expect(await rehearse('routes-0123456789abcdef')).toMatch(/no set/);
+  expect(await rehearse(setName(second), turn(0, 'late'))).toMatch(/holds the fence/);
+  expect(await edge.show()).toEqual({ ...before, guarded: true });
+});

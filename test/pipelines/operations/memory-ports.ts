@@ -1,4 +1,4 @@
-import { LockedError } from '../../../pipelines/errors.ts';
+import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -81,6 +81,13 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
   forgetImages: async () => undefined,
   switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),
+  rehearse: async ({ environment, serving }) => {
+    const { engines } = world.place(environment);
+    const silent = serving.find(
+      ({ host: on, spec }) => spec.route && !engines.get(on.name)?.containers.get(spec.name)?.running,
+    );
+    if (silent) throw new LockageError(`${silent.host.name}: ${silent.spec.name} is not running`);
+  },
   startAndStop: async ({ name }, start, stop) => {
     for (const placed of start) world.place(name).run(placed, true);
     for (const placed of stop) world.place(name).run(placed, false);
@@ -158,6 +165,7 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   if (desired.guarded) world.signal.throwIfAborted();
   for (const placed of serving) place.create(placed);
   for (const placed of standby) place.create(placed, placed.spec.route !== undefined);
+  for (const placed of desired.again ?? []) place.run(placed, placed.spec.route !== undefined || !desired.drill);
   if (migration) place.record = { ...place.record, migration };
   for (const placed of desired.wake) place.run(placed, true);
   world.reach('stacks.deploy made');

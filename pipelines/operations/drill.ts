@@ -1,0 +1,129 @@
+import { detailsOf, messageOf, OvertakenError, RolledBackError } from '../errors.ts';
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
+import { samePlace, type DesiredState } from '../model/desired-state.ts';
+import type { Environment } from '../model/environment.ts';
+import { lastNumber, turnOf } from '../model/fence.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import type { Drill } from '../model/revision.ts';
+import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
+import { recordedState } from '../planning/recorded-state.ts';
+import { neededSecrets } from '../planning/standby.ts';
+import { refuseAhead } from '../policy/fence.ts';
+import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
+import type { Context } from './ports.ts';
+import { operationInfo } from './steps/operation-info.ts';
+import { recordAgain } from './steps/record-again.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
+
+/** Which environment is to prove that it can go back, and how far. */
+export interface DrillRequest {
+  readonly environment: string;
+  /** a revision's number or a version; absent: the last good revision */
+  readonly to?: string;
+  /** milliseconds since 1970: since when the operator waits */
+  readonly startedAt: number;
+}
+
+/** How it ended. */
+export interface DrillResult {
+  readonly outcome: 'proven';
+  readonly drill: Drill;
+}
+
+/**
+ * Proves that a rollback would work, and how long it takes until the hosts are ready, without moving traffic: a standby has
+ * to answer and hosts to accept its routes; without one its containers are made beside those that serve, prove themselves,
+ * and go. How it ended is recorded. Throws RolledBackError when a rollback would fail, or LockageError.
+ */
+export async function drill(context: Context, request: DrillRequest): Promise<DrillResult> {
+  const configured = environmentNamed(context.project, request.environment);
+  const record = await context.records.environment(configured.name);
+  const environment = withoutPending(withoutCordoned(configured, record.ledger));
+  const target = rollbackTarget(environment.name, record.ledger, request.to);
+  return withEnvironmentLock(context, { environment, purpose: 'rollback drill' }, async () => {
+    const now = await context.records.environment(environment.name);
+    refuseOtherHosts(configured, record, now);
+    refuseChanged(environment, record, now);
+    const reports = await context.hosts.look(environment);
+    refuseAhead(environment, now, reports);
+    const inputs = { ...operationInfo(context), environment, record: now, target, reports };
+    return prove(context, inputs, request.startedAt);
+  });
+}
+
+async function prove(context: Context, inputs: RollbackInputs, startedAt: number): Promise<DrillResult> {
+  const { environment, target, actor } = inputs;
+  const plan = planRollback(inputs);
+  context.terminal.step('drill', `${target.release.version} (revision ${target.number})`);
+  const tried = plan.standby ? context.hosts.rehearse(plan.desired) : madeBeside(context, inputs, plan);
+  const error: unknown = await tried.then(
+    () => undefined,
+    (thrown: unknown) => thrown ?? new Error('unknown'),
+  );
+  // Whoever has taken over decides, and records.
+  if (error instanceof OvertakenError) throw error;
+  context.signal.throwIfAborted();
+  const done: Drill = {
+    at: new Date(context.now()).toISOString(),
+    actor,
+    version: target.release.version,
+    revision: target.number,
+    from: plan.standby ? 'standby' : 'image',
+    duration: Math.round(context.now() - startedAt),
+    ...(error === undefined ? {} : { failed: messageOf(error) }),
+  };
+  await recordDrill(context, environment, inputs, done);
+  if (error !== undefined) throw wouldFail(environment, done, error);
+  return { outcome: 'proven', drill: done };
+}
+
+async function recordDrill(
+  context: Context,
+  environment: Environment,
+  { reports }: RollbackInputs,
+  done: Drill,
+): Promise<void> {
+  const record = await context.records.environment(environment.name);
+  const ledger = { ...record.ledger, drill: done };
+  await recordAgain(context, environment, { record, ledger, reports, message: 'rollback drill' });
+}
+
+/** Makes the containers to go back to beside those that serve, and takes them away again whatever becomes of them. */
+async function madeBeside(context: Context, inputs: RollbackInputs, { desired }: RollbackPlan): Promise<void> {
+  const { environment, record, target, reports } = inputs;
+  await context.hosts.pull(environment, target.release);
+  await context.secrets.recall(environment.name);
+  const { ledger } = record;
+  const { operation } = desired;
+  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
+  const before = recordedState(desired, record, ledger, { operation, turn });
+  try {
+    await context.stacks.deploy(besides(before, desired), `drill ${target.release.version}`);
+  } finally {
+    const { basis } = await context.records.environment(environment.name);
+    const after = { ...before, basis, operation: context.newOperation() };
+    await context.stacks.deploy(after, `drill ${target.release.version} is over`);
+  }
+}
+
+/** The environment as it is recorded, with other containers beside those that serve, which have to prove themselves. */
+function besides(before: DesiredState, { serving }: DesiredState): DesiredState {
+  const others = serving.filter((placed) => !before.serving.some((other) => samePlace(other, placed)));
+  const standby = [...before.standby.filter((placed) => !others.some((other) => samePlace(other, placed))), ...others];
+  return {
+    ...before,
+    standby,
+    again: others,
+    verify: others.filter(({ spec }) => spec.route),
+    secrets: neededSecrets([...before.serving, ...standby], before.ledger, before.migration?.spec),
+    drill: true,
+  };
+}
+
+function wouldFail({ name }: Environment, { version }: Drill, error: unknown): RolledBackError {
+  return new RolledBackError(`a rollback of ${name} to ${version} would fail: ${messageOf(error)}`, {
+    details: [...detailsOf(error), `${name} serves what it served: no traffic was moved`],
+    hint: `Run \`lockage status --env ${name}\` to see what runs where.`,
+    cause: error,
+  });
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { LockageError, RolledBackError } from '../../../pipelines/errors.ts';
+import { errorOf, everywhere, onHosts, worldOf } from './situations.ts';
+
+const environment = 'prod';
+const request = { environment, startedAt: 0 };
+
+describe('a drill of a rollback', () => {
+  test('to a standby moves no traffic and is recorded', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    const { drill } = await world.perform('drill', request);
+    expect(drill).toMatchObject({ version: '1.0.0', revision: 1, from: 'standby', actor: 'anna@desk' });
+    expect(world.place().known().ledger.drill).toEqual(drill);
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+    expect(world.calls).not.toContain('hosts.switchNow');
+    expect(await errorOf(world, 'rollback', request)).toBeUndefined();
+  });
+
+  test('without a standby makes its containers beside, and takes them away', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0');
+    const before = world.place().present().toSorted();
+    let during: readonly string[] = [];
+    world.at('stacks.deploy made', () => (during = world.place().serves()));
+    const { drill } = await world.perform('drill', { ...request, to: '1.0.0' });
+    expect(drill).toMatchObject({ version: '1.0.0', from: 'image' });
+    // No worker of two releases works at once.
+    expect(during).toEqual(everywhere('3.0.0'));
+    expect(world.place().present().toSorted()).toEqual(before);
+    expect(world.place().serves()).toEqual(everywhere('3.0.0'));
+    expect(world.place().known().ledger.hold).toBeUndefined();
+  });
+
+  test.each([
+    ['rehearse', undefined],
+    ['deploy made', '1.0.0'],
+  ])('that fails at %s says so, is recorded, and leaves what serves', async (moment, to) => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0');
+    world.fail(
+      moment === 'rehearse' ? 'hosts.rehearse' : `stacks.${moment}`,
+      new LockageError('prod-2: web is silent'),
+    );
+    const before = world.place().present().toSorted();
+    const error = await errorOf(world, 'drill', { ...request, ...(to === undefined ? {} : { to }) });
+    expect(error).toBeInstanceOf(RolledBackError);
+    expect(error?.message).toMatch(/^a rollback of prod to \d\.0\.0 would fail: prod-2: web is silent$/);
+    expect(world.place().known().ledger.drill?.failed).toBe('prod-2: web is silent');
+    expect(world.place().present().toSorted()).toEqual(before);
+    expect(world.place().serves()).toEqual(everywhere('3.0.0'));
+    world.calm();
+    expect(await errorOf(world, 'drill', request)).toBeUndefined();
+    expect(world.place().known().ledger.drill?.failed).toBeUndefined();
+  });
+});
