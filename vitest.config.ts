@@ -60,6 +60,16 @@ export default defineConfig({
         },
       },
       {
+        // Every boundary of every operation: hours, so it has a command of its own.
+        test: {
+          ...real,
+          name: 'crash',
+          include: ['test/crash/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
         // An emulated machine needs the computer for itself.
         test: { ...real, name: 'alone', include: [alone], maxWorkers: 1, sequence: { groupOrder: 2 } },
       },

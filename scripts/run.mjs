@@ -4,6 +4,7 @@
 //   node scripts/run.mjs bench [args]       the benchmark
 //   node scripts/run.mjs test [args]        all tests; vitest takes the args
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
+//   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,11 +20,18 @@ const [name = '', ...args] = process.argv.slice(2);
 // Cleaning up and asking for help must not install anything on the machine first.
 const leavesMachineAlone = args.includes('--clean') || args.includes('--help');
 
+const chooses = args.some((word) => word.startsWith('--project'));
+
 /** @type {Record<string, { program: string, args: string[], ready: () => Promise<boolean> }>} */
 const programs = {
   demo: { program: demo, args, ready: async () => (leavesMachineAlone ? await built(demo) : await setUp(output)) },
   bench: { program: bench, args, ready: async () => (leavesMachineAlone ? await built(bench) : await setUp(output)) },
-  test: { program: vitest, args: ['run', ...args], ready: () => setUp(output) },
+  test: {
+    program: vitest,
+    args: ['run', ...(chooses ? [] : ['--project', '!crash']), ...args],
+    ready: () => setUp(output),
+  },
+  crash: { program: vitest, args: ['run', '--project', 'crash', ...args], ready: () => setUp(output) },
   'test:fast': { program: vitest, args: ['run', '--project', 'fast', ...args], ready: () => prepareClone(output) },
 };
 

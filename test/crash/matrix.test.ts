@@ -1,0 +1,139 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad } from '../../scripts/load/load.ts';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
+import { deeds, wordsOf, type Deed } from './deeds.ts';
+
+/** Every operation, cut short in each of these ways at every point that it comes to; then the same command again. */
+const ways = ['kill', 'throw', 'hang'] as const;
+type Way = (typeof ways)[number];
+
+const hours = 3 * 3_600_000;
+/** `LOCKAGE_CRASH=a promotion/kill` runs one part. */
+const chosen = process.env['LOCKAGE_CRASH'] ?? '';
+const cases = Object.entries(deeds).flatMap(([name, deed]) =>
+  ways.map((way) => [`${name}/${way}`, deed, way] as const),
+);
+
+describe.runIf(labsWork)('whatever cuts an operation short, the same command ends it well', () => {
+  let project: TestProject;
+
+  beforeAll(async () => {
+    const environments = { prod: { hosts: 2, reach: 'unix' } } as const;
+    project = await TestProject.open({ app: 'small-app', environments }, { watch: '1s' });
+    await project.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
+  }, setupTime);
+
+  afterAll(async () => project?.remove());
+
+  test.each(cases.filter(([name]) => name.startsWith(chosen)))(
+    '%s',
+    async (_name, deed, way) => {
+      const wrong: string[] = [];
+      for (const point of await pointsOf(project, deed)) {
+        const found = await cutShort(project, deed, way, point).catch((error: unknown) => [String(error)]);
+        wrong.push(...found.map((text) => `${point}: ${text}`));
+        console.log(`${_name} ${point} ${found.length === 0 ? 'holds' : found.join('; ')}`);
+      }
+      expect(wrong).toEqual([]);
+    },
+    hours,
+  );
+});
+
+/** The points that the operation comes to when nothing cuts it short, each once. */
+async function pointsOf(project: TestProject, deed: Deed): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockage-points-'));
+  const file = join(folder, 'points');
+  await deed.prepare(project);
+  const words = [...wordsOf(project, deed), '--json'];
+  const { code, stderr } = await project.start(words, { LOCKAGE_FAILPOINT: `log:${file}` }).ended;
+  if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}:\n${stderr}`);
+  const points = (await readFile(file, 'utf8')).trim().split('\n');
+  await rm(folder, { recursive: true });
+  return [...new Set(points)];
+}
+
+/** Returns what does not hold. */
+async function cutShort(project: TestProject, deed: Deed, way: Way, point: string): Promise<string[]> {
+  await deed.prepare(project);
+  const words = [...wordsOf(project, deed), '--json'];
+  const load = deed.serves.length > 0 && deed.end !== undefined ? await visitors(project) : undefined;
+  const wrong: string[] = [];
+  try {
+    wrong.push(...(await fail(project, words, way, point)));
+    const again = await project.run(...words);
+    if (again.code !== 0 && !isDone(words, again.stderr))
+      wrong.push(`again: ${again.code} ${again.stderr.slice(-400)}`);
+    wrong.push(...(await left(project, deed)));
+  } finally {
+    const stats = await load?.stop();
+    if (stats && stats.failed > 0 && !deed.interrupts)
+      wrong.push(`${stats.failed} requests failed: ${JSON.stringify(stats.failures)}`);
+  }
+  return wrong;
+}
+
+const visitors = (project: TestProject) => startLoad({ urls: project.urls('prod'), rate: 20, connections: 'both' });
+
+/** A rollback that came to its end before it was cut short has nothing to go back to again. */
+const isDone = (words: readonly string[], stderr: string) =>
+  words[0] === 'rollback' && /no earlier good revision|runs that already|is what runs/.test(stderr);
+
+async function fail(project: TestProject, words: readonly string[], way: Way, point: string): Promise<string[]> {
+  if (way === 'hang') return hang(project, words, point);
+  const env = { LOCKAGE_FAILPOINT: way === 'kill' ? point : `throw:${point}` };
+  const { code, signal, stderr } = await project.start(words, env).ended;
+  if (way === 'kill') return signal === 'SIGKILL' ? [] : [`was not killed: ${code}`];
+  // What fails after it is recorded, or in clearing up, is no failure of the operation.
+  return code === null ? [`ended by ${signal}: ${stderr.slice(-300)}`] : [];
+}
+
+/** It is stopped, somebody else takes over, and it goes on when that is done: it must not undo any of it. */
+async function hang(project: TestProject, words: readonly string[], point: string): Promise<string[]> {
+  const late = project.start(words, { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: `stop:${point}` });
+  await untilStopped(late.pid);
+  const bob = (...command: string[]) => project.start(command, { LOCKAGE_ACTOR: 'bob' }).ended;
+  await bob('unlock', 'prod', '--yes');
+  const done = await bob(...words);
+  const before = JSON.stringify(await project.snapshot('prod'));
+  late.kill('SIGCONT');
+  const { code } = await late.ended;
+  const after = JSON.stringify(await project.snapshot('prod'));
+  const wrong = done.code === 0 || isDone(words, done.stderr) ? [] : [`bob: ${done.code} ${done.stderr.slice(-300)}`];
+  if (before !== after) wrong.push(`the late one (${code}) changed what runs`);
+  return wrong;
+}
+
+async function untilStopped(pid: number): Promise<void> {
+  for (const end = performance.now() + 120_000; performance.now() < end;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    if (stat === '') throw new Error('it ended before it was stopped');
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('it was not stopped');
+}
+
+/** Returns what is not as after a command that nothing had happened to. */
+async function left(project: TestProject, { end }: Deed): Promise<string[]> {
+  const wrong: string[] = [];
+  const serving = await project.versions('prod').catch(() => []);
+  const wanted = end === undefined ? [] : [end, end];
+  if (JSON.stringify(serving) !== JSON.stringify(wanted)) wrong.push(`serves ${serving.join(' ') || 'nothing'}`);
+  const processes = await project.leftProcesses();
+  if (processes.length > 0) wrong.push(`still runs: ${processes.join(', ')}`);
+  for (const [host, { containers, volumes }] of Object.entries(await project.snapshot('prod'))) {
+    const strays = [...containers, ...volumes].filter((name) =>
+      /-trial\b|\.old\b|\.next\b|-lock\b|^[0-9a-f]{64}$/.test(name),
+    );
+    if (strays.length > 0) wrong.push(`${host} still has ${strays.join(', ')}`);
+  }
+  if (end === undefined) return wrong;
+  const status = (await project.succeed('status', '--env', 'prod')).json;
+  if (status.problems.length > 0) wrong.push(status.problems.join('; '));
+  if (status.lock) wrong.push('it is locked');
+  return wrong;
+}
