@@ -14,7 +14,7 @@ import { NotHeld, Player } from './player.ts';
 import { targetsOf, writeProject } from './project.ts';
 import { screen } from './screen.ts';
 import { canHaveBareHosts, folders, setStage, type Stage } from './stage.ts';
-import { story } from './story.ts';
+import { opening, story } from './story.ts';
 import { latencyLine, sayHowToGoOn, tableLines } from './summary.ts';
 import { targetKindNamed, targetKinds, type TargetKindName } from './targets.ts';
 
@@ -27,12 +27,21 @@ Options:
 ${Object.entries(targetKinds)
   .map(([name, { what }]) => `                    ${name.padEnd(7)} ${what}`)
   .join('\n')}
+  --only NAME     the opening and one scene:
+${scenesText()}
   --one-engine    all environments on the Docker Engine that answers, instead of a lab
   --keep-going    play on after something has not held
   --clean         remove what the demo left: lab, machines, folder, connections
   --help          this text`;
 
+/** The names of scenes that can be asked for, in lines. */
+function scenesText(): string {
+  const names = story.map(({ name }) => name).filter((name) => !opening.has(name));
+  return `                    ${names.join(', ')}`;
+}
+
 interface Options {
+  readonly only?: string;
   readonly targets?: TargetKindName;
   readonly 'one-engine'?: boolean;
   readonly 'keep-going'?: boolean;
@@ -58,6 +67,7 @@ function readOptions(args: string[]): Options | undefined {
   const flag = { type: 'boolean' } as const;
   const options = {
     targets: { type: 'string' },
+    only: { type: 'string' },
     'one-engine': flag,
     'keep-going': flag,
     clean: flag,
@@ -65,6 +75,10 @@ function readOptions(args: string[]): Options | undefined {
   } as const;
   try {
     const { targets, ...flags } = parseArgs({ args, options }).values;
+    if (flags.only !== undefined && !story.some(({ name }) => name === flags.only)) {
+      screen.failed(`there is no scene ${JSON.stringify(flags.only)}; there are: ${scenesText().trim()}`);
+      return undefined;
+    }
     if (targets === undefined) return flags;
     const found = targetKindNamed(targets);
     if ('name' in found && !flags['one-engine']) return { ...flags, targets: found.name };
@@ -92,7 +106,7 @@ async function demo(options: Options): Promise<number> {
   if (options.targets !== undefined) quoteTargets(stage);
   const keepGoing = options['keep-going'] ?? false;
   const player = new Player(stage, keepGoing);
-  const failed = await play(player, keepGoing);
+  const failed = await play(player, keepGoing, options.only);
   const loads = await player.traffic.stopAll();
   const lost = loads.reduce((sum, stats) => sum + stats.failed, 0);
   if (lost > 0) failed.push(`${lost} requests of visitors failed`);
@@ -132,9 +146,12 @@ function quoteTargets(stage: Stage): void {
 }
 
 /** Plays the scenes; returns what did not hold. */
-async function play(player: Player, keepGoing: boolean): Promise<string[]> {
+async function play(player: Player, keepGoing: boolean, only: string | undefined): Promise<string[]> {
   const failed = player.broken;
-  for (const [index, scene] of story.entries()) {
+  const chosen = story
+    .filter(({ name }) => only === undefined || name === only || opening.has(name))
+    .filter(({ unless }) => !unless?.(player.stage));
+  for (const [index, scene] of chosen.entries()) {
     if (stopped || (failed.length > 0 && !keepGoing)) break;
     const title = typeof scene.title === 'string' ? scene.title : scene.title(player.stage);
     screen.heading(`${index + 1}  ${title}`);

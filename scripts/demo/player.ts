@@ -45,6 +45,22 @@ export interface Ended {
   readonly ms: number;
 }
 
+interface JudgeOptions {
+  readonly code?: number;
+  readonly json?: boolean;
+  readonly note?: (ended: Ended) => string;
+}
+
+/** How a command ended, with its stdout. */
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+}
+
+const nothing: Run = { code: null, stdout: '' };
+/** The exit code of a command that another one keeps from beginning. */
+const lockedCode = 75;
+
 /** A way into an environment, as a visitor takes it: a host, a machine, or a manager of a swarm. */
 interface Door {
   readonly name: string;
@@ -91,15 +107,35 @@ export class Player {
    * Runs a command of Lockage, which must end with that exit code and without a visitor noticing it. `note` adds to the
    * table what is worth knowing about it.
    */
-  async lockage(
-    words: readonly string[],
-    options: { code?: number; json?: boolean; note?: (ended: Ended) => string } = {},
-  ): Promise<Ended> {
-    const { code = 0, json = false, note = () => '' } = options;
+  async lockage(words: readonly string[], options: JudgeOptions = {}): Promise<Ended> {
     screen.command(['lockage', ...words]);
     const [startedAt, started] = [Date.now(), performance.now()];
-    const ended = await this.#run(words, json);
+    const ended = await this.#run(words, options.json ?? false);
     const ms = performance.now() - started;
+    return this.#judge(words, { ...ended, ms, startedAt }, options);
+  }
+
+  /**
+   * Runs two commands at once, as two operators do: one of them must be done, and the other one told that somebody else is
+   * at it. Returns which was done.
+   */
+  async together(first: readonly string[], second: readonly string[]): Promise<0 | 1> {
+    const both = [first, second] as const;
+    for (const words of both) screen.command(['lockage', ...words]);
+    const [startedAt, started] = [Date.now(), performance.now()];
+    const ended = await Promise.all(both.map((words) => this.#run(words, true)));
+    const ms = performance.now() - started;
+    const done = ended[0]?.code === 0 ? 0 : 1;
+    for (const index of [done, 1 - done] as const) {
+      const code = index === done ? 0 : lockedCode;
+      await this.#judge(both[index] ?? [], { ...(ended[index] ?? nothing), ms, startedAt }, { code, json: true });
+    }
+    return done;
+  }
+
+  async #judge(words: readonly string[], ended: Run & { ms: number; startedAt: number }, options: JudgeOptions) {
+    const { code = 0, json = false, note = () => '' } = options;
+    const { ms, startedAt } = ended;
     const seen = await this.traffic.sinceLast();
     const answer = parse(json ? ended.stdout : '');
     const step = words.filter((word) => !word.startsWith('--') || word === '--to').join(' ');
@@ -146,7 +182,7 @@ export class Player {
     this.broken.push(otherwise);
   }
 
-  async #run(words: readonly string[], json: boolean): Promise<{ code: number | null; stdout: string }> {
+  async #run(words: readonly string[], json: boolean): Promise<Run> {
     const child = startProcess([process.execPath, lockageProgram(), ...words], {
       cwd: folders().project,
       env: childEnvironment({ DOCKER_HOST: this.stage.builder }),

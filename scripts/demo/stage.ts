@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
-import { createLab } from '../lab/lab.ts';
+import { createLab, type BareHost } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
 import {
   environmentNames,
@@ -29,6 +29,8 @@ export interface StageHost {
   readonly publish: number;
   /** the URL that visitors use */
   readonly url: string;
+  /** of a host that is the demo's own */
+  readonly power?: Pick<BareHost, 'cutPower' | 'restorePower'>;
 }
 
 export interface Stage {
@@ -95,6 +97,7 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
         isNode,
         publish,
         url: `http://${address}:${publish}/`,
+        ...('cutPower' in host ? { power: host } : {}),
       };
     }),
   };

@@ -2,20 +2,29 @@
 import { bytesText, durationText } from '../tools/format.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
-import { sizeOf, type Stage } from './stage.ts';
+import { screen } from './screen.ts';
+import { hostsOf, sizeOf, type Stage } from './stage.ts';
 import { environmentNames, targetKinds, type EnvironmentName } from './targets.ts';
-import { untilAllAnswer } from './visitor.ts';
+import { untilAllAnswer, versionAt } from './visitor.ts';
 
 export interface Scene {
+  /** for `--only` */
+  readonly name: string;
   readonly title: string | ((stage: Stage) => string);
+  /** a stage that cannot show it */
+  readonly unless?: (stage: Stage) => boolean;
   play(player: Player): Promise<void>;
 }
+
+/** Every other scene begins where these end. */
+export const opening: ReadonlySet<string> = new Set(['first', 'next']);
 
 const answerTimeout = 240_000;
 const rolledBack = 3;
 
 export const story: readonly Scene[] = [
   {
+    name: 'first',
     title: '1.0.0 goes from dev to prod: one image, built once',
     async play(player) {
       await release(player, '1.0.0');
@@ -24,16 +33,32 @@ export const story: readonly Scene[] = [
     },
   },
   {
+    name: 'next',
     title: '1.1.0 follows, while visitors come to prod',
     async play(player) {
       await release(player, '1.1.0');
       for (const name of environmentNames) await promote(player, '1.1.0', name);
     },
   },
-  { title: 'Prod goes back to 1.0.0, and after a word of a person to 1.1.0 again', play: goBackAndForth },
-  { title: '1.2.0 is never healthy: dev refuses it', play: neverHealthy },
-  { title: oneOfProd, play: unhealthyOnOneHost },
-  { title: '1.3.0 crashes in prod soon after its first visitor: it is taken back by itself', play: crashesInProd },
+  {
+    name: 'rollback',
+    title: 'Prod goes back to 1.0.0, and after a word of a person to 1.1.0 again',
+    play: goBackAndForth,
+  },
+  { name: 'operators', title: 'Two operators act on prod at once: one does, the other is told', play: twoOperators },
+  {
+    name: 'power',
+    title: 'A host of prod loses its power, and comes back by itself',
+    unless: (stage) => hostsOf(stage, 'prod').every(({ power }) => power === undefined),
+    play: losesPower,
+  },
+  { name: 'unhealthy', title: '1.2.0 is never healthy: dev refuses it', play: neverHealthy },
+  { name: 'one-host', title: oneOfProd, play: unhealthyOnOneHost },
+  {
+    name: 'crash',
+    title: '1.3.0 crashes in prod soon after its first visitor: it is taken back by itself',
+    play: crashesInProd,
+  },
 ];
 
 async function release(player: Player, version: string, behaviour: Behaviour = {}): Promise<void> {
@@ -97,6 +122,39 @@ async function goBackAndForth(player: Player): Promise<void> {
   await player.serves('prod', '1.0.0');
   await player.lockage(['resume', 'prod']);
   await promote(player, '1.1.0', 'prod');
+}
+
+/** Whoever is first, both lead to 1.0.0, and it is recorded once. */
+async function twoOperators(player: Player): Promise<void> {
+  const promotion = ['promote', '1.0.0', '--to', 'prod', '--yes', '--json'];
+  const rollback = ['rollback', 'prod', '--yes', '--json'];
+  const done = await player.together(promotion, rollback);
+  await player.serves('prod', '1.0.0');
+  if (done === 1) await player.lockage(['resume', 'prod']);
+  await promote(player, '1.1.0', 'prod');
+}
+
+/** Visitors go to the other hosts meanwhile, as what is in front of them sees to. */
+async function losesPower(player: Player): Promise<void> {
+  const [host, ...others] = hostsOf(player.stage, 'prod').toReversed();
+  if (!host?.power) return;
+  const name = host.target.name;
+  await player.traffic.stop('prod');
+  const rest = others.map(({ url }) => url);
+  if (rest.length > 0) await player.traffic.start('prod', rest);
+  await host.power.cutPower();
+  const silent = await versionAt(host.url, 2000);
+  player.check(silent === undefined, `${name} has no power and does not answer`, `${name} still answers`);
+  await host.power.restorePower();
+  const started = performance.now();
+  const at = await untilAllAnswer([host.url], '1.1.0', {
+    timeout: answerTimeout,
+    signal: new AbortController().signal,
+  });
+  screen.held(`${name} answers with 1.1.0 again ${durationText(at - started)} after its engine: nobody did anything`);
+  await player.lockage(['status', '--check']);
+  await player.traffic.stop('prod');
+  await player.traffic.start('prod', await player.urls('prod'));
 }
 
 async function neverHealthy(player: Player): Promise<void> {

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDetached } from '../../infra/system/process.ts';
 import { run, type RunOptions } from '../tools/command.ts';
-import { prepareSshServer } from './ssh.ts';
+import { prepareSshServer, sshConfig } from './ssh.ts';
 import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { createServerCertificate, tlsArguments } from './tls.ts';
 
@@ -31,11 +31,16 @@ export async function startHost(file: StateFile, name: string): Promise<void> {
   await startKeeper(file, host, folder, ssh !== undefined);
   const engine = startEngine(file, name);
   if (ssh) {
-    const started = ['sh', '-c', '/usr/sbin/sshd -f "$1" -E "$2"', 'sh', ssh.config, path.join(folder, 'sshd.log')];
-    await execInHost(file, name, started, { timeout: 20_000 });
+    await startSsh(file, name);
     await file.updateHost(name, { hostKey: ssh.fingerprint, knownHost: ssh.knownHost });
   }
   await engine;
+}
+
+async function startSsh(file: StateFile, name: string): Promise<void> {
+  const folder = path.join(file.dataDir, 'hosts', name);
+  const server = ['sh', '-c', '/usr/sbin/sshd -f "$1" -E "$2"', 'sh', sshConfig(folder), path.join(folder, 'sshd.log')];
+  await execInHost(file, name, server, { timeout: 20_000 });
 }
 
 /** Runs a program inside a host and returns its stdout. */
@@ -88,10 +93,13 @@ export async function stopEngine(file: StateFile, name: string, crash = false): 
   }
 }
 
-/**
- * Takes the power from a host for a moment: every process inside is killed, and what was in memory is gone. The engine
- * starts again by `startEngine`; an ssh server does not.
- */
+/** Starts what a machine starts when its power is back: the engine, and the ssh server if it has one. */
+export async function restorePower(file: StateFile, name: string): Promise<void> {
+  if (hostState(file, name).reach === 'ssh') await startSsh(file, name);
+  await startEngine(file, name);
+}
+
+/** Takes the power from a host: every process inside is killed, and what was in memory is gone, until `restorePower`. */
 export async function cutPower(file: StateFile, name: string): Promise<void> {
   const killed = ['sh', '-c', powerCut, 'sh', dataRoot(file.dataDir, name)];
   await execInHost(file, name, killed, { timeout: 60_000 });

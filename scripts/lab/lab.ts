@@ -9,7 +9,16 @@ import path from 'node:path';
 import { createBridge, freeSubnet } from '../../infra/machines/network.ts';
 import { baseImages, type BaseImage } from '../setup/images/base-images.ts';
 import type { RunOptions } from '../tools/command.ts';
-import { cutPower, dataRoot, execInHost, hostSocket, startEngine, startHost, stopEngine } from './host.ts';
+import {
+  cutPower,
+  dataRoot,
+  execInHost,
+  hostSocket,
+  restorePower,
+  startEngine,
+  startHost,
+  stopEngine,
+} from './host.ts';
 import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
 import { connectHost } from './network.ts';
 import { findRegistries, startRegistry } from './registry.ts';
@@ -67,8 +76,10 @@ export interface BareHost extends LabHost {
   /** stops the engine and its containers; `crash` kills the engine alone */
   stopDocker(options?: { crash?: boolean }): Promise<void>;
   startDocker(): Promise<void>;
-  /** kills everything at once and loses what was in memory; `startDocker` is what comes after it */
+  /** kills everything at once and loses what was in memory */
   cutPower(): Promise<void>;
+  /** starts what a machine starts when its power is back */
+  restorePower(): Promise<void>;
   /** drops every packet of the host's network, as a pulled cable does */
   unplug(): Promise<void>;
   plug(): Promise<void>;
@@ -251,6 +262,7 @@ function hostOf(file: StateFile, host: HostState): BareHost {
     stopDocker: (options) => stopEngine(file, name, options?.crash),
     startDocker: () => startEngine(file, name),
     cutPower: () => cutPower(file, name),
+    restorePower: () => restorePower(file, name),
     unplug: () => firewall('-I'),
     plug: () => firewall('-D'),
   };

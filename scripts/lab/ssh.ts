@@ -20,11 +20,16 @@ export async function createIdentity(dataDir: string, name: string): Promise<voi
   await makeKey(identityFile(dataDir), `lab ${name}`);
 }
 
+/** Returns the configuration of the ssh server of a host, which has this folder. */
+export function sshConfig(folder: string): string {
+  return path.join(folder, 'ssh', 'sshd_config');
+}
+
 /** Makes a host's key and its server's configuration; returns the key's fingerprint and its known_hosts line. */
 export async function prepareSshServer(
   dataDir: string,
   host: { readonly name: string; readonly address: string },
-): Promise<{ config: string; fingerprint: string; knownHost: string }> {
+): Promise<{ fingerprint: string; knownHost: string }> {
   const folder = path.join(dataDir, 'hosts', host.name, 'ssh');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const key = path.join(folder, 'host_key');
@@ -35,7 +40,7 @@ export async function prepareSshServer(
   await writeFile(path.join(folder, 'shadow'), 'root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n', {
     mode: 0o600,
   });
-  const config = path.join(folder, 'sshd_config');
+  const config = sshConfig(path.join(dataDir, 'hosts', host.name));
   const lines = [
     'Port 22',
     `ListenAddress ${host.address}`,
@@ -58,7 +63,7 @@ export async function prepareSshServer(
   ];
   await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   const [type = '', blob = ''] = (await readFile(`${key}.pub`, 'utf8')).split(' ');
-  return { config, fingerprint: fingerprintOf(blob), knownHost: `${host.address} ${type} ${blob}` };
+  return { fingerprint: fingerprintOf(blob), knownHost: `${host.address} ${type} ${blob}` };
 }
 
 /** Makes the host key of a machine that has an ssh server of its own; returns its fingerprint. */
