@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { detailsOf, messageOf, NotStartedError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
+import { BrokenError, detailsOf, messageOf, NotStartedError, RolledBackError } from '../../pipelines/errors.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import { environmentNames } from '../../pipelines/model/names.ts';
-import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { dockerHost } from '../docker/address.ts';
-import type { Engine } from '../docker/api/client.ts';
-import { ownerLabels } from '../docker/labels.ts';
+import { labels } from '../docker/labels.ts';
+import { checkAccessory } from '../hosts/accessory-check.ts';
 import { allOf } from '../hosts/all-hosts.ts';
-import { tryEdge, type EdgeTrial } from '../hosts/edge-trial.ts';
+import { removeLeftTrials, tryEdge } from '../hosts/edge-trial.ts';
+import { runningImages, standingOn, type Standing } from '../hosts/standing.ts';
 import {
   edgesOf,
   foundationOf,
@@ -19,11 +18,13 @@ import {
   missingParts,
   refuseWhileCordoned,
 } from '../programs/foundation-fingerprint.ts';
+import { accessoryInputs, edgeInputs } from '../programs/foundation-inputs.ts';
 import type { FoundationPlan } from '../programs/foundation-plan.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
 import type { PulumiStacks } from '../pulumi/stacks.ts';
 import type { RegistryClient } from '../registry/client.ts';
-import type { FoundationInputs } from '../resources/inputs.ts';
+import type { FoundationInputs, Place } from '../resources/inputs.ts';
+import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
 import { pinImages } from './foundation-images.ts';
 import type { RecordsAdapter } from './records.ts';
 
@@ -65,33 +66,66 @@ export class FoundationAdapter {
     const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
     return replaced.length === 0
       ? ['networks, edge proxies or accessories are changed first']
-      : [`the edge proxies of ${replaced.join(', ')} are replaced first: their ports are closed for a moment`];
+      : [
+          `the edge proxies of ${replaced.join(', ')} are replaced first, one after the other: ` +
+            'the ports of each are closed for a moment',
+        ];
   }
 
   /** Deploys the foundation as it is wanted. Quick when there is nothing to do. Throws LockageError. */
   async make(request: FoundationRequest, leavingHosts: 'stay' | 'go'): Promise<void> {
-    const { session, stacks } = this.#dependencies;
+    const { session } = this.#dependencies;
     const left = await this.#leftHosts(request.environment);
     const leaving = leavingHosts === 'stay' ? left : [];
     const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
     const state = await this.#compare(environment, request);
+    await removeLeftTrials(session.connections, this.#placeOf(environment), request.reports ?? []);
     if (!state.due) return;
     // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
     session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
-    const plan = await this.#plan(environment, state, new Set(leaving.map(({ name }) => name)));
-    await this.#tryEdges(plan, state);
+    const standing = await this.#look(request.environment, state);
+    const plan = await this.#plan(environment, { ...state, standing }, new Set(leaving.map(({ name }) => name)));
+    await this.#checkAccessories(plan);
+    await this.#tryEdges(plan);
+    await this.#deploy(plan, { ...state, standing });
+  }
+
+  async #deploy(
+    plan: FoundationPlan,
+    state: FoundationState & { readonly standing: readonly Standing[] },
+  ): Promise<void> {
+    const { session, stacks } = this.#dependencies;
+    const stack = foundationStack(plan.environment.name);
     const [pulumi, { foundationProgram }] = await Promise.all([stacks(), import('../programs/foundation.ts')]);
     try {
-      await pulumi.up(foundationStack(environment.name), foundationProgram(plan), providerContext(session, true), {
+      await pulumi.forgetFormerStanding(stack);
+      await pulumi.up(stack, foundationProgram(plan), providerContext(session, true), {
         message: 'foundation',
         // The recorded resources are refreshed only when a host reported that something is missing.
         refresh: state.recorded !== undefined && state.missing.length > 0,
       });
     } catch (error) {
       if (error instanceof NotStartedError) throw error;
-      throw await this.#undo(environment.name, state, error);
+      throw servesAlready(plan, state)
+        ? await foundationFailure(session.connections, plan, error)
+        : await this.#undo(plan, error);
     }
+  }
+
+  #placeOf({ name }: Environment): Place {
+    return { app: this.#dependencies.project.app, environment: name };
+  }
+
+  /** Looks at the hosts of which the state does not know everything: what is there of the environment is taken over. */
+  async #look(environment: Environment, { recorded }: FoundationState): Promise<readonly Standing[]> {
+    const { session, records } = this.#dependencies;
+    const known = recorded === undefined ? new Set<string>() : await records.foundationNetworks(environment.name);
+    const hosts = environment.hosts.filter(({ name }) => !known.has(name));
+    const found = await Promise.allSettled(
+      hosts.map(async (host) => standingOn(await session.connections.engine(host), host, this.#placeOf(environment))),
+    );
+    return allOf(hosts, found, (failed) => `${failed} of ${hosts.length} hosts of ${environment.name} cannot be used`);
   }
 
   /** Compares the recorded foundation with the wanted one, which may include hosts that leave. */
@@ -108,11 +142,16 @@ export class FoundationAdapter {
     return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment), missing };
   }
 
-  async #plan(environment: Environment, state: FoundationState, leaving: ReadonlySet<string>): Promise<FoundationPlan> {
+  async #plan(
+    environment: Environment,
+    state: FoundationState & { readonly standing: readonly Standing[] },
+    leaving: ReadonlySet<string>,
+  ): Promise<FoundationPlan> {
     const { project, session, registry } = this.#dependencies;
-    const { recorded, missing, secretVersions, wanted, edges } = state;
+    const { recorded, missing, secretVersions, wanted, edges, standing } = state;
     const uses = imageUses(project, environment);
-    const { images, held } = await pinImages({ session, registry }, environment, uses, recorded?.images ?? {});
+    const known = { ...runningImages(standing), ...recorded?.images };
+    const { images, held } = await pinImages({ session, registry }, environment, uses, known);
     const engines = environment.hosts.map(
       async (host) => [host.name, dockerHost((await session.connections.engine(host)).address)] as const,
     );
@@ -127,36 +166,58 @@ export class FoundationAdapter {
       fingerprint: wanted,
       edges,
       leaving,
+      networks: Object.fromEntries(standing.flatMap(({ host, network }) => (network ? [[host.name, network]] : []))),
+      standing: recorded !== undefined || standing.some(({ containers }) => containers.length > 0),
       // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered again.
       delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
   }
 
-  /** An edge that goes takes the host's traffic with it, so each new one has to answer before. Throws LockageError. */
-  async #tryEdges(plan: FoundationPlan, { recorded }: FoundationState): Promise<void> {
-    const { session } = this.#dependencies;
-    const { environment, edges } = plan;
-    const changed = environment.hosts.filter(
-      ({ name }) => !plan.leaving.has(name) && recorded?.edges[name] !== edges[name],
+  /** What an accessory cannot become is known before anything of it is stopped. Throws LockageError. */
+  async #checkAccessories(plan: FoundationPlan): Promise<void> {
+    const { connections } = this.#dependencies.session;
+    const { name, hosts, accessories } = plan.environment;
+    const placed = accessories.flatMap((accessory) =>
+      hosts.filter((host) => host.name === accessory.host).map((host) => ({ host, accessory })),
     );
-    const tried = changed.map(async (host) => {
-      const engine = await session.connections.engine(host);
-      await tryEdge(engine, await edgeTrial(plan, host, engine));
-    });
-    const results = await Promise.allSettled(tried);
-    const what = `the edge proxies of ${environment.name} cannot be changed`;
-    allOf(changed, results, (failed) => `${what} on ${failed} of ${environment.hosts.length} hosts`);
+    const checks = placed.map(async ({ host, accessory }) =>
+      checkAccessory(await connections.engine(host), accessoryInputs(plan, host, accessory)),
+    );
+    const results = await Promise.allSettled(checks);
+    const what = (failed: number) => `${failed} of ${placed.length} accessories of ${name} cannot be changed`;
+    allOf(
+      placed.map(({ host }) => host),
+      results,
+      what,
+    );
   }
 
-  /** Removes a foundation that failed at its first deployment; one that was there before stays as it is. */
-  async #undo(environment: string, { recorded }: FoundationState, error: unknown): Promise<LockageError> {
+  /** An edge that goes takes the host's traffic with it, so each new one has to answer before. Throws LockageError. */
+  async #tryEdges(plan: FoundationPlan): Promise<void> {
+    const { session } = this.#dependencies;
+    const { environment } = plan;
+    const hosts = environment.hosts.filter(({ name }) => !plan.leaving.has(name));
+    const tried = hosts.map(async (host) => tryEdge(await session.connections.engine(host), edgeInputs(plan, host)));
+    const results = await Promise.allSettled(tried);
+    const what = `the edge proxies of ${environment.name} cannot be changed`;
+    allOf(hosts, results, (failed) => `${what} on ${failed} of ${environment.hosts.length} hosts`);
+  }
+
+  /** Removes a foundation that failed at its first deployment. Returns the error that says so. */
+  async #undo({ environment: { name } }: FoundationPlan, error: unknown): Promise<RolledBackError | BrokenError> {
     const { session, stacks } = this.#dependencies;
-    if (recorded === undefined) {
-      await (await stacks()).destroy(foundationStack(environment), providerContext(session, false));
+    const details = failureLines(error);
+    const what = `the networks, edges and accessories of ${name} could not be made`;
+    try {
+      await (await stacks()).destroy(foundationStack(name), providerContext(session, false));
+    } catch (second) {
+      return new BrokenError(`${what}, and what was made could not be removed`, {
+        details: [...details, `then: ${messageOf(second)}`, ...detailsOf(second)],
+        hint: `Run the same command again, or remove what is there with \`lockage destroy ${name}\`.`,
+        cause: error,
+      });
     }
-    const details = [...(error instanceof Error ? [messageOf(error)] : []), ...detailsOf(error)];
-    const what = `the networks, edges and accessories of ${environment} could not be made`;
-    return new RolledBackError(what, { details, cause: error });
+    return new RolledBackError(what, { details, hint: hintOf(error), cause: error });
   }
 
   /** Returns hosts that are no longer configured. They keep their foundation until their containers are gone. */
@@ -166,23 +227,14 @@ export class FoundationAdapter {
   }
 }
 
-async function edgeTrial(plan: FoundationPlan, host: EnvironmentHost, engine: Engine): Promise<EdgeTrial> {
-  const { app, environment } = plan;
-  const { edge } = environmentNames(app, environment.name);
-  const { edgeProcess, imageOn } = await import('../programs/foundation.ts');
-  const { ports, entrypoint, env } = edgeProcess(environment, host);
-  const now = await engine.inspectContainer(edge);
-  const published = now?.State.Running ? Object.keys(now.HostConfig.PortBindings ?? {}) : [];
-  return {
-    host: host.name,
-    name: `${edge}-trial`,
-    image: imageOn(plan, host, plan.edgeImage),
-    entrypoint,
-    env,
-    labels: ownerLabels(app, environment.name, 'edge-trial'),
-    ports,
-    newPorts: ports.filter((port) => !published.includes(`${port}/tcp`)),
-  };
+/** A foundation of which nothing serves yet is removed when it fails, and any other stays. */
+function servesAlready(
+  { environment }: FoundationPlan,
+  { recorded, standing }: FoundationState & { readonly standing: readonly Standing[] },
+): boolean {
+  if (recorded !== undefined) return true;
+  const parts = standing.flatMap(({ containers }) => containers.map(({ Labels }) => Labels[labels.part] ?? ''));
+  return parts.some((part) => environment.orchestrator || part === 'release' || part === 'accessory');
 }
 
 function accessorySecrets({ accessories }: Environment, versions: SecretVersions): Record<string, string> {

@@ -80,6 +80,13 @@ export class RecordsAdapter implements Records {
     return inputsOf<FoundationInputs>(state, 'Foundation')[0];
   }
 
+  /** The hosts of which a foundation's network is recorded. */
+  async foundationNetworks(environment: string): Promise<ReadonlySet<string>> {
+    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
+    const networks = (state?.resources ?? []).filter(({ type }) => type === 'docker:index/network:Network');
+    return new Set(networks.map(({ urn }) => (urn.split('::').at(-1) ?? '').replace(/-network$/, '')));
+  }
+
   /** The machines that an environment owns, and their network; undefined when there is none. */
   async machines(environment: string): Promise<MachinesRecord | undefined> {
     const state = await readStack(this.#settings, this.#project, machinesStack(environment));

@@ -7,6 +7,8 @@ export const labels = {
   digest: 'lockage.digest',
   spec: 'lockage.spec',
   part: 'lockage.part',
+  host: 'lockage.host',
+  image: 'lockage.image',
 } as const;
 
 /** Returns the labels that tell an environment's own containers from all others. */

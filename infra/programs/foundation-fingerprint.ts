@@ -1,11 +1,13 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Project, Environment } from '../../pipelines/model/environment.ts';
-import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { HostReport } from '../../pipelines/model/host-report.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
 import { toRecord } from '../../pipelines/model/target-record.ts';
-import type { EnvironmentHost } from '../../pipelines/model/target.ts';
-import { trustedProxy, publishedPorts } from '../edge/published-ports.ts';
-import { edgeScript } from '../edge/script.ts';
+import { schedulesReplicas } from '../../pipelines/model/target.ts';
+import { accessoryName } from '../workloads/foundation/accessory-container.ts';
+import { edgeSpecOf } from '../workloads/foundation/edge-container.ts';
+import { namesBeside } from '../workloads/foundation/standing-container.ts';
+import { edgeSetting } from './foundation-inputs.ts';
 
 /** Which host needs which image, for its edge and its accessories. */
 export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, accessories }: Environment) {
@@ -32,20 +34,10 @@ export function foundationOf(
 }
 
 /** Host name → hash of what its edge proxy is made from. */
-export function edgesOf(project: Pick<Project, 'app' | 'edgeImage'>, environment: Environment): Record<string, string> {
-  const { orchestrator } = environment;
-  // `swarm: true` is part of hashes that are recorded.
-  const made = {
-    edge: project.edgeImage,
-    script: edgeScript,
-    mounts: ['/live'],
-    ...(orchestrator ? { [orchestrator.kind]: true } : {}),
-  };
-  const edge = (host: EnvironmentHost) => {
-    const front = trustedProxy(environment, host);
-    return { ...made, ports: publishedPorts(environment, host), ...(front === undefined ? {} : { front }) };
-  };
-  return Object.fromEntries(environment.hosts.map((host) => [host.name, fingerprint(edge(host))]));
+export function edgesOf({ app, edgeImage }: Pick<Project, 'app' | 'edgeImage'>, environment: Environment) {
+  return Object.fromEntries(
+    environment.hosts.map((host) => [host.name, edgeSpecOf(edgeImage, edgeSetting(app, environment, host))]),
+  );
 }
 
 /** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
@@ -66,15 +58,25 @@ export function refuseWhileCordoned(
   });
 }
 
+/** Returns what hosts do not have, or have half done after a command that was killed. */
 export function missingParts(
   project: Pick<Project, 'app' | 'edgeImage'>,
   environment: Environment,
   reports: readonly HostReport[],
 ): string[] {
-  const edges = reports.filter(({ edge }) => !edge).map(({ host }) => `${host.name} edge`);
-  const accessories = environment.accessories
-    .map(({ name, host }) => ({ name: `${project.app}-${environment.name}-${name}`, host }))
-    .filter(({ name, host }) => !reports.some((report) => report.host.name === host && report.running.has(name)))
-    .map(({ name }) => name);
-  return [...edges, ...accessories];
+  const parts = reports.flatMap((report) => [
+    { report, what: 'edge', name: environmentNames(project.app, environment.name).edge },
+    ...environment.accessories
+      .filter(({ host }) => host === report.host.name)
+      .map(({ name }) => ({ name: accessoryName({ app: project.app, environment: environment.name, name }) }))
+      .map(({ name }) => ({ report, what: name, name })),
+  ]);
+  return parts
+    .filter(({ report, name }) => !schedulesReplicas(report.host) && isAmiss(report, name))
+    .map(({ report, what }) => `${report.host.name} ${what}`);
+}
+
+function isAmiss({ running, present }: HostReport, name: string): boolean {
+  const { fresh, aside } = namesBeside(name);
+  return !running.has(name) || present.has(fresh) || present.has(aside);
 }

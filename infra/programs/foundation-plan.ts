@@ -19,6 +19,10 @@ export interface FoundationPlan {
   readonly edges: Readonly<Record<string, string>>;
   /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
   readonly leaving: ReadonlySet<string>;
+  /** host name → id of a network that is there and not recorded: it is taken over */
+  readonly networks: Readonly<Record<string, string>>;
+  /** something of the environment was there before */
+  readonly standing: boolean;
   /** another one delivers the accessories' secrets once more */
   readonly delivery: string;
 }

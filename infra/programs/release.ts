@@ -65,6 +65,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
         ...(handover ? { handover } : {}),
         hosts,
         containers: onActiveHosts(desired.ledger, desired.serving),
+        ...(watchesAccessories(desired) ? { accessories: true } : {}),
         stop: withoutTraffic(desired),
       },
       { dependsOn: [traffic] },
@@ -80,6 +81,11 @@ function sealedSecrets({ secrets }: DesiredState, values: SecretValues) {
   return Promise.all(
     secrets.map(async ({ name, version }) => ({ name, version, text: (await values.sealed(name, version)) ?? '' })),
   );
+}
+
+/** Going back must not wait for what may be the reason for it. */
+function watchesAccessories({ ledger, guarded }: DesiredState): boolean {
+  return guarded && ledger.revisions.at(-1)?.kind !== 'rollback';
 }
 
 function timed({ ledger, startedAt }: DesiredState): Revision[] {

@@ -8,7 +8,9 @@ import { ensureMachine, removeMachine } from '../machines/machine.ts';
 import { acceptedInputs } from '../resources/basis.ts';
 import type { DeclaredResources, ResourceName } from '../resources/declared.ts';
 import type {
+  AccessoryInputs,
   ContainerInputs,
+  EdgeInputs,
   LoadBalancerInputs,
   HandoverInputs,
   MachineInputs,
@@ -25,6 +27,8 @@ import { unpacked } from '../resources/packing.ts';
 import { failpoint } from '../system/failpoint.ts';
 import { lockageVersion } from '../system/tool-versions.ts';
 import { fillAccessoryVolume, removeAccessoryVolume } from '../workloads/accessory-secrets.ts';
+import { ensureAccessory, removeAccessory } from '../workloads/foundation/accessory-container.ts';
+import { ensureEdge, removeEdge } from '../workloads/foundation/edge-container.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { createOverlay, removeOverlay } from '../workloads/swarm/overlay-network.ts';
 import { handOver } from './handover.ts';
@@ -59,6 +63,16 @@ const kinds: Readonly<Record<string, Kind>> = {
   Overlay: {
     apply: (context, inputs: OverlayInputs) => createOverlay(context, inputs),
     remove: (context, inputs: OverlayInputs) => removeOverlay(context, inputs),
+  },
+  Edge: {
+    apply: (context, inputs: EdgeInputs) => ensureEdge(context, inputs),
+    remove: (context, inputs: EdgeInputs) => removeEdge(context, inputs),
+    changes: true,
+  },
+  Accessory: {
+    apply: (context, inputs: AccessoryInputs) => ensureAccessory(context, inputs),
+    remove: (context, inputs: AccessoryInputs) => removeAccessory(context, inputs),
+    changes: true,
   },
   Secret: {},
   SecretFiles: {

@@ -6,6 +6,7 @@ import type { WatchInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
+import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
 import { errorsOf, failuresOf, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
@@ -43,6 +44,7 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
 
 async function watch(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const end = Date.now() + inputs.duration;
+  const neighbours = inputs.accessories ? await accessoryStarts(context, inputs) : [];
   const watched = inputs.containers.map((placed) => {
     const { app, environment } = inputs;
     return { placed, part: workloadFor(context, { app, environment, ...placed }) };
@@ -60,6 +62,7 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
       }),
     );
   }
+  if (inputs.accessories) await refuseRestarted(context, inputs, neighbours);
 }
 
 interface Watched {

@@ -13,11 +13,12 @@ import { isAlive } from '../system/is-alive.ts';
 import { withDescendants } from '../system/socket-holder.ts';
 import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
-import { withoutHost, type Deployment } from './forget-host.ts';
+import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
 import { exported, hasUnsealed, withSealed } from './secret-values.ts';
 import { removeLocksOf } from './stale-lock.ts';
-import { readStack } from './state.ts';
+import { readStack, type StackState } from './state.ts';
+import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
 
 /** The options of one run of a program. */
 export interface UpOptions {
@@ -194,11 +195,29 @@ export class PulumiStacks {
    * Pulumi must not try. A stack that does not exist is fine.
    */
   async forgetHosts(name: string, hosts: readonly string[]): Promise<void> {
+    await this.#change(
+      name,
+      () => true,
+      (deployment) => hosts.reduce(withoutHost, deployment),
+    );
+  }
+
+  /** Makes a stack's state forget edges and accessories that Docker's plugin made, so that it never removes them. */
+  async forgetFormerStanding(name: string): Promise<void> {
+    const isDue = ({ resources }: StackState) => resources.some(isFormerStanding);
+    await this.#change(name, isDue, (deployment) => withoutResources(deployment, isFormerStanding));
+  }
+
+  async #change(
+    name: string,
+    isDue: (state: StackState) => boolean,
+    change: (deployment: Deployment) => Deployment,
+  ): Promise<void> {
     const state = await readStack(this.#in(name), this.#project, name);
-    if (state === undefined) return;
+    if (state === undefined || !isDue(state)) return;
     await mkdir(this.#in(name).folder, { recursive: true, mode: 0o700 });
     await this.#useSalt(name, state.salt);
-    await this.#rewrite(name, (deployment) => hosts.reduce(withoutHost, deployment));
+    await this.#rewrite(name, change);
   }
 
   /** Replaces a stack's deployment in the backend. */

@@ -4,7 +4,9 @@ import type { Release } from '../../pipelines/model/release.ts';
 import { basedOn, type Basis } from './basis.ts';
 import { declarations, declare } from './declared.ts';
 import type {
+  AccessoryInputs,
   ContainerInputs,
+  EdgeInputs,
   FoundationInputs,
   LoadBalancerInputs,
   HandoverInputs,
@@ -115,6 +117,20 @@ export class Ledger extends Resource {
 export class SecretFiles extends Resource {
   constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
     super('SecretFiles', name, packed(inputs), options);
+  }
+}
+
+/** The edge proxy of an environment on one host. It is replaced when the next one has proved itself, and never removed first. */
+export class Edge extends Resource {
+  constructor(inputs: EdgeInputs, options?: pulumi.CustomResourceOptions) {
+    super('Edge', `${inputs.host.name}-edge`, packed(inputs), options);
+  }
+}
+
+/** An accessory of an environment. It is replaced as an edge is. */
+export class Accessory extends Resource {
+  constructor(inputs: AccessoryInputs, options?: pulumi.CustomResourceOptions) {
+    super('Accessory', `${inputs.host.name}-${inputs.name}`, packed(inputs), options);
   }
 }
 

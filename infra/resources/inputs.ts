@@ -21,6 +21,47 @@ export interface ContainerInputs extends Place {
   readonly again?: string;
 }
 
+/** A container that stays on a host while releases come and go. */
+interface StandingInputs extends Place {
+  readonly host: EnvironmentHost;
+  /** the name by which the host has its image */
+  readonly image: string;
+  /** the image by digest, or by its tag where no registry knows it */
+  readonly pinned: string;
+  /** the image as it is configured */
+  readonly configured: string;
+  /** hash of all that it is made of */
+  readonly spec: string;
+  /** it is looked at again when this is another one */
+  readonly again?: string;
+  /** its host is no longer configured and still serves: it stays as it is */
+  readonly leaves?: true;
+}
+
+/** The edge proxy of an environment on one host. */
+export interface EdgeInputs extends StandingInputs {
+  readonly ports: readonly number[];
+  /** whose word counts for where a request came from */
+  readonly trusted?: string;
+}
+
+/** An accessory: other people's image, with data that stays. */
+export interface AccessoryInputs extends StandingInputs {
+  readonly name: string;
+  readonly command?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** the volume with its secrets, and their names */
+  readonly secrets?: { readonly volume: string; readonly names: readonly string[] };
+  /** volume → path in the container */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** where other hosts find it */
+  readonly publish?: { readonly address: string; readonly port: number };
+  /** bytes */
+  readonly memory: number;
+  readonly cpus: number;
+  readonly health?: { readonly command: readonly string[]; readonly timeout: number };
+}
+
 /** The network of an environment on a swarm. */
 export interface OverlayInputs extends Place {
   readonly host: Orchestrator;
@@ -81,6 +122,8 @@ export interface WatchInputs extends Place {
   readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** where the traffic came from, and goes back to */
   readonly handover?: HandoverInputs;
+  /** the accessories on these hosts are watched as well */
+  readonly accessories?: true;
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }

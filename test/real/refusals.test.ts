@@ -228,7 +228,7 @@ describe.runIf(labsWork)('refused before any change', () => {
         await expectRefused(
           result,
           'the edge proxies of prod cannot be changed on 2 of 2 hosts',
-          /new edge proxy of image/,
+          /the edge proxy of image/,
         );
       } finally {
         await project.configure({ edge });

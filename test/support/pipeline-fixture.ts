@@ -347,11 +347,11 @@ export class TestProject {
     return Object.fromEntries(hosts);
   }
 
-  /** Waits until no process works in the project's folder any more; returns those that still do after the time. */
-  async leftProcesses(timeout = 20_000): Promise<string[]> {
+  /** Waits until no process but these works in the project's folder any more; returns those that still do after the time. */
+  async leftProcesses(timeout = 20_000, besides?: RegExp): Promise<string[]> {
     const end = Date.now() + timeout;
     for (;;) {
-      const found = await processesIn(this.folder);
+      const found = (await processesIn(this.folder)).filter((line) => !besides?.test(line));
       if (found.length === 0 || Date.now() > end) return found;
       await sleep(100);
     }

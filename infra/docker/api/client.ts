@@ -68,6 +68,12 @@ export class Engine extends EngineSwarm {
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
   }
 
+  /** Gives a container another name, whether it runs or not. The engine refuses a name that is taken. */
+  async renameContainer(name: string, to: string, options: CallOptions = {}): Promise<void> {
+    const call = { query: { name: checkedName(to) }, ...options };
+    await this.call(`rename container ${name} to ${to}`, 'POST', `${pathOf(name)}/rename`, call);
+  }
+
   /** Changes the limits and the restart policy in place. */
   async updateContainer(name: string, limits: ContainerLimits, options: CallOptions = {}): Promise<void> {
     await this.call(`update container ${name}`, 'POST', `${pathOf(name)}/update`, { body: limits, ...options });

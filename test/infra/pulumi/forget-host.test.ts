@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { withoutHost, type Deployment } from '../../../infra/pulumi/forget-host.ts';
+import { withoutHost } from '../../../infra/pulumi/forget-host.ts';
+import type { Deployment } from '../../../infra/pulumi/without-resources.ts';
 import { packed, unpacked } from '../../../infra/resources/packing.ts';
 import { host as hostNamed } from '../../pipelines/model/values.ts';
 

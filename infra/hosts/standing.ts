@@ -1,0 +1,47 @@
+import { LockageError } from '../../pipelines/errors.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
+import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import type { Engine } from '../docker/api/client.ts';
+import type { ContainerSummary } from '../docker/api/types.ts';
+import { labels } from '../docker/labels.ts';
+import { parseReference } from '../registry/reference.ts';
+import type { Place } from '../resources/inputs.ts';
+
+/** What a host has of an environment, whatever the state knows of it. */
+export interface Standing {
+  readonly host: EnvironmentHost;
+  readonly containers: readonly ContainerSummary[];
+  /** id of its network there */
+  readonly network?: string;
+}
+
+/** Looks what a host has of an environment. Throws LockageError when its network is somebody else's. */
+export async function standingOn(engine: Engine, host: EnvironmentHost, place: Place): Promise<Standing> {
+  const own = { [labels.app]: place.app, [labels.environment]: place.environment };
+  const { network: name } = environmentNames(place.app, place.environment);
+  const [containers, network] = await Promise.all([
+    engine.listContainers({ all: true, labels: own }),
+    engine.inspectNetwork(name),
+  ]);
+  if (network?.Scope !== 'local') return { host, containers };
+  const { [labels.app]: app, [labels.environment]: environment } = network.Labels ?? {};
+  if (app !== place.app || environment !== place.environment) {
+    throw new LockageError(`${host.name}: a network named ${name} exists and is not of ${place.app}`, {
+      hint: `Remove it on ${host.name}, then run the same command again.`,
+    });
+  }
+  return { host, containers, network: network.Id };
+}
+
+/** Returns what the images of the configuration stand for in what runs: image → reference by digest. */
+export function runningImages(standing: readonly Standing[]): Record<string, string> {
+  const made = standing
+    .flatMap(({ containers }) => containers)
+    .filter(({ State, Labels }) => State === 'running' && Labels[labels.image] && Labels[labels.digest]);
+  return Object.fromEntries(
+    made.map(({ Labels: { [labels.image]: image = '', [labels.digest]: digest = '' } }) => [
+      image,
+      `${parseReference(image).repository}@${digest}`,
+    ]),
+  );
+}

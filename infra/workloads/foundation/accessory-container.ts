@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { secretsPath } from '../../../pipelines/model/container-spec.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/client.ts';
+import { labels } from '../../docker/labels.ts';
+import type { AccessoryInputs } from '../../resources/inputs.ts';
+import { logConfig } from '../container/create-request.ts';
+import { volumeMount } from '../secret-volume.ts';
+import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
+
+/** Milliseconds that an accessory gets to end: databases write what they have first. */
+const grace = 30_000;
+/** Milliseconds that one without a health check has to run. */
+const steadyFor = 5000;
+/** Milliseconds for it to get there. */
+const steadyTimeout = 30_000;
+/** How often one with a health check may be restarted before it is given up. */
+const mostRestarts = 3;
+
+/** What an accessory is made of, besides where and how its host has its image. */
+export type AccessorySetting = Omit<AccessoryInputs, 'image' | 'configured' | 'spec' | 'again' | 'leaves'>;
+
+/** Returns the name of an accessory's container. */
+export function accessoryName({
+  app,
+  environment,
+  name,
+}: Pick<AccessoryInputs, 'app' | 'environment' | 'name'>): string {
+  return `${app}-${environment}-${name}`;
+}
+
+/** Makes an accessory what it has to be. Throws LockageError. */
+export async function ensureAccessory(context: ProviderContext, inputs: AccessoryInputs): Promise<void> {
+  await ensureStanding(context, standingAccessory(inputs));
+}
+
+function standingAccessory(inputs: AccessoryInputs): StandingContainer {
+  const { app, environment, host, image, spec } = inputs;
+  const name = accessoryName(inputs);
+  const body = {
+    ...accessoryBody(inputs),
+    Labels: { ...standingLabels(inputs, 'accessory', inputs), [labels.role]: inputs.name },
+  };
+  return {
+    ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace },
+    works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health, signal),
+    isAlike: (engine, found) => isAlike(engine, found, body, image),
+  };
+}
+
+/** Removes it. Its data stays. */
+export async function removeAccessory(context: ProviderContext, inputs: AccessoryInputs): Promise<void> {
+  await removeStanding(context, inputs, { name: accessoryName(inputs), grace });
+}
+
+/** Returns the hash of an accessory. */
+export function accessorySpecOf(setting: AccessorySetting): string {
+  return fingerprint({ image: setting.pinned, body: accessoryBody(setting) });
+}
+
+function accessoryBody(setting: AccessorySetting): ContainerBody {
+  const { network } = environmentNames(setting.app, setting.environment);
+  const { command, env, secrets, volumes, publish, memory, cpus, health } = setting;
+  const port = `${publish?.port}/tcp`;
+  return {
+    ...(command ? { Cmd: [...command] } : {}),
+    Env: [
+      ...Object.entries(env).map(([key, value]) => `${key}=${value}`),
+      ...(secrets?.names ?? []).map((secret) => `${secret}_FILE=${secretsPath}/${secret}`),
+    ],
+    ...(publish ? { ExposedPorts: { [port]: {} } } : {}),
+    ...(health ? { Healthcheck: healthcheck(health) } : {}),
+    StopTimeout: grace / 1000,
+    HostConfig: {
+      NetworkMode: network,
+      ...(publish ? { PortBindings: { [port]: [{ HostIp: publish.address, HostPort: String(publish.port) }] } } : {}),
+      Mounts: [
+        ...Object.entries(volumes).map(([Source, Target]) => ({ Type: 'volume', Source, Target })),
+        ...(secrets ? [{ ...volumeMount(secrets.volume, secretsPath), ReadOnly: true }] : []),
+      ] as never,
+      Memory: wholeMegabytes(memory),
+      MemorySwap: wholeMegabytes(memory),
+      NanoCpus: Math.round(cpus * 1e9),
+      LogConfig: logConfig(30 * 2 ** 20),
+      SecurityOpt: ['no-new-privileges'],
+      RestartPolicy: { Name: 'unless-stopped' },
+    },
+    NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [setting.name] } } },
+  };
+}
+
+/** Asked for as long as the accessory lives, so not more often than a person who waits for the first answer needs. */
+function healthcheck({ command }: NonNullable<AccessoryInputs['health']>) {
+  return { Test: ['CMD', ...command], Interval: 3e9, Timeout: 5e9, Retries: 40 };
+}
+
+function wholeMegabytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20) * 2 ** 20;
+}
+
+/**
+ * Waits until an accessory works: its health check succeeds, or it has run for some seconds where it has none. Throws
+ * LockageError with its last lines when it does not, or is restarted time after time.
+ */
+export async function untilAccessoryWorks(
+  engine: Engine,
+  name: string,
+  health: AccessoryInputs['health'],
+  signal?: AbortSignal,
+): Promise<void> {
+  const timeout = health?.timeout ?? steadyTimeout;
+  const end = performance.now() + timeout;
+  const first = await engine.inspectContainer(name);
+  for (;;) {
+    const now = await engine.inspectContainer(name);
+    if (!now) throw new LockageError(`${engine.host}: ${name} is gone`);
+    if (await doesWork(engine, name, now, health)) return;
+    const restarts = now.RestartCount - (first?.RestartCount ?? 0);
+    const often = health ? mostRestarts : 1;
+    if (restarts >= often) throw await failed(engine, name, `ended and was restarted ${restarts} times`);
+    if (!now.State.Running) throw await failed(engine, name, `ended with exit code ${now.State.ExitCode}`);
+    if (performance.now() > end) throw await failed(engine, name, `did not become healthy within ${timeout / 1000} s`);
+    await sleep(250, undefined, { signal });
+  }
+}
+
+async function doesWork(
+  engine: Engine,
+  name: string,
+  { State }: ContainerDetails,
+  health: AccessoryInputs['health'],
+): Promise<boolean> {
+  if (!State.Running || State.Restarting) return false;
+  if (!health) return Date.now() - Date.parse(State.StartedAt) >= steadyFor;
+  const { code } = await engine.exec(name, health.command, { deadline: 5000 }).catch(() => ({ code: -1 }));
+  if (code !== 0) return false;
+  // What answered may have ended right after.
+  return (await engine.inspectContainer(name))?.State.StartedAt === State.StartedAt;
+}
+
+async function failed(engine: Engine, name: string, how: string): Promise<LockageError> {
+  const lines: string[] = [];
+  try {
+    const options = { tail: 10, signal: AbortSignal.timeout(5000) };
+    for await (const { line } of engine.logs(name, options)) lines.push(line);
+  } catch {
+    // They explain a failure; their absence must not hide it.
+  }
+  return new LockageError(`${engine.host}: ${name} ${how}`, {
+    details: [`last log lines of ${name}:`, ...(lines.length > 0 ? lines : ['(none)']).map((line) => `  ${line}`)],
+  });
+}
+
+/** Those that were made before hashes were noted are told by what they are made of. */
+async function isAlike(engine: Engine, found: ContainerDetails, body: ContainerBody, image: string): Promise<boolean> {
+  const wanted = await engine.inspectImage(image);
+  const { Config, HostConfig, Mounts } = found;
+  const mounted = new Map(Mounts.map(({ Name = '', Destination }) => [Destination, Name]));
+  const bound = (ports: Record<string, unknown> | undefined) => JSON.stringify(ports ?? {});
+  return (
+    found.Image === wanted?.Id &&
+    (body.Env ?? []).every((line) => Config.Env.includes(line)) &&
+    (body.Cmd === undefined || JSON.stringify(body.Cmd) === JSON.stringify(Config.Cmd)) &&
+    (body.HostConfig?.Mounts ?? []).every(({ Source, Target }) => mounted.get(Target) === Source) &&
+    bound(body.HostConfig?.PortBindings as never) === bound(HostConfig.PortBindings as never) &&
+    body.HostConfig?.Memory === HostConfig.Memory &&
+    body.HostConfig?.NanoCpus === HostConfig.NanoCpus &&
+    JSON.stringify(body.Healthcheck?.Test ?? []) ===
+      JSON.stringify(Config.Healthcheck?.Test ?? body.Healthcheck?.Test ?? [])
+  );
+}

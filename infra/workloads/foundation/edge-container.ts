@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import type { ContainerBody, Engine } from '../../docker/api/client.ts';
+import { caddyConfig } from '../../edge/caddy-config.ts';
+import { edgeScript } from '../../edge/script.ts';
+import type { EdgeInputs, Place } from '../../resources/inputs.ts';
+import { logConfig } from '../container/create-request.ts';
+import { ensureStanding, removeStanding, standingLabels } from './standing-container.ts';
+
+/** Milliseconds for a new edge to answer on all its ports. */
+const answerTimeout = 15_000;
+/** Milliseconds that requests get to end when an edge is stopped: its ports are closed meanwhile. */
+const grace = 5000;
+
+/** What an edge is made of besides its image. */
+export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted'>;
+
+/** Makes the edge proxy of a host what it has to be. Throws LockageError. */
+export async function ensureEdge(context: ProviderContext, inputs: EdgeInputs): Promise<void> {
+  if (inputs.leaves) return;
+  const { app, environment, host, image, spec } = inputs;
+  const { edge: name } = environmentNames(app, environment);
+  const body = { ...edgeBody(inputs), Labels: standingLabels(inputs, 'edge', inputs) };
+  const works = (engine: Engine, signal: AbortSignal) => untilEdgeAnswers(engine, name, signal);
+  const wanted = { app, environment, host, what: 'edge proxy', name, image, body, spec, grace, works };
+  await ensureStanding(context, wanted);
+}
+
+/** Removes it. */
+export async function removeEdge(context: ProviderContext, inputs: EdgeInputs): Promise<void> {
+  const { edge: name } = environmentNames(inputs.app, inputs.environment);
+  await removeStanding(context, inputs, { name, grace });
+}
+
+/** Returns the hash of an edge that is made of an image. */
+export function edgeSpecOf(image: string, setting: EdgeSetting): string {
+  return fingerprint({ image, body: edgeBody(setting) });
+}
+
+/** Returns the Engine API's create request for an edge, without its image and labels. */
+export function edgeBody(setting: EdgeSetting): ContainerBody {
+  const { network, live } = environmentNames(setting.app, setting.environment);
+  const ports = setting.ports.map((port) => `${port}/tcp`);
+  return {
+    ...edgeProcess(setting),
+    ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
+    StopTimeout: grace / 1000,
+    HostConfig: {
+      ...edgeHardening,
+      NetworkMode: network,
+      PortBindings: Object.fromEntries(
+        setting.ports.map((port) => [`${port}/tcp`, [{ HostIp: '0.0.0.0', HostPort: String(port) }]]),
+      ),
+      Mounts: [{ Type: 'volume', Source: live, Target: '/live' }] as never,
+      Tmpfs: { '/tmp': 'rw,size=16m' },
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: logConfig(30 * 2 ** 20),
+    },
+    NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: ['edge'] } } },
+  };
+}
+
+/** The limits of an edge, also of one that is tried. */
+export const edgeHardening = {
+  ReadonlyRootfs: true,
+  CapDrop: ['ALL'],
+  CapAdd: ['CAP_NET_BIND_SERVICE'],
+  SecurityOpt: ['no-new-privileges'],
+  Memory: 256 * 2 ** 20,
+  MemorySwap: 256 * 2 ** 20,
+  NanoCpus: 1e9,
+  Init: true,
+};
+
+/**
+ * An upload would need a writable root file system, so the edge's own two files come in its environment and are written
+ * to its volume. They are Lockage's, nothing of a user's is in them.
+ */
+const edgeStart =
+  'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
+
+/** Returns how an edge is started. */
+export function edgeProcess({ ports, trusted }: Pick<EdgeSetting, 'ports' | 'trusted'>) {
+  return {
+    Entrypoint: ['sh', '-c', edgeStart],
+    Env: [
+      `EDGE_SCRIPT=${edgeScript}`,
+      `EDGE_CONFIG=${caddyConfig(ports, trusted)}`,
+      `${portsVariable}=${ports.join(' ')}`,
+    ],
+  };
+}
+
+const portsVariable = 'EDGE_PORTS';
+
+/** Waits until an edge answers inside, on all the ports that it was made with. Throws LockageError with its last lines. */
+export async function untilEdgeAnswers(engine: Engine, name: string, signal?: AbortSignal): Promise<void> {
+  const end = performance.now() + answerTimeout;
+  for (;;) {
+    const details = await engine.inspectContainer(name);
+    if (!details) throw new LockageError(`${engine.host}: ${name} is gone`);
+    const { Image: image, Env: env } = details.Config;
+    const ports = portsIn(env);
+    if (!details.State.Running) {
+      throw await failed(
+        engine,
+        name,
+        `the edge proxy of image ${image} ended with exit code ${details.State.ExitCode}`,
+      );
+    }
+    if (await answers(engine, name, ports)) return;
+    if (performance.now() > end) {
+      throw await failed(engine, name, `the edge proxy of image ${image} does not answer on port ${ports.join(', ')}`);
+    }
+    await sleep(100, undefined, { signal });
+  }
+}
+
+function portsIn(env: readonly string[]): string[] {
+  const found = env.find((line) => line.startsWith(`${portsVariable}=`))?.slice(portsVariable.length + 1);
+  return (found ?? '').split(' ').filter((port) => port !== '');
+}
+
+async function answers(engine: Engine, name: string, ports: readonly string[]): Promise<boolean> {
+  const asks = ports.map((port) => `nc -w 2 127.0.0.1 ${port} </dev/null >/dev/null 2>&1`);
+  const script = [...asks, 'true'].join(' && ');
+  const { code } = await engine.exec(name, ['sh', '-c', script], { deadline: 10_000 }).catch(() => ({ code: 1 }));
+  return code === 0;
+}
+
+async function failed(engine: Engine, name: string, what: string): Promise<LockageError> {
+  const lines: string[] = [];
+  try {
+    for await (const { line } of engine.logs(name, { tail: 10, signal: AbortSignal.timeout(5000) })) lines.push(line);
+  } catch {
+    // They explain a failure; their absence must not hide it.
+  }
+  return new LockageError(`${engine.host}: ${what}`, {
+    details: lines,
+    hint: 'Name an image with Caddy and a shell as `edge.image`, or leave it out.',
+  });
+}

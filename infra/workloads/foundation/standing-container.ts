@@ -1,0 +1,268 @@
+import {
+  BrokenError,
+  detailsOf,
+  InterruptedError,
+  LockageError,
+  messageOf,
+  RolledBackError,
+} from '../../../pipelines/errors.ts';
+import type { Target } from '../../../pipelines/model/target.ts';
+import type { ProviderContext } from '../../context/provider-context.ts';
+import { EngineError, type ContainerBody, type ContainerDetails, type Engine } from '../../docker/api/client.ts';
+import { labels, ownerLabels } from '../../docker/labels.ts';
+import type { Place } from '../../resources/inputs.ts';
+import { failpoint } from '../../system/failpoint.ts';
+import { withHeldImage } from '../held-image.ts';
+
+/** A container that stays on a host while releases come and go, as it has to be. */
+export interface StandingContainer extends Place {
+  readonly host: Target;
+  /** for people: `edge proxy`, `accessory db` */
+  readonly what: string;
+  readonly name: string;
+  readonly image: string;
+  readonly body: ContainerBody;
+  /** hash of all that it is made of */
+  readonly spec: string;
+  /** milliseconds that it gets to end */
+  readonly grace: number;
+  /** Waits until it does its work. Throws LockageError that says why it does not. */
+  works(engine: Engine, signal: AbortSignal): Promise<void>;
+  /** Returns whether one that was made before hashes were noted is what is wanted. */
+  isAlike?(engine: Engine, found: ContainerDetails): Promise<boolean>;
+}
+
+/** Names beside that of a standing container: no other container has a dot in its name. */
+export function namesBeside(name: string): { readonly fresh: string; readonly aside: string; readonly trial: string } {
+  return { fresh: `${name}.new`, aside: `${name}.old`, trial: `${name}-trial` };
+}
+
+/** Returns the labels of a standing container. */
+export function standingLabels(
+  place: Place,
+  part: string,
+  made: { readonly host: Target; readonly spec: string; readonly pinned: string; readonly configured: string },
+): Record<string, string> {
+  return {
+    ...ownerLabels(place.app, place.environment, part),
+    [labels.host]: made.host.name,
+    [labels.spec]: made.spec,
+    [labels.image]: made.configured,
+    [labels.digest]: made.pinned.split('@')[1] ?? '',
+  };
+}
+
+/**
+ * Makes a container what it has to be. One that is that already, and works, is left alone. Else the next one is made
+ * beside it, takes its name and its place, and has to work before the one before is removed; when it does not, the one
+ * before is back. Safe to repeat after a kill at any moment. Throws RolledBackError when what worked works, and
+ * BrokenError when nothing does.
+ */
+export async function ensureStanding(context: ProviderContext, wanted: StandingContainer): Promise<void> {
+  const engine = await context.engine(wanted.host);
+  context.signal.throwIfAborted();
+  const found = await recovered(engine, wanted);
+  if (found && (await isWanted(engine, wanted, found))) return;
+  const change = new Change(engine, wanted, context.signal);
+  if (!found || found.State.Status === 'created') {
+    if (found) await engine.removeContainer(wanted.name, { force: true });
+    await change.make();
+  } else {
+    await change.replace(found);
+  }
+  context.progress({ host: wanted.host.name, step: found ? 'replaced' : 'made', detail: wanted.name });
+}
+
+/** Removes a standing container, and what a killed command left beside it. What is gone or another host's already is fine. */
+export async function removeStanding(
+  context: ProviderContext,
+  place: Place & { readonly host: Target },
+  { name, grace }: Pick<StandingContainer, 'name' | 'grace'>,
+): Promise<void> {
+  const engine = await context.engine(place.host);
+  for (const each of [name, ...Object.values(namesBeside(name))]) {
+    const found = await engine.inspectContainer(each);
+    if (!found || !isOwn(found, place) || (found.Config.Labels[labels.host] ?? place.host.name) !== place.host.name)
+      continue;
+    if (found.State.Running) await engine.stopContainer(each, grace);
+    await engine.removeContainer(each, { force: true });
+    context.progress({ host: place.host.name, step: 'remove', detail: each });
+  }
+}
+
+/** Ends what a killed command left half done, and returns the container of that name. Throws LockageError when it is a stranger's. */
+async function recovered(engine: Engine, wanted: StandingContainer): Promise<ContainerDetails | undefined> {
+  const { name } = wanted;
+  const { fresh, aside } = namesBeside(name);
+  const [now, before, next] = await Promise.all([name, aside, fresh].map((each) => ownContainer(engine, wanted, each)));
+  if (next) await engine.removeContainer(fresh, { force: true });
+  if (!before) return now;
+  if (now && !before.State.Running && (await finished(engine, wanted))) return engine.inspectContainer(name);
+  // The next one was never started while the one before runs.
+  if (now) await engine.removeContainer(name, { force: true });
+  await engine.renameContainer(aside, name);
+  // What keeps it from starting shows when it is replaced.
+  if (!before.State.Running) await engine.startContainer(name).catch(() => undefined);
+  return engine.inspectContainer(name);
+}
+
+/** The one that was to take over may have been started: it stays when it works. */
+async function finished(engine: Engine, wanted: StandingContainer): Promise<boolean> {
+  try {
+    await engine.startContainer(wanted.name);
+    await wanted.works(engine, new AbortController().signal);
+  } catch {
+    return false;
+  }
+  await engine.removeContainer(namesBeside(wanted.name).aside, { force: true });
+  return true;
+}
+
+async function isWanted(engine: Engine, wanted: StandingContainer, found: ContainerDetails): Promise<boolean> {
+  const { Running, Paused } = found.State;
+  if (!Running || Paused) return false;
+  const spec = found.Config.Labels[labels.spec];
+  const isThis = spec === undefined ? ((await wanted.isAlike?.(engine, found)) ?? false) : spec === wanted.spec;
+  if (!isThis) return false;
+  return wanted.works(engine, new AbortController().signal).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** One change of a standing container. */
+class Change {
+  readonly #engine: Engine;
+  readonly #wanted: StandingContainer;
+  readonly #signal: AbortSignal;
+
+  constructor(engine: Engine, wanted: StandingContainer, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#wanted = wanted;
+    this.#signal = signal;
+  }
+
+  /** Makes it where there is none. */
+  async make(): Promise<void> {
+    const { name, what, host } = this.#wanted;
+    try {
+      await this.#create(name);
+      await this.#begin();
+    } catch (error) {
+      await this.#engine.removeContainer(name, { force: true }).catch(() => undefined);
+      throw new BrokenError(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
+    }
+  }
+
+  /** Makes it in the place of another one. */
+  async replace(before: ContainerDetails): Promise<void> {
+    const engine = this.#engine;
+    const { name, grace } = this.#wanted;
+    const { fresh, aside } = namesBeside(name);
+    try {
+      await this.#create(fresh, before);
+      failpoint('replace:created');
+      await engine.renameContainer(name, aside);
+      failpoint('replace:aside');
+      await engine.renameContainer(fresh, name);
+      failpoint('replace:named');
+      await engine.stopContainer(aside, grace);
+      failpoint('replace:stopped');
+      await this.#begin();
+    } catch (error) {
+      throw await this.#back(before, error);
+    }
+    await engine.removeContainer(aside, { force: true });
+  }
+
+  async #begin(): Promise<void> {
+    await this.#engine.startContainer(this.#wanted.name);
+    failpoint('replace:started');
+    await this.#wanted.works(this.#engine, this.#signal);
+  }
+
+  /** Volumes that the image asks for, without a name, go on with the next one: what is in them is data as well. */
+  async #create(name: string, before?: ContainerDetails): Promise<void> {
+    const { image, body } = this.#wanted;
+    const mounts = [...(body.HostConfig?.Mounts ?? []), ...(before ? namelessMounts(body, before) : [])];
+    const all = { ...body, HostConfig: { ...body.HostConfig, Mounts: mounts } };
+    await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...all, Image }));
+  }
+
+  /** Puts the one before back in its place. Returns the error that says how that ended. */
+  async #back(before: ContainerDetails, error: unknown): Promise<LockageError> {
+    const { name, what, host } = this.#wanted;
+    const why = `${host.name}: ${what} ${name} was not replaced: ${reasonOf(host, error)}`;
+    try {
+      await this.#putBack(before);
+    } catch (second) {
+      return new BrokenError(why, {
+        ...parts(error),
+        details: [...detailsOf(error), lost(`${host.name}: the ${what}`, second)],
+      });
+    }
+    const Kind = this.#signal.aborted ? InterruptedError : RolledBackError;
+    return new Kind(why, {
+      ...parts(error),
+      details: [...detailsOf(error), `${host.name}: the ${what} of before is back`],
+    });
+  }
+
+  async #putBack({ State: { Running: ran } }: ContainerDetails): Promise<void> {
+    const engine = this.#engine;
+    const { name } = this.#wanted;
+    const { fresh, aside } = namesBeside(name);
+    await engine.removeContainer(fresh, { force: true });
+    if (await engine.inspectContainer(aside)) {
+      await engine.removeContainer(name, { force: true });
+      await engine.renameContainer(aside, name);
+    }
+    if (!ran) throw new LockageError('it did not run before');
+    await engine.startContainer(name);
+    await this.#wanted.works(engine, new AbortController().signal);
+  }
+}
+
+function namelessMounts(body: ContainerBody, { Mounts }: ContainerDetails) {
+  const taken = new Set([
+    ...(body.HostConfig?.Mounts ?? []).map(({ Target }) => Target),
+    ...Object.keys(body.HostConfig?.Tmpfs ?? {}),
+  ]);
+  return Mounts.filter(
+    ({ Type, Name = '', Destination }) => Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) && !taken.has(Destination),
+  ).map(({ Name = '', Destination }) => ({ Type: 'volume' as const, Source: Name, Target: Destination }));
+}
+
+async function ownContainer(
+  engine: Engine,
+  place: Place & { readonly host: Target },
+  name: string,
+): Promise<ContainerDetails | undefined> {
+  const found = await engine.inspectContainer(name);
+  if (found && !isOwn(found, place)) {
+    throw new LockageError(`${place.host.name}: a container named ${name} exists and is not of ${place.app}`, {
+      hint: `Rename or remove it on ${place.host.name}, then run the same command again.`,
+    });
+  }
+  return found;
+}
+
+function isOwn({ Config }: ContainerDetails, { app, environment }: Place): boolean {
+  return Config.Labels[labels.app] === app && Config.Labels[labels.environment] === environment;
+}
+
+function lost(what: string, error: unknown): string {
+  if (error instanceof EngineError && error.status === undefined) return `${what} may be down: ${error.message}`;
+  return `${what} is down, as the one before does not work either: ${messageOf(error)}`;
+}
+
+function parts(error: unknown) {
+  const hint = error instanceof LockageError ? error.hint : undefined;
+  return { details: detailsOf(error), ...(hint === undefined ? {} : { hint }), cause: error };
+}
+
+/** The message without the host's name, with which ours begins already. */
+function reasonOf({ name }: Target, error: unknown): string {
+  const text = messageOf(error);
+  return text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;
+}

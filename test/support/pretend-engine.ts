@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+interface Kept {
+  name: string;
+  readonly id: string;
+  readonly body: any;
+  running: boolean;
+  status: string;
+}
+
+/**
+ * Containers as a Docker Engine keeps them, behind its API on a socket: names, ports and what runs; nothing is really started.
+ * A caller can be cut off after any change, as by a power cut of its computer.
+ */
+export class PretendEngine {
+  /** what the changes so far were, in order: `start shop-prod-edge` */
+  readonly changes: string[] = [];
+  /** the change whose answer is lost; every call after it fails too while `isDead` says so */
+  loses = Infinity;
+  staysDead = false;
+  readonly #containers = new Map<string, Kept>();
+  #server: Server | undefined;
+  #isDead = false;
+  #made = 0;
+
+  async listen(path: string): Promise<void> {
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    await new Promise<void>((resolve) => this.#server?.listen(path, resolve));
+  }
+
+  close(): void {
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+  }
+
+  /** The caller's computer is on again. */
+  revive(): void {
+    this.loses = Infinity;
+    this.#isDead = false;
+    this.changes.length = 0;
+  }
+
+  /** Returns `NAME IMAGE STATE` of all containers, in the order of their names. */
+  containers(): string[] {
+    return [...this.#containers.values()].map(({ name, body, status }) => `${name} ${body.Image} ${status}`).sort();
+  }
+
+  /** Somebody else's doing. */
+  setRunning(name: string, running: boolean): void {
+    const found = this.#find(name);
+    if (found) Object.assign(found, { running, status: running ? 'running' : 'exited' });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#isDead) return void request.socket.destroy();
+    let text = '';
+    for await (const chunk of request) text += String(chunk);
+    const url = new URL(request.url ?? '', 'http://engine');
+    const words = url.pathname.split('/').filter((word) => word !== '' && !/^v\d/.test(word));
+    const [status, answer] = this.#answer(request.method ?? '', words, url.searchParams, text);
+    const isChange = request.method !== 'GET' && status < 400;
+    if (isChange && this.changes.length === this.loses) {
+      this.#isDead = this.staysDead;
+      return void request.socket.destroy();
+    }
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
+  }
+
+  #answer(method: string, words: string[], query: URLSearchParams, text: string): [number, unknown] {
+    const [kind, name = '', act = ''] = words;
+    if (kind === '_ping') return [200, 'OK'];
+    if (kind === 'version') return [200, { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' }];
+    if (kind !== 'containers') return [404, { message: 'not known here' }];
+    if (name === 'create') return this.#create(query.get('name') ?? '', JSON.parse(text));
+    const found = this.#find(name);
+    if (!found) return [404, { message: `No such container: ${name}` }];
+    if (method === 'GET') return act === 'json' ? [200, detailsOf(found)] : [404, { message: 'not known here' }];
+    if (method === 'DELETE') {
+      this.#containers.delete(found.id);
+      return this.#did(`remove ${name}`);
+    }
+    switch (act) {
+      case 'rename':
+        return this.#rename(found, query.get('name') ?? '');
+      case 'start':
+        return this.#start(found);
+      case 'stop':
+        this.setRunning(name, false);
+        return this.#did(`stop ${name}`);
+      default:
+        return [404, { message: 'not known here' }];
+    }
+  }
+
+  #create(name: string, body: any): [number, unknown] {
+    if (this.#find(name)) return [409, { message: `The container name "/${name}" is already in use` }];
+    this.#made += 1;
+    const id = String(this.#made);
+    this.#containers.set(id, { name, id, body, running: false, status: 'created' });
+    this.#did(`create ${name}`);
+    return [201, { Id: id }];
+  }
+
+  #rename(found: Kept, to: string): [number, unknown] {
+    if (this.#find(to)) return [409, { message: `The container name "/${to}" is already in use` }];
+    const from = found.name;
+    found.name = to;
+    return this.#did(`rename ${from} ${to}`);
+  }
+
+  /** A port can be bound once, and no data is ever opened twice. */
+  #start(found: Kept): [number, unknown] {
+    if (found.running) return [304, {}];
+    const others = [...this.#containers.values()].filter((other) => other.running);
+    const taken = (kept: Kept) => Object.keys(kept.body.HostConfig?.PortBindings ?? {});
+    const data = (kept: Kept) => (kept.body.HostConfig?.Mounts ?? []).map(({ Source }: any) => Source);
+    if (others.some((other) => taken(other).some((port) => taken(found).includes(port))))
+      return [500, { message: 'port is already allocated' }];
+    if (others.some((other) => data(other).some((volume: string) => data(found).includes(volume))))
+      throw new Error(`data of ${found.name} is opened twice`);
+    Object.assign(found, { running: true, status: 'running' });
+    return this.#did(`start ${found.name}`);
+  }
+
+  #did(change: string): [number, unknown] {
+    this.changes.push(change);
+    return [204, {}];
+  }
+
+  #find(name: string): Kept | undefined {
+    return [...this.#containers.values()].find((kept) => kept.name === name);
+  }
+}
+
+function detailsOf({ id, name, body, running, status }: Kept) {
+  return {
+    Id: id,
+    Name: `/${name}`,
+    Image: body.Image,
+    RestartCount: 0,
+    State: { Running: running, Status: status, Paused: false, Restarting: false, ExitCode: 0, StartedAt: '' },
+    Config: { Image: body.Image, Labels: body.Labels, Env: body.Env ?? [], Tty: false },
+    HostConfig: body.HostConfig ?? {},
+    Mounts: body.Mounts ?? [],
+  };
+}
