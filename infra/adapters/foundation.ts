@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { BrokenError, detailsOf, messageOf, NotStartedError, RolledBackError } from '../../pipelines/errors.ts';
+import {
+  BrokenError,
+  detailsOf,
+  LockageError,
+  messageOf,
+  NotStartedError,
+  RolledBackError,
+} from '../../pipelines/errors.ts';
+import { publishAddress } from '../../pipelines/model/container-spec.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { isPrivateAddress } from '../../pipelines/model/ip-address.ts';
 import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { providerContext, type Session } from '../context/session.ts';
@@ -25,6 +34,7 @@ import type { PulumiStacks } from '../pulumi/stacks.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { FoundationInputs, Place } from '../resources/inputs.ts';
 import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
+import { addressOf } from '../system/look-up.ts';
 import { pinImages } from './foundation-images.ts';
 import type { RecordsAdapter } from './records.ts';
 
@@ -166,6 +176,7 @@ export class FoundationAdapter {
       fingerprint: wanted,
       edges,
       leaving,
+      addresses: await accessoryHosts(environment),
       networks: Object.fromEntries(standing.flatMap(({ host, network }) => (network ? [[host.name, network]] : []))),
       standing: recorded !== undefined || standing.some(({ containers }) => containers.length > 0),
       // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered again.
@@ -240,4 +251,20 @@ function servesAlready(
 function accessorySecrets({ accessories }: Environment, versions: SecretVersions): Record<string, string> {
   const names = new Set(accessories.flatMap(({ secrets }) => secrets));
   return Object.fromEntries(Object.entries(versions).filter(([name]) => names.has(name)));
+}
+
+/** Looks up where accessories are found by other hosts. Throws LockageError, also where that would be public by accident. */
+async function accessoryHosts({ accessories, hosts, orchestrator }: Environment): Promise<Record<string, string>> {
+  if (hosts.length < 2 || orchestrator) return {};
+  const shared = accessories.filter(({ port }) => port !== undefined);
+  const found = shared.map(async (accessory) => {
+    const home = hosts.find(({ name }) => name === accessory.host);
+    const host = publishAddress(accessory, home);
+    const address = await addressOf(host);
+    if (accessory.expose !== undefined || isPrivateAddress(address)) return [host, address] as const;
+    throw new LockageError(`accessory ${accessory.name} would be reached from everywhere at ${host} (${address})`, {
+      hint: `Give ${accessory.host} a private \`address\`, or write \`expose: true\` for the accessory.`,
+    });
+  });
+  return Object.fromEntries(await Promise.all(found));
 }

@@ -1,3 +1,4 @@
+import { neighboursOf, publishAddress } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
@@ -44,7 +45,10 @@ export function accessoryInputs(plan: FoundationPlan, host: EnvironmentHost, acc
     ...(command ? { command } : {}),
     ...(secrets ? { secrets } : {}),
     volumes: Object.fromEntries(volumes) as Record<string, string>,
-    ...(shared && port !== undefined ? { publish: { address: addressToBind(host), port } } : {}),
+    ...neighbours(plan, host),
+    ...(shared && port !== undefined
+      ? { publish: { address: addressIn(plan, publishAddress(accessory, host)), port } }
+      : {}),
     ...(health ? { health } : {}),
   };
   return { ...setting, ...images, spec: accessorySpecOf(setting), again: plan.delivery };
@@ -65,7 +69,15 @@ export function imageOn(plan: FoundationPlan, host: EnvironmentHost, image: stri
   return plan.held[imageKey(host.name, image)] ?? plan.images[image] ?? image;
 }
 
-/** Never on all addresses of a host: a database is for the environment's other hosts, not for the world. */
-function addressToBind(host: EnvironmentHost): string {
-  return /^\d+(\.\d+){3}$/.test(host.address) ? host.address : '127.0.0.1';
+function neighbours(plan: FoundationPlan, host: EnvironmentHost): Pick<AccessoryInputs, 'neighbours'> {
+  const found = Object.entries(neighboursOf(plan.environment, host.name));
+  if (found.length === 0) return {};
+  return { neighbours: Object.fromEntries(found.map(([name, at]) => [name, addressIn(plan, at)])) };
+}
+
+/** Never all addresses of a host: a database is for the environment's other hosts, not for the world. */
+function addressIn({ addresses }: FoundationPlan, host: string): string {
+  const address = addresses[host];
+  if (address === undefined) throw new Error(`the address of ${host} was not looked up`);
+  return address;
 }

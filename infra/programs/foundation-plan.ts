@@ -21,6 +21,8 @@ export interface FoundationPlan {
   readonly leaving: ReadonlySet<string>;
   /** host name → id of a network that is there and not recorded: it is taken over */
   readonly networks: Readonly<Record<string, string>>;
+  /** host name → address, of all that accessories on other hosts are found at */
+  readonly addresses: Readonly<Record<string, string>>;
   /** something of the environment was there before */
   readonly standing: boolean;
   /** another one delivers the accessories' secrets once more */

@@ -54,6 +54,8 @@ export interface AccessoryInputs extends StandingInputs {
   readonly secrets?: { readonly volume: string; readonly names: readonly string[] };
   /** volume → path in the container */
   readonly volumes: Readonly<Record<string, string>>;
+  /** accessory on another host → its address */
+  readonly neighbours?: Readonly<Record<string, string>>;
   /** where other hosts find it */
   readonly publish?: { readonly address: string; readonly port: number };
   /** bytes */

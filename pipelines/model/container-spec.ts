@@ -1,7 +1,7 @@
-import { placesOf, type Environment, type Health, type Log, type Role } from './environment.ts';
+import { placesOf, type Accessory, type Environment, type Health, type Log, type Role } from './environment.ts';
 import { fingerprint } from './fingerprint.ts';
 import { imageByDigest, type Release } from './release.ts';
-import { schedulesReplicas, type Target } from './target.ts';
+import { schedulesReplicas, type EnvironmentHost, type Target } from './target.ts';
 
 /** The folder of the secrets inside a container, as with Docker secrets and Compose. */
 export const secretsPath = '/run/secrets';
@@ -21,6 +21,8 @@ export interface ContainerSpec {
   readonly version: string;
   readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** accessory on another host → where that is found: host name or address; absent: there is none */
+  readonly neighbours?: Readonly<Record<string, string>>;
   /** secret name → short hash of its value */
   readonly secrets: Readonly<Record<string, string>>;
   /** absent: on the host's disk, or it has none */
@@ -70,6 +72,7 @@ export function roleContainers(
   const secrets = Object.fromEntries(role.secrets.map((name) => [name, versions[name] ?? '']));
   // A swarm keeps secrets itself.
   const inMemory = environment.secretsAt === 'memory' && role.secrets.length > 0 && !schedulesReplicas(host);
+  const neighbours = neighboursOf(environment, host.name);
   const content = {
     host: host.name,
     role: role.name,
@@ -77,13 +80,14 @@ export function roleContainers(
     version: release.version,
     ...(role.command ? { command: role.command } : {}),
     env: {
-      ...accessoryAddresses(environment, host),
+      ...accessoryAddresses(environment),
       ...role.env,
       ...Object.fromEntries(role.secrets.map((name) => [`${name}_FILE`, `${secretsPath}/${name}`])),
       LOCKAGE_ENVIRONMENT: environment.name,
       LOCKAGE_VERSION: release.version,
       LOCKAGE_HOST: host.name,
     },
+    ...(Object.keys(neighbours).length > 0 ? { neighbours } : {}),
     secrets,
     ...(inMemory ? { secretsAt: 'memory' as const } : {}),
     ...(role.route ? { route: role.route } : {}),
@@ -101,19 +105,39 @@ export function roleContainers(
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
 }
 
-/**
- * Returns `DB_HOST` and `DB_PORT` for an accessory `db`: by name on its own host and on a swarm, whose network all
- * nodes share; by the host's address from other hosts.
- */
-export function accessoryAddresses(environment: Environment, host: Target): Record<string, string> {
+/** Returns `DB_HOST` and `DB_PORT` for an accessory `db`. Its name leads to it from every host, in every environment. */
+export function accessoryAddresses({ accessories }: Pick<Environment, 'accessories'>): Record<string, string> {
   const variables: Record<string, string> = {};
-  for (const accessory of environment.accessories) {
-    if (accessory.port === undefined) continue;
-    const prefix = accessory.name.toUpperCase().replaceAll('-', '_');
-    const home = environment.hosts.find((candidate) => candidate.name === accessory.host);
-    const byName = environment.orchestrator !== undefined || accessory.host === host.name;
-    variables[`${prefix}_HOST`] = byName ? accessory.name : (home?.address ?? accessory.host);
-    variables[`${prefix}_PORT`] = String(accessory.port);
+  for (const { name, port } of accessories) {
+    if (port === undefined) continue;
+    const prefix = name.toUpperCase().replaceAll('-', '_');
+    variables[`${prefix}_HOST`] = name;
+    variables[`${prefix}_PORT`] = String(port);
   }
   return variables;
+}
+
+/**
+ * Returns the accessories on other hosts than one, and where these are found. On its own host an accessory is found on the
+ * network, as on a swarm, whose nodes share one.
+ */
+export function neighboursOf(
+  { accessories, hosts, orchestrator }: Pick<Environment, 'accessories' | 'hosts' | 'orchestrator'>,
+  host: string,
+): Record<string, string> {
+  const others = accessories.filter((accessory) => accessory.port !== undefined && accessory.host !== host);
+  return Object.fromEntries(
+    (orchestrator ? [] : others).map((accessory) => {
+      const home = hosts.find(({ name }) => name === accessory.host);
+      return [accessory.name, publishAddress(accessory, home)];
+    }),
+  );
+}
+
+/** Returns where other hosts find an accessory: host name or address. */
+export function publishAddress(
+  { expose, host }: Accessory,
+  home: Pick<EnvironmentHost, 'address'> | undefined,
+): string {
+  return typeof expose === 'string' ? expose : (home?.address ?? host);
 }

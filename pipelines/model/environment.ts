@@ -143,6 +143,8 @@ export interface Accessory {
   readonly secretsOwner?: string;
   /** the port it listens on; other hosts reach it at the host's address */
   readonly port?: number;
+  /** it may be published where the internet reaches it; at this address of its host, if it is a text */
+  readonly expose?: true | string;
   /** volume name → path in the container */
   readonly volumes: Readonly<Record<string, string>>;
   /** checked until it answers, before the first release starts */

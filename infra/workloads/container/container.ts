@@ -6,6 +6,7 @@ import type { ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
+import { addressOf } from '../../system/look-up.ts';
 import { withHeldImage } from '../held-image.ts';
 import {
   fillSecretVolume,
@@ -14,7 +15,7 @@ import {
   secretVolumeName,
   type SecretVolume,
 } from '../secret-volume.ts';
-import { createBody } from './create-request.ts';
+import { createBody, extraHosts } from './create-request.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
@@ -40,7 +41,9 @@ export async function createContainer(context: ProviderContext, inputs: Containe
 
 async function made(engine: Engine, context: ProviderContext, inputs: ContainerInputs): Promise<string> {
   const { app, environment, host, spec } = inputs;
-  const body = createBody(app, environment, spec);
+  const request = createBody(app, environment, spec);
+  const found = extraHosts(await addressesOf(host.name, spec.neighbours));
+  const body = { ...request, HostConfig: { ...request.HostConfig, ...found } };
   try {
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
     return await withHeldImage(engine, spec.image, (image) =>
@@ -51,6 +54,23 @@ async function made(engine: Engine, context: ProviderContext, inputs: ContainerI
     if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
     throw error;
   }
+}
+
+/** Looks up where accessories on other hosts are. Throws LockageError. */
+async function addressesOf(
+  host: string,
+  neighbours: ContainerSpec['neighbours'] = {},
+): Promise<Record<string, string>> {
+  const found = Object.entries(neighbours).map(async ([accessory, at]) => {
+    const address = await addressOf(at).catch((error: unknown) => {
+      throw new LockageError(`${host}: accessory ${accessory} cannot be found: ${messageOf(error)}`, {
+        hint: error instanceof LockageError ? error.hint : undefined,
+        cause: error,
+      });
+    });
+    return [accessory, address] as const;
+  });
+  return Object.fromEntries(await Promise.all(found));
 }
 
 function secretVolumeOf(place: Place, host: Target, spec: ContainerSpec): SecretVolume {

@@ -1,6 +1,7 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
+import type { ContainerBody } from '../../docker/api/client.ts';
 import { ownerLabels, labels } from '../../docker/labels.ts';
 import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 
@@ -8,12 +9,12 @@ import { secretVolumeName, volumeMount } from '../secret-volume.ts';
  * The Engine API's create request for a release container. It publishes no port (the edge owns them) and has no
  * restart policy: until it is verified nothing may bring it back by itself.
  */
-export function createBody(app: string, environment: string, spec: ContainerSpec): Record<string, unknown> {
+export function createBody(app: string, environment: string, spec: ContainerSpec): ContainerBody {
   const { network } = environmentNames(app, environment);
   const { limits, hardening } = spec;
   return {
     Image: spec.image,
-    ...(spec.command ? { Cmd: spec.command } : {}),
+    ...(spec.command ? { Cmd: [...spec.command] } : {}),
     ...(hardening.user ? { User: hardening.user } : {}),
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     StopTimeout: Math.ceil(spec.stopGrace / 1000),
@@ -37,24 +38,29 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       ),
       ...(limits.shmSize === undefined ? {} : { ShmSize: limits.shmSize }),
       CapDrop: ['ALL'],
-      CapAdd: hardening.capabilities,
+      CapAdd: [...hardening.capabilities],
       SecurityOpt: hardening.noNewPrivileges ? ['no-new-privileges'] : [],
       Memory: limits.memory,
       MemorySwap: limits.memory,
       ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
       PidsLimit: limits.pids,
       Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
-      LogConfig: logConfig(spec),
-      Mounts: secretMounts(spec),
+      LogConfig: logConfig(limits.log, spec.log),
+      Mounts: secretMounts(spec) as never,
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
   };
 }
 
+/** Returns the names that lead a container to accessories on other hosts: accessory → address. */
+export function extraHosts(neighbours: Readonly<Record<string, string>> = {}): { readonly ExtraHosts?: string[] } {
+  const lines = Object.entries(neighbours).map(([name, address]) => `${name}:${address}`);
+  return lines.length === 0 ? {} : { ExtraHosts: lines.sort() };
+}
+
 /** Returns the log driver; by default Docker's own rotating one, in three files of a third each. */
-export function logConfig({ log, limits }: Pick<ContainerSpec, 'log' | 'limits'>) {
-  if (log) return 'options' in log ? { Type: log.driver, Config: log.options } : undefined;
-  const bytes = limits.log;
+export function logConfig(bytes: number, log?: Log) {
+  if (log) return 'options' in log ? { Type: log.driver, Config: { ...log.options } } : undefined;
   return { Type: 'json-file', Config: { 'max-size': `${Math.max(1, Math.floor(bytes / 3))}`, 'max-file': '3' } };
 }
 

@@ -7,7 +7,7 @@ import type { ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
 import type { AccessoryInputs } from '../../resources/inputs.ts';
-import { logConfig } from '../container/create-request.ts';
+import { extraHosts, logConfig } from '../container/create-request.ts';
 import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
@@ -76,6 +76,7 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
     StopTimeout: grace / 1000,
     HostConfig: {
       NetworkMode: network,
+      ...extraHosts(setting.neighbours),
       ...(publish ? { PortBindings: { [port]: [{ HostIp: publish.address, HostPort: String(publish.port) }] } } : {}),
       Mounts: [
         ...Object.entries(volumes).map(([Source, Target]) => ({ Type: 'volume', Source, Target })),

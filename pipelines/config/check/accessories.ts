@@ -1,3 +1,5 @@
+import type { Accessory } from '../../model/environment.ts';
+import { isIpAddress, isPrivateAddress } from '../../model/ip-address.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import type { Checked } from './context.ts';
 import { checkEnv, checkLog, checkSecrets, checkSharedMemory } from './roles.ts';
@@ -21,12 +23,23 @@ export function checkAccessories(checked: Checked): void {
     if (asWritten?.health !== undefined && asWritten.health.command === undefined) {
       report([...path, 'health', 'command'], 'is missing: expected a list of words, as [pg_isready]');
     }
+    checkAddress(checked, path, accessory);
     checkEnv(checked, path, accessory.env, []);
     checkSecrets(checked, path, accessory.secrets);
     checkVolumes(checked, path, accessory.volumes);
     checkSharedMemory(checked, path, accessory);
     if (asWritten) checkLog(checked, path, asWritten);
   }
+}
+
+/** Docker publishes ports past the host's firewall, so a database must not get to a public address by accident. */
+function checkAddress({ resolved, report }: Checked, path: readonly string[], accessory: Accessory): void {
+  const { hosts, orchestrator } = resolved;
+  if (hosts.length < 2 || orchestrator || accessory.port === undefined || accessory.expose !== undefined) return;
+  const address = hosts.find(({ name }) => name === accessory.host)?.address ?? '';
+  if (!isIpAddress(address) || isPrivateAddress(address)) return;
+  const where = `on ${accessory.host} would be reached from everywhere at ${address}, past any firewall`;
+  report([...path, 'port'], `${where}: give the target a private \`address\`, or write expose: true`);
 }
 
 function checkVolumes({ report }: Checked, owner: readonly string[], volumes: Readonly<Record<string, string>>): void {

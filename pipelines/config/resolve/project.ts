@@ -192,6 +192,7 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
     secrets: accessory.secrets ?? [],
     ...(accessory.secretsOwner === undefined ? {} : { secretsOwner: String(accessory.secretsOwner) }),
     ...(accessory.port === undefined ? {} : { port: accessory.port }),
+    ...(accessory.expose === undefined ? {} : { expose: accessory.expose }),
     volumes: accessory.volumes ?? {},
     ...(accessory.health?.command === undefined
       ? {}

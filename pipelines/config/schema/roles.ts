@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isIpAddress } from '../../model/ip-address.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { capabilities } from './capabilities.ts';
 import {
@@ -179,11 +180,17 @@ export const image = z
   .string({ error: expected('an image such as postgres:16') })
   .regex(imagePattern, { error: expected('an image such as postgres:16') });
 
+const exposeMessage = 'expected true, or an IPv4 or IPv6 address of its target';
+
 export const accessory = mapping({
   image: image.optional().meta({ description: 'Another image is used at the next promotion; the volumes stay.' }),
   host: name.optional().meta({ description: 'Name of the target it runs on. Default: the first.' }),
   command: command.optional(),
   port: port.optional().meta({ description: 'Containers find it as NAME_HOST and NAME_PORT.' }),
+  expose: z
+    .union([z.literal(true), z.string().refine(isIpAddress, { error: exposeMessage })], { error: exposeMessage })
+    .optional()
+    .meta({ description: 'Other targets find it at a public address: that of its target, or this one.' }),
   volumes: z
     .record(name, absolutePath, { error: expected('a mapping of volume names to paths') })
     .optional()

@@ -292,6 +292,21 @@ describe('ports', () => {
     ]);
   });
 
+  test.each([
+    ['ssh://203.0.113.7', '', true],
+    ['{ url: ssh://203.0.113.7, address: 10.0.0.7 }', '', false],
+    ['{ url: ssh://203.0.113.7, address: a.example.com }', '', false],
+    ['ssh://203.0.113.7', ', expose: true', false],
+    ['ssh://203.0.113.7', ', expose: 203.0.113.8', false],
+  ])('of an accessory on %s%s are public by choice only', (target, expose, refused) => {
+    const lockage = `${common}accessories: { db: { image: postgres:16, port: 5432${expose} } }\n`;
+    const problem = expect.stringMatching(
+      /^lockage\.yaml:5 {2}accessories\.db\.port {2}on \S+ would be reached from everywhere at 203\.0\.113\.7, past any firewall: give/,
+    );
+    expect(problemsOf(lockage, { dev: `targets: [${target}, ssh://b]\n` })).toEqual(refused ? [problem] : []);
+    expect(problemsOf(lockage, { dev: `targets: [${target}]\n` })).toEqual([]);
+  });
+
   test('of environments whose machines share one address', () => {
     const at = (address: string) => `targets: { kind: lxc, address: ${address} }\n`;
     const both = { dev: at('203.0.113.5'), qa: at('203.0.113.5') };

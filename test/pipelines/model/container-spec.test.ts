@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { accessoryAddresses, containerSpecs, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import { containerSpecs, neighboursOf, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../../pipelines/model/environment.ts';
 import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
@@ -128,14 +128,17 @@ describe('a name follows from the content', () => {
   });
 });
 
-test('an accessory is found by name on its own host and by address from others', () => {
+test('an accessory is found by its name from every host, at the address of its host or the one it is exposed at', () => {
   const { port: _, ...silent } = database;
   const own = environment({
     hosts: [host('prod-1'), host('prod-2')],
     accessories: [database, { ...silent, name: 'cache' }],
   });
-  expect(accessoryAddresses(own, host('prod-1'))).toEqual({ MAIN_DB_HOST: 'main-db', MAIN_DB_PORT: '5432' });
-  expect(accessoryAddresses(own, host('prod-2'))).toEqual({ MAIN_DB_HOST: '10.0.0.1', MAIN_DB_PORT: '5432' });
+  const specs = specsOf({ ...own, roles: [role({ hosts: ['prod-1', 'prod-2'] })] }, release('1.0.0'));
+  for (const { env } of specs) expect(env).toMatchObject({ MAIN_DB_HOST: 'main-db', MAIN_DB_PORT: '5432' });
+  expect(specs.map(({ neighbours }) => neighbours)).toEqual([undefined, { 'main-db': '10.0.0.1' }]);
+  const exposed = { ...own, accessories: [{ ...database, expose: '203.0.113.7' }] };
+  expect(neighboursOf(exposed, 'prod-2')).toEqual({ 'main-db': '203.0.113.7' });
 });
 
 test.each([
