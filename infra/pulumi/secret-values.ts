@@ -3,7 +3,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { SecretKey, SecretName } from '../context/secret-key.ts';
 import { runPulumi, type PulumiSettings } from './cli.ts';
 import { PulumiError, translate } from './errors.ts';
-import type { Deployment } from './forget-host.ts';
+import type { Deployment } from './without-resources.ts';
 import { lastLines, type StateResource } from './state.ts';
 
 const type = 'lockage:index:Secret';
