@@ -11,6 +11,7 @@ import { labels } from '../docker/labels.ts';
 import type { Connections } from '../docker/connections.ts';
 import { edgeInputs } from '../programs/foundation-inputs.ts';
 import type { FoundationPlan } from '../programs/foundation-plan.ts';
+import { DownError } from '../workloads/foundation/standing-container.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 
@@ -34,7 +35,8 @@ export async function foundationFailure(
   const [first = '', ...rest] = failureLines(error);
   const what = `what ${plan.environment.name} stands on was not changed: ${first}`;
   const options = { hint: hintOf(error), cause: error };
-  if (down.length > 0) return new BrokenError(what, { ...options, details: [...rest, ...down] });
+  if (down.length > 0 || error instanceof DownError)
+    return new BrokenError(what, { ...options, details: [...rest, ...down] });
   const Kind = error instanceof InterruptedError ? InterruptedError : RolledBackError;
   return new Kind(what, { ...options, details: [...rest, ...found.flatMap((each) => each.edges)] });
 }

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 
 const draftEnd = '.draft';
 
@@ -15,6 +18,25 @@ export async function writeAtomic(file: string, text: string, { mode = 0o600 } =
     await writeThrough(draft, text, mode);
     await rename(draft, file);
   } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Writes a file from what `write` gives, for its owner alone: as a whole or not at all, so that one of before stays until the
+ * next one is complete. Returns what `write` returns.
+ */
+export async function streamAtomic<T>(file: string, write: (out: Writable) => Promise<T>): Promise<T> {
+  const draft = `${file}.${randomUUID()}${draftEnd}`;
+  const out = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true });
+  try {
+    // A disk that is full is told to whoever writes then, and here at the end.
+    const [result] = await Promise.all([write(out).finally(() => out.end()), finished(out)]);
+    await rename(draft, file);
+    return result;
+  } catch (error) {
+    out.destroy();
     await rm(draft, { force: true });
     throw error;
   }

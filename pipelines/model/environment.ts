@@ -149,6 +149,8 @@ export interface Accessory {
   readonly volumes: Readonly<Record<string, string>>;
   /** checked until it answers, before the first release starts */
   readonly health?: { readonly command: readonly string[]; readonly timeout: number };
+  /** how its data is written to stdout, and read again from stdin; absent: as its image is known to do it */
+  readonly backup?: DataCommands;
   readonly memory: number;
   /** absent: as many as there are */
   readonly cpus?: number;
@@ -158,6 +160,12 @@ export interface Accessory {
   readonly init?: boolean;
   /** absent: Docker's own rotating files */
   readonly log?: Log;
+}
+
+/** Commands in the container of an accessory that write all of its data, and take it in again. */
+export interface DataCommands {
+  readonly command: readonly string[];
+  readonly restore: readonly string[];
 }
 
 /** A command that runs once per environment and release, on its first host, before the new containers are started. */

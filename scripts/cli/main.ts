@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
+import { addAccessoryCommands } from './accessory-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -205,6 +206,7 @@ program
   .action(async (name, flags) => (await import('./commands/host-key.ts')).hostKeyCommand(name, flags, interrupt()));
 
 addHostCommands(program, interrupt);
+addAccessoryCommands(program, interrupt);
 addImageCommands(program, interrupt);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.

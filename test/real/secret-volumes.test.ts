@@ -130,35 +130,6 @@ describe.runIf(labsWork)('secrets on a host’s disk', () => {
     expect(edge?.Mounts.map(({ Destination }) => Destination)).toEqual(['/live']);
   });
 
-  test('are read by an accessory that is not replaced by one that does not work', async () => {
-    const image = `${project.lab.registry}/lockage-base/node`;
-    const db = {
-      image,
-      command: ['node', '-e', reads],
-      secrets: ['DB'],
-      secretsOwner: 'node',
-      limits: { memory: '128MiB' },
-    };
-    const idOf = async () => (await project.engine('prod-1').inspectContainer('trial-prod-db'))?.Id;
-    const before = await idOf();
-    for (const change of [
-      { command: ['node', '-e', 'process.exit(7)'] },
-      { health: { command: ['false'], timeout: '4s' } },
-    ]) {
-      await project.configure({ accessories: { db: { ...db, ...change } } });
-      const { code, json, stderr } = await project.promote('1.1.0', 'prod');
-      expect([code, json.error.message], stderr).toEqual([
-        3,
-        expect.stringContaining('accessory db trial-prod-db was not replaced'),
-      ]);
-      expect(json.error.details.join()).toContain('prod-1: the accessory db of before is back');
-      expect([await idOf(), await containersOf('prod')]).toEqual([before, expected('1.1.0', '1.0.0')]);
-    }
-    await project.configure({ accessories: { db } });
-    await promote('1.1.0', 'prod');
-    expect(await idOf()).toBe(before);
-  });
-
   test('come back with a standby that was pruned, when a rollback needs it', async () => {
     await project.lab.host('prod-1').exec(['docker', 'container', 'prune', '--force']);
     expect(await containersOf('prod')).not.toContain('worker 1.0.0 exited');

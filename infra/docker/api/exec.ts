@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { Readable, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultDeadline } from '../../system/deadline.ts';
 import { EngineError } from './errors.ts';
@@ -105,6 +105,10 @@ function exchangeStreams(
       for (const { stream, data } of frames.read(chunk)) {
         kept[stream].push(data);
         options.onOutput?.(stream, data);
+        if (stream === 'stdout' && options.stdout?.write(data) === false) {
+          socket.pause();
+          options.stdout.once('drain', () => socket.resume());
+        }
       }
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -117,7 +121,11 @@ function exchangeStreams(
       const truncated = kept.stdout.truncated || kept.stderr.truncated;
       resolve({ stdout: kept.stdout.text(), stderr: kept.stderr.text(), truncated });
     });
-    if (options.stdin !== undefined) socket.end(options.stdin);
+    options.stdout?.once('error', fail);
+    if (options.stdin instanceof Readable) {
+      options.stdin.once('error', fail);
+      options.stdin.pipe(socket);
+    } else if (options.stdin !== undefined) socket.end(options.stdin);
     socket.resume();
   });
 }

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type Docker from 'dockerode';
 
 export type ContainerBody = Omit<Docker.ContainerCreateOptions, 'name'>;
@@ -85,13 +86,15 @@ export interface LogOptions {
 export interface ExecOptions {
   /** `uid[:gid]` or a name the container knows */
   readonly user?: string;
-  /** written to the command, then closed */
-  readonly stdin?: Buffer | string;
+  /** written to the command, then closed; of a stream as fast as the command reads it */
+  readonly stdin?: Buffer | string | Readable;
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDir?: string;
   /** milliseconds until the command must have ended; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal | undefined;
+  /** gets the command's stdout, as fast as it takes it */
+  readonly stdout?: Writable;
   /** called with output as it arrives */
   readonly onOutput?: (stream: OutputStream, data: Buffer) => void;
   /** bytes kept per stream, the last ones; 1 MiB by default */

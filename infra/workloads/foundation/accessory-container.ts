@@ -12,11 +12,11 @@ import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
 /** Milliseconds that an accessory gets to end: databases write what they have first. */
-const grace = 30_000;
+export const accessoryGrace = 30_000;
 /** Milliseconds that one without a health check has to run. */
 const steadyFor = 5000;
-/** Milliseconds for it to get there. */
-const steadyTimeout = 30_000;
+/** Milliseconds until an accessory works, where its configuration does not say. */
+const defaultTimeout = 60_000;
 /** How often one with a health check may be restarted before it is given up. */
 const mostRestarts = 3;
 
@@ -45,15 +45,15 @@ function standingAccessory(inputs: AccessoryInputs): StandingContainer {
     Labels: { ...standingLabels(inputs, 'accessory', inputs), [labels.role]: inputs.name },
   };
   return {
-    ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace },
-    works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health, signal),
+    ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace: accessoryGrace },
+    works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health?.timeout, signal),
     isAlike: (engine, found) => isAlike(engine, found, body, image),
   };
 }
 
 /** Removes it. Its data stays. */
 export async function removeAccessory(context: ProviderContext, inputs: AccessoryInputs): Promise<void> {
-  await removeStanding(context, inputs, { name: accessoryName(inputs), grace });
+  await removeStanding(context, inputs, { name: accessoryName(inputs), grace: accessoryGrace });
 }
 
 /** Returns the hash of an accessory. */
@@ -73,7 +73,7 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
     ],
     ...(publish ? { ExposedPorts: { [port]: {} } } : {}),
     ...(health ? { Healthcheck: healthcheck(health) } : {}),
-    StopTimeout: grace / 1000,
+    StopTimeout: accessoryGrace / 1000,
     HostConfig: {
       NetworkMode: network,
       ...extraHosts(setting.neighbours),
@@ -103,40 +103,48 @@ function wholeMegabytes(bytes: number): number {
 }
 
 /**
- * Waits until an accessory works: its health check succeeds, or it has run for some seconds where it has none. Throws
- * LockageError with its last lines when it does not, or is restarted time after time.
+ * Waits until an accessory works: the health check that it was made with succeeds, or it has run for some seconds where it has
+ * none. Throws LockageError with its last lines when it does not, or is restarted time after time.
  */
 export async function untilAccessoryWorks(
   engine: Engine,
   name: string,
-  health: AccessoryInputs['health'],
+  timeout = defaultTimeout,
   signal?: AbortSignal,
 ): Promise<void> {
-  const timeout = health?.timeout ?? steadyTimeout;
   const end = performance.now() + timeout;
   const first = await engine.inspectContainer(name);
   for (;;) {
     const now = await engine.inspectContainer(name);
     if (!now) throw new LockageError(`${engine.host}: ${name} is gone`);
-    if (await doesWork(engine, name, now, health)) return;
+    const check = checkOf(now);
+    if (await doesWork(engine, name, now, check)) return;
     const restarts = now.RestartCount - (first?.RestartCount ?? 0);
-    const often = health ? mostRestarts : 1;
-    if (restarts >= often) throw await failed(engine, name, `ended and was restarted ${restarts} times`);
+    if (restarts >= (check ? mostRestarts : 1)) {
+      throw await failed(engine, name, `ended and was restarted ${restarts} times`);
+    }
     if (!now.State.Running) throw await failed(engine, name, `ended with exit code ${now.State.ExitCode}`);
     if (performance.now() > end) throw await failed(engine, name, `did not become healthy within ${timeout / 1000} s`);
     await sleep(250, undefined, { signal });
   }
 }
 
+/** Returns the health check of a container, its image's own one too; undefined where it has none. */
+function checkOf({ Config }: ContainerDetails): string[] | undefined {
+  const [kind, ...words] = Config.Healthcheck?.Test ?? [];
+  if (kind === 'CMD') return words;
+  return kind === 'CMD-SHELL' ? ['sh', '-c', ...words] : undefined;
+}
+
 async function doesWork(
   engine: Engine,
   name: string,
   { State }: ContainerDetails,
-  health: AccessoryInputs['health'],
+  check: readonly string[] | undefined,
 ): Promise<boolean> {
   if (!State.Running || State.Restarting) return false;
-  if (!health) return Date.now() - Date.parse(State.StartedAt) >= steadyFor;
-  const { code } = await engine.exec(name, health.command, { deadline: 5000 }).catch(() => ({ code: -1 }));
+  if (!check) return Date.now() - Date.parse(State.StartedAt) >= steadyFor;
+  const { code } = await engine.exec(name, check, { deadline: 5000 }).catch(() => ({ code: -1 }));
   if (code !== 0) return false;
   // What answered may have ended right after.
   return (await engine.inspectContainer(name))?.State.StartedAt === State.StartedAt;

@@ -32,6 +32,9 @@ export interface StandingContainer extends Place {
   isAlike?(engine: Engine, found: ContainerDetails): Promise<boolean>;
 }
 
+/** A standing container that does not work, and none of before in its place. */
+export class DownError extends BrokenError {}
+
 /** Names beside that of a standing container: no other container has a dot in its name. */
 export function namesBeside(name: string): { readonly fresh: string; readonly aside: string; readonly trial: string } {
   return { fresh: `${name}.new`, aside: `${name}.old`, trial: `${name}-trial` };
@@ -56,7 +59,7 @@ export function standingLabels(
  * Makes a container what it has to be. One that is that already, and works, is left alone. Else the next one is made
  * beside it, takes its name and its place, and has to work before the one before is removed; when it does not, the one
  * before is back. Safe to repeat after a kill at any moment. Throws RolledBackError when what worked works, and
- * BrokenError when nothing does.
+ * DownError when nothing does.
  */
 export async function ensureStanding(context: ProviderContext, wanted: StandingContainer): Promise<void> {
   const engine = await context.engine(wanted.host);
@@ -150,7 +153,7 @@ class Change {
       await this.#begin();
     } catch (error) {
       await this.#engine.removeContainer(name, { force: true }).catch(() => undefined);
-      throw new BrokenError(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
+      throw new DownError(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
     }
   }
 
@@ -196,7 +199,7 @@ class Change {
     try {
       await this.#putBack(before);
     } catch (second) {
-      return new BrokenError(why, {
+      return new DownError(why, {
         ...parts(error),
         details: [...detailsOf(error), lost(`${host.name}: the ${what}`, second)],
       });

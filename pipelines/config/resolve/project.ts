@@ -202,6 +202,7 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
             timeout: duration(accessory.health.timeout) ?? defaults.accessory.healthTimeout,
           },
         }),
+    ...(accessory.backup === undefined ? {} : { backup: accessory.backup }),
     memory: size(accessory.limits?.memory) ?? defaults.accessory.memory,
     ...processors(accessory.limits?.cpus ?? defaults.accessory.cpus),
     ...sharedMemory(accessory.limits?.shmSize),

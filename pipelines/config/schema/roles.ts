@@ -211,6 +211,12 @@ export const accessory = mapping({
     command: command.optional().meta({ description: 'Run in the container; exit code 0 is a success.' }),
     timeout: healthFields.timeout,
   }).optional(),
+  backup: mapping({
+    command: command.meta({ description: 'Writes its data to stdout; run in its container.' }),
+    restore: command.meta({ description: 'Takes them in again from stdin.' }),
+  })
+    .optional()
+    .meta({ description: 'How it is backed up, where its image is not PostgreSQL.' }),
   limits: mapping({
     memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,

@@ -113,7 +113,7 @@ describe('a container that stays', () => {
     await ensure('one');
     engine.setRunning(name, false);
     expect(await failure(ensure('bad'))).toMatchObject({
-      name: 'BrokenError',
+      name: 'DownError',
       details: ['prod-1: the accessory db is down, as the one before does not work either: it did not run before'],
     });
     expect(await failure(ensure('one'))).toBeUndefined();
@@ -121,7 +121,7 @@ describe('a container that stays', () => {
   });
 
   test('leaves nothing when the first one does not work', async () => {
-    expect(await failure(ensure('bad'))).toMatchObject({ name: 'BrokenError' });
+    expect(await failure(ensure('bad'))).toMatchObject({ name: 'DownError' });
     expect(engine.containers()).toEqual([]);
   });
 

@@ -1,0 +1,124 @@
+import { appendFile, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
+
+// One story: each test goes on where the one before ended.
+describe.runIf(labsWork)('an accessory', () => {
+  let project: TestProject;
+  let db: Record<string, unknown>;
+
+  beforeAll(async () => {
+    const environments = { prod: { hosts: 2, reach: 'unix' } } as const;
+    project = await TestProject.open({ environments, seed: ['edge', 'node', 'postgres'] });
+    db = {
+      image: `${project.lab.registry}/lockage-base/postgres`,
+      port: 5432,
+      secrets: ['POSTGRES_PASSWORD'],
+      volumes: { data: '/var/lib/postgresql/data' },
+      health: { command: ['pg_isready', '-U', 'postgres'] },
+    };
+    const secrets = { POSTGRES_PASSWORD: { env: 'PASSWORD' } };
+    await project.configure({ secrets, accessories: { db } });
+    project.env['PASSWORD'] = 'the password of the database';
+    await project.publish({ '1.0.0': {} });
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
+  }, setupTime);
+
+  afterAll(async () => project?.remove());
+
+  const sql = async (text: string) => {
+    const words = ['accessory', 'exec', 'prod', 'db', '--', 'psql', '-U', 'postgres', '-AtXqc', text];
+    const { code, stdout, stderr } = await project.run(...words);
+    expect(code, stderr).toBe(0);
+    return stdout.trim();
+  };
+  const detailsOf = () => project.engine('prod-1').inspectContainer('trial-prod-db');
+
+  test('is found by its name from every host, at a private address', async () => {
+    const ask =
+      'require("net").connect(process.env.DB_PORT, process.env.DB_HOST, () => { console.log("there"); process.exit() })';
+    const { code, stdout, stderr } = await project.run('exec', '-e', 'prod', '--', 'node', '-e', ask);
+    expect([code, stdout.match(/there/g)], stderr).toEqual([0, ['there', 'there']]);
+    const names = await project.run('exec', '-e', 'prod', '--', 'sh', '-c', 'echo $DB_HOST');
+    expect(names.stdout.match(/\bdb\b/g)).toEqual(['db', 'db']);
+    const bound = (await detailsOf())?.HostConfig.PortBindings;
+    expect(bound).toEqual({ '5432/tcp': [{ HostIp: project.hosts('prod')[0]?.address, HostPort: '5432' }] });
+  });
+
+  test('is backed up with a proof, and has its data again after a restore', async () => {
+    await sql('CREATE ROLE reader; CREATE TABLE notes (text text); GRANT SELECT ON notes TO reader');
+    await sql("INSERT INTO notes SELECT 'note ' || n FROM generate_series(1, 50000) n");
+    const { json } = await project.succeed('accessory', 'backup', 'prod', 'db', 'db.sql');
+    const file = join(project.folder, 'db.sql');
+    const { size, mode } = await stat(file);
+    expect(json).toMatchObject({ outcome: 'backed up', bytes: size, proven: expect.any(Number) });
+    expect([mode & 0o777, size > 500_000]).toEqual([0o600, true]);
+    expect(await readFile(file, 'utf8')).not.toContain('the password');
+    await sql("DELETE FROM notes; INSERT INTO notes VALUES ('later')");
+    await project.succeed('accessory', 'restore', 'prod', 'db', 'db.sql', '--yes');
+    expect(await sql("SELECT count(*), max(text) FROM notes WHERE text LIKE 'note %'")).toBe('50000|note 9999');
+    const { containers } = (await project.snapshot('prod'))['prod-1'] ?? {};
+    expect(containers?.filter((line) => line.includes('trial-prod-db'))).toHaveLength(1);
+  });
+
+  test('keeps its data when a file cannot be restored', async () => {
+    await appendFile(join(project.folder, 'db.sql'), '\nSELECT no_such_function();\n');
+    const { code, json } = await project.run('accessory', 'restore', 'prod', 'db', 'db.sql', '--yes', '--json');
+    expect([code, json.error.message]).toEqual([3, expect.stringContaining('db has the data that it had')]);
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
+    const absent = await project.run('accessory', 'restart', 'prod', 'bd', '--json');
+    expect([absent.code, absent.json.error.message]).toEqual([2, expect.stringContaining('did you mean db')]);
+  });
+
+  test('is restarted, and its log read', async () => {
+    const before = await detailsOf();
+    await project.succeed('accessory', 'restart', 'prod', 'db');
+    const after = await detailsOf();
+    expect([after?.Id, after?.State.Running]).toEqual([before?.Id, true]);
+    expect(after?.State.StartedAt).not.toBe(before?.State.StartedAt);
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
+    const { stdout } = await project.run('accessory', 'logs', 'prod', 'db', '-n', '5');
+    expect(stdout).toMatch(/database system is ready/);
+  });
+
+  test('is there again with its data when the next one does not work, and is replaced by one that does', async () => {
+    const before = await detailsOf();
+    await project.configure({ accessories: { db: { ...db, command: ['postgres', '-c', 'no_such_setting=1'] } } });
+    const failed = await project.promote('1.0.0', 'prod');
+    expect([failed.code, failed.json.error.message], failed.stderr).toEqual([
+      3,
+      expect.stringContaining('accessory db trial-prod-db was not replaced'),
+    ]);
+    expect(failed.json.error.details.join()).toMatch(/no_such_setting.*prod-1: the accessory db of before is back/);
+    expect((await detailsOf())?.Id).toBe(before?.Id);
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
+    await project.configure({ accessories: { db: { ...db, command: ['postgres', '-c', 'work_mem=8MB'] } } });
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
+    expect((await detailsOf())?.Id).not.toBe(before?.Id);
+    expect(await sql("SELECT count(*) || ' ' || current_setting('work_mem') FROM notes")).toBe('50000 8MB');
+  });
+
+  test('of another major version is not started over its data', async () => {
+    const tag = async (major: number) => {
+      const image = `${project.lab.registry}/trial/postgres:${major}`;
+      const base = project.lab.images.postgres ?? '';
+      await project.docker('pull', '--quiet', base);
+      const made = (await project.docker('create', '--env', `PG_MAJOR=${major}`, base)).trim();
+      await project.docker('commit', '--change', `ENV PG_MAJOR=${major}`, made, image);
+      await project.docker('rm', made);
+      await project.docker('push', '--quiet', image);
+      return image;
+    };
+    await project.configure({ accessories: { db: { ...db, image: await tag(15) } } });
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
+    const before = await project.snapshot('prod');
+    await project.configure({ accessories: { db: { ...db, image: await tag(16) } } });
+    const { code, json } = await project.promote('1.0.0', 'prod');
+    expect([code, json.error.details]).toEqual([
+      2,
+      ['prod-1: accessory db cannot go from PostgreSQL 15 to PostgreSQL 16 over the data that it keeps'],
+    ]);
+    expect(await project.snapshot('prod')).toEqual(before);
+  });
+});
