@@ -106,14 +106,14 @@ export async function proveRestore(
 ): Promise<void> {
   const { accessory, found } = place;
   const name = `${found.Name.slice(1)}-trial`;
-  await engine.removeContainer(name, { force: true, nameless: true });
+  await engine.removeContainer(name, { force: true });
   try {
     await engine.createContainer(name, trialBody(place));
     await engine.startContainer(name);
     await untilAccessoryWorks(engine, name, accessory.health?.timeout, from.signal);
     await afterItsStart(() => takeIn(engine, name, commands, from));
   } finally {
-    await engine.removeContainer(name, { force: true, nameless: true }).catch(() => undefined);
+    await engine.removeContainer(name, { force: true }).catch(() => undefined);
   }
 }
 

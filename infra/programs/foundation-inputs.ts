@@ -33,14 +33,18 @@ export function edgeSetting(app: string, environment: Environment, host: Environ
 /** Returns an accessory, as it has to be. */
 export function accessoryInputs(plan: FoundationPlan, host: EnvironmentHost, accessory: Accessory): AccessoryInputs {
   const { app, environment } = plan;
-  const { name, command, env, port, health, memory, cpus } = accessory;
+  const { name, command, env, port, health, memory, cpus, shmSize, init, log } = accessory;
   const container = accessoryName({ app, environment: environment.name, name });
   const secrets = secretsOf(environment, container, accessory);
   const volumes = Object.entries(accessory.volumes).map(([volume, path]) => [`${container}-${volume}`, path]);
   const shared = environment.hosts.length > 1 && !environment.orchestrator;
   const images = imagesOf(plan, host, accessory.image);
   const setting = {
-    ...{ app, environment: environment.name, host, name, env, memory, cpus },
+    ...{ app, environment: environment.name, host, name, env, memory },
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(shmSize === undefined ? {} : { shmSize }),
+    ...(init === undefined ? {} : { init }),
+    ...(log ? { log } : {}),
     pinned: images.pinned,
     ...(command ? { command } : {}),
     ...(secrets ? { secrets } : {}),

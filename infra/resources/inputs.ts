@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
-import type { Migration } from '../../pipelines/model/environment.ts';
+import type { Log, Migration } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
 import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
@@ -60,7 +60,11 @@ export interface AccessoryInputs extends StandingInputs {
   readonly publish?: { readonly address: string; readonly port: number };
   /** bytes */
   readonly memory: number;
-  readonly cpus: number;
+  readonly cpus?: number;
+  /** bytes */
+  readonly shmSize?: number;
+  readonly init?: boolean;
+  readonly log?: Log;
   readonly health?: { readonly command: readonly string[]; readonly timeout: number };
 }
 

@@ -1,4 +1,5 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
+import type { Log } from '../../../pipelines/model/environment.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { ContainerBody } from '../../docker/api/client.ts';

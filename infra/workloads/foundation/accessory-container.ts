@@ -47,7 +47,7 @@ function standingAccessory(inputs: AccessoryInputs): StandingContainer {
   return {
     ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace: accessoryGrace },
     works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health?.timeout, signal),
-    isAlike: (engine, found) => isAlike(engine, found, body, image),
+    isAlike: (engine, found) => isAlike(engine, found, body, inputs),
   };
 }
 
@@ -63,7 +63,7 @@ export function accessorySpecOf(setting: AccessorySetting): string {
 
 function accessoryBody(setting: AccessorySetting): ContainerBody {
   const { network } = environmentNames(setting.app, setting.environment);
-  const { command, env, secrets, volumes, publish, memory, cpus, health } = setting;
+  const { command, env, secrets, volumes, publish, memory, cpus, shmSize, init, log, health } = setting;
   const port = `${publish?.port}/tcp`;
   return {
     ...(command ? { Cmd: [...command] } : {}),
@@ -84,8 +84,10 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
       ] as never,
       Memory: wholeMegabytes(memory),
       MemorySwap: wholeMegabytes(memory),
-      NanoCpus: Math.round(cpus * 1e9),
-      LogConfig: logConfig(30 * 2 ** 20),
+      ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * 1e9) }),
+      ...(shmSize === undefined ? {} : { ShmSize: shmSize }),
+      ...(init === undefined ? {} : { Init: init }),
+      LogConfig: logConfig(30 * 2 ** 20, log),
       SecurityOpt: ['no-new-privileges'],
       RestartPolicy: { Name: 'unless-stopped' },
     },
@@ -164,7 +166,12 @@ async function failed(engine: Engine, name: string, how: string): Promise<Lockag
 }
 
 /** Those that were made before hashes were noted are told by what they are made of. */
-async function isAlike(engine: Engine, found: ContainerDetails, body: ContainerBody, image: string): Promise<boolean> {
+async function isAlike(
+  engine: Engine,
+  found: ContainerDetails,
+  body: ContainerBody,
+  { image, log }: Pick<AccessoryInputs, 'image' | 'log'>,
+): Promise<boolean> {
   const wanted = await engine.inspectImage(image);
   const { Config, HostConfig, Mounts } = found;
   const mounted = new Map(Mounts.map(({ Name = '', Destination }) => [Destination, Name]));
@@ -176,7 +183,10 @@ async function isAlike(engine: Engine, found: ContainerDetails, body: ContainerB
     (body.HostConfig?.Mounts ?? []).every(({ Source, Target }) => mounted.get(Target) === Source) &&
     bound(body.HostConfig?.PortBindings as never) === bound(HostConfig.PortBindings as never) &&
     body.HostConfig?.Memory === HostConfig.Memory &&
-    body.HostConfig?.NanoCpus === HostConfig.NanoCpus &&
+    (body.HostConfig?.NanoCpus ?? 0) === (HostConfig.NanoCpus ?? 0) &&
+    (body.HostConfig?.ShmSize ?? HostConfig.ShmSize) === HostConfig.ShmSize &&
+    (body.HostConfig?.Init ?? HostConfig.Init) === HostConfig.Init &&
+    (!log || body.HostConfig?.LogConfig?.Type === HostConfig.LogConfig?.Type) &&
     JSON.stringify(body.Healthcheck?.Test ?? []) ===
       JSON.stringify(Config.Healthcheck?.Test ?? body.Healthcheck?.Test ?? [])
   );

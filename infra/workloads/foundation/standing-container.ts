@@ -163,7 +163,7 @@ class Change {
     const { name, grace } = this.#wanted;
     const { fresh, aside } = namesBeside(name);
     try {
-      await this.#create(fresh, before);
+      await this.#create(fresh);
       failpoint('replace:created');
       await engine.renameContainer(name, aside);
       failpoint('replace:aside');
@@ -184,12 +184,9 @@ class Change {
     await this.#wanted.works(this.#engine, this.#signal);
   }
 
-  /** Volumes that the image asks for, without a name, go on with the next one: what is in them is data as well. */
-  async #create(name: string, before?: ContainerDetails): Promise<void> {
+  async #create(name: string): Promise<void> {
     const { image, body } = this.#wanted;
-    const mounts = [...(body.HostConfig?.Mounts ?? []), ...(before ? namelessMounts(body, before) : [])];
-    const all = { ...body, HostConfig: { ...body.HostConfig, Mounts: mounts } };
-    await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...all, Image }));
+    await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...body, Image }));
   }
 
   /** Puts the one before back in its place. Returns the error that says how that ended. */
@@ -224,16 +221,6 @@ class Change {
     await engine.startContainer(name);
     await this.#wanted.works(engine, new AbortController().signal);
   }
-}
-
-function namelessMounts(body: ContainerBody, { Mounts }: ContainerDetails) {
-  const taken = new Set([
-    ...(body.HostConfig?.Mounts ?? []).map(({ Target }) => Target),
-    ...Object.keys(body.HostConfig?.Tmpfs ?? {}),
-  ]);
-  return Mounts.filter(
-    ({ Type, Name = '', Destination }) => Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) && !taken.has(Destination),
-  ).map(({ Name = '', Destination }) => ({ Type: 'volume' as const, Source: Name, Target: Destination }));
 }
 
 async function ownContainer(

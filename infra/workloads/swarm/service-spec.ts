@@ -104,7 +104,7 @@ function literal(value: string): string {
 }
 
 function driverOf(spec: ContainerSpec) {
-  const made = logConfig(spec);
+  const made = logConfig(spec.limits.log, spec.log);
   return made ? { LogDriver: { Name: made.Type, Options: made.Config } } : {};
 }
 
