@@ -147,7 +147,7 @@ function trialBody({ app, environment, accessory, found }: Parameters<typeof pro
       Memory: found.HostConfig.Memory,
       NanoCpus: found.HostConfig.NanoCpus,
       SecurityOpt: ['no-new-privileges'],
-    } as never,
+    },
   };
 }
 
