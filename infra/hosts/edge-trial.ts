@@ -15,11 +15,11 @@ import { namesBeside } from '../workloads/foundation/standing-container.ts';
  */
 export async function tryEdge(engine: Engine, edge: EdgeInputs): Promise<void> {
   const { edge: name } = environmentNames(edge.app, edge.environment);
-  const now = await engine.inspectContainer(name);
-  const { trial } = namesBeside(name);
+  const { trial, aside } = namesBeside(name);
+  const [now, before] = await Promise.all([name, aside].map((each) => engine.inspectContainer(each)));
   await engine.removeContainer(trial, { force: true });
   if (now?.State.Running && now.Config.Labels[labels.spec] === edge.spec) return;
-  const ports = newPorts(edge, now);
+  const ports = newPorts(edge, [now, before]);
   try {
     await engine.createContainer(trial, bodyOf(edge, ports));
     await engine.startContainer(trial).catch((error: unknown) => {
@@ -44,9 +44,10 @@ export async function removeLeftTrials(
   );
 }
 
-/** Returns the ports that the edge of now does not publish: they have to be free. */
-function newPorts({ ports }: EdgeInputs, now: ContainerDetails | undefined): number[] {
-  const published = now?.State.Running ? Object.keys(now.HostConfig.PortBindings ?? {}) : [];
+/** Returns the ports that the edge of now does not publish, whatever a killed command called it: they have to be free. */
+function newPorts({ ports }: EdgeInputs, edges: readonly (ContainerDetails | undefined)[]): number[] {
+  const running = edges.filter((edge) => edge?.State.Running);
+  const published = running.flatMap((edge) => Object.keys(edge?.HostConfig.PortBindings ?? {}));
   return ports.filter((port) => !published.includes(`${port}/tcp`));
 }
 
