@@ -98,8 +98,8 @@ class Viewer {
       const files = (found ?? []).filter(({ type }) => type === 'file');
       return files.map(({ path }) => path.split('/').slice(1).join('/'));
     } catch (error) {
-      // A folder that is not there cannot be mounted.
-      if (error instanceof EngineError && error.status === 400) return [];
+      // A folder that is not there, or that the engine may not mount, as Docker Desktop's: no secrets are in it.
+      if (error instanceof EngineError && (error.status === 400 || /mounts denied/i.test(error.reason))) return [];
       throw error;
     }
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
@@ -270,6 +270,20 @@ describe('a token service', () => {
   it('that is gone is named', async () => {
     const { host, error } = await failure((response) => response.destroy());
     expect(error).toMatchObject({ message: expect.stringContaining(`cannot reach the token service ${host} of`) });
+  });
+});
+
+describe('a registry behind a web proxy', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('that is not reached without it is told by the variable', async () => {
+    const gone = new RegistryClient({ deadline: 1000 }).tagDigest('127.0.0.1:9/shop', '1');
+    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) vi.stubEnv(name, '');
+    await expect(gone).rejects.toMatchObject({ hint: 'Check that it runs and is reached from this machine.' });
+    vi.stubEnv('https_proxy', 'http://10.255.255.1:3128');
+    await expect(new RegistryClient().tagDigest('127.0.0.1:9/shop', '1')).rejects.toMatchObject({
+      hint: expect.stringContaining('https_proxy is set, and Lockage asks registries without it'),
+    });
   });
 });
 
