@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**'],
+          exclude: ['test/real/**', 'test/crash/**'],
           pool: 'forks',
           // A busy machine must not fail a test that only takes longer there.
           testTimeout: minutes,
