@@ -4,7 +4,7 @@ import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { Session } from '../context/session.ts';
 import { ensureImage, localName } from '../hosts/images.ts';
 import { imageKey, type FoundationPlan } from '../programs/foundation-plan.ts';
-import { parseReference, type RegistryClient } from '../registry/client.ts';
+import { parseReference, WrongContent, type RegistryClient } from '../registry/client.ts';
 
 interface Use {
   readonly host: EnvironmentHost;
@@ -79,7 +79,9 @@ async function pin(registry: RegistryClient, image: string): Promise<Pin> {
     return { reference: `${repository}@${await registry.resolve(repository, tag ?? 'latest')}` };
   } catch (failure) {
     // An image that was loaded into the engines by hand has no registry; `ensureOnHost` names a host without it.
-    if (failure instanceof LockageError) return { reference: image, failure };
+    if (failure instanceof LockageError && !(failure.cause instanceof WrongContent)) {
+      return { reference: image, failure };
+    }
     throw failure;
   }
 }

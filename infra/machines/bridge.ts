@@ -2,7 +2,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { MachineNetworkInputs } from '../resources/inputs.ts';
 import { runProgram, tryRunProgram } from '../system/run-program.ts';
-import { createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
+import { closeBridge, createBridge, openBridge, openWayOut, removeBridge } from './network.ts';
 
 interface Link {
   readonly ifalias?: string;
@@ -24,6 +24,7 @@ export async function ensureBridge(inputs: MachineNetworkInputs): Promise<void> 
   }
   await runProgram(['ip', 'link', 'set', 'dev', bridge, 'alias', ownerOf(inputs)]);
   await openBridge(bridge);
+  await closeBridge(bridge);
   await openWayOut(bridge, subnet);
 }
 

@@ -54,9 +54,17 @@ export async function openWayOut(bridge: string, subnet: string): Promise<void> 
   for (const rule of wayOut(bridge, subnet)) await setRule(rule);
 }
 
+/**
+ * Keeps everybody but this machine from opening a connection to what is on the bridge, and what is on it from the
+ * addresses at which clouds hand out credentials. `removeBridge` ends it.
+ */
+export async function closeBridge(bridge: string): Promise<void> {
+  for (const rule of closed(bridge)) await setRule(rule);
+}
+
 /** Removes the bridge and its firewall rules. Ignores what is already gone. */
 export async function removeBridge(bridge: string, subnet: string): Promise<void> {
-  for (const rule of [...wayOut(bridge, subnet), ...withinBridge(bridge)]) {
+  for (const rule of [...wayOut(bridge, subnet), ...withinBridge(bridge), ...closed(bridge)]) {
     // Two commands that checked at the same moment may have set a rule twice.
     for (let round = 0; round < 5; round += 1) {
       if ((await tryRunProgram(iptables('-D', rule))) === undefined) break;
@@ -83,6 +91,16 @@ function withinBridge(bridge: string): Rule[] {
   return [
     ['filter', 'FORWARD', '-i', bridge, '-o', bridge, '-j', 'ACCEPT'],
     ['filter', 'INPUT', '-i', bridge, '-j', 'ACCEPT'],
+  ];
+}
+
+/** In a table that is passed before `filter`: there, the next bridge's rules would be set in front of these. */
+function closed(bridge: string): Rule[] {
+  const opened = ['-m', 'conntrack', '--ctstate', 'NEW'];
+  return [
+    ['mangle', 'FORWARD', '!', '-i', bridge, '-o', bridge, ...opened, '-j', 'DROP'],
+    ['mangle', 'FORWARD', '-i', bridge, '-d', '169.254.0.0/16', '-j', 'DROP'],
+    ['mangle', 'INPUT', '-i', bridge, '-d', '169.254.0.0/16', '-j', 'DROP'],
   ];
 }
 

@@ -16,6 +16,9 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
+/** Why an answer was refused: it is not what was asked for, by its digest. Nothing else is to be used in its place. */
+export class WrongContent extends Error {}
+
 /** The settings that an image carries. */
 export interface ImageConfig {
   readonly os: string;
@@ -98,7 +101,7 @@ export class RegistryClient {
     const { config } = json<{ config: Descriptor }>(reference.repository, bytes);
     const { body } = await this.#http.request(reference, { method: 'GET', path: `blobs/${config.digest}` });
     if (digestOf(body) !== config.digest)
-      throw new LockageError(`${reference.registry} sent a wrong image configuration`);
+      throw new LockageError(`${reference.registry} sent a wrong image configuration`, { cause: new WrongContent() });
     return json<ConfigBlob>(reference.repository, body);
   }
 
@@ -157,6 +160,7 @@ export class RegistryClient {
     if (named !== undefined && named !== digest) {
       throw new LockageError(`${reference.registry} sent ${shortDigest(digest)} for ${shortDigest(named)}`, {
         hint: 'The registry, or something between, changes what it stores: do not use it.',
+        cause: new WrongContent(),
       });
     }
     const declared = (header('content-type') ?? '').split(';')[0]?.trim() ?? '';

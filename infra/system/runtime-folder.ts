@@ -1,41 +1,32 @@
-import { lstat, mkdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 
+/** The longest folder: a socket's path is limited to about a hundred bytes, and its name needs some. */
+const longest = 48;
+
 /**
- * Returns a folder for sockets that only this user can enter. Its path is short, because a socket's path is limited to
- * about a hundred bytes. Throws LockageError if somebody else made a folder of that name.
+ * Returns a folder for sockets that only this user can enter: in the user's runtime folder, in /tmp, or where somebody else
+ * made one of that name, in the user's cache. Throws LockageError when none of them is this user's alone.
  */
 export async function runtimeFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
-  const given = process.env.XDG_RUNTIME_DIR;
-  if (given?.startsWith('/') && given.length < 40) {
-    const folder = await ownFolder(join(given, 'lockage'), uid);
-    if (folder !== undefined) return folder;
-  }
-  const folder = `/tmp/lockage-${uid}`;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (!(await isOwn(folder, uid))) {
-    throw new LockageError(`${folder} is not a folder of this user alone`, {
-      hint: 'Others could reach the hosts through it: remove it, or `chmod 700` it if it is yours.',
-    });
-  }
-  return folder;
-}
-
-/** The variable outlives `su` and `sudo -E`, and may name a folder of another user, or none. */
-async function ownFolder(folder: string, uid: number): Promise<string | undefined> {
-  const parent = await stat(dirname(folder)).catch(() => undefined);
-  if (parent?.uid !== uid || !parent.isDirectory()) return undefined;
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    return (await isOwn(folder, uid)) ? folder : undefined;
-  } catch {
-    return undefined;
-  }
+  const given = process.env['XDG_RUNTIME_DIR'];
+  const own = given?.startsWith('/') ? [join(given, 'lockage')] : [];
+  const candidates = [...own, join('/tmp', `lockage-${uid}`), join(homedir(), '.cache/lockage/run')];
+  for (const folder of candidates) if (folder.length <= longest && (await isOwn(folder, uid))) return folder;
+  throw new LockageError(`no folder for sockets is of this user alone: ${candidates.join(', ')}`, {
+    hint: 'Others could reach the hosts through it: remove one of them, or `chmod 700` it if it is yours.',
+  });
 }
 
 async function isOwn(folder: string, uid: number): Promise<boolean> {
-  const found = await lstat(folder);
-  return found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const found = await lstat(folder);
+    return found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }

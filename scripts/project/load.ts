@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { environmentsFolder, loadConfiguration, projectFileName } from '../../pipelines/config/load.ts';
 import { maximumFileSize, type SourceFile } from '../../pipelines/config/source/source.ts';
@@ -15,16 +16,37 @@ export async function loadProject(cwd: string): Promise<Project> {
 }
 
 /**
- * Returns the nearest folder, from `cwd` upwards, that holds a lockage.yaml.
- * @throws LockageError (refused) if there is none.
+ * Returns the nearest folder, from `cwd` upwards, that holds a lockage.yaml; above the top of a git repository and above the
+ * home folder nothing is looked for.
+ * @throws LockageError (refused) if there is none, or it is above `cwd` and somebody else may have written it.
  */
 export async function findRoot(cwd: string): Promise<string> {
-  for (let folder = path.resolve(cwd); ; folder = path.dirname(folder)) {
-    if (await isFile(path.join(folder, projectFileName))) return folder;
-    if (folder === path.dirname(folder)) break;
+  const start = path.resolve(cwd);
+  for (let folder = start; ; folder = path.dirname(folder)) {
+    if (await isFile(path.join(folder, projectFileName))) {
+      if (folder !== start) await refuseStrangers(folder, start);
+      return folder;
+    }
+    if (folder === path.dirname(folder) || folder === homedir() || (await exists(path.join(folder, '.git')))) break;
   }
   throw new LockageError(`no ${projectFileName} in ${path.resolve(cwd)} or a folder above it`, {
     hint: 'Run `lockage init` to write a first one.',
+  });
+}
+
+/**
+ * A configuration names programs that run here: who only works below a folder that others write to must not run theirs.
+ * In the very folder of a configuration, it is who works there that chose it.
+ */
+async function refuseStrangers(root: string, cwd: string): Promise<void> {
+  const file = path.join(root, projectFileName);
+  const own = [process.getuid?.(), 0, Number(process.env['SUDO_UID'] ?? 0), (await stat(cwd)).uid];
+  const [folder, found] = await Promise.all([stat(root), stat(file)]);
+  const isOpen = ((folder.mode | found.mode) & 0o002) !== 0;
+  if (!isOpen && own.includes(folder.uid) && own.includes(found.uid)) return;
+  throw new LockageError(`${file} may be somebody else’s`, {
+    details: [isOpen ? 'others may write there' : `it belongs to user ${found.uid}, its folder to ${folder.uid}`],
+    hint: `If it is the one you mean, run the command in ${root}.`,
   });
 }
 
@@ -61,6 +83,13 @@ async function readSource(root: string, name: string): Promise<SourceFile> {
       cause: error,
     });
   }
+}
+
+function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isFile(file: string): Promise<boolean> {

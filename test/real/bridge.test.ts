@@ -25,9 +25,9 @@ describe.runIf(labsWork)('the bridge of an environment', () => {
   test('is made whole again by whoever needs it next, whatever is missing', async () => {
     await ensureBridge(inputs);
     const whole = { rules: (await rules()).sort(), link: await link() };
-    expect([whole.rules.length, whole.link]).toEqual([5, { ifalias: 'lockage trial qa', up: true }]);
+    expect([whole.rules.length, whole.link]).toEqual([8, { ifalias: 'lockage trial qa', up: true }]);
     for (const rule of await rules()) {
-      const table = rule.includes('POSTROUTING') ? 'nat' : 'filter';
+      const table = rule.includes('POSTROUTING') ? 'nat' : rule.endsWith('DROP') ? 'mangle' : 'filter';
       await run(['iptables', '-w', '10', '-t', table, ...rule.replace(/^-A/, '-D').split(' ')]);
     }
     await run(['ip', 'link', 'set', 'dev', bridge, 'down', 'alias', '']);
@@ -63,8 +63,52 @@ describe.runIf(labsWork)('the bridge of an environment', () => {
     const [masquerade = ''] = (await rules()).filter((line) => line.includes('MASQUERADE'));
     await run(['iptables', '-w', '10', '-t', 'nat', ...masquerade.split(' ')]);
     await openWayOut(bridge, inputs.subnet);
-    expect((await rules()).length).toBe(6);
+    expect((await rules()).length).toBe(9);
     await removeOwnBridge(inputs);
     expect([await rules(), await subnetOf(bridge)]).toEqual([[], undefined]);
   });
+
+  test('lets nobody of another environment in, nor its own out to where clouds hand out credentials', async () => {
+    const other = { ...inputs, environment: 'prod', bridge: `${bridge}p`, subnet: await freeSubnet() };
+    const sides = [inputs, other];
+    await Promise.all(sides.map((side) => ensureBridge(side)));
+    // The first one's rules again, so that they stand before the second one's.
+    await ensureBridge(inputs);
+    const machines = sides.map((side) => ({ ...side, name: `${side.bridge}n`, address: `${side.subnet}.11` }));
+
+    const reaches = (from: string, address: string) => isReached(['ip', 'netns', 'exec', from], address);
+    try {
+      for (const machine of machines) await join(machine);
+      const [qa = '', prod = ''] = machines.map(({ name }) => name);
+      expect(await reaches(qa, `${inputs.subnet}.1`)).toBe(true);
+      expect(await reaches(qa, `${other.subnet}.11`)).toBe(false);
+      expect(await reaches(prod, `${inputs.subnet}.11`)).toBe(false);
+      expect(await isReached(['env'], `${other.subnet}.11`)).toBe(true);
+      await run(['ip', 'address', 'add', '169.254.169.254/32', 'dev', other.bridge]);
+      expect(await reaches(qa, '169.254.169.254')).toBe(false);
+    } finally {
+      for (const { name } of machines) await tryRun(['ip', 'netns', 'del', name]);
+      await removeBridge(other.bridge, other.subnet);
+    }
+  });
 });
+
+/** Whether a port where nobody listens says so: what is dropped says nothing. */
+async function isReached(within: readonly string[], address: string): Promise<boolean> {
+  const script = `require('node:net').connect(9, '${address}').on('error', ({ code }) => console.log(code));
+    setTimeout(() => process.exit(), 2000)`;
+  return (await run([...within, process.execPath, '-e', script])).includes('ECONNREFUSED');
+}
+
+/** Connects a network namespace to a bridge, as a machine is. */
+async function join(machine: { name: string; bridge: string; subnet: string; address: string }): Promise<void> {
+  const { name, bridge, subnet, address } = machine;
+  const [outside, inside] = [`${bridge}o`, `${bridge}i`];
+  await run(['ip', 'netns', 'add', name]);
+  await run(['ip', 'link', 'add', outside, 'type', 'veth', 'peer', 'name', inside, 'netns', name]);
+  await run(['ip', 'link', 'set', outside, 'master', bridge, 'up']);
+  const within = ['ip', '-n', name];
+  await run([...within, 'address', 'add', `${address}/24`, 'dev', inside]);
+  await run([...within, 'link', 'set', inside, 'up']);
+  await run([...within, 'route', 'add', 'default', 'via', `${subnet}.1`]);
+}

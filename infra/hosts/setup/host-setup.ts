@@ -2,7 +2,15 @@ import { BrokenError, LockageError, RolledBackError } from '../../../pipelines/e
 import type { HostProbe, Preparation, PreparationStep } from '../../../pipelines/hosts/preparation.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 import type { SshLink } from '../../docker/ssh/ssh.ts';
-import { configureScript, installScript, joinScript, probeScript, restartScript, startScript } from './scripts.ts';
+import {
+  configureScript,
+  installScript,
+  joinScript,
+  probeScript,
+  restartScript,
+  startScript,
+  withVariables,
+} from './scripts.ts';
 
 const minute = 60_000;
 
@@ -37,7 +45,11 @@ export class HostSetup {
         return;
       case 'configure':
         // Shells drop the newlines at the end of what they read.
-        return this.#asRoot(step, before, configureScript, [settings.trimEnd(), (before.settings ?? '').trimEnd()]);
+        return this.#asRoot(
+          step,
+          before,
+          withVariables(configureScript, { wanted: settings.trimEnd(), before: (before.settings ?? '').trimEnd() }),
+        );
       case 'install':
         return this.#asRoot(step, before, installScript);
       case 'start':

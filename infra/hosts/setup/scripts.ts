@@ -36,13 +36,16 @@ main() {
 main </dev/null 2>/dev/null
 `;
 
-/** $1: the wanted settings. $2: the settings when the change was decided, so that nobody else's change is lost. */
+/**
+ * The script that changes the engine's settings. $wanted: the wanted ones. $before: those when the change was decided, so
+ * that nobody else's change is lost. Both may have passwords in them, of a proxy: they are no arguments, and a file keeps its mode.
+ */
 export const configureScript = String.raw`
 main() {
   set -eu
   file=/etc/docker/daemon.json
   now=$(cat "$file" 2>/dev/null || true)
-  if [ "$now" != "$2" ]; then
+  if [ "$now" != "$before" ]; then
     echo "$file was changed by somebody else meanwhile" >&2
     exit 9
   fi
@@ -52,11 +55,21 @@ main() {
   if [ ! -e "$file.before" ]; then
     if [ -e "$file" ]; then cp -p "$file" "$file.before"; else : > "$file.before"; fi
   fi
-  printf '%s\n' "$1" > "$file.draft"
+  rm -f "$file.draft"
+  if [ -e "$file" ]; then cp -p "$file" "$file.draft"; fi
+  printf '%s\n' "$wanted" > "$file.draft"
   mv "$file.draft" "$file"
 }
-main "$@" </dev/null
+main </dev/null
 `;
+
+/** Returns a script with values for its variables, as text of its own: the arguments of a program are for all to see. */
+export function withVariables(script: string, values: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(values).map(
+    ([name, value]) => `${name}=$(printf %s '${Buffer.from(value).toString('base64')}' | base64 -d)`,
+  );
+  return [...lines, script].join('\n');
+}
 
 /**
  * The script that installs the distribution's engine, and what its kernel needs to confine containers. The package

@@ -33,7 +33,7 @@ export async function recordedAsAttempt<T>(context: Context, trial: Trial, work:
   try {
     return await work();
   } catch (error) {
-    const why = context.signal.aborted ? 'interrupted' : messageOf(error);
+    const why = context.signal.aborted ? 'interrupted' : context.secrets.mask(messageOf(error));
     await recordAttempt(context, trial, failed(trial.revision, why)).catch((second: unknown) => {
       context.terminal.note(`why it failed could not be recorded: ${messageOf(second)}`);
     });

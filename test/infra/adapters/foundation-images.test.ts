@@ -20,6 +20,7 @@ let pinned: string;
 /** names of the images that the host has */
 let has: Set<string>;
 let registryStatus: number;
+let registryHeaders: Readonly<Record<string, string>>;
 
 async function listen(place: ListenOptions, answer: RequestListener): Promise<Server> {
   const server = createServer(answer);
@@ -32,6 +33,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lockage-images-'));
   has = new Set();
   registryStatus = 200;
+  registryHeaders = {};
   await listen({ path: join(folder, 'docker.sock') }, ({ url = '' }, response) => {
     const { pathname, searchParams } = new URL(url, 'http://engine');
     const [, name = ''] = /\/images\/(.+)\/json$/.exec(decodeURIComponent(pathname)) ?? [];
@@ -40,7 +42,7 @@ beforeEach(async () => {
     response.end(JSON.stringify({ ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' }));
   });
   const registry = await listen({ port: 0, host: '127.0.0.1' }, (_, response) =>
-    response.writeHead(registryStatus, { 'Retry-After': '0' }).end(manifest),
+    response.writeHead(registryStatus, { 'Retry-After': '0', ...registryHeaders }).end(manifest),
   );
   const repository = `127.0.0.1:${(registry.address() as AddressInfo).port}/caddy`;
   image = `${repository}:2`;
@@ -76,6 +78,12 @@ describe('an edge or accessory image', () => {
     registryStatus = 503;
     has.add(image);
     expect(await pin()).toEqual([image, image]);
+  });
+
+  it('is not used by its tag where the registry gives something else than it says', async () => {
+    registryHeaders = { 'Docker-Content-Digest': `sha256:${'0'.repeat(64)}` };
+    has.add(image);
+    await expect(pin()).rejects.toThrow(/sent .* for 000000000000/);
   });
 
   it('that neither the host has nor the registry gives is missing for the reason of the registry', async () => {

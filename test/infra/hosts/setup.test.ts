@@ -1,4 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { probeHost } from '../../../infra/hosts/setup/host-setup.ts';
 import * as scripts from '../../../infra/hosts/setup/scripts.ts';
@@ -51,7 +54,9 @@ test('one that says little is plain', () => {
   });
 });
 
-test.each(Object.entries(scripts))('%s is a script that a POSIX shell reads', (_name, script) => {
+const texts = Object.entries(scripts).flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : []));
+
+test.each(texts)('%s is a script that a POSIX shell reads', (_name, script = '') => {
   expect(execFileSync('sh', ['-n'], { input: script, encoding: 'utf8' })).toBe('');
 });
 
@@ -59,4 +64,27 @@ test('the probe says something on any machine, and changes nothing', () => {
   const state = probeHost(execFileSync('sh', ['-s'], { input: scripts.probeScript, encoding: 'utf8' }));
   expect(state.user).toBe(execFileSync('id', ['-un'], { encoding: 'utf8' }).trim());
   expect(state.architecture).toBe(execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim());
+});
+
+test('settings of any size come on stdin alone, and the file keeps its mode', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockage-daemon-'));
+  const file = join(folder, 'daemon.json');
+  const before = JSON.stringify({ proxies: { 'http-proxy': "http://me:it's $(a) canary@proxy" } });
+  const wanted = JSON.stringify({ ...(JSON.parse(before) as object), labels: ['x'.repeat(300_000)] });
+  const configure = (values: Record<string, string>) => {
+    const script = scripts.withVariables(scripts.configureScript.replaceAll('/etc/docker', folder), values);
+    return spawnSync('sh', ['-s', '--'], { input: script, encoding: 'utf8' });
+  };
+  try {
+    writeFileSync(file, `${before}\n`);
+    chmodSync(file, 0o600);
+    expect(configure({ wanted, before: '{}' })).toMatchObject({ status: 9 });
+    expect(readFileSync(file, 'utf8')).toBe(`${before}\n`);
+    expect(configure({ wanted, before })).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(file, 'utf8')).toBe(`${wanted}\n`);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(`${file}.before`, 'utf8')).toBe(`${before}\n`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,49 +1,48 @@
-import { chmod, chown, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runtimeFolder } from '../../../infra/system/runtime-folder.ts';
 
-const uid = process.getuid?.() ?? 0;
-const fallback = `/tmp/lockage-${uid}`;
-let base: string;
+let home: string;
 
 beforeEach(async () => {
-  base = await mkdtemp('/tmp/lr-');
+  home = await mkdtemp(join(tmpdir(), 'l-'));
+  vi.stubEnv('HOME', home);
 });
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await rm(base, { recursive: true, force: true });
+  vi.restoreAllMocks();
+  await rm(home, { recursive: true });
 });
 
-test('sockets are in the folder of this login, where nobody else comes in', async () => {
-  vi.stubEnv('XDG_RUNTIME_DIR', base);
+test('sockets are in a folder of this user alone', async () => {
+  vi.stubEnv('XDG_RUNTIME_DIR', home);
   const folder = await runtimeFolder();
-  expect([folder, (await lstat(folder)).mode & 0o777]).toEqual([join(base, 'lockage'), 0o700]);
-  expect(await runtimeFolder()).toBe(folder);
+  expect(folder).toBe(join(home, 'lockage'));
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
 });
 
-test.each([
-  ['is not there', async () => rm(base, { recursive: true })],
-  ['has one of Lockage that is open to others', async () => openFolder()],
-  ...(uid === 0
-    ? ([
-        ['is another user’s', async () => chown(base, 4343, 4343)],
-        ['has one that another user made', async () => otherFolder()],
-      ] as const)
-    : []),
-] as const)('a folder of the login that %s is not used', async (_how, make) => {
-  vi.stubEnv('XDG_RUNTIME_DIR', base);
-  await make();
-  expect(await runtimeFolder()).toBe(fallback);
+test('a folder that others may enter is left alone, and another one is taken', async () => {
+  vi.stubEnv('XDG_RUNTIME_DIR', home);
+  await mkdir(join(home, 'lockage'));
+  await chmod(join(home, 'lockage'), 0o777);
+  expect(await runtimeFolder()).toBe(`/tmp/lockage-${process.getuid?.()}`);
 });
 
-async function openFolder(): Promise<void> {
-  await mkdir(join(base, 'lockage'));
-  await chmod(join(base, 'lockage'), 0o755);
-}
-
-async function otherFolder(): Promise<void> {
-  await mkdir(join(base, 'lockage'), { mode: 0o700 });
-  await chown(join(base, 'lockage'), 4343, 4343);
-}
+test('whoever takes the folder in /tmp keeps nobody from reaching hosts', async () => {
+  // This user is taken for another one, to whom the folder in /tmp does not belong.
+  await runtimeFolder();
+  const own = process.getuid?.() ?? 0;
+  vi.stubEnv('XDG_RUNTIME_DIR', '');
+  const taken = `/tmp/lockage-${own + 1}`;
+  await mkdir(taken, { recursive: true });
+  try {
+    vi.spyOn(process, 'getuid').mockReturnValue(own + 1);
+    // Nor does the one in the cache, here.
+    await expect(runtimeFolder()).rejects.toThrow(`no folder for sockets is of this user alone: ${taken}, ${home}`);
+  } finally {
+    await rm(taken, { recursive: true });
+  }
+});

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -34,6 +34,32 @@ test('finds lockage.yaml in the folder or above it', async () => {
   expect((await loadProject(root)).root).toBe(root);
   expect((await loadProject(path.join(root, 'src/deep'))).root).toBe(root);
   expect((await loadProject(path.join(root, 'src/deep'))).backend).toBe(`file://${root}/.lockage/state`);
+});
+
+test('looks for none above the top of a repository', async () => {
+  await write({ ...working, 'other/.git/HEAD': '', 'other/src/file': '' });
+  expect((await refusal(path.join(root, 'other/src'))).message).toContain('no lockage.yaml in');
+});
+
+test('believes none above the folder that others may have written', async () => {
+  await write({ ...working, 'src/file': '' });
+  await chmod(root, 0o777);
+  const error = await refusal(path.join(root, 'src'));
+  expect([error.message, error.details]).toEqual([
+    `${root}/lockage.yaml may be somebody else’s`,
+    ['others may write there'],
+  ]);
+  // Who works in the folder itself means it.
+  expect((await loadProject(root)).root).toBe(root);
+});
+
+test.runIf(process.getuid?.() === 0)('believes none above the folder that belongs to somebody else', async () => {
+  await write({ ...working, 'src/file': '' });
+  await chown(path.join(root, 'lockage.yaml'), 65534, 65534);
+  expect((await refusal(path.join(root, 'src'))).details).toEqual(['it belongs to user 65534, its folder to 0']);
+  // A whole tree of somebody else's is one that was gone into on purpose.
+  await chown(path.join(root, 'src'), 65534, 65534);
+  expect((await loadProject(path.join(root, 'src'))).root).toBe(root);
 });
 
 test('says how to begin where there is none', async () => {
