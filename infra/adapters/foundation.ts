@@ -19,6 +19,7 @@ import { labels } from '../docker/labels.ts';
 import { checkAccessory } from '../hosts/accessory-check.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { removeLeftTrials, tryEdge } from '../hosts/edge-trial.ts';
+import { refuseForeignParts } from '../hosts/foreign-parts.ts';
 import { runningImages, standingOn, type Standing } from '../hosts/standing.ts';
 import {
   edgesOf,
@@ -94,6 +95,7 @@ export class FoundationAdapter {
     // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
     session.progress({ host: environment.name, step: 'foundation', detail: 'networks, edges and accessories' });
+    await this.#refuseForeign(request.active);
     const standing = await this.#look(request.environment, state);
     const plan = await this.#plan(environment, { ...state, standing }, new Set(leaving.map(({ name }) => name)));
     await this.#checkAccessories(plan);
@@ -182,6 +184,17 @@ export class FoundationAdapter {
       // A host that was restarted has lost what was in its memory: the accessories' secrets are delivered again.
       delivery: missing.length > 0 || recorded === undefined ? randomUUID() : recorded.delivery,
     };
+  }
+
+  /** Nothing of somebody else's is taken over, nor later removed. Throws LockageError. */
+  async #refuseForeign(environment: Environment): Promise<void> {
+    const { project, session } = this.#dependencies;
+    const { hosts } = environment;
+    const looked = hosts.map(async (host) =>
+      refuseForeignParts(await session.connections.engine(host), project.app, environment, host),
+    );
+    const what = (failed: number) => `names are taken by somebody else on ${failed} of ${hosts.length} hosts`;
+    allOf(hosts, await Promise.allSettled(looked), what);
   }
 
   /** What an accessory cannot become is known before anything of it is stopped. Throws LockageError. */

@@ -151,7 +151,8 @@ async function makeVolume(
   values: readonly (readonly [string, Buffer])[],
 ): Promise<void> {
   const found = await engine.inspectVolume(wanted.volume);
-  if (found && found.Labels?.[labels.app] !== wanted.app) {
+  const { [labels.app]: app, [labels.environment]: environment } = found?.Labels ?? {};
+  if (found && (app !== wanted.app || environment !== wanted.environment)) {
     throw new LockageError(`${engine.host}: a volume named ${wanted.volume} exists and is not of ${wanted.app}`, {
       hint: `Remove it on ${engine.host}, then run the same command again.`,
     });

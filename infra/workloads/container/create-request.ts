@@ -45,7 +45,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       MemorySwap: limits.memory,
       ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
       PidsLimit: limits.pids,
-      Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
+      Ulimits: ulimits(limits),
       LogConfig: logConfig(limits.log, spec.log),
       Mounts: secretMounts(spec) as never,
     },
@@ -57,6 +57,14 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
 export function extraHosts(neighbours: Readonly<Record<string, string>> = {}): { readonly ExtraHosts?: string[] } {
   const lines = Object.entries(neighbours).map(([name, address]) => `${name}:${address}`);
   return lines.length === 0 ? {} : { ExtraHosts: lines.sort() };
+}
+
+/** Returns the limits of a container's processes. A core file would have its secrets in it, somewhere on the host. */
+export function ulimits({ files }: Pick<ContainerSpec['limits'], 'files'>) {
+  return [
+    { Name: 'nofile', Soft: files, Hard: files },
+    { Name: 'core', Soft: 0, Hard: 0 },
+  ];
 }
 
 /** Returns the log driver; by default Docker's own rotating one, in three files of a third each. */

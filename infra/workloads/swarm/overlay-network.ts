@@ -33,7 +33,9 @@ export async function createOverlay(context: ProviderContext, inputs: OverlayInp
 /** Removes the environment's network, once the nodes have released it. */
 export async function removeOverlay(context: ProviderContext, inputs: OverlayInputs): Promise<void> {
   const { network } = environmentNames(inputs.app, inputs.environment);
-  await removeNetworkWhenFree(await context.engine(inputs.host), network);
+  const engine = await context.engine(inputs.host);
+  const found = await engine.inspectNetwork(network);
+  if (found && isOurs(found, inputs)) await removeNetworkWhenFree(engine, network);
 }
 
 /** Removes a network of the swarm; waits while containers that have just ended hold it. Ignores an absent one. */

@@ -4,7 +4,7 @@ import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { ServiceSpec } from '../../docker/api/types.ts';
 import { labels, ownerLabels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
-import { logConfig } from '../container/create-request.ts';
+import { logConfig, ulimits } from '../container/create-request.ts';
 
 /** The label in which a service carries its own specification, so that a change by hand shows without any record. */
 export const askedLabel = 'lockage.asked';
@@ -79,7 +79,7 @@ function containerSpec(place: Place, spec: ContainerSpec) {
     ReadOnly: hardening.readOnly,
     CapabilityDrop: ['ALL'],
     CapabilityAdd: [...hardening.capabilities].sort(),
-    Ulimits: [{ Name: 'nofile', Soft: limits.files, Hard: limits.files }],
+    Ulimits: ulimits(limits),
     StopGracePeriod: spec.stopGrace * nanoseconds,
     // A service has no other way to the size of its shared memory.
     Mounts: Object.entries({

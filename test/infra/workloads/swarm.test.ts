@@ -51,7 +51,10 @@ describe('what is asked of a swarm', () => {
       Init: true,
       ReadOnly: true,
       CapabilityDrop: ['ALL'],
-      Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 1024 }],
+      Ulimits: [
+        { Name: 'nofile', Soft: 1024, Hard: 1024 },
+        { Name: 'core', Soft: 0, Hard: 0 },
+      ],
       StopGracePeriod: 10e9,
       Healthcheck: { Test: ['NONE'] },
     });
