@@ -60,7 +60,7 @@ const limits = mapping({
     )
     .optional()
     .meta({ description: 'Default 1. none: no limit, for hosts whose kernel has none.' }),
-  shmSize: size('256MiB', '64KiB', '1TiB').optional().meta({
+  shmSize: size('256MiB', '1MiB', '1TiB').optional().meta({
     description: "Size of /dev/shm, which counts as memory. Default: Docker's 64MiB.",
   }),
   pids: integer('a number of processes', 1, 4_194_304)

@@ -204,6 +204,7 @@ describe('roles', () => {
     ['limits: { memory: 1KiB }', 'limits.memory  expected a size from 6MiB to 64TiB, got "1KiB"'],
     ['limits: { cpus: 0 }', 'limits.cpus  expected a number of CPUs from 0.01 to 1024, got 0'],
     ['limits: { cpus: .nan }', 'limits.cpus  expected a number of CPUs such as 0.5, got NaN'],
+    ['limits: { shmSize: 1KiB }', 'limits.shmSize  expected a size from 1MiB to 1TiB, got "1KiB"'],
     ['limits: { shmSize: 1GiB }', 'limits.shmSize  is more than the memory limit, which it counts towards'],
     ['log: json-file', 'log  expected a mapping, got "json-file"'],
     ['log: { driver: "A b" }', 'log.driver  expected a log driver such as journald, or host, got "A b"'],
