@@ -6,6 +6,7 @@ import type { Environment } from '../../pipelines/model/environment.ts';
 import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
 import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
 import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
+import type { KeptRecord } from '../../pipelines/model/record-copy.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
 import type { Hosts } from '../../pipelines/operations/ports.ts';
@@ -16,6 +17,7 @@ import { hostRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
+import { keptRecords } from '../hosts/kept-record.ts';
 import { rehearseSwitch } from '../provider/rehearse.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
 import type { RegistryClient } from '../registry/client.ts';
@@ -61,6 +63,10 @@ export class HostsAdapter implements Hosts {
 
   async look(environment: Environment): Promise<readonly HostReport[]> {
     return this.#reports(environment, (target, survey) => runtimeOf(target).report(survey));
+  }
+
+  kept({ name }: Environment, targets: readonly Target[]): Promise<readonly KeptRecord[]> {
+    return keptRecords(this.#session.connections, { app: this.#app, environment: name }, targets);
   }
 
   async preflight(environment: Environment, wanted: readonly Trait[] = []): Promise<readonly PreflightReport[]> {

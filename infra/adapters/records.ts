@@ -118,11 +118,19 @@ export class RecordsAdapter implements Records {
   }
 
   async addRelease(release: Release): Promise<Release> {
+    return releaseNamed(await this.#addReleases([release]), release.version);
+  }
+
+  async addReleases(releases: readonly Release[]): Promise<void> {
+    await this.#addReleases(releases);
+  }
+
+  async #addReleases(added: readonly Release[]): Promise<readonly Release[]> {
     const { Releases } = await import('../resources/classes.ts');
     const app = this.#project;
-    const add = (releases: readonly Release[]) => withRelease(releases, release);
+    const add = (releases: readonly Release[]) => added.reduce(withRelease, releases);
     const write = (releases: readonly Release[], basis: Basis) => new Releases({ app, releases }, basis);
-    return releaseNamed(await this.#change(releasesRecord, add, write), release.version);
+    return this.#change(releasesRecord, add, write);
   }
 
   async #read<Element>({ stack, type, member }: ListRecord): Promise<Stored<readonly Element[]>> {

@@ -1,17 +1,21 @@
-import { RecordChangedError } from '../../pipelines/errors.ts';
+import { messageOf, RecordChangedError } from '../../pipelines/errors.ts';
 import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import { ended, lastNumber } from '../../pipelines/model/fence.ts';
-import type { FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
+import { textOfCopy } from '../../pipelines/model/record-copy.ts';
+import type { CopyRequest, FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
+import { keepRecord } from '../provider/keep-record.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
-import { takeTurn } from '../provider/turn.ts';
 import type { PulumiStacks, UpOptions } from '../pulumi/stacks.ts';
 import type { FoundationAdapter } from './foundation.ts';
+import type { RecordsAdapter } from './records.ts';
 
 interface Dependencies {
+  readonly app: string;
   readonly session: Session;
+  readonly records: RecordsAdapter;
   readonly foundation: FoundationAdapter;
   /** loads Pulumi, which is only needed for changes */
   readonly stacks: () => Promise<PulumiStacks>;
@@ -36,6 +40,7 @@ export class StacksAdapter implements Stacks {
   async recordAttempt(desired: DesiredState): Promise<void> {
     const context = providerContext(this.#dependencies.session, false);
     await this.#up(desired, context, { message: 'what is tried', only: { type: 'Turn', name: 'turn' } });
+    await this.#tellRecorded(desired);
   }
 
   async deploy(desired: DesiredState, message: string): Promise<void> {
@@ -50,6 +55,24 @@ export class StacksAdapter implements Stacks {
       await delivered?.catch(() => undefined);
     }
     await this.#tellRecorded(desired);
+  }
+
+  async adopt(desired: DesiredState, message: string): Promise<void> {
+    await this.#up(desired, { ...providerContext(this.#dependencies.session, false), adopts: true }, { message });
+    await this.#tellRecorded(desired);
+  }
+
+  async copyRecord({ environment, hosts, turn }: CopyRequest): Promise<void> {
+    const { app, session, records } = this.#dependencies;
+    try {
+      // Its mark is that of this state, and of no other.
+      const { basis: _, ...record } = await records.environment(environment);
+      const { operation } = turn;
+      const copy = textOfCopy({ app, environment, operation, record });
+      await keepRecord(providerContext(session, false), { app, environment, operation, turn, hosts }, copy);
+    } catch (error) {
+      session.progress({ host: environment, step: 'no copies', detail: `of the record: ${messageOf(error)}` });
+    }
   }
 
   async #up(desired: DesiredState, context: ProviderContext, options: UpOptions): Promise<void> {
@@ -67,12 +90,10 @@ export class StacksAdapter implements Stacks {
     }
   }
 
-  /** A host that is not told takes the operation for one that was killed, and lets the next one take over. */
   async #tellRecorded(desired: DesiredState): Promise<void> {
-    const { app, environment, operation, turn, ledger } = desired;
-    if (turn.recorded >= turn.revision || lastNumber(ledger) < turn.revision) return;
+    const { environment, turn, ledger } = desired;
     const hosts = hostRoutes(desired).map(({ host }) => host);
-    const told = { app, environment, operation, turn: ended(turn), hosts };
-    await takeTurn(providerContext(this.#dependencies.session, false), told).catch(() => undefined);
+    const isRecorded = lastNumber(ledger) >= turn.revision;
+    await this.copyRecord({ environment, hosts, turn: isRecorded ? ended(turn) : turn });
   }
 }

@@ -32,6 +32,8 @@ export interface ProviderContext {
   readonly machines: MachineFolders;
   /** the routes of this operation while they are sent to every host; absent: not sent yet */
   readonly delivered?: Promise<void>;
+  /** what is declared is there already: it is recorded, and nothing is made, changed or removed */
+  readonly adopts?: true;
   /** aborted when the operator wants to stop: work then ends at the next safe point */
   readonly signal: AbortSignal;
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { LockageError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import type { Engine } from '../docker/api/client.ts';
+import type { Engine, ExecOptions } from '../docker/api/client.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
 export interface PortTarget {
@@ -65,6 +66,31 @@ export class Edge {
   async claim(turn: Turn): Promise<void> {
     const result = await this.#exec(['claim', tokenOf(turn)]);
     if (result.code !== 0 && !result.stderr.includes('unknown command')) throw this.#failed('take a turn', result);
+  }
+
+  /**
+   * Claims the host as `claim` does, and gives it a copy of what is recorded. An edge of before keeps none. Throws
+   * OvertakenError, or LockageError when the copy of before stays.
+   */
+  async keepRecord(turn: Turn, record: string): Promise<void> {
+    // The revisions of a ledger are much alike: a copy is a twentieth of its text.
+    const stdin = gzipSync(record).toString('base64');
+    const hash = createHash('sha256').update(stdin).digest('hex');
+    const result = await this.#exec(['record', tokenOf(turn), hash], { stdin, deadline: 30_000 });
+    if (result.stderr.includes('unknown command')) return this.claim(turn);
+    if (result.code !== 0) throw this.#failed('keep a copy of the record', result);
+  }
+
+  /** Returns the copy of what is recorded; undefined where the host has none. Throws LockageError when it is spoilt. */
+  async record(): Promise<string | undefined> {
+    const argv = ['cat', '/live/record'];
+    const result = await this.#engine.exec(this.#container, argv, { deadline: 30_000, maxOutput: longestRecord });
+    if (result.code !== 0) return undefined;
+    try {
+      return gunzipSync(Buffer.from(result.stdout, 'base64')).toString();
+    } catch (error) {
+      throw new LockageError(`${this.#engine.host}: its copy of the record is spoilt`, { cause: error });
+    }
   }
 
   /**
@@ -192,8 +218,8 @@ export class Edge {
     throw this.#failed(argv[0] ?? '', result);
   }
 
-  #exec(argv: readonly string[]) {
-    return this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], { deadline: 15_000 });
+  #exec(argv: readonly string[], options: ExecOptions = { deadline: 15_000 }) {
+    return this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], options);
   }
 
   /** An edge of before does not say what it serves after a change, so it is asked. */
@@ -221,6 +247,9 @@ export class Edge {
     });
   }
 }
+
+/** Bytes of a copy of the record, compressed. */
+const longestRecord = 64 * 2 ** 20;
 
 /** Exit codes of the script. */
 const unhealthy = 5;

@@ -6,8 +6,9 @@
  *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`
  *   confirmed                             the last switch that was confirmed: `OPERATION PREVIOUS-SET`
  *   fence                                 who may act: `REVISION OPERATION RECORDED-REVISION`
+ *   record                                a copy of what is recorded, for operators who have lost it; replaced by one rename
  *   guard, lock                           the process that is it, or holds it: `PID.START.BOOT`
- * All but the sets are links: a file system keeps these in the order in which they were made, and none is half written.
+ * All but the sets and the record are links: a file system keeps these in the order in which they were made, and none is half written.
  * Every command but the probe works under one lock, and so does the guard. It takes an unconfirmed switch back when it is
  * due, so that a host recovers when its operator is gone, also across a restart of the host.
  *
@@ -58,6 +59,7 @@ take() {
 }
 
 patience=120
+copy=
 
 held() {
   me=$(identity $$)
@@ -65,7 +67,7 @@ held() {
     [ -L lock ] || fail 8 "nothing can be written"
     fail 9 "busy: process $(get lock unknown) holds the lock"
   fi
-  trap 'rm -f lock' EXIT
+  trap 'rm -f lock $copy' EXIT
 }
 
 # put LINK TEXT: as a whole or not at all
@@ -218,7 +220,7 @@ case $command in
   tidy)
     # What a power cut left. A file is a switch that an edge of before noted.
     held
-    rm -rf next next.* pending.*
+    rm -rf next next.* pending.* record.*
     for dead in dead.*; do
       if [ -L "$dead" ] && ! lives "$(readlink "$dead")"; then rm -f "$dead"; fi
     done
@@ -249,6 +251,15 @@ case $command in
     # claim TOKEN: hold the fence, and change nothing that serves
     fenced "$1"
     answer "$(current)"
+    ;;
+  record)
+    # record TOKEN SHA256: claim, and what comes by stdin is the copy of the record from then on, if all of it has come
+    copy=record.$$
+    trap 'rm -f $copy' EXIT
+    cat > "$copy" || fail 8 "the record cannot be written"
+    [ "$(sha256sum < "$copy" | cut -c1-64)" = "$2" ] || fail 8 "the record did not arrive as a whole"
+    fenced "$1"
+    mv -fT "$copy" record || fail 8 "the record cannot be written"
     ;;
   rehearse)
     # rehearse SET TOKEN: all that a switch needs, and change nothing that serves

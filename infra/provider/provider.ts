@@ -46,6 +46,8 @@ interface Kind {
   remove?(context: ProviderContext, inputs: never): Promise<void>;
   /** it becomes what the inputs say, instead of being named by them */
   readonly changes?: true;
+  /** it acts although what is declared is there already */
+  readonly claims?: true;
 }
 
 /** Every resource type of the provider: what it does, or nothing where it only records. */
@@ -54,7 +56,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     apply: (context, inputs: ContainerInputs) => workloadFor(context, inputs).create(),
     remove: (context, inputs: ContainerInputs) => workloadFor(context, inputs).remove(),
   },
-  Turn: { apply: (context, inputs: TurnInputs) => takeTurn(context, inputs) },
+  Turn: { apply: (context, inputs: TurnInputs) => takeTurn(context, inputs), claims: true },
   Migration: { apply: (context, inputs: MigrationInputs) => runMigration(context, inputs) },
   Verification: { apply: (context, inputs: VerificationInputs) => verifyContainers(context, inputs) },
   Routes: { apply: (context, inputs: RoutesInputs) => switchRoutes(context, inputs) },
@@ -134,7 +136,7 @@ export function createProvider({ context, onError, declared }: ProviderSetting):
     create: (urn, inputs) =>
       run(async () => {
         refuseForeign(urn, inputs, false);
-        await kindOf(urn).apply?.(context(), unpacked(inputs) as never);
+        await actorOf(urn, context()).apply?.(context(), unpacked(inputs) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
         return { id: nameOf(urn), outs: inputs as unknown };
       }),
@@ -142,7 +144,7 @@ export function createProvider({ context, onError, declared }: ProviderSetting):
       run(async () => {
         refuseForeign(urn, news, true);
         // A container's name follows from its content: what changed is how its host is reached, or it is made again.
-        const kind = kindOf(urn);
+        const kind = actorOf(urn, context());
         if (!kind.remove || kind.changes || isMadeAgain(olds, news))
           await kind.apply?.(context(), unpacked(news) as never);
         failpoint(`after:${typeOf(urn).toLowerCase()}`);
@@ -151,7 +153,7 @@ export function createProvider({ context, onError, declared }: ProviderSetting):
     delete: (_id, urn, props) =>
       run(async () => {
         refuseDeclared(urn);
-        await kindOf(urn).remove?.(context(), unpacked(props) as never);
+        await actorOf(urn, context()).remove?.(context(), unpacked(props) as never);
       }),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),
   };
@@ -202,6 +204,12 @@ function changed(olds: unknown, news: unknown): boolean {
 function isMadeAgain(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { again?: string }).again);
   return after !== undefined && after !== before;
+}
+
+/** What a resource does now: where all is there already, only the claim of the hosts does anything. */
+function actorOf(urn: string, { adopts }: ProviderContext): Kind {
+  const kind = kindOf(urn);
+  return adopts && !kind.claims ? {} : kind;
 }
 
 function kindOf(urn: string): Kind {

@@ -33,6 +33,8 @@ export interface Runtime {
   removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void>;
   /** Lists the workloads of an environment's releases. */
   releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]>;
+  /** Returns the names of the workloads of an environment's releases, each with the hash of its specification. */
+  specHashes(engine: Engine, place: Place): Promise<ReadonlyMap<string, string>>;
   /** Reads the output of a workload. */
   logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine>;
   /** Returns a container of a workload in which commands can be run. Throws LockageError when there is none. */

@@ -8,6 +8,11 @@ export interface Fence {
   readonly recorded: number;
 }
 
+/** Returns the highest revision that a host knows to be recorded: who makes one knows the one before. */
+export function knownRevision({ recorded, revision }: Fence): number {
+  return Math.max(recorded, revision - 1);
+}
+
 /** What every change of a host's routes carries. A host refuses a lower revision, and one that another operation holds. */
 export interface Turn extends Fence {
   /** operations that ended without a record, and are taken over */

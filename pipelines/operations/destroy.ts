@@ -31,6 +31,9 @@ export async function destroy(context: Context, request: DestroyRequest): Promis
   if (!isThere && (await context.removal.recorded(name)).size === 0)
     return { outcome: 'nothing to do', environment: name };
   context.terminal.inventory(seen, request.withData);
+  if (record.ledger.revisions.length === 0) {
+    context.terminal.note(`nothing of ${name} is recorded here: this is all that carries its labels on these hosts`);
+  }
   await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
   return withEnvironmentLock(context, { environment, purpose: 'destroy' }, async () => {
     refuseChanged(environment, record, await context.records.environment(name));

@@ -7,6 +7,7 @@ import {
   NotStartedError,
   RolledBackError,
 } from '../errors.ts';
+import { adopt } from './adopt.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
 import { drill } from './drill.ts';
@@ -35,6 +36,7 @@ const operations = {
   destroy,
   removeHost,
   unlock,
+  adopt,
   replaceMachines,
 };
 

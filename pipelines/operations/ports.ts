@@ -1,5 +1,6 @@
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Environment, Project } from '../model/environment.ts';
+import type { Turn } from '../model/fence.ts';
 import type { HostReport, PreflightReport } from '../model/host-report.ts';
 import type { HostTraits, Trait } from '../model/host-traits.ts';
 import type { Inventory } from '../model/inventory.ts';
@@ -7,8 +8,10 @@ import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { LockHolder } from '../model/lock-holder.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
+import type { KeptRecord } from '../model/record-copy.ts';
 import type { Digest, Release } from '../model/release.ts';
-import type { Target } from '../model/target.ts';
+import type { EnvironmentHost, Target } from '../model/target.ts';
+import type { Adoption } from '../planning/plan-adoption.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
 /** What operations need of the outside. Each port is one outside world, or a part of it. */
@@ -42,6 +45,8 @@ export interface Ports {
 export interface Records {
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
+  /** Adds releases that hosts know to those that are recorded by then. Throws LockageError as `addRelease` does. */
+  addReleases(releases: readonly Release[]): Promise<void>;
   /**
    * Adds a release to those that are recorded by then. Returns it as it is recorded. Throws LockageError when its version
    * was made of something else meanwhile.
@@ -116,6 +121,11 @@ export interface Hosts {
    * naming each one that does not answer or whose ports are taken.
    */
   look(environment: Environment): Promise<readonly HostReport[]>;
+  /**
+   * Asks targets at once what they have of an environment, for an operator who has lost the record. One that does not
+   * answer says why.
+   */
+  kept(environment: Environment, targets: readonly Target[]): Promise<readonly KeptRecord[]>;
   /** The same, and what the hosts are made of, with the traits that are wanted. */
   preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly PreflightReport[]>;
   /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
@@ -198,6 +208,14 @@ export interface FoundationRequest {
   readonly reports?: readonly HostReport[];
 }
 
+/** The hosts that are to keep a copy of what is recorded of their environment. */
+export interface CopyRequest {
+  readonly environment: string;
+  readonly hosts: readonly EnvironmentHost[];
+  /** of the operation that recorded it */
+  readonly turn: Turn;
+}
+
 /** The environments as Pulumi stacks. */
 export interface Stacks {
   /** Returns what making the foundation would mean, for people to read before they confirm; nothing when it stands. */
@@ -210,10 +228,14 @@ export interface Stacks {
   /** Records what is tried, and nothing else. Throws RecordChangedError as `deploy` does. */
   recordAttempt(desired: DesiredState): Promise<void>;
   /**
-   * Runs one `pulumi up` of the environment. Throws RecordChangedError when the record is not the one that it was decided
-   * from any more, or what failed.
+   * Runs one `pulumi up` of the environment, and gives its hosts a copy of what is recorded then. Throws
+   * RecordChangedError when the record is not the one that it was decided from any more, or what failed.
    */
   deploy(desired: DesiredState, message: string): Promise<void>;
+  /** Records what is there already. Makes, changes and removes nothing. Throws what failed. */
+  adopt(desired: DesiredState, message: string): Promise<void>;
+  /** Gives hosts a copy of what is recorded. One that does not take it is shown. */
+  copyRecord(request: CopyRequest): Promise<void>;
 }
 
 /** The parts of an environment that are stacks of their own. */
@@ -242,8 +264,11 @@ export interface Secrets {
    * long as the value does. Throws LockageError.
    */
   read(environment: Environment, recorded?: SecretVersions): Promise<SecretVersions>;
-  /** Makes the recorded values of an environment's secrets available, for containers that are made again as they were. */
-  recall(environment: string): Promise<void>;
+  /**
+   * Makes recorded values available, for containers that are made again as they were. Throws LockageError naming the
+   * versions whose values are not recorded.
+   */
+  recall(environment: string, versions: readonly SecretVersion[]): Promise<void>;
   /** Returns a text without the values that were read or recalled, as it may be recorded. */
   mask(text: string): string;
 }
@@ -254,6 +279,8 @@ export interface Terminal {
   step(name: string, detail?: string): void;
   note(text: string): void;
   plan(plan: Plan): void;
+  /** Shows what is taken over from hosts. */
+  adoption(adoption: Adoption): void;
   /** Shows what a removal takes away from hosts. */
   inventory(found: readonly Inventory[], withData: boolean): void;
   /** Shows machines that a removal takes away. */

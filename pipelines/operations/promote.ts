@@ -6,6 +6,7 @@ import { checkGates } from '../policy/gates.ts';
 import { checkUser } from '../policy/release-checks.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 
 /** Which release is to come into which environment. */
 export interface PromoteRequest {
@@ -27,7 +28,11 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const startedAt = context.now();
   const environment = environmentNamed(context.project, request.environment);
   context.terminal.step('resolve', `${request.version} for ${environment.name}`);
-  const release = releaseNamed(await context.records.releases(), request.version);
+  const releases = await context.records.releases();
+  if (releases.length === 0) {
+    await refuseLost(context, environment, await context.records.environment(environment.name));
+  }
+  const release = releaseNamed(releases, request.version);
   checkUser(release, environment);
   await context.registry.verify(release);
   const mayEnter = async (record: EnvironmentRecord) =>

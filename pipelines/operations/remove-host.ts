@@ -1,11 +1,13 @@
 import { BrokenError, LockageError, messageOf } from '../errors.ts';
 import { withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
+import { lastNumber, turnOf } from '../model/fence.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which host is to be taken out of which environment. */
@@ -41,6 +43,7 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
   refuseNeeded(environment, host);
   await context.configuration.checkWithoutHost(environment, host.name);
   const record = await context.records.environment(environment.name);
+  if (record.ledger.revisions.length === 0) await refuseLost(context, environment, record);
   // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
   const serving = withoutCordoned(environment, record.ledger);
   if (gone) refuseInService(environment, serving, host);
@@ -71,16 +74,26 @@ function consequenceOf(context: Context, leaving: Leaving): Promise<Consequence>
 }
 
 async function takeOut(
-  { configuration, removal }: Context,
+  context: Context,
   { environment, host, gone }: Leaving,
   { containers, next }: Consequence,
 ): Promise<RemoveHostResult> {
-  if (gone) await removal.forgetHost(environment.name, host.name);
+  const { configuration } = context;
+  if (gone) await forget(context, environment, host);
   await configuration.removeHost(environment, host.name).catch((error: unknown) => {
     throw gone ? halfRemoved(configuration.fileOf(environment.name), environment.name, host.name, error) : error;
   });
   const done = { environment: environment.name, host: host.name, containers };
   return { outcome: 'removed', ...done, ...(next === undefined ? {} : { next }) };
+}
+
+async function forget(context: Context, environment: Environment, host: Target): Promise<void> {
+  const { name } = environment;
+  await context.removal.forgetHost(name, host.name);
+  const { ledger } = await context.records.environment(name);
+  const hosts = withoutCordoned(environment, ledger).hosts.filter((each) => each !== host);
+  const turn = turnOf({ revision: lastNumber(ledger), operation: context.newOperation(), ledger, reports: [] });
+  await context.stacks.copyRecord({ environment: name, hosts, turn });
 }
 
 /** The host was forgotten but is still listed as a target. */

@@ -5,6 +5,7 @@ import type { Hold } from '../model/revision.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Whose hold is to be lifted. */
@@ -25,10 +26,13 @@ export interface ResumeResult {
  */
 export async function resume(context: Context, request: ResumeRequest): Promise<ResumeResult> {
   const configured = environmentNamed(context.project, request.environment);
-  const { ledger } = await context.records.environment(configured.name);
-  if (!ledger.hold) return { outcome: 'not on hold' };
+  const seen = await context.records.environment(configured.name);
+  if (!seen.ledger.hold) {
+    await refuseLost(context, configured, seen);
+    return { outcome: 'not on hold' };
+  }
 
-  const environment = withoutPending(withoutCordoned(configured, ledger));
+  const environment = withoutPending(withoutCordoned(configured, seen.ledger));
   return withEnvironmentLock(context, { environment, purpose: 'resume' }, async () => {
     const record = await context.records.environment(environment.name);
     const { hold } = record.ledger;

@@ -8,12 +8,14 @@ import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
 import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
+import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
 import { execute } from './steps/execute.ts';
 import { operationInfo } from './steps/operation-info.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which environment is to go back, and how far. */
@@ -46,6 +48,7 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   const configured = environmentNamed(context.project, request.environment);
   const record = await context.records.environment(configured.name);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
+  if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
   const target = rollbackTarget(environment.name, record.ledger, request.to);
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
@@ -110,6 +113,8 @@ async function underLock(context: Context, draft: Draft, startedAt: number): Pro
   const inputs = await inputsOf(context, { ...draft, record: now });
   refuseAhead(environment, now, inputs.reports);
   const plan = planRollback(inputs);
+  // Containers that are made again need the secrets that they had.
+  if (!plan.standby) await context.secrets.recall(environment.name, neededSecrets(plan.desired.serving, { revisions: [] }));
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
   return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
@@ -124,7 +129,6 @@ async function makeAgain(
 ): Promise<RollbackResult> {
   context.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
   await context.hosts.pull(environment, target.release);
-  await context.secrets.recall(environment.name);
   const recorded = await execute(context, { desired, before: record, revision, startedAt });
   return { outcome: 'rolled back', plan, revision: recorded };
 }

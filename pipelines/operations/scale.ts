@@ -7,6 +7,7 @@ import { checkUser } from '../policy/release-checks.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 
 /** How many containers roles of an environment are to have. */
 export interface ScaleRequest {
@@ -43,9 +44,12 @@ function refuseHosts({ name, orchestrator }: Environment): void {
   });
 }
 
-async function releaseThatRuns({ records }: Context, { name }: Environment): Promise<Release> {
-  const current = currentRevision((await records.environment(name)).ledger);
+async function releaseThatRuns(context: Context, environment: Environment): Promise<Release> {
+  const { name } = environment;
+  const record = await context.records.environment(name);
+  const current = currentRevision(record.ledger);
   if (current) return current.release;
+  await refuseLost(context, environment, record);
   throw new LockageError(`nothing runs in ${name}`, {
     hint: `Bring a release there: \`lockage promote VERSION --to ${name}\`.`,
   });

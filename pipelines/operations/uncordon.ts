@@ -15,6 +15,7 @@ import type { Context } from './ports.ts';
 import { agree, type Agreement } from './steps/agree.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { rollOut } from './steps/rollout.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -33,6 +34,7 @@ export async function uncordon(context: Context, request: CordonRequest): Promis
   checkHost(whole, request.host);
   const seen = await context.records.environment(whole.name);
   if (!cordonOf(seen, request.host)) {
+    await refuseLost(context, whole, seen);
     await context.machines.routeTo(whole);
     return { outcome: 'not cordoned' };
   }

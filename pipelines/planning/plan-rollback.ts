@@ -16,7 +16,7 @@ import { changesOf, type Plan } from '../model/plan.ts';
 import type { Hold, Ledger, PlannedRevision, Revision } from '../model/revision.ts';
 import type { OperationInfo } from './rollout-inputs.ts';
 import { differencesOf } from './differences.ts';
-import { neededSecrets, standbyFor } from './standby.ts';
+import { secretsToRecord, standbyFor } from './standby.ts';
 
 /** Everything that a rollback is decided from. */
 export interface RollbackInputs extends OperationInfo {
@@ -105,7 +105,7 @@ function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
     watch: 0,
     guarded: !standby,
     ...(record.migration ? { migration: record.migration } : {}),
-    secrets: neededSecrets([...serving, ...kept], record.ledger, record.migration?.spec),
+    secrets: secretsToRecord([...serving, ...kept], record),
     ledger: { ...record.ledger, hold },
   };
 }

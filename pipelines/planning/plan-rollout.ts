@@ -15,7 +15,7 @@ import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
 import { planMigration, type MigrationPlan } from './plan-migration.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
-import { neededSecrets, standbyAgain, standbyFor } from './standby.ts';
+import { secretsToRecord, standbyAgain, standbyFor } from './standby.ts';
 
 /** A rollout, decided: for people to read, for Pulumi to carry out, and for the ledger. */
 export interface RolloutPlan {
@@ -84,10 +84,11 @@ function standbyOf({ environment, record, replaces }: RolloutInputs, serving: re
 }
 
 function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
-  const { app, environment, operation, record, reports, replaces } = inputs;
+  const { app, environment, operation, record, reports, replaces, versions } = inputs;
   const { ledger } = record;
   const revision = isUnchanged(inputs, outcome) ? lastNumber(ledger) : nextNumber(ledger);
   const { serving, servingBefore, standby, migration } = outcome;
+  const migrated = migration ? { migration: migration.inputs } : {};
   return {
     app,
     environment: environment.name,
@@ -102,8 +103,8 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     watch: environment.watch,
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
-    ...(migration ? { migration: migration.inputs } : {}),
-    secrets: neededSecrets([...serving, ...standby], record.ledger, migration?.inputs.spec),
+    ...migrated,
+    secrets: secretsToRecord([...serving, ...standby], { ...record, ...migrated }, versions),
     ledger: record.ledger,
   };
 }

@@ -2,7 +2,7 @@ import type { DesiredState } from '../model/desired-state.ts';
 import type { Turn } from '../model/fence.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Ledger } from '../model/revision.ts';
-import { neededSecrets, standbyFor } from './standby.ts';
+import { secretsToRecord, standbyFor } from './standby.ts';
 
 /**
  * The environment as it is recorded, to be declared again: what serves, serves, and nothing is verified or watched.
@@ -30,7 +30,7 @@ export function recordedState(
     watch: 0,
     guarded: false,
     ...(record.migration ? { migration: record.migration } : {}),
-    secrets: neededSecrets([...serving, ...standby], ledger, record.migration?.spec),
+    secrets: secretsToRecord([...serving, ...standby], { ...record, ledger }),
     ledger,
   };
 }

@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
 import { skippedHosts, onCordonedHosts } from '../model/cordons.ts';
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import {
   completed,
   currentRevision,
@@ -10,6 +10,7 @@ import {
   type EnvironmentRecord,
 } from '../model/ledger.ts';
 import type { Ledger, Revision } from '../model/revision.ts';
+import type { SecretVersions } from './rollout-inputs.ts';
 
 /**
  * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With
@@ -42,6 +43,29 @@ export function standbyAgain(ledger: Ledger, count: number, serving: readonly Pl
     .filter((revision) => !sameContainers(revision, next))
     .slice(0, count)
     .flatMap(({ containers }) => containers);
+}
+
+/**
+ * Returns the versions of secrets to record: those that the containers, the recorded revisions and the migration need, and
+ * whose values are recorded already or were read from their sources. One that nobody knows is never recorded as empty.
+ */
+export function secretsToRecord(
+  containers: readonly PlacedContainer[],
+  record: Pick<EnvironmentRecord, 'ledger' | 'migration' | 'secrets'>,
+  versions: SecretVersions = {},
+): DesiredState['secrets'] {
+  return neededSecrets(containers, record.ledger, record.migration?.spec).filter((secret) =>
+    isKnown(secret, record, versions),
+  );
+}
+
+/** Returns whether the value of a secret's version is recorded, or was read from its source. */
+export function isKnown(
+  { name, version }: SecretVersion,
+  { secrets }: Pick<EnvironmentRecord, 'secrets'>,
+  versions: SecretVersions,
+): boolean {
+  return versions[name] === version || secrets.some((each) => each.name === name && each.version === version);
 }
 
 /** Returns every version of a secret that the containers, the recorded revisions and the migration need. */

@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { lastNumber } from '../model/fence.ts';
+import { knownRevision, lastNumber } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { Ledger } from '../model/revision.ts';
 
@@ -23,14 +23,17 @@ export function refuseAhead({ name }: { readonly name: string }, record: Known, 
   const knows = known === 0 ? 'this state knows none' : `this state knows ${known}`;
   throw new LockageError(`hosts of ${name} know revision ${highest}, ${knows}`, {
     details: ahead.map(({ host, revision }) => `${host}: revision ${revision}`),
-    hint: `This is an older copy of the state: take the newer one back, then look at \`lockage status --env ${name}\`.`,
+    hint:
+      known === 0
+        ? `This state is new or was lost: \`lockage adopt ${name}\` rebuilds it from what these hosts know.`
+        : `This is an older copy of the state: take the newer one back, or run \`lockage adopt ${name}\`.`,
   });
 }
 
 function hostsAhead({ ledger }: Known, reports: Asked): { readonly host: string; readonly revision: number }[] {
   const known = lastNumber(ledger);
   return reports.flatMap(({ host, fence }) => {
-    const revision = fence && Math.max(fence.recorded, fence.revision - 1);
+    const revision = fence && knownRevision(fence);
     return revision !== undefined && revision > known ? [{ host: host.name, revision }] : [];
   });
 }

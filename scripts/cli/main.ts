@@ -6,7 +6,7 @@ import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
 import { addImageCommands } from './image-commands.ts';
 import { interruptSignal } from './interrupt.ts';
-import { json, revisionOptions, yes } from './options.ts';
+import { json, planOption, revisionOptions, yes } from './options.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 
@@ -181,6 +181,18 @@ program
   .addOption(yes())
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/unlock.ts')).unlockCommand(name, flags, interrupt()));
+
+program
+  .command('adopt')
+  .argument('<environment>')
+  .option('--from <host>', 'whose copy counts where hosts have different ones')
+  .option('--without <host...>', 'hosts that are dead: they are cordoned')
+  .description('rebuild a state that is lost or older from what the hosts know; nothing that runs is touched')
+  .addOption(planOption())
+  .addOption(yes())
+  .addOption(json())
+  .addHelpText('after', '\nExamples:\n  $ lockage adopt prod --plan\n  $ lockage adopt prod --without prod-2 --yes')
+  .action(async (name, flags) => (await import('./commands/adopt.ts')).adoptCommand(name, flags, interrupt()));
 
 program
   .command('destroy')

@@ -13,7 +13,7 @@ export async function maskRecorded(
 ): Promise<void> {
   if (secrets.length === 0) return;
   try {
-    await context.secrets.recall(environment);
+    await context.secrets.recall(environment, secrets);
   } catch (error) {
     context.terminal.note(`secrets are not masked in what follows: ${messageOf(error)}`);
   }

@@ -92,7 +92,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, actor, session, registry),
     machines,
-    stacks: new StacksAdapter({ session, foundation, stacks }),
+    stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     secrets: new SecretStore({
       project,

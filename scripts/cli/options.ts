@@ -4,7 +4,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 /** Options that several commands have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
 export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
-const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
+export const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
 export const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
 /** Adds the options of every command that makes a revision. */

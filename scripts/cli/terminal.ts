@@ -5,11 +5,13 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
+import type { Adoption } from '../../pipelines/planning/plan-adoption.ts';
 import { colors } from '../tools/colors.ts';
 import type { Redactor } from '../tools/redactor.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
 import { visible, visibleJson } from '../tools/visible.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { adoptionLines } from './views/adoption.ts';
 import { inventoryLines } from './views/inventory.ts';
 import { planLines } from './views/plan.ts';
 
@@ -67,6 +69,10 @@ export class ConsoleTerminal implements Terminal {
 
   plan(plan: Plan): void {
     for (const line of planLines(plan)) this.#line(line);
+  }
+
+  adoption(adoption: Adoption): void {
+    for (const line of adoptionLines(adoption)) this.#line(line);
   }
 
   inventory(found: readonly Inventory[], withData: boolean): void {

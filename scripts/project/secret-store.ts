@@ -1,7 +1,9 @@
 import { formerVersion } from '../../infra/context/secret-key.ts';
 import type { SecretValues } from '../../infra/context/secret-values.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
-import { readSecretValues } from '../../infra/pulumi/secret-values.ts';
+import { readSecretValues, type RecordedSecret } from '../../infra/pulumi/secret-values.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { SecretVersion } from '../../pipelines/model/desired-state.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import type { Secrets } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
@@ -41,10 +43,12 @@ export class SecretStore implements Secrets {
     return versions;
   }
 
-  async recall(environment: string): Promise<void> {
+  async recall(environment: string, versions: readonly SecretVersion[]): Promise<void> {
+    if (versions.length === 0) return;
     const { settings, values } = this.#dependencies;
     const recorded = await readSecretValues(settings, environment, values.key);
     for (const { name, version, value } of recorded) this.#add(name, version, value);
+    refuseUnknown(environment, versions, recorded);
   }
 
   mask(text: string): string {
@@ -63,6 +67,22 @@ export class SecretStore implements Secrets {
     this.#dependencies.redactor.add([bytesOf(value).toString('utf8'), bytesOf(value).toString('base64')]);
     this.#dependencies.values.add(name, version, value);
   }
+}
+
+/** No secret is empty: such a value was recorded by an earlier version that did not know it. */
+function refuseUnknown(
+  environment: string,
+  versions: readonly SecretVersion[],
+  recorded: readonly RecordedSecret[],
+): void {
+  const isKnown = ({ name, version }: SecretVersion) =>
+    recorded.some((each) => each.name === name && each.version === version && each.value !== '');
+  const unknown = versions.filter((secret) => !isKnown(secret));
+  if (unknown.length === 0) return;
+  throw new LockageError(`secrets of ${environment} are not recorded with the values that they had`, {
+    details: unknown.map(({ name, version }) => `${name}, version ${version}`),
+    hint: 'Promote that release instead: it is made with the values of today.',
+  });
 }
 
 function secretNames({ roles, accessories, migration }: Environment): Set<string> {

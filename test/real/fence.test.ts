@@ -1,4 +1,4 @@
-import { cp, rm } from 'node:fs/promises';
+import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
@@ -107,5 +107,73 @@ describe.runIf(labsWork)('who was overtaken', () => {
       expect(await project.snapshot('prod')).toEqual(before);
     }
     expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
+
+  /** All that is recorded of the environment, and what its hosts have. */
+  const everything = async () => {
+    const { json: recorded } = await project.succeed('history', 'prod');
+    const { json: status } = await project.succeed('status', '--env', 'prod');
+    expect(status.problems).toEqual([]);
+    return { recorded, rollback: status.rollback, hosts: await project.snapshot('prod') };
+  };
+
+  /** Each of these is refused without a state, and names what helps. */
+  const refusedCommands = [
+    ['promote', '1.1.0', '--to', 'prod', '--yes'],
+    ['rollback', 'prod', '--yes'],
+    ['resume', 'prod'],
+    ['host', 'cordon', 'prod-1', '--env', 'prod'],
+  ];
+
+  test('as an older state adopts what hosts know, and nothing that runs is touched', async () => {
+    const state = join(project.folder, '.lockage/state');
+    const before = await project.snapshot('prod');
+    const { json } = await project.succeed('adopt', 'prod');
+    expect(json).toMatchObject({ outcome: 'adopted', version: '1.0.0', missing: [], unknown: [], lostSecrets: [] });
+    expect(await project.snapshot('prod')).toEqual(before);
+    expect((await history()).at(0)?.[1]).toBe('1.0.0');
+    await everything();
+    await cp(state, `${state}-adopted`, { recursive: true });
+    expect((await project.run('adopt', 'prod', '--yes', '--json')).json.error.message).toContain('nothing to adopt');
+  });
+
+  test('whose state is lost adopts it from the hosts, rolls back and promotes', async () => {
+    const state = join(project.folder, '.lockage/state');
+    const before = await everything();
+    await rename(state, `${state}-lost`);
+    for (const words of refusedCommands) {
+      const refused = await project.run(...words, '--json');
+      expect([refused.code, refused.json?.error?.hint], refused.stderr).toEqual([
+        2,
+        expect.stringContaining('lockage adopt prod'),
+      ]);
+    }
+    expect(await project.snapshot('prod')).toEqual(before.hosts);
+    await project.succeed('adopt', 'prod');
+    expect(await everything()).toEqual(before);
+
+    const { json } = await project.succeed('rollback', 'prod');
+    expect(json.trafficBack).toBeGreaterThan(0);
+    expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+    await project.succeed('resume', 'prod');
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
+    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
+
+  test('as another clone that never had a state works on with what it adopts', async () => {
+    const clone = join(project.folder, '../clone');
+    await mkdir(clone);
+    for (const name of ['lockage.yaml', 'environments']) {
+      await cp(join(project.folder, name), join(clone, name), { recursive: true });
+    }
+    const there = (...words: string[]) => project.start([...words, '--yes', '--json'], {}, undefined, clone).ended;
+    const adopted = await there('adopt', 'prod');
+    expect(adopted.code, adopted.stderr).toBe(0);
+    const promoted = await there('promote', '1.1.0', '--to', 'prod');
+    expect(promoted.code, promoted.stderr).toBe(0);
+    expect((await project.promote('1.0.0', 'prod')).code).toBe(2);
+    await project.succeed('adopt', 'prod');
+    expect((await history()).at(0)?.[1]).toBe('1.1.0');
+    await everything();
   });
 });

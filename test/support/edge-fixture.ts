@@ -49,11 +49,23 @@ export class EdgeFixture {
 
   /** Runs any program that an edge has. */
   shell(program: string, ...words: string[]): Promise<Said> {
+    return this.given('', program, ...words);
+  }
+
+  /** The same with something on its stdin. */
+  given(stdin: string, program: string, ...words: string[]): Promise<Said> {
     const { PATH: bin = '' } = this.#env;
     return new Promise((resolve) => {
-      execFile(join(bin, program), words, { env: this.#env, cwd: this.live() }, (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-      });
+      const child = execFile(
+        join(bin, program),
+        words,
+        { env: this.#env, cwd: this.live() },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+        },
+      );
+      // Most read nothing.
+      child.stdin?.on('error', () => undefined).end(stdin);
     });
   }
 
@@ -94,7 +106,7 @@ export class EdgeFixture {
       const command = script === '-c' ? 'all' : (words[0] ?? '');
       this.asked.push(command);
       if (this.refuses.includes(command)) throw new Error(`${host} is gone`);
-      const said = await this.shell(shell, script, ...words);
+      const said = await this.given(options?.stdin ?? '', shell, script, ...words);
       options?.onOutput?.('stdout', Buffer.from(said.stdout));
       if (this.loses.includes(command)) throw new Error(`${host} did not answer`);
       return said;
@@ -115,6 +127,7 @@ export class EdgeFixture {
 }
 
 interface Heard {
+  readonly stdin?: string;
   readonly onOutput?: (stream: string, data: Buffer) => void;
 }
 

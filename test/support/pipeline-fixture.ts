@@ -269,7 +269,7 @@ export class TestProject {
     const result = await this.run(
       ...words,
       '--json',
-      ...(/^(promote|rollback|scale|destroy|vm-image promote)\b/.test(words.join(' ')) ? ['--yes'] : []),
+      ...(/^(promote|rollback|scale|destroy|adopt|vm-image promote)\b/.test(words.join(' ')) ? ['--yes'] : []),
     );
     if (result.code === 0) return result;
     throw new Error(`lockage ${words.join(' ')} ended with ${result.code ?? result.signal}:\n${result.stderr}`);

@@ -82,6 +82,11 @@ export class ContainerRuntime implements Runtime {
     }));
   }
 
+  async specHashes(engine: Engine, place: Place): Promise<ReadonlyMap<string, string>> {
+    const containers = await engine.listContainers({ all: true, labels: releaseLabels(place) });
+    return new Map(containers.map((container) => [containerName(container), container.Labels[labels.spec] ?? '']));
+  }
+
   logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine> {
     return engine.logs(name, options);
   }

@@ -79,6 +79,12 @@ export class SwarmRuntime implements Runtime {
     }));
   }
 
+  async specHashes(engine: Engine, place: Place): Promise<ReadonlyMap<string, string>> {
+    const own = { [labels.app]: place.app, [labels.environment]: place.environment, [labels.part]: 'release' };
+    const services = await engine.listServices(own);
+    return new Map(services.map(({ Spec }) => [Spec.Name, Spec.Labels[labels.spec] ?? '']));
+  }
+
   logs(engine: Engine, name: string, options: LogOptions): AsyncIterable<OutputLine> {
     return engine.serviceLogs(name, options);
   }

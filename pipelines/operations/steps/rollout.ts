@@ -7,6 +7,7 @@ import { imageByDigest } from '../../model/release.ts';
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
+import { neededSecrets } from '../../planning/standby.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
 import { refuseOtherPlan, type Agreement } from './agree.ts';
@@ -56,11 +57,11 @@ export async function rollOut(
   if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
+  // Containers of a standby that are made once more need the secrets that they had.
+  if (inputs.replaces) await recallStandby(context, rollout.desired);
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
   const basis = await changeFoundation(context, { inputs, revision, foundation, notes });
-  // Containers of a standby that are made once more need the secrets that they had.
-  if (inputs.replaces) await context.secrets.recall(inputs.environment.name);
   const recorded = await execute(context, {
     desired: { ...rollout.desired, basis },
     before: options.before ?? inputs.record,
@@ -112,6 +113,10 @@ async function reconcileUnchanged(
   await reconcile(context, environment, desired);
   await context.machines.reconcile(environment.name);
   return { outcome: 'unchanged', plan };
+}
+
+function recallStandby(context: Context, { environment, standby }: DesiredState): Promise<void> {
+  return context.secrets.recall(environment, neededSecrets(standby, { revisions: [] }));
 }
 
 async function pull(context: Context, inputs: RolloutInputs, { standby }: DesiredState) {

@@ -3,18 +3,18 @@ import type { Context, Ports } from '../ports.ts';
 
 /** The calls that change something outside, by port. Taking a lock, asking and pulling images change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
-  records: ['addRelease'],
+  records: ['addRelease', 'addReleases'],
   registry: [],
   builder: ['push'],
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
   machines: ['ensure', 'routeTo', 'reconcile', 'destroy'],
-  stacks: ['foundation', 'deploy'],
+  stacks: ['foundation', 'deploy', 'adopt'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
 };
 
-/** The changing calls that only make something beside what serves. */
-const preparing: ReadonlySet<PropertyKey> = new Set(['ensure', 'push', 'foundation']);
+/** The changing calls that leave what serves as it is. */
+const preparing: ReadonlySet<PropertyKey> = new Set(['ensure', 'push', 'foundation', 'addReleases', 'adopt']);
 
 /** How far an operation came: nothing is different, something was made beside what serves, or what serves may differ. */
 export type Progress = 'nothing' | 'prepared' | 'changed';

@@ -1,7 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Edge, isNamed, setName, withoutFallback } from '../../../infra/edge/edge.ts';
 import { LockageError, OvertakenError } from '../../../pipelines/errors.ts';
 import type { Turn } from '../../../pipelines/model/fence.ts';
@@ -130,4 +130,37 @@ test('a rehearsal needs all that a switch needs, and changes nothing', async () 
   expect(await rehearse('routes-0123456789abcdef')).toMatch(/no set/);
   expect(await rehearse(setName(second), turn(0, 'late'))).toMatch(/holds the fence/);
   expect(await edge.show()).toEqual({ ...before, guarded: true });
+});
+
+describe('a copy of the record', () => {
+  const text = JSON.stringify({
+    revisions: Array.from({ length: 500 }, (_, number) => ({ number, version: '1.0.0' })),
+  });
+
+  test('is read back as it was given, and is a small part of its length', async () => {
+    expect(await edge.record()).toBeUndefined();
+    await edge.keepRecord({ ...turn(1, 'a'), recorded: 1 }, text);
+    expect(await edge.record()).toBe(text);
+    expect(statSync(host.live('record')).size).toBeLessThan(text.length / 5);
+    expect((await edge.show()).fence).toEqual({ revision: 1, operation: 'a', recorded: 1 });
+  });
+
+  test('of who was overtaken is refused', async () => {
+    await edge.keepRecord({ ...turn(2, 'b'), recorded: 2 }, text);
+    await expect(edge.keepRecord({ ...turn(1, 'a'), recorded: 1 }, '{}')).rejects.toThrow(OvertakenError);
+    expect(await edge.record()).toBe(text);
+  });
+
+  test('that is spoilt is told from none', async () => {
+    await edge.keepRecord({ ...turn(1, 'a'), recorded: 1 }, text);
+    truncateSync(host.live('record'), 100);
+    await expect(edge.record()).rejects.toThrow('prod-1: its copy of the record is spoilt');
+  });
+
+  test('is not kept by an edge of before, which is claimed', async () => {
+    const script = readFileSync(host.live('edge.sh'), 'utf8');
+    writeFileSync(host.live('edge.sh'), script.replace('\n  record)\n', '\n  other)\n'));
+    await edge.keepRecord({ ...turn(1, 'a'), recorded: 1 }, text);
+    expect([await edge.record(), (await edge.show()).fence?.recorded]).toEqual([undefined, 1]);
+  });
 });

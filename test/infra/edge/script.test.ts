@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -204,6 +206,50 @@ describe('the fence', () => {
     expect((await edge.run('switch', set, 'token-of-before', '0')).code).toBe(0);
     expect((await edge.run('switch', set, '7:op:6:', '0')).code).toBe(0);
     expect((await edge.run('show')).stdout).toContain('fence 7 op 6');
+  });
+});
+
+describe('the copy of the record', () => {
+  const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+  const keep = (text: string, token: string, hash = hashOf(text)) =>
+    edge.given(text, 'sh', edge.live('edge.sh'), 'record', token, hash);
+  const kept = () => (existsSync(edge.live('record')) ? readFileSync(edge.live('record'), 'utf8') : undefined);
+  const left = () => readdirSync(edge.live()).filter((name) => /^(record\.|lock)/.test(name));
+
+  test('is kept by who holds the fence, which knows the revision as recorded then', async () => {
+    await serving('old');
+    expect((await keep('two', '2:op:2:')).code).toBe(0);
+    expect([kept(), left()]).toEqual(['two', []]);
+    expect((await edge.run('show')).stdout).toContain('fence 2 op 2');
+    expect((await keep('two, on hold', '2:resume:2:')).code).toBe(0);
+    expect(kept()).toBe('two, on hold');
+  });
+
+  test.each([
+    ['a lower revision', '1:late:1:'],
+    ['the same revision of another operation that is not recorded', '2:late:1:'],
+    ['a higher one that knows less', '9:late:1:'],
+  ])('is not overwritten by %s', async (_who, token) => {
+    await serving('old');
+    await keep('two', '2:op:2:');
+    const { code, stderr } = await keep('late', token);
+    expect([code, stderr]).toEqual([6, expect.stringContaining('revision 2 of operation op holds the fence')]);
+    expect([kept(), left()]).toEqual(['two', []]);
+  });
+
+  test('is the one before where not all of the new one came', async () => {
+    await keep('one', '1:op:1:');
+    const { code, stderr } = await keep('tw', '2:op:2:', hashOf('two'));
+    expect([code, stderr]).toEqual([8, expect.stringContaining('did not arrive as a whole')]);
+    expect([kept(), left()]).toEqual(['one', []]);
+    expect((await edge.run('show')).stdout).toContain('fence 1 op 1');
+  });
+
+  test('stays when the edge tidies up, and what a power cut left beside it goes', async () => {
+    await keep('one', '1:op:1:');
+    writeFileSync(edge.live('record.17'), 'half');
+    await edge.run('tidy');
+    expect([kept(), left()]).toEqual(['one', []]);
   });
 });
 

@@ -5,10 +5,13 @@ import { placesOf, type Environment } from '../../../pipelines/model/environment
 import type { Fence } from '../../../pipelines/model/fence.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { withAttempt, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
+import { copyOf, textOfCopy, type KeptRecord, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
 import type { Attempt } from '../../../pipelines/model/revision.ts';
+import type { Target } from '../../../pipelines/model/target.ts';
 import { host, record } from '../model/values.ts';
 
 /** What a host has of an environment. */
@@ -30,6 +33,10 @@ export class MemoryPlace {
   readonly machines = new Map<string, string>();
   /** who may act on its hosts, as they know it */
   fence: Fence | undefined;
+  /** host → its copy of what is recorded */
+  readonly copies = new Map<string, RecordCopy>();
+  /** hosts that do not answer when they are asked for their copies */
+  readonly silent = new Set<string>();
   /** machines that the one address of the environment leads to */
   leadsTo: readonly string[] = [];
   #attempt: Attempt | undefined;
@@ -56,6 +63,8 @@ export class MemoryPlace {
     this.#attempt = other.#attempt;
     this.leadsTo = other.leadsTo;
     this.fence = other.fence;
+    for (const [name, copy] of other.copies) this.copies.set(name, copy);
+    for (const name of other.silent) this.silent.add(name);
     for (const [name, image] of other.machines) this.machines.set(name, image);
     for (const [name, engine] of structuredClone(other.engines)) this.engines.set(name, engine);
   }
@@ -125,6 +134,27 @@ export class MemoryPlace {
       warnings: [],
       platform: 'linux/amd64',
       traits: {},
+      ...(this.fence ? { fence: this.fence } : {}),
+    };
+  }
+
+  /** Gives hosts a copy of what is recorded now. */
+  copyTo(hosts: readonly string[], operation: string): void {
+    const { basis: _, ...recorded } = this.known();
+    const copy = { app: 'shop', environment: this.configured.name, operation, record: recorded };
+    for (const name of hosts) this.copies.set(name, copyOf(textOfCopy(copy)));
+  }
+
+  /** What a host tells an operator who has lost the record. */
+  kept(target: Target): KeptRecord {
+    const { name } = target;
+    if (this.silent.has(name)) return { host: target, error: 'does not answer', containers: new Map() };
+    const copy = this.copies.get(name);
+    const found = [...this.engine(name).containers.values()];
+    return {
+      host: target,
+      containers: new Map(found.map(({ placed: { spec } }) => [spec.name, fingerprint(spec)])),
+      ...(copy ? { copy } : {}),
       ...(this.fence ? { fence: this.fence } : {}),
     };
   }

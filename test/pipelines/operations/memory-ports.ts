@@ -1,3 +1,4 @@
+import { hostRoutes } from '../../../infra/edge/host-routes.ts';
 import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
@@ -42,6 +43,7 @@ const records = (world: MemoryWorld): Ports['records'] => ({
     world.releases = withRelease(world.releases, added);
     return world.releases.find(({ version }) => version === added.version) ?? added;
   },
+  addReleases: async (added) => void (world.releases = added.reduce(withRelease, world.releases)),
   machineImages: async () => world.images,
 });
 
@@ -76,6 +78,7 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   lockHolder: async ({ name, hosts: [first] }) => world.place(name).locks.get(first?.name ?? ''),
   liftLock: async ({ name, hosts: [first] }) => void world.place(name).locks.delete(first?.name ?? ''),
   look: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
+  kept: async ({ name }, targets) => targets.map((each) => world.place(name).kept(each)),
   preflight: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
   traits: async () => [],
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
@@ -155,7 +158,29 @@ const stacks = (world: MemoryWorld): Ports['stacks'] => ({
   },
   recordAttempt: async (desired) => world.place(desired.environment).takeTurn(desired),
   deploy: async (desired) => deploy(world, desired),
+  adopt: async (desired) => adopt(world, desired),
+  copyRecord: async ({ environment, hosts: to, turn }) =>
+    world.place(environment).copyTo(
+      to.map(({ name }) => name),
+      turn.operation,
+    ),
 });
+
+/** Only the record: nothing that hosts have is looked at. */
+function adopt(world: MemoryWorld, desired: DesiredState): void {
+  const { ledger, serving, standby, migration, secrets: needed } = desired;
+  const place = world.place(desired.environment);
+  place.takeTurn(desired);
+  const { basis } = place.record;
+  const containers = [...serving, ...standby];
+  place.record = { basis, ledger, containers, secrets: needed, ...(migration ? { migration } : {}) };
+  tell(place, desired);
+}
+
+function tell(place: MemoryPlace, desired: DesiredState): void {
+  const told = hostRoutes(desired).map(({ host: on }) => on.name);
+  place.copyTo(told, desired.operation);
+}
 
 /** As the environment's program does it: containers, proof, routes, record, and only then what is not needed goes. */
 function deploy(world: MemoryWorld, desired: DesiredState): void {
@@ -185,6 +210,7 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   const containers = place.record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
   place.removeOthers([...place.engines.keys()], kept);
   place.record = { ...place.record, containers };
+  tell(place, desired);
 }
 
 const removal = (world: MemoryWorld): Ports['removal'] => ({
@@ -220,6 +246,7 @@ const terminal = (world: MemoryWorld): Terminal => ({
   step: () => undefined,
   note: (text) => void world.notes.push(text),
   plan: (plan) => void world.plans.push(plan),
+  adoption: (adoption) => void world.adoptions.push(adoption),
   inventory: () => undefined,
   machines: () => undefined,
   get asks() {

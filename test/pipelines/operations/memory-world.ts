@@ -4,6 +4,7 @@ import type { Plan } from '../../../pipelines/model/plan.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
 import { perform, type OperationName, type RequestOf, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import type { Context } from '../../../pipelines/operations/ports.ts';
+import type { Adoption } from '../../../pipelines/planning/plan-adoption.ts';
 import { MemoryPlace } from './memory-place.ts';
 import { memoryPorts } from './memory-ports.ts';
 
@@ -39,6 +40,7 @@ export class MemoryWorld {
   /** what the operator was shown */
   notes: string[] = [];
   plans: Plan[] = [];
+  adoptions: Adoption[] = [];
   #happenings: Happening[] = [];
   #stop = new AbortController();
   #clock = Date.parse('2026-01-02T00:00:00Z');
@@ -68,7 +70,8 @@ export class MemoryWorld {
 
   /** Carries out an operation as the command line does. */
   async perform<Name extends OperationName>(name: Name, request: RequestOf<Name>): Promise<ResultOf<Name>> {
-    [this.calls, this.changes, this.moments, this.notes, this.plans] = [[], [], [], [], []];
+    [this.calls, this.changes, this.moments, this.notes] = [[], [], [], []];
+    [this.plans, this.adoptions] = [[], []];
     this.#stop = new AbortController();
     this.#before = this.state();
     return perform(this.#context(), name, request);

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { OperationName, RequestOf } from '../../../pipelines/operations/perform.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { errorOf, onHosts, onMachines, worldOf } from './situations.ts';
+import { record } from '../model/values.ts';
+import { errorOf, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
 const environment = 'prod';
 
@@ -47,11 +48,37 @@ describe('an older copy of the state changes nothing', () => {
     expectRefused(hosts, 'promote', { environment, version: '2.0.0' }));
   test('by a rollback', () => expectRefused(hosts, 'rollback', { environment, startedAt: 0 }));
   test('by a resume', () => expectRefused(onHold, 'resume', { environment }));
+  test('by a resume where it has no hold', () => expectRefused(hosts, 'resume', { environment }));
   test('by a cordon', () => expectRefused(hosts, 'cordon', { environment, host: 'prod-2' }));
+  test('by the return of a host that it does not take for cordoned', () =>
+    expectRefused(hosts, 'uncordon', { environment, host: 'prod-2' }));
   test('by the return of a host', () => expectRefused(cordoned, 'uncordon', { environment, host: 'prod-2' }));
   test('by a replacement of machines', () =>
     expectRefused(() => worldOf(onMachines(), '1.0.0', '2.0.0'), 'replaceMachines', { environment, version: '1.1.0' }));
 });
 
-test('a state that was lost changes nothing on hosts that know revisions', () =>
-  expectRefused(() => worldOf(onHosts()), 'promote', { environment, version: '1.0.0' }));
+describe('a state that was lost changes nothing on hosts that know revisions', () => {
+  const lost = () => worldOf(onHosts());
+  const lostWithReleases = async () => {
+    const world = await lost();
+    world.releases = [];
+    return world;
+  };
+
+  test('by a promotion', () => expectRefused(lost, 'promote', { environment, version: '1.0.0' }));
+  test('by a promotion where the releases are lost as well', () =>
+    expectRefused(lostWithReleases, 'promote', { environment, version: '1.0.0' }));
+  test('by a rollback', () => expectRefused(lost, 'rollback', { environment, startedAt: 0 }));
+  test('by a resume', () => expectRefused(lost, 'resume', { environment }));
+  test('by a cordon', () => expectRefused(lost, 'cordon', { environment, host: 'prod-2' }));
+  test('by the return of a host', () => expectRefused(lost, 'uncordon', { environment, host: 'prod-2' }));
+  test('by a removal of a host', () => expectRefused(lost, 'removeHost', { environment, host: 'prod-2' }));
+  test('by a scaling', () => expectRefused(() => worldOf(onSwarm()), 'scale', { environment, counts: { web: 2 } }));
+});
+
+test('a destruction without a state says that it goes by labels', async () => {
+  const world = await worldOf(onHosts(), '1.0.0');
+  world.place().record = record([]);
+  await world.perform('destroy', { environment, withData: false });
+  expect(world.notes).toEqual(['nothing of prod is recorded here: this is all that carries its labels on these hosts']);
+});

@@ -39,7 +39,7 @@ test('lifts the hold under the lock, and leaves what runs and what is kept', asy
 test('does nothing where there is no hold, not even lock', async () => {
   const world = await worldOf(onHosts(), '1.0.0');
   expect(await world.perform('resume', resume)).toEqual({ outcome: 'not on hold' });
-  expect(world.calls).toEqual(['records.environment']);
+  expect(world.calls).toEqual(['records.environment', 'hosts.look']);
 });
 
 test('does nothing when somebody else lifted it meanwhile', async () => {

@@ -1,0 +1,143 @@
+import { LockageError, messageOf } from '../errors.ts';
+import { withCordon, withoutCordoned } from '../model/cordons.ts';
+import { allTargets, type Environment } from '../model/environment.ts';
+import { lastNumber, turnOf } from '../model/fence.ts';
+import { environmentNamed } from '../model/pipeline.ts';
+import { sameRecord, type KeptRecord, type RecordCopy } from '../model/record-copy.ts';
+import type { Cordon } from '../model/revision.ts';
+import { hostsNotAsked, planAdoption, type Adoption } from '../planning/plan-adoption.ts';
+import { recordedState } from '../planning/recorded-state.ts';
+import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import { checkHost } from '../policy/host-checks.ts';
+import { newestCopy } from '../policy/newest-copy.ts';
+import type { Context } from './ports.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
+
+/** Whose record is to be taken over from its hosts. */
+export interface AdoptRequest {
+  readonly environment: string;
+  /** the host whose copy counts where hosts have different ones */
+  readonly from?: string;
+  /** names of hosts that are dead: they are recorded as cordoned */
+  readonly without?: readonly string[];
+  /** show the plan and stop */
+  readonly planOnly?: boolean;
+}
+
+/** How it ended. */
+export interface AdoptResult {
+  readonly outcome: 'adopted' | 'planned';
+  readonly adoption: Adoption;
+}
+
+/**
+ * Rebuilds a state that was lost, or is older than what hosts know, from the copies that hosts keep of it. Nothing that
+ * runs is touched, and no revision is added. Throws LockageError: refused, locked, or what kept it from being recorded.
+ */
+export async function adopt(context: Context, request: AdoptRequest): Promise<AdoptResult> {
+  const environment = environmentNamed(context.project, request.environment);
+  refuseUnmade(environment);
+  for (const host of request.without ?? []) checkHost(environment, host);
+  context.terminal.step(
+    'ask',
+    allTargets(environment)
+      .map(({ name }) => name)
+      .join(' '),
+  );
+  const versions = await readVersions(context, environment);
+  const asked = { environment, request, versions, since: new Date(context.now()).toISOString() };
+  const seen = await decide(context, asked);
+  context.terminal.adoption(seen.adoption);
+  if (request.planOnly) return { outcome: 'planned', adoption: seen.adoption };
+  await context.terminal.confirm(`Record this of ${environment.name}?`);
+  const serving = withoutCordoned(environment, seen.adoption.record.ledger);
+  return withEnvironmentLock(context, { environment: serving, purpose: 'adopt' }, async () => {
+    const now = await decide(context, asked);
+    if (!sameRecord(seen.copy, now.copy)) throw changedMeanwhile(environment);
+    await write(context, now);
+    return { outcome: 'adopted', adoption: now.adoption };
+  });
+}
+
+/** An adoption that was asked for. */
+interface Asked {
+  readonly environment: Environment;
+  readonly request: AdoptRequest;
+  readonly versions: SecretVersions;
+  /** ISO 8601 */
+  readonly since: string;
+}
+
+/** An adoption, and what it was decided from. */
+interface Decided {
+  readonly adoption: Adoption;
+  readonly copy: RecordCopy;
+  readonly kept: readonly KeptRecord[];
+}
+
+async function decide(context: Context, { environment, request, versions, since }: Asked): Promise<Decided> {
+  const without = new Set(request.without);
+  const targets = allTargets(environment).filter(({ name }) => !without.has(name));
+  const [own, releases, answers] = await Promise.all([
+    context.records.environment(environment.name),
+    context.records.releases(),
+    context.hosts.kept(environment, targets),
+  ]);
+  const { from } = request;
+  const search = { environment, ledger: own.ledger, ...(from === undefined ? {} : { from }) };
+  const found = newestCopy(search, answers);
+  const left = hostsNotAsked(found.copy.record, answers).filter(({ name }) => !without.has(name));
+  const kept = left.length > 0 ? [...answers, ...(await context.hosts.kept(environment, left))] : answers;
+  // Those that are no longer configured may know more.
+  const newest = left.length > 0 ? newestCopy(search, kept) : found;
+  const ledger = [...without]
+    .map((host) => cordonOf(context, host, since))
+    .reduce(withCordon, newest.copy.record.ledger);
+  const adoption = planAdoption({ environment, own, newest, ledger, kept, releases, versions });
+  return { adoption, copy: newest.copy, kept };
+}
+
+function cordonOf({ actor }: Context, host: string, since: string): Cordon {
+  return { host, since, actor, reason: 'left out when the record was adopted' };
+}
+
+async function write(context: Context, { adoption, kept }: Decided): Promise<void> {
+  const { environment, record, revision, releases } = adoption;
+  const { ledger } = record;
+  const operation = context.newOperation();
+  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports: kept });
+  const desired = recordedState({ app: context.project.app, environment }, record, ledger, { operation, turn });
+  context.terminal.step('record', `revision ${revision} of ${environment}`);
+  if (releases.length > 0) await context.records.addReleases(releases);
+  await context.stacks.adopt(desired, `adopt revision ${revision}`);
+  const after = await context.records.environment(environment);
+  if (lastNumber(after.ledger) !== revision)
+    throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
+}
+
+/** What cannot be read is not known; the plan names it. */
+async function readVersions(context: Context, environment: Environment): Promise<SecretVersions> {
+  try {
+    return await context.secrets.read(environment);
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    context.terminal.note([messageOf(error), ...error.details].join('; '));
+    return {};
+  }
+}
+
+/** Machines of an environment's own that are not recorded have no address at which they could be asked. */
+function refuseUnmade({ name, hosts }: Environment): void {
+  const unmade = hosts.filter(({ kind }) => kind === 'pending');
+  if (unmade.length === 0) return;
+  throw new LockageError(`machines of ${name} are not recorded here, so nobody can ask them what they know`, {
+    details: unmade.map((host) => host.name),
+    hint: 'Take a copy of the state back: that of its own machines cannot be rebuilt from them.',
+  });
+}
+
+function changedMeanwhile({ name }: Environment): LockageError {
+  return new LockageError(`${name} was changed by somebody else meanwhile: nothing was recorded`, {
+    hint: `Run \`lockage adopt ${name}\` again to see what its hosts know now.`,
+  });
+}
