@@ -1,3 +1,4 @@
+import type { Fence } from '../model/fence.ts';
 import type { Cordon } from '../model/revision.ts';
 import type { Target } from '../model/target.ts';
 
@@ -28,6 +29,8 @@ export interface HostView {
   readonly containers: readonly SeenContainer[];
   /** where the traffic goes, compared with the record; absent if it was not asked */
   readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what its edge knows of revisions; absent if it was not asked, or knows none */
+  readonly fence?: Fence;
   /** what a person should know, though nothing is wrong yet */
   readonly warnings?: readonly string[];
   /** other faults there, such as nodes of a swarm that are down */

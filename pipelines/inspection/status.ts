@@ -1,6 +1,7 @@
 import type { ContainerSpec } from '../model/container-spec.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
+import { knownRevision, lastNumber } from '../model/fence.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
 import type { Cordon, Drill, Hold, Revision } from '../model/revision.ts';
@@ -55,7 +56,14 @@ export function environmentStatus(
 ): EnvironmentStatus {
   const current = currentRevision(record.ledger);
   const last = record.ledger.revisions.at(-1);
-  const problems = views.map((view) => hostProblem(environment, current, view));
+  const isNew = last === undefined && lock === undefined;
+  const problems = views.map(
+    (view) =>
+      // An older state takes what is newer for wrong.
+      laterRevision(environment, record, view) ??
+      hostProblem(environment, current, view) ??
+      (isNew ? unknownRelease(environment, view) : undefined),
+  );
   const problem = loadBalancer && loadBalancerProblem(loadBalancer, environment.name, current);
   const warnings = views.flatMap(({ host, warnings: own = [] }) => own.map((text) => `${host.name}: ${text}`));
   // A swarm is not one more host: its managers are counted.
@@ -128,6 +136,21 @@ function hostProblem(environment: Environment, current: Revision | undefined, vi
     ...(view.faults ?? []),
   ];
   return faults.length === 0 ? undefined : `${host.name}: ${faults.join(', ')}`;
+}
+
+/** Returns what a host has where nothing was ever recorded: this state was lost, or is another clone's. */
+function unknownRelease({ name }: Environment, { host, containers, cordon }: HostView): string | undefined {
+  if (cordon || !containers.some(({ part }) => part === 'release')) return undefined;
+  return `${host.name}: has a release that this state does not know: \`lockage adopt ${name}\` takes over what it knows`;
+}
+
+/** Returns what a host knows that an older state does not. */
+function laterRevision({ name }: Environment, { ledger }: EnvironmentRecord, view: HostView): string | undefined {
+  const { host, fence } = view;
+  const known = lastNumber(ledger);
+  if (!fence || knownRevision(fence) <= known) return undefined;
+  const knows = known === 0 ? 'this state knows none' : `this state knows ${known}`;
+  return `${host.name}: knows revision ${knownRevision(fence)}, ${knows}: \`lockage adopt ${name}\` takes over what it knows`;
 }
 
 /** Where nobody asked for the routes, nothing is said of them. */

@@ -7,7 +7,7 @@ import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
-import { Edge, isNamed } from '../../edge/edge.ts';
+import { Edge, isNamed, type EdgeState } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
 import type { Look } from '../runtime.ts';
 import { isSecretPart, lostVolumes } from '../secret-volume.ts';
@@ -35,11 +35,14 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
 
 async function lookInDetail(engine: Engine, look: Look, view: HostView): Promise<HostView> {
   const { edge } = environmentNames(look.app, look.environment);
-  const [containers, routes] = await Promise.all([
+  const isUp = view.containers.some(({ part, state }) => part === 'edge' && state === 'running');
+  const [containers, state] = await Promise.all([
     Promise.all(view.containers.map((container) => withTimes(engine, container, look.signal))),
-    routesOf(engine, edge, look.record, view),
+    // Its containers are worth showing even if the edge cannot be asked.
+    isUp ? new Edge(engine, edge).show().catch(() => undefined) : undefined,
   ]);
-  return { ...view, containers, ...(routes ? { routes } : {}) };
+  const routes = routesOf(state, look.record, view);
+  return { ...view, containers, ...(routes ? { routes } : {}), ...(state?.fence ? { fence: state.fence } : {}) };
 }
 
 async function withTimes(engine: Engine, container: SeenContainer, signal: AbortSignal): Promise<SeenContainer> {
@@ -50,12 +53,7 @@ async function withTimes(engine: Engine, container: SeenContainer, signal: Abort
 }
 
 /** Whether the edge sends its traffic where the record says; undefined where the record says nothing. */
-async function routesOf(
-  engine: Engine,
-  edge: string,
-  record: EnvironmentRecord,
-  view: HostView,
-): Promise<HostView['routes']> {
+function routesOf(state: EdgeState | undefined, record: EnvironmentRecord, view: HostView): HostView['routes'] {
   const current = currentRevision(record.ledger);
   if (!current) return undefined;
   const recorded = hostRoutes({
@@ -65,15 +63,9 @@ async function routesOf(
   });
   const own = recorded.find(({ host }) => host.name === view.host.name);
   if (!own) return undefined;
-  if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) return 'unknown';
-  try {
-    const { now, pending } = await new Edge(engine, edge).show();
-    if (pending !== undefined) return 'unconfirmed';
-    return isNamed(now, own.set) ? 'as recorded' : 'differ';
-  } catch {
-    // Its containers are worth showing even if the edge cannot be asked.
-    return 'unknown';
-  }
+  if (!state) return 'unknown';
+  if (state.pending !== undefined) return 'unconfirmed';
+  return isNamed(state.now, own.set) ? 'as recorded' : 'differ';
 }
 
 /** What keeps secrets in memory is no container that somebody looks for, as long as it does. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { SecretValues } from '../../../infra/context/secret-values.ts';
 import { providerContext } from '../../../infra/context/session.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterEach(() => declarations.clear());
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function provider() {
+function contextHere(): ProviderContext {
   const at = (name: string) => join(folder, name);
   const session = {
     connections: new Connections({ stateDir: folder }),
@@ -30,7 +31,11 @@ function provider() {
     machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
     signal: new AbortController().signal,
   };
-  const context = providerContext(session, false);
+  return providerContext(session, false);
+}
+
+function provider() {
+  const context = contextHere();
   return createProvider({ context: () => context, declared: declarations });
 }
 
@@ -91,6 +96,47 @@ describe('a provider that knows what is declared', () => {
     const front = { content: JSON.stringify({ app: 'trial', environment: '../victim', address: '', ports: [] }) };
     await expect(provider().delete?.('front', urnOf('Front', 'front'), front)).rejects.toThrow('is not a name');
     expect((await stat(join(folder, 'victim'))).isDirectory()).toBe(true);
+  });
+});
+
+describe('what is adopted', () => {
+  const engines: string[] = [];
+  const engine = async ({ name }: { readonly name: string }): Promise<never> => {
+    engines.push(name);
+    throw new Error(`${name} was asked`);
+  };
+  const adopting = () => {
+    const context = { ...contextHere(), engine, adopts: true } as const;
+    return createProvider({ context: () => context });
+  };
+  const asked = async (work: () => Promise<unknown> | undefined) => {
+    engines.length = 0;
+    await work();
+    return [...engines];
+  };
+
+  test.each(['Container', 'Migration', 'Verification', 'Routes', 'Watch'])(
+    '%s is recorded, and no host is asked',
+    async (type) => {
+      const { create, update, delete: remove } = adopting();
+      const urn = urnOf(type, 'any');
+      const inputs = packed({ ...container, operation: 'b', hosts: [container], containers: [container], turn: {} });
+      expect(await asked(() => create?.(urn, inputs))).toEqual([]);
+      expect(await asked(() => update?.('any', urn, inputs, packed({ ...container, again: 'b' })))).toEqual([]);
+      expect(await asked(() => remove?.('any', urn, inputs))).toEqual([]);
+    },
+  );
+
+  test('Turn claims its hosts', async () => {
+    const turn = { revision: 7, operation: 'a', recorded: 7, over: [] };
+    const inputs = packed({
+      app: 'shop',
+      environment: 'prod',
+      operation: 'a',
+      turn,
+      hosts: [placed('web-1.0.0').host],
+    });
+    expect(await asked(() => adopting().create?.(urnOf('Turn', 'turn'), inputs))).toEqual(['prod-1']);
   });
 });
 

@@ -53,6 +53,34 @@ test('an environment where nothing runs: hosts that answer are ready', () => {
   });
 });
 
+describe('a state that hosts know more than', () => {
+  const adopt = '`lockage adopt prod` takes over what it knows';
+  const fenced = (revisionNumber: number, recorded: number): HostView => ({
+    ...view(['edge', 'web-2.0.0']),
+    routes: 'differ',
+    fence: { revision: revisionNumber, operation: 'x', recorded },
+  });
+  const recorded = record([r1, r2], [placed('web-2.0.0')]);
+  const problemsOf = (
+    ...[found, seenThere, lock]: [typeof recorded, HostView, { actor: string; since: string; purpose: string }?]
+  ) => environmentStatus(environment(), found, [seenThere], lock).problems;
+
+  test('is told from one that is only wrong', () => {
+    expect(problemsOf(recorded, fenced(4, 4))).toEqual([`prod-1: knows revision 4, this state knows 2: ${adopt}`]);
+    expect(problemsOf(record([]), fenced(4, 4))).toEqual([`prod-1: knows revision 4, this state knows none: ${adopt}`]);
+    expect(problemsOf(recorded, fenced(3, 2))).toEqual(['prod-1: its traffic goes elsewhere than recorded']);
+  });
+
+  test('is suspected where nothing is recorded and a release is there, unless somebody is at work', () => {
+    const said = `prod-1: has a release that this state does not know: ${adopt}`;
+    expect(problemsOf(record([]), view(['edge', 'web-2.0.0']))).toEqual([said]);
+    expect(problemsOf(record([]), view(['edge']))).toEqual([]);
+    expect(problemsOf(record([]), view(['edge', 'web-2.0.0']), { actor: 'a', since: '', purpose: 'promote' })).toEqual(
+      [],
+    );
+  });
+});
+
 test('hold, lock and a failed last attempt are told', () => {
   const lock = { actor: 'bert@desk', since: '2026-01-01T12:00:00.000Z', purpose: 'promote 3.0.0' };
   const recorded = record([r1, failed(2, '2.0.0')], [placed('web-1.0.0')], { hold });

@@ -238,7 +238,14 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
 
 const secrets = (world: MemoryWorld): Secrets => ({
   read: async () => world.versions,
-  recall: async () => undefined,
+  recall: async (name, needed) => {
+    const recorded = world.place(name).record.secrets;
+    const lost = needed.filter(
+      (each) => !recorded.some((other) => other.name === each.name && other.version === each.version),
+    );
+    if (lost.length > 0)
+      throw new LockageError(`not recorded: ${lost.map((each) => `${each.name} ${each.version}`).join(', ')}`);
+  },
   mask: (text) => text.replaceAll(world.secret, '[secret]'),
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { existingContainers } from '../../../pipelines/model/ledger.ts';
-import { neededSecrets, standbyFor } from '../../../pipelines/planning/standby.ts';
-import { failed, placed, record, revision, rolledBackTo, spec } from '../model/values.ts';
+import { neededSecrets, secretsToRecord, standbyFor } from '../../../pipelines/planning/standby.ts';
+import { failed, host, placed, record, revision, rolledBackTo, spec } from '../model/values.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];
 const [one, two, three] = [placed('web-1.0.0'), placed('web-2.0.0'), placed('web-3.0.0')];
@@ -31,6 +31,16 @@ describe('kept as standby', () => {
     const existing = [one, placed('worker-1.0.0')];
     expect(names(standbyFor(record([both], existing), 1, [one, two]))).toEqual(['worker-1.0.0']);
   });
+});
+
+test('a version of a secret is recorded where its value is known or recorded, and never as empty', () => {
+  const known = { ...record([]), secrets: [{ name: 'TOKEN', version: 'v1' }] };
+  const serving = ['v1', 'v2', 'v3'].map((version) => ({
+    host: host('prod-1'),
+    spec: spec('web-1.0.0', 'prod-1', { secrets: { TOKEN: version } }),
+  }));
+  expect(secretsToRecord(serving, known).map(({ version }) => version)).toEqual(['v1']);
+  expect(secretsToRecord(serving, known, { TOKEN: 'v3' }).map(({ version }) => version)).toEqual(['v1', 'v3']);
 });
 
 test('secrets of containers, revisions and the migration, each version once', () => {
