@@ -2,6 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
@@ -163,6 +164,10 @@ export class PulumiStacks {
       projectSettings: { name: this.#project, runtime: 'nodejs' },
     });
     if (state !== undefined) return Stack.select(name, workspace);
+    // Of a state that was lost, the passphrase may be all that is left.
+    if (settings.backend.startsWith('file://')) {
+      await mkdir(fileURLToPath(settings.backend), { recursive: true, mode: 0o700 });
+    }
     return Stack.create(name, workspace).catch((error: unknown) => {
       // Somebody else made it between the look at the state and now.
       if (error instanceof PulumiError && /already exists/.test(error.message)) return Stack.select(name, workspace);

@@ -1,10 +1,11 @@
-import { LockageError, messageOf } from '../errors.ts';
+import { BrokenError, LockageError, messageOf, RolledBackError } from '../errors.ts';
 import { withCordon, withoutCordoned } from '../model/cordons.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
 import { lastNumber, turnOf } from '../model/fence.ts';
+import { currentRevision } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { sameRecord, type KeptRecord, type RecordCopy } from '../model/record-copy.ts';
-import type { Cordon } from '../model/revision.ts';
+import type { Cordon, Ledger } from '../model/revision.ts';
 import { hostsNotAsked, planAdoption, type Adoption } from '../planning/plan-adoption.ts';
 import { recordedState } from '../planning/recorded-state.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
@@ -44,15 +45,14 @@ export async function adopt(context: Context, request: AdoptRequest): Promise<Ad
       .map(({ name }) => name)
       .join(' '),
   );
-  const versions = await readVersions(context, environment);
-  const asked = { environment, request, versions, since: new Date(context.now()).toISOString() };
+  const asked = { environment, request, since: new Date(context.now()).toISOString() };
   const seen = await decide(context, asked);
   context.terminal.adoption(seen.adoption);
   if (request.planOnly) return { outcome: 'planned', adoption: seen.adoption };
   await context.terminal.confirm(`Record this of ${environment.name}?`);
   const serving = withoutCordoned(environment, seen.adoption.record.ledger);
   return withEnvironmentLock(context, { environment: serving, purpose: 'adopt' }, async () => {
-    const now = await decide(context, asked);
+    const now = await decide(context, { ...asked, versions: seen.versions });
     if (!sameRecord(seen.copy, now.copy)) throw changedMeanwhile(environment);
     await write(context, now);
     return { outcome: 'adopted', adoption: now.adoption };
@@ -63,9 +63,10 @@ export async function adopt(context: Context, request: AdoptRequest): Promise<Ad
 interface Asked {
   readonly environment: Environment;
   readonly request: AdoptRequest;
-  readonly versions: SecretVersions;
   /** ISO 8601 */
   readonly since: string;
+  /** as they were read before */
+  readonly versions?: SecretVersions;
 }
 
 /** An adoption, and what it was decided from. */
@@ -73,9 +74,11 @@ interface Decided {
   readonly adoption: Adoption;
   readonly copy: RecordCopy;
   readonly kept: readonly KeptRecord[];
+  readonly versions: SecretVersions;
 }
 
-async function decide(context: Context, { environment, request, versions, since }: Asked): Promise<Decided> {
+async function decide(context: Context, asked: Asked): Promise<Decided> {
+  const { environment, request, since } = asked;
   const without = new Set(request.without);
   const targets = allTargets(environment).filter(({ name }) => !without.has(name));
   const [own, releases, answers] = await Promise.all([
@@ -93,8 +96,9 @@ async function decide(context: Context, { environment, request, versions, since 
   const ledger = [...without]
     .map((host) => cordonOf(context, host, since))
     .reduce(withCordon, newest.copy.record.ledger);
+  const versions = asked.versions ?? (await readVersions(context, environment, ledger));
   const adoption = planAdoption({ environment, own, newest, ledger, kept, releases, versions });
-  return { adoption, copy: newest.copy, kept };
+  return { adoption, copy: newest.copy, kept, versions };
 }
 
 function cordonOf({ actor }: Context, host: string, since: string): Cordon {
@@ -108,17 +112,21 @@ async function write(context: Context, { adoption, kept }: Decided): Promise<voi
   const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports: kept });
   const desired = recordedState({ app: context.project.app, environment }, record, ledger, { operation, turn });
   context.terminal.step('record', `revision ${revision} of ${environment}`);
-  if (releases.length > 0) await context.records.addReleases(releases);
-  await context.stacks.adopt(desired, `adopt revision ${revision}`);
+  try {
+    if (releases.length > 0) await context.records.addReleases(releases);
+    await context.stacks.adopt(desired, `adopt revision ${revision}`);
+  } catch (error) {
+    throw error instanceof BrokenError ? notRecorded(environment, error) : error;
+  }
   const after = await context.records.environment(environment);
   if (lastNumber(after.ledger) !== revision)
     throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
 }
 
 /** What cannot be read is not known; the plan names it. */
-async function readVersions(context: Context, environment: Environment): Promise<SecretVersions> {
+async function readVersions(context: Context, environment: Environment, ledger: Ledger): Promise<SecretVersions> {
   try {
-    return await context.secrets.read(environment);
+    return await context.secrets.read(environment, currentRevision(ledger)?.secretVersions);
   } catch (error) {
     if (!(error instanceof LockageError)) throw error;
     context.terminal.note([messageOf(error), ...error.details].join('; '));
@@ -133,6 +141,15 @@ function refuseUnmade({ name, hosts }: Environment): void {
   throw new LockageError(`machines of ${name} are not recorded here, so nobody can ask them what they know`, {
     details: unmade.map((host) => host.name),
     hint: 'Take a copy of the state back: that of its own machines cannot be rebuilt from them.',
+  });
+}
+
+/** What is recorded in part is recorded as a whole by the same command: the ledger comes last. */
+function notRecorded(environment: string, error: BrokenError): RolledBackError {
+  return new RolledBackError(`the record of ${environment} could not be written: ${error.message}`, {
+    details: [...error.details, `what runs in ${environment} was not touched`],
+    hint: `Run \`lockage adopt ${environment}\` again when the cause is gone.`,
+    cause: error,
   });
 }
 

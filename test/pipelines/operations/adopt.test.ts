@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LockageError, LockedError, RolledBackError } from '../../../pipelines/errors.ts';
+import { BrokenError, LockageError, LockedError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { AdoptRequest } from '../../../pipelines/operations/adopt.ts';
@@ -324,6 +324,17 @@ test('of two at once, the one without the lock has to wait, and has nothing to d
   });
   const error = await errorOf(world, 'adopt', adopt);
   expect(error?.message).toContain('nothing to adopt');
+});
+
+test('a record that could not be written says that nothing was touched', async () => {
+  const { world } = await lost(onHosts(), '1.0.0');
+  world.fail('stacks.adopt', new BrokenError('Pulumi could not change prod', { details: ['no space'] }));
+  const error = await errorOf(world, 'adopt', adopt);
+  expect(error).toBeInstanceOf(RolledBackError);
+  expect(error).toMatchObject({
+    message: 'the record of prod could not be written: Pulumi could not change prod',
+    details: ['no space', 'what runs in prod was not touched'],
+  });
 });
 
 describe('whatever fails, hosts are as they were, and the same command works again:', () => {
