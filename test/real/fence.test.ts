@@ -137,7 +137,7 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect((await project.run('adopt', 'prod', '--yes', '--json')).json.error.message).toContain('nothing to adopt');
   });
 
-  test('whose state is lost adopts it from the hosts, rolls back and promotes', async () => {
+  test('whose state is lost adopts it from the hosts, and rolls back', async () => {
     const state = join(project.folder, '.lockage/state');
     const before = await everything();
     await rename(state, `${state}-lost`);
@@ -154,10 +154,8 @@ describe.runIf(labsWork)('who was overtaken', () => {
 
     const { json } = await project.succeed('rollback', 'prod');
     expect(json.trafficBack).toBeGreaterThan(0);
-    expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+    expect(await project.versions('prod')).toEqual(['1.2.0', '1.2.0']);
     await project.succeed('resume', 'prod');
-    await project.succeed('promote', '1.0.0', '--to', 'prod');
-    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
   });
 
   test('as another clone that never had a state works on with what it adopts', async () => {
@@ -169,11 +167,11 @@ describe.runIf(labsWork)('who was overtaken', () => {
     const there = (...words: string[]) => project.start([...words, '--yes', '--json'], {}, undefined, clone).ended;
     const adopted = await there('adopt', 'prod');
     expect(adopted.code, adopted.stderr).toBe(0);
-    const promoted = await there('promote', '1.1.0', '--to', 'prod');
-    expect(promoted.code, promoted.stderr).toBe(0);
-    expect((await project.promote('1.0.0', 'prod')).code).toBe(2);
+    const back = await there('rollback', 'prod', '--to', '1.0.0');
+    expect(back.code, back.stderr).toBe(0);
+    expect((await project.promote('1.1.0', 'prod')).code).toBe(2);
     await project.succeed('adopt', 'prod');
-    expect((await history()).at(0)?.[1]).toBe('1.1.0');
-    await everything();
+    expect((await history()).at(0)?.[1]).toBe('1.0.0');
+    expect((await everything()).recorded.hold.reason).toBe('rolled back from 1.2.0 to 1.0.0');
   });
 });

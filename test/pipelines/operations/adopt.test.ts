@@ -138,7 +138,8 @@ test('a container that is gone is not recorded, and one that the record does not
 test('a container of that name with another specification is not taken for it', async () => {
   const { world } = await lost(onHosts(), '1.0.0');
   const { containers } = world.place().engine('prod-1');
-  const [[name = '', found] = []] = [...containers];
+  const [name = ''] = containers.keys();
+  const found = containers.get(name);
   if (found)
     containers.set(name, { ...found, placed: { ...found.placed, spec: { ...found.placed.spec, version: '9' } } });
   const { adoption } = await world.perform('adopt', adopt);
