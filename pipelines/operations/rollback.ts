@@ -114,7 +114,8 @@ async function underLock(context: Context, draft: Draft, startedAt: number): Pro
   refuseAhead(environment, now, inputs.reports);
   const plan = planRollback(inputs);
   // Containers that are made again need the secrets that they had.
-  if (!plan.standby) await context.secrets.recall(environment.name, neededSecrets(plan.desired.serving, { revisions: [] }));
+  if (!plan.standby)
+    await context.secrets.recall(environment.name, neededSecrets(plan.desired.serving, { revisions: [] }));
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
   return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);

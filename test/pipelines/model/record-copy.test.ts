@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { copyOf, sameRecord, textOfCopy, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
-import { host, hostWith, placed, record, revision, spec } from './values.ts';
+import { host, hostWith, placed, revision, spec } from './values.ts';
 
 const ssh = hostWith('prod-1', { url: 'ssh://deploy@10.0.0.1', hostKey: 'SHA256:abc' });
 const swarm: Swarm = { kind: 'swarm', name: 'swarm', managers: [host('m-1'), host('m-2')] };
@@ -14,11 +14,9 @@ function copy(changes: Partial<RecordCopy> = {}): RecordCopy {
     placed('web-1.0.0', 'prod-2'),
     { host: swarm, spec: spec('web-1.0.0', 'swarm') },
   ];
-  const recorded = {
-    ...record([revision(6, '1.1.0'), revision(7, '1.0.0')], containers, { hold, cordons: [cordon] }),
-    migration: { host: ssh, spec: spec('migration-1.0.0'), timeout: 1000 },
-    secrets: [{ name: 'TOKEN', version: 'ab12' }],
-  };
+  const ledger = { revisions: [revision(6, '1.1.0'), revision(7, '1.0.0')], hold, cordons: [cordon] };
+  const migration = { host: ssh, spec: spec('migration-1.0.0'), timeout: 1000 };
+  const recorded = { ledger, containers, migration, secrets: [{ name: 'TOKEN', version: 'ab12' }] };
   return { app: 'shop', environment: 'prod', operation: 'op', record: recorded, ...changes };
 }
 

@@ -14,7 +14,7 @@ const adopt = { environment };
 async function lost(prod: Environment, ...versions: readonly string[]) {
   const world = await worldOf(prod, ...versions);
   const { record: before } = world.place();
-  world.place().record = record([]);
+  world.place().restore(record([]));
   return { world, before };
 }
 
@@ -25,7 +25,8 @@ const hostsOf = (world: MemoryWorld) => [world.place().present().toSorted(), wor
 function sorted(found: EnvironmentRecord): EnvironmentRecord {
   const key = ({ host, spec }: EnvironmentRecord['containers'][number]) => `${host.name}/${spec.name}`;
   const order = (a: string, b: string) => (a < b ? -1 : 1);
-  return { ...found, containers: found.containers.toSorted((a, b) => order(key(a), key(b))) };
+  // The mark of a record is that of its state.
+  return { ...found, basis: '', containers: found.containers.toSorted((a, b) => order(key(a), key(b))) };
 }
 
 async function expectRefused(world: MemoryWorld, message: string, request: AdoptRequest = adopt): Promise<void> {
@@ -59,7 +60,7 @@ describe('a state that was lost is as it was', () => {
     await world.perform('rollback', { environment, startedAt: 0 });
     await world.perform('cordon', { environment, host: 'prod-2' });
     const { record: before } = world.place();
-    world.place().record = record([]);
+    world.place().restore(record([]));
     // What is cordoned is dead, and was not told.
     world.place().silent.add('prod-2');
     await world.perform('adopt', adopt);
@@ -93,7 +94,7 @@ describe('an older state', () => {
     await world.perform('promote', { environment, version: '3.0.0' });
     await world.perform('promote', { environment, version: '1.0.0' });
     const { record: newer } = world.place();
-    world.place().record = old;
+    world.place().restore(old);
     return { world, old, newer };
   }
 
@@ -160,7 +161,7 @@ describe('secrets', () => {
       await world.perform('promote', { environment, version });
     }
     const { record: before } = world.place();
-    world.place().record = record([]);
+    world.place().restore(record([]));
     return { world, before };
   }
 
@@ -182,7 +183,7 @@ describe('secrets', () => {
 
   test('that an older state has are kept', async () => {
     const { world, before } = await rotated();
-    world.place().record = { ...record([]), secrets: [{ name: 'TOKEN', version: 'v1' }] };
+    world.place().restore({ ...record([]), secrets: [{ name: 'TOKEN', version: 'v1' }] });
     await world.perform('adopt', adopt);
     expect(world.place().record.secrets).toEqual(before.secrets);
   });
@@ -222,9 +223,9 @@ describe('is refused, and nothing is recorded, where', () => {
     await world.perform('rollback', { environment, startedAt: 0 });
     const { record: onHold } = world.place();
     await world.perform('resume', { environment });
-    world.place().record = onHold;
+    world.place().restore(onHold);
     world.place().copyTo(['prod-2'], 'other');
-    world.place().record = record([]);
+    world.place().restore(record([]));
     await expectRefused(world, 'hosts of prod have different copies of revision 3');
     await world.perform('adopt', { environment, from: 'prod-2' });
     expect(sorted(world.place().record)).toEqual(sorted(onHold));
@@ -273,7 +274,11 @@ describe('is refused, and nothing is recorded, where', () => {
 
   test('hosts learn more while the operator looks at the plan', async () => {
     const { world, before } = await lost(onHosts(), '1.0.0');
-    const more = { ...before, ledger: { ...before.ledger, hold: { since: '', actor: 'b', reason: '', version: '' } } };
+    const { basis: _, ...recorded } = before;
+    const more = {
+      ...recorded,
+      ledger: { ...before.ledger, hold: { since: '', actor: 'b', reason: '', version: '' } },
+    };
     world.at('terminal.confirm', () => {
       for (const [name, copy] of world.place().copies) world.place().copies.set(name, { ...copy, record: more });
     });
@@ -287,7 +292,7 @@ test('a host that is not configured any more is asked as well, as long as it is 
   alone.place().become(world.place());
   const { adoption } = await alone.perform('adopt', adopt);
   expect(new Set(adoption.taken.map(({ host }) => host.name))).toEqual(new Set(['prod-1', 'prod-2']));
-  alone.place().record = record([]);
+  alone.place().restore(record([]));
   alone.place().silent.add('prod-2');
   await expectRefused(alone, '1 of 2 hosts of prod do not answer');
 });
@@ -321,7 +326,7 @@ test('of two at once, the one without the lock has to wait, and has nothing to d
   world.place().locks.delete('prod-1');
   world.at('hosts.lock', () => {
     const copy = world.place().copies.get('prod-1');
-    if (copy) world.place().record = copy.record;
+    if (copy) world.place().restore({ basis: 'ben', ...copy.record });
   });
   const error = await errorOf(world, 'adopt', adopt);
   expect(error?.message).toContain('nothing to adopt');

@@ -50,6 +50,12 @@ export class MemoryPlace {
     return { ...this.record, ledger: withAttempt(this.record.ledger, this.#attempt) };
   }
 
+  /** A state is put in place of the one that was. */
+  restore(found: EnvironmentRecord): void {
+    this.record = found;
+    this.#attempt = undefined;
+  }
+
   /** As the first resource of the environment's program does it. */
   takeTurn({ basis, operation, attempt }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');

@@ -78,7 +78,7 @@ describe('a state that was lost changes nothing on hosts that know revisions', (
 
 test('a destruction without a state says that it goes by labels', async () => {
   const world = await worldOf(onHosts(), '1.0.0');
-  world.place().record = record([]);
+  world.place().restore(record([]));
   await world.perform('destroy', { environment, withData: false });
   expect(world.notes).toEqual(['nothing of prod is recorded here: this is all that carries its labels on these hosts']);
 });
