@@ -1,6 +1,6 @@
 import { detailsOf, messageOf, OvertakenError, RolledBackError } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
-import { samePlace, type DesiredState } from '../model/desired-state.ts';
+import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import { lastNumber, turnOf } from '../model/fence.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -13,6 +13,7 @@ import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which environment is to prove that it can go back, and how far. */
@@ -39,6 +40,7 @@ export async function drill(context: Context, request: DrillRequest): Promise<Dr
   const configured = environmentNamed(context.project, request.environment);
   const record = await context.records.environment(configured.name);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
+  if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
   const target = rollbackTarget(environment.name, record.ledger, request.to);
   return withEnvironmentLock(context, { environment, purpose: 'rollback drill' }, async () => {
     const now = await context.records.environment(environment.name);
@@ -92,7 +94,7 @@ async function recordDrill(
 async function madeBeside(context: Context, inputs: RollbackInputs, { desired }: RollbackPlan): Promise<void> {
   const { environment, record, target, reports } = inputs;
   await context.hosts.pull(environment, target.release);
-  await context.secrets.recall(environment.name);
+  await context.secrets.recall(environment.name, neededSecrets(desired.serving, { revisions: [] }));
   const { ledger } = record;
   const { operation } = desired;
   const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
@@ -107,7 +109,9 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
 }
 
 /** The environment as it is recorded, with other containers beside those that serve, which have to prove themselves. */
-function besides(before: DesiredState, { serving }: DesiredState): DesiredState {
+function besides(before: DesiredState, { serving, secrets }: DesiredState): DesiredState {
+  const isRecorded = ({ name, version }: SecretVersion) =>
+    before.secrets.some((other) => other.name === name && other.version === version);
   const others = serving.filter((placed) => !before.serving.some((other) => samePlace(other, placed)));
   const standby = [...before.standby.filter((placed) => !others.some((other) => samePlace(other, placed))), ...others];
   return {
@@ -115,7 +119,7 @@ function besides(before: DesiredState, { serving }: DesiredState): DesiredState 
     standby,
     again: others,
     verify: others.filter(({ spec }) => spec.route),
-    secrets: neededSecrets([...before.serving, ...standby], before.ledger, before.migration?.spec),
+    secrets: [...before.secrets, ...secrets.filter((secret) => !isRecorded(secret))],
     drill: true,
   };
 }
