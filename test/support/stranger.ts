@@ -29,7 +29,7 @@ async function callAll(address: string, service: ServiceDefinition): Promise<Ans
     message.setUrn?.(urn);
     message.setMonitorAddress?.('127.0.0.1:9');
     message.setProperties?.(structs.Struct.fromJavaScript(inputs));
-    const options = { deadline: Date.now() + 10_000 };
+    const options = { deadline: Date.now() + 30_000 };
     return new Promise<[string, string]>((resolve) => {
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, options, (error) =>
         resolve([path, error ? `${status[error.code]} ${error.details}` : 'answered']),
