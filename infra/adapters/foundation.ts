@@ -20,7 +20,7 @@ import { checkAccessory } from '../hosts/accessory-check.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { removeLeftTrials, tryEdge } from '../hosts/edge-trial.ts';
 import { refuseForeignParts } from '../hosts/foreign-parts.ts';
-import { runningImages, standingOn, type Standing } from '../hosts/standing.ts';
+import { restartingContainers, runningImages, standingOn, type Standing } from '../hosts/standing.ts';
 import {
   edgesOf,
   foundationOf,
@@ -36,6 +36,7 @@ import type { RegistryClient } from '../registry/client.ts';
 import type { FoundationInputs, Place } from '../resources/inputs.ts';
 import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
 import { addressOf } from '../system/look-up.ts';
+import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { pinImages } from './foundation-images.ts';
 import type { RecordsAdapter } from './records.ts';
 
@@ -147,11 +148,24 @@ export class FoundationAdapter {
     const recorded = await records.foundation(environment.name);
     const secretVersions = accessorySecrets(environment, request.versions);
     const wanted = fingerprint(foundationOf(project, environment, secretVersions));
-    const missing = reports ? missingParts(project, active, reports) : [];
+    const missing = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
     // Hosts that leave are no longer configured, and not cordoned.
     if (due) refuseWhileCordoned(request.environment, active, missing);
     return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment), missing };
+  }
+
+  /** Returns the accessories that do not stay up, as missing parts are named. */
+  async #restarting({ name: environment, accessories, hosts }: Environment): Promise<string[]> {
+    const { project, session } = this.#dependencies;
+    const found = hosts.map(async (host) => {
+      const own = accessories.filter((accessory) => accessory.host === host.name);
+      if (own.length === 0) return [];
+      const names = own.map(({ name }) => accessoryName({ app: project.app, environment, name }));
+      const restarting = await restartingContainers(await session.connections.engine(host), names);
+      return restarting.map((name) => `${host.name} ${name}`);
+    });
+    return (await Promise.all(found)).flat();
   }
 
   async #plan(

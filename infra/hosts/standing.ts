@@ -45,3 +45,16 @@ export function runningImages(standing: readonly Standing[]): Record<string, str
     ]),
   );
 }
+
+/** Milliseconds that a container which was restarted has to run before it counts as running: engines take as long. */
+const steadyFor = 10_000;
+
+/** Returns which containers of a host are restarted time after time: a list of containers shows them as running at times. */
+export async function restartingContainers(engine: Engine, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => engine.inspectContainer(name)));
+  return names.filter((_, index) => {
+    const { State, RestartCount = 0 } = found[index] ?? {};
+    if (State?.Restarting) return true;
+    return RestartCount > 0 && Date.now() - Date.parse(State?.StartedAt ?? '') < steadyFor;
+  });
+}

@@ -80,7 +80,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
 
   test('while its edges are replaced is finished by the same command, also with what was before', async () => {
     await project.succeed('promote', now, '--to', 'prod');
-    const { edge: one = '' } = project.lab.images;
+    const one = `${project.lab.registry}/lockage-base/edge`;
     const two = `${project.lab.registry}/edge:two`;
     await project.docker('pull', '--quiet', one);
     await project.docker('tag', one, two);
