@@ -123,7 +123,8 @@ async function left(project: TestProject, { end }: Deed): Promise<string[]> {
   const serving = await project.versions('prod').catch(() => []);
   const wanted = end === undefined ? [] : [end, end];
   if (JSON.stringify(serving) !== JSON.stringify(wanted)) wrong.push(`serves ${serving.join(' ') || 'nothing'}`);
-  const processes = await project.leftProcesses();
+  // Docker's plugin looks every five minutes whether the Pulumi that started it is still there.
+  const processes = await project.leftProcesses(20_000, /pulumi-resource-docker/);
   if (processes.length > 0) wrong.push(`still runs: ${processes.join(', ')}`);
   for (const [host, { containers, volumes }] of Object.entries(await project.snapshot('prod'))) {
     const strays = [...containers, ...volumes].filter((name) =>
