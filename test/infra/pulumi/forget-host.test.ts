@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { withoutHost } from '../../../infra/pulumi/forget-host.ts';
-import type { Deployment } from '../../../infra/pulumi/without-resources.ts';
+import { isFormerStanding, withoutResources, type Deployment } from '../../../infra/pulumi/without-resources.ts';
 import { packed, unpacked } from '../../../infra/resources/packing.ts';
 import { host as hostNamed } from '../../pipelines/model/values.ts';
 
@@ -60,4 +60,26 @@ test('a host that is gone leaves nothing in a stack, and its neighbour of a long
     hosts: [],
   });
   expect(found('Ledger')?.inputs).toEqual({ revisions: '[]' });
+});
+
+test('edges and accessories of ours go with their host too', () => {
+  const on = (kind: string, host: string) => ({
+    urn: urn(`lockage:index:${kind}`, `${host}-${kind}`),
+    type: `lockage:index:${kind}`,
+    inputs: packed({ host: hostNamed(host) }),
+  });
+  const kinds = ['Edge', 'Accessory', 'SecretFiles'];
+  const both = { resources: ['prod-1', 'prod-2'].flatMap((host) => kinds.map((kind) => on(kind, host))) };
+  const { resources = [] } = withoutHost(both, 'prod-1');
+  expect(resources.map(({ urn: name }) => name.split('::').at(-1))).toEqual(kinds.map((kind) => `prod-2-${kind}`));
+});
+
+test('edges of before are forgotten, with what depends on them, and their networks are not', () => {
+  const network = { urn: urn('docker:index/network:Network', 'prod-1-network'), type: 'docker:index/network:Network' };
+  const foundation = { urn: urn('lockage:index:Foundation', 'foundation'), type: 'lockage:index:Foundation' };
+  const dependencies = [network.urn, edge('prod-1').urn];
+  const before = { resources: [network, edge('prod-1'), { ...foundation, dependencies }] };
+  expect(withoutResources(before, isFormerStanding)).toEqual({
+    resources: [network, { ...foundation, dependencies: [network.urn] }],
+  });
 });
