@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { SecretKey } from '../../../infra/context/secret-key.ts';
+import { SecretValues } from '../../../infra/context/secret-values.ts';
 
 const key = new SecretKey('shop', 'a passphrase');
 const secret = { name: 'TOKEN', version: '1a2b3c4d' };
@@ -66,3 +67,10 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
   await work();
   return performance.now() - started;
 }
+
+test('where no value is known, nothing is sealed and no key is asked for: a rollback to a standby', async () => {
+  expect(await new SecretValues().sealed('TOKEN', '1a2b3c4d')).toBeUndefined();
+  const values = new SecretValues();
+  values.add('TOKEN', '1a2b3c4d', value);
+  await expect(values.sealed('TOKEN', '1a2b3c4d')).rejects.toThrow('this process has no key for secrets');
+});
