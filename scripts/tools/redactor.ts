@@ -33,13 +33,10 @@ export class Redactor {
     return this.#forms.reduce<string>((masked, form) => masked.replaceAll(form, mask), text);
   }
 
-  /** Returns a value for JSON with secrets masked in its texts alone, so that it is JSON afterwards. */
+  /** Returns a value as JSON has it, with secrets masked in its texts alone, so that it is JSON afterwards. */
   redactTexts(value: unknown): unknown {
-    if (typeof value === 'string') return this.redact(value);
-    if (Array.isArray(value)) return value.map((element: unknown) => this.redactTexts(element));
-    if (typeof value !== 'object' || value === null) return value;
-    const members = Object.entries(value).map(([key, member]): [string, unknown] => [key, this.redactTexts(member)]);
-    return Object.fromEntries(members);
+    const masked = (_key: string, member: unknown) => (typeof member === 'string' ? this.redact(member) : member);
+    return JSON.parse(JSON.stringify(value ?? null, masked)) as unknown;
   }
 }
 

@@ -182,12 +182,17 @@ describe('the redactor', () => {
 
   test('leaves a JSON document one, whatever is secret', () => {
     const words = new Redactor(['true', '1000', 'made']);
-    const value = { made: true, duration: 1000, notes: ['made in 1000 ms', null], deep: { text: 'true' } };
+    const value = {
+      made: true,
+      duration: 1000,
+      notes: ['made in 1000 ms', null],
+      deep: { text: 'true', at: new Date(0) },
+    };
     expect(words.redactTexts(value)).toEqual({
       made: true,
       duration: 1000,
       notes: ['[secret] in [secret] ms', null],
-      deep: { text: '[secret]' },
+      deep: { text: '[secret]', at: '1970-01-01T00:00:00.000Z' },
     });
   });
 
