@@ -4,7 +4,7 @@ import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
-import { addImageCommands } from './image-commands.ts';
+import { addMachineCommands } from './machine-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { json, planOption, revisionOptions, yes } from './options.ts';
 
@@ -219,7 +219,7 @@ program
 
 addHostCommands(program, interrupt);
 addAccessoryCommands(program, interrupt);
-addImageCommands(program, interrupt);
+addMachineCommands(program, interrupt);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

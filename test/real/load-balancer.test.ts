@@ -297,6 +297,21 @@ describe.runIf(labsWork)('one address for several machines of an environment', (
     expect([await version(), await names()]).toEqual(['1.1.0', ['prod-1', 'prod-2']]);
   });
 
+  test('and its machines serve again after a power cut of the computer, by what a start of it runs', async () => {
+    const machines = join(project.folder, '.lockage/machines');
+    for (const name of ['trial-prod-machine-1', 'trial-prod-machine-2'])
+      await run(['lxc-stop', '-P', machines, '-n', name, '--kill']);
+    for (const pid of await processesOf(home())) process.kill(pid, 'SIGKILL');
+    await run(['ip', 'link', 'delete', project.bridge('prod')]);
+    const started = await project.run('machines', 'start', '--json');
+    expect([started.code, started.json?.machines], started.stderr).toEqual([
+      0,
+      ['prod-1', 'prod-2'].map((host) => ({ environment: 'prod', host, runs: true })),
+    ]);
+    await expect.poll(version, { timeout: 60_000 }).toBe('1.1.0');
+    expect((await project.run('status', '--check', '--json')).code).toBe(0);
+  });
+
   test('goes with the environment to the last trace', { timeout: 60_000 }, async () => {
     await project.succeed('destroy', 'prod');
     expect([await processesOf(home()), await readdir(dirname(home()))]).toEqual([[], []]);

@@ -6,6 +6,7 @@ import type { MachineSet } from '../../../pipelines/model/target.ts';
 import type { Machines, MachinesPresent } from '../../../pipelines/operations/ports.ts';
 import { hostOf, machinesHere } from '../../machines/machine.ts';
 import { withAddresses } from './addresses.ts';
+import { forgetUnlessNeeded, startAtBoot } from './boot.ts';
 import { withMachinesLock, type Dependencies } from './dependencies.ts';
 import { ensureMachines } from './ensure.ts';
 import { buildImages } from './images.ts';
@@ -13,6 +14,7 @@ import { loadBalancerView } from './load-balancer.ts';
 import { pointLoadBalancer, reconcileMachines } from './reconcile.ts';
 import { refuseWithoutRoot } from './refusals.ts';
 import { removeForGood } from './remove.ts';
+import { startMachines, type StartedMachine } from './start.ts';
 import { needsReplacement, pendingChanges } from './state.ts';
 
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
@@ -43,7 +45,14 @@ export class MachinesAdapter implements Machines {
     if (!machines) return environment;
     refuseWithoutRoot();
     const work = () => ensureMachines(this.#dependencies, { ...environment, machines }, image);
-    return withMachinesLock(this.#dependencies, name, work);
+    const made = await withMachinesLock(this.#dependencies, name, work);
+    await startAtBoot(this.#dependencies);
+    return made;
+  }
+
+  /** Starts the machines of an environment that are here and do not run. Returns them all; see `startMachines`. */
+  start(environment: string): Promise<readonly StartedMachine[]> {
+    return withMachinesLock(this.#dependencies, environment, () => startMachines(this.#dependencies, environment));
   }
 
   routeTo(environment: Environment): Promise<void> {
@@ -69,6 +78,7 @@ export class MachinesAdapter implements Machines {
   async destroy(environment: string): Promise<void> {
     const work = () => removeForGood(this.#dependencies, environment);
     await withMachinesLock(this.#dependencies, environment, work);
+    await forgetUnlessNeeded(this.#dependencies);
   }
 
   /** Returns the load balancer of an environment's machines, as it is now; undefined where there is none here. */

@@ -1,8 +1,22 @@
 import { Option, type Command } from 'commander';
 import { json, revisionOptions } from './options.ts';
 
-/** Adds `lockage vm-image …`: the images that environments' own machines are made from. */
-export function addImageCommands(program: Command, interrupt: () => AbortSignal): void {
+/** Adds `lockage machines …` and `lockage vm-image …`: machines that environments own, and what they are made from. */
+export function addMachineCommands(program: Command, interrupt: () => AbortSignal): void {
+  const machines = program
+    .command('machines')
+    .description('the machines that environments make for themselves: start')
+    .helpCommand(false);
+
+  machines
+    .command('start')
+    .argument('[environment]', 'only those of this one')
+    .description('start what is recorded of them here, as after a restart of this computer; makes nothing')
+    .addOption(json())
+    .action(async (name, flags) =>
+      (await import('./commands/machines-start.ts')).machinesStartCommand(name, flags, interrupt()),
+    );
+
   const image = program
     .command('vm-image')
     .description('the images that environments make their machines from: build, promote, list')

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { bootUnit, bootUnitName } from '../../../infra/machines/boot.ts';
+
+const command = {
+  app: 'shop',
+  root: '/srv/100% "shop"',
+  argv: ['/usr/bin/node', '/opt/$lockage/lockage.mjs', 'start'],
+};
+
+test('two clones of an application have two units', () => {
+  const other = { ...command, root: '/srv/other' };
+  expect(bootUnitName(command)).toMatch(/^lockage-machines-shop-[0-9a-f]+\.service$/);
+  expect(bootUnitName(other)).not.toBe(bootUnitName(command));
+});
+
+test('a unit means the very words, whatever is in them', () => {
+  const lines = bootUnit(command).split('\n');
+  expect(lines).toContain('WorkingDirectory=/srv/100%% "shop"');
+  expect(lines).toContain('ExecStart="/usr/bin/node" "/opt/$$lockage/lockage.mjs" "start"');
+});
