@@ -4,7 +4,6 @@ import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
-import { addMachineCommands } from './machine-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { json, planOption, revisionOptions, yes } from './options.ts';
 
