@@ -5,6 +5,7 @@ import { addAccessoryCommands } from './accessory-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
+import { addMachineCommands } from './machine-commands.ts';
 import { json, planOption, revisionOptions, yes } from './options.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
