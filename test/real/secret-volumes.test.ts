@@ -113,6 +113,9 @@ async function standbyOf(environment: string, version: string): Promise<Record<s
 
 // The tests of each part are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('secrets on a host’s disk', () => {
+  /** the nameless volume of a container that Docker itself pruned, which keeps it */
+  let left: string[] = [];
+
   beforeAll(async () => {
     await openProject(['prod'], {});
     await promote('1.0.0', 'prod');
@@ -131,6 +134,9 @@ describe.runIf(labsWork)('secrets on a host’s disk', () => {
   });
 
   test('come back with a standby that was pruned, when a rollback needs it', async () => {
+    const worker = await project.engine('prod-1').inspectContainer((await standbyOf('prod', '1.0.0'))['worker'] ?? '');
+    left = worker?.Mounts.map(({ Name = '' }) => Name).filter((name) => /^[0-9a-f]{64}$/.test(name)) ?? [];
+    expect(left).toHaveLength(1);
     await project.lab.host('prod-1').exec(['docker', 'container', 'prune', '--force']);
     expect(await containersOf('prod')).not.toContain('worker 1.0.0 exited');
     const back = await project.rollback('prod');
@@ -217,8 +223,8 @@ describe.runIf(labsWork)('secrets on a host’s disk', () => {
 
   test('go with their containers, as do the volumes that nobody named', async () => {
     await project.succeed('destroy', 'prod');
-    const { 'prod-1': left } = await project.snapshot('prod');
-    expect(left).toMatchObject({ containers: [], volumes: [] });
+    // But for what somebody's own prune left.
+    expect((await project.snapshot('prod'))['prod-1']).toMatchObject({ containers: [], volumes: left });
   });
 });
 
