@@ -22,7 +22,9 @@ export async function startMachines(dependencies: Dependencies, environment: str
   const recorded = await records.machines(environment);
   if (!recorded?.network || recorded.network.computer !== hostname()) return [];
   await ensureBridge(recorded.network);
-  const started = await Promise.all(recorded.machines.map((machine) => startMachine(dependencies, machine)));
+  // A state lists its resources in no order of its own.
+  const machines = recorded.machines.toSorted((a, b) => a.host.localeCompare(b.host, 'en', { numeric: true }));
+  const started = await Promise.all(machines.map((machine) => startMachine(dependencies, machine)));
   if (recorded.loadBalancer) await ensureLoadBalancer(session.machines, recorded.loadBalancer);
   return started;
 }
