@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { LockageError } from '../../pipelines/errors.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
 import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
-import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
+import type { FoundLock, LockHolder } from '../../pipelines/model/lock-holder.ts';
 import type { KeptRecord } from '../../pipelines/model/record-copy.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
@@ -15,7 +14,6 @@ import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
-import { liftLock, readLock, takeLock, thisProcess } from '../hosts/environment-lock.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { keptRecords } from '../hosts/kept-record.ts';
 import { rehearseSwitch } from '../provider/rehearse.ts';
@@ -24,41 +22,36 @@ import type { RegistryClient } from '../registry/client.ts';
 import { askTraits } from '../workloads/container/host-report.ts';
 import type { Survey } from '../workloads/runtime.ts';
 import { runtimeOf, workloadFor } from '../workloads/runtimes.ts';
+import type { EnvironmentLocks } from './environment-lock.ts';
 
 /** The hosts of an environment, queried and changed all at once. */
 export class HostsAdapter implements Hosts {
   readonly #app: string;
-  readonly #actor: string;
   readonly #session: Session;
   readonly #registry: RegistryClient;
+  readonly #locks: EnvironmentLocks;
 
-  constructor(app: string, actor: string, session: Session, registry: RegistryClient) {
+  constructor(app: string, session: Session, registry: RegistryClient, locks: EnvironmentLocks) {
     this.#app = app;
-    this.#actor = actor;
     this.#session = session;
     this.#registry = registry;
+    this.#locks = locks;
   }
 
-  async lock(environment: Environment, purpose: string): Promise<() => Promise<void>> {
-    const [first] = environment.hosts;
-    if (!first) return async () => undefined;
-    const engine = await this.#session.connections.engine(first);
-    const holder = { actor: this.#actor, ...(await thisProcess()), since: new Date().toISOString(), purpose };
-    return takeLock(engine, { app: this.#app, environment: environment.name }, holder, randomUUID());
+  lock(environment: Environment, purpose: string): Promise<() => Promise<void>> {
+    return this.#locks.take(environment, purpose);
   }
 
-  async lockHolder(environment: Environment): Promise<LockHolder | undefined> {
-    const [first] = environment.hosts;
-    if (!first) return undefined;
-    const engine = await this.#session.connections.engine(first);
-    return readLock(engine, { app: this.#app, environment: environment.name });
+  lockHolder(environment: Environment): Promise<FoundLock | undefined> {
+    return this.#locks.find(environment);
   }
 
-  async liftLock(environment: Environment): Promise<void> {
-    const [first] = environment.hosts;
-    if (!first) return;
-    const engine = await this.#session.connections.engine(first);
-    await liftLock(engine, { app: this.#app, environment: environment.name });
+  liftLock(environment: Environment, holder: LockHolder): Promise<boolean> {
+    return this.#locks.lift(environment, holder);
+  }
+
+  async checkLock(): Promise<void> {
+    await this.#session.lock?.check();
   }
 
   async look(environment: Environment): Promise<readonly HostReport[]> {
@@ -138,7 +131,8 @@ export class HostsAdapter implements Hosts {
   }
 
   async switchNow(desired: DesiredState): Promise<void> {
-    const { app, environment, operation, turn } = desired;
+    const { app, environment, operation } = desired;
+    const turn = this.#session.lock?.turnOf(desired.turn) ?? desired.turn;
     const hosts = hostRoutes(desired);
     await switchRoutes(providerContext(this.#session, false), { app, environment, operation, turn, hosts, guard: 0 });
   }

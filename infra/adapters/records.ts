@@ -56,6 +56,7 @@ export class RecordsAdapter implements Records {
   readonly #project: string;
   readonly #session: Session;
   readonly #stacks: () => Promise<PulumiStacks>;
+  readonly #seen = new Map<string, EnvironmentRecord>();
 
   constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<PulumiStacks>) {
     this.#settings = settings;
@@ -65,7 +66,14 @@ export class RecordsAdapter implements Records {
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {
-    return environmentRecord(await readStack(this.#settings, this.#project, name));
+    const record = environmentRecord(await readStack(this.#settings, this.#project, name));
+    this.#seen.set(name, record);
+    return record;
+  }
+
+  /** The record of an environment as this command has read it last: to read some backends takes seconds. */
+  async seen(name: string): Promise<EnvironmentRecord> {
+    return this.#seen.get(name) ?? this.environment(name);
   }
 
   /** The name of the operation that an environment's routes were switched by last. */

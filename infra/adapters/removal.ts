@@ -38,13 +38,13 @@ export class RemovalAdapter implements Removal {
     return parts;
   }
 
-  async inventory({ name, hosts }: Environment, targets: readonly Target[]): Promise<readonly Inventory[]> {
+  async inventory({ name }: Environment, targets: readonly Target[]): Promise<readonly Inventory[]> {
     const { app, session } = this.#dependencies;
     const place = { app, environment: name };
     const found = await queryHosts(targets, timeouts, async (host, _signal, onFirstAnswer) => {
       const engine = await session.connections.engine(host);
       onFirstAnswer();
-      return inventoryOf(engine, host, place, host === hosts[0]);
+      return inventoryOf(engine, host, place, session.lock?.holdsOn(host.name) ?? false);
     });
     const results = found.map((result): PromiseSettledResult<Inventory> =>
       'error' in result

@@ -39,11 +39,19 @@ export class StacksAdapter implements Stacks {
 
   async recordAttempt(desired: DesiredState): Promise<void> {
     const context = providerContext(this.#dependencies.session, false);
-    await this.#up(desired, context, { message: 'what is tried', only: { type: 'Turn', name: 'turn' } });
-    await this.#tellRecorded(desired);
+    const options = { message: 'what is tried', only: { type: 'Turn', name: 'turn' } };
+    await this.#up(this.#claimed(desired), context, options);
+    await this.#tellRecorded(this.#claimed(desired));
   }
 
-  async deploy(desired: DesiredState, message: string): Promise<void> {
+  /** Hosts that were told of the lock's new holder hear the same from whatever that one does. */
+  #claimed(desired: DesiredState): DesiredState {
+    const { lock } = this.#dependencies.session;
+    return lock ? { ...desired, turn: lock.turnOf(desired.turn) } : desired;
+  }
+
+  async deploy(wanted: DesiredState, message: string): Promise<void> {
+    const desired = this.#claimed(wanted);
     const context = providerContext(this.#dependencies.session, desired.guarded);
     // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
     const delivered = desired.guarded ? deliverRoutes(context, desired, hostRoutes(desired)) : undefined;
@@ -57,13 +65,15 @@ export class StacksAdapter implements Stacks {
     await this.#tellRecorded(desired);
   }
 
-  async adopt(desired: DesiredState, message: string): Promise<void> {
+  async adopt(wanted: DesiredState, message: string): Promise<void> {
+    const desired = this.#claimed(wanted);
     await this.#up(desired, { ...providerContext(this.#dependencies.session, false), adopts: true }, { message });
     await this.#tellRecorded(desired);
   }
 
-  async copyRecord({ environment, hosts, turn }: CopyRequest): Promise<void> {
+  async copyRecord({ environment, hosts, turn: wanted }: CopyRequest): Promise<void> {
     const { app, session, records } = this.#dependencies;
+    const turn = session.lock?.turnOf(wanted) ?? wanted;
     try {
       // Its mark is that of this state, and of no other.
       const { basis: _, ...record } = await records.environment(environment);

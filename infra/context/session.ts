@@ -1,5 +1,6 @@
 import type { Connections } from '../docker/connections.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
+import type { HeldLock } from './held-lock.ts';
 import type { Progress, ProviderContext } from './provider-context.ts';
 import type { SecretValues } from './secret-values.ts';
 
@@ -11,6 +12,8 @@ export interface Session {
   registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
   readonly machines: MachineFolders;
+  /** absent: nothing is locked, as in a plain run of Pulumi */
+  readonly lock?: HeldLock;
   readonly signal: AbortSignal;
 }
 

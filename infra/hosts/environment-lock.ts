@@ -1,107 +1,262 @@
-import { readFile, readlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { LockedError, type LockageError } from '../../pipelines/errors.ts';
-import type { LockHolder } from '../../pipelines/model/lock-holder.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError, LockedError } from '../../pipelines/errors.ts';
+import { isSameHolder, type FoundLock, type LockHolder } from '../../pipelines/model/lock-holder.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import { whenText } from '../../pipelines/text/moment.ts';
 import type { CallOptions, Engine } from '../docker/api/client.ts';
 import { ownerLabels } from '../docker/labels.ts';
-import { withFileLock } from '../system/file-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
-import { runtimeFolder } from '../system/runtime-folder.ts';
+import { Elapsed } from './elapsed.ts';
+import {
+  isOfLock,
+  lockLabels,
+  mayTell,
+  nextOf,
+  overOf,
+  overtaker,
+  renewalOf,
+  seenOf,
+  standingLocks,
+  type LockPicture,
+  type LockVolume,
+  type StandingLock,
+} from './lock-volumes.ts';
 
-/**
- * Returns the identity by which a lock names this process. A hostname is not enough: cloned computers and containers
- * share one.
- */
-export async function thisProcess(): Promise<Pick<LockHolder, 'machine' | 'pid' | 'pidSpace'>> {
-  return { machine: hostname(), pid: process.pid, pidSpace: await pidSpace() };
+/** Whose environment it is. */
+export interface LockPlace {
+  readonly app: string;
+  readonly environment: string;
 }
 
-/**
- * Takes an environment's lock for this process: an empty volume on one of its hosts, whose labels say who holds it. An
- * engine creates a volume of one name only once and answers later requests with the first one's labels, so taking it
- * is atomic; and it works for all operators of that host, whatever backend or machine they use. A lock of a process
- * that was killed here is removed. Throws LockageError (locked) otherwise.
- */
-export async function takeLock(
-  engine: Engine,
-  place: { app: string; environment: string },
-  holder: LockHolder,
-  token: string,
-): Promise<() => Promise<void>> {
-  const { lock } = environmentNames(place.app, place.environment);
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    const found = await create(engine, lock, place, holder, token).catch(async (error: unknown) => {
-      // The volume may exist all the same, and nothing would show that it is ours.
-      await release(engine, lock, token).catch(() => undefined);
-      throw error;
-    });
-    if (found.token === token) return () => release(engine, lock, token);
-    const other = found.holder;
-    // One that was released a moment before its host lost power comes back as an empty folder, which is nobody's.
-    const isNobodys = found.token === '';
-    if (!isNobodys && (!isHere(other, holder) || isAlive(other.pid))) throw locked(place.environment, other, holder);
-    // Reading and removing are two requests: another command may have found the same lock, and hold a new one by now.
-    const lifting = join(await runtimeFolder(), `${lock}.lifting`);
-    await withFileLock(lifting, 10_000, () => release(engine, lock, found.token));
-  }
-  throw new LockedError(`the lock of ${place.environment} cannot be taken`);
+/** The lock that a command asks for: the same on every host. */
+export interface WantedLock extends LockPlace {
+  readonly holder: LockHolder;
+  readonly token: string;
+  /** milliseconds for which it counts without being renewed */
+  readonly lease: number;
+  /** somebody whose lock is taken even if its lease is not over */
+  readonly evenOf?: LockHolder;
 }
 
-/** Returns who holds an environment's lock now; undefined when it is free. */
-export async function readLock(
+/** Returns the environment's lock on a host; undefined when it is free. */
+export async function findLock(
   engine: Engine,
-  place: { app: string; environment: string },
+  { app, environment }: LockPlace,
   options: CallOptions = {},
-): Promise<LockHolder | undefined> {
-  const found = await engine.inspectVolume(environmentNames(place.app, place.environment).lock, options);
-  const { token, holder } = parse(found?.Labels ?? {});
-  return token === '' ? undefined : holder;
+): Promise<FoundLock | undefined> {
+  const { lock } = environmentNames(app, environment);
+  const held = standingLocks(lock, await look(engine, lock, options)).map(foundLock);
+  return held.find((each) => each && !isOver(each)) ?? held.find((each) => each !== undefined);
 }
 
-/** Removes an environment's lock, whoever holds it. Returns the holder. */
-export async function liftLock(
-  engine: Engine,
-  place: { app: string; environment: string },
-): Promise<LockHolder | undefined> {
-  const { lock } = environmentNames(place.app, place.environment);
-  const found = await engine.inspectVolume(lock);
-  if (!found) return undefined;
-  await engine.removeVolume(lock);
-  return parse(found.Labels ?? {}).holder;
+/** Returns whether a lease is over. */
+export function isOver({ leaseLeft }: Pick<FoundLock, 'leaseLeft'>): boolean {
+  return leaseLeft !== undefined && leaseLeft < 0;
 }
 
-async function create(
-  engine: Engine,
-  lock: string,
-  place: { app: string; environment: string },
-  holder: LockHolder,
-  token: string,
-): Promise<{ token: string; holder: LockHolder }> {
-  const labels = {
-    ...ownerLabels(place.app, place.environment, 'lock'),
-    'lockage.token': token,
-    'lockage.holder': JSON.stringify(holder),
-  };
-  await engine.createVolume(lock, { Labels: labels });
-  const made = await engine.inspectVolume(lock);
-  return parse(made?.Labels ?? {});
+function foundLock({ holder, lease }: StandingLock): FoundLock | undefined {
+  return holder && { holder, ...(lease ? { leaseLeft: lease.left } : {}) };
 }
 
-function parse(labels: Record<string, string>): { token: string; holder: LockHolder } {
-  const nobody: LockHolder = { actor: 'somebody', machine: '', pid: 0, since: 'an unknown time', purpose: '' };
-  try {
-    return { token: labels['lockage.token'] ?? '', holder: JSON.parse(labels['lockage.holder'] ?? '') as LockHolder };
-  } catch {
-    return { token: labels['lockage.token'] ?? '', holder: nobody };
+/** An environment's lock on one host, held by this command. */
+export class LockOnHost {
+  readonly #engine: Engine;
+  readonly #wanted: WantedLock;
+  readonly #lock: string;
+  /** it changes when the lock had to be taken again */
+  #token: string;
+  #renewals = 0;
+  #renewed: Elapsed;
+  #isReleased = false;
+
+  private constructor(engine: Engine, wanted: WantedLock, taken: Elapsed) {
+    this.#engine = engine;
+    this.#wanted = wanted;
+    this.#lock = environmentNames(wanted.app, wanted.environment).lock;
+    this.#token = wanted.token;
+    this.#renewed = taken;
+  }
+
+  /**
+   * Takes an environment's lock on a host: it works for all operators of that host, whatever backend or machine they use.
+   * One whose lease is over, or whose process was killed here, is taken over, which one alone can do. Returns it with
+   * those whose lease was over. Throws LockedError.
+   */
+  static async take(engine: Engine, wanted: WantedLock): Promise<{ lock: LockOnHost; overtaken: LockHolder[] }> {
+    const taken = new LockOnHost(engine, wanted, new Elapsed());
+    try {
+      return { lock: taken, overtaken: await taken.#take() };
+    } catch (error) {
+      // A volume may exist all the same, and nothing would show that it is ours.
+      await taken.#withdraw().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #take(): Promise<LockHolder[]> {
+    const overtaken = new Map<string, LockHolder>();
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      await this.#create(this.#lock, this.#token);
+      if (await this.#isAlone()) return this.#tell(overtaken);
+      for (const other of this.#split(await this.#look()).others) {
+        const reason = this.#whyTaken(other);
+        if (reason === undefined) throw await this.#locked(other);
+        await this.#create(nextOf(this.#lock, other.token), this.#token);
+        if (other.holder && reason === 'over') overtaken.set(other.token, other.holder);
+      }
+      if (await this.#isAlone()) return this.#tell(overtaken);
+    }
+    throw new LockedError(`the lock of ${this.#wanted.environment} cannot be taken`);
+  }
+
+  async #isAlone(): Promise<boolean> {
+    const { mine, others } = this.#split(await this.#look());
+    return others.length === 0 && mine.length > 0;
+  }
+
+  /** Whoever sleeps hears of it when it wakes, however long this holding lasts. */
+  async #tell(overtaken: ReadonlyMap<string, LockHolder>): Promise<LockHolder[]> {
+    for (const token of overtaken.keys()) await this.#create(overOf(this.#lock, token), token);
+    return [...overtaken.values()];
+  }
+
+  /** Returns why a lock may be taken over; undefined: it may not. */
+  #whyTaken({ holder, lease }: StandingLock): 'nobody' | 'dead' | 'over' | undefined {
+    const { holder: here, evenOf } = this.#wanted;
+    if (!holder) return 'nobody';
+    if (isHere(holder, here) && !isAlive(holder.pid)) return 'dead';
+    return (lease && lease.left < 0) || isSameHolder(holder, evenOf) ? 'over' : undefined;
+  }
+
+  async #locked(other: StandingLock): Promise<LockageError> {
+    const { environment, holder: here } = this.#wanted;
+    if (other.lease?.unseen) {
+      const seen = seenOf(this.#lock, other.token, other.renewals);
+      // One that is there is from before the clock went back once more.
+      await this.#engine.removeVolume(seen);
+      await this.#create(seen, other.token);
+    }
+    const { holder = nobody, lease } = other;
+    return locked(environment, { holder, ...(lease ? { leaseLeft: lease.left } : {}) }, here);
+  }
+
+  /** Returns whether the lease is over, by the clocks of this computer: one of them stands still while it sleeps. */
+  get isOver(): boolean {
+    return this.#renewed.milliseconds() >= this.#wanted.lease;
+  }
+
+  /**
+   * Renews the lease. Where that is over, or the lock was removed, it is taken again, as another one may take it too.
+   * Returns the lock of whoever has it instead; undefined when it is held. Throws when the host cannot be asked.
+   */
+  async renew(options: CallOptions = {}): Promise<FoundLock | undefined> {
+    if (this.#isReleased) return undefined;
+    const sent = new Elapsed();
+    const wasOver = this.isOver;
+    // A volume that is there keeps its time: each try has a name of its own.
+    this.#renewals += 1;
+    if (!wasOver) await this.#create(renewalOf(this.#lock, this.#token, this.#renewals), this.#token, options);
+    let picture = await this.#look(options);
+    if (this.#isReleased) return undefined;
+    const holder = overtaker(this.#lock, this.#wanted.token, picture);
+    if (holder) return { holder };
+    const { mine, others } = this.#split(picture);
+    if (others.length === 0 && (wasOver || mine.length === 0)) {
+      await this.#takeAgain(options);
+      picture = await this.#look(options);
+    } else if (others.length > 0 && mine.length > 0) {
+      // One of the two withdraws, unless it has been taken over.
+      await sleep(settling);
+      picture = await this.#look(options);
+    }
+    return this.#confirmed(picture, sent, options);
+  }
+
+  async #takeAgain(options: CallOptions): Promise<void> {
+    const before = this.#token;
+    this.#token = `${this.#wanted.token}-${Date.now().toString(36)}`;
+    this.#renewals = 0;
+    await this.#create(nextOf(this.#lock, before), this.#token, options);
+  }
+
+  async #confirmed(picture: LockPicture, sent: Elapsed, options: CallOptions): Promise<FoundLock | undefined> {
+    const { mine, others } = this.#split(picture);
+    const [other] = others;
+    if (other) return foundLock(other) ?? { holder: nobody };
+    if (mine.length === 0) throw new LockageError(`the lock of ${this.#wanted.environment} was removed`);
+    this.#renewed = sent;
+    const last = renewalOf(this.#lock, this.#token, this.#renewals);
+    const isEarlier = (name: string) => name.startsWith(`${this.#lock}.${this.#token}.`) && name !== last;
+    const earlier = picture.volumes.map(({ name }) => name).filter(isEarlier);
+    await Promise.all(earlier.map((name) => this.#engine.removeVolume(name, options)));
+    return undefined;
+  }
+
+  /** Lets go of the lock, with all that earlier ones left. What somebody else holds by now stays. */
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    const picture = await this.#look();
+    const { others } = this.#split(picture);
+    const own = (name: string) => this.#isOwn(name, picture);
+    const isLeft = (volume: LockVolume) => !own(volume.name) && !mayTell(volume, picture);
+    const left = others.length > 0 ? [] : picture.volumes.filter(isLeft);
+    // What was taken over goes first: without ours it would stand again.
+    await this.#remove(left.map(({ name }) => name));
+    await this.#remove(picture.volumes.map(({ name }) => name).filter(own));
+  }
+
+  async #withdraw(): Promise<void> {
+    const picture = await this.#look();
+    await this.#remove(picture.volumes.map(({ name }) => name).filter((name) => this.#isOwn(name, picture)));
+  }
+
+  #isOwn(name: string, { volumes }: LockPicture): boolean {
+    const token = volumes.find((each) => each.name === name)?.labels[lockLabels.token] ?? '';
+    return token.startsWith(this.#wanted.token);
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#engine.removeVolume(name)));
+  }
+
+  #split(picture: LockPicture): { mine: StandingLock[]; others: StandingLock[] } {
+    const all = standingLocks(this.#lock, picture);
+    const isMine = ({ token }: StandingLock) => token.startsWith(this.#wanted.token);
+    return { mine: all.filter(isMine), others: all.filter((each) => !isMine(each)) };
+  }
+
+  #look(options: CallOptions = {}): Promise<LockPicture> {
+    return look(this.#engine, this.#lock, options);
+  }
+
+  async #create(name: string, token: string, options: CallOptions = {}): Promise<void> {
+    const { app, environment, holder, lease } = this.#wanted;
+    const labels = {
+      ...ownerLabels(app, environment, 'lock'),
+      [lockLabels.token]: token,
+      [lockLabels.holder]: JSON.stringify(holder),
+      [lockLabels.lease]: String(lease / 1000),
+    };
+    await this.#engine.createVolume(name, { Labels: labels }, options);
   }
 }
 
-async function release(engine: Engine, lock: string, token: string): Promise<void> {
-  const found = await engine.inspectVolume(lock);
-  if (found && (found.Labels?.['lockage.token'] ?? '') === token) await engine.removeVolume(lock);
+const nobody: LockHolder = { actor: 'somebody', machine: '', pid: 0, since: 'an unknown time', purpose: '' };
+
+/** Milliseconds for one who came second to find that out, and to go. */
+const settling = 500;
+
+async function look(engine: Engine, lock: string, options: CallOptions): Promise<LockPicture> {
+  const { volumes, now } = await engine.volumesNamed(lock, options);
+  const of = volumes.filter(({ Name }) => isOfLock(lock, Name));
+  return {
+    volumes: of.map(({ Name, Labels, CreatedAt = '' }) => ({
+      name: Name,
+      createdAt: Date.parse(CreatedAt),
+      labels: (Labels as Record<string, string> | null) ?? {},
+    })),
+    now,
+  };
 }
 
 /**
@@ -112,26 +267,21 @@ function isHere(other: LockHolder, here: LockHolder): boolean {
   return other.machine === here.machine && (other.pidSpace ?? here.pidSpace) === here.pidSpace;
 }
 
-async function pidSpace(): Promise<string> {
-  try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
-  } catch {
-    // Other systems have no such files: there, the hostname decides alone.
-    return process.platform;
-  }
-}
-
-function locked(environment: string, holder: LockHolder, here: LockHolder): LockageError {
+function locked(environment: string, { holder, leaseLeft }: FoundLock, here: LockHolder): LockageError {
   const doubtful = holder.machine === here.machine && !isHere(holder, here);
   const machine = doubtful
     ? `${holder.machine}: another computer of that name, a container, or this one before it was restarted`
     : holder.machine;
   return new LockedError(
     `${environment} is locked by ${holder.actor} since ${whenText(holder.since)}: ${holder.purpose}`,
-    {
-      details: [`process ${holder.pid} on ${machine}`],
-      hint: `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`,
-    },
+    { details: [`process ${holder.pid} on ${machine}`], hint: hintOf(environment, leaseLeft) },
   );
+}
+
+function hintOf(environment: string, leaseLeft: number | undefined): string {
+  if (leaseLeft === undefined) {
+    return `Try again when it has finished. If that process is gone for good: \`lockage unlock ${environment}\`.`;
+  }
+  const seconds = Math.max(1, Math.ceil(leaseLeft / 1000));
+  return `Try again when it has finished, or wait for it with \`--wait\`. If that process is gone, anybody may take over in ${seconds} s; \`lockage unlock ${environment}\` lifts it at once.`;
 }

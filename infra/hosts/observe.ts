@@ -1,12 +1,12 @@
 import type { HostView, LockView } from '../../pipelines/inspection/observation.ts';
 import { hostsToAsk } from '../../pipelines/inspection/status.ts';
-import { withoutCordoned } from '../../pipelines/model/cordons.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import type { FoundLock } from '../../pipelines/model/lock-holder.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { Connections } from '../docker/connections.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
-import { readLock } from './environment-lock.ts';
+import { findLock, isOver } from './environment-lock.ts';
 import { queryHosts, type Timeouts } from './query.ts';
 
 /** The state of an environment, as its hosts report it. */
@@ -30,15 +30,14 @@ export async function observe(
   record: EnvironmentRecord,
   options: ObserveOptions,
 ): Promise<Observation> {
-  const [lockHost] = withoutCordoned(environment, record.ledger).hosts;
-  let lock: LockView | undefined;
+  const locks: FoundLock[] = [];
   const look = { app, environment: environment.name, record, detailed: options.detailed ?? false };
   const ask = async (target: Target, signal: AbortSignal, heard: () => void): Promise<HostView> => {
     const engine = await connections.engine(target);
     heard();
     const [view] = await Promise.all([
       runtimeOf(target).view(engine, { ...look, signal }),
-      target === lockHost ? readLock(engine, look, { signal }).then((holder) => (lock ??= holder)) : undefined,
+      target.kind === 'host' ? findLock(engine, look, { signal }).then((lock) => lock && locks.push(lock)) : undefined,
     ]);
     return view;
   };
@@ -59,5 +58,10 @@ export async function observe(
     const error = runtimeOf(view.host).silence(view, views);
     return error === undefined ? view : { ...view, error };
   });
-  return { hosts, ...(lock ? { lock } : {}) };
+  const lock = locks.find((each) => !isOver(each)) ?? locks[0];
+  return { hosts, ...(lock ? { lock: lockView(lock) } : {}) };
+}
+
+function lockView({ holder, leaseLeft }: FoundLock): LockView {
+  return { ...holder, ...(leaseLeft === undefined ? {} : { leaseLeft }) };
 }

@@ -1,6 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { LockageError } from '../../pipelines/errors.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
+import type { HeldLock } from '../context/held-lock.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { ensureBridge, removeOwnBridge } from '../machines/bridge.ts';
 import { loadBalancerFolder, ensureLoadBalancer, removeLoadBalancer } from '../machines/load-balancer/load-balancer.ts';
@@ -108,17 +109,23 @@ export interface ProviderSetting {
   onError?(error: unknown): void;
   /** what was really declared; absent: that cannot be known here */
   readonly declared?: DeclaredResources;
+  /** the lock of the environment whose resources these are; absent: nothing is locked */
+  readonly lock?: Pick<HeldLock, 'check'> | undefined;
 }
 
 /**
  * Returns Lockage's own Pulumi provider: what a Docker plugin cannot do. Pulumi's engine takes resources from whoever finds
  * its port, and hands them on: so only what was declared is checked, made or changed, and none of it is removed.
  */
-export function createProvider({ context, onError, declared }: ProviderSetting): pulumi.provider.Provider {
+export function createProvider({ context, onError, declared, lock }: ProviderSetting): pulumi.provider.Provider {
   const { refuseForeign, refuseDeclared } = refusals(declared);
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await work();
+      await lock?.check();
+      const result = await work();
+      // Pulumi records what it hears. Whoever has slept meanwhile must not let it write over another one's state.
+      await lock?.check();
+      return result;
     } catch (error) {
       onError?.(error);
       throw error;
@@ -132,7 +139,7 @@ export function createProvider({ context, onError, declared }: ProviderSetting):
         refuseForeign(urn, news, 'sealed' in (olds as object));
         return { inputs: acceptedInputs(olds as object, news as object) };
       }),
-    diff: async (_id, _urn, olds, news) => ({ changes: changed(olds, news) }),
+    diff: (_id, _urn, olds, news) => run(async () => ({ changes: changed(olds, news) })),
     create: (urn, inputs) =>
       run(async () => {
         refuseForeign(urn, inputs, false);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment, variablesFor, type Variables } from '../system/environment.ts';
 import { startProcess } from '../system/process.ts';
@@ -10,6 +11,11 @@ export interface PulumiSettings {
   readonly passphrase: string;
   /** folder with Pulumi.yaml and the stacks' settings */
   readonly folder: string;
+}
+
+/** Returns the settings of a stack, which has a folder of its own: operations on several do not meet in its files. */
+export function settingsIn(settings: PulumiSettings, stack: string): PulumiSettings {
+  return { ...settings, folder: join(settings.folder, stack) };
 }
 
 const dockerVariables = ['CONTEXT', 'CERT_PATH', 'CA_MATERIAL', 'CERT_MATERIAL', 'KEY_MATERIAL'].map(

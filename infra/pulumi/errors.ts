@@ -12,7 +12,7 @@ function pulumiFailed(name: string, output: string): LockageError {
   if (holder) {
     const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
     return new LockedError(`${name} is being changed by ${who} since ${holder.since}`, {
-      hint: 'Try again when it has finished.',
+      hint: `Try again when it has finished. If that process is gone for good: \`pulumi cancel --stack ${name}\` with the project's backend.`,
     });
   }
   if (/incorrect passphrase/.test(output)) {

@@ -1,23 +1,22 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
+import { OvertakenError } from '../../pipelines/errors.ts';
+import type { HeldLock } from '../context/held-lock.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
 import { declarations, type ResourceName } from '../resources/declared.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { exemptLoopback } from '../system/environment.ts';
-import { isAlive } from '../system/is-alive.ts';
 import { withDescendants } from '../system/socket-holder.ts';
-import { runPulumi, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
-import { translate, PulumiError, type LockHolder, lockHolder } from './errors.ts';
+import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
+import { translate, PulumiError } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
 import { exported, hasUnsealed, withSealed } from './secret-values.ts';
-import { removeLocksOf } from './stale-lock.ts';
+import { StackRuns } from './stack-runs.ts';
 import { readStack, type StackState } from './state.ts';
 import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
 
@@ -42,16 +41,21 @@ const parallel = 256;
 export class PulumiStacks {
   readonly #settings: PulumiSettings;
   readonly #project: string;
+  readonly #lock: HeldLock | undefined;
+  readonly #runs: StackRuns;
   /** stack → where its Pulumi finds the program to run */
   readonly #programs = new Map<string, string>();
   /** Pulumi processes that run now */
   readonly #running = new Set<number>();
   #provider: { port: Promise<string>; context: ProviderContext; error: unknown } | undefined;
 
-  constructor(settings: PulumiSettings, project: string) {
+  /** `lock`: that of the environment whose stacks these are; a run of Pulumi ends at once when it is lost */
+  constructor(settings: PulumiSettings, project: string, lock?: HeldLock) {
     exemptLoopback();
     this.#settings = settings;
     this.#project = project;
+    this.#lock = lock;
+    this.#runs = new StackRuns(settings, project, lock);
   }
 
   /** One `pulumi up`. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
@@ -67,11 +71,11 @@ export class PulumiStacks {
       : {};
     try {
       const stack = await this.#stack(name, await provider.port);
-      await this.#afterStaleLock(name, () =>
+      await this.#runs.afterStaleLock(name, () =>
         this.#withProgram(name, program, () => stack.up({ ...options, ...target, parallel, suppressOutputs: true })),
       );
     } catch (error) {
-      throw provider.error ?? translate(error, name);
+      throw error instanceof OvertakenError ? error : (provider.error ?? translate(error, name));
     }
   }
 
@@ -96,10 +100,10 @@ export class PulumiStacks {
     const provider = this.#serve(context);
     try {
       const stack = await this.#stack(name, await provider.port);
-      await this.#afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
-      await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--stack', name]);
+      await this.#runs.afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
+      await this.#runs.run(name, ['stack', 'rm', '--yes', '--stack', name]);
     } catch (error) {
-      throw provider.error ?? translate(error, name);
+      throw error instanceof OvertakenError ? error : (provider.error ?? translate(error, name));
     }
   }
 
@@ -108,8 +112,8 @@ export class PulumiStacks {
     // That of an environment whose first promotion did not get that far was never made.
     if ((await readStack(this.#in(name), this.#project, name)) === undefined) return;
     try {
-      await this.#afterStaleLock(name, async () => {
-        const result = await runPulumi(this.#in(name), ['stack', 'rm', '--yes', '--force', '--stack', name]);
+      await this.#runs.afterStaleLock(name, async () => {
+        const result = await this.#runs.run(name, ['stack', 'rm', '--yes', '--force', '--stack', name]);
         if (result.code === 0 || /no stack named|not found/i.test(result.stderr)) return;
         throw new PulumiError(result.stderr);
       });
@@ -126,6 +130,7 @@ export class PulumiStacks {
             context: () => this.#current().context,
             onError: (error) => (this.#current().error ??= error),
             declared: declarations,
+            lock: this.#lock,
           }),
           [],
           () => withDescendants([...this.#running]),
@@ -146,7 +151,7 @@ export class PulumiStacks {
 
   /** Each stack has a folder of its own, so that operations on several environments do not meet in its files. */
   #in(name: string): PulumiSettings {
-    return { ...this.#settings, folder: join(this.#settings.folder, name) };
+    return settingsIn(this.#settings, name);
   }
 
   async #stack(name: string, port: string): Promise<Stack> {
@@ -232,13 +237,13 @@ export class PulumiStacks {
     exporting: readonly string[] = [],
   ): Promise<void> {
     const run = async (argv: string[], input?: string) => {
-      const result = await runPulumi(this.#in(name), [...argv, '--stack', name], input === undefined ? {} : { input });
+      const result = await this.#runs.run(name, [...argv, '--stack', name], input === undefined ? {} : { input });
       if (result.code !== 0) throw new PulumiError(result.stderr);
       return result.stdout;
     };
     try {
       // The lock of a run that was killed is in the way here already.
-      await this.#afterStaleLock(name, async () => {
+      await this.#runs.afterStaleLock(name, async () => {
         const stack = exported<Deployment>(await run(['stack', 'export', ...exporting]), name);
         await run(['stack', 'import'], JSON.stringify({ ...stack, deployment: await change(stack.deployment) }));
       });
@@ -248,31 +253,10 @@ export class PulumiStacks {
   }
 
   /**
-   * Pulumi's lock of a run that was killed on this machine is lifted, once its process is gone. A lock of anybody else
-   * stands, also one that was taken meanwhile.
+   * Lifts Pulumi's locks of stacks whose environment's lock was taken over: whoever has them cannot hold that one any more.
    */
-  async #afterStaleLock(name: string, work: () => Promise<unknown>): Promise<void> {
-    const print = console.error;
-    // Pulumi's provider server prints the stack of every error it passes on; the error itself is what we throw.
-    console.error = () => undefined;
-    try {
-      for (let before: LockHolder | undefined, tries = 1; ; tries++) {
-        try {
-          await work();
-          return;
-        } catch (error) {
-          const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
-          if (holder?.machine !== hostname() || tries > 5 || !(await processEnds(holder.pid, 15_000))) throw error;
-          if (await removeLocksOf(this.#settings, { project: this.#project, stack: name }, holder)) continue;
-          // One that ended in good order took its lock with it: what is still there after its end is left.
-          const isLeft = holder.pid === before?.pid && holder.since === before.since;
-          if (isLeft) await runPulumi(this.#in(name), ['cancel', '--yes', '--stack', name]);
-          before = holder;
-        }
-      }
-    } finally {
-      console.error = print;
-    }
+  async cancelLocks(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#runs.cancelLocks(name)));
   }
 
   /**
@@ -307,7 +291,7 @@ export class PulumiStacks {
       this.#running.add(pid);
     };
     try {
-      return await runPulumi(this.#in(name), argv, { ...options, onStart });
+      return await this.#runs.run(name, argv, { ...options, onStart });
     } finally {
       if (process !== undefined) this.#running.delete(process);
     }
@@ -327,13 +311,4 @@ async function portOf(serving: () => Promise<unknown>): Promise<string> {
     console.log = print;
   }
   return port;
-}
-
-/** Whether a process of this machine is gone, waiting for it up to `timeout` ms. */
-async function processEnds(pid: number, timeout: number): Promise<boolean> {
-  for (const end = Date.now() + timeout; ;) {
-    if (!isAlive(pid)) return true;
-    if (Date.now() >= end) return false;
-    await sleep(250);
-  }
 }

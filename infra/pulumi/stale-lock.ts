@@ -10,20 +10,20 @@ interface Holder {
 }
 
 /**
- * Removes the locks on a stack that a dead process has left, and no others: `pulumi cancel` removes all of a stack.
- * Only in a backend that is a folder; returns false for any other.
+ * Removes the locks on a stack that a holder has, or all of them; `pulumi cancel` knows only the latter. Only in a backend
+ * that is a folder; returns false for any other.
  */
 export async function removeLocksOf(
   { backend }: Pick<PulumiSettings, 'backend'>,
   { project, stack }: { readonly project: string; readonly stack: string },
-  holder: Holder,
+  holder?: Holder,
 ): Promise<boolean> {
   const state = backendFolder(backend);
   if (state === undefined) return false;
   const folder = path.join(state, '.pulumi', 'locks', 'organization', project, stack);
   for (const name of await readdir(folder).catch(() => [])) {
     const file = path.join(folder, name);
-    if (isOf(holder, await readFile(file, 'utf8').catch(() => ''))) await rm(file, { force: true });
+    if (!holder || isOf(holder, await readFile(file, 'utf8').catch(() => ''))) await rm(file, { force: true });
   }
   return true;
 }

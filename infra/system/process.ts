@@ -115,11 +115,16 @@ export function runToEnd(
  * Sends a signal to a program and everything it started, except daemons that it detached: those have a group of their
  * own.
  */
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+function signalGroup({ pid }: Pick<ChildProcess, 'pid'>, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, signal);
   } catch {
     // The whole group has ended meanwhile.
   }
+}
+
+/** Kills a detached program and everything it started. */
+export function killGroup(pid: number): void {
+  signalGroup({ pid }, 'SIGKILL');
 }

@@ -46,8 +46,11 @@ export interface LoadBalancerView {
   readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
 }
 
+/** An environment's lock, as `status` shows it. */
 export interface LockView {
   readonly actor: string;
   readonly since: string;
   readonly purpose: string;
+  /** milliseconds until its lease is over; negative once it is; absent: it has none */
+  readonly leaseLeft?: number;
 }

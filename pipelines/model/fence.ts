@@ -49,3 +49,29 @@ export function turnOf({ revision, operation, ledger, reports }: TurnInputs): Tu
 export function ended(turn: Turn): Turn {
   return { ...turn, recorded: turn.revision };
 }
+
+/** Returns the turn that makes hosts refuse whoever had the lock before, whatever it is about to do. */
+export function claimOver(
+  operation: string,
+  { ledger }: Pick<TurnInputs, 'ledger'>,
+  fences: readonly (Fence | undefined)[],
+): Turn {
+  const held = fences.filter((fence) => fence !== undefined);
+  // Also who has an older copy of the state may keep somebody else from acting.
+  const recorded = Math.max(lastNumber(ledger), ...held.map((fence) => fence.recorded));
+  return {
+    revision: Math.max(recorded + 1, ...held.map(({ revision }) => revision)),
+    operation,
+    recorded,
+    over: [...new Set(held.map((fence) => fence.operation))],
+  };
+}
+
+/** Returns the turn of an operation of a command whose claim hosts have, wherever that reached them. */
+export function withClaim(turn: Turn, claim: Turn): Turn {
+  return {
+    ...turn,
+    revision: Math.max(turn.revision, claim.revision),
+    over: [...new Set([...turn.over, claim.operation, ...claim.over])],
+  };
+}

@@ -9,3 +9,18 @@ export interface LockHolder {
   readonly since: string;
   readonly purpose: string;
 }
+
+/** A lock as hosts have it: who holds it, and for how long it counts without being renewed. */
+export interface FoundLock {
+  readonly holder: LockHolder;
+  /**
+   * milliseconds until its lease is over, by the clock of the host; negative once it is, when anybody may take it. Absent
+   * for a lock of an earlier version, which has none.
+   */
+  readonly leaseLeft?: number;
+}
+
+/** Returns whether two locks are the same holding of one process. */
+export function isSameHolder(a: LockHolder, b: LockHolder | undefined): boolean {
+  return b !== undefined && a.since === b.since && a.pid === b.pid && a.machine === b.machine;
+}

@@ -7,7 +7,7 @@ import { refuseAhead } from '../policy/fence.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
-import { withEnvironmentLock, withEnvironmentLockIfReachable } from './steps/with-lock.ts';
+import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which host of an environment is meant. */
 export interface CordonRequest {
@@ -43,13 +43,11 @@ export async function cordon(context: Context, request: CordonRequest): Promise<
   const { ledger } = await context.records.environment(environment.name);
   const left = leftWithout(environment, ledger, asked);
   const purpose = `cordon ${request.host}`;
-  // A running operation holds the lock on the first host in service, and later ones on the first that stays.
+  // Also on the host that goes, where it answers: whoever works there is not disturbed.
   const serving = withoutCordoned(environment, ledger);
-  const locked = () =>
-    withEnvironmentLock(context, { environment: left, purpose }, () => record(context, environment, left, asked));
-  return serving.hosts[0] === left.hosts[0]
-    ? locked()
-    : withEnvironmentLockIfReachable(context, { environment: serving, purpose }, locked);
+  return withEnvironmentLock(context, { environment: serving, purpose }, () =>
+    record(context, environment, left, asked),
+  );
 }
 
 async function record(context: Context, environment: Environment, left: Environment, asked: Cordon) {

@@ -19,6 +19,7 @@ import { replaceMachines } from './replace-machines.ts';
 import { resume } from './resume.ts';
 import { rollback } from './rollback.ts';
 import { scale } from './scale.ts';
+import { whenUnlocked } from './steps/wait-for-lock.ts';
 import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
 import { unlock } from './unlock.ts';
@@ -52,14 +53,25 @@ export async function perform<Name extends OperationName>(
   context: Context,
   name: Name,
   request: RequestOf<Name>,
+  { wait }: PerformOptions = {},
 ): Promise<ResultOf<Name>> {
   const run = operations[name] as unknown as (context: Context, request: RequestOf<Name>) => Promise<ResultOf<Name>>;
-  const watched = watchChanges(context);
-  try {
-    return await run(watched.context, request);
-  } catch (error) {
-    throw honestError(error, watched.progress(), context.signal.aborted);
-  }
+  const attempt = async (): Promise<ResultOf<Name>> => {
+    const watched = watchChanges(context);
+    try {
+      return await run(watched.context, request);
+    } catch (error) {
+      throw honestError(error, watched.progress(), context.signal.aborted);
+    }
+  };
+  if (wait === undefined || !('environment' in request)) return attempt();
+  return whenUnlocked(context, { environment: request.environment, wait }, attempt);
+}
+
+/** How an operation is carried out. */
+export interface PerformOptions {
+  /** milliseconds for which it waits while somebody else has its environment; absent: it is refused then */
+  readonly wait?: number;
 }
 
 /** Returns the error that says what is true: a step that refuses to go on knows nothing of those before it. */

@@ -5,7 +5,7 @@ import type { HostReport, PreflightReport } from '../model/host-report.ts';
 import type { HostTraits, Trait } from '../model/host-traits.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
-import type { LockHolder } from '../model/lock-holder.ts';
+import type { FoundLock, LockHolder } from '../model/lock-holder.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
@@ -21,6 +21,8 @@ export interface Context extends Ports {
   readonly actor: string;
   /** Returns milliseconds since 1970. */
   now(): number;
+  /** Waits for milliseconds. Throws when the operator wants to stop. */
+  pause(milliseconds: number): Promise<void>;
   /** Returns a new name for a change that Pulumi carries out. */
   newOperation(): string;
   readonly secrets: Secrets;
@@ -110,12 +112,20 @@ export interface Configuration {
 
 /** The hosts of an environment, asked and changed all at once. */
 export interface Hosts {
-  /** Takes the environment's lock. Throws LockedError naming who holds it and since when. */
+  /**
+   * Takes the environment's lock on all hosts that answer, also those that only the record knows; one at least. Somebody
+   * whose lease is over is overtaken. Throws LockedError naming who holds it and since when.
+   */
   lock(environment: Environment, purpose: string): Promise<() => Promise<void>>;
   /** Returns who holds the environment's lock now; undefined when nobody does. */
-  lockHolder(environment: Environment): Promise<LockHolder | undefined>;
-  /** Lifts the environment's lock, whoever holds it. */
-  liftLock(environment: Environment): Promise<void>;
+  lockHolder(environment: Environment): Promise<FoundLock | undefined>;
+  /**
+   * Lifts a holder's lock, after the hosts have been told to refuse that one. Returns false, and lifts nothing, when
+   * somebody else holds it by now.
+   */
+  liftLock(environment: Environment, holder: LockHolder): Promise<boolean>;
+  /** Throws OvertakenError when somebody else has the lock that this command took. */
+  checkLock(): Promise<void>;
   /**
    * Asks every host at once what it has: all that going back needs, where every millisecond counts. Throws LockageError
    * naming each one that does not answer or whose ports are taken.
@@ -278,6 +288,8 @@ export interface Terminal {
   /** One step of the work begins; ends the one before. */
   step(name: string, detail?: string): void;
   note(text: string): void;
+  /** Says for whom the command waits, and how long; each call takes the place of the one before. */
+  waiting(text: string): void;
   plan(plan: Plan): void;
   /** Shows what is taken over from hosts. */
   adoption(adoption: Adoption): void;

@@ -44,18 +44,16 @@ export async function removeHost(context: Context, request: RemoveHostRequest): 
   await context.configuration.checkWithoutHost(environment, host.name);
   const record = await context.records.environment(environment.name);
   if (record.ledger.revisions.length === 0) await refuseLost(context, environment, record);
-  // The environment's lock is on its first host: whoever holds it there must not meet somebody with another one.
   const serving = withoutCordoned(environment, record.ledger);
   if (gone) refuseInService(environment, serving, host);
   const consequence = await consequenceOf(context, { environment, record, host, gone });
   context.terminal.note(consequence.text);
   await context.terminal.confirm(`Take ${host.name} out of ${context.configuration.fileOf(environment.name)}?`);
-  const locks = gone || (host === serving.hosts[0] && record.ledger.revisions.length > 0);
   const take = async () => {
     refuseChanged(environment, record, await context.records.environment(environment.name));
     return takeOut(context, { environment, record, host, gone }, consequence);
   };
-  return locks ? withEnvironmentLock(context, { environment: serving, purpose: `host rm ${host.name}` }, take) : take();
+  return gone ? withEnvironmentLock(context, { environment: serving, purpose: `host rm ${host.name}` }, take) : take();
 }
 
 /** A host on its way out. */

@@ -19,22 +19,18 @@ export async function unlock(context: Context, request: UnlockRequest): Promise<
   const configured = environmentNamed(context.project, request.environment);
   const { ledger } = await context.records.environment(configured.name);
   const environment = withoutCordoned(configured, ledger);
-  const holder = await context.hosts.lockHolder(environment);
-  if (!holder) return { outcome: 'not locked' };
+  const found = await context.hosts.lockHolder(environment);
+  if (!found) return { outcome: 'not locked' };
+  const { holder } = found;
   const since = agoText(holder.since, context.now());
   context.terminal.note(
     `${environment.name} is locked by ${holder.actor} since ${since}: ${holder.purpose} (process ${holder.pid} on ${holder.machine})`,
   );
-  await context.terminal.confirm('Lift it? Two operations at once may leave the environment half-way.');
-  if (!isSame(holder, await context.hosts.lockHolder(environment))) {
+  await context.terminal.confirm('Lift it? Hosts refuse that operation from then on, and it may be left half-way.');
+  if (!(await context.hosts.liftLock(environment, holder))) {
     throw new LockageError(`the lock of ${environment.name} changed hands meanwhile: nothing was lifted`, {
       hint: `Run \`lockage unlock ${environment.name}\` again to see who holds it now.`,
     });
   }
-  await context.hosts.liftLock(environment);
   return { outcome: 'unlocked', holder };
-}
-
-function isSame(a: LockHolder, b: LockHolder | undefined): boolean {
-  return b !== undefined && a.since === b.since && a.pid === b.pid && a.machine === b.machine;
 }

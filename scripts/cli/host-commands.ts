@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { json, reason, yes } from './options.ts';
+import { json, reason, wait, yes } from './options.ts';
 
 /** Adds `lockage host …`: the hosts of environments. */
 export function addHostCommands(program: Command, interrupt: () => AbortSignal): void {
@@ -48,6 +48,7 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .requiredOption('-e, --env <environment>', 'whose host it is')
     .option('--gone', 'it is cordoned and never comes back: forget what it had instead of removing it')
     .description('take a host out of the targets; the next promotion removes what it has of the environment')
+    .addOption(wait())
     .addOption(yes())
     .addOption(json())
     .action(async (name, flags) =>
@@ -60,6 +61,7 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .requiredOption('-e, --env <environment>', 'whose host it is')
     .description('take a host out of service, dead or alive: promotions and rollbacks go on without it')
     .addOption(reason())
+    .addOption(wait())
     .addOption(json())
     .action(async (name, flags) => (await import('./commands/cordon.ts')).cordonCommand(name, flags, interrupt()));
 
@@ -69,6 +71,7 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .requiredOption('-e, --env <environment>', 'whose host it is')
     .description('take a host back: it gets what the environment runs, and traffic once that works there')
     .addOption(reason())
+    .addOption(wait())
     .addOption(yes())
     .addOption(json())
     .action(async (name, flags) => (await import('./commands/cordon.ts')).uncordonCommand(name, flags, interrupt()));

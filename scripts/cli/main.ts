@@ -6,7 +6,7 @@ import { ExitCode } from './exit-codes.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
-import { json, planOption, revisionOptions, yes } from './options.ts';
+import { json, planOption, revisionOptions, wait, yes } from './options.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 
@@ -98,6 +98,7 @@ program
   .command('resume')
   .argument('<environment>')
   .description('lift the hold that a rollback set')
+  .addOption(wait())
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/resume.ts')).resumeCommand(name, flags, interrupt()));
 
@@ -199,6 +200,7 @@ program
   .argument('<environment>')
   .option('--volumes', 'also the data of its accessories')
   .description('remove an environment from its hosts: containers, networks, routes, record')
+  .addOption(wait())
   .addOption(yes())
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/destroy.ts')).destroyCommand(name, flags, interrupt()));

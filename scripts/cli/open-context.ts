@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
@@ -11,11 +13,11 @@ import { SecretKey } from '../../infra/context/secret-key.ts';
 import { SecretValues } from '../../infra/context/secret-values.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { Connections } from '../../infra/docker/connections.ts';
+import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import { RegistryClient } from '../../infra/registry/client.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
-import type { Project } from '../../pipelines/model/environment.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
@@ -25,6 +27,7 @@ import { SecretStore } from '../project/secret-store.ts';
 import { openStateFolder } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
+import { leaseOf } from './lease.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /** Options that every command that opens a project takes. */
@@ -67,17 +70,15 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   });
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
-  const session = sessionOf({
-    stateFolder,
-    terminal,
-    registry,
-    signal,
-    key: new SecretKey(app, passphrase),
-    configured: () => project.environments.flatMap(({ hosts }) => hosts),
-  });
-  const stacks = pulumiLoader(settings, app);
-  const records = new RecordsAdapter(settings, app, session, stacks);
+  const configuredHosts = () => project.environments.flatMap(({ hosts }) => hosts);
+  const connections = new Connections({ stateDir: stateFolder, configured: configuredHosts });
   const actor = actorOf();
+  const keeper = new LockKeeper({ app, actor, connections, lease: leaseOf(process.env) });
+  const key = new SecretKey(app, passphrase);
+  const session = sessionOf({ stateFolder, connections, terminal, registry, key, lock: keeper, signal });
+  const stacks = pulumiLoader(settings, app, keeper);
+  const records = new RecordsAdapter(settings, app, session, stacks);
+  const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
   const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
@@ -85,12 +86,13 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     project,
     actor,
     now: () => Date.now(),
+    pause: (milliseconds) => sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted()),
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registry, project.build.platform),
     builder: new DockerBuilder({ project, registry, terminal, signal }),
     configuration: configurationIn(root),
-    hosts: new HostsAdapter(app, actor, session, registry),
+    hosts: new HostsAdapter(app, session, registry, locks),
     machines,
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
@@ -109,18 +111,16 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   };
 }
 
-interface SessionParts {
+interface SessionParts extends Pick<Session, 'connections' | 'lock' | 'signal'> {
   readonly stateFolder: string;
   readonly terminal: ConsoleTerminal;
   readonly registry: RegistryClient;
-  readonly signal: AbortSignal;
   readonly key: SecretKey;
-  readonly configured: () => Project['environments'][number]['hosts'];
 }
 
-function sessionOf({ stateFolder, terminal, registry, signal, key, configured }: SessionParts): Session {
+function sessionOf({ stateFolder, terminal, registry, key, ...parts }: SessionParts): Session {
   return {
-    connections: new Connections({ stateDir: stateFolder, configured }),
+    ...parts,
     secrets: new SecretValues(key),
     registryAuth: (repository) => registry.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
@@ -130,13 +130,12 @@ function sessionOf({ stateFolder, terminal, registry, signal, key, configured }:
       keys: join(stateFolder, 'machine-keys'),
       images: join(cacheFolder(), 'machine-images'),
     },
-    signal,
   };
 }
 
 /** Returns a function that loads Pulumi at its first call. */
-function pulumiLoader(settings: PulumiSettings, app: string): () => Promise<PulumiStacks> {
+function pulumiLoader(settings: PulumiSettings, app: string, lock: LockKeeper): () => Promise<PulumiStacks> {
   let loaded: Promise<PulumiStacks> | undefined;
   return () =>
-    (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.PulumiStacks(settings, app)));
+    (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.PulumiStacks(settings, app, lock)));
 }

@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander';
+import { parseDuration } from '../../pipelines/config/schema/units.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import type { PerformOptions } from '../../pipelines/operations/perform.ts';
 
 /** Options that several commands have in common. */
 export const json = () => new Option('--json', 'print one JSON document for machines');
@@ -7,9 +9,22 @@ export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
 export const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
 export const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
+export const wait = () =>
+  new Option('--wait [duration]', 'wait while somebody else has the environment, as 30s or 5m').preset('10m');
+
 /** Adds the options of every command that makes a revision. */
 export function revisionOptions(command: Command): Command {
-  return command.addOption(planOption()).addOption(reason()).addOption(yes()).addOption(json());
+  return command.addOption(planOption()).addOption(reason()).addOption(wait()).addOption(yes()).addOption(json());
+}
+
+/** Returns for how long a command waits for somebody else. Throws LockageError. */
+export function waitOf({ wait: text }: { readonly wait?: string }): PerformOptions {
+  if (text === undefined) return {};
+  const milliseconds = parseDuration(text);
+  if (milliseconds !== undefined) return { wait: milliseconds };
+  throw new LockageError(`--wait takes a duration, not ${JSON.stringify(text)}`, {
+    hint: 'Write it as 30s, 5m or 1h behind the other arguments, or say `--wait` alone for 10 minutes.',
+  });
 }
 
 /** Returns the part of a flow's request that these options give. */
@@ -26,6 +41,8 @@ export interface Flags {
   readonly yes?: boolean;
   readonly plan?: boolean;
   readonly reason?: string;
+  /** a duration */
+  readonly wait?: string;
 }
 
 /** Parses a whole number of at least 1. Throws LockageError naming the option. */

@@ -24,6 +24,9 @@ export interface TerminalOptions {
   readonly redactor: Redactor;
 }
 
+/** Milliseconds between two lines of somebody who waits, where no line can be redrawn. */
+const waitingEvery = 30_000;
+
 /** Prints a line that belongs to no open project: of `init`, or an interruption. */
 export function print(text: string, stream: 'stdout' | 'stderr'): void {
   process[stream].write(`${shown(text)}\n`);
@@ -44,6 +47,7 @@ export class ConsoleTerminal implements Terminal {
   #started = performance.now();
   #liveText = '';
   #lastDraw = 0;
+  #lastWaiting = -Infinity;
 
   constructor(options: TerminalOptions) {
     this.#options = options;
@@ -60,6 +64,13 @@ export class ConsoleTerminal implements Terminal {
 
   note(text: string): void {
     this.#line(`${this.#elapsed()}  ${text}`);
+  }
+
+  waiting(text: string): void {
+    if (this.#live) return this.#show(text);
+    if (performance.now() - this.#lastWaiting < waitingEvery) return;
+    this.#lastWaiting = performance.now();
+    this.note(text);
   }
 
   /** Prints a line of a program that runs for us; dim, and only on a terminal or in a CI log. */
@@ -184,9 +195,14 @@ export class ConsoleTerminal implements Terminal {
       const total = all.reduce((sum, layer) => sum + layer.total, 0);
       return `${host} ${bytesText(current)}/${bytesText(total)}`;
     });
+    this.#show(`  ${hosts.join('  ')}`);
+  }
+
+  #show(text: string): void {
     this.#clear();
-    this.#liveText = `${this.#elapsed()}    ${hosts.join('  ')}`.slice(0, process.stderr.columns || 80);
-    this.#redraw();
+    const line = this.#shown(`${this.#elapsed()}  ${text}`);
+    this.#liveText = line.slice(0, process.stderr.columns || 80);
+    process.stderr.write(this.#liveText);
   }
 
   #clear(): void {

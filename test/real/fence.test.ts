@@ -37,6 +37,15 @@ describe.runIf(labsWork)('who was overtaken', () => {
     );
   };
 
+  /** What hosts have, but for what tells a holder who sleeps that it was overtaken. */
+  const settled = async () => {
+    const hosts = Object.entries(await project.snapshot('prod'));
+    return hosts.map(([host, { volumes, ...rest }]) => [
+      host,
+      { ...rest, volumes: volumes.filter((name) => !name.endsWith('.over')) },
+    ]);
+  };
+
   test('by an operator who lifted the lock ends with 75 and changes nothing', async () => {
     const words = ['promote', '1.1.0', '--to', 'prod', '--yes', '--json'];
     const anna = project.start(words, { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: 'stop:at:deploy' });
@@ -47,15 +56,15 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect((await bob('unlock', 'prod', '--yes')).code).toBe(0);
     const done = await bob('promote', '1.2.0', '--to', 'prod', '--yes', '--json');
     expect(done.code, done.stderr).toBe(0);
-    const before = [await project.snapshot('prod'), await history()];
+    const before = [await settled(), await history()];
 
     anna.kill('SIGCONT');
     const late = await anna.ended;
-    expect([late.code, late.json?.error?.message], late.stderr).toEqual([
-      75,
-      'prod was changed by somebody else meanwhile: nothing was done',
-    ]);
-    expect([await project.snapshot('prod'), await history()]).toEqual(before);
+    expect(late.code, late.stderr).toBe(75);
+    expect(late.json?.error?.message).toMatch(
+      /prod was changed by somebody else|another operation has taken over prod/,
+    );
+    expect([await settled(), await history()]).toEqual(before);
     expect(await project.versions('prod')).toEqual(['1.2.0', '1.2.0']);
   });
 

@@ -13,6 +13,7 @@ export class EngineApi {
   readonly host: string;
   protected readonly transport: Transport;
   #prefix: Promise<string> | undefined;
+  #id: Promise<string> | undefined;
 
   constructor(options: TransportOptions) {
     this.host = options.host;
@@ -45,6 +46,18 @@ export class EngineApi {
 
   async info(options: CallOptions = {}): Promise<EngineInfo> {
     return this.json<EngineInfo>('ask about the engine', 'GET', '/info', options);
+  }
+
+  /** Returns what names this engine, the same for whoever asks, asked once; a failure is not remembered. */
+  id(options: CallOptions = {}): Promise<string> {
+    this.#id ??= this.info(options).then(
+      ({ ID = '' }) => ID,
+      (error: unknown) => {
+        this.#id = undefined;
+        throw error;
+      },
+    );
+    return this.#id;
   }
 
   protected async call(what: string, method: Call['method'], path: string, rest: Rest): Promise<Answer> {
@@ -82,7 +95,8 @@ export class EngineApi {
   }
 }
 
-function parse<T>(answer: Answer): T {
+/** Returns an answer's JSON. */
+export function parse<T>(answer: Answer): T {
   return JSON.parse(answer.body.toString('utf8')) as T;
 }
 

@@ -1,5 +1,5 @@
 import { familiarName, fullName } from '../../registry/reference.ts';
-import { EngineApi } from './api.ts';
+import { EngineApi, parse } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
 import { readPull } from './pull.ts';
@@ -124,10 +124,22 @@ export class EngineResources extends EngineApi {
 
   /** Lists the volumes that carry all the labels. */
   async listVolumes(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<VolumeDetails[]> {
-    const call = { query: { filters: labelFilter(labels) }, ...options };
-    return (
-      (await this.json<{ Volumes: VolumeDetails[] | null }>('list volumes', 'GET', '/volumes', call)).Volumes ?? []
-    );
+    return (await this.#volumes(labelFilter(labels), options)).volumes;
+  }
+
+  /** Lists the volumes whose names begin like this, with the time of the engine's own clock. */
+  async volumesNamed(
+    beginning: string,
+    options: CallOptions = {},
+  ): Promise<{ volumes: VolumeDetails[]; /** milliseconds since 1970 */ now: number }> {
+    // The engine looks for it anywhere in a name.
+    const { volumes, now } = await this.#volumes(JSON.stringify({ name: [checkedName(beginning)] }), options);
+    return { volumes: volumes.filter(({ Name }) => Name.startsWith(beginning)), now };
+  }
+
+  async #volumes(filters: string, options: CallOptions): Promise<{ volumes: VolumeDetails[]; now: number }> {
+    const answer = await this.call('list volumes', 'GET', '/volumes', { query: { filters }, ...options });
+    return { volumes: parse<{ Volumes: VolumeDetails[] | null }>(answer).Volumes ?? [], now: answer.time };
   }
 }
 

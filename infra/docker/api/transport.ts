@@ -54,7 +54,7 @@ export class Transport {
       const body = await collect(response, limit.signal);
       const status = response.statusCode ?? 0;
       if (status >= 300 && !call.accept?.includes(status)) throw this.#refusal(call, status, body);
-      return { status, body };
+      return { status, body, time: Date.parse(response.headers.date ?? '') };
     } catch (error) {
       throw this.#explain(error, call, limit);
     } finally {

@@ -10,10 +10,15 @@ export type EngineVersion = Docker.DockerVersion;
 export type NetworkBody = Omit<Docker.NetworkCreateOptions, 'Name'>;
 export type NetworkDetails = Docker.NetworkInspectInfo;
 export type VolumeBody = Omit<Docker.VolumeCreateOptions, 'Name'>;
-export type VolumeDetails = Docker.VolumeInspectInfo;
+export type VolumeDetails = Docker.VolumeInspectInfo & {
+  /** RFC 3339, by the clock of the host */
+  readonly CreatedAt?: string;
+};
 
 /** The facts that an engine reports about itself and its host. */
 export interface EngineInfo {
+  /** names the engine; cloned machines may share one */
+  readonly ID?: string;
   readonly Name: string;
   readonly ServerVersion: string;
   readonly OSType: string;

@@ -60,4 +60,6 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly body: Buffer;
+  /** milliseconds since 1970, by the clock of the engine's host; NaN where it does not say */
+  readonly time: number;
 }

@@ -22,13 +22,14 @@ export async function hostInventory(
     engine.listVolumes(own),
   ]);
   const { lock } = environmentNames(place.app, place.environment);
+  const isLock = ({ Name }: (typeof volumes)[number]) => Name === lock || Name.startsWith(`${lock}.`);
   const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
   return {
     host,
     containers: containers.map(listed).sort((a, b) => a.name.localeCompare(b.name)),
     networks,
     volumes: [
-      ...volumes.filter((volume) => !isData(volume) && !(ownLock && volume.Name === lock)).map(({ Name }) => Name),
+      ...volumes.filter((volume) => !isData(volume) && !(ownLock && isLock(volume))).map(({ Name }) => Name),
       ...containers.flatMap(namelessVolumes),
     ],
     data: volumes.filter(isData).map(({ Name }) => Name),

@@ -38,8 +38,8 @@ export function watchChanges(context: Context): WatchedContext {
         const member: unknown = Reflect.get(port, key, port);
         if (typeof member !== 'function') return member;
         return (...values: unknown[]): unknown => {
-          const answer: unknown = Reflect.apply(member, port, values);
-          return calls.has(key) ? counted(answer, () => count(key)) : answer;
+          const call = (): unknown => Reflect.apply(member, port, values);
+          return calls.has(key) ? counted(checked(context, call), () => count(key)) : call();
         };
       },
     });
@@ -58,6 +58,12 @@ export function watchChanges(context: Context): WatchedContext {
     },
     progress: () => progress,
   };
+}
+
+/** Whoever was overtaken changes nothing more. */
+async function checked({ hosts }: Context, call: () => unknown): Promise<unknown> {
+  await hosts.checkLock();
+  return call();
 }
 
 /** A call that was refused has changed nothing; one that failed in any other way may have. */

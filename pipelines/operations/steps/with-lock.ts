@@ -24,12 +24,12 @@ export async function withEnvironmentLock<T>(
     return await work();
   } finally {
     await unlock().catch((error: unknown) => {
-      terminal.note(`${environment.name} stays locked until the next command from here: ${messageOf(error)}`);
+      terminal.note(`${environment.name} stays locked on a host until its lease is over: ${messageOf(error)}`);
     });
   }
 }
 
-/** Does the same where the host that the lock is on may be dead: then nobody else can hold it there. */
+/** Does the same where all hosts may be dead: then nobody else can hold it there. */
 export async function withEnvironmentLockIfReachable<T>(
   { hosts, terminal }: Locking,
   { environment, purpose }: LockRequest,

@@ -1,13 +1,13 @@
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { durationText } from '../../tools/format.ts';
-import type { Flags } from '../options.ts';
+import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage host cordon`. */
 export async function cordonCommand(host: string, flags: Flags & { env: string }, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await perform(context, 'cordon', hostRequest(host, flags));
+    const result = await perform(context, 'cordon', hostRequest(host, flags), waitOf(flags));
     const { actor, since, reason } = result.cordon;
     const left = `${flags.env} goes on with ${result.remaining.join(', ')}`;
     const line =
@@ -26,7 +26,7 @@ export async function uncordonCommand(
 ): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     void context.loadPulumi().catch(() => undefined);
-    const result = await perform(context, 'uncordon', hostRequest(host, flags));
+    const result = await perform(context, 'uncordon', hostRequest(host, flags), waitOf(flags));
     context.terminal.result(result, [uncordonLine(host, result)]);
   });
 }

@@ -1,6 +1,6 @@
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import { colors } from '../../tools/colors.ts';
-import type { Flags } from '../options.ts';
+import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 interface DestroyFlags extends Flags {
@@ -10,7 +10,7 @@ interface DestroyFlags extends Flags {
 /** Runs `lockage destroy`. */
 export async function destroyCommand(environment: string, flags: DestroyFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await perform(context, 'destroy', { environment, withData: flags.volumes ?? false });
+    const result = await perform(context, 'destroy', { environment, withData: flags.volumes ?? false }, waitOf(flags));
     context.terminal.result(jsonOf(result), linesOf(result));
   });
 }

@@ -1,5 +1,5 @@
 import { perform } from '../../../pipelines/operations/perform.ts';
-import type { Flags } from '../options.ts';
+import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 interface RemoveFlags extends Flags {
@@ -11,7 +11,7 @@ interface RemoveFlags extends Flags {
 export async function hostRemoveCommand(host: string, flags: RemoveFlags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const gone = flags.gone === true;
-    const result = await perform(context, 'removeHost', { environment: flags.env, host, gone });
+    const result = await perform(context, 'removeHost', { environment: flags.env, host, gone }, waitOf(flags));
     const { environment, next } = result;
     const then = `${gone ? 'The record follows' : 'What it has goes'} with the next promotion: ${next}`;
     context.terminal.result(result, [

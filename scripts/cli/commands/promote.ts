@@ -4,7 +4,7 @@ import type { Revision } from '../../../pipelines/model/revision.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { requestOf, type Flags } from '../options.ts';
+import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage promote` and `lockage plan`. */
@@ -20,7 +20,7 @@ export async function promoteCommand(
   await runCommand(flags, signal, async (context) => {
     // Pulumi's libraries load while the registry and the hosts are asked.
     if (!flags.plan) void context.loadPulumi().catch(() => undefined);
-    const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) });
+    const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) }, waitOf(flags));
     if (result.outcome === 'planned') return context.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;
     if (revision?.without) process.exitCode = ExitCode.partial;

@@ -2,7 +2,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
-import { requestOf, type Flags } from '../options.ts';
+import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage rollback`. */
@@ -16,12 +16,12 @@ export async function rollbackCommand(
   await runCommand(flags, signal, async (context) => {
     const target = { environment: name, ...(flags.to ? { to: flags.to } : {}), startedAt };
     if (flags.drill) {
-      const proven = await perform(context, 'drill', target);
+      const proven = await perform(context, 'drill', target, waitOf(flags));
       context.terminal.result(proven, [drillText(name, proven.drill)]);
       return;
     }
     const request = { ...target, ...requestOf(flags) };
-    const result = await perform(context, 'rollback', request);
+    const result = await perform(context, 'rollback', request, waitOf(flags));
     const { revision, trafficBack } = result;
     const lines = revision
       ? [

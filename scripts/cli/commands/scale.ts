@@ -1,7 +1,7 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
-import { requestOf, type Flags } from '../options.ts';
+import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage scale`. */
@@ -13,11 +13,8 @@ export async function scaleCommand(
 ): Promise<void> {
   const counts = countsOf(written);
   await runCommand(flags, signal, async (context) => {
-    const result = await perform(context, 'scale', {
-      environment,
-      counts,
-      ...requestOf(flags),
-    });
+    const request = { environment, counts, ...requestOf(flags) };
+    const result = await perform(context, 'scale', request, waitOf(flags));
     const revision = result.outcome === 'planned' ? undefined : result.revision;
     const sizes = Object.entries(counts).map(([role, count]) => `${count} of ${role}`);
     const lines = revision

@@ -6,7 +6,7 @@ import { compareVersions, parseVersion } from '../../../pipelines/model/version.
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import type { CommandContext } from '../open-context.ts';
-import { requestOf, type Flags } from '../options.ts';
+import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { imageLines } from '../views/images.ts';
 
@@ -41,11 +41,8 @@ export async function imagePromoteCommand(
   signal: AbortSignal,
 ): Promise<void> {
   await runCommand(flags, signal, async (context) => {
-    const result = await perform(context, 'replaceMachines', {
-      version,
-      environment: flags.to,
-      ...requestOf(flags),
-    });
+    const request = { version, environment: flags.to, ...requestOf(flags) };
+    const result = await perform(context, 'replaceMachines', request, waitOf(flags));
     if (result.outcome !== 'promoted') return context.terminal.result(result, []);
     const { image, revision } = result;
     context.terminal.result(result, [

@@ -1,4 +1,4 @@
-import type { LoadBalancerView, HostView } from '../../../pipelines/inspection/observation.ts';
+import type { LoadBalancerView, LockView, HostView } from '../../../pipelines/inspection/observation.ts';
 import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
@@ -53,7 +53,7 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
         `${colors.yellow('CORDONED')} ${host} by ${actor} ${agoText(since, now)}: ${reason}` +
         colors.dim(` (lockage host uncordon ${host} --env ${status.name})`),
     ),
-    ...(lock ? [`${colors.yellow('locked')} by ${lock.actor} ${agoText(lock.since, now)}: ${lock.purpose}`] : []),
+    ...(lock ? [lockLine(lock, now)] : []),
     ...(drill ? [drillText(drill, now)] : []),
     ...(failed
       ? [
@@ -71,6 +71,14 @@ function drillText({ version, duration, at, actor, failed }: Drill, now: number)
   return failed === undefined
     ? colors.dim(`drill: ready to go back to ${version} after ${durationText(duration)}, ${when}`)
     : `${colors.red('✗')} drill: going back to ${version} would have failed, ${when}: ${failed}`;
+}
+
+/** Shows a lock: `locked by anna@desk 20 s ago: promote 1.4.0; lease ends in 75 s` */
+function lockLine({ actor, since, purpose, leaseLeft }: LockView, now: number): string {
+  const lock = `${colors.yellow('locked')} by ${actor} ${agoText(since, now)}: ${purpose}`;
+  if (leaseLeft === undefined) return lock;
+  if (leaseLeft < 0) return `${lock}; ${colors.yellow('lapsed')}: the next command takes it over`;
+  return `${lock}; lease ends in ${Math.ceil(leaseLeft / 1000)} s`;
 }
 
 /** Shows a load balancer: `load balancer http://10.71.3.1:8000 → prod-1, prod-2` */

@@ -3,12 +3,14 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EnvironmentLocks } from '../../../infra/adapters/environment-lock.ts';
 import { HostsAdapter } from '../../../infra/adapters/hosts.ts';
 import { SecretValues } from '../../../infra/context/secret-values.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
+import { LockKeeper } from '../../../infra/hosts/lock-keeper.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
-import { environment, hostWith } from '../../pipelines/model/values.ts';
+import { environment, hostWith, record } from '../../pipelines/model/values.ts';
 
 let folder: string;
 let server: Server;
@@ -52,7 +54,11 @@ const engines = () => {
   const registryAuth = async () => undefined;
   const secrets = new SecretValues();
   const session = { connections, secrets, progress: () => undefined, registryAuth, machines, signal };
-  return new HostsAdapter('shop', 'anna@desk', session, new RegistryClient({ insecure: [], signal }));
+  const keeper = new LockKeeper({ app: 'shop', actor: 'anna@desk', connections, lease: 90_000 });
+  const records = { environment: async () => record([]), seen: async () => record([]) };
+  const stacks = async () => ({ cancelLocks: async () => undefined });
+  const locks = new EnvironmentLocks({ app: 'shop', session, keeper, records, stacks });
+  return new HostsAdapter('shop', session, new RegistryClient({ insecure: [], signal }), locks);
 };
 
 const cheap = { architecture: 'amd64', 'kernel.minor': '6.1', engine: '24.0.7', 'engine.minor': '24.0' };

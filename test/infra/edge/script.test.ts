@@ -12,6 +12,8 @@ import {
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { claimOver, turnOf, withClaim, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
+import { record, revision } from '../../pipelines/model/values.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 
 let edge: EdgeFixture;
@@ -27,6 +29,47 @@ async function serving(release: string): Promise<string> {
   expect((await edge.run('claim', '1:first:1:')).code).toBe(0);
   return set;
 }
+
+describe('whoever was overtaken', () => {
+  const { ledger } = record([revision(1, '1.0.0')]);
+  const token = ({ revision: number, operation, recorded, over }: Turn) =>
+    `${number}:${operation}:${recorded}:${over.join(',')}`;
+
+  async function fence(): Promise<Fence> {
+    const { stdout } = await edge.run('show');
+    const [number, operation = '', recorded] = /^fence (.*)$/m.exec(stdout)?.[1]?.split(' ') ?? [];
+    return { revision: Number(number), operation, recorded: Number(recorded) };
+  }
+
+  test.each<[string, string[]]>([
+    ['before it had begun', []],
+    ['in the middle', ['2:theirs:1:']],
+  ])('%s is refused, and whoever took over goes on, and the next one', async (_when, claims) => {
+    await serving('old');
+    const seen = await fence();
+    for (const each of claims) expect((await edge.run('claim', each)).code).toBe(0);
+    const claim = claimOver('lock', { ledger }, [await fence(), undefined]);
+    expect((await edge.run('claim', token(claim))).code).toBe(0);
+
+    const next = edge.deliver(routesTo('new'));
+    expect((await edge.run('claim', '2:theirs:1:')).code).toBe(6);
+    expect((await edge.run('switch', next, '2:theirs:1:', '0')).code).toBe(6);
+
+    // Of the same command, by what the hosts had said before it had the lock; then of one that asks them.
+    const mine = turnOf({ revision: 2, operation: 'mine', ledger, reports: [{ fence: seen }] });
+    expect((await edge.run('claim', token(mine))).code).toBe(6);
+    expect((await edge.run('claim', token(withClaim(mine, claim)))).code).toBe(0);
+    const later = turnOf({ revision: 2, operation: 'later', ledger, reports: [{ fence: await fence() }] });
+    expect((await edge.run('switch', next, token(later), '0')).code).toBe(0);
+  });
+
+  test('is refused also by who has an older copy of the state', async () => {
+    await serving('old');
+    await edge.run('claim', '5:last:5:');
+    expect((await edge.run('claim', token(claimOver('lock', { ledger }, [await fence()])))).code).toBe(0);
+    expect((await edge.run('claim', '6:theirs:5:')).code).toBe(6);
+  });
+});
 
 describe('a switch', () => {
   test('answers with what served and with what serves', async () => {

@@ -9,6 +9,7 @@ import { Connections } from '../../../infra/docker/connections.ts';
 import { createProvider } from '../../../infra/provider/provider.ts';
 import { declarations } from '../../../infra/resources/declared.ts';
 import { packed } from '../../../infra/resources/packing.ts';
+import { OvertakenError } from '../../../pipelines/errors.ts';
 import { placed } from '../../pipelines/model/values.ts';
 
 const urnOf = (type: string, name: string) => `urn:pulumi:prod::trial::lockage:index:${type}::${name}`;
@@ -38,6 +39,39 @@ function provider() {
   const context = contextHere();
   return createProvider({ context: () => context, declared: declarations });
 }
+
+describe('a provider whose lock is lost', () => {
+  const urn = urnOf('Releases', 'releases');
+  const inputs = { content: '{}' };
+  const after = (checks: number) => {
+    let left = checks;
+    const check = async () => {
+      left -= 1;
+      if (left < 0) throw new OvertakenError('bert has taken over');
+    };
+    const context = () => {
+      throw new Error('no host is asked');
+    };
+    return createProvider({ context, lock: { check } });
+  };
+
+  test('makes, changes, removes and compares nothing', async () => {
+    const { check, create, diff, update, delete: remove } = after(0);
+    for (const answer of [
+      check?.(urn, {}, inputs),
+      create?.(urn, inputs),
+      diff?.('releases', urn, inputs, inputs),
+      update?.('releases', urn, inputs, inputs),
+      remove?.('releases', urn, inputs),
+    ]) {
+      await expect(answer).rejects.toThrow('bert has taken over');
+    }
+  });
+
+  test('while it works lets Pulumi record nothing of that', async () => {
+    await expect(after(1).diff?.('releases', urn, inputs, inputs)).rejects.toThrow('bert has taken over');
+  });
+});
 
 describe('a provider that knows what is declared', () => {
   const urn = urnOf('Releases', 'releases');

@@ -3,6 +3,7 @@ import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
+import { isSameHolder, type LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
 import { withRelease } from '../../../pipelines/model/releases.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
@@ -18,7 +19,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     registry: noted(world, 'registry', registry(world)),
     builder: noted(world, 'builder', builder(world)),
     configuration: { ...noted(world, 'configuration', configuration), fileOf: configuration.fileOf },
-    hosts: noted(world, 'hosts', hosts(world)),
+    hosts: { ...noted(world, 'hosts', hosts(world)), checkLock: async () => world.refuseOvertaken() },
     machines: noted(world, 'machines', machines(world)),
     stacks: noted(world, 'stacks', stacks(world)),
     removal: noted(world, 'removal', removal(world)),
@@ -75,8 +76,12 @@ const configuration: Ports['configuration'] = {
 
 const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   lock: async (environment, purpose) => takeLock(world, environment, purpose),
-  lockHolder: async ({ name, hosts: [first] }) => world.place(name).locks.get(first?.name ?? ''),
-  liftLock: async ({ name, hosts: [first] }) => void world.place(name).locks.delete(first?.name ?? ''),
+  lockHolder: async (environment) => {
+    const [holder] = hostNames(environment).flatMap((name) => world.place(environment.name).locks.get(name) ?? []);
+    return holder && { holder };
+  },
+  liftLock: async ({ name }, holder) => liftLock(world.place(name).locks, holder),
+  checkLock: async () => undefined,
   look: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
   kept: async ({ name }, targets) => targets.map((each) => world.place(name).kept(each)),
   preflight: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
@@ -99,14 +104,24 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
     world.place(environment.name).removeOthers(hostNames(environment), recorded),
 });
 
-function takeLock(world: MemoryWorld, { name, hosts: [first] }: Environment, purpose: string) {
+function takeLock(world: MemoryWorld, environment: Environment, purpose: string) {
+  const { name } = environment;
   const { locks } = world.place(name);
-  const on = first?.name ?? '';
-  const holder = locks.get(on);
+  const free = hostNames(environment).filter((on) => locks.get(on)?.actor !== 'anna@desk');
+  const [holder] = free.flatMap((on) => locks.get(on) ?? []);
   if (holder) throw new LockedError(`${name} is locked by ${holder.actor}: ${holder.purpose}`);
   const mine = { actor: 'anna@desk', machine: 'desk', pid: 1, since: '2026-01-02T00:00:00Z', purpose };
-  locks.set(on, mine);
-  return async () => world.call('hosts.unlock', () => void (locks.get(on) === mine && locks.delete(on)));
+  for (const on of free) locks.set(on, mine);
+  return async () =>
+    world.call('hosts.unlock', () => {
+      for (const on of free) if (locks.get(on) === mine) locks.delete(on);
+    });
+}
+
+function liftLock(locks: Map<string, LockHolder>, holder: LockHolder): boolean {
+  const theirs = [...locks].filter(([, other]) => isSameHolder(holder, other));
+  for (const [on] of theirs) locks.delete(on);
+  return theirs.length > 0;
 }
 
 const machines = (world: MemoryWorld): Ports['machines'] => ({
@@ -252,6 +267,7 @@ const secrets = (world: MemoryWorld): Secrets => ({
 const terminal = (world: MemoryWorld): Terminal => ({
   step: () => undefined,
   note: (text) => void world.notes.push(text),
+  waiting: (text) => void world.notes.push(text),
   plan: (plan) => void world.plans.push(plan),
   adoption: (adoption) => void world.adoptions.push(adoption),
   inventory: () => undefined,

@@ -1,8 +1,15 @@
+import type { OvertakenError } from '../../../pipelines/errors.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { Plan } from '../../../pipelines/model/plan.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
-import { perform, type OperationName, type RequestOf, type ResultOf } from '../../../pipelines/operations/perform.ts';
+import {
+  perform,
+  type OperationName,
+  type PerformOptions,
+  type RequestOf,
+  type ResultOf,
+} from '../../../pipelines/operations/perform.ts';
 import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { Adoption } from '../../../pipelines/planning/plan-adoption.ts';
 import { MemoryPlace } from './memory-place.ts';
@@ -41,6 +48,8 @@ export class MemoryWorld {
   notes: string[] = [];
   plans: Plan[] = [];
   adoptions: Adoption[] = [];
+  /** that somebody else has the lock by now */
+  overtaken: OvertakenError | undefined;
   #happenings: Happening[] = [];
   #stop = new AbortController();
   #clock = Date.parse('2026-01-02T00:00:00Z');
@@ -69,12 +78,16 @@ export class MemoryWorld {
   }
 
   /** Carries out an operation as the command line does. */
-  async perform<Name extends OperationName>(name: Name, request: RequestOf<Name>): Promise<ResultOf<Name>> {
+  async perform<Name extends OperationName>(
+    name: Name,
+    request: RequestOf<Name>,
+    options: PerformOptions = {},
+  ): Promise<ResultOf<Name>> {
     [this.calls, this.changes, this.moments, this.notes] = [[], [], [], []];
     [this.plans, this.adoptions] = [[], []];
     this.#stop = new AbortController();
     this.#before = this.state();
-    return perform(this.#context(), name, request);
+    return perform(this.#context(), name, request, options);
   }
 
   /** Lets something happen at a moment, when it comes for the nth time. What it throws, the call throws. */
@@ -97,6 +110,10 @@ export class MemoryWorld {
   /** From here on nothing happens any more. */
   calm(): void {
     this.#happenings = [];
+  }
+
+  refuseOvertaken(): void {
+    if (this.overtaken) throw this.overtaken;
   }
 
   reach(moment: string): void {
@@ -134,6 +151,11 @@ export class MemoryWorld {
       project: this.#project(),
       actor: 'anna@desk',
       now: () => (this.#clock += 1000),
+      pause: async (milliseconds) => {
+        this.reach('pause');
+        this.#stop.signal.throwIfAborted();
+        this.#clock += milliseconds;
+      },
       newOperation: () => `op${(this.#operations += 1)}`,
       signal: this.#stop.signal,
     };

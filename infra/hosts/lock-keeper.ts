@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError, LockedError, OvertakenError } from '../../pipelines/errors.ts';
+import { withClaim, type Turn } from '../../pipelines/model/fence.ts';
+import type { FoundLock, LockHolder } from '../../pipelines/model/lock-holder.ts';
+import type { Host } from '../../pipelines/model/target.ts';
+import { whenText } from '../../pipelines/text/moment.ts';
+import type { HeldLock } from '../context/held-lock.ts';
+import type { Engine } from '../docker/api/client.ts';
+import type { Connections } from '../docker/connections.ts';
+import { thisProcess } from '../system/this-process.ts';
+import { findLock, isOver, LockOnHost } from './environment-lock.ts';
+
+/** Who takes locks, and for how long they count. */
+export interface LockKeeperOptions {
+  readonly app: string;
+  /** `user@machine` */
+  readonly actor: string;
+  readonly connections: Connections;
+  /** milliseconds */
+  readonly lease: number;
+}
+
+/** An environment with the hosts that its lock is on. */
+export interface LockedPlace {
+  readonly environment: string;
+  readonly hosts: readonly Host[];
+}
+
+/** A lock that was taken. */
+export interface TakenLock {
+  /** the hosts that have it; those that do not answer have none */
+  readonly hosts: readonly Host[];
+  /** whose lease was over */
+  readonly overtaken: readonly LockHolder[];
+  release(): Promise<void>;
+}
+
+/** A host that answers, and what names its engine for everybody. */
+interface Answering {
+  readonly host: Host;
+  readonly engine: Engine;
+  readonly id: string;
+}
+
+interface Held {
+  readonly environment: string;
+  readonly host: Host;
+  readonly lock: LockOnHost;
+}
+
+/** Milliseconds that a host has to answer once another one has. */
+const patience = 5000;
+
+/**
+ * The environment's lock of one command, on all hosts that answer: any two operators who share one of them meet there. It is
+ * taken on the first in an order that is the same for everybody, and then on the others at once, so that of two who begin
+ * together one goes on. Its lease is renewed until it is released.
+ */
+export class LockKeeper implements HeldLock {
+  readonly #options: LockKeeperOptions;
+  readonly #listeners = new Set<(error: Error) => void>();
+  readonly #token = randomUUID();
+  #held: readonly Held[] = [];
+  #lost: OvertakenError | undefined;
+  #claim: Turn | undefined;
+  #renewing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LockKeeperOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes the lock on all hosts that answer, also that of somebody whose lease is over, and on hosts that do not have it yet
+   * where this command holds it on others. Throws LockedError, or what keeps every host from answering.
+   */
+  async take(place: LockedPlace, purpose: string, evenOf?: LockHolder): Promise<TakenLock> {
+    const { app, actor, lease } = this.#options;
+    const holder = { actor, ...(await thisProcess()), since: new Date().toISOString(), purpose };
+    const { environment } = place;
+    const wanted = { app, environment, holder, token: this.#token, lease, ...(evenOf ? { evenOf } : {}) };
+    const [first, ...others] = await this.#answering(
+      place.hosts.filter(({ name }) => !this.#isHeld(name, environment)),
+    );
+    const taken: Held[] = [];
+    const overtaken: LockHolder[] = [];
+    const takeOn = async ({ engine, host }: Answering) => {
+      const found = await LockOnHost.take(engine, wanted);
+      taken.push({ environment, host, lock: found.lock });
+      overtaken.push(...found.overtaken);
+    };
+    try {
+      if (first) await takeOn(first);
+      await takeOnOthers(others, takeOn);
+    } catch (error) {
+      await releaseAll(taken).catch(() => undefined);
+      throw error;
+    }
+    this.#keep(taken);
+    return { hosts: taken.map(({ host }) => host), overtaken, release: () => this.#release(taken) };
+  }
+
+  /** Returns the lock as the hosts have it; undefined when it is free. Throws what keeps every host from answering. */
+  async find({ environment, hosts }: LockedPlace): Promise<FoundLock | undefined> {
+    const { app } = this.#options;
+    const answering = await this.#answering(hosts);
+    const asked = await Promise.all(answering.map(({ engine }) => findLock(engine, { app, environment })));
+    const found = asked.filter((lock) => lock !== undefined);
+    return found.find((lock) => !isOver(lock)) ?? found[0];
+  }
+
+  /** The hosts that answer, in the order in which everybody locks them. */
+  async #answering(hosts: readonly Host[]): Promise<Answering[]> {
+    if (hosts.length === 0) return [];
+    const asked = hosts.map(async (host): Promise<Answering> => {
+      const engine = await this.#options.connections.engine(host);
+      return { host, engine, id: await engine.id() };
+    });
+    const slow = async () => {
+      await Promise.any(asked).catch(() => undefined);
+      await sleep(patience, undefined, { ref: false });
+      throw new LockageError('does not answer');
+    };
+    const late = slow();
+    const results = await Promise.allSettled(asked.map((each) => Promise.race([each, late])));
+    late.catch(() => undefined);
+    const answering = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const [failed] = results;
+    if (answering.length === 0 && failed?.status === 'rejected') throw failed.reason;
+    return answering.toSorted((a, b) => compare(a.id, b.id) || compare(a.host.name, b.host.name));
+  }
+
+  #keep(taken: readonly Held[]): void {
+    this.#held = [...this.#held, ...taken];
+    this.#timer ??= setInterval(() => void this.#renewAll(), this.#options.lease / 3).unref();
+  }
+
+  async #release(taken: readonly Held[]): Promise<void> {
+    this.#held = this.#held.filter((each) => !taken.includes(each));
+    if (this.#held.length === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    // One that no host answers must not keep a command from ending.
+    await Promise.race([this.#renewing, sleep(2000, undefined, { ref: false })]);
+    await releaseAll(taken);
+  }
+
+  /** The claim that hosts have of this command, from when it took the lock over. */
+  claimed(turn: Turn): void {
+    this.#claim = turn;
+  }
+
+  turnOf(turn: Turn): Turn {
+    return this.#claim ? withClaim(turn, this.#claim) : turn;
+  }
+
+  holdsOn(host: string): boolean {
+    return this.#held.some((each) => each.host.name === host);
+  }
+
+  #isHeld(host: string, environment: string): boolean {
+    return this.#held.some((each) => each.host.name === host && each.environment === environment);
+  }
+
+  onLost(stop: (error: Error) => void): () => void {
+    if (this.#lost) stop(this.#lost);
+    this.#listeners.add(stop);
+    return () => this.#listeners.delete(stop);
+  }
+
+  async check(): Promise<void> {
+    // What was on its way while this computer slept says nothing about now.
+    const isDue = () => !this.#lost && this.#held.some(({ lock }) => lock.isOver);
+    for (let tries = 0; tries < 2 && isDue(); tries += 1) await this.#renewAll();
+    if (this.#lost) throw this.#lost;
+    const error = this.#unconfirmed();
+    if (error) throw error;
+  }
+
+  #renewAll(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<void> {
+    // Nothing is renewed, or taken again, of a lock that somebody else has on one host.
+    if (this.#lost) return;
+    const deadline = Math.min(10_000, this.#options.lease / 3);
+    // A host that does not answer may do so the next time.
+    const renewals = this.#held.map(async ({ environment, lock }) => {
+      const other = await lock.renew({ deadline });
+      if (other) this.#lose(overtakenBy(environment, other.holder));
+    });
+    await Promise.allSettled(renewals);
+    const error = this.#lost ? undefined : this.#unconfirmed();
+    if (error) for (const stop of this.#listeners) stop(error);
+  }
+
+  #lose(error: OvertakenError): void {
+    if (this.#lost) return;
+    this.#lost = error;
+    for (const stop of this.#listeners) stop(error);
+  }
+
+  /** Where no host has said for as long as the lease that the lock is held, somebody else may have it. */
+  #unconfirmed(): LockageError | undefined {
+    const [first] = this.#held;
+    if (!first || !this.#held.every(({ lock }) => lock.isOver)) return undefined;
+    return new LockageError(`no host of ${first.environment} says whether this command still holds the lock`, {
+      details: [`its lease of ${this.#options.lease / 1000} s is over: somebody else may have taken it`],
+      hint: `Run \`lockage status --env ${first.environment}\` when the hosts answer, then the same command again.`,
+    });
+  }
+}
+
+/** Somebody who holds it on one of them is in the way; a host that fails in any other way is found out where it is needed. */
+async function takeOnOthers(others: readonly Answering[], takeOn: (each: Answering) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(others.map(takeOn));
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  const locked = reasons.find((reason) => reason instanceof LockedError);
+  if (locked) throw locked;
+}
+
+async function releaseAll(taken: readonly Held[]): Promise<void> {
+  const results = await Promise.allSettled(taken.map(({ lock }) => lock.release()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+function overtakenBy(environment: string, holder: LockHolder): OvertakenError {
+  const { actor, since, purpose, pid, machine } = holder;
+  return new OvertakenError(`another operation has taken over ${environment}`, {
+    details: [`${actor} since ${whenText(since)}: ${purpose} (process ${pid} on ${machine})`],
+    hint: `Run \`lockage status --env ${environment}\` to see what it did, then the same command again.`,
+  });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

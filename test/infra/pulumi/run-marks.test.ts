@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { forgetRun, markRun, marksLock, runsIn, type RunMark } from '../../../infra/pulumi/run-marks.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-marks-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const startedAt = Date.parse('2026-01-01T12:00:00Z');
+const here = { machine: 'runner', pidSpace: 'boot-1 pid:[1]' };
+const mark: RunMark = { ...here, pid: 42, parent: 41, startedAt };
+const lock = { machine: 'runner', pid: 42, since: '2026-01-01T12:00:01Z' };
+
+test('a run is noted until it is forgotten', async () => {
+  expect(await runsIn(folder)).toEqual([]);
+  await markRun(folder, mark);
+  await markRun(folder, { ...mark, pid: 43 });
+  writeFileSync(join(folder, 'running/44.json'), '{"pid":');
+  await forgetRun(folder, 43);
+  expect(await runsIn(folder)).toEqual([mark]);
+});
+
+describe('the lock of Pulumi', () => {
+  test('of a run that was started here is ours', () => {
+    expect(marksLock([mark], lock, here)).toBe(true);
+  });
+
+  test.each<[string, readonly RunMark[], typeof lock, typeof here]>([
+    ['that nobody has marked', [], lock, here],
+    ['of a process of the same number in another container of the same name', [], lock, here],
+    ['of a container of the same name that shares the folder', [{ ...mark, pidSpace: 'boot-1 pid:[2]' }], lock, here],
+    ['from before the computer was restarted', [{ ...mark, pidSpace: 'boot-0 pid:[1]' }], lock, here],
+    ['of another process', [mark], { ...lock, pid: 7 }, here],
+    ['of another computer', [mark], { ...lock, machine: 'desk' }, here],
+    ['of a computer that this one is not', [mark], lock, { ...here, machine: 'desk' }],
+    ['that is older than the run of that number', [mark], { ...lock, since: '2026-01-01T11:59:00Z' }, here],
+  ])('%s is not', (_which, runs, holder, place) => {
+    expect(marksLock(runs, holder, place)).toBe(false);
+  });
+});
