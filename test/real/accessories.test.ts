@@ -121,21 +121,4 @@ describe.runIf(labsWork)('an accessory', () => {
     ]);
     expect(await project.snapshot('prod')).toEqual(before);
   });
-
-  test('that does not stay up is no success, also where nothing else is to do', async () => {
-    const before = (await detailsOf())?.Config.Image;
-    await project.configure({ accessories: { db: { ...db, image: before?.replace(/@.*/, ':15') } } });
-    expect((await project.promote('1.0.0', 'prod')).json.outcome).toBe('unchanged');
-    await project
-      .engine('prod-1')
-      .exec('trial-prod-db', ['sh', '-c', 'echo no_such_setting=1 >> $PGDATA/postgresql.conf']);
-    await project.engine('prod-1').stopContainer('trial-prod-db', 10_000);
-    await project.engine('prod-1').startContainer('trial-prod-db');
-    await expect.poll(async () => (await detailsOf())?.RestartCount, { timeout: 60_000 }).toBeGreaterThan(1);
-    const { code, json, stderr } = await project.promote('1.0.0', 'prod');
-    expect([code, json.error.details.join()], stderr).toEqual([
-      4,
-      expect.stringMatching(/prod-1: .*accessory db is down/),
-    ]);
-  });
 });

@@ -6,6 +6,7 @@ interface Kept {
   readonly body: any;
   running: boolean;
   status: string;
+  restarts?: { readonly count: number; readonly last: string };
 }
 
 /**
@@ -49,6 +50,12 @@ export class PretendEngine {
   setRunning(name: string, running: boolean): void {
     const found = this.#find(name);
     if (found) Object.assign(found, { running, status: running ? 'running' : 'exited' });
+  }
+
+  /** It was restarted that often, the last time then. */
+  setRestarts(name: string, count: number, last: string): void {
+    const found = this.#find(name);
+    if (found) found.restarts = { count, last };
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -132,13 +139,20 @@ export class PretendEngine {
   }
 }
 
-function detailsOf({ id, name, body, running, status }: Kept) {
+function detailsOf({ id, name, body, running, status, restarts }: Kept) {
   return {
     Id: id,
     Name: `/${name}`,
     Image: body.Image,
-    RestartCount: 0,
-    State: { Running: running, Status: status, Paused: false, Restarting: false, ExitCode: 0, StartedAt: '' },
+    RestartCount: restarts?.count ?? 0,
+    State: {
+      Running: running,
+      Status: status,
+      Paused: false,
+      Restarting: false,
+      ExitCode: 0,
+      StartedAt: restarts?.last ?? '',
+    },
     Config: { Image: body.Image, Labels: body.Labels, Env: body.Env ?? [], Tty: false },
     HostConfig: body.HostConfig ?? {},
     Mounts: body.Mounts ?? [],

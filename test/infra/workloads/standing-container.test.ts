@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SecretValues } from '../../../infra/context/secret-values.ts';
 import { providerContext } from '../../../infra/context/session.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
+import { restartingContainers } from '../../../infra/hosts/standing.ts';
 import {
   ensureStanding,
   removeStanding,
@@ -123,6 +124,16 @@ describe('a container that stays', () => {
   test('leaves nothing when the first one does not work', async () => {
     expect(await failure(ensure('bad'))).toMatchObject({ name: 'DownError' });
     expect(engine.containers()).toEqual([]);
+  });
+
+  test('is seen not to stay up while its engine restarts it time after time', async () => {
+    await ensure('one');
+    const restarting = async () => restartingContainers(await context().engine(host()), [name, 'shop-prod-gone']);
+    expect(await restarting()).toEqual([]);
+    engine.setRestarts(name, 3, new Date(Date.now() - 2000).toISOString());
+    expect(await restarting()).toEqual([name]);
+    engine.setRestarts(name, 3, new Date(Date.now() - 60_000).toISOString());
+    expect(await restarting()).toEqual([]);
   });
 
   test('is never a stranger’s', async () => {
