@@ -4,6 +4,7 @@ import { LockageError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Engine, ExecOptions } from '../docker/api/client.ts';
+import { visitFromHost } from './visit-from-host.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
 export interface PortTarget {
@@ -133,16 +134,36 @@ export class Edge {
 
   /** Returns what serves, what nobody has confirmed, who holds the fence, and whether anything takes a switch back. */
   async show(): Promise<EdgeState> {
-    const shown = await this.#run(['show']);
-    const pending = lineOf(shown, 'pending')?.split(' ')[1];
-    const [revision, operation, recorded] = lineOf(shown, 'fence')?.split(' ') ?? [];
-    const fence = { revision: Number(revision), operation: operation ?? '', recorded: Number(recorded) };
-    return {
-      now: lineOf(shown, 'now') ?? '',
-      ...(pending === undefined ? {} : { pending }),
-      ...(revision === undefined ? {} : { fence }),
-      guarded: lineOf(shown, 'guard') !== 'dead',
-    };
+    return stateOf(await this.#run(['show']));
+  }
+
+  /**
+   * Asks public ports as visitors do: over the host's own address, so that the request comes by the published port. Where
+   * the edge itself finds no answer there, which a firewall of the host can be the reason for, the host is asked as well.
+   * Returns what `show` does, and the ports that nobody answers at. An edge of before asks nothing.
+   */
+  async visit(visits: readonly Visit[], options: VisitOptions = {}): Promise<Visited> {
+    const { seconds = 0, signal } = options;
+    const call = { deadline: seconds * 1000 + 15_000, signal };
+    const words = [String(seconds), ...visits.flatMap(wordsOf)];
+    const argv = ['sh', '/live/edge.sh', 'visit', '-', ...words];
+    const { code, stdout, stderr } = await this.#engine.exec(this.#container, argv, call);
+    if (code !== 0 && stderr.includes('unknown command')) return { ...(await this.show()), silent: [] };
+    if (code !== 0) throw this.#failed('ask its public ports', { code, stderr });
+    const silent = silentPorts(stdout, visits);
+    if (silent.length === 0) return { ...stateOf(stdout), silent };
+    const address = lineOf(stdout, 'gateway') ?? '127.0.0.1';
+    const again = visits.filter(({ port }) => silent.some((each) => each.port === port));
+    const seen = await visitFromHost(
+      this.#engine,
+      this.#container,
+      [address, '0', ...again.flatMap(wordsOf)],
+      call,
+    ).then(
+      (text) => silentPorts(text, again),
+      () => silent,
+    );
+    return { ...stateOf(stdout), silent: seen };
   }
 
   /** Forgets all sets but these and those in use. */
@@ -266,6 +287,36 @@ export interface EdgeState {
   readonly guarded: boolean;
 }
 
+/** A request to a public port. */
+export interface Visit {
+  readonly port: number;
+  /** what is asked for; absent: the edge itself answers, and nothing behind it is asked */
+  readonly page?: { readonly path: string; readonly host?: string };
+}
+
+export interface VisitOptions {
+  /** until a port has to answer; 0, the default: it is asked once */
+  readonly seconds?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What an edge says of itself, and the public ports that nobody answers at. */
+export interface Visited extends EdgeState {
+  readonly silent: readonly SilentPort[];
+}
+
+/** A public port that does not answer, or only that nothing is there. */
+export interface SilentPort {
+  readonly port: number;
+  /** `nc: can't connect to remote host (172.18.0.1): Connection refused` */
+  readonly said: string;
+}
+
+/** Returns what is wrong with a public port: `port 8000 does not answer visitors: no answer within 3 s`. */
+export function silenceText({ port, said }: SilentPort): string {
+  return `port ${port} does not answer visitors: ${said}`;
+}
+
 /** What a health check asks. */
 interface Asked {
   readonly port: number;
@@ -276,6 +327,30 @@ interface Asked {
 
 function tokenOf({ revision, operation, recorded, over }: Turn): string {
   return `${revision}:${operation}:${recorded}:${over.join(',')}`;
+}
+
+function stateOf(shown: string): EdgeState {
+  const pending = lineOf(shown, 'pending')?.split(' ')[1];
+  const [revision, operation, recorded] = lineOf(shown, 'fence')?.split(' ') ?? [];
+  const fence = { revision: Number(revision), operation: operation ?? '', recorded: Number(recorded) };
+  return {
+    now: lineOf(shown, 'now') ?? '',
+    ...(pending === undefined ? {} : { pending }),
+    ...(revision === undefined ? {} : { fence }),
+    guarded: lineOf(shown, 'guard') !== 'dead',
+  };
+}
+
+function wordsOf({ port, page }: Visit): string[] {
+  return [String(port), page ? (page.host ?? `localhost:${port}`) : '-', page?.path ?? '/'];
+}
+
+/** One that is not spoken of was not asked to its end. */
+function silentPorts(text: string, visits: readonly Visit[]): SilentPort[] {
+  return visits.flatMap(({ port }) => {
+    const said = lineOf(text, `port ${port}`) ?? 'silent it could not be asked';
+    return said === 'answers' ? [] : [{ port, said: said.replace(/^silent ?/, '') }];
+  });
 }
 
 /** What follows a word at the start of a line; undefined where no line begins with it. */

@@ -200,6 +200,31 @@ request() {
   return 1
 }
 
+# gateway: this host's own address, as containers see it. It stands in /proc with its bytes turned round.
+gateway() {
+  local to via a b c d
+  while read -r _ to via _; do
+    if [ "$to" != 00000000 ] || [ "$via" = 00000000 ]; then continue; fi
+    a=${'$'}{via#??????} b=${'$'}{via#????} c=${'$'}{via#??} d=${'$'}{via%??????}
+    printf '%d.%d.%d.%d' "0x$a" "0x${'$'}{b%??}" "0x${'$'}{c%????}" "0x$d"
+    return
+  done < /proc/net/route
+  return 1
+}
+
+# visit ADDRESS PORT HOST PATH DEADLINE: until it is answered; what is wrong with the app behind it is no answer
+visit() {
+  local said code
+  while :; do
+    code=0
+    said=$(request "$1" "$2" "$3" "$4" 2>&1) || code=$?
+    case $code$said in 0* | 1HTTP/1.[0-9]\ [1-4]*) echo "port $2 answers" && return ;; esac
+    if [ "$code" -ne 1 ] || [ "$(date +%s)" -ge "$5" ]; then break; fi
+    sleep 0.2
+  done
+  echo "port $2 silent $said"
+}
+
 command=$1
 shift
 case $command in
@@ -345,9 +370,32 @@ case $command in
       sleep "$3"
     done
     ;;
+  visit)
+    # visit ADDRESS SECONDS {PORT HOST PATH}...: what public ports answer to who comes from outside, by an address of this
+    # host. ADDRESS - finds one, and says first what show says. Without a HOST (-) Caddy answers by itself that it is missing.
+    if [ "$1" = - ]; then
+      sh "$0" show
+      shift
+      at=${'$'}{EDGE_GATEWAY:-$(gateway)} || exit 0
+      echo "gateway $at"
+      set -- "$at" "$@"
+    fi
+    address=$1
+    end=$(($(date +%s) + $2))
+    shift 2
+    while [ $# -ge 3 ]; do
+      visit "$address" "$1" "$2" "$3" "$end" &
+      shift 3
+    done
+    wait
+    ;;
   ask)
     # ask HOST PATH: what nc runs on a connection; its own status line counts, wherever it points to
-    printf 'GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: lockage\r\nAccept: */*\r\nConnection: close\r\n\r\n' "$2" "$1"
+    if [ "$1" = - ]; then
+      printf 'GET / HTTP/1.1\r\nUser-Agent: lockage\r\nConnection: close\r\n\r\n'
+    else
+      printf 'GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: lockage\r\nAccept: */*\r\nConnection: close\r\n\r\n' "$2" "$1"
+    fi
     IFS= read -r -n 200 line || true
     printf '%s\n' "$line" >&2
     exec 2> /dev/null

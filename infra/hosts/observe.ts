@@ -18,7 +18,7 @@ export interface Observation {
 export interface ObserveOptions {
   /** for each host */
   readonly timeouts: Timeouts;
-  /** also ask each container since when it runs, and the edge for its routes */
+  /** also ask each container since when it runs */
   readonly detailed?: boolean;
 }
 

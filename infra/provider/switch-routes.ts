@@ -1,6 +1,7 @@
 import { messageOf, OvertakenError, PartialError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
-import { setName, withoutFallback, type Edge, type RouteSet } from '../edge/edge.ts';
+import { setName, silenceText, withoutFallback, type Edge, type RouteSet, type Visited } from '../edge/edge.ts';
+import { bareVisits } from '../edge/visits.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { overtaken } from './turn.ts';
 
@@ -14,7 +15,7 @@ const answerTimeout = 10_000;
  * OvertakenError when another operation has the hosts.
  */
 export async function switchRoutes(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
-  if (inputs.guard > 0) await allAnswer(context, inputs.hosts);
+  if (inputs.guard > 0) await allAnswer(context, inputs);
   context.signal.throwIfAborted();
   const switched = await Promise.allSettled(inputs.hosts.map((each) => switchHost(context, inputs, each)));
   const failed = failuresOf(inputs.hosts, switched);
@@ -61,16 +62,25 @@ async function takenBack(
 }
 
 /**
- * A host that is gone is found out before any host switches, not while the others serve what will be taken back. Throws
- * LockageError.
+ * A host that is gone, or that no visitor reaches, is found out before any host switches, not while the others serve what
+ * will be taken back. Throws LockageError.
  */
-async function allAnswer(context: ProviderContext, hosts: RoutesInputs['hosts']): Promise<void> {
+async function allAnswer(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
   const asked = await Promise.allSettled(
-    hosts.map(async ({ host }) => (await context.engine(host)).ping({ deadline: answerTimeout })),
+    inputs.hosts.map(async ({ host, set }) => {
+      await (await context.engine(host)).ping({ deadline: answerTimeout });
+      const visited = await (await edgeOf(context, inputs, host)).visit(bareVisits(Object.keys(set)), { seconds: 2 });
+      refuseSilent(visited);
+    }),
   );
-  const silent = failuresOf(hosts, asked);
+  const silent = failuresOf(inputs.hosts, asked);
   if (silent.length === 0) return;
   throw new RolledBackError('no host switched, as not every one answers', { details: silent.map(textOf) });
+}
+
+/** Throws Error naming the public ports that nobody answers at. */
+export function refuseSilent({ silent }: Pick<Visited, 'silent'>): void {
+  if (silent.length > 0) throw new Error(silent.map(silenceText).join('; '));
 }
 
 /** Brings the routes of an operation to every host. Changes nothing that serves. */

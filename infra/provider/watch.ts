@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, OvertakenError, PartialError, RolledBackError } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
+import { visitsOf } from '../edge/visits.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
-import { errorsOf, failuresOf, revertRoutes, textOf } from './switch-routes.ts';
+import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 
 /**
@@ -61,8 +62,28 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
         if (asks) await stillHealthy(each);
       }),
     );
+    if (asks) await visitAll(context, inputs);
   }
+  await visitAll(context, inputs);
   if (inputs.accessories) await refuseRestarted(context, inputs, neighbours);
+}
+
+/** Asks every host as its visitors do, and what serves there. Throws RolledBackError naming the hosts that do not serve. */
+async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<void> {
+  const asked = await Promise.allSettled(
+    inputs.hosts.map(async ({ host, set }) => {
+      const edge = await edgeOf(context, inputs, host);
+      const visited = await edge.visit(visitsOf(host, inputs.containers), { seconds: 2, signal: context.signal });
+      const wanted = inputs.guarded ? set : withoutFallback(set);
+      if (visited.now !== setName(wanted)) throw new Error(`serves ${visited.now} instead of ${setName(wanted)}`);
+      refuseSilent(visited);
+    }),
+  );
+  context.signal.throwIfAborted();
+  const failed = failuresOf(inputs.hosts, asked);
+  if (failed.length === 0) return;
+  const names = failed.map(({ host }) => host).join(', ');
+  throw new RolledBackError(`visitors of ${names} are not served by the release`, { details: failed.map(textOf) });
 }
 
 interface Watched {

@@ -59,7 +59,7 @@ export interface HostProblem {
 /** The options of a look at an environment. */
 export interface Look extends Place {
   readonly record: EnvironmentRecord;
-  /** also ask each container since when it runs, and the edge for its routes */
+  /** also ask each container since when it runs */
   readonly detailed: boolean;
   readonly signal: AbortSignal;
 }

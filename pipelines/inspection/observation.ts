@@ -28,13 +28,24 @@ export interface HostView {
   readonly engine?: string;
   readonly containers: readonly SeenContainer[];
   /** where the traffic goes, compared with the record; absent if it was not asked */
-  readonly routes?: 'as recorded' | 'differ' | 'unconfirmed' | 'unknown';
+  readonly routes?: 'as recorded' | 'no answer' | 'differ' | 'unconfirmed' | 'unknown';
+  /** what its edge says; absent where none runs, or none was asked */
+  readonly edge?: EdgeView;
   /** what its edge knows of revisions; absent if it was not asked, or knows none */
   readonly fence?: Fence;
   /** what a person should know, though nothing is wrong yet */
   readonly warnings?: readonly string[];
   /** other faults there, such as nodes of a swarm that are down */
   readonly faults?: readonly string[];
+}
+
+/** What the edge of a host says of itself, or why it does not. */
+export interface EdgeView {
+  readonly problem?: string;
+  /** it would take an unconfirmed switch back */
+  readonly guarded?: boolean;
+  /** what is wrong with public ports that do not answer */
+  readonly silent?: readonly string[];
 }
 
 /** The load balancer of an environment's own machines. */

@@ -61,7 +61,7 @@ export function environmentStatus(
     (view) =>
       // An older state takes what is newer for wrong.
       laterRevision(environment, record, view) ??
-      hostProblem(environment, current, view) ??
+      hostProblem(environment, record, view) ??
       (isNew ? unknownRelease(environment, view) : undefined),
   );
   const problem = loadBalancer && loadBalancerProblem(loadBalancer, environment.name, current);
@@ -112,29 +112,12 @@ function loadBalancerProblem(
 }
 
 /** Returns what keeps a host from being ready, or undefined. If nothing runs yet, a host that answers is ready. */
-function hostProblem(environment: Environment, current: Revision | undefined, view: HostView): string | undefined {
-  const { host, error, cordon, containers } = view;
+function hostProblem(environment: Environment, record: EnvironmentRecord, view: HostView): string | undefined {
+  const { host, error, cordon } = view;
   if (cordon) return undefined;
   if (error !== undefined) return error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`;
-  if (!current) return undefined;
-  const expected = current.containers.filter((spec) => spec.host === host.name);
-  const configured = allTargets(environment).some(({ name }) => name === host.name);
-  if (!configured) return `${host.name}: not configured any more, and has containers of ${current.release.version}`;
-  if (expected.length === 0 && environment.roles.some((role) => role.hosts.includes(host.name))) {
-    return `${host.name}: has nothing of revision ${current.number}`;
-  }
-  const down = expected.filter((spec) => !isRunning(view, spec));
-  const faults = [
-    ...(schedulesReplicas(host) || containers.some(({ part, state }) => part === 'edge' && state === 'running')
-      ? []
-      : ['the edge does not run']),
-    ...down.map((spec) => `${spec.role} ${spec.version} ${stateOf(view, spec)}`),
-    ...containers
-      .filter(({ part, state }) => part === 'accessory' && state !== 'running')
-      .map(({ role, state }) => `accessory ${role} is ${state}`),
-    ...routeFaults(view),
-    ...(view.faults ?? []),
-  ];
+  const current = currentRevision(record.ledger);
+  const faults = [...(current ? releaseFaults(environment, current, view) : []), ...edgeFaults(view)];
   return faults.length === 0 ? undefined : `${host.name}: ${faults.join(', ')}`;
 }
 
@@ -153,9 +136,35 @@ function laterRevision({ name }: Environment, { ledger }: EnvironmentRecord, vie
   return `${host.name}: knows revision ${knownRevision(fence)}, ${knows}: \`lockage adopt ${name}\` takes over what it knows`;
 }
 
-/** Where nobody asked for the routes, nothing is said of them. */
-function routeFaults({ routes }: HostView): string[] {
-  return routes === 'differ' ? ['its traffic goes elsewhere than recorded'] : [];
+function releaseFaults(environment: Environment, current: Revision, view: HostView): string[] {
+  const { host, containers } = view;
+  const expected = current.containers.filter((spec) => spec.host === host.name);
+  const configured = allTargets(environment).some(({ name }) => name === host.name);
+  if (!configured) return [`not configured any more, and has containers of ${current.release.version}`];
+  if (expected.length === 0 && environment.roles.some((role) => role.hosts.includes(host.name))) {
+    return [`has nothing of revision ${current.number}`];
+  }
+  const hasEdge = containers.some(({ part, state }) => part === 'edge' && state === 'running');
+  return [
+    ...(schedulesReplicas(host) || hasEdge ? [] : ['the edge does not run']),
+    ...expected
+      .filter((spec) => !isRunning(view, spec))
+      .map((spec) => `${spec.role} ${spec.version} ${stateOf(view, spec)}`),
+    ...containers
+      .filter(({ part, state }) => part === 'accessory' && state !== 'running')
+      .map(({ role, state }) => `accessory ${role} is ${state}`),
+    ...(view.routes === 'differ' ? ['its traffic goes elsewhere than recorded'] : []),
+    ...(view.faults ?? []),
+  ];
+}
+
+/** Returns what is wrong with the edge of a host; nothing where nobody asked it. */
+export function edgeFaults({ edge }: Pick<HostView, 'edge'>): string[] {
+  return [
+    ...(edge?.silent ?? []),
+    ...(edge?.guarded === false ? ['its guard has ended: nobody would take an unconfirmed switch back'] : []),
+    ...(edge?.problem === undefined ? [] : [`its edge does not say what it serves: ${edge.problem}`]),
+  ];
 }
 
 /** How much of what is recorded is true: all of it, some of it, or none. */

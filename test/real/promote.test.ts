@@ -179,5 +179,27 @@ describe.runIf(labsWork)('a promotion', () => {
       expect(crashed.stderr).not.toMatch(/ switch\b/);
       expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
     });
+
+    test('before the switch while one host has lost its public port, which status shows', async () => {
+      const host = project.lab.host('prod-2');
+      await host.exec(['iptables', '-t', 'nat', '-F', 'DOCKER']);
+      await host.exec(['pkill', '-f', 'docker-proxy']);
+      try {
+        const seen = await project.run('status', '--check', '--json');
+        const { hosts, problems } = seen.json.environments.find(({ name }: { name: string }) => name === 'prod');
+        expect([seen.code, hosts, problems]).toEqual([
+          5,
+          { ready: 2, total: 3 },
+          [expect.stringMatching(/^prod-2: port 8000 does not answer visitors: .*refused/)],
+        ]);
+        const refused = await project.promote('1.2.0', 'prod');
+        expect([refused.code, refused.json.error.message]).toEqual([3, expect.stringContaining('no host switched')]);
+        expect(refused.json.error.details.join('\n')).toContain('prod-2: port 8000 does not answer visitors');
+      } finally {
+        await host.stopDocker();
+        await host.startDocker();
+      }
+      expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+    });
   });
 });

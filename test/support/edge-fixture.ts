@@ -1,6 +1,7 @@
 /** An edge without a container: its script in a folder of its own, run by the busybox that edges have. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '../../infra/docker/api/client.ts';
@@ -21,6 +22,16 @@ export class EdgeFixture {
   loses: readonly string[] = [];
   /** commands that never come to the host */
   refuses: readonly string[] = [];
+  /** the host's own address, by which its public ports are asked: one of this computer that nobody else has */
+  readonly address = anyAddress();
+  /** containers that were made on the host, and are gone again */
+  readonly made: string[] = [];
+  /** what visitors asked for through the public port */
+  readonly visitors: string[] = [];
+  /** what they are answered */
+  status = 200;
+  #fromHost: string | undefined;
+  readonly #servers: Server[] = [];
   readonly #children = new Set<ChildProcess>();
   readonly #env: Record<string, string>;
 
@@ -34,12 +45,34 @@ export class EdgeFixture {
     for (const name of ['live/incoming', 'live/sets/none']) mkdirSync(join(this.folder, name), { recursive: true });
     writeFileSync(join(this.folder, 'live/edge.sh'), edgeScript);
     writeFileSync(join(this.folder, 'live/sets/none/8000'), '127.0.0.1:9\n');
-    this.#env = { PATH: bin, EDGE_LIVE: join(this.folder, 'live'), EDGE_PORTS: '8000' };
+    this.#env = { PATH: bin, EDGE_LIVE: join(this.folder, 'live'), EDGE_PORTS: '8000', EDGE_GATEWAY: this.address };
   }
 
   /** A path below `/live`. */
   live(...names: string[]): string {
     return join(this.folder, 'live', ...names);
+  }
+
+  /** Publishes port 8000 of the host. Who asks for no name is answered by Node itself, as by Caddy. */
+  async publish(address = this.address): Promise<void> {
+    const server = createServer(({ url = '' }, response) => {
+      this.visitors.push(url);
+      response.writeHead(this.status).end();
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve) => void server.listen(8000, address, resolve));
+  }
+
+  /** Takes the published port away, as a host whose rules are flushed does. */
+  unpublish(): void {
+    for (const server of this.#servers.splice(0)) server.close().closeAllConnections();
+  }
+
+  /** Publishes the port so that only the host itself and those outside reach it, as with a firewall. */
+  async publishForHostOnly(): Promise<void> {
+    this.unpublish();
+    this.#fromHost = anyAddress();
+    await this.publish(this.#fromHost);
   }
 
   /** Runs a command of the script. */
@@ -101,8 +134,11 @@ export class EdgeFixture {
 
   /** Stands in for the engine that the edge runs on. */
   engine(host: string): Engine {
-    const exec = async (_container: string, argv: readonly string[], options?: Heard) => {
-      const [shell = '', script = '', ...words] = argv.map((word) => word.replaceAll('/live/', `${this.live()}/`));
+    const exec = async (container: string, argv: readonly string[], options?: Heard) => {
+      const [shell = '', script = '', ...asked] = argv.map((word) => word.replaceAll('/live/', `${this.live()}/`));
+      const words = this.made.includes(container)
+        ? asked.map((word) => (word === this.address ? (this.#fromHost ?? word) : word))
+        : asked;
       const command = script === '-c' ? 'all' : (words[0] ?? '');
       this.asked.push(command);
       if (this.refuses.includes(command)) throw new Error(`${host} is gone`);
@@ -117,13 +153,24 @@ export class EdgeFixture {
         else writeFileSync(this.live(path), content);
       }
     };
-    return { host, exec, putArchive, ping: async () => undefined } as unknown as Engine;
+    const nothing = async () => undefined;
+    const createContainer = async (name: string) => void this.made.push(name);
+    const changes = { startContainer: nothing, removeContainer: nothing, updateContainer: nothing };
+    const State = { Running: true, Paused: false, StartedAt: '2026-01-01T00:00:00Z' };
+    const inspectContainer = async () => ({ Image: 'sha256:edge', State, RestartCount: 0 });
+    const calls = { exec, putArchive, createContainer, inspectContainer, ...changes, ping: nothing };
+    return { host, ...calls } as unknown as Engine;
   }
 
   remove(): void {
     for (const child of this.#children) child.kill('SIGKILL');
+    this.unpublish();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function anyAddress(): string {
+  return ['127', ...Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 250))].join('.');
 }
 
 interface Heard {

@@ -1,14 +1,16 @@
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
-import type { HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
-import { currentRevision, existingContainers, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import type { EdgeView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import { messageOf } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
-import { Edge, isNamed, type EdgeState } from '../../edge/edge.ts';
+import { Edge, isNamed, silenceText, type RouteSet, type Visited } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
+import { visitsOf } from '../../edge/visits.ts';
 import type { Look } from '../runtime.ts';
 import { isSecretPart, lostVolumes } from '../secret-volume.ts';
 
@@ -30,19 +32,11 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
     ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
-  return detailed ? lookInDetail(engine, look, seenBriefly) : seenBriefly;
-}
-
-async function lookInDetail(engine: Engine, look: Look, view: HostView): Promise<HostView> {
-  const { edge } = environmentNames(look.app, look.environment);
-  const isUp = view.containers.some(({ part, state }) => part === 'edge' && state === 'running');
-  const [containers, state] = await Promise.all([
-    Promise.all(view.containers.map((container) => withTimes(engine, container, look.signal))),
-    // Its containers are worth showing even if the edge cannot be asked.
-    isUp ? new Edge(engine, edge).show().catch(() => undefined) : undefined,
+  const [looked, detail] = await Promise.all([
+    lookAtEdge(engine, look, seenBriefly),
+    detailed ? Promise.all(seenBriefly.containers.map((container) => withTimes(engine, container, signal))) : undefined,
   ]);
-  const routes = routesOf(state, look.record, view);
-  return { ...view, containers, ...(routes ? { routes } : {}), ...(state?.fence ? { fence: state.fence } : {}) };
+  return { ...seenBriefly, ...looked, ...(detail ? { containers: detail } : {}) };
 }
 
 async function withTimes(engine: Engine, container: SeenContainer, signal: AbortSignal): Promise<SeenContainer> {
@@ -52,20 +46,45 @@ async function withTimes(engine: Engine, container: SeenContainer, signal: Abort
   return { ...container, since: running ? started : finished, restarts: found.RestartCount };
 }
 
-/** Whether the edge sends its traffic where the record says; undefined where the record says nothing. */
-function routesOf(state: EdgeState | undefined, record: EnvironmentRecord, view: HostView): HostView['routes'] {
+/** What the edge says, and what it answers visitors; nothing where no edge runs. */
+async function lookAtEdge(
+  engine: Engine,
+  look: Look,
+  view: HostView,
+): Promise<Pick<HostView, 'routes' | 'edge' | 'fence'>> {
+  const { app, environment, record, signal } = look;
   const current = currentRevision(record.ledger);
-  if (!current) return undefined;
-  const recorded = hostRoutes({
-    serving: existingContainers(record, current),
-    fallback: [],
-    ledger: record.ledger,
-  });
+  const serving = current ? existingContainers(record, current) : [];
+  const recorded = hostRoutes({ serving, fallback: [], ledger: record.ledger });
   const own = recorded.find(({ host }) => host.name === view.host.name);
-  if (!own) return undefined;
-  if (!state) return 'unknown';
-  if (state.pending !== undefined) return 'unconfirmed';
-  return isNamed(state.now, own.set) ? 'as recorded' : 'differ';
+  if (!view.containers.some(({ part, state }) => part === 'edge' && state === 'running')) {
+    return own ? { routes: 'unknown' } : {};
+  }
+  try {
+    const edge = new Edge(engine, environmentNames(app, environment).edge);
+    const visited = await edge.visit(own ? visitsOf(own.host, serving) : [], { signal });
+    const { fence } = visited;
+    return {
+      edge: edgeView(visited),
+      ...(fence ? { fence } : {}),
+      ...(own ? { routes: routesOf(visited, own.set) } : {}),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    // Its containers are worth showing even if the edge cannot be asked.
+    return { edge: { problem: messageOf(error) }, ...(own ? { routes: 'unknown' } : {}) };
+  }
+}
+
+function edgeView({ guarded, silent }: Visited): EdgeView {
+  return { guarded, silent: silent.map(silenceText) };
+}
+
+/** Whether the edge sends its traffic where the record says, and answers. */
+function routesOf({ pending, now, silent }: Visited, set: RouteSet): NonNullable<HostView['routes']> {
+  if (pending !== undefined) return 'unconfirmed';
+  if (!isNamed(now, set)) return 'differ';
+  return silent.length === 0 ? 'as recorded' : 'no answer';
 }
 
 /** What keeps secrets in memory is no container that somebody looks for, as long as it does. */

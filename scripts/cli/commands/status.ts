@@ -2,6 +2,7 @@ import { observe } from '../../../infra/hosts/observe.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
 import {
   containersOf,
+  edgeFaults,
   environmentStatus,
   soundnessOf,
   type EnvironmentStatus,
@@ -23,7 +24,7 @@ export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Pr
   await runCommand(flags, signal, async (context) => {
     const shown =
       flags.env === undefined
-        ? await showAll(context, flags.check ?? false)
+        ? await showAll(context)
         : [await showOne(context, environmentNamed(context.project, flags.env))];
     if (flags.check) process.exitCode = exitCodes[soundnessOf(shown)];
   });
@@ -41,13 +42,13 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
   'not at all': ExitCode.broken,
 };
 
-/** Shows every environment on a line. `detailed`: hosts are also asked where their traffic goes. */
-async function showAll(context: CommandContext, detailed: boolean): Promise<EnvironmentStatus[]> {
+/** Shows every environment on a line. */
+async function showAll(context: CommandContext): Promise<EnvironmentStatus[]> {
   const environments = await Promise.all(
     context.project.environments.map(async (environment) => {
       const record = await context.records.environment(environment.name);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
-        observe(context.connections, context.project.app, environment, record, { timeouts, detailed }),
+        observe(context.connections, context.project.app, environment, record, { timeouts }),
         context.machines.loadBalancer(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
@@ -68,10 +69,13 @@ async function showOne(context: CommandContext, environment: Environment): Promi
   const hosts = seen.hosts.map((view) => ({
     view,
     containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],
+    faults: edgeFaults(view),
   }));
   const shown = hosts.map(({ view, containers }) => ({
     name: view.host.name,
-    ...(view.error === undefined ? { engine: view.engine, routes: view.routes } : { error: view.error }),
+    ...(view.error === undefined
+      ? { engine: view.engine, routes: view.routes, ...(view.edge ? { edge: view.edge } : {}) }
+      : { error: view.error }),
     containers,
   }));
   context.terminal.result(

@@ -93,6 +93,8 @@ export function loadBalancerLine({ urls, state, servers }: LoadBalancerView): st
 export interface HostDetail {
   readonly view: HostView;
   readonly containers: readonly ContainerStatus[];
+  /** what is wrong with its edge */
+  readonly faults?: readonly string[];
 }
 
 /** Shows one environment, host by host and container by container. */
@@ -108,10 +110,10 @@ export function environmentLines(status: EnvironmentStatus, hosts: readonly Host
   const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));
   const aligned = table(rows.flat());
   let next = 0;
-  const blocks = hosts.flatMap(({ view, containers }) => {
+  const blocks = hosts.flatMap(({ view, containers, faults = [] }) => {
     const lines = aligned.slice(next, next + containers.length);
     next += containers.length;
-    return ['', hostLine(view), ...lines];
+    return ['', hostLine(view), ...faults.map((fault) => `  ${colors.red('✗')} ${fault}`), ...lines];
   });
   return [
     `${colors.bold(status.name)}  ${title}`,
@@ -136,6 +138,8 @@ function routesText(routes: NonNullable<HostView['routes']>): string {
   switch (routes) {
     case 'as recorded':
       return colors.dim('routes: as recorded');
+    case 'no answer':
+      return colors.red('routes: visitors get no answer');
     case 'differ':
       return colors.red('routes differ');
     case 'unconfirmed':

@@ -89,6 +89,7 @@ test('an edge of before is asked what it serves, and takes no turn', async () =>
   writeFileSync(host.live('edge.sh'), script.replace('$LIVE', set));
   expect(await edge.switch(set, turn(1, 'a'), 0)).toBe('set-old');
   await edge.claim(turn(1, 'a'));
+  expect(await edge.visit([{ port: 8000 }])).toMatchObject({ now: set, silent: [] });
   writeFileSync(host.live('edge.sh'), script.replace('$LIVE', 'set-old'));
   await expect(edge.switch(set, turn(1, 'a'), 0)).rejects.toBeInstanceOf(LockageError);
 });

@@ -340,3 +340,46 @@ describe('the lock', () => {
     expect(readlinkSync(edge.live('lock'))).toContain(`${stays.pid}.`);
   });
 });
+
+describe('a visit', () => {
+  test('says what show says, and which ports answer who comes by the address of the host', async () => {
+    const set = await serving('old');
+    await edge.publish();
+    const { code, stdout } = await edge.run('visit', '-', '0', '8000', 'shop', '/healthz', '8001', '-', '/');
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toEqual(
+      expect.arrayContaining([
+        `now ${set}`,
+        `gateway ${edge.address}`,
+        'port 8000 answers',
+        expect.stringMatching(/^port 8001 silent nc: .*refused/),
+      ]),
+    );
+    expect(edge.visitors).toEqual(['/healthz']);
+    expect(existsSync(edge.live('lock'))).toBe(false);
+  });
+
+  test.each([
+    [404, 'port 8000 answers'],
+    [302, 'port 8000 answers'],
+    [502, 'port 8000 silent HTTP/1.1 502 Bad Gateway'],
+  ])('that is answered with %i', async (status, line) => {
+    edge.status = status;
+    await edge.publish();
+    expect((await edge.run('visit', edge.address, '0', '8000', 'shop', '/')).stdout.trim()).toBe(line);
+  });
+
+  test('without a page asks nothing behind the port', async () => {
+    edge.status = 502;
+    await edge.publish();
+    expect((await edge.run('visit', edge.address, '0', '8000', '-', '/')).stdout).toBe('port 8000 answers\n');
+    expect(edge.visitors).toEqual([]);
+  });
+
+  test('finds the address by itself where there is a way out', async () => {
+    const { stdout } = await edge.shell('sh', '-c', `unset EDGE_GATEWAY; sh ${edge.live('edge.sh')} visit - 0`);
+    const route = await edge.shell('ip', 'route');
+    const found = /^default via (\S+)/m.exec(route.stdout)?.[1];
+    expect(/^gateway (\S+)$/m.exec(stdout)?.[1]).toBe(found);
+  });
+});

@@ -1,3 +1,4 @@
+import { rmSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
@@ -5,7 +6,7 @@ import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-route
 import { takeTurn } from '../../../infra/provider/turn.ts';
 import { watchRelease } from '../../../infra/provider/watch.ts';
 import { LockageError, OvertakenError, PartialError, RolledBackError } from '../../../pipelines/errors.ts';
-import { hostWith } from '../../pipelines/model/values.ts';
+import { hostWith, spec } from '../../pipelines/model/values.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 
 let fixtures: Record<'prod-1' | 'prod-2', EdgeFixture>;
@@ -28,6 +29,7 @@ beforeEach(async () => {
     Object.values(fixtures).map(async (edge) => {
       await edge.run('switch', edge.deliver(old), '1:first:0:', '0');
       await edge.guard();
+      await edge.publish();
       edge.deliver(next);
       edge.deliver(withoutFallback(next));
       edge.asked.length = 0;
@@ -62,6 +64,14 @@ describe('a switch of all hosts', () => {
     expect(await served()).toEqual(both(old));
   });
 
+  test('does not begin while the public port of one refuses everybody', async () => {
+    fixtures['prod-2'].unpublish();
+    const error = await errorOf(switchRoutes(context, { ...place, guard: 30 }));
+    expect([error.constructor, error.message]).toEqual([RolledBackError, 'no host switched, as not every one answers']);
+    expect(error.details).toEqual([expect.stringMatching(/^prod-2: port 8000 does not answer visitors: .*refused/)]);
+    expect(Object.values(fixtures).map(({ asked }) => asked.includes('switch'))).toEqual([false, false]);
+  });
+
   test('whose answer is lost is taken back there too', async () => {
     fixtures['prod-2'].loses = ['switch'];
     expect(await errorOf(switchRoutes(context, { ...place, guard: 30 }))).toBeInstanceOf(RolledBackError);
@@ -82,6 +92,45 @@ describe('a switch of all hosts', () => {
     expect(error).toBeInstanceOf(PartialError);
     expect(error.details).toEqual([expect.stringContaining('prod-2: prod-2: revision 2 of operation other')]);
     expect(await served()).toEqual([setName(withoutFallback(next)), setName(old)]);
+  });
+});
+
+describe('a watch', () => {
+  const web = (on: string) => spec('web-2.0.0', on, { route: { publish: 8000, port: 8080 } });
+  const containers = hosts.map(({ host }) => ({ host, spec: web(host.name) }));
+  const watch = { ...place, duration: 0, guarded: true, containers, stop: [] };
+  beforeEach(() => switchRoutes(context, { ...place, guard: 30 }));
+
+  test('asks for the page of the health check through the public port of each host', async () => {
+    await watchRelease(context, watch);
+    expect(await served()).toEqual(both(withoutFallback(next)));
+    expect(Object.values(fixtures).map(({ visitors }) => visitors)).toEqual([['/healthz'], ['/healthz']]);
+  });
+
+  test('takes all hosts back when one answers visitors that nothing is there', async () => {
+    fixtures['prod-2'].status = 502;
+    const error = await errorOf(watchRelease(context, watch));
+    expect([error.constructor, error.message, error.details]).toEqual([
+      RolledBackError,
+      'visitors of prod-2 are not served by the release',
+      ['prod-2: port 8000 does not answer visitors: HTTP/1.1 502 Bad Gateway'],
+    ]);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('takes all hosts back when one serves another set than it was told', async () => {
+    rmSync(fixtures['prod-1'].live('now'));
+    symlinkSync(`sets/${setName(old)}`, fixtures['prod-1'].live('now'));
+    const error = await errorOf(watchRelease(context, watch));
+    expect(error.details).toEqual([`prod-1: serves ${setName(old)} instead of ${setName(next)}`]);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('believes the host itself where only containers are kept from its ports', async () => {
+    for (const edge of Object.values(fixtures)) await edge.publishForHostOnly();
+    await watchRelease(context, watch);
+    expect(await served()).toEqual(both(withoutFallback(next)));
+    expect(fixtures['prod-1'].made).toHaveLength(1);
   });
 });
 

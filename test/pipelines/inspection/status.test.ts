@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
-import type { LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
+import type { EdgeView, LoadBalancerView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 import {
   containersOf,
   endOf,
@@ -110,6 +110,25 @@ describe('a host is not ready', () => {
   ])('%s', (_case, seenThere, problem) => {
     const status = environmentStatus(environment(), record([r1], [placed('web-1.0.0')]), [seenThere]);
     expect(status).toMatchObject({ hosts: { ready: 0, total: 1 }, problems: [problem] });
+  });
+
+  test.each<[string, EdgeView, string]>([
+    [
+      'when visitors get no answer',
+      { guarded: true, silent: ['port 8000 does not answer visitors: refused'] },
+      'port 8000 does not answer visitors: refused',
+    ],
+    [
+      'when its guard has ended',
+      { guarded: false },
+      'its guard has ended: nobody would take an unconfirmed switch back',
+    ],
+    ['when its edge does not say', { problem: 'no answer' }, 'its edge does not say what it serves: no answer'],
+  ])('%s', (_case, edge, problem) => {
+    const seenThere = { ...view(['edge', 'web-1.0.0']), edge };
+    const status = environmentStatus(environment(), record([r1], [placed('web-1.0.0')]), [seenThere]);
+    expect(status).toMatchObject({ hosts: { ready: 0, total: 1 }, problems: [`prod-1: ${problem}`] });
+    expect(soundnessOf([status])).toBe('not at all');
   });
 
   test('when it was added after the revision', () => {

@@ -1,0 +1,25 @@
+import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
+import { edgeHosts, type EnvironmentHost } from '../../pipelines/model/target.ts';
+import type { Visit } from './edge.ts';
+
+/**
+ * Returns what visitors of a host can ask for: each public port, with the page of the role's health check where that is
+ * asked for at the same port, and else no page at all.
+ */
+export function visitsOf(host: Pick<EnvironmentHost, 'name'>, serving: readonly PlacedContainer[]): Visit[] {
+  const visits = new Map<number, Visit>();
+  for (const { host: target, spec } of serving) {
+    const { route, health } = spec;
+    if (!route || !edgeHosts(target).some(({ name }) => name === host.name)) continue;
+    const { check } = health;
+    const isPage = check.kind === 'http' && check.port === route.port;
+    const page = isPage ? { path: check.path, ...(check.host === undefined ? {} : { host: check.host }) } : undefined;
+    visits.set(route.publish, { port: route.publish, ...(page ? { page } : {}) });
+  }
+  return [...visits.values()];
+}
+
+/** Returns the same of ports of which nothing more is known: their edge answers by itself. */
+export function bareVisits(ports: readonly string[]): Visit[] {
+  return ports.map((port) => ({ port: Number(port) }));
+}
