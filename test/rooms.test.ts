@@ -48,6 +48,12 @@ const homes: readonly (readonly [what: string, line: RegExp, home: RegExp])[] = 
   ],
   ['a process is asked whether it lives', /\bkill\([^,]+, 0\)/, /^infra\/system\/is-alive\.ts$|\.mjs$/],
   ['the clock of the core is read', /\b(Date\.now|performance\.now|new Date)\(\)/, /^(infra|scripts)\//],
+  [
+    'the clock of the wall is read, which deadlines and durations must not follow',
+    /\bDate\.now\(\)/,
+    // Ends of certificates, ages of files, what a server names a date for, and the clock of a host itself.
+    /^scripts\/|^infra\/(docker\/tls|hosts\/facts|machines\/(accelerator|image\/image)|registry\/requests|system\/file-lock|workloads\/container\/host-(view|report))/,
+  ],
 ];
 
 const sources = Object.keys(rooms).flatMap((folder) =>

@@ -92,9 +92,9 @@ export class Connections {
   #leader(swarm: Swarm): Promise<Engine> {
     const key = JSON.stringify(swarm.managers.map(({ name, endpoint }) => [name, endpoint.url]));
     const found = this.#leaders.get(key);
-    if (found && Date.now() < found.until) return found.engine;
+    if (found && performance.now() < found.until) return found.engine;
     const engine = anyManager(swarm, (manager) => this.engine(manager));
-    this.#leaders.set(key, { engine, until: Date.now() + leaderLife });
+    this.#leaders.set(key, { engine, until: performance.now() + leaderLife });
     engine.catch(() => this.#leaders.delete(key));
     return engine;
   }

@@ -201,13 +201,13 @@ async function untilItAnswers(
   runs: () => Promise<boolean>,
   bootTimeout: number,
 ): Promise<void> {
-  for (const end = Date.now() + bootTimeout; ;) {
+  for (const end = performance.now() + bootTimeout; ;) {
     try {
       await context.engine(host);
       return;
     } catch (error) {
       context.signal.throwIfAborted();
-      if (Date.now() > end) throw error;
+      if (performance.now() > end) throw error;
       if (!(await runs())) throw new LockageError('it went off by itself', { cause: error });
       await sleep(200);
     }

@@ -43,7 +43,7 @@ export const qemu: MachineKind = {
   },
   runs: async (home) => (await processesOf(home)).length > 0,
   async stop(home) {
-    for (const end = Date.now() + killTimeout; Date.now() < end; await sleep(50)) {
+    for (const end = performance.now() + killTimeout; performance.now() < end; await sleep(50)) {
       const pids = await processesOf(home);
       if (pids.length === 0) break;
       pids.forEach(tryKill);

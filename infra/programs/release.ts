@@ -2,6 +2,7 @@ import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import { steadyNow } from '../system/clock.ts';
 import type { SecretValues } from '../context/secret-values.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
 import {
@@ -46,8 +47,15 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
       ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
     ];
     const verification = new Verification(
-      { ...place, operation, wake: desired.wake, containers: desired.verify, routes: desired.guarded ? hosts : [] },
-      { dependsOn: containers },
+      {
+        ...place,
+        operation,
+        wake: desired.wake,
+        containers: desired.verify,
+        routes: desired.guarded ? hosts : [],
+        ...migrated(desired, hosts),
+      },
+      { dependsOn: [...containers, ...migration] },
     );
     const guarded = desired.guarded && !desired.handover;
     const guard = guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
@@ -91,8 +99,14 @@ function watchesAccessories({ ledger, guarded }: DesiredState): boolean {
 function timed({ ledger, startedAt }: DesiredState): Revision[] {
   const last = ledger.revisions.at(-1);
   return last && startedAt !== undefined
-    ? [...ledger.revisions.slice(0, -1), { ...last, duration: Date.now() - startedAt }]
+    ? [...ledger.revisions.slice(0, -1), { ...last, duration: steadyNow() - startedAt }]
     : [...ledger.revisions];
+}
+
+/** What is recorded of a host that is not there any more is not asked for. */
+function migrated({ migration }: DesiredState, hosts: readonly HostRoutes[]) {
+  if (!migration || !hosts.some(({ host }) => host.name === migration.host.name)) return {};
+  return { migrated: { host: migration.host, spec: migration.spec } };
 }
 
 /** The machines with the ports that are served on them, which are those of the ones that take over from them. */

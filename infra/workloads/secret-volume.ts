@@ -223,10 +223,10 @@ async function startKeeper(engine: Engine, wanted: SecretVolume): Promise<string
 /** The edge is made at the same time as an accessory. */
 async function edgeImage(engine: Engine, { app, environment }: Place): Promise<string> {
   const { edge } = environmentNames(app, environment);
-  for (const end = Date.now() + 60_000; ;) {
+  for (const end = performance.now() + 60_000; ;) {
     const found = await engine.inspectContainer(edge);
     if (found) return found.Image;
-    if (Date.now() > end) throw new LockageError(`${engine.host}: the edge proxy ${edge} was not made`);
+    if (performance.now() > end) throw new LockageError(`${engine.host}: the edge proxy ${edge} was not made`);
     await sleep(200);
   }
 }

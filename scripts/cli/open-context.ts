@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
+import { steadyNow } from '../../infra/system/clock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
@@ -85,8 +86,8 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   return {
     project,
     actor,
-    now: () => Date.now(),
     pause: (milliseconds) => sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted()),
+    now: steadyNow,
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registry, project.build.platform),

@@ -247,9 +247,9 @@ async function withLoadBalancerLock<T>(home: string, work: () => Promise<T>): Pr
 }
 
 async function until(wait: number, done: () => Promise<boolean>): Promise<boolean> {
-  for (const end = Date.now() + wait; ; await sleep(50)) {
+  for (const end = performance.now() + wait; ; await sleep(50)) {
     if (await done()) return true;
-    if (Date.now() > end) return false;
+    if (performance.now() > end) return false;
   }
 }
 

@@ -26,12 +26,12 @@ const closeTimeout = 2000;
 
 /** Throws LockageError when somebody else listens at one of the ports, or the address is not of this computer. */
 export async function refuseTaken(address: string, ports: readonly number[]): Promise<void> {
-  for (const end = Date.now() + closeTimeout; ; await sleep(50)) {
+  for (const end = performance.now() + closeTimeout; ; await sleep(50)) {
     const taken = await takenOf(address, ports);
     if (taken.length === 0) return;
     const holders = (await Promise.all(taken.map((port) => holderOf(address, port)))).flat();
     const isNamed = holders.some((holder) => holder.includes('(process '));
-    if (!isNamed && Date.now() < end) continue;
+    if (!isNamed && performance.now() < end) continue;
     throw new LockageError(`${taken.map((port) => `${address}:${port}`).join(', ')}: taken by somebody else`, {
       details: holders,
       hint: 'Stop what listens there, publish another port, or give the environment an `address` of its own.',
@@ -60,7 +60,7 @@ export async function processesOf(home: string): Promise<number[]> {
 export async function endProcesses(home: string): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const pid of await processesOf(home)) send(pid, signal);
-    for (const end = Date.now() + 5000; Date.now() < end; await sleep(20)) {
+    for (const end = performance.now() + 5000; performance.now() < end; await sleep(20)) {
       if ((await processesOf(home)).length === 0) return;
     }
   }

@@ -40,12 +40,12 @@ export async function removeOverlay(context: ProviderContext, inputs: OverlayInp
 
 /** Removes a network of the swarm; waits while containers that have just ended hold it. Ignores an absent one. */
 export async function removeNetworkWhenFree(engine: Engine, name: string): Promise<void> {
-  for (const end = Date.now() + emptyTimeout; ;) {
+  for (const end = performance.now() + emptyTimeout; ;) {
     try {
       await engine.removeNetwork(name);
       return;
     } catch (error) {
-      if (!(error instanceof EngineError) || !/in use|active endpoints/.test(error.reason) || Date.now() > end)
+      if (!(error instanceof EngineError) || !/in use|active endpoints/.test(error.reason) || performance.now() > end)
         throw error;
     }
     await sleep(300);

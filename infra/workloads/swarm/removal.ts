@@ -23,7 +23,7 @@ export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Recor
 
 /** Waits until no container of a service runs any more. A node that is down ends its own when it comes back. */
 export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<void> {
-  for (const end = Date.now() + graceMs + margin; Date.now() < end;) {
+  for (const end = performance.now() + graceMs + margin; performance.now() < end;) {
     const [tasks, nodes] = await Promise.all([engine.listTasks(), engine.listNodes()]);
     const up = new Set(nodes.filter((node) => !isDown(node)).map(({ ID }) => ID));
     const left = tasks.filter(
