@@ -4,6 +4,7 @@ import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
+import { forgetMigration } from './migration.ts';
 import { deliverRoutes } from './switch-routes.ts';
 
 /**
@@ -16,21 +17,22 @@ export async function verifyContainers(context: ProviderContext, inputs: Verific
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const checks = inputs.containers.map(async ({ host, spec }) => {
-    const started = Date.now();
+    const started = performance.now();
     const subject = { app, environment, host, spec };
     const start = await verify(context, subject, signal);
-    context.progress({ host: host.name, step: 'healthy', detail: spec.name, took: Date.now() - started });
+    context.progress({ host: host.name, step: 'healthy', detail: spec.name, took: performance.now() - started });
     return { subject, start };
   });
   const deliver = () => deliverRoutes(context, inputs, inputs.routes);
   const delivery = context.delivered?.catch(deliver) ?? deliver();
+  const forgotten = inputs.migrated && forgetMigration(context, { app, environment, ...inputs.migrated });
   try {
     const [proven] = await Promise.all([Promise.all(checks), delivery]);
     // One that was healthy at once may have crashed while the slowest proved itself.
     await Promise.all(proven.map(async ({ subject, start }) => stillRuns(context, subject, start)));
   } finally {
     stop.abort();
-    await Promise.allSettled([...checks, delivery]);
+    await Promise.allSettled([...checks, delivery, forgotten]);
   }
 }
 
@@ -45,11 +47,10 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
   const both = AbortSignal.any([signal, ended.signal]);
   const exit = watchExit(part, first, both);
   const health = healthy(part, subject, both, (answer) => answers.push(answer));
+  const begun = performance.now();
+  const unhealthy = () => unhealthyText(subject, performance.now() - begun, answers);
   try {
-    const verdict = await Promise.race([
-      exit,
-      health.then((good) => (good ? 'healthy' : `was not healthy within ${subject.spec.health.timeout / 1000} s`)),
-    ]);
+    const verdict = await Promise.race([exit, health.then((good) => (good ? 'healthy' : unhealthy()))]);
     signal.throwIfAborted();
     if (verdict !== 'healthy') throw await workloadError(part, subject, verdict, answers);
   } finally {
@@ -57,6 +58,13 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
     await Promise.allSettled([exit, health]);
   }
   return first;
+}
+
+/** Of who was not asked as long as that, nothing is said of that time. */
+function unhealthyText({ spec: { health } }: ContainerInputs, waited: number, answers: readonly string[]): string {
+  if (answers.length === 0) return 'could not be asked whether it is healthy';
+  // An edge counts whole seconds.
+  return waited < health.timeout - 1000 ? 'was not healthy' : `was not healthy within ${health.timeout / 1000} s`;
 }
 
 async function stillRuns(context: ProviderContext, subject: ContainerInputs, start: string): Promise<void> {
@@ -70,10 +78,21 @@ async function watchExit(part: Workload, first: string, signal: AbortSignal): Pr
   while (!signal.aborted) {
     await pause(200, signal);
     if (signal.aborted) break;
-    const now = await part.instanceId();
+    const now = await instanceOf(part, signal);
+    if (signal.aborted) break;
     if (now !== first) return now === undefined ? 'stopped' : 'restarted';
   }
   return 'stopped being watched';
+}
+
+/** Who asked no longer needs an answer when the signal aborts. */
+async function instanceOf(part: Workload, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await part.instanceId(signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
 }
 
 async function healthy(

@@ -89,6 +89,8 @@ export interface VerificationInputs extends Place {
   readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** routes that each host must have before any of them switches */
   readonly routes: readonly HostRoutes[];
+  /** the migration that is recorded by now: its container goes */
+  readonly migrated?: { readonly host: Target; readonly spec: ContainerSpec };
 }
 
 /** The claim of all hosts, and the record of what is tried, before anything changes. */

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ProviderContext } from '../../../infra/context/provider-context.ts';
+import { EngineError, type Engine } from '../../../infra/docker/api/client.ts';
+import { labels } from '../../../infra/docker/labels.ts';
+import { forgetMigration, runMigration } from '../../../infra/provider/migration.ts';
+import { WorkloadFailedError } from '../../../pipelines/errors.ts';
+import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
+import { host, spec } from '../../pipelines/model/values.ts';
+
+/** A host's engine with one container at most, which runs for a while and ends with a code. */
+class OneContainer {
+  readonly calls: string[] = [];
+  state: 'none' | 'running' | 'exited' = 'none';
+  /** milliseconds that it runs */
+  runs = 30;
+  code = 0;
+  /** the connection is lost, from that call on */
+  lost = false;
+
+  start(): void {
+    this.state = 'running';
+    setTimeout(() => (this.state = this.state === 'running' ? 'exited' : this.state), this.runs).unref();
+  }
+
+  engine(): Engine {
+    const call = <T>(name: string, answer: () => T) => {
+      this.calls.push(name);
+      if (this.lost) throw new EngineError('prod-1', name, 'the connection to the Docker Engine broke');
+      return answer();
+    };
+    return {
+      host: 'prod-1',
+      inspectContainer: async () => call('inspect', () => (this.state === 'none' ? undefined : this.#details())),
+      createContainer: async () => call('create', () => 'id'),
+      startContainer: async () => call('start', () => this.start()),
+      stopContainer: async () => call('stop', () => (this.state = 'exited')),
+      removeContainer: async () => call('remove', () => (this.state = 'none')),
+      waitContainer: async (_name: string, { signal }: { signal?: AbortSignal }) => {
+        call('wait', () => undefined);
+        while (this.state === 'running') {
+          await sleep(5);
+          signal?.throwIfAborted();
+          call('waits', () => undefined);
+        }
+        return this.code;
+      },
+      logs: async function* () {
+        yield { stream: 'stdout', line: 'migrating' };
+      },
+    } as unknown as Engine;
+  }
+
+  #details() {
+    const own = { [labels.app]: 'shop', [labels.environment]: 'prod', [labels.spec]: fingerprint(inputs.spec) };
+    const { state, code } = this;
+    const State = { Status: state, Running: state === 'running', Paused: false, ExitCode: code, StartedAt: 'then' };
+    return { Id: 'id', RestartCount: 0, State, Config: { Labels: own } };
+  }
+}
+
+const inputs = { app: 'shop', environment: 'prod', host: host('prod-1'), spec: spec('migration-2.0.0'), timeout: 400 };
+let there: OneContainer;
+let steps: string[];
+let stop: AbortController;
+let context: ProviderContext;
+beforeEach(() => {
+  there = new OneContainer();
+  steps = [];
+  stop = new AbortController();
+  const engine = there.engine();
+  context = {
+    engine: async () => engine,
+    progress: ({ step }: { step: string }) => steps.push(step),
+    signal: stop.signal,
+  } as unknown as ProviderContext;
+});
+
+const changes = () => there.calls.filter((call) => ['create', 'start', 'stop', 'remove'].includes(call));
+const errorOf = async (): Promise<unknown> => runMigration(context, inputs).catch((error: unknown) => error);
+
+describe('a migration', () => {
+  test('that ends well keeps its container until that is recorded', async () => {
+    await runMigration(context, inputs);
+    expect([changes(), there.state, steps.at(-1)]).toEqual([['create', 'start'], 'exited', 'migrated']);
+    await forgetMigration(context, inputs);
+    expect(there.state).toBe('none');
+  });
+
+  test('that has ended well before the operator was killed is not run again', async () => {
+    there.state = 'exited';
+    await runMigration(context, inputs);
+    expect([changes(), steps]).toEqual([[], ['was migrated before']]);
+  });
+
+  test('that failed meanwhile is told with its log, and removed', async () => {
+    there.state = 'exited';
+    there.code = 7;
+    expect(await errorOf()).toMatchObject({
+      message: 'prod-1: migration 2.0.0 failed before (exit code 7)',
+      details: ['last log lines of migration-2.0.0:', '  migrating'],
+    });
+    expect([changes(), there.state]).toEqual([['remove'], 'none']);
+  });
+
+  test('that runs already is joined', async () => {
+    there.start();
+    await runMigration(context, inputs);
+    expect([changes(), steps]).toEqual([[], ['migrated']]);
+  });
+
+  test('whose container is recorded and runs is not removed', async () => {
+    there.start();
+    await forgetMigration(context, inputs);
+    expect(there.state).toBe('running');
+  });
+
+  test('is found again by its name when the connection was lost', async () => {
+    there.runs = 300;
+    const asked = runMigration(context, { ...inputs, timeout: 5000 });
+    await sleep(50);
+    there.lost = true;
+    await sleep(100);
+    there.lost = false;
+    await asked;
+    expect([changes(), steps.at(-1)]).toEqual([['create', 'start'], 'migrated']);
+  });
+
+  test('of a host that stays away is left alone, and said to be unknown', async () => {
+    there.runs = 60_000;
+    const asked = errorOf();
+    await sleep(50);
+    there.lost = true;
+    const error = await asked;
+    expect(error).toBeInstanceOf(WorkloadFailedError);
+    expect(error).toMatchObject({
+      message: 'prod-1: the connection was lost while migration 2.0.0 ran',
+      details: [
+        expect.stringContaining('it was not found again within 0.4 s'),
+        'nothing has stopped it: it may run to its end',
+      ],
+    });
+    expect(changes()).toEqual(['create', 'start']);
+  });
+
+  test('whose time is over is stopped, and said to be late', async () => {
+    there.runs = 60_000;
+    const engine = there.engine();
+    // An engine that waits as long as it is asked to.
+    const waitContainer = async (_name: string, { deadline = 0 }: { deadline?: number }) => {
+      await sleep(deadline);
+      throw new EngineError('prod-1', 'wait', 'no answer within 0.4 s');
+    };
+    context = { ...context, engine: async () => ({ ...engine, waitContainer }) as unknown as Engine };
+    expect(await errorOf()).toMatchObject({ message: 'prod-1: migration 2.0.0 did not end within 0.4 s' });
+    expect(changes()).toEqual(['create', 'start', 'stop', 'remove']);
+  });
+
+  test('is stopped when the operator stops', async () => {
+    there.runs = 60_000;
+    const asked = errorOf();
+    await sleep(50);
+    stop.abort(new Error('interrupted'));
+    expect(await asked).toMatchObject({ message: 'interrupted' });
+    expect(changes()).toEqual(['create', 'start', 'stop', 'remove']);
+  });
+});
