@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, OvertakenError, PartialError, RolledBackError } from '../../pipelines/errors.ts';
+import {
+  messageOf,
+  OvertakenError,
+  PartialError,
+  RolledBackError,
+  type WorkloadFailedError,
+} from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
 import { visitsOf } from '../edge/visits.ts';
@@ -17,48 +23,47 @@ import { overtaken } from './turn.ts';
  * confirmed on all of them, and what the new release replaces without traffic is stopped.
  */
 export async function watchRelease(context: ProviderContext, inputs: WatchInputs): Promise<void> {
-  if (inputs.handover) {
-    try {
-      await watch(context, inputs);
-      context.signal.throwIfAborted();
-    } catch (error) {
-      await handBack(context, inputs.handover).catch((second: unknown) => {
-        context.progress({ host: inputs.environment, step: 'stays handed over', detail: messageOf(second) });
-      });
-      throw error;
-    }
-  }
-  if (inputs.guarded) {
+  if (inputs.handover || inputs.guarded) {
     try {
       await watch(context, inputs);
       context.signal.throwIfAborted();
       // What has proven itself may be brought back from now on. It ends before anything is taken back or for good.
-      await keepRunning(context, inputs);
+      if (inputs.guarded) await keepRunning(context, inputs);
     } catch (error) {
-      await revertRoutes(context, inputs);
-      throw error;
+      await takeBack(context, inputs);
+      // What explains it is only asked for now: a host that keeps it back keeps nobody from serving.
+      throw error instanceof WatchFailure ? await error.explained() : error;
     }
-    await confirm(context, inputs);
   }
+  if (inputs.guarded) await confirm(context, inputs);
   await settle(context, inputs);
 }
 
+async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<void> {
+  if (!inputs.handover) {
+    await revertRoutes(context, inputs);
+    return;
+  }
+  await handBack(context, inputs.handover).catch((second: unknown) => {
+    context.progress({ host: inputs.environment, step: 'stays handed over', detail: messageOf(second) });
+  });
+}
+
 async function watch(context: ProviderContext, inputs: WatchInputs): Promise<void> {
-  const end = Date.now() + inputs.duration;
+  const end = performance.now() + inputs.duration;
   const neighbours = inputs.accessories ? await accessoryStarts(context, inputs) : [];
   const watched = inputs.containers.map((placed) => {
     const { app, environment } = inputs;
     return { placed, part: workloadFor(context, { app, environment, ...placed }) };
   });
   const first = await Promise.all(watched.map(state));
-  for (let round = 1; Date.now() < end; round += 1) {
-    await sleep(Math.min(250, Math.max(0, end - Date.now())), undefined, { signal: context.signal });
+  for (let round = 1; performance.now() < end; round += 1) {
+    await sleep(Math.min(250, Math.max(0, end - performance.now())), undefined, { signal: context.signal });
     const asks = round % 8 === 0;
     await Promise.all(
       watched.map(async (each, index) => {
         const now = await state(each);
-        if (now !== first[index])
-          throw await workloadError(each.part, each.placed, 'restarted after the routes switched');
+        if (now !== first[index]) throw new WatchFailure(each, 'restarted after the routes switched');
         if (asks) await stillHealthy(each);
       }),
     );
@@ -91,9 +96,27 @@ interface Watched {
   readonly part: Workload;
 }
 
-async function state({ part, placed }: Watched): Promise<string> {
-  const running = await part.instanceId();
-  if (running === undefined) throw await workloadError(part, placed, 'stopped after the routes switched');
+/** A workload that did not stand the watch. */
+class WatchFailure extends Error {
+  readonly #watched: Watched;
+  readonly #answers: readonly string[];
+
+  constructor(watched: Watched, why: string, answers: readonly string[] = []) {
+    super(why);
+    this.#watched = watched;
+    this.#answers = answers;
+  }
+
+  /** Returns the error that says so, with what the workload says of itself. */
+  explained(): Promise<WorkloadFailedError> {
+    const { part, placed } = this.#watched;
+    return workloadError(part, placed, this.message, this.#answers);
+  }
+}
+
+async function state(watched: Watched): Promise<string> {
+  const running = await watched.part.instanceId();
+  if (running === undefined) throw new WatchFailure(watched, 'stopped after the routes switched');
   return running;
 }
 
@@ -105,7 +128,7 @@ async function stillHealthy(watched: Watched): Promise<void> {
   if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
   // What ended while it was asked is not to be called unhealthy.
   await state(watched);
-  throw await workloadError(part, placed, 'became unhealthy after the routes switched', answers);
+  throw new WatchFailure(watched, 'became unhealthy after the routes switched', answers);
 }
 
 /** Makes the switch final on all hosts, or takes all of them back: also those that confirmed. Throws LockageError. */

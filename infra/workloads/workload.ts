@@ -27,13 +27,13 @@ export interface Workload {
    * Returns an identity of what runs, which changes when any of it is restarted; undefined when it is not as it should
    * be.
    */
-  instanceId(): Promise<string | undefined>;
+  instanceId(signal?: AbortSignal): Promise<string | undefined>;
   /** Checks its health until the check succeeded often enough; returns false when the time is over. */
   healthy(rounds: Probe, asking: ProbeOptions): Promise<boolean>;
   /**
    * Returns what is wrong with it, for the end of a message: ` (exit code 1)`; empty when there is nothing to report.
    */
-  diagnosis(): Promise<string>;
-  /** Returns the last lines of its output. */
-  lastLines(count: number): Promise<string[]>;
+  diagnosis(signal: AbortSignal): Promise<string>;
+  /** Returns the last lines of its output, or those that came until the signal. */
+  lastLines(count: number, signal: AbortSignal): Promise<string[]>;
 }

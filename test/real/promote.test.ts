@@ -181,6 +181,7 @@ describe.runIf(labsWork)('a promotion', () => {
     });
 
     test('before the switch while one host has lost its public port, which status shows', async () => {
+      await project.succeed('promote', '1.4.0', '--to', 'dev');
       const host = project.lab.host('prod-2');
       await host.exec(['iptables', '-t', 'nat', '-F', 'DOCKER']);
       await host.exec(['pkill', '-f', 'docker-proxy']);
@@ -192,7 +193,7 @@ describe.runIf(labsWork)('a promotion', () => {
           { ready: 2, total: 3 },
           [expect.stringMatching(/^prod-2: port 8000 does not answer visitors: .*refused/)],
         ]);
-        const refused = await project.promote('1.2.0', 'prod');
+        const refused = await project.promote('1.4.0', 'prod');
         expect([refused.code, refused.json.error.message]).toEqual([3, expect.stringContaining('no host switched')]);
         expect(refused.json.error.details.join('\n')).toContain('prod-2: port 8000 does not answer visitors');
       } finally {

@@ -30,6 +30,8 @@ export class EdgeFixture {
   readonly visitors: string[] = [];
   /** what they are answered */
   status = 200;
+  /** whether the containers of the host run */
+  runs = true;
   #fromHost: string | undefined;
   readonly #servers: Server[] = [];
   readonly #children = new Set<ChildProcess>();
@@ -156,11 +158,20 @@ export class EdgeFixture {
     const nothing = async () => undefined;
     const createContainer = async (name: string) => void this.made.push(name);
     const changes = { startContainer: nothing, removeContainer: nothing, updateContainer: nothing };
-    const State = { Running: true, Paused: false, StartedAt: '2026-01-01T00:00:00Z' };
-    const inspectContainer = async () => ({ Image: 'sha256:edge', State, RestartCount: 0 });
-    const calls = { exec, putArchive, createContainer, inspectContainer, ...changes, ping: nothing };
+    const inspectContainer = async () => {
+      const State = { Running: this.runs, Paused: false, StartedAt: '2026-01-01T00:00:00Z', ExitCode: 7 };
+      return { Image: 'sha256:edge', State, RestartCount: 0 };
+    };
+    const calls = { exec, putArchive, createContainer, inspectContainer, logs: this.#logs, ...changes, ping: nothing };
     return { host, ...calls } as unknown as Engine;
   }
+
+  /** A log that never ends, as of a host that stalls while it is read. */
+  readonly #logs = async function* (this: EdgeFixture, _name: string, { signal }: { signal?: AbortSignal }) {
+    this.asked.push('logs');
+    yield { stream: 'stderr', line: 'EROFS: read-only file system, open \u001b[31m/app/x' };
+    await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
+  }.bind(this);
 
   remove(): void {
     for (const child of this.#children) child.kill('SIGKILL');

@@ -3,8 +3,12 @@ import type { Health } from '../../../pipelines/model/environment.ts';
 import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
+import { lastLinesOf } from '../last-lines.ts';
 import type { ProbeOptions, Workload, Probe } from '../workload.ts';
 import { createContainer, removeContainer } from './container.ts';
+
+/** Milliseconds for a host to say whether a container runs: one that hangs must be noticed before its guard is due. */
+const askTimeout = 10_000;
 
 /** A release container on a host. */
 export class ContainerWorkload implements Workload {
@@ -37,8 +41,8 @@ export class ContainerWorkload implements Workload {
   }
 
   /** When the container started, if it runs and never restarted. */
-  async instanceId(): Promise<string | undefined> {
-    const found = await (await this.#engine()).inspectContainer(this.#name);
+  async instanceId(signal?: AbortSignal): Promise<string | undefined> {
+    const found = await (await this.#engine()).inspectContainer(this.#name, { deadline: askTimeout, signal });
     if (found === undefined || !found.State.Running || found.State.Paused || found.RestartCount !== 0) return undefined;
     return found.State.StartedAt;
   }
@@ -49,16 +53,14 @@ export class ContainerWorkload implements Workload {
     return check.kind === 'command' ? this.#succeeds(check.command, rounds, asking) : true;
   }
 
-  async diagnosis(): Promise<string> {
-    const found = await (await this.#engine()).inspectContainer(this.#name).catch(() => undefined);
+  async diagnosis(signal: AbortSignal): Promise<string> {
+    const found = await (await this.#engine()).inspectContainer(this.#name, { signal }).catch(() => undefined);
     if (!found || found.State.Running) return '';
     return ` (exit code ${found.State.ExitCode}${found.State.OOMKilled ? ', out of memory' : ''})`;
   }
 
-  async lastLines(count: number): Promise<string[]> {
-    const lines: string[] = [];
-    for await (const { line } of (await this.#engine()).logs(this.#name, { tail: count })) lines.push(line);
-    return lines;
+  async lastLines(count: number, signal: AbortSignal): Promise<string[]> {
+    return lastLinesOf((await this.#engine()).logs(this.#name, { tail: count, signal }), count);
   }
 
   get #name(): string {
@@ -84,9 +86,9 @@ export class ContainerWorkload implements Workload {
 
   async #succeeds(command: readonly string[], rounds: Probe, { signal, onAnswer }: ProbeOptions): Promise<boolean> {
     const engine = await this.#engine();
-    const end = Date.now() + rounds.seconds * 1000;
+    const end = performance.now() + rounds.seconds * 1000;
     for (let good = 0; good < rounds.times;) {
-      const remaining = end - Date.now();
+      const remaining = end - performance.now();
       if (remaining <= 0 || signal?.aborted) return false;
       const deadline = Math.max(1000, Math.min(remaining, 30_000));
       const run = engine.exec(this.#name, [...command], { deadline, signal });

@@ -7,6 +7,7 @@ import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
 import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
+import { lastLinesOf } from '../last-lines.ts';
 import { workloadError } from '../workload-error.ts';
 import type { ProbeOptions, Workload, Probe } from '../workload.ts';
 import { waitForEnd } from './removal.ts';
@@ -123,13 +124,9 @@ export class ServiceWorkload implements Workload {
     return problems.length === 0 ? '' : ` (${problems.join('; ')})`;
   }
 
-  async lastLines(count: number): Promise<string[]> {
-    const engine = await this.#engine();
-    const lines: string[] = [];
-    // A lost node never sends its lines.
-    const options = { tail: count, signal: AbortSignal.timeout(5000) };
-    for await (const { line } of engine.serviceLogs(this.#inputs.spec.name, options)) lines.push(line);
-    return lines;
+  /** A lost node never sends its lines. */
+  async lastLines(count: number, signal: AbortSignal): Promise<string[]> {
+    return lastLinesOf((await this.#engine()).serviceLogs(this.#inputs.spec.name, { tail: count, signal }), count);
   }
 
   #engine(): Promise<Engine> {
@@ -197,7 +194,7 @@ export class ServiceWorkload implements Workload {
    * placed.
    */
   async #started(engine: Engine, earlier: ReadonlySet<string> = new Set()): Promise<void> {
-    const begun = Date.now();
+    const begun = performance.now();
     const fail = async (why: string) => workloadError(this, this.#inputs, why);
     for (;;) {
       this.#context.signal.throwIfAborted();
@@ -208,7 +205,7 @@ export class ServiceWorkload implements Workload {
       const tasks = all.filter(({ ID, ServiceID }) => ServiceID === service.ID && !earlier.has(ID));
       if (tasks.some(({ Status }) => ended.has(Status.State))) throw await fail('does not start');
       if (word.includes('by hand')) throw await fail('was changed while it started');
-      const waited = Date.now() - begun;
+      const waited = performance.now() - begun;
       const unplaced = tasks.some(({ Status }) => Status.State === 'pending');
       if ((unplaced && waited > placementTimeout) || waited > startTimeout) {
         throw await fail(`did not start within ${Math.round(waited / 1000)} s`);

@@ -5,7 +5,13 @@ import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
 import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-routes.ts';
 import { takeTurn } from '../../../infra/provider/turn.ts';
 import { watchRelease } from '../../../infra/provider/watch.ts';
-import { LockageError, OvertakenError, PartialError, RolledBackError } from '../../../pipelines/errors.ts';
+import {
+  LockageError,
+  OvertakenError,
+  PartialError,
+  RolledBackError,
+  WorkloadFailedError,
+} from '../../../pipelines/errors.ts';
 import { hostWith, spec } from '../../pipelines/model/values.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 
@@ -115,6 +121,24 @@ describe('a watch', () => {
       'visitors of prod-2 are not served by the release',
       ['prod-2: port 8000 does not answer visitors: HTTP/1.1 502 Bad Gateway'],
     ]);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('takes all hosts back before it asks why a container stopped, and asks for five seconds at most', async () => {
+    fixtures['prod-1'].runs = false;
+    const begun = performance.now();
+    const error = await errorOf(watchRelease(context, watch));
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(error).toBeInstanceOf(WorkloadFailedError);
+    expect(error.message).toBe('prod-1: web 2.0.0 stopped after the routes switched (exit code 7)');
+    expect(error.details).toEqual([
+      'its files are read-only: name the folder in `hardening.tmpfs` of web, or set `hardening.readOnly` to false',
+      'last log lines of web-2.0.0:',
+      '  EROFS: read-only file system, open \\u001b[31m/app/x',
+    ]);
+    const { asked } = fixtures['prod-1'];
+    expect(asked.indexOf('revert')).toBeGreaterThan(0);
+    expect(asked.indexOf('revert')).toBeLessThan(asked.indexOf('logs'));
     expect(await served()).toEqual(both(old));
   });
 

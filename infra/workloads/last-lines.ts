@@ -1,0 +1,19 @@
+import type { OutputLine } from '../docker/api/client.ts';
+
+/** Bytes that are read of an output, whatever it sends. */
+const mostBytes = 64 * 1024;
+/** Characters that are kept of a line. */
+const longestLine = 2000;
+
+/** Returns the last lines of an output that ends; of one that floods, the last of those that were read. */
+export async function lastLinesOf(output: AsyncIterable<OutputLine>, count: number): Promise<string[]> {
+  const lines: string[] = [];
+  let bytes = 0;
+  for await (const { line } of output) {
+    lines.push(line.length > longestLine ? `${line.slice(0, longestLine)} …` : line);
+    if (lines.length > count) lines.shift();
+    bytes += line.length + 1;
+    if (bytes > mostBytes) break;
+  }
+  return lines;
+}
