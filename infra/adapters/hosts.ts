@@ -8,7 +8,7 @@ import type { FoundLock, LockHolder } from '../../pipelines/model/lock-holder.ts
 import type { KeptRecord } from '../../pipelines/model/record-copy.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
-import type { Hosts } from '../../pipelines/operations/ports.ts';
+import type { Hosts, ServingAnswer } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';
@@ -16,6 +16,7 @@ import { hostRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { keptRecords } from '../hosts/kept-record.ts';
+import { servingAnswers } from '../hosts/serving-answers.ts';
 import { rehearseSwitch } from '../provider/rehearse.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
 import type { RegistryClient } from '../registry/client.ts';
@@ -156,6 +157,10 @@ export class HostsAdapter implements Hosts {
       ...start.map((placed) => workload(placed).start()),
       ...stop.map((placed) => workload(placed).stop()),
     ]);
+  }
+
+  serving(state: DesiredState): Promise<readonly ServingAnswer[]> {
+    return servingAnswers(this.#session.connections, state);
   }
 
   async removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void> {

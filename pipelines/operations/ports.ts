@@ -160,8 +160,16 @@ export interface Hosts {
     start: readonly PlacedContainer[],
     stop: readonly PlacedContainer[],
   ): Promise<void>;
+  /** Asks all hosts at once whether they serve a state: its routes, and its containers. Never throws for a host. */
+  serving(state: DesiredState): Promise<readonly ServingAnswer[]>;
   /** Removes containers of the environment's releases that are not among these: what a killed operation left. */
   removeOthers(environment: Environment, recorded: readonly PlacedContainer[]): Promise<void>;
+}
+
+/** A host's answer whether it serves a state, with what is wrong where it does not, or does not say. */
+export interface ServingAnswer {
+  readonly host: string;
+  readonly fault?: string;
 }
 
 /** The machines that environments make for themselves. Others have none, and nothing is to do for them. */

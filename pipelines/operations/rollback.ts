@@ -14,6 +14,7 @@ import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
 import { execute } from './steps/execute.ts';
+import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -32,8 +33,9 @@ export interface RollbackRequest {
 
 /** How a rollback ended. */
 export interface RollbackResult {
-  readonly outcome: 'rolled back' | 'planned';
-  readonly plan: Plan;
+  /** `finished`: a rollback of before was, whose containers without traffic had not all started */
+  readonly outcome: 'rolled back' | 'finished' | 'planned';
+  readonly plan?: Plan;
   readonly revision?: Revision;
   /** milliseconds from the command's start until every host sent its traffic to the earlier containers */
   readonly trafficBack?: number;
@@ -49,6 +51,11 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   const record = await context.records.environment(configured.name);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
   if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
+  const unfinished = request.planOnly ? undefined : await unfinishedRollback(context, environment, record, request.to);
+  if (unfinished) {
+    await finishRollback(context, environment, unfinished);
+    return { outcome: 'finished', revision: unfinished.revision };
+  }
   const target = rollbackTarget(environment.name, record.ledger, request.to);
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
@@ -151,7 +158,7 @@ async function switchBack(
   if (failure === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
   throw new BrokenError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
     details: [messageOf(failure), ...detailsOf(failure)],
-    hint: `Look at \`lockage status --env ${environment.name}\`; the next promotion replaces what does not run.`,
+    hint: `Run the same command again when the cause is gone: it starts what rests.`,
     cause: failure,
   });
 }

@@ -16,6 +16,7 @@ import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
+import { verifyBack, type BackResult } from './verify-back.ts';
 
 /** One change of an environment, decided and ready to be carried out. */
 export interface Operation {
@@ -80,13 +81,16 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
 async function revert(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
   const why = context.signal.aborted ? 'interrupted' : messageOf(error);
   context.terminal.step('go back', why);
+  let back: DesiredState;
   try {
-    await deployBefore(context, operation, why);
+    back = await deployBefore(context, operation, why);
   } catch (second) {
     return second instanceof PartialError
-      ? revertedInPart(context, operation, { why, error, second })
+      ? leftInPart(operation, { why, error, second })
       : notReverted(operation, { why, error, second });
   }
+  const result = await verifyBack(context, back);
+  if (result.back !== 'everywhere') return notAsBefore(operation, { why, error, result });
   return reverted(context, operation, {
     why,
     error,
@@ -95,7 +99,8 @@ async function revert(context: Context, operation: Operation, error: unknown): P
   });
 }
 
-async function deployBefore(context: Context, operation: Operation, why: string): Promise<void> {
+/** Returns what was put back. */
+async function deployBefore(context: Context, operation: Operation, why: string): Promise<DesiredState> {
   const { desired, before, revision, startedAt } = operation;
   const { app, environment } = desired;
   // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
@@ -113,6 +118,7 @@ async function deployBefore(context: Context, operation: Operation, why: string)
   const attempt = failed(revision, reason);
   const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason });
   await context.stacks.deploy({ ...back, attempt, ledger, startedAt }, `go back from ${revision.release.version}`);
+  return back;
 }
 
 interface Failure {
@@ -122,24 +128,37 @@ interface Failure {
   readonly second: unknown;
 }
 
-/** Hosts that answer serve what they did. One that does not takes a switch back that nobody confirmed to it. */
-function revertedInPart(context: Context, operation: Operation, { why, error, second }: Failure): LockageError {
-  if (error instanceof PartialError) return leftInPart(operation, { why, error, second });
-  const left = detailsOf(second).map((text) => `left as it is: ${text}`);
-  return reverted(context, operation, {
-    why,
-    error,
-    details: [`${standsAsBefore(operation)}, where hosts answer`, ...left],
-    hint: 'Run the same command again when they answer: it takes over or removes what is left there.',
-  });
+/**
+ * Hosts that answer serve what they did. One that does not takes a switch back that nobody confirmed to it; where one was
+ * confirmed to some, it may go on with it.
+ */
+function leftInPart(operation: Operation, { why, error, second }: Failure): LockageError {
+  const { desired, revision } = operation;
+  const { version } = revision.release;
+  return new PartialError(
+    `${version} failed in ${desired.environment}, and not all hosts are known to be back: ${why}`,
+    {
+      details: [
+        ...detailsOf(error),
+        ...(error instanceof PartialError ? [] : [`${standsAsBefore(operation)}, where hosts answer`]),
+        ...detailsOf(second).map((text) => `left as it is: ${text}`),
+      ],
+      hint: `Run \`lockage status\` to see what runs where, then the same command again when these hosts answer.`,
+      cause: error,
+    },
+  );
 }
 
-/** Where a switch was confirmed to some, one that does not answer may go on with it. */
-function leftInPart({ desired, revision }: Operation, { why, error, second }: Failure): LockageError {
-  const { version } = revision.release;
-  return new PartialError(`${version} failed in ${desired.environment}, and not all hosts are back: ${why}`, {
-    details: [...detailsOf(error), ...detailsOf(second)],
-    hint: `Run \`lockage status\` to see what runs where, then the same command again when these hosts answer.`,
+/** What was put back was asked for afterwards, and is not there. */
+function notAsBefore(
+  { desired, revision }: Operation,
+  { why, error, result }: Omit<Failure, 'second'> & { readonly result: BackResult },
+): LockageError {
+  const Kind = result.back === 'nowhere' ? BrokenError : PartialError;
+  const what = `${revision.release.version} failed in ${desired.environment}, and what served before does not serve everywhere`;
+  return new Kind(`${what}: ${why}`, {
+    details: [...detailsOf(error), ...result.faults],
+    hint: `Run \`lockage status --env ${desired.environment}\` to see what runs where, then the same command again.`,
     cause: error,
   });
 }

@@ -17,6 +17,8 @@ interface Case {
   readonly before: readonly string[];
   readonly after: readonly string[];
   readonly goal: string;
+  /** moments at which a failure is not made good */
+  readonly without?: RegExp;
 }
 
 const environment = 'prod';
@@ -26,6 +28,9 @@ const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'pro
 const green = ['prod-1b', 'prod-2b'];
 const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
 
+/** Routes to what is gone again are answered as if there were none. */
+const nobodyServedBefore = /settled$/;
+
 const cases: Readonly<Record<string, Case>> = {
   'a first promotion': {
     prepare: () => worldOf(onHosts()),
@@ -33,6 +38,7 @@ const cases: Readonly<Record<string, Case>> = {
     before: [],
     after: everywhere('1.0.0'),
     goal: '1.0.0',
+    without: nobodyServedBefore,
   },
   'a promotion': {
     prepare: () => worldOf(onHosts(), '1.0.0', '2.0.0'),
@@ -68,6 +74,7 @@ const cases: Readonly<Record<string, Case>> = {
     before: [],
     after: everywhere('1.0.0'),
     goal: '1.0.0',
+    without: nobodyServedBefore,
   },
   'a scaling': {
     prepare: () => worldOf(onSwarm(), '1.0.0'),
@@ -87,6 +94,8 @@ const cases: Readonly<Record<string, Case>> = {
     before: [...everywhere('2.0.0', ['prod-1']), ...everywhere('1.0.0', ['prod-2'])],
     after: everywhere('2.0.0'),
     goal: '2.0.0',
+    // Going back asks nothing of a host that is cordoned again.
+    without: /settled$/,
   },
   'a replacement of machines': {
     prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
@@ -98,7 +107,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 /** Every moment of the good path at which something can fail, as its name and how often it came before. */
-async function momentsOf({ run }: Case, start: MemoryWorld): Promise<[moment: string, nth: number][]> {
+async function momentsOf({ run, without }: Case, start: MemoryWorld): Promise<[moment: string, nth: number][]> {
   const world = start.copy();
   const error = await run(world);
   if (error) throw error;
@@ -106,7 +115,7 @@ async function momentsOf({ run }: Case, start: MemoryWorld): Promise<[moment: st
     moment,
     world.moments.slice(0, index + 1).filter((each) => each === moment).length,
   ]);
-  return found.filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment));
+  return found.filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment) && !without?.test(moment));
 }
 
 /** What a port throws there, as its contract says. */

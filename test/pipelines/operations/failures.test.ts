@@ -211,10 +211,35 @@ describe('going back', () => {
     world.fail('stacks.deploy made', unhealthy);
     world.fail('stacks.deploy', partly, 2);
     const error = await promote.perform(world);
-    expect(error).toBeInstanceOf(RolledBackError);
+    expect(error).toBeInstanceOf(PartialError);
     expect(error).toMatchObject({
       details: ['prod serves 2.0.0 as before, where hosts answer', 'left as it is: prod-2: no answer'],
     });
+  });
+
+  test('after the workers of before were stopped starts them again', async () => {
+    const world = await promote.prepare();
+    world.fail('stacks.deploy settled', unable);
+    expect(await promote.perform(world)).toBeInstanceOf(RolledBackError);
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
+  test('that cannot start them says on which host they rest', async () => {
+    const world = await promote.prepare();
+    world.fail('stacks.deploy settled', unable);
+    world.fail('hosts.startAndStop', silent);
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(BrokenError);
+    expect(error).toMatchObject({ details: ['prod-1: does not run', 'prod-2: does not run'] });
+  });
+
+  test('is asked for: where only some hosts serve as before, they are told from the others', async () => {
+    const world = await promote.prepare();
+    world.fail('stacks.deploy made', unhealthy);
+    world.at('hosts.serving', () => (world.place().engine('prod-2').routes = []));
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error).toMatchObject({ details: ['prod-2: goes elsewhere'] });
   });
 
   test('from new machines that died asks nothing of them', async () => {
@@ -295,6 +320,13 @@ test('a rollback whose workers do not start is recorded, and says so', async () 
   });
   expect(recorded(world).at(-1)).toBe('3 1.0.0 succeeded');
   expect(world.place().answers()).toEqual(['prod-1 web 1.0.0', 'prod-2 web 1.0.0']);
+  world.calm();
+  for (const request of [back, { ...back, to: '1.0.0' }]) {
+    const again = world.copy();
+    expect(await again.perform('rollback', request)).toMatchObject({ outcome: 'finished', revision: { number: 3 } });
+    expect(again.place().serves()).toEqual(everywhere('1.0.0'));
+    expect(recorded(again).at(-1)).toBe('3 1.0.0 succeeded');
+  }
 });
 
 test('the reason of a failed revision is recorded without the value of a secret', async () => {

@@ -12,6 +12,7 @@ import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
 import { copyOf, textOfCopy, type KeptRecord, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
 import type { Attempt } from '../../../pipelines/model/revision.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
+import type { ServingAnswer } from '../../../pipelines/operations/ports.ts';
 import { host, record } from '../model/values.ts';
 
 /** What a host has of an environment. */
@@ -197,6 +198,18 @@ export class MemoryPlace {
       this.engine(name).routes = routed.map(({ spec }) => spec.name);
     }
     return () => void [...before].map(([name, routes]) => (this.engine(name).routes = routes));
+  }
+
+  /** Whether each host serves a state. */
+  answersOf({ ledger, serving }: DesiredState): ServingAnswer[] {
+    const active = onActiveHosts(ledger, serving);
+    return [...new Set(active.map(({ host: on }) => on.name))].map((name) => {
+      const own = active.filter(({ host: on }) => on.name === name).map(({ spec }) => spec);
+      const { containers, routes } = this.engine(name);
+      const isDown = own.some((spec) => !containers.get(spec.name)?.running);
+      const isRouted = own.every((spec) => !spec.route || routes.includes(spec.name));
+      return isDown || !isRouted ? { host: name, fault: isDown ? 'does not run' : 'goes elsewhere' } : { host: name };
+    });
   }
 
   /** Removes every container but these, on these hosts. */

@@ -100,6 +100,7 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
     for (const placed of start) world.place(name).run(placed, true);
     for (const placed of stop) world.place(name).run(placed, false);
   },
+  serving: async (desired) => world.place(desired.environment).answersOf(desired),
   removeOthers: async (environment, recorded) =>
     world.place(environment.name).removeOthers(hostNames(environment), recorded),
 });
@@ -219,6 +220,7 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
     throw error;
   }
   for (const placed of onActiveHosts(desired.ledger, standby)) if (!placed.spec.route) place.run(placed, false);
+  world.reach('stacks.deploy settled');
   place.record = { ...place.record, ledger: desired.ledger, secrets: needed };
   world.reach('stacks.deploy recorded');
   const kept = [...serving, ...standby];
