@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
-import { EngineError, type Engine } from '../../../infra/docker/api/client.ts';
+import { EngineError, type CallOptions, type Engine } from '../../../infra/docker/api/client.ts';
 import { labels } from '../../../infra/docker/labels.ts';
 import { forgetMigration, runMigration } from '../../../infra/provider/migration.ts';
 import { WorkloadFailedError } from '../../../pipelines/errors.ts';
@@ -15,6 +15,8 @@ class OneContainer {
   /** milliseconds that it runs */
   runs = 30;
   code = 0;
+  /** no longer than it is asked to */
+  waitsAsAsked = false;
   /** the connection is lost, from that call on */
   lost = false;
 
@@ -36,8 +38,12 @@ class OneContainer {
       startContainer: async () => call('start', () => this.start()),
       stopContainer: async () => call('stop', () => (this.state = 'exited')),
       removeContainer: async () => call('remove', () => (this.state = 'none')),
-      waitContainer: async (_name: string, { signal }: { signal?: AbortSignal }) => {
+      waitContainer: async (_name: string, { signal, deadline = 0 }: CallOptions) => {
         call('wait', () => undefined);
+        if (this.waitsAsAsked) {
+          await sleep(deadline);
+          throw new EngineError('prod-1', 'wait', `no answer within ${deadline / 1000} s`);
+        }
         while (this.state === 'running') {
           await sleep(5);
           signal?.throwIfAborted();
@@ -145,13 +151,7 @@ describe('a migration', () => {
 
   test('whose time is over is stopped, and said to be late', async () => {
     there.runs = 60_000;
-    const engine = there.engine();
-    // An engine that waits as long as it is asked to.
-    const waitContainer = async (_name: string, { deadline = 0 }: { deadline?: number }) => {
-      await sleep(deadline);
-      throw new EngineError('prod-1', 'wait', 'no answer within 0.4 s');
-    };
-    context = { ...context, engine: async () => ({ ...engine, waitContainer }) as unknown as Engine };
+    there.waitsAsAsked = true;
     expect(await errorOf()).toMatchObject({ message: 'prod-1: migration 2.0.0 did not end within 0.4 s' });
     expect(changes()).toEqual(['create', 'start', 'stop', 'remove']);
   });

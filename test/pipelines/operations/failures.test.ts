@@ -322,10 +322,10 @@ test('a rollback whose workers do not start is recorded, and says so', async () 
   expect(world.place().answers()).toEqual(['prod-1 web 1.0.0', 'prod-2 web 1.0.0']);
   world.calm();
   for (const request of [back, { ...back, to: '1.0.0' }]) {
-    const again = world.copy();
-    expect(await again.perform('rollback', request)).toMatchObject({ outcome: 'finished', revision: { number: 3 } });
-    expect(again.place().serves()).toEqual(everywhere('1.0.0'));
-    expect(recorded(again).at(-1)).toBe('3 1.0.0 succeeded');
+    const repeated = world.copy();
+    expect(await repeated.perform('rollback', request)).toMatchObject({ outcome: 'finished', revision: { number: 3 } });
+    expect(repeated.place().serves()).toEqual(everywhere('1.0.0'));
+    expect(recorded(repeated).at(-1)).toBe('3 1.0.0 succeeded');
   }
 });
 
