@@ -129,9 +129,9 @@ export class StackRuns {
 
 /** Whether a process of this machine is gone, waiting for it for a while. */
 async function processEnds(pid: number): Promise<boolean> {
-  for (const end = Date.now() + lastMoments; ;) {
+  for (const end = performance.now() + lastMoments; ;) {
     if (!isAlive(pid)) return true;
-    if (Date.now() >= end) return false;
+    if (performance.now() >= end) return false;
     await sleep(250);
   }
 }
