@@ -200,7 +200,9 @@ describe.runIf(labsWork)('a promotion', () => {
         await host.stopDocker();
         await host.startDocker();
       }
-      expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0', '1.0.0']);
+      // The engine answers before it has started all containers.
+      const served = () => project.versions('prod').catch(() => []);
+      await expect.poll(served, { timeout: 60_000 }).toEqual(['1.0.0', '1.0.0', '1.0.0']);
     });
   });
 });
