@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
-import { withAttempt, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { withPending, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
@@ -176,7 +176,7 @@ function environmentRecord(state: StackState | undefined): EnvironmentRecord {
   return {
     // Every change of the stack takes a turn, whatever else it changes.
     basis: basisOf(turn),
-    ledger: withAttempt(ledgerOf(ledger), attempt),
+    ...withPending(ledgerOf(ledger), attempt),
     containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
       host,
       spec,

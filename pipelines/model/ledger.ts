@@ -7,7 +7,10 @@ import type { Attempt, Ledger, Revision } from './revision.ts';
 export interface EnvironmentRecord {
   /** a mark of what is recorded: whoever decides from it can change it only while it is the same */
   readonly basis: string;
+  /** with the pending attempt */
   readonly ledger: Ledger;
+  /** an attempt that is recorded, and in no ledger yet: every change of the record keeps it until it is */
+  readonly pending?: Attempt;
   readonly containers: readonly PlacedContainer[];
   /** the migration that ran last */
   readonly migration?: {
@@ -42,10 +45,14 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
 }
 
-/** Returns the ledger with an attempt that it does not know the outcome of; the very same one where it knows it. */
-export function withAttempt(ledger: Ledger, attempt: Attempt | undefined): Ledger {
-  if (!attempt || attempt.number < nextNumber(ledger)) return ledger;
-  return withRevision(ledger, { ...attempt, containers: [], secretVersions: {}, duration: 0 });
+/** Returns the ledger with an attempt that it does not know the outcome of, which is pending then. */
+export function withPending(
+  ledger: Ledger,
+  attempt: Attempt | undefined,
+): Pick<EnvironmentRecord, 'ledger' | 'pending'> {
+  if (!attempt || attempt.number < nextNumber(ledger)) return { ledger };
+  const revision: Revision = { ...attempt, containers: [], secretVersions: {}, duration: 0 };
+  return { ledger: withRevision(ledger, revision), pending: attempt };
 }
 
 type Contents = Pick<Revision, 'containers' | 'without'>;

@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import type { DesiredState } from '../../model/desired-state.ts';
 import { lastNumber, turnOf } from '../../model/fence.ts';
 import type { HostReport } from '../../model/host-report.ts';
 import type { Attempt, PlannedRevision } from '../../model/revision.ts';
@@ -33,27 +34,41 @@ export async function recordedAsAttempt<T>(context: Context, trial: Trial, work:
   try {
     return await work();
   } catch (error) {
-    const why = context.signal.aborted ? 'interrupted' : context.secrets.mask(messageOf(error));
-    await recordAttempt(context, trial, failed(trial.revision, why)).catch((second: unknown) => {
-      context.terminal.note(`why it failed could not be recorded: ${messageOf(second)}`);
-    });
+    await recordFailure(context, trial, error);
     throw error;
   }
 }
 
-/** The same where no revision comes of it: what went well leaves no trace. */
+/** The same where no revision comes of it: what goes well leaves no trace. */
 export async function recordedIfFailed<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
-  const result = await recordedAsAttempt(context, trial, work);
-  await recordAttempt(context, trial, undefined);
-  return result;
+  try {
+    return await work();
+  } catch (error) {
+    await recordFailure(context, trial, error);
+    throw error;
+  }
 }
 
-async function recordAttempt(context: Context, trial: Trial, attempt: Attempt | undefined): Promise<void> {
-  const { environment, reports } = trial;
+async function recordFailure(context: Context, trial: Trial, error: unknown): Promise<void> {
+  const why = context.signal.aborted ? 'interrupted' : context.secrets.mask(messageOf(error));
+  await recordAttempt(context, trial, failed(trial.revision, why)).catch((second: unknown) => {
+    context.terminal.note(`why it failed could not be recorded: ${messageOf(second)}`);
+  });
+}
+
+async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
+  const { pending } = await context.records.environment(trial.environment);
+  // There is place for one: an earlier one enters the ledger first.
+  if (pending && pending.number !== attempt.number)
+    await context.stacks.deploy(await stateOf(context, trial), 'record');
+  await context.stacks.recordAttempt({ ...(await stateOf(context, trial)), attempt });
+}
+
+async function stateOf(context: Context, { environment, reports }: Trial): Promise<DesiredState> {
   const record = await context.records.environment(environment);
+  const { ledger } = record;
   const { app } = context.project;
   const operation = context.newOperation();
-  const turn = turnOf({ revision: lastNumber(record.ledger), operation, ledger: record.ledger, reports });
-  const state = recordedState({ app, environment }, record, record.ledger, { operation, turn });
-  await context.stacks.recordAttempt({ ...state, ...(attempt ? { attempt } : {}) });
+  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
+  return recordedState({ app, environment }, record, ledger, { operation, turn });
 }

@@ -50,7 +50,26 @@ describe('history tells of', () => {
     expect(history(world)).toEqual(['1 1.0.0 succeeded', '2 1.0.0 failed: prod-1 does not answer']);
     world.calm();
     expect(await errorOf(world, 'promote', { environment, version: '1.0.0' })).toBeUndefined();
-    expect(history(world).at(-1)).toMatch(/^\d 1\.0\.0 (succeeded|failed: prod-1 does not answer)$/);
+    expect(history(world).slice(0, 2)).toEqual(['1 1.0.0 succeeded', '2 1.0.0 failed: prod-1 does not answer']);
+    await world.perform('promote', promote);
+    expect(history(world).at(-1)).toMatch(/^\d 2\.0\.0 succeeded$/);
+  });
+
+  test('an attempt at what stays also when the next one fails as well, or nothing but a cordon follows', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    for (const nth of [1, 2]) {
+      world.place().engine('prod-1').edge = false;
+      world.fail('stacks.foundation', new RolledBackError(`prod-1 failed ${nth}`));
+      await errorOf(world, 'promote', promote);
+      world.calm();
+    }
+    await world.perform('cordon', { environment, host: 'prod-2' });
+    expect(history(world)).toEqual([
+      '1 1.0.0 succeeded',
+      '2 2.0.0 failed: prod-1 failed 1',
+      '3 2.0.0 failed: prod-1 failed 2',
+    ]);
+    expect(world.place().known().pending).toBeUndefined();
   });
 
   test('an unfinished attempt also after the next one', async () => {

@@ -6,7 +6,7 @@ import type { Fence } from '../../../pipelines/model/fence.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import { withAttempt, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { withPending, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
 import { copyOf, textOfCopy, type KeptRecord, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
@@ -48,7 +48,7 @@ export class MemoryPlace {
 
   /** What is recorded, with an attempt whose outcome is not. */
   known(): EnvironmentRecord {
-    return { ...this.record, ledger: withAttempt(this.record.ledger, this.#attempt) };
+    return { ...this.record, ...withPending(this.record.ledger, this.#attempt) };
   }
 
   /** A state is put in place of the one that was. */
