@@ -61,9 +61,10 @@ export function extraHosts(neighbours: Readonly<Record<string, string>> = {}): {
 
 /** Returns the limits of a container's processes. A core file would have its secrets in it, somewhere on the host. */
 export function ulimits({ files }: Pick<ContainerSpec['limits'], 'files'>) {
+  // By name, as Docker's command line puts them whenever it changes a service.
   return [
-    { Name: 'nofile', Soft: files, Hard: files },
     { Name: 'core', Soft: 0, Hard: 0 },
+    { Name: 'nofile', Soft: files, Hard: files },
   ];
 }
 

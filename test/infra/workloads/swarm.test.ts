@@ -52,8 +52,8 @@ describe('what is asked of a swarm', () => {
       ReadOnly: true,
       CapabilityDrop: ['ALL'],
       Ulimits: [
-        { Name: 'nofile', Soft: 1024, Hard: 1024 },
         { Name: 'core', Soft: 0, Hard: 0 },
+        { Name: 'nofile', Soft: 1024, Hard: 1024 },
       ],
       StopGracePeriod: 10e9,
       Healthcheck: { Test: ['NONE'] },
