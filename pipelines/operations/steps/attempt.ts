@@ -57,10 +57,6 @@ async function recordFailure(context: Context, trial: Trial, error: unknown): Pr
 }
 
 async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
-  const { pending } = await context.records.environment(trial.environment);
-  // There is place for one: an earlier one enters the ledger first.
-  if (pending && pending.number !== attempt.number)
-    await context.stacks.deploy(await stateOf(context, trial), 'record');
   await context.stacks.recordAttempt({ ...(await stateOf(context, trial)), attempt });
 }
 
