@@ -172,11 +172,11 @@ function environmentRecord(state: StackState | undefined): EnvironmentRecord {
   const [ledger] = inputsOf<LedgerInputs>(state, 'Ledger');
   const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
   const turn = state?.resources.find(({ type }) => type === 'lockage:index:Turn')?.inputs;
-  const [{ attempt } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
+  const [{ attempts } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
   return {
     // Every change of the stack takes a turn, whatever else it changes.
     basis: basisOf(turn),
-    ...withPending(ledgerOf(ledger), attempt),
+    ...withPending(ledgerOf(ledger), attempts),
     containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
       host,
       spec,

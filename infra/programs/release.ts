@@ -27,12 +27,12 @@ const guardMargin = 15;
  */
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
-    const { app, environment, operation, turn, basis, attempt } = desired;
+    const { app, environment, operation, turn, basis, attempts } = desired;
     const sealed = await sealedSecrets(desired, values);
     const place = { app, environment };
     const hosts = hostRoutes(desired);
     // First of all: whoever was overtaken is told so before anything is made.
-    const claimed = { operation, turn, hosts: hosts.map(({ host }) => host), ...(attempt ? { attempt } : {}) };
+    const claimed = { operation, turn, hosts: hosts.map(({ host }) => host), ...(attempts ? { attempts } : {}) };
     const claim = new Turn({ ...place, ...claimed }, basis);
     const secrets = sealed.map(
       ({ name, version, text }) =>

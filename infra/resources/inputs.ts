@@ -96,7 +96,7 @@ export interface VerificationInputs extends Place {
 /** The claim of all hosts, and the record of what is tried, before anything changes. */
 export interface TurnInputs extends Place {
   readonly operation: string;
-  readonly attempt?: Attempt;
+  readonly attempts?: readonly Attempt[];
   readonly turn: Turn;
   readonly hosts: readonly EnvironmentHost[];
 }

@@ -28,8 +28,8 @@ export interface DesiredState {
   readonly operation: string;
   /** the mark of the record that this was decided from */
   readonly basis: string;
-  /** the revision that is made, or going back from it; absent where none is */
-  readonly attempt?: Attempt;
+  /** those that are pending, and the revision that is made or gone back from */
+  readonly attempts?: readonly Attempt[];
   /** what its changes of hosts carry: an operation that goes back keeps its own */
   readonly turn: Turn;
   /** the containers that get the traffic */

@@ -7,10 +7,10 @@ import type { Attempt, Ledger, Revision } from './revision.ts';
 export interface EnvironmentRecord {
   /** a mark of what is recorded: whoever decides from it can change it only while it is the same */
   readonly basis: string;
-  /** with the pending attempt */
+  /** with the pending attempts */
   readonly ledger: Ledger;
-  /** an attempt that is recorded, and in no ledger yet: every change of the record keeps it until it is */
-  readonly pending?: Attempt;
+  /** attempts that are recorded, and in no ledger yet: every change of the record keeps them until they are */
+  readonly pending?: readonly Attempt[];
   readonly containers: readonly PlacedContainer[];
   /** the migration that ran last */
   readonly migration?: {
@@ -45,14 +45,21 @@ export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
 }
 
-/** Returns the ledger with an attempt that it does not know the outcome of, which is pending then. */
+/** Returns the ledger with the attempts that it does not have, which are pending then. */
 export function withPending(
   ledger: Ledger,
-  attempt: Attempt | undefined,
+  attempts: readonly Attempt[] = [],
 ): Pick<EnvironmentRecord, 'ledger' | 'pending'> {
-  if (!attempt || attempt.number < nextNumber(ledger)) return { ledger };
-  const revision: Revision = { ...attempt, containers: [], secretVersions: {}, duration: 0 };
-  return { ledger: withRevision(ledger, revision), pending: attempt };
+  const next = nextNumber(ledger);
+  const pending = attempts.filter(({ number }) => number >= next);
+  if (pending.length === 0) return { ledger };
+  const revisions = pending.map((attempt) => ({ ...attempt, containers: [], secretVersions: {}, duration: 0 }));
+  return { ledger: revisions.reduce<Ledger>(withRevision, ledger), pending };
+}
+
+/** Returns attempts with one more; what was known of the same one before is replaced. */
+export function withAttempt(attempts: readonly Attempt[] = [], added: Attempt): Attempt[] {
+  return [...attempts.filter(({ number }) => number !== added.number), added];
 }
 
 type Contents = Pick<Revision, 'containers' | 'without'>;

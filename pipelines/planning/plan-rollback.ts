@@ -95,6 +95,7 @@ function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
     environment: environment.name,
     operation,
     basis: record.basis,
+    ...(record.pending ? { attempts: record.pending } : {}),
     turn: turnOf({ revision: nextNumber(ledger), operation, ledger, reports }),
     serving,
     standby: kept,

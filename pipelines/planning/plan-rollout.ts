@@ -94,6 +94,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     environment: environment.name,
     operation,
     basis: record.basis,
+    ...(record.pending ? { attempts: record.pending } : {}),
     turn: turnOf({ revision, operation, ledger, reports }),
     serving,
     standby,

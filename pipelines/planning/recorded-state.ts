@@ -21,7 +21,7 @@ export function recordedState(
     ...place,
     operation: options.operation,
     basis: record.basis,
-    ...(record.pending ? { attempt: record.pending } : {}),
+    ...(record.pending ? { attempts: record.pending } : {}),
     turn: options.turn,
     serving,
     standby,

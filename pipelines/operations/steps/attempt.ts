@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.ts';
 import type { DesiredState } from '../../model/desired-state.ts';
 import { lastNumber, turnOf } from '../../model/fence.ts';
 import type { HostReport } from '../../model/host-report.ts';
+import { withAttempt } from '../../model/ledger.ts';
 import type { Attempt, PlannedRevision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
@@ -31,12 +32,7 @@ export interface Trial {
  */
 export async function recordedAsAttempt<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
   await recordAttempt(context, trial, begun(trial.revision));
-  try {
-    return await work();
-  } catch (error) {
-    await recordFailure(context, trial, error);
-    throw error;
-  }
+  return recordedIfFailed(context, trial, work);
 }
 
 /** The same where no revision comes of it: what goes well leaves no trace. */
@@ -57,7 +53,8 @@ async function recordFailure(context: Context, trial: Trial, error: unknown): Pr
 }
 
 async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
-  await context.stacks.recordAttempt({ ...(await stateOf(context, trial)), attempt });
+  const state = await stateOf(context, trial);
+  await context.stacks.recordAttempt({ ...state, attempts: withAttempt(state.attempts, attempt) });
 }
 
 async function stateOf(context: Context, { environment, reports }: Trial): Promise<DesiredState> {

@@ -11,7 +11,7 @@ import {
 } from '../../errors.ts';
 import { samePlace, type DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { currentRevision, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
+import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
@@ -42,7 +42,8 @@ export async function execute(context: Context, operation: Operation): Promise<R
   context.terminal.step('deploy', message);
   try {
     const ledger = withRevision(desired.ledger, succeeded);
-    await context.stacks.deploy({ ...desired, attempt: begun(operation.revision), startedAt, ledger }, message);
+    const attempts = withAttempt(desired.attempts, begun(operation.revision));
+    await context.stacks.deploy({ ...desired, attempts, startedAt, ledger }, message);
     return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {
     // Whoever has taken over decides what serves: nothing is taken back, and nothing recorded.
@@ -115,9 +116,9 @@ async function deployBefore(context: Context, operation: Operation, why: string)
   });
   // Known from the start, as going back may not come to its end.
   const reason = context.secrets.mask(why);
-  const attempt = failed(revision, reason);
+  const attempts = withAttempt(back.attempts, failed(revision, reason));
   const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason });
-  await context.stacks.deploy({ ...back, attempt, ledger, startedAt }, `go back from ${revision.release.version}`);
+  await context.stacks.deploy({ ...back, attempts, ledger, startedAt }, `go back from ${revision.release.version}`);
   return back;
 }
 
@@ -170,7 +171,12 @@ interface Reverted extends Omit<Failure, 'second'> {
 
 function reverted({ signal }: Context, { desired, revision }: Operation, failure: Reverted): LockageError {
   const Kind = signal.aborted ? InterruptedError : RolledBackError;
-  return new Kind(`${revision.release.version} was not promoted to ${desired.environment}: ${failure.why}`, {
+  const { version } = revision.release;
+  const what =
+    revision.kind === 'rollback'
+      ? `${desired.environment} was not rolled back to ${version}`
+      : `${version} was not promoted to ${desired.environment}`;
+  return new Kind(`${what}: ${failure.why}`, {
     details: [...detailsOf(failure.error), ...failure.details],
     hint: failure.hint,
     cause: failure.error,

@@ -55,7 +55,7 @@ describe('history tells of', () => {
     expect(history(world).at(-1)).toMatch(/^\d 2\.0\.0 succeeded$/);
   });
 
-  test('the last attempt at what stays where several failed, also when nothing but a cordon follows', async () => {
+  test('each attempt at what stays where several failed, also when nothing but a cordon follows', async () => {
     const world = await worldOf(onHosts(), '1.0.0');
     for (const nth of [1, 2]) {
       world.place().engine('prod-1').edge = false;
@@ -64,7 +64,11 @@ describe('history tells of', () => {
       world.calm();
     }
     await world.perform('cordon', { environment, host: 'prod-2' });
-    expect(history(world)).toEqual(['1 1.0.0 succeeded', '3 2.0.0 failed: prod-1 failed 2']);
+    expect(history(world)).toEqual([
+      '1 1.0.0 succeeded',
+      '2 2.0.0 failed: prod-1 failed 1',
+      '3 2.0.0 failed: prod-1 failed 2',
+    ]);
     expect(world.place().known().pending).toBeUndefined();
   });
 

@@ -40,34 +40,34 @@ export class MemoryPlace {
   readonly silent = new Set<string>();
   /** machines that the one address of the environment leads to */
   leadsTo: readonly string[] = [];
-  #attempt: Attempt | undefined;
+  #attempts: readonly Attempt[] | undefined;
 
   constructor(configured: Environment) {
     this.configured = configured;
   }
 
-  /** What is recorded, with an attempt whose outcome is not. */
+  /** What is recorded, with attempts whose outcome is not. */
   known(): EnvironmentRecord {
-    return { ...this.record, ...withPending(this.record.ledger, this.#attempt) };
+    return { ...this.record, ...withPending(this.record.ledger, this.#attempts) };
   }
 
   /** A state is put in place of the one that was. */
   restore(found: EnvironmentRecord): void {
     this.record = found;
-    this.#attempt = undefined;
+    this.#attempts = undefined;
   }
 
   /** As the first resource of the environment's program does it. */
-  takeTurn({ basis, operation, attempt }: DesiredState): void {
+  takeTurn({ basis, operation, attempts }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
     this.record = { ...this.record, basis: operation };
-    this.#attempt = attempt;
+    this.#attempts = attempts;
   }
 
   /** Takes over all that another one is. */
   become(other: MemoryPlace): void {
     this.record = other.record;
-    this.#attempt = other.#attempt;
+    this.#attempts = other.#attempts;
     this.leadsTo = other.leadsTo;
     this.fence = other.fence;
     for (const [name, copy] of other.copies) this.copies.set(name, copy);
