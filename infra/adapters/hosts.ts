@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf, PartialError } from '../../pipelines/errors.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
@@ -153,10 +153,20 @@ export class HostsAdapter implements Hosts {
     const context = providerContext(this.#session, false);
     const place = { app: this.#app, environment: environment.name };
     const workload = (placed: PlacedContainer) => workloadFor(context, { ...place, ...placed });
-    await Promise.all([
+    // To its end on every host: what is asked afterwards must not meet work under way.
+    const results = await Promise.allSettled([
       ...start.map((placed) => workload(placed).start()),
       ...stop.map((placed) => workload(placed).stop()),
     ]);
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    if (failed.length <= 1) {
+      if (failed.length === 1) throw failed[0];
+      return;
+    }
+    throw new PartialError(`${failed.length} of ${results.length} containers did not start or stop`, {
+      details: failed.map(messageOf),
+      cause: failed[0],
+    });
   }
 
   serving(state: DesiredState): Promise<readonly ServingAnswer[]> {

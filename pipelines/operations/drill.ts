@@ -1,4 +1,12 @@
-import { detailsOf, messageOf, OvertakenError, RolledBackError } from '../errors.ts';
+import {
+  BrokenError,
+  detailsOf,
+  InterruptedError,
+  messageOf,
+  NotStartedError,
+  OvertakenError,
+  RolledBackError,
+} from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
@@ -57,26 +65,43 @@ async function prove(context: Context, inputs: RollbackInputs, startedAt: number
   const { environment, target, actor } = inputs;
   const plan = planRollback(inputs);
   context.terminal.step('drill', `${target.release.version} (revision ${target.number})`);
-  const tried = plan.standby ? context.hosts.rehearse(plan.desired) : madeBeside(context, inputs, plan);
-  const error: unknown = await tried.then(
-    () => undefined,
-    (thrown: unknown) => thrown ?? new Error('unknown'),
-  );
-  // Whoever has taken over decides, and records.
-  if (error instanceof OvertakenError) throw error;
-  context.signal.throwIfAborted();
+  const { readyAt, error } = await tried(context, inputs, plan);
+  // Whoever has taken over decides, and records; what others kept from being tried says nothing of a rollback.
+  if (error instanceof OvertakenError || error instanceof NotStartedError) throw error;
+  if (context.signal.aborted) throw interrupted(error);
   const done: Drill = {
     at: new Date(context.now()).toISOString(),
     actor,
     version: target.release.version,
     revision: target.number,
     from: plan.standby ? 'standby' : 'image',
-    duration: Math.round(context.now() - startedAt),
+    duration: Math.round(readyAt - startedAt),
     ...(error === undefined ? {} : { failed: messageOf(error) }),
   };
   await recordDrill(context, environment, inputs, done);
   if (error !== undefined) throw wouldFail(environment, done, error);
   return { outcome: 'proven', drill: done };
+}
+
+/** How a trial ended, and when: ms since 1970. */
+interface Trial {
+  readonly readyAt: number;
+  readonly error?: unknown;
+}
+
+async function tried(context: Context, inputs: RollbackInputs, plan: RollbackPlan): Promise<Trial> {
+  try {
+    if (!plan.standby) return { readyAt: await madeBeside(context, inputs, plan) };
+    await context.hosts.rehearse(plan.desired);
+    return { readyAt: context.now() };
+  } catch (error) {
+    return { readyAt: context.now(), error: error ?? new Error('unknown') };
+  }
+}
+
+function interrupted(error: unknown): unknown {
+  if (error instanceof BrokenError) return error;
+  return new InterruptedError('interrupted: no traffic was moved', { cause: error });
 }
 
 async function recordDrill(
@@ -90,8 +115,11 @@ async function recordDrill(
   await recordAgain(context, environment, { record, ledger, reports, message: 'rollback drill' });
 }
 
-/** Makes the containers to go back to beside those that serve, and takes them away again whatever becomes of them. */
-async function madeBeside(context: Context, inputs: RollbackInputs, { desired }: RollbackPlan): Promise<void> {
+/**
+ * Makes the containers to go back to beside those that serve, and takes them away again whatever becomes of them. Returns when
+ * they were ready, ms since 1970.
+ */
+async function madeBeside(context: Context, inputs: RollbackInputs, { desired }: RollbackPlan): Promise<number> {
   const { environment, record, target, reports } = inputs;
   await context.hosts.pull(environment, target.release);
   await context.secrets.recall(environment.name, neededSecrets(desired.serving, { revisions: [] }));
@@ -99,13 +127,21 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
   const { operation } = desired;
   const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
   const before = recordedState(desired, record, ledger, { operation, turn });
-  try {
-    await context.stacks.deploy(besides(before, desired), `drill ${target.release.version}`);
-  } finally {
+  const clear = async () => {
     const { basis } = await context.records.environment(environment.name);
     const after = { ...before, basis, operation: context.newOperation() };
     await context.stacks.deploy(after, `drill ${target.release.version} is over`);
+  };
+  try {
+    await context.stacks.deploy(besides(before, desired), `drill ${target.release.version}`);
+  } catch (error) {
+    // Where nothing was begun, there is nothing to take away from what somebody else has recorded.
+    if (!(error instanceof NotStartedError || error instanceof OvertakenError)) await clear();
+    throw error;
   }
+  const readyAt = context.now();
+  await clear();
+  return readyAt;
 }
 
 /** The environment as it is recorded, with other containers beside those that serve, which have to prove themselves. */

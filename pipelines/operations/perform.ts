@@ -77,8 +77,9 @@ export interface PerformOptions {
 /** Returns the error that says what is true: a step that refuses to go on knows nothing of those before it. */
 function honestError(error: unknown, progress: Progress, interrupted: boolean): unknown {
   if (interrupted && !(error instanceof LockageError)) return interruptedError(error, progress);
-  // Who is locked out may try again later, whatever was made before.
-  if (!isRefusal(error) || progress === 'nothing' || error instanceof LockedError) return error;
+  if (!isRefusal(error) || progress === 'nothing') return error;
+  // Who is locked out may try again later, whatever was made beside what serves.
+  if (error instanceof LockedError && progress !== 'changed') return error;
   if (progress === 'prepared' && error instanceof NotStartedError) return error;
   const options = { details: error.details, hint: error.hint, cause: error };
   // What was made beside stays for the next try, and serves nobody.

@@ -90,7 +90,9 @@ async function forget(context: Context, environment: Environment, host: Target):
   await context.removal.forgetHost(name, host.name);
   const { ledger } = await context.records.environment(name);
   const hosts = withoutCordoned(environment, ledger).hosts.filter((each) => each !== host);
-  const turn = turnOf({ revision: lastNumber(ledger), operation: context.newOperation(), ledger, reports: [] });
+  // Those of them that do not answer get no copy either.
+  const reports = await context.hosts.look({ ...environment, hosts }).catch(() => []);
+  const turn = turnOf({ revision: lastNumber(ledger), operation: context.newOperation(), ledger, reports });
   await context.stacks.copyRecord({ environment: name, hosts, turn });
 }
 

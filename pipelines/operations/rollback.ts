@@ -51,8 +51,9 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   const record = await context.records.environment(configured.name);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
   if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
-  const unfinished = request.planOnly ? undefined : await unfinishedRollback(context, environment, record, request.to);
+  const unfinished = await unfinishedRollback(context, environment, record, request.to);
   if (unfinished) {
+    if (request.planOnly) return { outcome: 'planned', revision: unfinished.revision };
     await finishRollback(context, environment, unfinished);
     return { outcome: 'finished', revision: unfinished.revision };
   }

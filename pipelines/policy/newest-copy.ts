@@ -64,7 +64,9 @@ function refuseSilent({ environment }: Search, ledger: Ledger, kept: readonly Ke
     details: silent.map(({ host, error = '' }) =>
       error.startsWith(`${host.name}:`) ? error : `${host.name}: ${error}`,
     ),
-    hint: 'They may know a later revision: bring them back, or say `--without HOST` for one that is dead.',
+    hint:
+      'They may know a later revision: bring them back, or say `--without HOST` for one that is dead. One that is not ' +
+      'configured any more has to be named under `targets` again for that.',
   });
 }
 

@@ -1,8 +1,7 @@
-import { messageOf } from '../../errors.ts';
-import type { DesiredState } from '../../model/desired-state.ts';
+import { LockedError, messageOf, OvertakenError } from '../../errors.ts';
 import { lastNumber, turnOf } from '../../model/fence.ts';
 import type { HostReport } from '../../model/host-report.ts';
-import { withAttempt } from '../../model/ledger.ts';
+import { withAttempt, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Attempt, PlannedRevision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
@@ -21,6 +20,8 @@ export function failed(revision: PlannedRevision, why: string): Attempt {
 /** An environment, and what is tried in it. */
 export interface Trial {
   readonly environment: string;
+  /** what it was decided from */
+  readonly record: EnvironmentRecord;
   readonly revision: PlannedRevision;
   /** what the hosts in service said */
   readonly reports: readonly HostReport[];
@@ -28,40 +29,44 @@ export interface Trial {
 
 /**
  * Carries out what comes before a deployment and may fail after it has changed something. That it is tried is recorded
- * before, and why it failed after. Throws what the work throws.
+ * before, and why it failed after. Returns the mark of what is recorded then. Throws RecordChangedError when the record is
+ * another one by now, or what the work throws.
  */
-export async function recordedAsAttempt<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
+export async function recordedAsAttempt(context: Context, trial: Trial, work: () => Promise<void>): Promise<string> {
   await recordAttempt(context, trial, begun(trial.revision));
-  return recordedIfFailed(context, trial, work);
+  const { basis } = await context.records.environment(trial.environment);
+  await recordedIfFailed(context, trial, work);
+  return basis;
 }
 
 /** The same where no revision comes of it: what goes well leaves no trace. */
-export async function recordedIfFailed<T>(context: Context, trial: Trial, work: () => Promise<T>): Promise<T> {
+export async function recordedIfFailed(context: Context, trial: Trial, work: () => Promise<void>): Promise<void> {
   try {
-    return await work();
+    await work();
   } catch (error) {
-    await recordFailure(context, trial, error);
+    // Whoever has taken over, or keeps others out, decides what is recorded.
+    const isTheirs = error instanceof OvertakenError || error instanceof LockedError;
+    if (!isTheirs) await recordFailure(context, trial, error);
     throw error;
   }
 }
 
 async function recordFailure(context: Context, trial: Trial, error: unknown): Promise<void> {
   const why = context.signal.aborted ? 'interrupted' : context.secrets.mask(messageOf(error));
-  await recordAttempt(context, trial, failed(trial.revision, why)).catch((second: unknown) => {
+  try {
+    const record = await context.records.environment(trial.environment);
+    await recordAttempt(context, { ...trial, record }, failed(trial.revision, why));
+  } catch (second) {
     context.terminal.note(`why it failed could not be recorded: ${messageOf(second)}`);
-  });
+  }
 }
 
 async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
-  const state = await stateOf(context, trial);
-  await context.stacks.recordAttempt({ ...state, attempts: withAttempt(state.attempts, attempt) });
-}
-
-async function stateOf(context: Context, { environment, reports }: Trial): Promise<DesiredState> {
-  const record = await context.records.environment(environment);
+  const { environment, record, reports } = trial;
   const { ledger } = record;
   const { app } = context.project;
   const operation = context.newOperation();
   const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
-  return recordedState({ app, environment }, record, ledger, { operation, turn });
+  const state = recordedState({ app, environment }, record, ledger, { operation, turn });
+  await context.stacks.recordAttempt({ ...state, attempts: withAttempt(state.attempts, attempt) });
 }

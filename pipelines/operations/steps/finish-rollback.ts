@@ -4,11 +4,16 @@ import type { Environment } from '../../model/environment.ts';
 import type { HostReport } from '../../model/host-report.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Revision } from '../../model/revision.ts';
+import { refuseAhead } from '../../policy/fence.ts';
+import { refuseChanged } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
+import { refuseOlderState } from './agree.ts';
 import { withEnvironmentLock } from './with-lock.ts';
 
 /** A rollback that is recorded, and that some containers without traffic rest of: it could not start them. */
 export interface UnfinishedRollback {
+  /** what it was found in */
+  readonly record: EnvironmentRecord;
   readonly revision: Revision;
   readonly resting: readonly PlacedContainer[];
 }
@@ -28,22 +33,26 @@ export async function unfinishedRollback(
   const serving = onActiveHosts(record.ledger, existingContainers(record, revision));
   if (serving.every(({ spec }) => spec.route)) return undefined;
   const reports = await context.hosts.look(environment);
+  await refuseOlderState(context, { environment, record, reports });
   const resting = serving.filter((placed) => !placed.spec.route && rests(reports, placed));
-  return resting.length === 0 ? undefined : { revision, resting };
+  return resting.length === 0 ? undefined : { record, revision, resting };
 }
 
 /** Starts what rests of a rollback. Moves no traffic, and makes no revision. Throws LockageError. */
 export async function finishRollback(
   context: Context,
   environment: Environment,
-  { revision, resting }: UnfinishedRollback,
+  { record, revision, resting }: UnfinishedRollback,
 ): Promise<void> {
   const { version } = revision.release;
   const names = resting.map(({ host, spec }) => `${spec.role} on ${host.name}`).join(', ');
   await context.terminal.confirm(`Start what rests of ${version} in ${environment.name} (${names})?`);
-  await withEnvironmentLock(context, { environment, purpose: 'rollback' }, () =>
-    context.hosts.startAndStop(environment, resting, []),
-  );
+  await withEnvironmentLock(context, { environment, purpose: 'rollback' }, async () => {
+    const now = await context.records.environment(environment.name);
+    refuseChanged(environment, record, now);
+    refuseAhead(environment, now, await context.hosts.look(environment));
+    await context.hosts.startAndStop(environment, resting, []);
+  });
   context.terminal.note(`the rollback to ${version} is whole: ${names} started; \`--to\` goes further back`);
 }
 

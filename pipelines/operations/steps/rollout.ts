@@ -61,10 +61,11 @@ export async function rollOut(
   if (inputs.replaces) await recallStandby(context, rollout.desired);
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
-  const basis = await changeFoundation(context, { inputs, revision, foundation, notes });
+  const before = options.before ?? inputs.record;
+  const basis = await changeFoundation(context, { inputs, before, revision, foundation, notes });
   const recorded = await execute(context, {
     desired: { ...rollout.desired, basis },
-    before: options.before ?? inputs.record,
+    before,
     revision,
     startedAt: options.startedAt,
   });
@@ -80,20 +81,21 @@ interface FoundationDue {
 
 interface FoundationChange extends FoundationDue {
   readonly inputs: RolloutInputs;
+  /** what is recorded, and gone back to */
+  readonly before: EnvironmentRecord;
   readonly revision: PlannedRevision;
 }
 
 /** Makes what the release stands on, as an attempt at it. Returns the mark of what is recorded then. */
 async function changeFoundation(context: Context, change: FoundationChange): Promise<string> {
-  const { inputs, revision, foundation, notes } = change;
+  const { inputs, before, revision, foundation, notes } = change;
   if (notes.length === 0) return inputs.record.basis;
   const make = () => context.stacks.foundation(foundation, { leaving: 'stay' });
-  await recordedAsAttempt(context, trialOf(inputs, revision), make);
-  return (await context.records.environment(inputs.environment.name)).basis;
+  return recordedAsAttempt(context, trialOf(inputs, before, revision), make);
 }
 
-function trialOf({ environment, reports }: RolloutInputs, revision: PlannedRevision): Trial {
-  return { environment: environment.name, revision, reports };
+function trialOf({ environment, reports }: RolloutInputs, record: EnvironmentRecord, revision: PlannedRevision): Trial {
+  return { environment: environment.name, record, revision, reports };
 }
 
 /** The release runs there already, but an operation that was killed may have left other routes, or containers. */
@@ -108,7 +110,7 @@ async function reconcileUnchanged(
   context.terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
   if (notes.length > 0) {
     const make = () => context.stacks.foundation(foundation, { leaving: 'go' });
-    await recordedIfFailed(context, trialOf(inputs, revision), make);
+    await recordedIfFailed(context, trialOf(inputs, inputs.record, revision), make);
   }
   await reconcile(context, environment, desired);
   await context.machines.reconcile(environment.name);

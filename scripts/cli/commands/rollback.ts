@@ -1,3 +1,4 @@
+import { LockageError } from '../../../pipelines/errors.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
@@ -16,21 +17,36 @@ export async function rollbackCommand(
   await runCommand(flags, signal, async (context) => {
     const target = { environment: name, ...(flags.to ? { to: flags.to } : {}), startedAt };
     if (flags.drill) {
+      refuseWithDrill(flags);
       const proven = await perform(context, 'drill', target, waitOf(flags));
       context.terminal.result(proven, [drillText(name, proven.drill)]);
       return;
     }
     const request = { ...target, ...requestOf(flags) };
     const result = await perform(context, 'rollback', request, waitOf(flags));
-    const { revision, trafficBack } = result;
+    const { outcome, revision, trafficBack } = result;
+    if (outcome === 'planned' && revision) {
+      const what = `${revision.release.version} (revision ${revision.number})`;
+      context.terminal.result(result, [`what rests of the rollback of ${name} to ${what} would be started, no more`]);
+      return;
+    }
     const lines = revision
       ? [
           `${name} runs ${revision.release.version} (${shortDigest(revision.release.digest)}), revision ${revision.number}` +
             (trafficBack === undefined ? '' : `: traffic was back after ${durationText(trafficBack)}`),
-          `it is on hold: \`lockage resume ${name}\` lets releases in again`,
+          ...(outcome === 'rolled back' ? [`it is on hold: \`lockage resume ${name}\` lets releases in again`] : []),
         ]
       : [];
     context.terminal.result(result, lines);
+  });
+}
+
+/** A drill changes nothing that could be planned, and makes no revision that a reason is recorded with. */
+function refuseWithDrill({ plan, reason }: Flags): void {
+  const other = plan ? '--plan' : reason ? '--reason' : undefined;
+  if (other === undefined) return;
+  throw new LockageError(`--drill and ${other} exclude each other`, {
+    hint: 'A drill moves no traffic and makes no revision: leave it out.',
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LockageError, RolledBackError } from '../../../pipelines/errors.ts';
+import { InterruptedError, LockageError, RecordChangedError, RolledBackError } from '../../../pipelines/errors.ts';
 import { errorOf, everywhere, onHosts, worldOf } from './situations.ts';
 
 const environment = 'prod';
@@ -50,4 +50,22 @@ describe('a drill of a rollback', () => {
     expect(await errorOf(world, 'drill', request)).toBeUndefined();
     expect(world.place().known().ledger.drill?.failed).toBeUndefined();
   });
+});
+
+test('a drill that somebody else kept from beginning is tried later, and takes nothing of theirs away', async () => {
+  const world = await worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0');
+  const other = world.copy();
+  await other.perform('cordon', { environment, host: 'prod-2' });
+  world.at('stacks.deploy', () => world.place().become(other.place()));
+  const error = await errorOf(world, 'drill', { ...request, to: '1.0.0' });
+  expect(error).toBeInstanceOf(RecordChangedError);
+  expect(world.place().known()).toEqual(other.place().known());
+});
+
+test('a drill that the operator stops moves no traffic and records nothing', async () => {
+  const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+  world.at('hosts.rehearse', () => world.interrupt());
+  expect(await errorOf(world, 'drill', request)).toBeInstanceOf(InterruptedError);
+  expect(world.place().known().ledger.drill).toBeUndefined();
+  expect(world.place().serves()).toEqual(everywhere('2.0.0'));
 });
