@@ -40,8 +40,9 @@ export class StacksAdapter implements Stacks {
   async recordAttempt(desired: DesiredState): Promise<void> {
     const context = providerContext(this.#dependencies.session, false);
     const options = { message: 'what is tried', only: { type: 'Turn', name: 'turn' } };
-    await this.#up(this.#claimed(desired), context, options);
-    await this.#tellRecorded(this.#claimed(desired));
+    const claimed = this.#claimed(desired);
+    await this.#up(claimed, context, options);
+    await this.#tellRecorded(claimed);
   }
 
   /** Hosts that were told of the lock's new holder hear the same from whatever that one does. */
@@ -87,10 +88,15 @@ export class StacksAdapter implements Stacks {
 
   async #up(desired: DesiredState, context: ProviderContext, options: UpOptions): Promise<void> {
     const { session, stacks } = this.#dependencies;
-    const [pulumi, { environmentProgram }] = await Promise.all([stacks(), import('../programs/release.ts')]);
+    const [pulumi, { environmentProgram }, { attemptProgram }] = await Promise.all([
+      stacks(),
+      import('../programs/release.ts'),
+      import('../programs/attempt.ts'),
+    ]);
     const { environment } = desired;
+    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets);
     try {
-      await pulumi.up(environment, environmentProgram(desired, session.secrets), context, options);
+      await pulumi.up(environment, program, context, options);
     } catch (error) {
       if (!(error instanceof RecordChangedError)) throw error;
       throw new RecordChangedError(`${environment} was changed by somebody else meanwhile: nothing was done`, {

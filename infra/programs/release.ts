@@ -5,17 +5,8 @@ import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import { steadyNow } from '../system/clock.ts';
 import type { SecretValues } from '../context/secret-values.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
-import {
-  Container,
-  Handover,
-  Ledger,
-  Migration,
-  Routes,
-  Secret,
-  Turn,
-  Verification,
-  Watch,
-} from '../resources/classes.ts';
+import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
+import { claimTurn } from './attempt.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 15;
@@ -27,13 +18,12 @@ const guardMargin = 15;
  */
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
-    const { app, environment, operation, turn, basis, attempts } = desired;
+    const { app, environment, operation, turn } = desired;
     const sealed = await sealedSecrets(desired, values);
     const place = { app, environment };
     const hosts = hostRoutes(desired);
     // First of all: whoever was overtaken is told so before anything is made.
-    const claimed = { operation, turn, hosts: hosts.map(({ host }) => host), ...(attempts ? { attempts } : {}) };
-    const claim = new Turn({ ...place, ...claimed }, basis);
+    const claim = claimTurn(desired);
     const secrets = sealed.map(
       ({ name, version, text }) =>
         new Secret({ ...place, secret: name, version, sealed: text }, { dependsOn: [claim] }),

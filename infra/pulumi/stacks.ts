@@ -1,6 +1,5 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LocalWorkspace, Stack, type PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { OvertakenError } from '../../pipelines/errors.ts';
 import type { HeldLock } from '../context/held-lock.ts';
@@ -9,15 +8,17 @@ import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
 import { declarations, type ResourceName } from '../resources/declared.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
+import { backendFolder } from '../system/backend-folder.ts';
 import { exemptLoopback } from '../system/environment.ts';
 import { withDescendants } from '../system/socket-holder.ts';
 import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { translate, PulumiError } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
+import { keepOthers } from './keep-others.ts';
 import { serveProgram } from './program-server.ts';
 import { exported, hasUnsealed, withSealed } from './secret-values.ts';
 import { StackRuns } from './stack-runs.ts';
-import { readStack, type StackState } from './state.ts';
+import { readStack, type StackState, type StateResource } from './state.ts';
 import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
 
 /** The options of one run of a program. */
@@ -70,9 +71,10 @@ export class PulumiStacks {
       ? { target: [`urn:pulumi:${name}::${this.#project}::lockage:index:${only.type}::${only.name}`] }
       : {};
     try {
-      const stack = await this.#stack(name, await provider.port);
+      const { stack, recorded } = await this.#stack(name, await provider.port);
+      const all = only ? () => program().then(() => keepOthers(recorded)) : program;
       await this.#runs.afterStaleLock(name, () =>
-        this.#withProgram(name, program, () => stack.up({ ...options, ...target, parallel, suppressOutputs: true })),
+        this.#withProgram(name, all, () => stack.up({ ...options, ...target, parallel, suppressOutputs: true })),
       );
     } catch (error) {
       throw error instanceof OvertakenError ? error : (provider.error ?? translate(error, name));
@@ -99,7 +101,7 @@ export class PulumiStacks {
   async destroy(name: string, context: ProviderContext): Promise<void> {
     const provider = this.#serve(context);
     try {
-      const stack = await this.#stack(name, await provider.port);
+      const { stack } = await this.#stack(name, await provider.port);
       await this.#runs.afterStaleLock(name, () => stack.destroy({ parallel, suppressOutputs: true }));
       await this.#runs.run(name, ['stack', 'rm', '--yes', '--stack', name]);
     } catch (error) {
@@ -154,7 +156,7 @@ export class PulumiStacks {
     return settingsIn(this.#settings, name);
   }
 
-  async #stack(name: string, port: string): Promise<Stack> {
+  async #stack(name: string, port: string): Promise<{ stack: Stack; recorded: readonly StateResource[] }> {
     const settings = this.#in(name);
     const { folder } = settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -168,16 +170,16 @@ export class PulumiStacks {
       envVars: { PULUMI_DEBUG_PROVIDERS: `${providerName}:${port}` },
       projectSettings: { name: this.#project, runtime: 'nodejs' },
     });
-    if (state !== undefined) return Stack.select(name, workspace);
+    if (state !== undefined) return { stack: await Stack.select(name, workspace), recorded: state.resources };
+    const kept = backendFolder(settings.backend);
     // Of a state that was lost, the passphrase may be all that is left.
-    if (settings.backend.startsWith('file://')) {
-      await mkdir(fileURLToPath(settings.backend), { recursive: true, mode: 0o700 });
-    }
-    return Stack.create(name, workspace).catch((error: unknown) => {
+    if (kept !== undefined) await mkdir(kept, { recursive: true, mode: 0o700 });
+    const stack = await Stack.create(name, workspace).catch((error: unknown) => {
       // Somebody else made it between the look at the state and now.
       if (error instanceof PulumiError && /already exists/.test(error.message)) return Stack.select(name, workspace);
       throw error;
     });
+    return { stack, recorded: [] };
   }
 
   /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */

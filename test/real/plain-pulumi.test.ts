@@ -83,12 +83,21 @@ describe.runIf(labsWork)('a plain pulumi run', () => {
     }
   });
 
-  test('that was killed does not keep the environment from being destroyed', async () => {
+  test('that was killed keeps the environment until its lock is lifted as the refusal says', async () => {
     const { pid } = spawnSync('true');
     const lock = { pid, username: userInfo().username, hostname: hostname(), timestamp: new Date().toISOString() };
     const folder = join(project.folder, '.lockage/state/.pulumi/locks/organization/trial/prod');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `${randomUUID()}.json`), JSON.stringify(lock));
+    const before = await project.snapshot('prod');
+    const refused = await project.run('destroy', 'prod', '--volumes', '--yes', '--json');
+    expect([refused.code, refused.json?.error.message], refused.stderr).toEqual([
+      75,
+      expect.stringContaining(`(process ${pid})`),
+    ]);
+    expect(refused.json?.error.hint).toContain('`pulumi cancel --stack prod`');
+    expect(await project.snapshot('prod')).toEqual(before);
+    await (await plainStack()).cancel();
     await project.succeed('destroy', 'prod', '--volumes');
     for (const { containers } of Object.values(await project.snapshot('prod'))) expect(containers).toEqual([]);
   });

@@ -183,7 +183,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     ]);
     expect(refused.took).toBeLessThan(60_000);
     const stays = await project.rollback('prod');
-    expect([stays.code, stays.json?.error.message], stays.stderr).toEqual([2, away[0]]);
+    expect([stays.code, stays.json?.error.details.slice(0, 2)], stays.stderr).toEqual([2, away]);
     const stats = await load.stop();
     expect(stats, JSON.stringify(stats.failures)).toMatchObject({ failed: 0 });
 

@@ -65,7 +65,7 @@ describe('is refused where', () => {
       'a host in service does not answer',
       search(),
       told({ copy: copy(7) }, silent),
-      '1 of 2 hosts of prod do not answer | prod-2: does not answer | They may know a later revision: bring them back, or say `--without HOST` for one that is dead.',
+      '1 of 2 hosts of prod do not answer | prod-2: does not answer | They may know a later revision: bring them back, or say `--without HOST` for one that is dead. One that is not configured any more has to be named under `targets` again for that.',
     ],
     [
       'hosts know nothing',

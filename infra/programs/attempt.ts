@@ -1,0 +1,17 @@
+import type { DesiredState } from '../../pipelines/model/desired-state.ts';
+import { hostRoutes } from '../edge/host-routes.ts';
+import { Turn } from '../resources/classes.ts';
+
+/** The Pulumi program that records what is tried in an environment, and declares nothing else. */
+export function attemptProgram(desired: DesiredState): () => Promise<void> {
+  return async () => {
+    claimTurn(desired);
+  };
+}
+
+/** Declares what the operation may act by, from what is recorded still: the first of an environment's resources. */
+export function claimTurn(desired: DesiredState): Turn {
+  const { app, environment, operation, turn, basis, attempts } = desired;
+  const hosts = hostRoutes(desired).map(({ host }) => host);
+  return new Turn({ app, environment, operation, turn, hosts, ...(attempts ? { attempts } : {}) }, basis);
+}
