@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RecordsAdapter } from '../../infra/adapters/records.ts';
-import { SecretValues } from '../../infra/context/secret-values.ts';
-import { providerContext, type Session } from '../../infra/context/session.ts';
-import { Connections } from '../../infra/docker/connections.ts';
+import { providerContext } from '../../infra/context/session.ts';
 import { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import { readStack } from '../../infra/pulumi/state.ts';
 import { basisOf } from '../../infra/resources/basis.ts';
 import { Releases } from '../../infra/resources/classes.ts';
 import { RecordChangedError } from '../../pipelines/errors.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import { sessionIn } from '../support/context-fixture.ts';
 
 let base: string;
 
@@ -33,15 +32,7 @@ function release(version: string): Release {
 
 function open() {
   const settings = { backend: `file://${join(base, 'state')}`, passphrase: 'canary', folder: join(base, 'pulumi') };
-  const [machines, keys, loadBalancers, images] = ['m', 'k', 'l', 'i'].map((name) => join(base, name));
-  const session: Session = {
-    connections: new Connections({ stateDir: base }),
-    secrets: new SecretValues(),
-    registryAuth: async () => undefined,
-    progress: () => undefined,
-    machines: { machines: machines ?? '', keys: keys ?? '', loadBalancers: loadBalancers ?? '', images: images ?? '' },
-    signal: new AbortController().signal,
-  };
+  const session = sessionIn(base);
   const stacks = new PulumiStacks(settings, 'shop');
   return { settings, session, stacks, records: new RecordsAdapter(settings, 'shop', session, async () => stacks) };
 }

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EnvironmentLocks, lockHosts } from '../../../infra/adapters/environment-lock.ts';
 import type { Progress } from '../../../infra/context/provider-context.ts';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { LockKeeper } from '../../../infra/hosts/lock-keeper.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { environment, host, hostWith, placed, record } from '../../pipelines/model/values.ts';
+import { sessionIn } from '../../support/context-fixture.ts';
 import { VolumeEngine } from '../../support/volume-engine.ts';
 
 let folder: string;
@@ -29,16 +28,8 @@ afterEach(() => {
 const prod = () => environment({ hosts: [hostWith('prod-1', { url: `unix://${engine.socket}` })] });
 
 function locksOf(actor: string): EnvironmentLocks {
-  const connections = new Connections({ stateDir: folder });
-  const session = {
-    connections,
-    secrets: new SecretValues(),
-    progress: (event: Progress) => void shown.push(event),
-    registryAuth: async () => undefined,
-    machines: { machines: folder, loadBalancers: folder, keys: folder, images: folder },
-    signal: new AbortController().signal,
-  };
-  const keeper = new LockKeeper({ app: 'shop', actor, connections, lease: 90_000 });
+  const session = sessionIn(folder, { progress: (event) => void shown.push(event) });
+  const keeper = new LockKeeper({ app: 'shop', actor, connections: session.connections, lease: 90_000 });
   const records = { environment: async () => record([]), seen: async () => record([]) };
   const cancelLocks = async (names: readonly string[]) => void cancelled.push(...names);
   return new EnvironmentLocks({ app: 'shop', session, keeper, records, stacks: async () => ({ cancelLocks }) });

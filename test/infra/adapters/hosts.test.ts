@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EnvironmentLocks } from '../../../infra/adapters/environment-lock.ts';
 import { HostsAdapter } from '../../../infra/adapters/hosts.ts';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { LockKeeper } from '../../../infra/hosts/lock-keeper.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
 import { environment, hostWith, record } from '../../pipelines/model/values.ts';
+import { sessionIn } from '../../support/context-fixture.ts';
 
 let folder: string;
 let server: Server;
@@ -49,12 +48,8 @@ afterEach(() => {
 
 const here = () => environment({ hosts: [hostWith('prod-1', { url: `unix://${folder}/docker.sock` })] });
 const engines = () => {
-  const connections = new Connections({ stateDir: folder });
-  const machines = { machines: folder, loadBalancers: folder, keys: folder, images: folder };
-  const registryAuth = async () => undefined;
-  const secrets = new SecretValues();
-  const session = { connections, secrets, progress: () => undefined, registryAuth, machines, signal };
-  const keeper = new LockKeeper({ app: 'shop', actor: 'anna@desk', connections, lease: 90_000 });
+  const session = sessionIn(folder, { signal });
+  const keeper = new LockKeeper({ app: 'shop', actor: 'anna@desk', connections: session.connections, lease: 90_000 });
   const records = { environment: async () => record([]), seen: async () => record([]) };
   const stacks = async () => ({ cancelLocks: async () => undefined });
   const locks = new EnvironmentLocks({ app: 'shop', session, keeper, records, stacks });

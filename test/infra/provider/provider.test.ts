@@ -2,15 +2,12 @@ import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ProviderContext } from '../../../infra/context/provider-context.ts';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { providerContext } from '../../../infra/context/session.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { createProvider } from '../../../infra/provider/provider.ts';
 import { declarations } from '../../../infra/resources/declared.ts';
 import { packed } from '../../../infra/resources/packing.ts';
 import { OvertakenError } from '../../../pipelines/errors.ts';
 import { placed } from '../../pipelines/model/values.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 
 const urnOf = (type: string, name: string) => `urn:pulumi:prod::trial::lockage:index:${type}::${name}`;
 const secretMark = { '4dabf18193072939515e22adb298388d': '1b47061264138c4ac30d75fd1eb44270' };
@@ -22,21 +19,8 @@ beforeAll(async () => {
 afterEach(() => declarations.clear());
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function contextHere(): ProviderContext {
-  const at = (name: string) => join(folder, name);
-  const session = {
-    connections: new Connections({ stateDir: folder }),
-    secrets: new SecretValues(),
-    registryAuth: async () => undefined,
-    progress: () => undefined,
-    machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
-    signal: new AbortController().signal,
-  };
-  return providerContext(session, false);
-}
-
 function provider() {
-  const context = contextHere();
+  const context = contextIn(folder);
   return createProvider({ context: () => context, declared: declarations });
 }
 
@@ -140,7 +124,7 @@ describe('what is adopted', () => {
     throw new Error(`${name} was asked`);
   };
   const adopting = () => {
-    const context = { ...contextHere(), engine, adopts: true } as const;
+    const context = { ...contextIn(folder), engine, adopts: true } as const;
     return createProvider({ context: () => context });
   };
   const asked = async (work: () => Promise<unknown> | undefined) => {

@@ -6,12 +6,11 @@ import * as pulumi from '@pulumi/pulumi';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SecretKey } from '../../../infra/context/secret-key.ts';
 import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { providerContext } from '../../../infra/context/session.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { readSecretValues } from '../../../infra/pulumi/secret-values.ts';
 import { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
 import { Ledger, Secret } from '../../../infra/resources/classes.ts';
 import { declarations } from '../../../infra/resources/declared.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 import { askEngine, asStranger, otherAnswers } from '../../support/stranger-fixture.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -32,20 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function context() {
-  const at = (name: string) => join(folder, name);
-  return providerContext(
-    {
-      connections: new Connections({ stateDir: folder }),
-      secrets: new SecretValues(key),
-      registryAuth: async () => undefined,
-      progress: () => undefined,
-      machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
-      signal: new AbortController().signal,
-    },
-    false,
-  );
-}
+const context = () => contextIn(folder, { secrets: new SecretValues(key) });
 
 /** The ports that a process listens on, as everybody can read them in the table of the kernel. */
 async function listeningPorts(pid: string): Promise<string[]> {

@@ -4,14 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { providerContext } from '../../../infra/context/session.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { runPulumi } from '../../../infra/pulumi/cli.ts';
 import { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
 import { readStack } from '../../../infra/pulumi/state.ts';
 import { Ledger } from '../../../infra/resources/classes.ts';
 import { exemptLoopback } from '../../../infra/system/environment.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 
 let folder: string;
 
@@ -51,25 +49,10 @@ test('what Pulumi’s processes say to each other goes to no web proxy', async (
   vi.stubEnv('no_proxy', '');
   const settings = settingsIn(pathToFileURL(await emptyFolder('state')).href);
   const program = async () => void new Ledger({ app: 'trial', environment: 'prod', revisions: '[]' });
-  await new PulumiStacks(settings, 'trial').up('prod', program, context(), { message: 'trial' });
+  await new PulumiStacks(settings, 'trial').up('prod', program, contextIn(folder), { message: 'trial' });
   const types = (await readStack(settings, 'trial', 'prod'))?.resources.map(({ type }) => type);
   expect(types).toContain('lockage:index:Ledger');
 });
-
-function context() {
-  const at = (name: string) => join(folder, name);
-  return providerContext(
-    {
-      connections: new Connections({ stateDir: folder }),
-      secrets: new SecretValues(),
-      registryAuth: async () => undefined,
-      progress: () => undefined,
-      machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
-      signal: new AbortController().signal,
-    },
-    false,
-  );
-}
 
 test('hosts that are reached without a proxy stay so', () => {
   const variables: NodeJS.ProcessEnv = { no_proxy: '.example.com' };

@@ -2,9 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { providerContext } from '../../../infra/context/session.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { restartingContainers } from '../../../infra/hosts/standing.ts';
 import {
   ensureStanding,
@@ -14,6 +11,7 @@ import {
 } from '../../../infra/workloads/foundation/standing-container.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { hostWith } from '../../pipelines/model/values.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 import { PretendEngine } from '../../support/pretend-engine.ts';
 
 const place = { app: 'shop', environment: 'prod' };
@@ -60,21 +58,7 @@ function wanted(image: string, labels = true): StandingContainer {
   };
 }
 
-function context() {
-  const at = (part: string) => join(folder, part);
-  const session = {
-    // Another process has connections of its own.
-    connections: new Connections({ stateDir: folder }),
-    secrets: new SecretValues(),
-    registryAuth: async () => undefined,
-    progress: () => undefined,
-    machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
-    signal: new AbortController().signal,
-  };
-  return providerContext(session, false);
-}
-
-const ensure = (image: string) => ensureStanding(context(), wanted(image));
+const ensure = (image: string) => ensureStanding(contextIn(folder), wanted(image));
 const failure = (work: Promise<unknown>) =>
   work.then(
     () => undefined,
@@ -128,7 +112,8 @@ describe('a container that stays', () => {
 
   test('is seen not to stay up while its engine restarts it time after time', async () => {
     await ensure('one');
-    const restarting = async () => restartingContainers(await context().engine(host()), [name, 'shop-prod-gone']);
+    const restarting = async () =>
+      restartingContainers(await contextIn(folder).engine(host()), [name, 'shop-prod-gone']);
     expect(await restarting()).toEqual([]);
     engine.setRestarts(name, 3, new Date(Date.now() - 2000).toISOString());
     expect(await restarting()).toEqual([name]);
@@ -137,12 +122,12 @@ describe('a container that stays', () => {
   });
 
   test('is never a stranger’s', async () => {
-    await ensureStanding(context(), { ...wanted('one'), body: { Labels: { 'lockage.app': 'other' } } });
+    await ensureStanding(contextIn(folder), { ...wanted('one'), body: { Labels: { 'lockage.app': 'other' } } });
     const before = engine.containers();
     expect(await failure(ensure('two'))).toMatchObject({
       message: `prod-1: a container named ${name} exists and is not of shop`,
     });
-    await removeStanding(context(), { ...place, host: host() }, wanted('two'));
+    await removeStanding(contextIn(folder), { ...place, host: host() }, wanted('two'));
     expect(engine.containers()).toEqual(before);
   });
 
@@ -155,12 +140,12 @@ describe('a container that stays', () => {
     engine.revive();
     expect(engine.containers().length).toBe(2);
     await removeStanding(
-      context(),
+      contextIn(folder),
       { ...place, host: hostWith('web-1', { url: `unix://${folder}/docker.sock` }) },
       wanted('one'),
     );
     expect(engine.containers().length).toBe(2);
-    await removeStanding(context(), { ...place, host: host() }, wanted('one'));
+    await removeStanding(contextIn(folder), { ...place, host: host() }, wanted('one'));
     expect(engine.containers()).toEqual([]);
   });
 });
