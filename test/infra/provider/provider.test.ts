@@ -97,7 +97,7 @@ describe('a provider that knows what is declared', () => {
   });
 
   test('removes what is declared no more, and nothing that is', async () => {
-    const home = join(folder, 'fronts', 'prod');
+    const home = join(folder, 'load-balancers', 'prod');
     const front = { content: JSON.stringify({ app: 'trial', environment: 'prod', address: '127.0.0.1', ports: [] }) };
     await mkdir(home, { recursive: true });
     declarations.add({ type: 'Front', name: 'front' }, front);
