@@ -7,6 +7,7 @@ import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
 import { declarations, type ResourceName } from '../resources/declared.ts';
+import type { RecordedResource } from '../resources/keep-others.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { backendFolder } from '../system/backend-folder.ts';
 import { exemptLoopback } from '../system/environment.ts';
@@ -14,11 +15,10 @@ import { withDescendants } from '../system/socket-holder.ts';
 import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { translate, PulumiError } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
-import { keepOthers } from './keep-others.ts';
 import { serveProgram } from './program-server.ts';
 import { exported, hasUnsealed, withSealed } from './secret-values.ts';
 import { StackRuns } from './stack-runs.ts';
-import { readStack, type StackState, type StateResource } from './state.ts';
+import { readStack, type StackState } from './state.ts';
 import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
 
 /** The options of one run of a program. */
@@ -59,10 +59,10 @@ export class PulumiStacks {
     this.#runs = new StackRuns(settings, project, lock);
   }
 
-  /** One `pulumi up`. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
+  /** One `pulumi up`; the program is told what is recorded. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
   async up(
     name: string,
-    program: () => Promise<void>,
+    program: (recorded: readonly RecordedResource[]) => Promise<void>,
     context: ProviderContext,
     { only, ...options }: UpOptions,
   ): Promise<void> {
@@ -72,9 +72,12 @@ export class PulumiStacks {
       : {};
     try {
       const { stack, recorded } = await this.#stack(name, await provider.port);
-      const all = only ? () => program().then(() => keepOthers(recorded)) : program;
       await this.#runs.afterStaleLock(name, () =>
-        this.#withProgram(name, all, () => stack.up({ ...options, ...target, parallel, suppressOutputs: true })),
+        this.#withProgram(
+          name,
+          () => program(recorded),
+          () => stack.up({ ...options, ...target, parallel, suppressOutputs: true }),
+        ),
       );
     } catch (error) {
       throw error instanceof OvertakenError ? error : (provider.error ?? translate(error, name));
@@ -156,7 +159,7 @@ export class PulumiStacks {
     return settingsIn(this.#settings, name);
   }
 
-  async #stack(name: string, port: string): Promise<{ stack: Stack; recorded: readonly StateResource[] }> {
+  async #stack(name: string, port: string): Promise<{ stack: Stack; recorded: readonly RecordedResource[] }> {
     const settings = this.#in(name);
     const { folder } = settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
