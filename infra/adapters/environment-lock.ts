@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LockedError } from '../../pipelines/errors.ts';
+import { LockedError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { claimOver, type Turn } from '../../pipelines/model/fence.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -89,6 +89,7 @@ export class EnvironmentLocks {
     const { edge } = environmentNames(app, environment);
     const operation = randomUUID().slice(0, 8);
     const edges = hosts.map(async (host) => new Edge(await session.connections.engine(host), edge));
+    let failures: readonly unknown[] = [];
     // The holder may claim them at the same time: then it is read once more what they have.
     for (let tries = 0; tries < 3; tries += 1) {
       const shown = await Promise.allSettled(edges.map(async (each) => (await (await each).show()).fence));
@@ -96,15 +97,24 @@ export class EnvironmentLocks {
       const turn = claimOver(operation, record, fences);
       const told = shown.map((result, index) => (result.status === 'fulfilled' ? edges[index] : undefined));
       keeper.claimed(turn);
-      if (await claimAll(told, turn)) return;
+      failures = await claimAll(told, turn);
+      if (failures.length === 0) return;
     }
+    // One that fails in another way is as one that does not answer: its holder cannot switch there either.
+    if (failures.some((error) => error instanceof OvertakenError)) throw stillClaimed(environment);
   }
 }
 
-/** Returns whether every host that has an edge, and answers, refuses others now; else what they have has changed. */
-async function claimAll(edges: readonly (Promise<Edge> | undefined)[], turn: Turn): Promise<boolean> {
+/** Returns what kept hosts that have an edge, and answer, from refusing others from now on. */
+async function claimAll(edges: readonly (Promise<Edge> | undefined)[], turn: Turn): Promise<unknown[]> {
   const claimed = await Promise.allSettled(edges.map(async (edge) => (await edge)?.claim(turn)));
-  return claimed.every(({ status }) => status === 'fulfilled');
+  return claimed.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+}
+
+function stillClaimed(environment: string): LockedError {
+  return new LockedError(`${environment} cannot be taken over: another operation claims its hosts at this moment`, {
+    hint: `Run the same command again when that one has ended: \`lockage status --env ${environment}\` shows what it did.`,
+  });
 }
 
 /** Returns the hosts that an environment's lock is on: those configured, and those where something recorded is in service. */

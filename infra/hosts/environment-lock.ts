@@ -36,6 +36,8 @@ export interface WantedLock extends LockPlace {
   readonly lease: number;
   /** somebody whose lock is taken even if its lease is not over */
   readonly evenOf?: LockHolder;
+  /** called before a lock is taken over from somebody who may be alive: what it throws keeps it from that */
+  readonly beforeTakeover?: () => Promise<void>;
 }
 
 /** Returns the environment's lock on a host; undefined when it is free. */
@@ -68,6 +70,8 @@ export class LockOnHost {
   #renewals = 0;
   #renewed: Elapsed;
   #isReleased = false;
+  /** those whose lease was over, by their tokens */
+  readonly #overtaken = new Map<string, LockHolder>();
 
   private constructor(engine: Engine, wanted: WantedLock, taken: Elapsed) {
     this.#engine = engine;
@@ -79,34 +83,48 @@ export class LockOnHost {
 
   /**
    * Takes an environment's lock on a host: it works for all operators of that host, whatever backend or machine they use.
-   * One whose lease is over, or whose process was killed here, is taken over, which one alone can do. Returns it with
-   * those whose lease was over. Throws LockedError.
+   * One whose lease is over, or whose process was killed here, is taken over, which one alone can do. Throws LockedError.
    */
-  static async take(engine: Engine, wanted: WantedLock): Promise<{ lock: LockOnHost; overtaken: LockHolder[] }> {
+  static async take(engine: Engine, wanted: WantedLock): Promise<LockOnHost> {
     const taken = new LockOnHost(engine, wanted, new Elapsed());
     try {
-      return { lock: taken, overtaken: await taken.#take() };
+      await taken.#take();
+      return taken;
     } catch (error) {
       // A volume may exist all the same, and nothing would show that it is ours.
-      await taken.#withdraw().catch(() => undefined);
+      await taken.withdraw().catch(() => undefined);
       throw error;
     }
   }
 
-  async #take(): Promise<LockHolder[]> {
-    const overtaken = new Map<string, LockHolder>();
+  /** Throws LockedError when somebody holds it on a host who may not be taken over. Changes nothing. */
+  static async refuseHeld(engine: Engine, wanted: WantedLock): Promise<void> {
+    const looking = new LockOnHost(engine, wanted, new Elapsed());
+    const { others } = looking.#split(await looking.#look());
+    for (const other of others) if (looking.#whyTaken(other) === undefined) throw await looking.#locked(other);
+  }
+
+  async #take(): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       await this.#create(this.#lock, this.#token);
-      if (await this.#isAlone()) return this.#tell(overtaken);
-      for (const other of this.#split(await this.#look()).others) {
-        const reason = this.#whyTaken(other);
-        if (reason === undefined) throw await this.#locked(other);
-        await this.#create(nextOf(this.#lock, other.token), this.#token);
-        if (other.holder && reason === 'over') overtaken.set(other.token, other.holder);
-      }
-      if (await this.#isAlone()) return this.#tell(overtaken);
+      if (await this.#isAlone()) return;
+      for (const other of this.#split(await this.#look()).others) await this.#takeFrom(other);
+      if (await this.#isAlone()) return;
     }
     throw new LockedError(`the lock of ${this.#wanted.environment} cannot be taken`);
+  }
+
+  async #takeFrom(other: StandingLock): Promise<void> {
+    const reason = this.#whyTaken(other);
+    if (reason === undefined) throw await this.#locked(other);
+    if (reason === 'over') await this.#wanted.beforeTakeover?.();
+    await this.#create(nextOf(this.#lock, other.token), this.#token);
+    if (other.holder && reason === 'over') this.#overtaken.set(other.token, other.holder);
+  }
+
+  /** Those whose lease was over when this was taken. */
+  get overtaken(): LockHolder[] {
+    return [...this.#overtaken.values()];
   }
 
   async #isAlone(): Promise<boolean> {
@@ -114,10 +132,12 @@ export class LockOnHost {
     return others.length === 0 && mine.length > 0;
   }
 
-  /** Whoever sleeps hears of it when it wakes, however long this holding lasts. */
-  async #tell(overtaken: ReadonlyMap<string, LockHolder>): Promise<LockHolder[]> {
-    for (const token of overtaken.keys()) await this.#create(overOf(this.#lock, token), token);
-    return [...overtaken.values()];
+  /**
+   * Tells those whose lease was over: whoever sleeps hears of it when it wakes, however long this holding lasts. It ends
+   * their commands, so it must not be said by one that is refused elsewhere.
+   */
+  async tell(): Promise<void> {
+    for (const token of this.#overtaken.keys()) await this.#create(overOf(this.#lock, token), token);
   }
 
   /** Returns why a lock may be taken over; undefined: it may not. */
@@ -205,7 +225,9 @@ export class LockOnHost {
     await this.#remove(picture.volumes.map(({ name }) => name).filter(own));
   }
 
-  async #withdraw(): Promise<void> {
+  /** Removes what this command has made of the lock, as if it had never asked: the lock that it took over stands again. */
+  async withdraw(): Promise<void> {
+    this.#isReleased = true;
     const picture = await this.#look();
     await this.#remove(picture.volumes.map(({ name }) => name).filter((name) => this.#isOwn(name, picture)));
   }

@@ -79,25 +79,28 @@ export class LockKeeper implements HeldLock {
     const { app, actor, lease } = this.#options;
     const holder = { actor, ...(await thisProcess()), since: new Date().toISOString(), purpose };
     const { environment } = place;
-    const wanted = { app, environment, holder, token: this.#token, lease, ...(evenOf ? { evenOf } : {}) };
-    const [first, ...others] = await this.#answering(
-      place.hosts.filter(({ name }) => !this.#isHeld(name, environment)),
-    );
+    const asked = { app, environment, holder, token: this.#token, lease, ...(evenOf ? { evenOf } : {}) };
+    const answering = await this.#answering(place.hosts.filter(({ name }) => !this.#isHeld(name, environment)));
+    // Who renews it on one host must not be disturbed on another one, where it could not.
+    const wanted = {
+      ...asked,
+      beforeTakeover: () => onEach(answering, (each) => LockOnHost.refuseHeld(each.engine, asked)),
+    };
     const taken: Held[] = [];
-    const overtaken: LockHolder[] = [];
     const takeOn = async ({ engine, host }: Answering) => {
-      const found = await LockOnHost.take(engine, wanted);
-      taken.push({ environment, host, lock: found.lock });
-      overtaken.push(...found.overtaken);
+      taken.push({ environment, host, lock: await LockOnHost.take(engine, wanted) });
     };
     try {
+      const [first, ...others] = answering;
       if (first) await takeOn(first);
-      await takeOnOthers(others, takeOn);
+      await onEach(others, takeOn);
+      await Promise.all(taken.map(({ lock }) => lock.tell()));
     } catch (error) {
-      await releaseAll(taken).catch(() => undefined);
+      await Promise.allSettled(taken.map(({ lock }) => lock.withdraw()));
       throw error;
     }
     this.#keep(taken);
+    const overtaken = taken.flatMap(({ lock }) => lock.overtaken);
     return { hosts: taken.map(({ host }) => host), overtaken, release: () => this.#release(taken) };
   }
 
@@ -171,8 +174,9 @@ export class LockKeeper implements HeldLock {
   }
 
   async check(): Promise<void> {
-    // What was on its way while this computer slept says nothing about now.
-    const isDue = () => !this.#lost && this.#held.some(({ lock }) => lock.isOver);
+    // What was on its way while this computer slept says nothing about now. One host that does not answer is no reason to
+    // ask: each step would wait for it.
+    const isDue = () => !this.#lost && this.#silent() !== undefined;
     for (let tries = 0; tries < 2 && isDue(); tries += 1) await this.#renewAll();
     if (this.#lost) throw this.#lost;
     const error = this.#unconfirmed();
@@ -206,18 +210,25 @@ export class LockKeeper implements HeldLock {
 
   /** Where no host has said for as long as the lease that the lock is held, somebody else may have it. */
   #unconfirmed(): LockageError | undefined {
-    const [first] = this.#held;
-    if (!first || !this.#held.every(({ lock }) => lock.isOver)) return undefined;
-    return new LockageError(`no host of ${first.environment} says whether this command still holds the lock`, {
+    const environment = this.#silent();
+    if (environment === undefined) return undefined;
+    return new LockageError(`no host of ${environment} says whether this command still holds the lock`, {
       details: [`its lease of ${this.#options.lease / 1000} s is over: somebody else may have taken it`],
-      hint: `Run \`lockage status --env ${first.environment}\` when the hosts answer, then the same command again.`,
+      hint: `Run \`lockage status --env ${environment}\` when the hosts answer, then the same command again.`,
     });
+  }
+
+  /** An environment of which no host has confirmed the lock within its lease; undefined when there is none. */
+  #silent(): string | undefined {
+    const isOverOn = (environment: string) =>
+      this.#held.filter((each) => each.environment === environment).every(({ lock }) => lock.isOver);
+    return this.#held.map(({ environment }) => environment).find(isOverOn);
   }
 }
 
 /** Somebody who holds it on one of them is in the way; a host that fails in any other way is found out where it is needed. */
-async function takeOnOthers(others: readonly Answering[], takeOn: (each: Answering) => Promise<void>): Promise<void> {
-  const results = await Promise.allSettled(others.map(takeOn));
+async function onEach(hosts: readonly Answering[], work: (each: Answering) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(hosts.map(work));
   const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   const locked = reasons.find((reason) => reason instanceof LockedError);
   if (locked) throw locked;

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../system/atomic-file.ts';
+import { isAlive } from '../system/is-alive.ts';
 import type { ProcessIdentity } from '../system/this-process.ts';
 import type { LockHolder } from './errors.ts';
 
@@ -22,6 +23,14 @@ export async function markRun(folder: string, mark: RunMark): Promise<void> {
 /** Removes the note of a run that has ended. */
 export async function forgetRun(folder: string, pid: number): Promise<void> {
   await rm(join(folder, marks, `${pid}.json`), { force: true });
+}
+
+/** Removes the notes of runs whose process would be seen from here and is gone: they were killed. */
+export async function forgetEnded(folder: string, here: Pick<ProcessIdentity, 'machine' | 'pidSpace'>): Promise<void> {
+  const isGone = ({ machine, pidSpace, pid }: RunMark) =>
+    machine === here.machine && pidSpace === here.pidSpace && !isAlive(pid);
+  const gone = (await runsIn(folder)).filter(isGone);
+  await Promise.all(gone.map(({ pid }) => forgetRun(folder, pid)));
 }
 
 /** Returns the runs that have not ended, or were killed. */

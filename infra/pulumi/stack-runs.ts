@@ -6,7 +6,7 @@ import { killGroup } from '../system/process.ts';
 import { thisProcess } from '../system/this-process.ts';
 import { runPulumi, settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { lockHolder, PulumiError, type LockHolder } from './errors.ts';
-import { forgetRun, markRun, marksLock, runsIn } from './run-marks.ts';
+import { forgetEnded, forgetRun, markRun, marksLock, runsIn } from './run-marks.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 
@@ -58,7 +58,8 @@ export class StackRuns {
       if (lost) throw lost;
       return result;
     } finally {
-      for (const end of ends) await end();
+      // What one of them cannot do keeps neither the others nor the result.
+      for (const end of ends) await end().catch(() => undefined);
     }
   }
 
@@ -75,7 +76,7 @@ export class StackRuns {
       for (let before: LockHolder | undefined, tries = 1; ; tries++) {
         try {
           await work();
-          return;
+          break;
         } catch (error) {
           const holder = error instanceof PulumiError ? lockHolder(error.message) : undefined;
           if (!holder || tries > 5 || !(await this.#isGone(stack, holder))) throw error;
@@ -86,6 +87,12 @@ export class StackRuns {
     } finally {
       console.error = print;
     }
+    await this.#forgetEnded(stack);
+  }
+
+  /** Once nobody's lock of a stack stands, marks of runs that were killed say nothing more. */
+  async #forgetEnded(stack: string): Promise<void> {
+    await forgetEnded(settingsIn(this.#settings, stack).folder, await thisProcess()).catch(() => undefined);
   }
 
   async #lift(stack: string, holder: LockHolder, before: LockHolder | undefined): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EnvironmentLocks, lockHosts } from '../../../infra/adapters/environment-lock.ts';
 import type { Progress } from '../../../infra/context/provider-context.ts';
+import { Connections } from '../../../infra/docker/connections.ts';
 import { LockKeeper } from '../../../infra/hosts/lock-keeper.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { environment, host, hostWith, placed, record } from '../../pipelines/model/values.ts';
@@ -27,8 +28,29 @@ afterEach(() => {
 
 const prod = () => environment({ hosts: [hostWith('prod-1', { url: `unix://${engine.socket}` })] });
 
-function locksOf(actor: string): EnvironmentLocks {
-  const session = sessionIn(folder, { progress: (event) => void shown.push(event) });
+/** What the host's edge answers to a command of its script. */
+type EdgeAnswer = (command: string) => { code: number; stderr: string };
+
+/** Connections to hosts with an edge. */
+class WithEdge extends Connections {
+  readonly #edge: EdgeAnswer;
+
+  constructor(edge: EdgeAnswer) {
+    super({ stateDir: folder });
+    this.#edge = edge;
+  }
+
+  override async engine(...target: Parameters<Connections['engine']>) {
+    const exec = async (_name: string, argv: readonly string[]) => ({ stdout: '', ...this.#edge(argv[2] ?? '') });
+    return Object.assign(await super.engine(...target), { exec });
+  }
+}
+
+function locksOf(actor: string, edge?: EdgeAnswer): EnvironmentLocks {
+  const session = sessionIn(folder, {
+    ...(edge ? { connections: new WithEdge(edge) } : {}),
+    progress: (event) => void shown.push(event),
+  });
   const keeper = new LockKeeper({ app: 'shop', actor, connections: session.connections, lease: 90_000 });
   const records = { environment: async () => record([]), seen: async () => record([]) };
   const cancelLocks = async (names: readonly string[]) => void cancelled.push(...names);
@@ -49,6 +71,36 @@ describe('who takes over', () => {
   test('of nobody lifts nothing', async () => {
     await locksOf('anna').take(prod(), 'promote 1.1.0');
     expect([cancelled, shown]).toEqual([[], []]);
+  });
+});
+
+describe('who takes over from a holder who acts', () => {
+  const answers = (claimed: { code: number; stderr: string }[]) => (command: string) =>
+    command === 'claim' ? (claimed.shift() ?? { code: 0, stderr: '' }) : { code: 0, stderr: '' };
+  const refused = () => ({ code: 6, stderr: 'revision 8 of operation b2 holds the fence' });
+  const heldBy = async () => (await locksOf('carl').find(prod()))?.holder.actor;
+
+  beforeEach(async () => {
+    await locksOf('anna').take(prod(), 'promote 1.1.0');
+    engine.pass(100);
+  });
+
+  test('claims the hosts once more when they were claimed meanwhile', async () => {
+    await locksOf('bert', answers([refused(), refused()])).take(prod(), 'promote 1.2.0');
+    expect(await heldBy()).toBe('bert');
+  });
+
+  test('is told to try later where the holder is always faster, and lifts nothing', async () => {
+    const bert = locksOf('bert', answers([refused(), refused(), refused()]));
+    const locked = { name: 'LockedError', message: expect.stringContaining('prod cannot be taken over') };
+    await expect(bert.take(prod(), 'promote 1.2.0')).rejects.toMatchObject(locked);
+    expect(cancelled).toEqual([]);
+  });
+
+  test('is not kept by a host that cannot note it, and so cannot switch either', async () => {
+    const full = () => ({ code: 8, stderr: 'nothing can be written' });
+    await locksOf('bert', answers([full(), full(), full()])).take(prod(), 'promote 1.2.0');
+    expect(await heldBy()).toBe('bert');
   });
 });
 

@@ -31,8 +31,11 @@ const wanted = (holder: LockHolder, token: string, more: Partial<WantedLock> = {
   lease,
   ...more,
 });
-const take = (holder: LockHolder, token: string, more: Partial<WantedLock> = {}) =>
-  LockOnHost.take(host.engine, wanted(holder, token, more));
+const take = async (holder: LockHolder, token: string, more: Partial<WantedLock> = {}) => {
+  const lock = await LockOnHost.take(host.engine, wanted(holder, token, more));
+  await lock.tell();
+  return { lock, overtaken: lock.overtaken };
+};
 const find = async () => (await findLock(host.engine, place))?.holder;
 
 /** A process of this computer that was killed. */

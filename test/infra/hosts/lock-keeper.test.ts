@@ -106,6 +106,40 @@ describe('a host that does not answer', () => {
   });
 });
 
+describe('a command that is refused on one host', () => {
+  const refused = { name: 'LockedError', message: expect.stringMatching(/^prod is locked by/) };
+  const held = () => [...hosts.values()].flatMap(({ names }) => names);
+
+  it('takes over nothing on another one, where the lease of who holds both is over', async () => {
+    const anna = operator('anna');
+    await anna.take(prod('A', 'B'), 'promote 1.1.0');
+    const before = held();
+    sleeps(100, ['A']);
+    await expect(operator('bert').take(prod('A', 'B'), 'promote 1.2.0')).rejects.toMatchObject(refused);
+    expect(held()).toEqual(before);
+    await anna.check();
+  });
+
+  it('gives back what it has taken over, and ends nobody’s command', async () => {
+    const anna = operator('anna');
+    await anna.take(prod('A'), 'promote 1.1.0');
+    const before = held();
+    sleeps(100);
+    // Carl is faster on the other host, after bert has looked there.
+    engine('B').before = (method, volume) => {
+      if (method !== 'POST' || volume !== 'shop-prod-lock') return;
+      const holder = JSON.stringify({ actor: 'carl', machine: 'desk', pid: 1, since: '', purpose: 'promote' });
+      const Labels = { 'lockage.token': 'carls', 'lockage.holder': holder, 'lockage.lease': '90' };
+      const CreatedAt = new Date(engine('B').clock).toISOString();
+      engine('B').volumes.set(volume, { Name: volume, Labels, CreatedAt });
+    };
+    await expect(operator('bert').take(prod('A', 'B'), 'promote 1.2.0')).rejects.toMatchObject(refused);
+    expect(asked.filter((each) => each.endsWith('.next')).length).toBeGreaterThan(0);
+    expect(engine('A').names).toEqual(before);
+    await anna.check();
+  });
+});
+
 describe('a command that has slept', () => {
   it('is told who has taken over, and so is whatever it runs', async () => {
     const anna = operator('anna');
@@ -149,6 +183,17 @@ describe('a command that has slept', () => {
     await anna.check();
     expect(asked).toHaveLength(before);
   });
+});
+
+it('a command does not wait before each step for a host that is silent, where another one has confirmed the lock', async () => {
+  const anna = operator('anna');
+  await anna.take(prod('A', 'B'), 'promote 1.1.0');
+  engine('A').isDown = true;
+  sleeps(100);
+  await anna.check();
+  const before = asked.length;
+  await anna.check();
+  expect(asked).toHaveLength(before);
 });
 
 it('a command takes the lock once more only where it has none yet', async () => {

@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { forgetRun, markRun, marksLock, runsIn, type RunMark } from '../../../infra/pulumi/run-marks.ts';
+import { forgetEnded, forgetRun, markRun, marksLock, runsIn, type RunMark } from '../../../infra/pulumi/run-marks.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -22,6 +23,20 @@ test('a run is noted until it is forgotten', async () => {
   writeFileSync(join(folder, 'running/44.json'), '{"pid":');
   await forgetRun(folder, 43);
   expect(await runsIn(folder)).toEqual([mark]);
+});
+
+test('of runs that were killed, those are forgotten whose process would be seen from here', async () => {
+  const gone = spawnSync('true').pid;
+  const others = [
+    { ...mark, pid: process.pid },
+    { ...mark, pid: gone + 1_000_000_000, machine: 'desk' },
+    { ...mark, pid: gone + 1_000_000_001, pidSpace: 'boot-1 pid:[2]' },
+    { ...mark, pid: gone + 1_000_000_002, pidSpace: 'boot-0 pid:[1]' },
+  ];
+  for (const each of [{ ...mark, pid: gone }, ...others]) await markRun(folder, each);
+  await forgetEnded(folder, here);
+  const byPid = (a: RunMark, b: RunMark) => a.pid - b.pid;
+  expect((await runsIn(folder)).toSorted(byPid)).toEqual(others.toSorted(byPid));
 });
 
 describe('the lock of Pulumi', () => {
