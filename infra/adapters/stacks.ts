@@ -58,6 +58,10 @@ export class StacksAdapter implements Stacks {
     const delivered = desired.guarded ? deliverRoutes(context, desired, hostRoutes(desired)) : undefined;
     // The barrier awaits it, and sends them itself where this failed.
     delivered?.catch(() => undefined);
+    const { environment, turn, attempts = [] } = desired;
+    // Hosts learn the number of what was tried before: should this be killed as well, they have its record, too.
+    const wereTried = attempts.some(({ number }) => number < turn.revision);
+    if (wereTried) await this.copyRecord({ environment, hosts: hostRoutes(desired).map(({ host }) => host), turn });
     try {
       await this.#up(desired, { ...context, ...(delivered ? { delivered } : {}) }, { message });
     } finally {

@@ -1,4 +1,4 @@
-import type { Ledger } from './revision.ts';
+import type { Attempt, Ledger } from './revision.ts';
 
 /** Who may act on a host: the highest revision that it has seen, and the operation that makes it. */
 export interface Fence {
@@ -22,6 +22,20 @@ export interface Turn extends Fence {
 /** Returns the number of the last revision that a ledger has; 0 where it has none. */
 export function lastNumber({ revisions }: Ledger): number {
   return revisions.at(-1)?.number ?? 0;
+}
+
+/**
+ * Returns the number of the last revision that a record knows. An attempt of which hosts know that it was recorded does not
+ * count: the record is a copy from the time when it was tried.
+ */
+export function lastKnown(
+  { ledger, pending = [] }: { readonly ledger: Ledger; readonly pending?: readonly Attempt[] },
+  fences: readonly (Fence | undefined)[],
+): number {
+  const ended = pending.filter(({ number, operation }) =>
+    fences.some((fence) => fence?.operation === operation && number <= (fence?.recorded ?? 0)),
+  );
+  return Math.min(lastNumber(ledger), ...ended.map(({ number }) => number - 1));
 }
 
 /** What a turn is made of: the revision that is made, or the last one where what is recorded is declared again. */

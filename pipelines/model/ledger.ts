@@ -53,7 +53,12 @@ export function withPending(
   const next = nextNumber(ledger);
   const pending = attempts.filter(({ number }) => number >= next);
   if (pending.length === 0) return { ledger };
-  const revisions = pending.map((attempt) => ({ ...attempt, containers: [], secretVersions: {}, duration: 0 }));
+  const revisions = pending.map(({ operation: _, ...attempt }) => ({
+    ...attempt,
+    containers: [],
+    secretVersions: {},
+    duration: 0,
+  }));
   return { ledger: revisions.reduce<Ledger>(withRevision, ledger), pending };
 }
 

@@ -40,6 +40,8 @@ export type PlannedRevision = Omit<Revision, 'result' | 'duration'>;
 /** What is recorded of a change before any of it is done: it stays known when nobody is left to record how it ended. */
 export interface Attempt extends Pick<Revision, 'number' | 'release' | 'kind' | 'actor' | 'startedAt' | 'reason'> {
   readonly result: Exclude<Revision['result'], 'succeeded'>;
+  /** that hosts know it by, once it is more than an intent */
+  readonly operation?: string;
 }
 
 /** A stop that a rollback sets: nothing is promoted until a person lifts it. */

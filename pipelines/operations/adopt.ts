@@ -87,7 +87,7 @@ async function decide(context: Context, asked: Asked): Promise<Decided> {
     context.hosts.kept(environment, targets),
   ]);
   const { from } = request;
-  const search = { environment, ledger: own.ledger, ...(from === undefined ? {} : { from }) };
+  const search = { environment, own, ...(from === undefined ? {} : { from }) };
   const found = newestCopy(search, answers);
   const left = hostsNotAsked(found.copy.record, answers).filter(({ name }) => !without.has(name));
   const kept = left.length > 0 ? [...answers, ...(await context.hosts.kept(environment, left))] : answers;

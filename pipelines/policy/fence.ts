@@ -1,9 +1,9 @@
 import { LockageError } from '../errors.ts';
-import { knownRevision, lastNumber } from '../model/fence.ts';
+import { knownRevision, lastKnown } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
-import type { Ledger } from '../model/revision.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
 
-type Known = { readonly ledger: Ledger };
+type Known = Pick<EnvironmentRecord, 'ledger' | 'pending'>;
 type Asked = readonly Pick<HostReport, 'host' | 'fence'>[];
 
 /** Returns whether hosts know more than the record does. */
@@ -18,7 +18,7 @@ export function isAhead(record: Known, reports: Asked): boolean {
 export function refuseAhead({ name }: { readonly name: string }, record: Known, reports: Asked): void {
   const ahead = hostsAhead(record, reports);
   if (ahead.length === 0) return;
-  const known = lastNumber(record.ledger);
+  const known = knownTo(record, reports);
   const highest = Math.max(...ahead.map(({ revision }) => revision));
   const knows = known === 0 ? 'this state knows none' : `this state knows ${known}`;
   throw new LockageError(`hosts of ${name} know revision ${highest}, ${knows}`, {
@@ -30,8 +30,15 @@ export function refuseAhead({ name }: { readonly name: string }, record: Known, 
   });
 }
 
-function hostsAhead({ ledger }: Known, reports: Asked): { readonly host: string; readonly revision: number }[] {
-  const known = lastNumber(ledger);
+function knownTo(record: Known, reports: Asked): number {
+  return lastKnown(
+    record,
+    reports.map(({ fence }) => fence),
+  );
+}
+
+function hostsAhead(record: Known, reports: Asked): { readonly host: string; readonly revision: number }[] {
+  const known = knownTo(record, reports);
   return reports.flatMap(({ host, fence }) => {
     const revision = fence && knownRevision(fence);
     return revision !== undefined && revision > known ? [{ host: host.name, revision }] : [];

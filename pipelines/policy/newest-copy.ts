@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
-import { knownRevision, lastNumber } from '../model/fence.ts';
+import { knownRevision, lastKnown, lastNumber } from '../model/fence.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
 import { sameRecord, type KeptRecord, type RecordCopy } from '../model/record-copy.ts';
 import type { Ledger } from '../model/revision.ts';
 
@@ -14,7 +15,7 @@ export interface NewestCopy {
 export interface Search {
   readonly environment: Pick<Environment, 'name' | 'hosts'>;
   /** what is recorded here */
-  readonly ledger: Ledger;
+  readonly own: Pick<EnvironmentRecord, 'ledger' | 'pending'>;
   /** the host whose copy is to be taken where they differ */
   readonly from?: string;
 }
@@ -33,7 +34,7 @@ export function newestCopy(search: Search, kept: readonly KeptRecord[]): NewestC
   const newest = newestOf(kept);
   const chosen = search.from === undefined ? agreedOf(newest) : newest.filter(({ host }) => host === search.from);
   const [first] = chosen;
-  refuseSilent(search, first?.copy.record.ledger ?? search.ledger, kept);
+  refuseSilent(search, first?.copy.record.ledger ?? search.own.ledger, kept);
   refuseNothingNew(search, newest, kept);
   if (!first) throw search.from === undefined ? theyDiffer(search, newest) : notOf(search.from, newest);
   const same = newest.filter(({ copy }) => sameRecord(copy, first.copy));
@@ -71,11 +72,14 @@ function refuseSilent({ environment }: Search, ledger: Ledger, kept: readonly Ke
 }
 
 function refuseNothingNew(
-  { environment: { name }, ledger }: Search,
+  { environment: { name }, own: record }: Search,
   newest: readonly Held[],
   kept: readonly KeptRecord[],
 ): void {
-  const own = lastNumber(ledger);
+  const own = lastKnown(
+    record,
+    kept.map(({ fence }) => fence),
+  );
   const recorded = Math.max(0, ...kept.map(({ fence }) => (fence ? knownRevision(fence) : 0)));
   const copied = Math.max(0, ...newest.map(numberOf));
   if (recorded === 0 && copied === 0) {

@@ -183,4 +183,21 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect((await history()).at(0)?.[1]).toBe('1.0.0');
     expect((await everything()).recorded.hold.reason).toBe('rolled back from 1.2.0 to 1.0.0');
   });
+
+  test('whose state is lost after two promotions were killed adopts what was tried, and promotes', async () => {
+    await project.run('resume', 'prod');
+    for (const version of ['1.1.0', '1.2.0']) {
+      await project.killedAt('after:container', 'promote', version, '--to', 'prod', '--yes');
+    }
+    const { json: tried } = await project.succeed('history', 'prod');
+    expect(tried.revisions.slice(0, 2)).toMatchObject([{ result: 'unfinished' }, { result: 'unfinished' }]);
+    await rename(join(project.folder, '.lockage/state'), join(project.folder, '.lockage/state-killed'));
+    await project.succeed('adopt', 'prod');
+    // The last one died before it could tell anybody what it was.
+    const { json: adopted } = await project.succeed('history', 'prod');
+    expect(adopted.revisions).toEqual(tried.revisions.slice(1));
+    await project.succeed('promote', '1.1.0', '--to', 'prod');
+    expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+    await everything();
+  });
 });

@@ -42,7 +42,8 @@ export async function execute(context: Context, operation: Operation): Promise<R
   context.terminal.step('deploy', message);
   try {
     const ledger = withRevision(desired.ledger, succeeded);
-    const attempts = withAttempt(desired.attempts, begun(operation.revision));
+    const attempt = { ...begun(operation.revision), operation: desired.operation };
+    const attempts = withAttempt(desired.attempts, attempt);
     await context.stacks.deploy({ ...desired, attempts, startedAt, ledger }, message);
     return { ...succeeded, duration: context.now() - startedAt };
   } catch (error) {

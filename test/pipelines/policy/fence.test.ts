@@ -25,6 +25,17 @@ test('refuses where hosts know more than the record, and names them', () => {
   expect(refused).toThrow(expect.objectContaining({ details: ['prod-1: revision 7', 'prod-3: revision 7'] }));
 });
 
+test('refuses a copy of the state from the time when something was tried that was recorded since', () => {
+  const { number, release, kind, actor, startedAt } = revision(6, '1.2.0');
+  const attempt = { number, release, kind, actor, startedAt, result: 'unfinished', operation: 'op' } as const;
+  const tried = {
+    ...record([...known.ledger.revisions, { ...revision(6, '1.2.0'), result: 'unfinished' }]),
+    pending: [attempt],
+  };
+  expect(() => refuseAhead(prod, tried, says(fence(6, 5, 'op')))).not.toThrow();
+  expect(() => refuseAhead(prod, tried, says(fence(6, 6, 'op')))).toThrow('know revision 6, this state knows 5');
+});
+
 test('refuses where there is no record at all', () => {
   expect(() => refuseAhead(prod, record([]), says(fence(1, 1)))).toThrow('know revision 1, this state knows none');
 });

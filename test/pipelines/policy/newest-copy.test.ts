@@ -24,7 +24,7 @@ const told = (...found: Partial<KeptRecord>[]): KeptRecord[] =>
   found.map((each, index) => ({ host: host(`prod-${index + 1}`), containers: new Map(), ...each }));
 const search = (number = 0, from?: string) => ({
   environment: prod,
-  ledger: record(number === 0 ? [] : [revision(number, '1.0.0')]).ledger,
+  own: record(number === 0 ? [] : [revision(number, '1.0.0')]),
   ...(from === undefined ? {} : { from }),
 });
 const silent = { error: 'does not answer' };
@@ -41,6 +41,17 @@ test('is the one of the highest revision, with all hosts that have it', () => {
 test('is taken although a later revision was begun, which nobody knows as recorded', () => {
   const kept = told({ copy: copy(7), fence: fence(8, 7) }, { copy: copy(7), fence: fence(7) });
   expect(newestCopy(search(), kept).copy).toEqual(copy(7));
+});
+
+test('is newer than a state from the time when it was tried only', () => {
+  const { number, release, kind, actor, startedAt } = revision(7, '1.0.0');
+  const attempt = { number, release, kind, actor, startedAt, result: 'unfinished', operation: 'x' } as const;
+  const own = {
+    ...record([revision(6, '1.0.0'), { ...revision(7, '1.0.0'), result: 'unfinished' }]),
+    pending: [attempt],
+  };
+  const kept = told({ copy: copy(7), fence: fence(7) });
+  expect(newestCopy({ ...search(), own }, kept).copy).toEqual(copy(7));
 });
 
 test('is not that of a host which was cordoned after it', () => {
