@@ -56,6 +56,14 @@ export function isRefusal(error: unknown): error is LockageError {
   return error instanceof NotStartedError || (error instanceof LockageError && error.constructor === LockageError);
 }
 
+/**
+ * Returns whether an error has to pass unchanged: nothing was begun, or others decide by now, so there is nothing to take
+ * back, to explain, or to record.
+ */
+export function passesUnchanged(error: unknown): error is LockageError {
+  return error instanceof NotStartedError || error instanceof OvertakenError;
+}
+
 /** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

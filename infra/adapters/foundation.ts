@@ -4,7 +4,7 @@ import {
   detailsOf,
   LockageError,
   messageOf,
-  NotStartedError,
+  passesUnchanged,
   RolledBackError,
 } from '../../pipelines/errors.ts';
 import { publishAddress } from '../../pipelines/model/container-spec.ts';
@@ -119,7 +119,7 @@ export class FoundationAdapter {
         refresh: state.recorded !== undefined && state.missing.length > 0,
       });
     } catch (error) {
-      if (error instanceof NotStartedError) throw error;
+      if (passesUnchanged(error)) throw error;
       throw servesAlready(plan, state)
         ? await foundationFailure(session.connections, plan, error)
         : await this.#undo(plan, error);
@@ -249,6 +249,7 @@ export class FoundationAdapter {
     try {
       await (await stacks()).destroy(foundationStack(name), providerContext(session, false));
     } catch (second) {
+      if (passesUnchanged(second)) throw second;
       return new BrokenError(`${what}, and what was made could not be removed`, {
         details: [...details, `then: ${messageOf(second)}`, ...detailsOf(second)],
         hint: `Run the same command again, or remove what is there with \`lockage destroy ${name}\`.`,

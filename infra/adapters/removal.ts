@@ -1,4 +1,4 @@
-import { detailsOf, LockageError, LockedError, messageOf } from '../../pipelines/errors.ts';
+import { detailsOf, LockageError, LockedError, messageOf, OvertakenError } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Target } from '../../pipelines/model/target.ts';
@@ -60,7 +60,7 @@ export class RemovalAdapter implements Removal {
       await (await stacks()).destroy(stackOf(environment, part), providerContext(session, false));
       return undefined;
     } catch (error) {
-      if (error instanceof LockedError) throw error;
+      if (error instanceof LockedError || error instanceof OvertakenError) throw error;
       return [messageOf(error), ...detailsOf(error)].join('; ');
     }
   }

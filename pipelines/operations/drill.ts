@@ -1,12 +1,4 @@
-import {
-  BrokenError,
-  detailsOf,
-  InterruptedError,
-  messageOf,
-  NotStartedError,
-  OvertakenError,
-  RolledBackError,
-} from '../errors.ts';
+import { BrokenError, detailsOf, InterruptedError, messageOf, passesUnchanged, RolledBackError } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
@@ -67,7 +59,7 @@ async function prove(context: Context, inputs: RollbackInputs, startedAt: number
   context.terminal.step('drill', `${target.release.version} (revision ${target.number})`);
   const { readyAt, error } = await tried(context, inputs, plan);
   // Whoever has taken over decides, and records; what others kept from being tried says nothing of a rollback.
-  if (error instanceof OvertakenError || error instanceof NotStartedError) throw error;
+  if (passesUnchanged(error)) throw error;
   if (context.signal.aborted) throw interrupted(error);
   const done: Drill = {
     at: new Date(context.now()).toISOString(),
@@ -136,7 +128,7 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
     await context.stacks.deploy(besides(before, desired), `drill ${target.release.version}`);
   } catch (error) {
     // Where nothing was begun, there is nothing to take away from what somebody else has recorded.
-    if (!(error instanceof NotStartedError || error instanceof OvertakenError)) await clear();
+    if (!passesUnchanged(error)) await clear();
     throw error;
   }
   const readyAt = context.now();

@@ -265,7 +265,10 @@ export interface Removal {
   recorded(environment: string): Promise<ReadonlySet<StackPart>>;
   /** Returns what hosts have of an environment, by its labels. Throws LockageError when one does not answer. */
   inventory(environment: Environment, targets: readonly Target[]): Promise<readonly Inventory[]>;
-  /** Destroys a stack. Returns why Pulumi could not remove all of it; undefined when it did. Throws LockedError. */
+  /**
+   * Destroys a stack. Returns why Pulumi could not remove all of it; undefined when it did. Throws LockedError, or
+   * OvertakenError.
+   */
   destroyStack(environment: string, part: StackPart): Promise<string | undefined>;
   /** Removes what is listed, and data only if `withData`. */
   remove(inventory: Inventory, withData: boolean): Promise<void>;

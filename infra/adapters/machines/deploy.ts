@@ -1,4 +1,4 @@
-import { detailsOf, messageOf, NotStartedError, RolledBackError } from '../../../pipelines/errors.ts';
+import { detailsOf, messageOf, passesUnchanged, RolledBackError } from '../../../pipelines/errors.ts';
 import { providerContext } from '../../context/session.ts';
 import { foundationStack, machinesStack } from '../../pulumi/stack-names.ts';
 import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../../resources/inputs.ts';
@@ -31,7 +31,7 @@ export async function deployMachines(
   try {
     await stacks.up(machinesStack(environment), program, context, { message: 'machines' });
   } catch (error) {
-    if (error instanceof NotStartedError) throw error;
+    if (passesUnchanged(error)) throw error;
     throw await undoDeployment(dependencies, environment, wanted.before.length === 0, error);
   }
 }
