@@ -15,3 +15,11 @@ export const labels = {
 export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
   return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };
 }
+
+/** Returns whether what has these labels belongs to an environment. */
+export function isOwnedBy(
+  found: Readonly<Record<string, string>> | null | undefined,
+  { app, environment }: { readonly app: string; readonly environment: string },
+): boolean {
+  return found?.[labels.app] === app && found[labels.environment] === environment;
+}

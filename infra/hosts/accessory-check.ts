@@ -1,6 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine, ImageDetails } from '../docker/api/client.ts';
-import { labels } from '../docker/labels.ts';
+import { isOwnedBy } from '../docker/labels.ts';
 import type { AccessoryInputs } from '../resources/inputs.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 
@@ -14,8 +14,7 @@ export async function checkAccessory(engine: Engine, accessory: AccessoryInputs)
   const container = accessoryName(accessory);
   const found = await engine.inspectContainer(container);
   if (!found) return;
-  const { [labels.app]: ownApp, [labels.environment]: ownEnvironment } = found.Config.Labels;
-  if (ownApp !== app || ownEnvironment !== environment) {
+  if (!isOwnedBy(found.Config.Labels, accessory)) {
     throw new LockageError(`${host.name}: a container named ${container} exists and is not of ${app}`, {
       hint: `Rename or remove it on ${host.name}, then run the same command again.`,
     });

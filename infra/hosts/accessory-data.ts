@@ -6,7 +6,9 @@ import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/clie
 import { ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
 import { streamAtomic } from '../system/atomic-file.ts';
-import { untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
+import { accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
+import { namesBeside } from '../workloads/foundation/standing-container.ts';
+import { removeOwn } from '../workloads/own-container.ts';
 import { programOf } from './accessory-check.ts';
 
 /** A day: data can be large. */
@@ -104,16 +106,16 @@ export async function proveRestore(
   commands: DataCommands,
   from: { readonly file: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { accessory, found } = place;
-  const name = `${found.Name.slice(1)}-trial`;
-  await engine.removeContainer(name, { force: true });
+  const { accessory } = place;
+  const { trial: name } = namesBeside(accessoryName({ ...place, name: accessory.name }));
+  await removeOwn(engine, place, name);
   try {
     await engine.createContainer(name, trialBody(place));
     await engine.startContainer(name);
     await untilAccessoryWorks(engine, name, accessory.health?.timeout, from.signal);
     await afterItsStart(() => takeIn(engine, name, commands, from));
   } finally {
-    await engine.removeContainer(name, { force: true }).catch(() => undefined);
+    await removeOwn(engine, place, name).catch(() => undefined);
   }
 }
 

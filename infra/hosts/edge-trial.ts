@@ -6,6 +6,7 @@ import type { Connections } from '../docker/connections.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import type { EdgeInputs, Place } from '../resources/inputs.ts';
 import { edgeHardening, edgeProcess, untilEdgeAnswers } from '../workloads/foundation/edge-container.ts';
+import { removeOwn } from '../workloads/own-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function tryEdge(engine: Engine, edge: EdgeInputs): Promise<void> {
   const { edge: name } = environmentNames(edge.app, edge.environment);
   const { trial, aside } = namesBeside(name);
   const [now, before] = await Promise.all([name, aside].map((each) => engine.inspectContainer(each)));
-  await engine.removeContainer(trial, { force: true });
+  await removeOwn(engine, edge, trial);
   if (now?.State.Running && now.Config.Labels[labels.spec] === edge.spec) return;
   const ports = newPorts(edge, [now, before]);
   try {
@@ -27,21 +28,19 @@ export async function tryEdge(engine: Engine, edge: EdgeInputs): Promise<void> {
     });
     await untilEdgeAnswers(engine, trial);
   } finally {
-    await engine.removeContainer(trial, { force: true }).catch(() => undefined);
+    await removeOwn(engine, edge, trial).catch(() => undefined);
   }
 }
 
 /** Removes edges that were tried by a command that was killed, by the reports of the hosts. */
 export async function removeLeftTrials(
   connections: Pick<Connections, 'engine'>,
-  { app, environment }: Place,
+  place: Place,
   reports: readonly HostReport[],
 ): Promise<void> {
-  const { trial } = namesBeside(environmentNames(app, environment).edge);
+  const { trial } = namesBeside(environmentNames(place.app, place.environment).edge);
   const left = reports.filter(({ present }) => present.has(trial));
-  await Promise.all(
-    left.map(async ({ host }) => (await connections.engine(host)).removeContainer(trial, { force: true })),
-  );
+  await Promise.all(left.map(async ({ host }) => removeOwn(await connections.engine(host), place, trial)));
 }
 
 /** Returns the ports that the edge of now does not publish, whatever a killed command called it: they have to be free. */

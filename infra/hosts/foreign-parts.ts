@@ -1,10 +1,11 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Environment } from '../../pipelines/model/environment.ts';
+import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
-import { labels } from '../docker/labels.ts';
+import { isOwnedBy, labels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
+import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 
 type Labels = Readonly<Record<string, string>> | null | undefined;
 
@@ -31,7 +32,7 @@ export async function refuseForeignParts(
   const found = await Promise.all([
     ...names.containers.map(async (name) => {
       const container = await engine.inspectContainer(name);
-      return container && !isOwn(container.Config.Labels, place)
+      return container && !isOwnedBy(container.Config.Labels, place)
         ? [told('container', name, container.Config.Labels)]
         : [];
     }),
@@ -48,7 +49,7 @@ export async function refuseForeignParts(
 function partNames(app: string, { name, accessories, orchestrator }: Environment, host: EnvironmentHost): PartNames {
   const { edge, network, live } = environmentNames(app, name);
   const own = accessories.filter((accessory) => accessory.host === host.name);
-  const containerOf = (accessory: { readonly name: string }) => `${app}-${name}-${accessory.name}`;
+  const containerOf = (accessory: Accessory) => accessoryName({ app, environment: name, name: accessory.name });
   return {
     containers: [edge, ...own.map(containerOf)],
     // That of a swarm is looked at where it is made.
@@ -63,11 +64,7 @@ function partNames(app: string, { name, accessories, orchestrator }: Environment
 }
 
 function taken(kind: string, name: string, found: Labels, place: Place): string[] {
-  return found?.[labels.app] === undefined || isOwn(found, place) ? [] : [told(kind, name, found)];
-}
-
-function isOwn(found: Labels, { app, environment }: Place): boolean {
-  return found?.[labels.app] === app && found[labels.environment] === environment;
+  return found?.[labels.app] === undefined || isOwnedBy(found, place) ? [] : [told(kind, name, found)];
 }
 
 function told(kind: string, name: string, found: Labels): string {

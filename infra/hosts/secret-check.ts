@@ -2,7 +2,8 @@ import { EngineError, type ArchivedEntry, type Engine } from '../docker/api/clie
 import type { ContainerSummary } from '../docker/api/types.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
-import { formerFolder, isSecretPart, removeHelper, secretParts, volumeMount } from '../workloads/secret-volume.ts';
+import { removeOwn } from '../workloads/own-container.ts';
+import { formerFolder, isSecretPart, secretParts, volumeMount } from '../workloads/secret-volume.ts';
 
 /** How secrets of an environment lie on a host. */
 export interface SecretsOnHost {
@@ -107,7 +108,7 @@ class Viewer {
   async #with<T>(mounts: readonly object[], look: (viewer: string) => Promise<T>): Promise<T> {
     const { app, environment } = this.#place;
     const name = `${app}-${environment}.seen.filler`;
-    await removeHelper(this.#engine, this.#place, name);
+    await removeOwn(this.#engine, this.#place, name);
     await this.#engine.createContainer(name, {
       Image: this.#image,
       Entrypoint: ['none'],
@@ -117,7 +118,7 @@ class Viewer {
     try {
       return await look(name);
     } finally {
-      await removeHelper(this.#engine, this.#place, name);
+      await removeOwn(this.#engine, this.#place, name);
     }
   }
 }

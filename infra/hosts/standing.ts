@@ -3,9 +3,10 @@ import { environmentNames } from '../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
-import { labels } from '../docker/labels.ts';
+import { isOwnedBy, labels } from '../docker/labels.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Place } from '../resources/inputs.ts';
+import { runsFor } from '../workloads/runs-for.ts';
 
 /** What a host has of an environment, whatever the state knows of it. */
 export interface Standing {
@@ -24,8 +25,7 @@ export async function standingOn(engine: Engine, host: EnvironmentHost, place: P
     engine.inspectNetwork(name),
   ]);
   if (network?.Scope !== 'local') return { host, containers };
-  const { [labels.app]: app, [labels.environment]: environment } = network.Labels ?? {};
-  if (app !== place.app || environment !== place.environment) {
+  if (!isOwnedBy(network.Labels, place)) {
     throw new LockageError(`${host.name}: a network named ${name} exists and is not of ${place.app}`, {
       hint: `Remove it on ${host.name}, then run the same command again.`,
     });
@@ -51,10 +51,13 @@ const steadyFor = 10_000;
 
 /** Returns which containers of a host are restarted time after time: a list of containers shows them as running at times. */
 export async function restartingContainers(engine: Engine, names: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(names.map((name) => engine.inspectContainer(name)));
-  return names.filter((_, index) => {
-    const { State, RestartCount = 0 } = found[index] ?? {};
-    if (State?.Restarting) return true;
-    return RestartCount > 0 && Date.now() - Date.parse(State?.StartedAt ?? '') < steadyFor;
-  });
+  const found = await Promise.all(names.map((name) => isRestarting(engine, name)));
+  return names.filter((_, index) => found[index]);
+}
+
+async function isRestarting(engine: Engine, name: string): Promise<boolean> {
+  const found = await engine.inspectContainer(name);
+  if (!found) return false;
+  if (found.State.Restarting) return true;
+  return found.RestartCount > 0 && (await runsFor(engine, found.State)) < steadyFor;
 }

@@ -3,7 +3,7 @@ import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { EngineError, type ContainerDetails } from '../docker/api/client.ts';
-import { labels } from '../docker/labels.ts';
+import { isOwnedBy, labels } from '../docker/labels.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
 import { workloadError } from '../workloads/workload-error.ts';
@@ -51,12 +51,11 @@ export async function forgetMigration(context: ProviderContext, inputs: Omit<Mig
 
 /** Returns the exit code of the same migration that an operation before this one has left; undefined where none ended. */
 async function endedBefore(context: ProviderContext, inputs: MigrationInputs): Promise<number | undefined> {
-  const { app, environment, host, spec } = inputs;
+  const { host, spec } = inputs;
   const found = await (await context.engine(host)).inspectContainer(spec.name);
   if (!found || found.State.Status !== 'exited') return undefined;
-  const { [labels.app]: ownApp, [labels.environment]: ownEnvironment, [labels.spec]: made } = found.Config.Labels;
-  const isOwn = ownApp === app && ownEnvironment === environment && made === fingerprint(spec);
-  return isOwn ? found.State.ExitCode : undefined;
+  const { Labels } = found.Config;
+  return isOwnedBy(Labels, inputs) && Labels[labels.spec] === fingerprint(spec) ? found.State.ExitCode : undefined;
 }
 
 /** Returns its exit code, or that its time is over. Throws LockageError when its host does not say. */

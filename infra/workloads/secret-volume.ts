@@ -7,9 +7,10 @@ import { bytesOf } from '../context/secret-bytes.ts';
 import { EngineError, type ArchiveEntry, type ContainerBody, type Engine } from '../docker/api/client.ts';
 import { containerName } from '../docker/api/names.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
-import { labels, ownerLabels } from '../docker/labels.ts';
+import { isOwnedBy, labels, ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
 import { withHeldImage } from './held-image.ts';
+import { removeOwn } from './own-container.ts';
 import { ownerIn, type Owner } from './secret-owner.ts';
 
 /**
@@ -50,33 +51,22 @@ export async function fillSecretVolume(context: ProviderContext, wanted: SecretV
   const engine = await context.engine(wanted.host);
   await makeVolume(engine, wanted, values);
   const filler = fillerOf(wanted.volume);
-  await removeHelper(engine, wanted, filler);
+  await removeOwn(engine, wanted, filler);
   try {
     await createFiller(engine, wanted, filler);
     const owner = await ownerIn(engine, filler, wanted.user ?? (await userOf(engine, filler)), wanted.image);
     const mounting = wanted.at === 'memory' ? await startKeeper(engine, wanted) : filler;
     await engine.putArchive(mounting, mountParent, secretEntries(owner, values));
   } finally {
-    await removeHelper(engine, wanted, filler);
+    await removeOwn(engine, wanted, filler);
   }
 }
 
 /** Removes a volume with secrets, and what filled and kept it. What is gone already is fine, and what is in use stays. */
 export async function removeSecretVolume(engine: Engine, place: Place, volume: string): Promise<void> {
-  await removeHelper(engine, place, fillerOf(volume));
-  await removeHelper(engine, place, volume);
+  await removeOwn(engine, place, fillerOf(volume));
+  await removeOwn(engine, place, volume);
   await removeUnused(engine, volume);
-}
-
-/**
- * Removes a container of an environment that holds secrets. What somebody else gave that name stays, and is named by the
- * engine when it is in the way.
- */
-export async function removeHelper(engine: Engine, { app, environment }: Place, name: string): Promise<void> {
-  const found = await engine.inspectContainer(name);
-  const { [labels.app]: ownApp, [labels.environment]: ownEnvironment } = found?.Config.Labels ?? {};
-  if (!found || ownApp !== app || ownEnvironment !== environment) return;
-  await engine.removeContainer(name, { force: true });
 }
 
 /** Removes what is left of the secrets of release containers other than these, and of any filling that was killed. */
@@ -151,8 +141,7 @@ async function makeVolume(
   values: readonly (readonly [string, Buffer])[],
 ): Promise<void> {
   const found = await engine.inspectVolume(wanted.volume);
-  const { [labels.app]: app, [labels.environment]: environment } = found?.Labels ?? {};
-  if (found && (app !== wanted.app || environment !== wanted.environment)) {
+  if (found && !isOwnedBy(found.Labels, wanted)) {
     throw new LockageError(`${engine.host}: a volume named ${wanted.volume} exists and is not of ${wanted.app}`, {
       hint: `Remove it on ${engine.host}, then run the same command again.`,
     });
@@ -213,7 +202,7 @@ async function userOf(engine: Engine, container: string): Promise<string> {
 async function startKeeper(engine: Engine, wanted: SecretVolume): Promise<string> {
   const name = wanted.volume;
   if ((await engine.inspectContainer(name))?.State.Running) return name;
-  await removeHelper(engine, wanted, name);
+  await removeOwn(engine, wanted, name);
   const body = { ...helperBody(wanted, await edgeImage(engine, wanted)), User: '65534:65534' };
   await engine.createContainer(name, body);
   await engine.startContainer(name);

@@ -128,7 +128,7 @@ async function left(project: TestProject, { end }: Deed): Promise<string[]> {
   if (processes.length > 0) wrong.push(`still runs: ${processes.join(', ')}`);
   for (const [host, { containers, volumes }] of Object.entries(await project.snapshot('prod'))) {
     const strays = [...containers, ...volumes].filter((name) =>
-      /-trial\b|\.old\b|\.next\b|-lock\b|^[0-9a-f]{64}$/.test(name),
+      /\.(trial|old|new|next)\b|-lock\b|^[0-9a-f]{64}$/.test(name),
     );
     if (strays.length > 0) wrong.push(`${host} still has ${strays.join(', ')}`);
   }

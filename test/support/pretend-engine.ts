@@ -19,9 +19,14 @@ export class PretendEngine {
   /** the change whose answer is lost; every call after it fails too while `isDead` says so */
   loses = Infinity;
   staysDead = false;
+  /** milliseconds by which its host's clock is ahead of this computer's */
+  ahead = 0;
+  /** a name that a stranger takes in the moment in which it is asked for */
+  contested: string | undefined;
   readonly #containers = new Map<string, Kept>();
   #server: Server | undefined;
   #isDead = false;
+  #hasCut = false;
   #made = 0;
 
   async listen(path: string): Promise<void> {
@@ -34,10 +39,16 @@ export class PretendEngine {
     this.#server?.close();
   }
 
+  /** Whether the change whose answer was to be lost has come. */
+  get hasCut(): boolean {
+    return this.#hasCut;
+  }
+
   /** The caller's computer is on again. */
   revive(): void {
     this.loses = Infinity;
     this.#isDead = false;
+    this.#hasCut = false;
     this.changes.length = 0;
   }
 
@@ -68,6 +79,7 @@ export class PretendEngine {
     const isChange = request.method !== 'GET' && status < 400;
     if (isChange && this.changes.length === this.loses) {
       this.#isDead = this.staysDead;
+      this.#hasCut = true;
       return void request.socket.destroy();
     }
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
@@ -77,6 +89,7 @@ export class PretendEngine {
     const [kind, name = '', act = ''] = words;
     if (kind === '_ping') return [200, 'OK'];
     if (kind === 'version') return [200, { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' }];
+    if (kind === 'info') return [200, { SystemTime: new Date(Date.now() + this.ahead).toISOString() }];
     if (kind !== 'containers') return [404, { message: 'not known here' }];
     if (name === 'create') return this.#create(query.get('name') ?? '', JSON.parse(text));
     const found = this.#find(name);
@@ -84,7 +97,7 @@ export class PretendEngine {
     if (method === 'GET') return act === 'json' ? [200, detailsOf(found)] : [404, { message: 'not known here' }];
     if (method === 'DELETE') {
       this.#containers.delete(found.id);
-      return this.#did(`remove ${name}`);
+      return this.#did(`remove ${found.name}`);
     }
     switch (act) {
       case 'rename':
@@ -100,12 +113,18 @@ export class PretendEngine {
   }
 
   #create(name: string, body: any): [number, unknown] {
+    if (name === this.contested) this.#add(name, { Image: 'theirs', Labels: {} });
     if (this.#find(name)) return [409, { message: `The container name "/${name}" is already in use` }];
+    const id = this.#add(name, body);
+    this.#did(`create ${name}`);
+    return [201, { Id: id }];
+  }
+
+  #add(name: string, body: any): string {
     this.#made += 1;
     const id = String(this.#made);
     this.#containers.set(id, { name, id, body, running: false, status: 'created' });
-    this.#did(`create ${name}`);
-    return [201, { Id: id }];
+    return id;
   }
 
   #rename(found: Kept, to: string): [number, unknown] {
@@ -135,7 +154,7 @@ export class PretendEngine {
   }
 
   #find(name: string): Kept | undefined {
-    return [...this.#containers.values()].find((kept) => kept.name === name);
+    return [...this.#containers.values()].find((kept) => kept.name === name || kept.id === name);
   }
 }
 

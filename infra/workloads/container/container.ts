@@ -4,7 +4,7 @@ import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
-import { labels } from '../../docker/labels.ts';
+import { isOwnedBy, labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import { addressOf } from '../../system/look-up.ts';
 import { withHeldImage } from '../held-image.ts';
@@ -109,10 +109,7 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
   const { spec } = inputs;
   const found = await engine.inspectContainer(spec.name);
   if (found === undefined) return undefined;
-  if (
-    found.Config.Labels[labels.app] !== inputs.app ||
-    found.Config.Labels[labels.environment] !== inputs.environment
-  ) {
+  if (!isOwnedBy(found.Config.Labels, inputs)) {
     throw new LockageError(`${inputs.host.name}: a container named ${spec.name} exists and is not of ${inputs.app}`, {
       hint: `Rename or remove it on ${inputs.host.name}, then run the same command again.`,
     });

@@ -10,7 +10,7 @@ import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts';
 import { engineFacts } from '../../docker/engine-facts.ts';
-import { labels } from '../../docker/labels.ts';
+import { isOwnedBy } from '../../docker/labels.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
@@ -28,8 +28,7 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
     engine.listContainers({ all: true, deadline: answerTimeout }),
     fenceOf(new Edge(engine, edge)),
   ]);
-  const isOwn = ({ Labels }: ContainerSummary) =>
-    Labels[labels.app] === app && Labels[labels.environment] === environment.name;
+  const isOwn = ({ Labels }: ContainerSummary) => isOwnedBy(Labels, { app, environment: environment.name });
   const own = containers.filter(isOwn);
   const foreign = containers.filter((container) => !isOwn(container));
   refuseTakenPorts(environment, host, foreign);

@@ -7,7 +7,9 @@ import type { ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
 import type { AccessoryInputs } from '../../resources/inputs.ts';
+import { runsFor } from '../runs-for.ts';
 import { extraHosts, logConfig } from '../container/create-request.ts';
+import { lastLogLines } from '../last-lines.ts';
 import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
@@ -145,7 +147,7 @@ async function doesWork(
   check: readonly string[] | undefined,
 ): Promise<boolean> {
   if (!State.Running || State.Restarting) return false;
-  if (!check) return Date.now() - Date.parse(State.StartedAt) >= steadyFor;
+  if (!check) return (await runsFor(engine, State)) >= steadyFor;
   const { code } = await engine.exec(name, check, { deadline: 5000 }).catch(() => ({ code: -1 }));
   if (code !== 0) return false;
   // What answered may have ended right after.
@@ -153,13 +155,7 @@ async function doesWork(
 }
 
 async function failed(engine: Engine, name: string, how: string): Promise<LockageError> {
-  const lines: string[] = [];
-  try {
-    const options = { tail: 10, signal: AbortSignal.timeout(5000) };
-    for await (const { line } of engine.logs(name, options)) lines.push(line);
-  } catch {
-    // They explain a failure; their absence must not hide it.
-  }
+  const lines = await lastLogLines(engine, name);
   return new LockageError(`${engine.host}: ${name} ${how}`, {
     details: [`last log lines of ${name}:`, ...(lines.length > 0 ? lines : ['(none)']).map((line) => `  ${line}`)],
   });

@@ -8,6 +8,7 @@ import { caddyConfig } from '../../edge/caddy-config.ts';
 import { edgeScript } from '../../edge/script.ts';
 import type { EdgeInputs, Place } from '../../resources/inputs.ts';
 import { logConfig } from '../container/create-request.ts';
+import { lastLogLines } from '../last-lines.ts';
 import { ensureStanding, removeStanding, standingLabels } from './standing-container.ts';
 
 /** Milliseconds for a new edge to answer on all its ports. */
@@ -132,14 +133,8 @@ async function answers(engine: Engine, name: string, ports: readonly string[]): 
 }
 
 async function failed(engine: Engine, name: string, what: string): Promise<LockageError> {
-  const lines: string[] = [];
-  try {
-    for await (const { line } of engine.logs(name, { tail: 10, signal: AbortSignal.timeout(5000) })) lines.push(line);
-  } catch {
-    // They explain a failure; their absence must not hide it.
-  }
   return new LockageError(`${engine.host}: ${what}`, {
-    details: lines,
+    details: await lastLogLines(engine, name),
     hint: 'Name an image with Caddy and a shell as `edge.image`, or leave it out.',
   });
 }

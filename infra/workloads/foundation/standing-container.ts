@@ -9,10 +9,11 @@ import {
 import type { Target } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
 import { EngineError, type ContainerBody, type ContainerDetails, type Engine } from '../../docker/api/client.ts';
-import { labels, ownerLabels } from '../../docker/labels.ts';
+import { isOwnedBy, labels, ownerLabels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { failpoint } from '../../system/failpoint.ts';
 import { withHeldImage } from '../held-image.ts';
+import { removeOwn } from '../own-container.ts';
 
 /** A container that stays on a host while releases come and go, as it has to be. */
 export interface StandingContainer extends Place {
@@ -37,7 +38,7 @@ export class DownError extends BrokenError {}
 
 /** Names beside that of a standing container: no other container has a dot in its name. */
 export function namesBeside(name: string): { readonly fresh: string; readonly aside: string; readonly trial: string } {
-  return { fresh: `${name}.new`, aside: `${name}.old`, trial: `${name}-trial` };
+  return { fresh: `${name}.new`, aside: `${name}.old`, trial: `${name}.trial` };
 }
 
 /** Returns the labels of a standing container. */
@@ -64,8 +65,8 @@ export function standingLabels(
 export async function ensureStanding(context: ProviderContext, wanted: StandingContainer): Promise<void> {
   const engine = await context.engine(wanted.host);
   context.signal.throwIfAborted();
-  const found = await recovered(engine, wanted);
-  if (found && (await isWanted(engine, wanted, found))) return;
+  const found = await recovered(engine, wanted, context.signal);
+  if (found && (await isWanted(context, wanted, found))) return;
   const change = new Change(engine, wanted, context.signal);
   if (!found || found.State.Status === 'created') {
     if (found) await engine.removeContainer(wanted.name, { force: true });
@@ -85,8 +86,8 @@ export async function removeStanding(
   const engine = await context.engine(place.host);
   for (const each of [name, ...Object.values(namesBeside(name))]) {
     const found = await engine.inspectContainer(each);
-    if (!found || !isOwn(found, place) || (found.Config.Labels[labels.host] ?? place.host.name) !== place.host.name)
-      continue;
+    if (!found || !isOwnedBy(found.Config.Labels, place)) continue;
+    if ((found.Config.Labels[labels.host] ?? place.host.name) !== place.host.name) continue;
     if (found.State.Running) await engine.stopContainer(each, grace);
     await engine.removeContainer(each, { force: true });
     context.progress({ host: place.host.name, step: 'remove', detail: each });
@@ -94,13 +95,17 @@ export async function removeStanding(
 }
 
 /** Ends what a killed command left half done, and returns the container of that name. Throws LockageError when it is a stranger's. */
-async function recovered(engine: Engine, wanted: StandingContainer): Promise<ContainerDetails | undefined> {
+async function recovered(
+  engine: Engine,
+  wanted: StandingContainer,
+  signal: AbortSignal,
+): Promise<ContainerDetails | undefined> {
   const { name } = wanted;
   const { fresh, aside } = namesBeside(name);
   const [now, before, next] = await Promise.all([name, aside, fresh].map((each) => ownContainer(engine, wanted, each)));
   if (next) await engine.removeContainer(fresh, { force: true });
   if (!before) return now;
-  if (now && !before.State.Running && (await finished(engine, wanted))) return engine.inspectContainer(name);
+  if (now && !before.State.Running && (await finished(engine, wanted, signal))) return engine.inspectContainer(name);
   // The next one was never started while the one before runs.
   if (now) await engine.removeContainer(name, { force: true });
   await engine.renameContainer(aside, name);
@@ -110,27 +115,37 @@ async function recovered(engine: Engine, wanted: StandingContainer): Promise<Con
 }
 
 /** The one that was to take over may have been started: it stays when it works. */
-async function finished(engine: Engine, wanted: StandingContainer): Promise<boolean> {
+async function finished(engine: Engine, wanted: StandingContainer, signal: AbortSignal): Promise<boolean> {
   try {
     await engine.startContainer(wanted.name);
-    await wanted.works(engine, new AbortController().signal);
+    await wanted.works(engine, signal);
   } catch {
+    // Whoever stops it learns nothing about it: both stay as they are for the next command.
+    signal.throwIfAborted();
     return false;
   }
   await engine.removeContainer(namesBeside(wanted.name).aside, { force: true });
   return true;
 }
 
-async function isWanted(engine: Engine, wanted: StandingContainer, found: ContainerDetails): Promise<boolean> {
+async function isWanted(
+  context: ProviderContext,
+  wanted: StandingContainer,
+  found: ContainerDetails,
+): Promise<boolean> {
   const { Running, Paused } = found.State;
   if (!Running || Paused) return false;
+  const engine = await context.engine(wanted.host);
   const spec = found.Config.Labels[labels.spec];
   const isThis = spec === undefined ? ((await wanted.isAlike?.(engine, found)) ?? false) : spec === wanted.spec;
   if (!isThis) return false;
-  return wanted.works(engine, new AbortController().signal).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await wanted.works(engine, context.signal);
+    return true;
+  } catch {
+    context.signal.throwIfAborted();
+    return false;
+  }
 }
 
 /** One change of a standing container. */
@@ -138,6 +153,7 @@ class Change {
   readonly #engine: Engine;
   readonly #wanted: StandingContainer;
   readonly #signal: AbortSignal;
+  #isRefused = false;
 
   constructor(engine: Engine, wanted: StandingContainer, signal: AbortSignal) {
     this.#engine = engine;
@@ -152,8 +168,10 @@ class Change {
       await this.#create(name);
       await this.#begin();
     } catch (error) {
-      await this.#engine.removeContainer(name, { force: true }).catch(() => undefined);
-      throw new DownError(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
+      // What has the name where the engine refused it is somebody else's.
+      if (!this.#isRefused) await removeOwn(this.#engine, this.#wanted, name).catch(() => undefined);
+      const Kind = this.#signal.aborted ? InterruptedError : DownError;
+      throw new Kind(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
     }
   }
 
@@ -186,7 +204,12 @@ class Change {
 
   async #create(name: string): Promise<void> {
     const { image, body } = this.#wanted;
-    await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...body, Image }));
+    try {
+      await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...body, Image }));
+    } catch (error) {
+      this.#isRefused = error instanceof EngineError && error.status !== undefined;
+      throw error;
+    }
   }
 
   /** Puts the one before back in its place. Returns the error that says how that ended. */
@@ -212,9 +235,9 @@ class Change {
     const engine = this.#engine;
     const { name } = this.#wanted;
     const { fresh, aside } = namesBeside(name);
-    await engine.removeContainer(fresh, { force: true });
+    await removeOwn(engine, this.#wanted, fresh);
     if (await engine.inspectContainer(aside)) {
-      await engine.removeContainer(name, { force: true });
+      await removeOwn(engine, this.#wanted, name);
       await engine.renameContainer(aside, name);
     }
     if (!ran) throw new LockageError('it did not run before');
@@ -229,16 +252,12 @@ async function ownContainer(
   name: string,
 ): Promise<ContainerDetails | undefined> {
   const found = await engine.inspectContainer(name);
-  if (found && !isOwn(found, place)) {
+  if (found && !isOwnedBy(found.Config.Labels, place)) {
     throw new LockageError(`${place.host.name}: a container named ${name} exists and is not of ${place.app}`, {
       hint: `Rename or remove it on ${place.host.name}, then run the same command again.`,
     });
   }
   return found;
-}
-
-function isOwn({ Config }: ContainerDetails, { app, environment }: Place): boolean {
-  return Config.Labels[labels.app] === app && Config.Labels[labels.environment] === environment;
 }
 
 function lost(what: string, error: unknown): string {

@@ -3,7 +3,7 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
 import { EngineError, type Engine, type NetworkDetails } from '../../docker/api/client.ts';
-import { labels, ownerLabels } from '../../docker/labels.ts';
+import { isOwnedBy, ownerLabels } from '../../docker/labels.ts';
 import type { OverlayInputs, Place } from '../../resources/inputs.ts';
 
 /** Milliseconds for the nodes to release a network: earlier containers may still be ending, in their grace. */
@@ -53,6 +53,5 @@ export async function removeNetworkWhenFree(engine: Engine, name: string): Promi
 }
 
 function isOurs(found: NetworkDetails, place: Place): boolean {
-  const own = found.Labels?.[labels.app] === place.app && found.Labels[labels.environment] === place.environment;
-  return own && found.Driver === 'overlay';
+  return isOwnedBy(found.Labels, place) && found.Driver === 'overlay';
 }

@@ -5,7 +5,7 @@ import { edgeOf, type ProviderContext } from '../../context/provider-context.ts'
 import { bytesOf } from '../../context/secret-bytes.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
-import { labels } from '../../docker/labels.ts';
+import { isOwnedBy, labels } from '../../docker/labels.ts';
 import type { ContainerInputs } from '../../resources/inputs.ts';
 import { lastLinesOf } from '../last-lines.ts';
 import { workloadError } from '../workload-error.ts';
@@ -143,11 +143,11 @@ export class ServiceWorkload implements Workload {
 
   /** Returns whether a service of an interrupted run is what is wanted; removes one of ours that is not. */
   async #leftover(engine: Engine): Promise<boolean> {
-    const { app, environment, host, spec } = this.#inputs;
+    const { app, host, spec } = this.#inputs;
     const found = await this.#find(engine);
     if (!found) return false;
     const { Labels } = found.Spec;
-    if (Labels[labels.app] !== app || Labels[labels.environment] !== environment) {
+    if (!isOwnedBy(Labels, this.#inputs)) {
       throw new LockageError(`${host.name}: a service named ${spec.name} exists and is not of ${app}`, {
         hint: 'Remove it (`docker service rm`), then run the same command again.',
       });
