@@ -54,6 +54,11 @@ export async function runAtBoot(command: BootCommand): Promise<boolean> {
   return true;
 }
 
+/** Returns whether somebody has added settings of their own to a project's unit, as `systemctl edit` does. */
+export function isEditedAtBoot(project: Pick<BootCommand, 'app' | 'root'>): boolean {
+  return existsSync(path.join(units, `${bootUnitName(project)}.d`));
+}
+
 /** Forgets it. What runs goes on. */
 export async function forgetAtBoot(project: Pick<BootCommand, 'app' | 'root'>): Promise<void> {
   const name = bootUnitName(project);

@@ -18,6 +18,7 @@ import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import { RegistryClient } from '../../infra/registry/client.ts';
+import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { DockerBuilder } from '../project/builder.ts';
@@ -36,6 +37,8 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly cwd?: string;
+  /** the command reads what is recorded and no secret: where the state is a folder, it needs no passphrase */
+  readonly keyless?: boolean;
 }
 
 /** The outside world as operations see it, with what commands that only read need besides. */
@@ -60,8 +63,9 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     redactor,
   });
   const stateFolder = await openStateFolder(root);
-  const passphrase = await readPassphrase(stateFolder, backend);
-  redactor.add([passphrase]);
+  const isNeeded = !options.keyless || backendFolder(backend) === undefined;
+  const passphrase = isNeeded ? await readPassphrase(stateFolder, backend) : '';
+  redactor.add(isNeeded ? [passphrase] : []);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
   const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
   const registry = new RegistryClient({

@@ -5,7 +5,8 @@ import { chosenEnvironments } from './host-list.ts';
 
 /** Runs `lockage machines start`. */
 export async function machinesStartCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  // What starts the computer has no variable of an operator's shell.
+  await runCommand({ ...flags, keyless: true }, signal, async (context) => {
     const started = [];
     for (const environment of chosenEnvironments(context, name))
       started.push(...(await context.machines.start(environment.name)));
