@@ -7,10 +7,15 @@ import type { Visit } from './edge.ts';
  * asked for at the same port, and else no page at all.
  */
 export function visitsOf(host: Pick<EnvironmentHost, 'name'>, serving: readonly PlacedContainer[]): Visit[] {
+  return allVisits(serving.filter(({ host: target }) => edgeHosts(target).some(({ name }) => name === host.name)));
+}
+
+/** Returns the same for what spreads requests over all hosts. */
+export function allVisits(serving: readonly PlacedContainer[]): Visit[] {
   const visits = new Map<number, Visit>();
-  for (const { host: target, spec } of serving) {
+  for (const { spec } of serving) {
     const { route, health } = spec;
-    if (!route || !edgeHosts(target).some(({ name }) => name === host.name)) continue;
+    if (!route) continue;
     const { check } = health;
     const isPage = check.kind === 'http' && check.port === route.port;
     const page = isPage ? { path: check.path, ...(check.host === undefined ? {} : { host: check.host }) } : undefined;

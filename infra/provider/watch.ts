@@ -7,8 +7,10 @@ import {
   type WorkloadFailedError,
 } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
-import { setName, withoutFallback, type RouteSet } from '../edge/edge.ts';
-import { visitsOf } from '../edge/visits.ts';
+import { setName, silenceText, withoutFallback, type RouteSet } from '../edge/edge.ts';
+import { allVisits, visitsOf } from '../edge/visits.ts';
+import { loadBalancerFolder, loadBalancerState } from '../machines/load-balancer/load-balancer.ts';
+import { visitLoadBalancer } from '../machines/load-balancer/visit.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
@@ -86,9 +88,20 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
   );
   context.signal.throwIfAborted();
   const failed = failuresOf(inputs.hosts, asked);
-  if (failed.length === 0) return;
-  const names = failed.map(({ host }) => host).join(', ');
-  throw new RolledBackError(`visitors of ${names} are not served by the release`, { details: failed.map(textOf) });
+  if (failed.length > 0) throw notServed(failed.map(({ host }) => host).join(', '), failed.map(textOf));
+  await visitLoadBalancerOf(context, inputs);
+}
+
+/** Visitors of an environment's own machines may come to one address on this computer. */
+async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs: WatchInputs): Promise<void> {
+  const { state, address = '' } = await loadBalancerState(loadBalancerFolder(machines, inputs));
+  if (state === 'absent') return;
+  const silent = await visitLoadBalancer(address, allVisits(inputs.containers), { seconds: 2, signal });
+  if (silent.length > 0) throw notServed('the load balancer', silent.map(silenceText));
+}
+
+function notServed(whose: string, details: readonly string[]): RolledBackError {
+  return new RolledBackError(`visitors of ${whose} are not served by the release`, { details });
 }
 
 interface Watched {

@@ -53,6 +53,8 @@ export interface LoadBalancerView {
   readonly address: string;
   readonly urls: readonly string[];
   readonly state: 'running' | 'stopped' | 'absent';
+  /** what is wrong with ports that serve no visitor */
+  readonly silent?: readonly string[];
   /** the machines that it sends traffic to */
   readonly servers: readonly { readonly name: string; readonly healthy: boolean }[];
 }

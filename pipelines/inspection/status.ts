@@ -107,8 +107,10 @@ function loadBalancerProblem(
   const name = `the load balancer ${loadBalancer.urls.join(', ')}`;
   const again = `\`lockage promote ${current?.release.version ?? 'VERSION'} --to ${environment}\` starts it again`;
   if (loadBalancer.state !== 'running') return `${name} does not run: ${again}`;
-  if (!current || loadBalancer.servers.some(({ healthy }) => healthy)) return undefined;
-  return `${name} reaches no machine of ${environment}`;
+  if (!current) return undefined;
+  if (!loadBalancer.servers.some(({ healthy }) => healthy)) return `${name} reaches no machine of ${environment}`;
+  const { silent = [] } = loadBalancer;
+  return silent.length > 0 ? `${name}: ${silent.join('; ')}` : undefined;
 }
 
 /** Returns what keeps a host from being ready, or undefined. If nothing runs yet, a host that answers is ready. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { imageFor } from '../../infra/machines/machine.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { messageOf } from '../../pipelines/errors.ts';
 import { run } from '../../scripts/tools/command.ts';
 import { variablesOf } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
@@ -97,6 +98,26 @@ describe.runIf(labsWork)('an environment owns a virtual machine', () => {
     expect(facts.disk.total, stderr).toBeGreaterThan(3.5 * 2 ** 30);
     const here = (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim();
     expect(facts.kernel).not.toBe(here);
+  });
+
+  test('that is reset comes back by itself and serves, without any command', { timeout: booting }, async () => {
+    const [before, serving, at] = [await guests(), await versions(), await address()];
+    const key = join(project.folder, '.lockage/machine-keys/prod/id_ed25519');
+    const boots = async () =>
+      (await readFile(join(folder(), 'trial-prod-machine-1/serial.log'), 'utf8')).split('Linux version').length;
+    const booted = await boots();
+    // Like a press of the button: what is not on its disk by then is lost.
+    const reset = 'sleep 1; echo 1 > /proc/sys/kernel/sysrq; echo b > /proc/sysrq-trigger';
+    const unknown = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'];
+    const detached = `setsid sh -c '${reset}' >/dev/null 2>&1 </dev/null &`;
+    await run(['ssh', '-F', 'none', '-i', key, ...unknown, `root@${at}`, detached]);
+    await expect.poll(boots, { timeout: booting, interval: 1000 }).toBeGreaterThan(booted);
+    await expect.poll(() => versions().catch(messageOf), { timeout: booting, interval: 1000 }).toEqual(serving);
+    expect(await guests()).toEqual(before);
+    const status = async () => (await project.run('status', '--env', 'prod', '--json')).json;
+    await expect
+      .poll(status, { timeout: booting, interval: 2000 })
+      .toMatchObject({ problems: [], hosts: { ready: 1 } });
   });
 
   test('that serves again after its process was killed, by the next promotion', { timeout: booting }, async () => {

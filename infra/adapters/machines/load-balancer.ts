@@ -3,10 +3,14 @@ import { networkInterfaces } from 'node:os';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
+import { silenceText } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
+import { allVisits } from '../../edge/visits.ts';
 import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
+import { visitLoadBalancer } from '../../machines/load-balancer/visit.ts';
 import type { LoadBalancerInputs, MachineNetworkInputs, Backend } from '../../resources/inputs.ts';
 import type { MachineFolders } from '../../system/state-folders.ts';
 
@@ -57,13 +61,17 @@ export async function loadBalancerNotes(
   return leaving.length === 0 ? [] : [`the load balancer sends nothing more to ${leaving.join(', ')} first`];
 }
 
-/** Returns the load balancer's current state for `status`. */
+/** Returns the load balancer's current state for `status`, and what it answers visitors of what serves. */
 export async function loadBalancerView(
   folders: MachineFolders,
   loadBalancer: LoadBalancerInputs,
+  serving: readonly PlacedContainer[],
 ): Promise<LoadBalancerView> {
+  const { address } = loadBalancer;
   const { state, servers } = await loadBalancerState(loadBalancerFolder(folders, loadBalancer));
-  return { address: loadBalancer.address, urls: urlsOf(loadBalancer), state, servers };
+  const silent = state === 'running' ? await visitLoadBalancer(address, allVisits(serving)) : [];
+  const view = { address, urls: urlsOf(loadBalancer), state, servers };
+  return silent.length > 0 ? { ...view, silent: silent.map(silenceText) } : view;
 }
 
 function urlsOf({ address, ports }: LoadBalancerInputs): string[] {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { LoadBalancerView } from '../../../pipelines/inspection/observation.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
+import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
 import type { Machines, MachinesPresent } from '../../../pipelines/operations/ports.ts';
@@ -86,7 +87,10 @@ export class MachinesAdapter implements Machines {
     const { records, session } = this.#dependencies;
     const recorded = await records.machines(environment.name);
     if (!recorded?.loadBalancer || recorded.network?.computer !== hostname()) return undefined;
-    return loadBalancerView(session.machines, recorded.loadBalancer);
+    const record = await records.environment(environment.name);
+    const current = currentRevision(record.ledger);
+    const serving = current ? existingContainers(record, current) : [];
+    return loadBalancerView(session.machines, recorded.loadBalancer, serving);
   }
 
   /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */

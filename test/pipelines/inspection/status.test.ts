@@ -249,6 +249,16 @@ describe('the front of an environment', () => {
       { ...front, state: 'running', servers },
       ['the load balancer http://10.71.3.1:8000 reaches no machine of prod'],
     ],
+    [
+      'does not serve visitors',
+      {
+        ...front,
+        state: 'running',
+        servers: [{ name: 'prod-1', healthy: true }],
+        silent: ['port 8000 does not answer visitors: answers 503'],
+      },
+      ['the load balancer http://10.71.3.1:8000: port 8000 does not answer visitors: answers 503'],
+    ],
   ])('that %s', (_, found, problems) => {
     expect(problemsOf(found)).toEqual(problems);
   });
