@@ -18,7 +18,7 @@ import { dockerHost } from '../docker/address.ts';
 import { labels } from '../docker/labels.ts';
 import { checkAccessory } from '../hosts/accessory-check.ts';
 import { allOf } from '../hosts/all-hosts.ts';
-import { removeLeftTrials, tryEdge } from '../hosts/edge-trial.ts';
+import { tryEdge } from '../hosts/edge-trial.ts';
 import { refuseForeignParts } from '../hosts/foreign-parts.ts';
 import { restartingContainers, runningImages, standingOn, type Standing } from '../hosts/standing.ts';
 import {
@@ -91,7 +91,6 @@ export class FoundationAdapter {
     const leaving = leavingHosts === 'stay' ? left : [];
     const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
     const state = await this.#compare(environment, request);
-    await removeLeftTrials(session.connections, this.#placeOf(environment), request.reports ?? []);
     if (!state.due) return;
     // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));

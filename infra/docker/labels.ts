@@ -11,6 +11,9 @@ export const labels = {
   image: 'lockage.image',
 } as const;
 
+/** What stands on a host only while a command asks something of it: an edge that is tried, and who visits public ports. */
+export const passingParts = { trial: 'edge-trial', visit: 'edge-visit' } as const;
+
 /** Returns the labels that tell an environment's own containers from all others. */
 export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {
   return { [labels.app]: app, [labels.environment]: environment, [labels.part]: part };

@@ -1,10 +1,8 @@
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
-import type { HostReport } from '../../pipelines/model/host-report.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { ContainerDetails, Engine } from '../docker/api/client.ts';
-import type { Connections } from '../docker/connections.ts';
-import { labels, ownerLabels } from '../docker/labels.ts';
-import type { EdgeInputs, Place } from '../resources/inputs.ts';
+import { labels, ownerLabels, passingParts } from '../docker/labels.ts';
+import type { EdgeInputs } from '../resources/inputs.ts';
 import { edgeHardening, edgeProcess, untilEdgeAnswers } from '../workloads/foundation/edge-container.ts';
 import { removeOwn } from '../workloads/own-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
@@ -32,17 +30,6 @@ export async function tryEdge(engine: Engine, edge: EdgeInputs): Promise<void> {
   }
 }
 
-/** Removes edges that were tried by a command that was killed, by the reports of the hosts. */
-export async function removeLeftTrials(
-  connections: Pick<Connections, 'engine'>,
-  place: Place,
-  reports: readonly HostReport[],
-): Promise<void> {
-  const { trial } = namesBeside(environmentNames(place.app, place.environment).edge);
-  const left = reports.filter(({ present }) => present.has(trial));
-  await Promise.all(left.map(async ({ host }) => removeOwn(await connections.engine(host), place, trial)));
-}
-
 /** Returns the ports that the edge of now does not publish, whatever a killed command called it: they have to be free. */
 function newPorts({ ports }: EdgeInputs, edges: readonly (ContainerDetails | undefined)[]): number[] {
   const running = edges.filter((edge) => edge?.State.Running);
@@ -54,7 +41,7 @@ function bodyOf(edge: EdgeInputs, ports: readonly number[]) {
   return {
     Image: edge.image,
     ...edgeProcess(edge),
-    Labels: ownerLabels(edge.app, edge.environment, 'edge-trial'),
+    Labels: ownerLabels(edge.app, edge.environment, passingParts.trial),
     ExposedPorts: Object.fromEntries(ports.map((port) => [`${port}/tcp`, {}])),
     HostConfig: {
       ...edgeHardening,

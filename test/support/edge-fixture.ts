@@ -160,7 +160,7 @@ export class EdgeFixture {
     const changes = { startContainer: nothing, removeContainer: nothing, updateContainer: nothing };
     const inspectContainer = async () => {
       const State = { Running: this.runs, Paused: false, StartedAt: '2026-01-01T00:00:00Z', ExitCode: 7 };
-      return { Image: 'sha256:edge', State, RestartCount: 0 };
+      return { Image: 'sha256:edge', State, RestartCount: 0, Config: { Labels: {} } };
     };
     const calls = { exec, putArchive, createContainer, inspectContainer, logs: this.#logs, ...changes, ping: nothing };
     return { host, ...calls } as unknown as Engine;

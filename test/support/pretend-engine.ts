@@ -90,12 +90,16 @@ export class PretendEngine {
     if (kind === '_ping') return [200, 'OK'];
     if (kind === 'version') return [200, { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' }];
     if (kind === 'info') return [200, { SystemTime: new Date(Date.now() + this.ahead).toISOString() }];
+    if (kind === 'volumes') return [200, { Volumes: [] }];
+    if (kind === 'networks') return [200, []];
     if (kind !== 'containers') return [404, { message: 'not known here' }];
+    if (name === 'json') return [200, this.#list(query.get('filters'))];
     if (name === 'create') return this.#create(query.get('name') ?? '', JSON.parse(text));
     const found = this.#find(name);
     if (!found) return [404, { message: `No such container: ${name}` }];
     if (method === 'GET') return act === 'json' ? [200, detailsOf(found)] : [404, { message: 'not known here' }];
     if (method === 'DELETE') {
+      if (found.running && query.get('force') !== 'true') return [409, { message: `${name} is running` }];
       this.#containers.delete(found.id);
       return this.#did(`remove ${found.name}`);
     }
@@ -155,6 +159,17 @@ export class PretendEngine {
 
   #find(name: string): Kept | undefined {
     return [...this.#containers.values()].find((kept) => kept.name === name || kept.id === name);
+  }
+
+  #list(filters: string | null): unknown[] {
+    const { label = [] } = JSON.parse(filters ?? '{}') as { label?: string[] };
+    const has = ({ body }: Kept) =>
+      label.every((each) =>
+        Object.entries(body.Labels ?? {}).some(([key, value]) => `${key}=${String(value)}` === each),
+      );
+    return [...this.#containers.values()].filter(has).map(({ id, name, body, status }) => ({
+      ...{ Id: id, Names: [`/${name}`], Image: body.Image, Labels: body.Labels, State: status, Mounts: [], Ports: [] },
+    }));
   }
 }
 

@@ -5,10 +5,10 @@ import type { Trait } from '../../../pipelines/model/host-traits.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
-import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
+import type { CallOptions, ContainerSummary, Engine, LogOptions, OutputLine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { Connections } from '../../docker/connections.ts';
-import { labels } from '../../docker/labels.ts';
+import { labels, passingParts } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
 import { removeOtherSecrets } from '../secret-volume.ts';
@@ -60,15 +60,18 @@ export class ContainerRuntime implements Runtime {
 
   async removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void> {
     const engine = await session.connections.engine(this.#host);
-    const names = (await engine.listContainers({ all: true, labels: releaseLabels(place) })).map(containerName);
+    const { [labels.part]: release, ...own } = releaseLabels(place);
+    const all = await engine.listContainers({ all: true, labels: own });
+    const names = all.filter(({ Labels }) => Labels[labels.part] === release).map(containerName);
     const others = names.filter((name) => !kept.has(name));
-    await Promise.all(
-      others.map(async (name) => {
+    await Promise.all([
+      ...others.map(async (name) => {
         await engine.stopContainer(name, defaults.stopGrace);
         await engine.removeContainer(name, { force: true });
         session.progress({ host: this.#host.name, step: 'remove', detail: name });
       }),
-    );
+      ...all.filter(isLeft).map((container) => removeLeft(engine, container)),
+    ]);
     await removeOtherSecrets(engine, place, kept);
   }
 
@@ -94,6 +97,21 @@ export class ContainerRuntime implements Runtime {
   async execTarget(connections: Connections, name: string): Promise<ExecTarget> {
     return { engine: await connections.engine(this.#host), container: name };
   }
+}
+
+/**
+ * Returns whether a container was left by a command that was killed while it asked something of the host. Edges are tried
+ * under the environment's lock, which is held here; whoever only looks may have somebody visit at this moment.
+ */
+function isLeft({ Labels, State }: ContainerSummary): boolean {
+  const part = Labels[labels.part];
+  return part === passingParts.trial || (part === passingParts.visit && State !== 'running');
+}
+
+/** A visit that was about to begin runs by now, and is not removed then. */
+async function removeLeft(engine: Engine, { Id, Labels }: ContainerSummary): Promise<void> {
+  const force = Labels[labels.part] === passingParts.trial;
+  await engine.removeContainer(Id, { force }).catch(() => undefined);
 }
 
 function releaseLabels({ app, environment }: Place): Record<string, string> {

@@ -7,7 +7,7 @@ import { messageOf } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
-import { labels } from '../../docker/labels.ts';
+import { labels, passingParts } from '../../docker/labels.ts';
 import { Edge, isNamed, silenceText, type RouteSet, type Visited } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
 import { visitsOf } from '../../edge/visits.ts';
@@ -28,7 +28,7 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
   const seenBriefly: HostView = {
     host,
     ...(version ? { engine: version.Version } : {}),
-    containers: containers.filter((container) => !keepsSecrets(container)).map(seen),
+    containers: containers.filter((container) => !keepsSecrets(container) && !isVisit(container)).map(seen),
     ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
@@ -90,6 +90,11 @@ function routesOf({ pending, now, silent }: Visited, set: RouteSet): NonNullable
 /** What keeps secrets in memory is no container that somebody looks for, as long as it does. */
 function keepsSecrets({ Labels, State }: ContainerSummary): boolean {
   return State === 'running' && isSecretPart(Labels[labels.part]);
+}
+
+/** Who visits public ports for somebody who looks, as this does, is nothing of the environment. */
+function isVisit({ Labels }: ContainerSummary): boolean {
+  return Labels[labels.part] === passingParts.visit;
 }
 
 function seen(container: ContainerSummary): SeenContainer {

@@ -4,7 +4,7 @@ import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
-import { labels } from '../../docker/labels.ts';
+import { labels, passingParts } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { stopGrace } from '../stop-grace.ts';
 
@@ -26,7 +26,10 @@ export async function hostInventory(
   const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
   return {
     host,
-    containers: containers.map(listed).sort((a, b) => a.name.localeCompare(b.name)),
+    containers: containers
+      .filter(isLasting)
+      .map(listed)
+      .sort((a, b) => a.name.localeCompare(b.name)),
     networks,
     volumes: [
       ...volumes.filter((volume) => !isData(volume) && !(ownLock && isLock(volume))).map(({ Name }) => Name),
@@ -35,6 +38,11 @@ export async function hostInventory(
     data: volumes.filter(isData).map(({ Name }) => Name),
     secrets: [],
   };
+}
+
+/** Who visits public ports ends, and is gone, within a minute; one that never began stays until it is removed. */
+function isLasting({ Labels, State }: ContainerSummary): boolean {
+  return Labels[labels.part] !== passingParts.visit || State !== 'running';
 }
 
 function listed(container: ContainerSummary): Inventory['containers'][number] {
