@@ -94,9 +94,9 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
 
 /** Visitors of an environment's own machines may come to one address on this computer. */
 async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs: WatchInputs): Promise<void> {
-  const { state, address = '' } = await loadBalancerState(loadBalancerFolder(machines, inputs));
-  if (state === 'absent') return;
-  const silent = await visitLoadBalancer(address, allVisits(inputs.containers), { seconds: 2, signal });
+  const loadBalancer = await loadBalancerState(loadBalancerFolder(machines, inputs));
+  if (loadBalancer.address === undefined) return;
+  const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), { seconds: 2, signal });
   if (silent.length > 0) throw notServed('the load balancer', silent.map(silenceText));
 }
 

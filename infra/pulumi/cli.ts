@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment, variablesFor, type Variables } from '../system/environment.ts';
-import { startProcess } from '../system/process.ts';
+import { killSession, startProcess } from '../system/process.ts';
 import { pulumiDefaults, requirePulumi } from './find-pulumi.ts';
 
 /** The settings of a run of the Pulumi CLI. */
@@ -89,6 +89,9 @@ export async function runPulumi(
     child.on('error', (cause) => {
       reject(new LockageError(`the Pulumi CLI does not start: ${cause.message}`, { cause }));
     });
-    child.on('close', (code) => resolve({ stdout, stderr, code: code ?? 1 }));
+    child.on('close', (code) => {
+      if (child.pid !== undefined) killSession(child.pid);
+      resolve({ stdout, stderr, code: code ?? 1 });
+    });
   });
 }

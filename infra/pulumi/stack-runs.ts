@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldLock } from '../context/held-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
-import { killGroup } from '../system/process.ts';
+import { killSession } from '../system/process.ts';
 import { thisProcess } from '../system/this-process.ts';
 import { runPulumi, settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { lockHolder, PulumiError, type LockHolder } from './errors.ts';
@@ -43,7 +43,7 @@ export class StackRuns {
       marking.catch(() => undefined);
       const stop = this.#lock?.onLost((error) => {
         lost = error;
-        killGroup(pid);
+        killSession(pid);
         // It does not remove its lock itself then.
         ends.push(() => this.#removeLocks(stack, { machine: here.machine, pid }));
       });

@@ -3,7 +3,7 @@
  * (`environment.ts`).
  */
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment } from './environment.ts';
 
@@ -116,15 +116,38 @@ export function runToEnd(
  * own.
  */
 function signalGroup({ pid }: Pick<ChildProcess, 'pid'>, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+  if (pid !== undefined) tryKill(-pid, signal);
+}
+
+/** Sends a signal to a process, or to a group as a negative number. */
+function tryKill(target: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal);
+    process.kill(target, signal);
   } catch {
-    // The whole group has ended meanwhile.
+    // It has ended meanwhile.
   }
 }
 
-/** Kills a detached program and everything it started. */
-export function killGroup(pid: number): void {
-  signalGroup({ pid }, 'SIGKILL');
+/**
+ * Kills a detached program and everything it started, or what is left of that when it has ended. On Linux also what it gave
+ * a group of its own, as Pulumi does with plugins: one that was starting when Pulumi ended would stay for minutes.
+ */
+export function killSession(leader: number): void {
+  signalGroup({ pid: leader }, 'SIGKILL');
+  for (const pid of inSession(leader)) tryKill(pid, 'SIGKILL');
+}
+
+function inSession(leader: number): number[] {
+  const numbers = process.platform === 'linux' ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+  return numbers.filter((pid) => sessionOf(pid) === leader).map(Number);
+}
+
+/** A process's session, as /proc/PID/stat has it behind the name, state, parent and group; undefined once it has ended. */
+function sessionOf(pid: string): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[3]);
+  } catch {
+    return undefined;
+  }
 }

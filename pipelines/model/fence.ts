@@ -32,10 +32,10 @@ export function lastKnown(
   { ledger, pending = [] }: { readonly ledger: Ledger; readonly pending?: readonly Attempt[] },
   fences: readonly (Fence | undefined)[],
 ): number {
-  const ended = pending.filter(({ number, operation }) =>
+  const recorded = pending.filter(({ number, operation }) =>
     fences.some((fence) => fence?.operation === operation && number <= (fence?.recorded ?? 0)),
   );
-  return Math.min(lastNumber(ledger), ...ended.map(({ number }) => number - 1));
+  return Math.min(lastNumber(ledger), ...recorded.map(({ number }) => number - 1));
 }
 
 /** What a turn is made of: the revision that is made, or the last one where what is recorded is declared again. */

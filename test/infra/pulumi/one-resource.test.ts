@@ -50,7 +50,7 @@ test('a run that changes one resource leaves those as they are that depend on it
     folder: join(folder, 'pulumi'),
   };
   const stacks = new PulumiStacks(settings, 'trial');
-  const recorded = async () => {
+  const inState = async () => {
     const { resources = [] } = (await readStack(settings, 'trial', 'prod')) ?? {};
     return resources.filter(({ type }) => type.startsWith('lockage:'));
   };
@@ -60,12 +60,12 @@ test('a run that changes one resource leaves those as they are that depend on it
     new Ledger({ ...place, revisions: '[]' }, { dependsOn: [secret] });
   };
   await stacks.up('prod', first, context(), { message: 'first' });
-  const [turn, ...others] = await recorded();
+  const [turn, ...others] = await inState();
   expect(others.map(({ type }) => type)).toEqual(['lockage:index:Secret', 'lockage:index:Ledger']);
   const only = { type: 'Turn', name: 'turn' };
   const next = async (recorded: readonly RecordedResource[]) => keepOthers(recorded, claim('b', turn));
   await stacks.up('prod', next, context(), { message: 'next', only });
-  const [changed, ...kept] = await recorded();
+  const [changed, ...kept] = await inState();
   expect(unpacked(changed?.inputs ?? {})).toMatchObject({ operation: 'b' });
   // The value of a secret is encrypted anew each time.
   const known = ({ urn, inputs }: StateResource) => ({ urn, inputs: { ...inputs, sealed: undefined } });

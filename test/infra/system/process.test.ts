@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runToEnd } from '../../../infra/system/process.ts';
+import { killSession, runToEnd, startProcess } from '../../../infra/system/process.ts';
 
 let folder: string;
 
@@ -29,6 +29,15 @@ async function isGone(pid: string): Promise<boolean> {
   const { stdout } = await runToEnd('ps', ['-o', 'stat=', '-p', pid], 5000);
   return /^(Z|$)/.test(stdout.trim());
 }
+
+test('what a program that has ended leaves in a group of its own ends with its session', async () => {
+  const script = `set -m; sleep 60 >/dev/null 2>&1 & echo $! > ${file('started')}`;
+  const program = startProcess(['sh', '-c', script], { detached: true });
+  await once(program, 'close');
+  expect(await isGone(text('started'))).toBe(false);
+  killSession(program.pid ?? 0);
+  await expect.poll(() => isGone(text('started'))).toBe(true);
+});
 
 describe('a program that is late', () => {
   test('may tidy up, and all that it started ends with it', async () => {
@@ -58,7 +67,7 @@ test('what a program put into the background for good outlives it', async () => 
 describe('Ctrl-C, which a terminal sends to all that runs in it,', () => {
   /** A process that stops at a safe point when it is asked, and at once when it is asked again. */
   const stopper = `
-    import { runToEnd } from './infra/system/process.ts';
+    import { killSession, runToEnd, startProcess } from './infra/system/process.ts';
     let asked = false;
     process.on('SIGINT', () => (asked ? process.exit(130) : (asked = true)));
     const { code } = await runToEnd('sh', ['-c', process.argv[2]], 60_000);

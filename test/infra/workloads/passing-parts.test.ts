@@ -30,7 +30,7 @@ const engine = (): Promise<Engine> => sessionIn(folder).connections.engine(targe
 
 async function make(name: string, part: string): Promise<void> {
   const found = await engine();
-  await found.createContainer(name, { Image: 'caddy', Labels: ownerLabels('shop', 'prod', part) } as never);
+  await found.createContainer(name, { Image: 'caddy', Labels: ownerLabels('shop', 'prod', part) });
   await found.startContainer(name);
 }
 
