@@ -113,6 +113,15 @@ export const deeds: Readonly<Record<string, Deed>> = {
     serves: ['1.1.0'],
     end: '1.1.0',
   },
+  'another number of containers': {
+    prepare: async (project) => {
+      await stand(project);
+      await project.run('scale', 'prod', 'web=1', '--yes', '--json');
+    },
+    words: ['scale', 'prod', 'web=2', '--yes'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+  },
   'a destruction': { prepare: (project) => stand(project), words: ['destroy', 'prod', '--yes'], serves: ['1.1.0'] },
   'a release': {
     prepare: async (project) => {
