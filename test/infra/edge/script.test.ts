@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { edgeScript } from '../../../infra/edge/script.ts';
 import { claimOver, turnOf, withClaim, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
 import { record, revision } from '../../pipelines/model/values.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
@@ -69,6 +70,10 @@ describe('whoever was overtaken', () => {
     expect((await edge.run('claim', token(claimOver('lock', { ledger }, [await fence()])))).code).toBe(0);
     expect((await edge.run('claim', '6:theirs:5:')).code).toBe(6);
   });
+});
+
+test('no comment is part of what edges run, so that no word in one replaces an edge', () => {
+  expect(edgeScript.split('\n').filter((line) => line.trim().startsWith('#'))).toEqual([]);
 });
 
 describe('a switch', () => {
