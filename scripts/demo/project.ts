@@ -37,7 +37,8 @@ export async function writeProject(stage: Stage): Promise<void> {
   for (const name of environmentNames) {
     await writeFile(path.join(project, 'environments', `${name}.yaml`), environmentFile(stage, name));
   }
-  await writeFile(path.join(project, '.gitignore'), '.lockage/\nnode_modules/\nsecrets/\n/lockage\n');
+  // A release is built from its commit, and this one without a network: what it depends on is committed.
+  await writeFile(path.join(project, '.gitignore'), '.lockage/\nsecrets/\n/lockage\n');
   await mkdir(path.join(project, path.dirname(passwordFile)), { mode: 0o700 });
   await writeFile(path.join(project, passwordFile), randomBytes(12).toString('hex'), { mode: 0o600 });
   await writeWrapper(stage);
