@@ -69,7 +69,7 @@ async function allAnswer(context: ProviderContext, inputs: RoutesInputs): Promis
   const asked = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       await (await context.engine(host)).ping({ deadline: answerTimeout });
-      const visited = await (await edgeOf(context, inputs, host)).visit(bareVisits(Object.keys(set)), { seconds: 2 });
+      const visited = await (await edgeOf(context, inputs, host)).visit(bareVisits(Object.keys(set)), { seconds: 5 });
       refuseSilent(visited);
     }),
   );

@@ -20,6 +20,9 @@ import { handBack } from './handover.ts';
 import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 
+/** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
+const patience = 5;
+
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is
  * confirmed on all of them, and what the new release replaces without traffic is stopped.
@@ -80,7 +83,7 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
   const asked = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       const edge = await edgeOf(context, inputs, host);
-      const visited = await edge.visit(visitsOf(host, inputs.containers), { seconds: 2, signal: context.signal });
+      const visited = await edge.visit(visitsOf(host, inputs.containers), { seconds: patience, signal: context.signal });
       const wanted = inputs.guarded ? set : withoutFallback(set);
       if (visited.now !== setName(wanted)) throw new Error(`serves ${visited.now} instead of ${setName(wanted)}`);
       refuseSilent(visited);
@@ -96,7 +99,7 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
 async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs: WatchInputs): Promise<void> {
   const loadBalancer = await loadBalancerState(loadBalancerFolder(machines, inputs));
   if (loadBalancer.address === undefined) return;
-  const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), { seconds: 2, signal });
+  const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), { seconds: patience, signal });
   if (silent.length > 0) throw notServed('the load balancer', silent.map(silenceText));
 }
 
@@ -137,7 +140,7 @@ async function stillHealthy(watched: Watched): Promise<void> {
   const { part, placed } = watched;
   if (placed.spec.health.check.kind !== 'http') return;
   const answers: string[] = [];
-  const once = { times: 1, interval: 200, seconds: 3 };
+  const once = { times: 1, interval: 200, seconds: patience };
   if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
   // What ended while it was asked is not to be called unhealthy.
   await state(watched);
