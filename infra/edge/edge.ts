@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { LockageError, OvertakenError } from '../../pipelines/errors.ts';
+import { LockageError, NotStartedError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Engine, ExecOptions } from '../docker/api/client.ts';
@@ -108,11 +108,19 @@ export class Edge {
   }
 
   /**
-   * Sees that a switch to a set that was delivered would succeed. Changes nothing that serves. Throws OvertakenError, or
-   * LockageError when it would not.
+   * Sees that a switch to a set that was delivered would succeed. Changes nothing that serves. Throws OvertakenError,
+   * NotStartedError where the edge is of before and knows no rehearsals, or LockageError when a switch would not succeed.
    */
   async rehearse(set: string, turn: Turn): Promise<void> {
-    await this.#run(['rehearse', set, tokenOf(turn)]);
+    const result = await this.#exec(['rehearse', set, tokenOf(turn)]);
+    if (result.code === 0) return;
+    if (!result.stderr.includes('unknown command')) throw this.#failed('rehearse', result);
+    throw new NotStartedError(
+      `${this.#engine.host}: the edge proxy is of an earlier version, and cannot rehearse a switch`,
+      {
+        hint: 'Promote the serving version again: it replaces the edge proxies. A rollback itself works without that.',
+      },
+    );
   }
 
   /**

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
-import { EngineError, type ContainerDetails } from '../docker/api/client.ts';
+import { EngineError, type ContainerDetails, type Engine } from '../docker/api/client.ts';
 import { isOwnedBy, labels } from '../docker/labels.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
+import { placeContainer } from '../workloads/container/container.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 
@@ -15,8 +16,9 @@ const pause = 1000;
 
 /**
  * Runs a release's migration to its end, in a container of its own. One that runs already is waited for, and one that
- * has ended well is not run again: its container stays until that is recorded. Where the connection is lost, it is found
- * again by its name until its time is over; nothing that may run is stopped before that, unless the operator stops.
+ * has ended well is not run again: its container stays until that is recorded. One that was killed is made again. Where the
+ * connection is lost, it is found again by its name until its time is over; nothing that may run is stopped before that,
+ * unless the operator stops.
  * Throws LockageError with its last log lines when it fails or takes too long; no container of the release has been
  * started by then.
  */
@@ -26,10 +28,12 @@ export async function runMigration(context: ProviderContext, inputs: MigrationIn
   const container = new ContainerWorkload(context, inputs);
   const report = (step: string) =>
     context.progress({ host: host.name, step, detail: spec.name, took: performance.now() - started });
-  const left = await endedBefore(context, inputs);
-  if (left === 0) return report('was migrated before');
-  if (left !== undefined) throw await failed(container, inputs, 'failed before');
-  await container.create();
+  const left = await leftBefore(context, inputs);
+  if (left === 'well') return report('was migrated before');
+  if (left === 'failed') throw await failed(container, inputs, 'failed before');
+  // It is started below, where a lost answer is no reason to take it for one that did not start. One that has been seen to run
+  // may have ended by now, and must not be made once more.
+  if (left !== 'runs') await placeContainer(context, inputs);
   const end = await endOf(context, inputs).catch(async (error: unknown) => {
     // The operator said so.
     if (context.signal.aborted) await container.remove();
@@ -49,30 +53,71 @@ export async function forgetMigration(context: ProviderContext, inputs: Omit<Mig
   if (runs === undefined) await container.remove().catch(() => undefined);
 }
 
-/** Returns the exit code of the same migration that an operation before this one has left; undefined where none ended. */
-async function endedBefore(context: ProviderContext, inputs: MigrationInputs): Promise<number | undefined> {
+/** Returns what became of the same migration of an operation before this one; undefined where it is to be made. */
+async function leftBefore(
+  context: ProviderContext,
+  inputs: MigrationInputs,
+): Promise<'runs' | 'well' | 'failed' | undefined> {
   const { host, spec } = inputs;
   const found = await (await context.engine(host)).inspectContainer(spec.name);
-  if (!found || found.State.Status !== 'exited') return undefined;
-  const { Labels } = found.Config;
-  return isOwnedBy(Labels, inputs) && Labels[labels.spec] === fingerprint(spec) ? found.State.ExitCode : undefined;
+  if (!found || !isOwnedBy(found.Config.Labels, inputs)) return undefined;
+  if (found.Config.Labels[labels.spec] !== fingerprint(spec)) return undefined;
+  const { Running, Status, ExitCode } = found.State;
+  if (Running) return 'runs';
+  if (Status !== 'exited' || wasKilled(found)) return undefined;
+  return ExitCode === 0 ? 'well' : 'failed';
+}
+
+/** The exit code that an engine gives to what its host's power cut ended, and those of TERM and KILL. */
+const killed = [255, 143, 137];
+
+function wasKilled({ State: { ExitCode, OOMKilled } }: ContainerDetails): boolean {
+  return killed.includes(ExitCode) && !OOMKilled;
 }
 
 /** Returns its exit code, or that its time is over. Throws LockageError when its host does not say. */
 async function endOf(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
-  const { host, spec, timeout } = inputs;
-  for (const end = performance.now() + timeout; ;) {
+  for (const end = performance.now() + inputs.timeout; ;) {
     const deadline = Math.min(end - performance.now(), questionTimeout);
     if (deadline <= 0) return lastLook(context, inputs);
     try {
-      const engine = await context.engine(host);
-      return await engine.waitContainer(spec.name, { deadline, signal: context.signal });
+      const code = await goOn(context, inputs, deadline);
+      if (code !== undefined) return code;
     } catch (error) {
       context.signal.throwIfAborted();
-      if (error instanceof EngineError && error.status === 404) throw gone(inputs, error);
+      if (error instanceof WorkloadFailedError) throw error;
       await sleep(Math.max(0, Math.min(pause, end - performance.now())), undefined, { signal: context.signal });
     }
   }
+}
+
+/**
+ * Starts it where it was not started yet, and waits for it. Returns its exit code once it is seen to have ended: an engine
+ * says 0 also of one that has not begun.
+ */
+async function goOn(context: ProviderContext, inputs: MigrationInputs, deadline: number): Promise<number | undefined> {
+  const { host, spec } = inputs;
+  const asking = { deadline, signal: context.signal };
+  const engine = await context.engine(host);
+  const found = await engine.inspectContainer(spec.name, asking);
+  if (!found) throw gone(inputs);
+  if (found.State.Status === 'created') await start(context, inputs, engine);
+  else if (!found.State.Running) return found.State.ExitCode;
+  await engine.waitContainer(spec.name, asking);
+  return undefined;
+}
+
+async function start(context: ProviderContext, inputs: MigrationInputs, engine: Engine): Promise<void> {
+  const { host, spec } = inputs;
+  try {
+    await engine.startContainer(spec.name, { signal: context.signal });
+  } catch (error) {
+    // Without an answer, it may run.
+    if (!(error instanceof EngineError) || error.status === undefined) throw error;
+    await new ContainerWorkload(context, inputs).remove();
+    throw new WorkloadFailedError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
+  }
+  context.progress({ host: host.name, step: 'start', detail: spec.name });
 }
 
 async function lastLook(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
@@ -94,10 +139,8 @@ async function lastLook(context: ProviderContext, inputs: MigrationInputs): Prom
   return found.State.Running ? 'late' : found.State.ExitCode;
 }
 
-function gone({ host, spec }: MigrationInputs, cause?: unknown): WorkloadFailedError {
-  return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} is gone: somebody removed ${spec.name}`, {
-    cause,
-  });
+function gone({ host, spec }: MigrationInputs): WorkloadFailedError {
+  return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} is gone: somebody removed ${spec.name}`);
 }
 
 /** What explains it is read before its container goes. */

@@ -1,4 +1,4 @@
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf, NotStartedError, OvertakenError } from '../../pipelines/errors.ts';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, withoutFallback } from '../edge/edge.ts';
@@ -17,7 +17,8 @@ interface Rehearsal extends Omit<RoutesInputs, 'guard'> {
 
 /**
  * Does on all hosts, at once, all that a final switch does, but the switch: routes are delivered and accepted, and the
- * containers that would get the traffic answer. Throws LockageError naming each host and what keeps it.
+ * containers that would get the traffic answer. Throws LockageError naming each host and what keeps it, or NotStartedError
+ * where hosts cannot try it.
  */
 export async function rehearseSwitch(context: ProviderContext, inputs: Rehearsal): Promise<void> {
   const results = await Promise.allSettled([
@@ -28,10 +29,21 @@ export async function rehearseSwitch(context: ProviderContext, inputs: Rehearsal
   const [first] = failed;
   if (first === undefined) return;
   if (first instanceof LockageError && failed.length === 1) throw first;
-  throw new LockageError(`${failed.length} things keep ${inputs.environment} from going back`, {
-    details: failed.map(String),
-    cause: first,
-  });
+  throw failed.find((error) => error instanceof OvertakenError) ?? keptBack(inputs.environment, failed);
+}
+
+/** What could not be tried says nothing of a rollback; what was tried and failed does. */
+function keptBack(environment: string, failed: readonly unknown[]): LockageError {
+  const [first] = failed;
+  const options = { details: failed.map(messageOf), cause: first };
+  const untried = failed.filter((error) => error instanceof NotStartedError);
+  if (untried.length === failed.length) {
+    return new NotStartedError(`a rollback of ${environment} cannot be rehearsed on ${failed.length} hosts`, {
+      ...options,
+      hint: untried[0]?.hint,
+    });
+  }
+  return new LockageError(`${failed.length} things keep ${environment} from going back`, options);
 }
 
 async function rehearseRoutes(

@@ -25,10 +25,8 @@ import { createBody, extraHosts } from './create-request.ts';
 export async function createContainer(context: ProviderContext, inputs: ContainerInputs): Promise<{ id: string }> {
   const { host, spec } = inputs;
   const engine = await context.engine(host);
-  const left = await leftover(engine, inputs);
-  if (left !== undefined) return { id: left };
-
-  const id = await made(engine, context, inputs);
+  const { id, runs } = await placeContainer(context, inputs);
+  if (runs) return { id };
   try {
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
@@ -37,6 +35,16 @@ export async function createContainer(context: ProviderContext, inputs: Containe
   }
   context.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
   return { id };
+}
+
+/** Creates a container in the same way, and leaves it to the caller to start it. Returns whether one runs already. */
+export async function placeContainer(
+  context: ProviderContext,
+  inputs: ContainerInputs,
+): Promise<{ id: string; runs: boolean }> {
+  const engine = await context.engine(inputs.host);
+  const left = await leftover(engine, inputs);
+  return left === undefined ? { id: await made(engine, context, inputs), runs: false } : { id: left, runs: true };
 }
 
 async function made(engine: Engine, context: ProviderContext, inputs: ContainerInputs): Promise<string> {

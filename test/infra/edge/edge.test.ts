@@ -94,6 +94,15 @@ test('an edge of before is asked what it serves, and takes no turn', async () =>
   await expect(edge.switch(set, turn(1, 'a'), 0)).rejects.toBeInstanceOf(LockageError);
 });
 
+test('an edge of before cannot rehearse, which says nothing of a switch', async () => {
+  writeFileSync(host.live('edge.sh'), 'echo "unknown command $1" >&2; exit 2');
+  await expect(edge.rehearse(setName(routesTo('new')), turn(1, 'a'))).rejects.toMatchObject({
+    name: 'NotStartedError',
+    message: 'prod-1: the edge proxy is of an earlier version, and cannot rehearse a switch',
+    hint: expect.stringContaining('Promote the serving version again'),
+  });
+});
+
 test('unhealthy is what was asked; what could not be asked is an error', async () => {
   const server = createServer((request, response) => response.writeHead(request.url === '/well' ? 200 : 503).end());
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));

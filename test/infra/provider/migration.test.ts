@@ -11,7 +11,7 @@ import { host, spec } from '../../pipelines/model/values.ts';
 /** A host's engine with one container at most, which runs for a while and ends with a code. */
 class OneContainer {
   readonly calls: string[] = [];
-  state: 'none' | 'running' | 'exited' = 'none';
+  state: 'none' | 'created' | 'running' | 'exited' = 'none';
   /** milliseconds that it runs */
   runs = 30;
   code = 0;
@@ -19,6 +19,10 @@ class OneContainer {
   waitsAsAsked = false;
   /** the connection is lost, from that call on */
   lost = false;
+  /** the answer to that call is lost, once */
+  losesAnswerOf = '';
+  /** before that call */
+  before: (name: string) => void = () => undefined;
 
   start(): void {
     this.state = 'running';
@@ -26,15 +30,24 @@ class OneContainer {
   }
 
   engine(): Engine {
+    const broke = (name: string) => new EngineError('prod-1', name, 'the connection to the Docker Engine broke');
     const call = <T>(name: string, answer: () => T) => {
+      this.before(name);
       this.calls.push(name);
-      if (this.lost) throw new EngineError('prod-1', name, 'the connection to the Docker Engine broke');
-      return answer();
+      if (this.lost) throw broke(name);
+      const answered = answer();
+      if (this.losesAnswerOf !== name) return answered;
+      this.losesAnswerOf = '';
+      throw broke(name);
     };
     return {
       host: 'prod-1',
       inspectContainer: async () => call('inspect', () => (this.state === 'none' ? undefined : this.#details())),
-      createContainer: async () => call('create', () => 'id'),
+      createContainer: async () =>
+        call('create', () => {
+          this.state = 'created';
+          return 'id';
+        }),
       startContainer: async () => call('start', () => this.start()),
       stopContainer: async () => call('stop', () => (this.state = 'exited')),
       removeContainer: async () => call('remove', () => (this.state = 'none')),
@@ -49,7 +62,8 @@ class OneContainer {
           signal?.throwIfAborted();
           call('waits', () => undefined);
         }
-        return this.code;
+        // An engine says so also of one that was never started.
+        return this.state === 'created' ? 0 : this.code;
       },
       logs: async function* () {
         yield { stream: 'stdout', line: 'migrating' };
@@ -97,6 +111,60 @@ describe('a migration', () => {
     there.state = 'exited';
     await runMigration(context, inputs);
     expect([changes(), steps]).toEqual([[], ['was migrated before']]);
+  });
+
+  test.each([
+    ['by a power cut of its host', 255],
+    ['by a restart of the engine', 137],
+    ['by a host that was shut down', 143],
+  ])('that was killed %s while nobody waited is made again by the same command', async (_how, code) => {
+    there.state = 'exited';
+    there.code = code;
+    there.before = (name) => {
+      if (name === 'start') there.code = 0;
+    };
+    await runMigration(context, inputs);
+    expect([changes(), steps.at(-1)]).toEqual([['remove', 'create', 'start'], 'migrated']);
+  });
+
+  test('that was killed while the command waited is told, and made again by the next one', async () => {
+    there.code = 255;
+    expect(await errorOf()).toMatchObject({ message: 'prod-1: migration 2.0.0 failed (exit code 255)' });
+    there.code = 0;
+    await runMigration(context, inputs);
+    expect(changes()).toEqual(['create', 'start', 'remove', 'create', 'start']);
+  });
+
+  test('that was created and never started, as a power cut may leave it, does not count as one that ended well', async () => {
+    there.state = 'created';
+    await runMigration(context, inputs);
+    expect([changes(), steps.at(-1)]).toEqual([['remove', 'create', 'start'], 'migrated']);
+  });
+
+  test('that ends between two looks at it is not run once more', async () => {
+    there.start();
+    there.before = () => {
+      if (there.calls.length === 1) there.state = 'exited';
+    };
+    await runMigration(context, inputs);
+    expect([changes(), steps]).toEqual([[], ['migrated']]);
+  });
+
+  test.each([1, 150])('whose start is not answered is found again, after %d ms of running', async (runs) => {
+    there.runs = runs;
+    there.losesAnswerOf = 'start';
+    await runMigration(context, { ...inputs, timeout: 5000 });
+    expect([changes(), steps.at(-1)]).toEqual([['create', 'start'], 'migrated']);
+  });
+
+  test('that cannot be started is told, and removed', async () => {
+    there.before = (name) => {
+      if (name === 'start') throw new EngineError('prod-1', 'start', 'no such file', { status: 400 });
+    };
+    expect(await errorOf()).toMatchObject({
+      message: expect.stringMatching(/^prod-1: migration-2.0.0 does not start/),
+    });
+    expect(there.state).toBe('none');
   });
 
   test('that failed meanwhile is told with its log, and removed', async () => {

@@ -1,7 +1,8 @@
-import { rmSync, symlinkSync } from 'node:fs';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
+import { rehearseSwitch } from '../../../infra/provider/rehearse.ts';
 import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-routes.ts';
 import { takeTurn } from '../../../infra/provider/turn.ts';
 import { watchRelease } from '../../../infra/provider/watch.ts';
@@ -54,6 +55,33 @@ const errorOf = async (work: Promise<unknown>): Promise<LockageError> => {
   if (error instanceof LockageError) return error;
   throw new Error(`expected a LockageError, got ${String(error)}`);
 };
+
+describe('a rehearsal on all hosts', () => {
+  const rehearse = (given = turn) => errorOf(rehearseSwitch(context, { ...place, turn: given, containers: [] }));
+  const ofBefore = (...names: (keyof typeof fixtures)[]) => {
+    for (const name of names) writeFileSync(fixtures[name].live('edge.sh'), 'echo "unknown command" >&2; exit 2');
+  };
+
+  test('whose edges are of before is no failure of a rollback', async () => {
+    ofBefore('prod-1', 'prod-2');
+    expect(await rehearse()).toMatchObject({
+      name: 'NotStartedError',
+      details: [expect.stringMatching(/^prod-1: .* cannot rehearse/), expect.stringMatching(/^prod-2: /)],
+    });
+  });
+
+  test('is a failure where one of them could not switch, whatever another is', async () => {
+    ofBefore('prod-1');
+    rmSync(fixtures['prod-2'].live('sets'), { recursive: true });
+    const { name, details } = await rehearse();
+    expect([name, details.length]).toEqual(['LockageError', 2]);
+  });
+
+  test('of whoever was overtaken is theirs who took over, on however many', async () => {
+    for (const edge of Object.values(fixtures)) await edge.run('claim', '9:theirs:8:');
+    expect(await rehearse()).toBeInstanceOf(OvertakenError);
+  });
+});
 
 describe('a switch of all hosts', () => {
   test('is one call to each of them', async () => {
