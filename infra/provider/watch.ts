@@ -83,7 +83,10 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
   const asked = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       const edge = await edgeOf(context, inputs, host);
-      const visited = await edge.visit(visitsOf(host, inputs.containers), { seconds: patience, signal: context.signal });
+      const visited = await edge.visit(visitsOf(host, inputs.containers), {
+        seconds: patience,
+        signal: context.signal,
+      });
       const wanted = inputs.guarded ? set : withoutFallback(set);
       if (visited.now !== setName(wanted)) throw new Error(`serves ${visited.now} instead of ${setName(wanted)}`);
       refuseSilent(visited);
@@ -99,7 +102,10 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
 async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs: WatchInputs): Promise<void> {
   const loadBalancer = await loadBalancerState(loadBalancerFolder(machines, inputs));
   if (loadBalancer.address === undefined) return;
-  const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), { seconds: patience, signal });
+  const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), {
+    seconds: patience,
+    signal,
+  });
   if (silent.length > 0) throw notServed('the load balancer', silent.map(silenceText));
 }
 
