@@ -12,12 +12,16 @@ const real = { pool: 'forks', testTimeout: 3 * minutes, hookTimeout: 3 * minutes
 const longest = [
   'machine-images',
   'every-target',
-  'swarm-faults',
   'crash',
-  'swarm',
+  'swarm-faults',
   'load-balancer',
+  'secret-volumes',
+  'swarm',
+  'promote',
   'machines',
   'host-add',
+  'fence',
+  'rollback',
 ];
 
 class LongestFirst extends BaseSequencer {
