@@ -1,97 +1,64 @@
 import { BrokenError, detailsOf, LockageError, messageOf, RolledBackError } from '../../pipelines/errors.ts';
-import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
-import { didYouMean } from '../../pipelines/text/suggest.ts';
+import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports.ts';
+import type { Session } from '../context/session.ts';
 import type { ContainerDetails, Engine, OutputLine } from '../docker/api/client.ts';
-import type { Connections } from '../docker/connections.ts';
-import { labels } from '../docker/labels.ts';
-import { dataProgramOf, dumpInto, proveRestore, takeIn } from '../hosts/accessory-data.ts';
+import { isOwnedBy } from '../docker/labels.ts';
+import { dumpInto, proveRestore, takeIn } from '../hosts/accessory-data.ts';
+import { wholeBackup } from '../hosts/backup-file.ts';
+import { dataProgramOf } from '../hosts/data-program.ts';
 import { accessoryGrace, accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 
-/** How a backup went. */
-export interface BackupResult {
-  readonly bytes: number;
-  /** milliseconds */
-  readonly took: number;
-  /** milliseconds of the restore that proved it; absent: it was not proven */
-  readonly proven?: number;
-}
-
-/** One accessory of an environment, on its host. */
-export class AccessoryAdapter {
-  readonly #accessory: Accessory;
-  readonly #environment: Environment;
+/** The accessories of environments, on their hosts. */
+export class AccessoriesAdapter implements Accessories {
   readonly #app: string;
-  readonly #engine: Engine;
+  readonly #session: Pick<Session, 'connections' | 'signal'>;
 
-  private constructor(app: string, environment: Environment, accessory: Accessory, engine: Engine) {
+  constructor(app: string, session: Pick<Session, 'connections' | 'signal'>) {
     this.#app = app;
-    this.#environment = environment;
-    this.#accessory = accessory;
-    this.#engine = engine;
+    this.#session = session;
   }
 
-  /** Finds an accessory by its name. Throws LockageError when the environment has none of that name, or its host does not answer. */
-  static async open(
-    connections: Pick<Connections, 'engine'>,
-    app: string,
-    environment: Environment,
-    name: string,
-  ): Promise<AccessoryAdapter> {
-    const names = environment.accessories.map((each) => each.name);
-    const accessory = environment.accessories.find((each) => each.name === name);
-    const host = environment.hosts.find((each) => each.name === accessory?.host);
-    if (!accessory || !host) {
-      const others = names.length === 0 ? 'it has none' : `there are ${names.join(', ')}`;
-      throw new LockageError(`${environment.name} has no accessory ${name}${didYouMean(name, names)}`, {
-        details: [others],
-      });
-    }
-    return new AccessoryAdapter(app, environment, accessory, await connections.engine(host));
-  }
-
-  /** Stops it, starts it again and waits until it works. Throws BrokenError when it does not. */
-  async restart(): Promise<void> {
-    const { Id } = await this.#container();
-    const { health } = this.#accessory;
+  async restart(place: AccessoryPlace): Promise<void> {
+    const { engine, found } = await this.#find(place);
     try {
-      await this.#engine.stopContainer(Id, accessoryGrace);
-      await this.#engine.startContainer(Id);
-      await untilAccessoryWorks(this.#engine, this.#name, health?.timeout);
+      await engine.stopContainer(found.Id, accessoryGrace);
+      await engine.startContainer(found.Id);
+      await this.#untilItWorks(engine, place);
     } catch (error) {
-      throw new BrokenError(`accessory ${this.#accessory.name} is down: ${messageOf(error)}`, {
-        details: detailsOf(error),
-        hint: `Look at \`lockage accessory logs ${this.#environment.name} ${this.#accessory.name}\`.`,
-        cause: error,
-      });
+      throw brokenBy(error, `accessory ${place.accessory.name} is down`, lookAtLogs(place));
     }
   }
 
   /** Reads the lines of its output. */
-  async *logs(options: { tail: number; follow: boolean; signal: AbortSignal }): AsyncGenerator<OutputLine> {
-    const { Id } = await this.#container();
-    yield* this.#engine.logs(Id, options);
+  async *logs(
+    place: AccessoryPlace,
+    options: { readonly tail: number; readonly follow: boolean },
+  ): AsyncGenerator<OutputLine> {
+    const { engine, found } = await this.#find(place);
+    yield* engine.logs(found.Id, { ...options, signal: this.#session.signal });
   }
 
   /** Runs a command in it, and returns its exit code. */
-  async exec(argv: readonly string[], options: Parameters<Engine['exec']>[2]): Promise<number> {
-    const { Id } = await this.#container();
-    return (await this.#engine.exec(Id, argv, options)).code;
+  async exec(place: AccessoryPlace, argv: readonly string[], options: Parameters<Engine['exec']>[2]): Promise<number> {
+    const { engine, found } = await this.#find(place);
+    return (await engine.exec(found.Id, argv, { ...options, signal: this.#session.signal })).code;
   }
 
-  /** Writes its data to a file, and proves that they can be restored. Throws LockageError; a file of before is left then. */
-  async backup(
+  async backUp(
+    { environment, accessory }: AccessoryPlace,
     file: string,
-    { prove, signal }: { readonly prove: boolean; readonly signal: AbortSignal },
+    { prove }: { readonly prove: boolean },
   ): Promise<BackupResult> {
-    const found = await this.#container();
-    const program = await dataProgramOf(this.#engine, this.#accessory, found);
+    const { signal } = this.#session;
+    const { engine, found } = await this.#find({ environment, accessory });
+    const program = await dataProgramOf(engine, accessory, found);
     const started = performance.now();
-    const bytes = await dumpInto(this.#engine, found.Id, program, { file, signal });
+    const bytes = await dumpInto(engine, found.Id, program, { file, signal });
     const took = performance.now() - started;
     if (!prove) return { bytes, took };
-    const place = { app: this.#app, environment: this.#environment.name, accessory: this.#accessory, found };
+    const place = { app: this.#app, environment: environment.name, accessory, found };
     try {
-      await proveRestore(this.#engine, place, program, { file, signal });
+      await proveRestore(engine, place, program, { backup: await wholeBackup(file, program.ownEnd), signal });
     } catch (error) {
       throw new LockageError(`the backup in ${file} could not be restored: ${messageOf(error)}`, {
         details: detailsOf(error),
@@ -102,30 +69,59 @@ export class AccessoryAdapter {
     return { bytes, took, proven: performance.now() - started - took };
   }
 
-  /** Takes the data of a file in. Throws RolledBackError where nothing of it was taken in, else BrokenError. */
-  async restore(file: string, signal: AbortSignal): Promise<void> {
-    const found = await this.#container();
-    const program = await dataProgramOf(this.#engine, this.#accessory, found);
-    try {
-      await takeIn(this.#engine, found.Id, program, { file, signal });
-    } catch (error) {
-      const { name } = this.#accessory;
-      const options = { details: detailsOf(error), cause: error };
-      if (program.whole) throw new RolledBackError(`${name} has the data that it had: ${messageOf(error)}`, options);
-      throw new BrokenError(`${name} may have a part of the data of ${file}: ${messageOf(error)}`, options);
+  async checkBackup(place: AccessoryPlace, file: string): Promise<void> {
+    const { engine, found } = await this.#find(place);
+    if (!found.State.Running) {
+      throw new LockageError(`${engine.host}: accessory ${place.accessory.name} does not run`, {
+        hint: `Start it with \`lockage accessory restart ${place.environment.name} ${place.accessory.name}\`.`,
+      });
     }
-    await untilAccessoryWorks(this.#engine, this.#name, this.#accessory.health?.timeout);
+    const program = await dataProgramOf(engine, place.accessory, found);
+    await wholeBackup(file, program.ownEnd);
   }
 
-  get #name(): string {
-    return accessoryName({ app: this.#app, environment: this.#environment.name, name: this.#accessory.name });
+  async restore(place: AccessoryPlace, file: string): Promise<void> {
+    const { engine, found } = await this.#find(place);
+    const { name } = place.accessory;
+    const program = await dataProgramOf(engine, place.accessory, found);
+    const backup = await wholeBackup(file, program.ownEnd);
+    try {
+      await takeIn(engine, found.Id, program, { backup, signal: this.#session.signal });
+    } catch (error) {
+      if (!(error instanceof RolledBackError)) throw brokenBy(error, `${name} may have a part of the data of ${file}`);
+      throw new RolledBackError(`${name} has the data that it had: ${error.message}`, { details: error.details });
+    }
+    try {
+      await this.#untilItWorks(engine, place);
+    } catch (error) {
+      throw brokenBy(error, `${name} has the data of ${file} and does not work with it`, lookAtLogs(place));
+    }
   }
 
-  async #container(): Promise<ContainerDetails> {
-    const found = await this.#engine.inspectContainer(this.#name);
-    if (found?.Config.Labels[labels.app] === this.#app) return found;
-    throw new LockageError(`${this.#engine.host}: accessory ${this.#accessory.name} is not there`, {
-      hint: `A promotion to ${this.#environment.name} makes it.`,
+  async #untilItWorks(engine: Engine, { environment, accessory }: AccessoryPlace): Promise<void> {
+    const name = accessoryName({ app: this.#app, environment: environment.name, name: accessory.name });
+    await untilAccessoryWorks(engine, name, accessory.health?.timeout);
+  }
+
+  async #find({
+    environment,
+    accessory,
+  }: AccessoryPlace): Promise<{ readonly engine: Engine; readonly found: ContainerDetails }> {
+    const place = { app: this.#app, environment: environment.name };
+    const host = environment.hosts.find(({ name }) => name === accessory.host);
+    const engine = host && (await this.#session.connections.engine(host));
+    const found = await engine?.inspectContainer(accessoryName({ ...place, name: accessory.name }));
+    if (engine && found && isOwnedBy(found.Config.Labels, place)) return { engine, found };
+    throw new LockageError(`${accessory.host}: accessory ${accessory.name} is not there`, {
+      hint: `A promotion to ${environment.name} makes it.`,
     });
   }
+}
+
+function lookAtLogs({ environment, accessory }: AccessoryPlace): string {
+  return `Look at \`lockage accessory logs ${environment.name} ${accessory.name}\`.`;
+}
+
+function brokenBy(error: unknown, what: string, hint?: string): BrokenError {
+  return new BrokenError(`${what}: ${messageOf(error)}`, { details: detailsOf(error), hint, cause: error });
 }

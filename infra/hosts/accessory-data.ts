@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockageError } from '../../pipelines/errors.ts';
-import type { Accessory, DataCommands } from '../../pipelines/model/environment.ts';
+import { LockageError, RolledBackError } from '../../pipelines/errors.ts';
+import type { Accessory } from '../../pipelines/model/environment.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/client.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
@@ -9,91 +9,53 @@ import { streamAtomic } from '../system/atomic-file.ts';
 import { accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
 import { removeOwn } from '../workloads/own-container.ts';
-import { programOf } from './accessory-check.ts';
+import { dataOf, endMark, type Backup } from './backup-file.ts';
+import type { DataProgram } from './data-program.ts';
 
 /** A day: data can be large. */
 const deadline = 24 * 3600_000;
-
-/** How an accessory's data is written and taken in, and whether that happens as a whole or not at all. */
-export interface DataProgram extends DataCommands {
-  readonly whole: boolean;
-}
-
-/** Returns how the data of an accessory is backed up. Throws LockageError when nobody knows. */
-export async function dataProgramOf(
-  engine: Engine,
-  accessory: Accessory,
-  found: ContainerDetails,
-): Promise<DataProgram> {
-  if (accessory.backup) return { ...accessory.backup, whole: false };
-  const image = await engine.inspectImage(found.Image);
-  const isPostgres = found.Config.Env.some((line) => line.startsWith('PGDATA='));
-  if (isPostgres || (image && programOf(image)?.program === 'PostgreSQL')) return postgres;
-  throw new LockageError(`${engine.host}: nothing is known of how accessory ${accessory.name} is backed up`, {
-    details: [`image: ${accessory.image}`],
-    hint: 'Write the commands that do it as `backup: { command, restore }` of the accessory.',
-  });
-}
-
-const login = String.raw`set -eu
-user=${'$'}{POSTGRES_USER:-postgres}
-database=${'$'}{POSTGRES_DB:-$user}
-if [ -n "${'$'}{POSTGRES_PASSWORD_FILE:-}" ] && [ -r "$POSTGRES_PASSWORD_FILE" ]; then
-  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
-  export PGPASSWORD
-fi
-`;
-
-/** Text, so that it is taken in as one transaction; with the names of roles, which belong to the whole server. */
-const postgres: DataProgram = {
-  command: [
-    'sh',
-    '-c',
-    String.raw`${login}psql -U "$user" -d "$database" -AtXq -c "SELECT format('DO \$do\$ BEGIN CREATE ROLE %I; EXCEPTION WHEN duplicate_object THEN NULL; END \$do\$;', rolname) FROM pg_roles WHERE rolname !~ '^pg_'"
-exec pg_dump -U "$user" -d "$database" --clean --if-exists`,
-  ],
-  restore: [
-    'sh',
-    '-c',
-    String.raw`${login}exec psql -U "$user" -d "$database" -Xq -v ON_ERROR_STOP=1 --single-transaction -o /dev/null`,
-  ],
-  whole: true,
-};
 
 /** Writes the data of a container to a file, as a whole or not at all. Returns its size in bytes. Throws LockageError. */
 export async function dumpInto(
   engine: Engine,
   container: string,
-  { command }: DataCommands,
+  { dump }: DataProgram,
   { file, signal }: { readonly file: string; readonly signal: AbortSignal },
 ): Promise<number> {
-  return streamAtomic(file, async (stdout) => {
+  return streamAtomic(file, async (out) => {
     let bytes = 0;
-    const { code, stderr } = await engine.exec(container, command, {
+    const { code, stdout, stderr } = await engine.exec(container, dump, {
       deadline,
       signal,
-      stdout,
+      stdout: out,
       maxOutput: 4096,
       onOutput: (stream, data) => {
         if (stream === 'stdout') bytes += data.length;
       },
     });
     if (code !== 0) throw commandFailed(engine, container, `dump ended with exit code ${code}`, stderr);
-    if (bytes === 0) throw commandFailed(engine, container, 'dump is empty', stderr);
+    if (!stdout.endsWith(endMark)) throw commandFailed(engine, container, 'dump broke off before its end', stderr);
+    if (bytes === endMark.length) throw commandFailed(engine, container, 'dump is empty', stderr);
     return bytes;
   });
 }
 
-/** Gives a container the data of a file. Throws LockageError. */
+/** Gives a container the data of a backup. Throws RolledBackError where none of it was taken in for certain, else LockageError. */
 export async function takeIn(
   engine: Engine,
   container: string,
-  { restore }: DataCommands,
-  { file, signal }: { readonly file: string; readonly signal: AbortSignal },
+  program: DataProgram,
+  { backup, signal }: { readonly backup: Backup; readonly signal: AbortSignal },
 ): Promise<void> {
-  const stdin = createReadStream(file);
-  const { code, stderr } = await engine.exec(container, restore, { deadline, signal, stdin, maxOutput: 4096 });
-  if (code !== 0) throw commandFailed(engine, container, `did not take the data in: exit code ${code}`, stderr);
+  const { argv, around, outcomeOf } = program.intakeOf(backup.length);
+  const stdin = Readable.from(dataOf(backup, ...around));
+  const result = await engine.exec(container, argv, { deadline, signal, stdin, maxOutput: 4096 });
+  const outcome = outcomeOf(result);
+  if (outcome === 'all') return;
+  const { code, stderr } = result;
+  const what = code === 0 ? 'ended before it had all of the data' : `did not take the data in: exit code ${code}`;
+  const failure = commandFailed(engine, container, what, stderr);
+  throw outcome === 'none' ? new RolledBackError(failure.message, { details: failure.details }) : failure;
 }
 
 /**
@@ -103,8 +65,8 @@ export async function takeIn(
 export async function proveRestore(
   engine: Engine,
   place: Place & { readonly accessory: Accessory; readonly found: ContainerDetails },
-  commands: DataCommands,
-  from: { readonly file: string; readonly signal: AbortSignal },
+  program: DataProgram,
+  from: { readonly backup: Backup; readonly signal: AbortSignal },
 ): Promise<void> {
   const { accessory } = place;
   const { trial: name } = namesBeside(accessoryName({ ...place, name: accessory.name }));
@@ -113,20 +75,20 @@ export async function proveRestore(
     await engine.createContainer(name, trialBody(place));
     await engine.startContainer(name);
     await untilAccessoryWorks(engine, name, accessory.health?.timeout, from.signal);
-    await afterItsStart(() => takeIn(engine, name, commands, from));
+    await afterItsStart(from.signal, () => takeIn(engine, name, program, from));
   } finally {
     await removeOwn(engine, place, name).catch(() => undefined);
   }
 }
 
 /** Some images answer already while they make their first data, and begin once more after it. */
-async function afterItsStart(work: () => Promise<void>): Promise<void> {
+async function afterItsStart(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      if (tries >= 3) throw error;
-      await sleep(3000);
+      if (tries >= 3 || signal.aborted) throw error;
+      await sleep(3000, undefined, { signal });
     }
   }
 }

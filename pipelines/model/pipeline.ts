@@ -1,6 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { didYouMean } from '../text/suggest.ts';
-import type { Environment, Project } from './environment.ts';
+import type { Accessory, Environment, Project } from './environment.ts';
 
 /**
  * Returns the environment of that name.
@@ -12,6 +12,16 @@ export function environmentNamed(project: Project, name: string): Environment {
   const names = project.environments.map((environment) => environment.name);
   throw new LockageError(`no environment ${JSON.stringify(name)} in ${project.app}${didYouMean(name, names)}`, {
     hint: `Environments of ${project.app}: ${names.join(', ')}.`,
+  });
+}
+
+/** Returns the accessory of that name. Throws LockageError (refused) that lists the names there are. */
+export function accessoryNamed({ name: environment, accessories }: Environment, name: string): Accessory {
+  const found = accessories.find((accessory) => accessory.name === name);
+  if (found) return found;
+  const names = accessories.map((accessory) => accessory.name);
+  throw new LockageError(`${environment} has no accessory ${name}${didYouMean(name, names)}`, {
+    details: [names.length === 0 ? 'it has none' : `there are ${names.join(', ')}`],
   });
 }
 

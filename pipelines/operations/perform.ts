@@ -7,6 +7,7 @@ import {
   NotStartedError,
   RolledBackError,
 } from '../errors.ts';
+import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
@@ -39,6 +40,9 @@ const operations = {
   unlock,
   adopt,
   replaceMachines,
+  restartAccessory,
+  backUpAccessory,
+  restoreAccessory,
 };
 
 export type OperationName = keyof typeof operations;

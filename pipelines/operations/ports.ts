@@ -1,5 +1,5 @@
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
-import type { Environment, Project } from '../model/environment.ts';
+import type { Accessory, Environment, Project } from '../model/environment.ts';
 import type { Turn } from '../model/fence.ts';
 import type { HostReport, PreflightReport } from '../model/host-report.ts';
 import type { HostTraits, Trait } from '../model/host-traits.ts';
@@ -41,6 +41,7 @@ export interface Ports {
   readonly machines: Machines;
   readonly stacks: Stacks;
   readonly removal: Removal;
+  readonly accessories: Accessories;
 }
 
 /** What is recorded in the backend. */
@@ -276,6 +277,33 @@ export interface Removal {
   forgetStack(environment: string, part: StackPart): Promise<void>;
   /** Forgets what is recorded of a host that is gone for good. */
   forgetHost(environment: string, host: string): Promise<void>;
+}
+
+/** An accessory of an environment. */
+export interface AccessoryPlace {
+  readonly environment: Environment;
+  readonly accessory: Accessory;
+}
+
+/** How a backup went. */
+export interface BackupResult {
+  readonly bytes: number;
+  /** milliseconds */
+  readonly took: number;
+  /** milliseconds of the restore that proved it; absent: it was not proven */
+  readonly proven?: number;
+}
+
+/** The accessories of environments, on their hosts. Each call throws LockageError where one is not there. */
+export interface Accessories {
+  /** Stops one, starts it again and waits until it works. Throws BrokenError when it does not. */
+  restart(place: AccessoryPlace): Promise<void>;
+  /** Writes its data to a file, and proves that they can be restored. Throws LockageError; an earlier file is left then. */
+  backUp(place: AccessoryPlace, file: string, options: { readonly prove: boolean }): Promise<BackupResult>;
+  /** Checks that its data could be replaced by those of a file: it runs, and the file is whole. Throws LockageError. */
+  checkBackup(place: AccessoryPlace, file: string): Promise<void>;
+  /** Takes the data of a file in. Throws RolledBackError where it has what it had for certain, else BrokenError. */
+  restore(place: AccessoryPlace, file: string): Promise<void>;
 }
 
 /** The one door for secrets: names and versions travel, values stay behind it until a resource needs them. */

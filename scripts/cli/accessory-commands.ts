@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { json, yes } from './options.ts';
+import { json, wait, yes } from './options.ts';
 
 const load = () => import('./commands/accessory.ts');
 
@@ -18,6 +18,7 @@ export function addAccessoryCommands(program: Command, interrupt: () => AbortSig
 
   command('restart')
     .description('stop it and start it again, and wait until it works')
+    .addOption(wait())
     .addOption(json())
     .action(async (environment, name, flags) => (await load()).accessoryRestartCommand(of(environment, name), flags));
 
@@ -49,6 +50,7 @@ export function addAccessoryCommands(program: Command, interrupt: () => AbortSig
   command('restore')
     .argument('<file>', 'that a backup wrote')
     .description('replace its data by those of a file')
+    .addOption(wait())
     .addOption(yes())
     .addOption(json())
     .action(async (environment, name, file, flags) =>

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
@@ -45,6 +46,7 @@ export interface GlobalOptions {
 export interface CommandContext extends Context {
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
+  readonly accessories: AccessoriesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   /** loads Pulumi, which is only needed for changes */
@@ -101,6 +103,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     machines,
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
+    accessories: new AccessoriesAdapter(app, session),
     secrets: new SecretStore({
       project,
       settings,

@@ -1,6 +1,6 @@
-import { appendFile, readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 // One story: each test goes on where the one before ended.
@@ -33,6 +33,13 @@ describe.runIf(labsWork)('an accessory', () => {
     expect(code, stderr).toBe(0);
     return stdout.trim();
   };
+  /** Puts a statement before the last line of the backup, in the place of one that was put there. */
+  const addToBackup = async (statement: string) => {
+    const file = join(project.folder, 'db.sql');
+    const [whole = ''] = (await readFile(file, 'utf8')).split('\nSELECT no_such_function();');
+    const data = whole.replace('\n-- lockage: complete\n', '');
+    await writeFile(file, `${data}\n${statement}\n-- lockage: complete\n`);
+  };
   const detailsOf = () => project.engine('prod-1').inspectContainer('trial-prod-db');
 
   test('is found by its name from every host, at a private address', async () => {
@@ -63,12 +70,29 @@ describe.runIf(labsWork)('an accessory', () => {
   });
 
   test('keeps its data when a file cannot be restored', async () => {
-    await appendFile(join(project.folder, 'db.sql'), '\nSELECT no_such_function();\n');
+    await addToBackup('SELECT no_such_function();');
     const { code, json } = await project.run('accessory', 'restore', 'prod', 'db', 'db.sql', '--yes', '--json');
     expect([code, json.error.message]).toEqual([3, expect.stringContaining('db has the data that it had')]);
     expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
     const absent = await project.run('accessory', 'restart', 'prod', 'bd', '--json');
     expect([absent.code, absent.json.error.message]).toEqual([2, expect.stringContaining('did you mean db')]);
+  });
+
+  test('keeps its data when a restore is killed in the middle', async () => {
+    await sql("DELETE FROM notes WHERE text <> 'note 1'");
+    // More than any buffer on the way takes: the end is not sent yet while the server sleeps.
+    await addToBackup(`SELECT pg_sleep(4);\n${'-- nothing more than this\n'.repeat(400_000)}`);
+    const words = ['accessory', 'restore', 'prod', 'db', 'db.sql', '--yes'];
+    const { kill, ended } = project.start(words);
+    const sleeping = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'";
+    await vi.waitFor(async () => expect(await sql(sleeping)).toBe('1'), { timeout: 30_000, interval: 100 });
+    kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    // The tables are locked until the server has taken everything back.
+    expect(await sql('SELECT count(*) FROM notes')).toBe('1');
+    const { code, json } = await project.run(...words, '--json');
+    expect([code, json.outcome]).toEqual([0, 'restored']);
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
   });
 
   test('is restarted, and its log read', async () => {

@@ -42,10 +42,13 @@ export async function exec(
  */
 async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>): Promise<void> {
   await sleep(200);
-  if (socket.destroyed || socket.writableFinished) return;
+  if (socket.destroyed) return;
   await ended();
-  // what the command wrote last is still on its way
-  await sleep(100);
+  // What the command wrote last is still on its way. Input that is only on its way looks as if it had been read.
+  const quiet = socket.writableFinished ? 2000 : 100;
+  let last = performance.now();
+  socket.on('data', () => (last = performance.now()));
+  while (!socket.destroyed && performance.now() - last < quiet) await sleep(50);
   socket.destroy();
 }
 
@@ -113,13 +116,16 @@ function exchangeStreams(
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       // A command that ends without reading its stdin breaks the pipe; its exit code tells what happened.
-      const unread = error.code === 'EPIPE' || (error.code === 'ECONNRESET' && !socket.writableFinished);
+      const writes = options.stdin !== undefined && !socket.writableFinished;
+      const unread = writes && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
       if (!unread) fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
     });
     socket.on('close', () => {
       settle();
       const truncated = kept.stdout.truncated || kept.stderr.truncated;
-      resolve({ stdout: kept.stdout.text(), stderr: kept.stderr.text(), truncated });
+      const isRead = !(options.stdin instanceof Readable) || options.stdin.readableEnded;
+      const wrote = isRead && socket.writableFinished && socket.readableEnded;
+      resolve({ stdout: kept.stdout.text(), stderr: kept.stderr.text(), truncated, wrote });
     });
     options.stdout?.once('error', fail);
     if (options.stdin instanceof Readable) {

@@ -112,6 +112,8 @@ export interface ExecResult {
   readonly stderr: string;
   /** output exceeded `maxOutput`, so its beginning is missing */
   readonly truncated: boolean;
+  /** all of stdin was written to the connection; a command may end before */
+  readonly wrote: boolean;
 }
 
 export type OutputStream = 'stdout' | 'stderr';

@@ -11,6 +11,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   machines: ['ensure', 'routeTo', 'reconcile', 'destroy'],
   stacks: ['foundation', 'deploy', 'adopt'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
+  accessories: ['restart', 'restore'],
 };
 
 /** The changing calls that leave what serves as it is. */
@@ -55,6 +56,7 @@ export function watchChanges(context: Context): WatchedContext {
       machines: watched('machines'),
       stacks: watched('stacks'),
       removal: watched('removal'),
+      accessories: watched('accessories'),
     },
     progress: () => progress,
   };

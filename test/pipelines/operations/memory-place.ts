@@ -36,6 +36,8 @@ export class MemoryPlace {
   fence: Fence | undefined;
   /** host → its copy of what is recorded */
   readonly copies = new Map<string, RecordCopy>();
+  /** accessory → whose data it has */
+  readonly data = new Map<string, string>();
   /** hosts that do not answer when they are asked for their copies */
   readonly silent = new Set<string>();
   /** machines that the one address of the environment leads to */
@@ -71,6 +73,7 @@ export class MemoryPlace {
     this.leadsTo = other.leadsTo;
     this.fence = other.fence;
     for (const [name, copy] of other.copies) this.copies.set(name, copy);
+    for (const [name, data] of other.data) this.data.set(name, data);
     for (const name of other.silent) this.silent.add(name);
     for (const [name, image] of other.machines) this.machines.set(name, image);
     for (const [name, engine] of structuredClone(other.engines)) this.engines.set(name, engine);
@@ -255,7 +258,7 @@ export class MemoryPlace {
       const runs = [...containers].map(([each, { running }]) => `${each} ${running}`);
       return { name, routes, edge, runs };
     });
-    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.leadsTo])}`;
+    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.leadsTo, [...this.data]])}`;
   }
 }
 

@@ -23,6 +23,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     machines: noted(world, 'machines', machines(world)),
     stacks: noted(world, 'stacks', stacks(world)),
     removal: noted(world, 'removal', removal(world)),
+    accessories: noted(world, 'accessories', accessories(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
@@ -252,6 +253,16 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
   }
   if (part === 'releases') place.record = record([]);
 }
+
+const accessories = (world: MemoryWorld): Ports['accessories'] => ({
+  restart: async () => undefined,
+  backUp: async () => ({ bytes: 1000, took: 10 }),
+  checkBackup: async () => undefined,
+  restore: async ({ environment, accessory }, file) => {
+    world.place(environment.name).data.set(accessory.name, file);
+    world.reach('accessories.restore taken');
+  },
+});
 
 const secrets = (world: MemoryWorld): Secrets => ({
   read: async () => world.versions,

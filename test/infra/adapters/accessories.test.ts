@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AccessoriesAdapter } from '../../../infra/adapters/accessories.ts';
+import { ownerLabels } from '../../../infra/docker/labels.ts';
+import type { AccessoryPlace } from '../../../pipelines/operations/ports.ts';
+import { environment, hostWith } from '../../pipelines/model/values.ts';
+import { sessionIn } from '../../support/context-fixture.ts';
+import { ExecEngine } from '../../support/exec-engine.ts';
+
+let folder: string;
+let exec: ExecEngine;
+let place: AccessoryPlace;
+let file: string;
+/** what the accessory has */
+let data: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-accessories-'));
+  [file, data] = [join(folder, 'backup'), join(folder, 'data')];
+  exec = new ExecEngine();
+  const host = hostWith('prod-1', { url: `tcp://127.0.0.1:${await exec.listen()}` });
+  const backup = { command: ['cat', data], restore: ['sh', '-c', `cat > ${data}`] };
+  const accessory = {
+    ...{ name: 'db', image: 'db:1', host: 'prod-1', volumes: {}, env: {}, secrets: [], memory: 1 },
+    backup,
+  };
+  place = { environment: environment({ hosts: [host], accessories: [accessory] }), accessory };
+  exec.details = container('prod');
+  writeFileSync(data, 'old');
+});
+
+afterEach(() => {
+  exec.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const container = (of: string, state: object = {}, check = ['true']) => ({
+  Id: 'db',
+  Name: '/shop-prod-db',
+  RestartCount: 0,
+  State: { Running: true, Restarting: false, ExitCode: 1, StartedAt: '2026-01-01T00:00:00Z', ...state },
+  Config: { Labels: ownerLabels('shop', of, 'accessory'), Env: [], Healthcheck: { Test: ['CMD', ...check] } },
+  Mounts: [],
+});
+
+const accessories = () => new AccessoriesAdapter('shop', sessionIn(folder));
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+async function backUp(): Promise<void> {
+  await accessories().backUp(place, file, { prove: false });
+  writeFileSync(data, 'new');
+}
+
+test('data of an accessory is written to a file, and replaced by those of one', async () => {
+  await backUp();
+  await accessories().checkBackup(place, file);
+  await accessories().restore(place, file);
+  expect(readFileSync(data, 'utf8')).toBe('old');
+});
+
+test('an accessory that does not work with the data that it got is broken, and not refused', async () => {
+  await backUp();
+  exec.details = container('prod', { Running: false });
+  expect(await failure(accessories().restore(place, file))).toMatchObject({
+    name: 'BrokenError',
+    message: `db has the data of ${file} and does not work with it: prod-1: shop-prod-db ended with exit code 1`,
+    hint: 'Look at `lockage accessory logs prod db`.',
+  });
+});
+
+test('a restore whose connection breaks says that nobody knows', async () => {
+  await backUp();
+  exec.cuts = { stdin: 1 };
+  expect(await failure(accessories().restore(place, file))).toMatchObject({
+    name: 'BrokenError',
+    message: expect.stringContaining(`db may have a part of the data of ${file}: `),
+  });
+  expect(readFileSync(data, 'utf8')).toBe('new');
+});
+
+test('an accessory that does not run gets no data', async () => {
+  await backUp();
+  exec.details = container('prod', { Running: false });
+  expect(await failure(accessories().checkBackup(place, file))).toMatchObject({
+    name: 'LockageError',
+    message: 'prod-1: accessory db does not run',
+  });
+});
+
+test.each([undefined, 'eu'])('what another environment has under its name (%s) is never touched', async (of) => {
+  await backUp();
+  exec.details = of === undefined ? undefined : container(of);
+  const works = [
+    accessories().restore(place, file),
+    accessories().restart(place),
+    accessories().exec(place, ['true'], {}),
+  ];
+  for (const work of works) {
+    expect(await failure(work)).toMatchObject({ name: 'LockageError', message: 'prod-1: accessory db is not there' });
+  }
+  expect(readFileSync(data, 'utf8')).toBe('new');
+});
