@@ -16,6 +16,7 @@ import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
+import { cordonedAgain } from './cordoned-again.ts';
 import { verifyBack, type BackResult } from './verify-back.ts';
 
 /** One change of an environment, decided and ready to be carried out. */
@@ -83,15 +84,18 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
 async function revert(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
   const why = context.signal.aborted ? 'interrupted' : messageOf(error);
   context.terminal.step('go back', why);
+  const aside = cordonedAgain(operation);
   let back: DesiredState;
   try {
+    // Their traffic is led away from what goes next. What cannot be done is found by asking.
+    if (aside) await context.hosts.switchNow(aside).catch(() => undefined);
     back = await deployBefore(context, operation, why);
   } catch (second) {
     return second instanceof PartialError
       ? leftInPart(operation, { why, error, second })
       : notReverted(operation, { why, error, second });
   }
-  const result = await verifyBack(context, back);
+  const result = await verifyBack(context, back, aside);
   if (result.back !== 'everywhere') return notAsBefore(operation, { why, error, result });
   return reverted(context, operation, {
     why,

@@ -13,9 +13,15 @@ export interface BackResult {
 
 /**
  * Asks all hosts whether they serve again what is recorded, after what has no traffic was started where it rests: the
- * operation that failed may have stopped it. Never throws for a host.
+ * operation that failed may have stopped it. `aside`: what hosts serve that are cordoned again. Never throws for a host.
  */
-export async function verifyBack({ hosts, project }: Context, state: DesiredState): Promise<BackResult> {
+export async function verifyBack(context: Context, state: DesiredState, aside?: DesiredState): Promise<BackResult> {
+  const [result, beside] = await Promise.all([askAll(context, state), aside && askAll(context, aside)]);
+  if (!beside || beside.faults.length === 0) return result;
+  return { back: result.back === 'nowhere' ? 'nowhere' : 'in part', faults: [...result.faults, ...beside.faults] };
+}
+
+async function askAll({ hosts, project }: Context, state: DesiredState): Promise<BackResult> {
   const resting = onActiveHosts(state.ledger, state.serving).filter(({ spec }) => !spec.route);
   const environment = environmentNamed(project, state.environment);
   // What was not started is found by asking.

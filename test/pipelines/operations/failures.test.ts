@@ -155,6 +155,15 @@ describe('an error is honest', () => {
       '4 3.0.0 failed',
     ],
     [
+      'an uncordoned host serves what it served where it fails after the watch has settled',
+      uncordon,
+      'stacks.deploy settled',
+      unable,
+      RolledBackError,
+      mixed,
+      '4 3.0.0 failed',
+    ],
+    [
       'a cordon that is not recorded is none',
       deed(two, 'cordon', onHost2),
       'stacks.deploy',
@@ -238,6 +247,15 @@ describe('going back', () => {
     world.fail('stacks.deploy made', unhealthy);
     world.at('hosts.serving', () => (world.place().engine('prod-2').routes = []));
     const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error).toMatchObject({ details: ['prod-2: goes elsewhere'] });
+  });
+
+  test('with a host that is cordoned again, and cannot be led back, names it', async () => {
+    const world = await uncordon.prepare();
+    world.fail('stacks.deploy settled', unable);
+    world.fail('hosts.switchNow', silent);
+    const error = await uncordon.perform(world);
     expect(error).toBeInstanceOf(PartialError);
     expect(error).toMatchObject({ details: ['prod-2: goes elsewhere'] });
   });
