@@ -152,11 +152,14 @@ async function linkCommand() {
   await symlink(join('..', '..', 'dist', 'lockage.mjs'), ownCommand);
 }
 
+const thirtyMinutes = 30 * 60_000;
+
 /** @param {string} file @param {string[]} args */
 async function command(file, args) {
-  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout: thirtyMinutes });
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => (text = (text + chunk).slice(-100_000)));
   const code = await new Promise((done) => {
     child.on('error', (error) => done(error.message));
     child.on('close', (exit, signal) => done(exit ?? signal));

@@ -4,6 +4,7 @@ import { LockageError, NotStartedError, OvertakenError } from '../../pipelines/e
 import type { Fence, Turn } from '../../pipelines/model/fence.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Engine, ExecOptions } from '../docker/api/client.ts';
+import { LineReader } from '../docker/api/frames.ts';
 import { visitFromHost } from './visit-from-host.ts';
 
 /** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
@@ -88,7 +89,8 @@ export class Edge {
     const result = await this.#engine.exec(this.#container, argv, { deadline: 30_000, maxOutput: longestRecord });
     if (result.code !== 0) return undefined;
     try {
-      return gunzipSync(Buffer.from(result.stdout, 'base64')).toString();
+      const packed = Buffer.from(result.stdout, 'base64');
+      return gunzipSync(packed, { maxOutputLength: longestText }).toString();
     } catch (error) {
       throw new LockageError(`${this.#engine.host}: its copy of the record is spoilt`, { cause: error });
     }
@@ -279,6 +281,8 @@ export class Edge {
 
 /** Bytes of a copy of the record, compressed. */
 const longestRecord = 64 * 2 ** 20;
+/** Bytes of its text: a few compressed ones can stand for more than a memory holds. */
+const longestText = 256 * 2 ** 20;
 
 /** Exit codes of the script. */
 const unhealthy = 5;
@@ -380,10 +384,8 @@ done
 wait`;
 
 function lines(onLine: (line: string) => void): (stream: string, data: Buffer) => void {
-  let rest = '';
+  const reader = new LineReader();
   return (_stream, data) => {
-    const parts = (rest + data.toString()).split('\n');
-    rest = parts.pop() ?? '';
-    for (const line of parts) onLine(line);
+    for (const line of reader.read(data)) onLine(line);
   };
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment, variablesFor, type Variables } from '../system/environment.ts';
-import { killSession, startProcess } from '../system/process.ts';
+import { killSession, runToEnd, startProcess } from '../system/process.ts';
+import { Tail } from '../system/tail.ts';
 import { pulumiDefaults, requirePulumi } from './find-pulumi.ts';
 
 /** The settings of a run of the Pulumi CLI. */
@@ -51,6 +52,8 @@ export interface RunOptions {
   readonly onOutput?: (text: string) => void;
   /** is told its process */
   readonly onStart?: (pid: number) => void;
+  /** milliseconds for a command that only reads or writes a state; five minutes by default */
+  readonly deadline?: number;
 }
 
 /** The outcome of a run of the Pulumi CLI. */
@@ -60,9 +63,19 @@ export interface PulumiResult {
   readonly code: number;
 }
 
+/** Commands that work on hosts, and take as long as a migration does. */
+const long = ['up', 'destroy', 'refresh', 'preview'];
+/** Bytes that are kept of what those write: it is for people, and its end says how it went. */
+const keptOutput = 4 * 1024 * 1024;
+
+const shortDeadline = 5 * 60_000;
+/** Bytes that the others may write: an export is a whole state. */
+const longestState = 256 * 1024 * 1024;
+
 /**
  * Runs the Pulumi CLI to its end. The first SIGINT of a terminal reaches only this process, not the CLI: the operation
- * ends at its own safe point. Throws LockageError when the CLI cannot be started.
+ * ends at its own safe point. A command that only reads or writes a state is ended when it takes too long, which is a
+ * failure of it. Throws LockageError when the CLI cannot be started.
  */
 export async function runPulumi(
   settings: PulumiSettings,
@@ -71,27 +84,55 @@ export async function runPulumi(
 ): Promise<PulumiResult> {
   const { path } = await requirePulumi();
   const env = childEnvironment({ ...variablesFor('pulumi'), ...pulumiEnvironment(settings), ...options.env });
-  const started = { cwd: settings.folder, env, detached: true };
-  const child = startProcess([path, ...argv, '--non-interactive', '--color=never'], started);
+  const command = [path, ...argv, '--non-interactive', '--color=never'];
+  const place = { cwd: settings.folder, env };
+  let leader: number | undefined;
+  const onStart = (pid: number) => {
+    leader = pid;
+    options.onStart?.(pid);
+  };
+  try {
+    return await (long.includes(argv[0] ?? '') ? runLong : runShort)(command, place, { ...options, onStart });
+  } finally {
+    if (leader !== undefined) killSession(leader);
+  }
+}
+
+interface Surroundings {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+async function runShort(
+  [path = '', ...argv]: readonly string[],
+  place: Surroundings,
+  { input = '', onStart, deadline = shortDeadline }: RunOptions,
+): Promise<PulumiResult> {
+  const called = `\`pulumi ${argv.slice(0, 2).join(' ')}\``;
+  const more = { ...place, stdin: input, called, mostOutput: longestState, ...(onStart && { onStart }) };
+  const { code, stdout, stderr, late } = await runToEnd(path, argv, deadline, more);
+  if (!late) return { stdout, stderr, code: code ?? 1 };
+  const why = `error: ${called} did not end within ${deadline / 1000} s: does the backend answer?`;
+  return { stdout, stderr: `${stderr}\n${why}`, code: 1 };
+}
+
+function runLong(command: readonly string[], place: Surroundings, options: RunOptions): Promise<PulumiResult> {
+  const child = startProcess(command, { ...place, detached: true });
   if (child.pid !== undefined) options.onStart?.(child.pid);
-  let stdout = '';
-  let stderr = '';
+  const output = { stdout: new Tail(keptOutput), stderr: new Tail(keptOutput) };
   child.stdout.on('data', (data: Buffer) => {
-    stdout += data.toString();
+    output.stdout.push(data);
     options.onOutput?.(data.toString());
   });
-  child.stderr.on('data', (data: Buffer) => {
-    stderr += data.toString();
-  });
+  child.stderr.on('data', (data: Buffer) => output.stderr.push(data));
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     child.on('error', (cause) => {
       reject(new LockageError(`the Pulumi CLI does not start: ${cause.message}`, { cause }));
     });
-    child.on('close', (code) => {
-      if (child.pid !== undefined) killSession(child.pid);
-      resolve({ stdout, stderr, code: code ?? 1 });
-    });
+    child.on('close', (code) =>
+      resolve({ stdout: output.stdout.text(), stderr: output.stderr.text(), code: code ?? 1 }),
+    );
   });
 }

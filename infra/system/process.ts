@@ -4,8 +4,10 @@
  */
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment } from './environment.ts';
+import { Tail } from './tail.ts';
 
 /** The options for starting a program. */
 export interface StartOptions {
@@ -52,8 +54,23 @@ export interface Ended {
   readonly late: boolean;
 }
 
+/** What a program runs with. */
+export interface ProgramOptions {
+  readonly stdin?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** its name in messages; that of its file by default */
+  readonly called?: string;
+  /** bytes of each stream that it may write; 16 MiB by default */
+  readonly mostOutput?: number;
+  /** is told its process */
+  readonly onStart?: (pid: number) => void;
+}
+
 /** Milliseconds that a late program gets to clean up before it is killed. */
 const grace = 5000;
+/** Bytes that a program may write by default: nobody reads more, and one that a hostile host answers may never end. */
+const mostOutput = 16 * 1024 * 1024;
 
 /** The running programs, each in a group of its own: this process has to end them when it ends itself. */
 const running = new Set<ChildProcess>();
@@ -63,51 +80,101 @@ process.on('exit', () => running.forEach((child) => signalGroup(child, 'SIGTERM'
  * Runs a program with `stdin` to its end, or to the deadline (milliseconds), when everything that it started is ended
  * with it. Any exit code is a result. A terminal's Ctrl-C reaches this process only, which ends at a safe point. The
  * program has ended when its own process has, even if one it left in the background still holds the output open.
- * Throws LockageError when the program is not installed.
+ * Throws LockageError when the program is not installed, or writes more than it may, and is ended then, too.
  */
 export function runToEnd(
   file: string,
   args: readonly string[],
   deadline: number,
-  { stdin = '', env = childEnvironment() }: { readonly stdin?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  options: ProgramOptions = {},
 ): Promise<Ended> {
+  const { stdin = '', env = childEnvironment(), cwd } = options;
+  const { called = basename(file), mostOutput: limit = mostOutput } = options;
   return new Promise((resolve, reject) => {
-    const child = startProcess([file, ...args], { env: { ...env, LC_ALL: 'C' }, detached: true });
+    const started = { env: { ...env, LC_ALL: 'C' }, detached: true, ...(cwd === undefined ? {} : { cwd }) };
+    const child = startProcess([file, ...args], started);
     running.add(child);
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     // a program that ends without reading breaks the pipe
     child.stdin.on('error', () => undefined).end(stdin);
-    const output = { stdout: '', stderr: '' };
-    let late = false;
-    let timer = setTimeout(() => {
-      late = true;
-      signalGroup(child, 'SIGTERM');
-      timer = setTimeout(() => signalGroup(child, 'SIGKILL'), grace);
-    }, deadline);
-    for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
-    }
+    const ending = new Ending(child, deadline);
+    const output = collect(child, limit, () => ending.begin());
     child.on('error', (cause: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
+      ending.release();
       running.delete(child);
-      const missing = cause.code === 'ENOENT';
-      const hint = file.startsWith('ssh') ? 'Install the OpenSSH client: `apt-get install openssh-client`.' : undefined;
-      reject(missing ? new LockageError(`${file} is not installed`, { ...(hint && { hint }), cause }) : cause);
+      reject(notStarted(file, cause));
     });
     const finish = (code: number | null) => {
       child.stdout.destroy();
       child.stderr.destroy();
-      resolve({ code, ...output, late });
+      if (output.stdout.truncated || output.stderr.truncated) return reject(floods(called, limit));
+      resolve({ code, stdout: output.stdout.text(), stderr: output.stderr.text(), late: ending.isLate });
     };
     child.on('exit', (code) => {
-      clearTimeout(timer);
+      ending.release();
       running.delete(child);
-      if (late) signalGroup(child, 'SIGKILL');
+      if (ending.began) signalGroup(child, 'SIGKILL');
       const unread = setTimeout(() => finish(code), 100);
       child.on('close', () => {
         clearTimeout(unread);
         finish(code);
       });
     });
+  });
+}
+
+/** The end of a program that does not end by itself: it is asked to, then killed, with everything that it started. */
+class Ending {
+  isLate = false;
+  began = false;
+  readonly #child: ChildProcess;
+  #timer: NodeJS.Timeout;
+
+  constructor(child: ChildProcess, deadline: number) {
+    this.#child = child;
+    this.#timer = setTimeout(() => {
+      this.isLate = true;
+      this.begin();
+    }, deadline);
+  }
+
+  begin(): void {
+    if (this.began) return;
+    this.began = true;
+    clearTimeout(this.#timer);
+    signalGroup(this.#child, 'SIGTERM');
+    this.#timer = setTimeout(() => signalGroup(this.#child, 'SIGKILL'), grace);
+  }
+
+  release(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+type Output = Readonly<Record<'stdout' | 'stderr', Tail>>;
+
+function collect(child: ChildProcessWithoutNullStreams, limit: number, onMore: () => void): Output {
+  const output = { stdout: new Tail(limit), stderr: new Tail(limit) };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].on('data', (data: Buffer) => {
+      output[stream].push(data);
+      if (output[stream].truncated) onMore();
+    });
+  }
+  return output;
+}
+
+function notStarted(file: string, cause: NodeJS.ErrnoException): Error {
+  const hint = file.startsWith('ssh') ? 'Install the OpenSSH client: `apt-get install openssh-client`.' : undefined;
+  return cause.code === 'ENOENT'
+    ? new LockageError(`${file} is not installed`, { ...(hint && { hint }), cause })
+    : cause;
+}
+
+/** Nothing of it is shown: it may be a secret. */
+function floods(called: string, limit: number): LockageError {
+  return new LockageError(`${called} wrote more than ${limit} bytes, and was ended`, {
+    hint: 'What it talks to is broken or hostile: run it by hand to see what it writes.',
   });
 }
 

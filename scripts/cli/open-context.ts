@@ -63,6 +63,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     json: options.json ?? false,
     yes: options.yes ?? false,
     redactor,
+    signal,
   });
   const stateFolder = await openStateFolder(root);
   const isNeeded = !options.keyless || backendFolder(backend) === undefined;

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Progress } from '../../infra/context/provider-context.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
-import { LockageError } from '../../pipelines/errors.ts';
+import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
@@ -22,6 +22,8 @@ export interface TerminalOptions {
   readonly yes: boolean;
   /** masks secrets in everything that is printed */
   readonly redactor: Redactor;
+  /** ends a question that nobody answers */
+  readonly signal?: AbortSignal;
 }
 
 /** Milliseconds between two lines of somebody who waits, where no line can be redrawn. */
@@ -123,8 +125,14 @@ export class ConsoleTerminal implements Terminal {
     }
     this.#clear();
     const reader = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await reader.question(`${this.#shown(question)} ${colors.dim('[y/N]')} `);
-    reader.close();
+    const { signal } = this.#options;
+    const answer = await reader
+      .question(`${this.#shown(question)} ${colors.dim('[y/N]')} `, signal ? { signal } : {})
+      .catch((cause: unknown) => {
+        // The reader takes the keys: Ctrl-C and Ctrl-D come here, and are no signal.
+        throw signal?.aborted ? signal.reason : new InterruptedError('not confirmed: nothing was changed', { cause });
+      })
+      .finally(() => reader.close());
     if (!/^y(es)?$/i.test(answer.trim())) {
       throw new LockageError('not confirmed: nothing was changed');
     }

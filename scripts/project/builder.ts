@@ -21,6 +21,9 @@ interface Dependencies {
   readonly signal: AbortSignal;
 }
 
+/** Milliseconds for what an engine does at once, even a busy one. */
+const questionTimeout = 2 * 60_000;
+
 /** Builds the project's images with the Docker CLI, and pushes them to its repository. */
 export class DockerBuilder implements Builder {
   readonly #dependencies: Dependencies;
@@ -50,7 +53,9 @@ export class DockerBuilder implements Builder {
    * elsewhere would else have an older image of that version pushed in its place.
    */
   async #name(built: string, version: string): Promise<void> {
-    const found = await run(platformArguments(built), { env: variablesFor('docker') });
+    const found = await run(platformArguments(built), { env: variablesFor('docker'), timeout: questionTimeout });
+    if (found.late)
+      throw new LockageError(`the Docker Engine did not look at ${built} within ${questionTimeout / 1000} s`);
     if (found.code !== 0) throw notLoaded(this.#tag(version), found.stderr);
     await this.#docker('name the image', ['docker', 'image', 'tag', built, this.#tag(version)]);
     await this.#docker('name the image', ['docker', 'image', 'rm', '--no-prune', built]);
@@ -89,9 +94,10 @@ export class DockerBuilder implements Builder {
 
   async #docker(what: string, argv: readonly string[]): Promise<string> {
     const { terminal, signal } = this.#dependencies;
-    const quiet = argv.includes('inspect');
-    const onLine = (line: string) => terminal.detail(line);
-    return mustRun(what, argv, { env: variablesFor('docker'), signal, ...(quiet ? {} : { onLine }) });
+    const env = variablesFor('docker');
+    // A build or a push takes as long as it takes, and shows people how it goes on.
+    if (argv[1] === 'image') return mustRun(what, argv, { env, signal, timeout: questionTimeout });
+    return mustRun(what, argv, { env, signal, onLine: (line) => terminal.detail(line) });
   }
 }
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { valueOf } from '../../infra/context/secret-bytes.ts';
 import { startProcess } from '../../infra/system/process.ts';
+import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { SecretSource } from '../../pipelines/model/environment.ts';
 import { Redactor } from '../tools/redactor.ts';
@@ -114,6 +116,10 @@ async function runSecretCommand(
   // A program that asks for a password would otherwise wait for an answer that never comes.
   child.stdin.on('error', () => undefined).end();
   const tooLong = () => child.kill('SIGKILL');
+  // What it started may outlive it, with its output open.
+  child.once('exit', () =>
+    setTimeout(() => [child.stdout, child.stderr].forEach((stream) => stream.destroy()), 1000).unref(),
+  );
   const [stdout, stderr, failure] = await Promise.all([
     collect(child.stdout, tooLong),
     collect(child.stderr, tooLong),
@@ -126,18 +132,14 @@ async function runSecretCommand(
   return { problem: `${program} ${failure ?? commandFailure(child, stdout, stderr)}` };
 }
 
-/** Reads the output of a program; if it is too long, that is reported, and the rest of it is dropped. */
-async function collect(stream: AsyncIterable<Buffer>, tooLong: () => void): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) {
-    if (sizeOf(chunks) > maximumOutput) tooLong();
-    else chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function sizeOf(chunks: readonly Buffer[]): number {
-  return chunks.reduce((sum, { length }) => sum + length, 0);
+/** Reads the output of a program until it ends or is cut off; if it is too long, that is reported, and only its end is kept. */
+function collect(stream: Readable, tooLong: () => void): Promise<Buffer> {
+  const tail = new Tail(maximumOutput + 1);
+  stream.on('data', (data: Buffer) => {
+    tail.push(data);
+    if (tail.truncated) tooLong();
+  });
+  return new Promise((resolve) => stream.once('close', () => resolve(tail.bytes())));
 }
 
 function startFailure({ code }: NodeJS.ErrnoException): string {

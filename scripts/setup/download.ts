@@ -11,6 +11,9 @@ import { StepError } from './step.ts';
 /** The address where Pulumi publishes its command line. */
 export const officialReleases = 'https://get.pulumi.com/releases';
 const answersWithin = 10_000;
+/** Bytes of a list of sums, and of an archive, which has 150 MB today. */
+const longestList = 2 ** 20;
+const largestArchive = 2 ** 30;
 
 /** Returns whether the address answers, without fetching what is behind it. */
 export async function isReachable(url: string): Promise<boolean> {
@@ -29,7 +32,7 @@ export async function downloadPulumi(version: string, folder: string, releases =
   const sums = await fetch(`${releases}/sdk/pulumi-${version}-checksums.txt`, {
     signal: AbortSignal.timeout(answersWithin),
   }).then(
-    (answer) => (answer.ok ? answer.text() : undefined),
+    (answer) => (answer.ok ? shortText(answer) : undefined),
     () => undefined,
   );
   const expected = sums
@@ -61,6 +64,22 @@ export async function downloadPulumi(version: string, folder: string, releases =
   }
 }
 
+/** Returns the text of an answer; undefined where it breaks off, or is no list of sums by its length. */
+async function shortText({ body }: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body ?? []) {
+      size += chunk.length;
+      if (size > longestList) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString();
+  } catch {
+    return undefined;
+  }
+}
+
 async function fetchTo(url: string, file: string): Promise<string | undefined> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(600_000) }).catch(() => undefined);
   if (!answer?.ok || answer.body === null) return undefined;
@@ -68,7 +87,11 @@ async function fetchTo(url: string, file: string): Promise<string | undefined> {
   await pipeline(
     Readable.fromWeb(answer.body),
     async function* (chunks: AsyncIterable<Uint8Array>) {
+      let size = 0;
       for await (const chunk of chunks) {
+        size += chunk.length;
+        if (size > largestArchive)
+          throw new StepError(`${url} is larger than ${largestArchive} bytes`, 'try again later.');
         hash.update(chunk);
         yield chunk;
       }

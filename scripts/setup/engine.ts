@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { request } from 'node:http';
+import { Engine } from '../../infra/docker/api/client.ts';
 import { cacheLock } from '../tools/cache.ts';
 import { ask, findProgram, rootWords } from './command.ts';
 import { startEngine } from './engine-start.ts';
@@ -46,18 +46,14 @@ export async function engineVersion(): Promise<string | undefined> {
   const address = process.env.DOCKER_HOST ?? `unix://${ownSocket}`;
   // Only the Docker CLI understands other addresses (ssh, TLS).
   if (!address.startsWith('unix://')) return await ask(['docker', 'version', '--format', '{{.Server.Version}}']);
-  return await new Promise((resolve) => {
-    const call = request({ socketPath: address.slice('unix://'.length), path: '/version', timeout: 10_000 });
-    call.on('timeout', () => call.destroy());
-    call.on('error', () => resolve(undefined));
-    call.on('response', (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      response.on('end', () => resolve(/"Version":\s*"([^"]+)"/.exec(body)?.[1]));
-      response.on('error', () => resolve(undefined));
-    });
-    call.end();
-  });
+  const engine = new Engine({ host: 'this machine', socketPath: address.slice('unix://'.length) });
+  return await engine
+    .version({ deadline: 10_000 })
+    .then(
+      ({ Version }) => Version,
+      () => undefined,
+    )
+    .finally(() => engine.close());
 }
 
 function refuseWhereNotOurs(): void {

@@ -5,8 +5,10 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
 import { startProcess } from '../../infra/system/process.ts';
+import { Tail } from '../../infra/system/tail.ts';
 
 export interface RunOptions {
   /** milliseconds until the program is killed */
@@ -37,6 +39,11 @@ export class CommandError extends Error {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const child = start(argv, options);
   child.stdin.on('error', () => undefined).end(options.input ?? '');
+  // What it left in the background may hold its output open for as long as it likes.
+  child.once('exit', () => {
+    const unread = setTimeout(() => [child.stdout, child.stderr].forEach((stream) => stream.destroy()), 1000);
+    child.once('close', () => clearTimeout(unread));
+  });
   const [stdout] = await Promise.all([collect(child.stdout, options.onLine), ended(argv, child, options)]);
   return stdout;
 }
@@ -98,16 +105,22 @@ async function ended(
   throw new CommandError(argv, code ?? undefined, stderr, why);
 }
 
-async function collect(stream: Readable, onLine?: (line: string) => void): Promise<string> {
-  let text = '';
+/** Bytes that are kept of each stream of a program, the last ones. */
+const kept = 64 * 1024 * 1024;
+/** Characters of a line that has no end yet. */
+const longestLine = 10_000;
+
+/** Returns what a stream sends until it ends, or is cut off. */
+function collect(stream: Readable, onLine?: (line: string) => void): Promise<string> {
+  const tail = new Tail(kept);
+  const decoder = new StringDecoder('utf8');
   let rest = '';
-  stream.setEncoding('utf8');
-  for await (const chunk of stream) {
-    text += chunk;
-    if (!onLine) continue;
-    const lines = (rest + chunk).split(/[\r\n]+/);
-    rest = lines.pop() ?? '';
+  stream.on('data', (data: Buffer) => {
+    tail.push(data);
+    if (!onLine) return;
+    const lines = (rest + decoder.write(data)).split(/[\r\n]+/);
+    rest = (lines.pop() ?? '').slice(-longestLine);
     for (const line of lines) if (line.trim()) onLine(line.trim());
-  }
-  return text;
+  });
+  return new Promise((resolve) => stream.once('close', () => resolve(tail.text())));
 }

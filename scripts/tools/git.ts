@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { childEnvironment, variablesFor, type Variables } from '../../infra/system/environment.ts';
 import { startProcess } from '../../infra/system/process.ts';
+import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 
 /** What git says of a folder. */
@@ -114,21 +115,30 @@ interface Ended {
   readonly stderr: string;
 }
 
+/** A checkout of a large project on a slow disk takes its time; one that asks somebody would wait for ever. */
+const timeout = 30 * 60_000;
+/** Bytes of the longest list of files. */
+const mostOutput = 256 * 1024 * 1024;
+
 function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptions): Promise<Ended> {
   return new Promise((done, reject) => {
     const variables = childEnvironment({ ...variablesFor('git'), ...env });
-    const child = startProcess(['git', ...argv], { cwd, env: variables });
+    const child = startProcess(['git', ...argv], { cwd, env: variables, timeout });
     const stop = () => void child.kill();
     signal?.addEventListener('abort', stop, { once: true });
-    const output = { stdout: '', stderr: '' };
-    child.stdout.setEncoding('latin1').on('data', (text: string) => (output.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+    const output = { stdout: new Tail(mostOutput), stderr: new Tail(mostOutput) };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].on('data', (data: Buffer) => {
+        output[stream].push(data);
+        if (output[stream].truncated) child.kill('SIGKILL');
+      });
+    }
     // One that ends without reading breaks the pipe.
     child.stdin.on('error', () => undefined).end(input, 'latin1');
     child.on('error', (cause) => reject(new LockageError(`git does not start: ${cause.message}`, { cause })));
     child.on('close', (code) => {
       signal?.removeEventListener('abort', stop);
-      done({ code: code ?? 1, ...output });
+      done({ code: code ?? 1, stdout: output.stdout.text('latin1'), stderr: output.stderr.text() });
     });
   });
 }

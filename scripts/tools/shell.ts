@@ -7,6 +7,8 @@ export interface CommandOutput {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
+  /** it was killed because its time was over */
+  readonly late: boolean;
 }
 
 export interface CommandOptions {
@@ -21,7 +23,27 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Runs a program with arguments to its end, whatever its exit code. No shell interprets any of it. */
+/** Bytes that are kept of each stream of a program, the last ones: a build may print for hours. */
+const kept = 4 * 1024 * 1024;
+
+/** The last chunks of a stream, where zx would keep all of them. */
+class LastChunks extends Array<string | Buffer> {
+  #size = 0;
+
+  override push(...chunks: readonly (string | Buffer)[]): number {
+    for (const chunk of chunks) {
+      super.push(chunk);
+      this.#size += chunk.length;
+    }
+    while (this.#size > kept && this.length > 1) this.#size -= this.shift()?.length ?? 0;
+    return this.length;
+  }
+}
+
+/**
+ * Runs a program with arguments to its end, whatever its exit code. No shell interprets any of it. Of a very long output
+ * the end is returned.
+ */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
   const shell = $({
     // The one shell that every computer has, and its quotes: zx looks for bash, which a small image does not have.
@@ -30,25 +52,31 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
     quote: shellWord,
     nothrow: true,
     quiet: true,
+    store: { stdout: new LastChunks(), stderr: new LastChunks(), stdall: new LastChunks() },
     ...(options.cwd ? { cwd: options.cwd } : {}),
     env: childEnvironment(options.env),
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.timeout ? { timeout: options.timeout } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
   });
+  const began = performance.now();
   const child = shell`${argv}`;
   if (options.onLine) {
     for await (const line of child) options.onLine(line);
   }
   const { stdout, stderr, exitCode } = await child;
-  return { stdout, stderr, code: exitCode ?? 1 };
+  const late = exitCode !== 0 && performance.now() - began >= (options.timeout ?? Infinity);
+  return { stdout, stderr, code: exitCode ?? 1, late };
 }
 
 /** Runs a program and returns its stdout. Throws LockageError with its last lines when it fails. */
 export async function mustRun(what: string, argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code === 0) return result.stdout;
-  throw new LockageError(`cannot ${what}: ${argv[0]} ended with exit code ${result.code}`, {
+  const how = result.late
+    ? `did not end within ${(options.timeout ?? 0) / 1000} s`
+    : `ended with exit code ${result.code}`;
+  throw new LockageError(`cannot ${what}: ${argv[0]} ${how}`, {
     details: `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-12),
   });
 }

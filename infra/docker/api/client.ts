@@ -1,7 +1,7 @@
 import { defaultDeadline } from '../../system/deadline.ts';
 import { EngineError } from './errors.ts';
 import { exec } from './exec.ts';
-import { outputLines } from './frames.ts';
+import { outputLines, silenceOf } from './frames.ts';
 import { checkedName, segment } from './names.ts';
 import { EngineSwarm } from './swarm.ts';
 import { readTar, tarArchive } from './tar.ts';
@@ -112,12 +112,8 @@ export class Engine extends EngineSwarm {
       const details = await this.json<ContainerDetails>(what, 'GET', `${container}/json`, { signal });
       const query = { stdout: true, stderr: true, tail, follow, timestamps, since: since && since.getTime() / 1000 };
       const path = `${await this.prefix()}${container}/logs`;
-      const response = await this.transport.stream({ what, method: 'GET', path, query, signal });
-      try {
-        yield* outputLines(response as AsyncIterable<Buffer>, details.Config.Tty);
-      } finally {
-        response.destroy();
-      }
+      const chunks = this.transport.chunks({ what, method: 'GET', path, query, signal }, silenceOf(options));
+      yield* outputLines(chunks, details.Config.Tty);
     } catch (error) {
       if (signal?.aborted) return;
       throw error instanceof EngineError ? error : new EngineError(this.host, what, String(error), { cause: error });

@@ -1,6 +1,7 @@
 import { Readable, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultDeadline } from '../../system/deadline.ts';
+import { Tail } from '../../system/tail.ts';
 import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import type { Transport } from './transport.ts';
@@ -18,7 +19,7 @@ export async function exec(
   const deadline = options.deadline ?? defaultDeadline;
   const end = performance.now() + deadline;
   const left = () => Math.max(1, end - performance.now());
-  const id = await createExec(transport, prefix, container, argv, options);
+  const id = await createExec(transport, prefix, container, argv, { ...options, deadline: left() });
   const socket = await transport.hijack({
     what,
     method: 'POST',
@@ -72,6 +73,7 @@ async function createExec(
       ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
       ...(options.env ? { Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`) } : {}),
     },
+    deadline: options.deadline ?? defaultDeadline,
     signal: options.signal,
   });
   return (JSON.parse(body.toString('utf8')) as { Id: string }).Id;
@@ -146,7 +148,10 @@ async function exitCode(
 ): Promise<number> {
   // The output closes a moment before the engine notes the exit code, or long before if the command closed it itself.
   for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
-    const { body } = await transport.request({ what, method: 'GET', path: `${prefix}/exec/${id}/json`, signal });
+    // One whose time is over is asked once more: it may have ended in time.
+    const deadline = Math.max(1000, Math.min(defaultDeadline, end - performance.now()));
+    const path = `${prefix}/exec/${id}/json`;
+    const { body } = await transport.request({ what, method: 'GET', path, deadline, signal });
     const state = JSON.parse(body.toString('utf8')) as { Running: boolean; ExitCode: number | null };
     if (!state.Running && state.ExitCode !== null) return state.ExitCode;
     if (performance.now() > end)
@@ -158,34 +163,4 @@ async function exitCode(
 function reasonOf(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.reason;
   return reason instanceof Error ? reason : new Error(String(reason));
-}
-
-/** The last bytes of a stream. */
-class Tail {
-  truncated = false;
-  readonly #limit: number;
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  push(data: Buffer): void {
-    this.#chunks.push(data);
-    this.#size += data.length;
-    if (this.#size <= this.#limit * 2) return;
-    this.#trim();
-  }
-
-  text(): string {
-    if (this.#size > this.#limit) this.#trim();
-    return Buffer.concat(this.#chunks).toString('utf8');
-  }
-
-  #trim(): void {
-    this.#chunks = [Buffer.from(Buffer.concat(this.#chunks).subarray(-this.#limit))];
-    this.#size = this.#limit;
-    this.truncated = true;
-  }
 }

@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { OutputLine, OutputStream } from './types.ts';
+import { defaultDeadline } from '../../system/deadline.ts';
+import type { LogOptions, OutputLine, OutputStream } from './types.ts';
 
 const headerLength = 8;
 const maxLine = 1024 * 1024;
@@ -75,4 +76,9 @@ export async function* outputLines(chunks: AsyncIterable<Buffer>, raw: boolean):
   for (const stream of ['stdout', 'stderr'] as const) {
     for (const line of readers[stream].end()) yield { stream, line };
   }
+}
+
+/** Returns the milliseconds that nothing may come of an output; undefined where it is followed, and may rest. */
+export function silenceOf({ follow = false, silence = defaultDeadline }: LogOptions): number | undefined {
+  return follow ? undefined : silence;
 }

@@ -1,5 +1,5 @@
 import { EngineError } from './errors.ts';
-import { outputLines } from './frames.ts';
+import { outputLines, silenceOf } from './frames.ts';
 import { segment } from './names.ts';
 import { EngineResources, labelFilter } from './resources.ts';
 import type {
@@ -107,12 +107,8 @@ export class EngineSwarm extends EngineResources {
     const path = `${await this.prefix()}/services/${segment(name)}/logs`;
     try {
       const what = `read the logs of service ${name}`;
-      const response = await this.transport.stream({ what, method: 'GET', path, query, signal });
-      try {
-        yield* outputLines(response as AsyncIterable<Buffer>, false);
-      } finally {
-        response.destroy();
-      }
+      const chunks = this.transport.chunks({ what, method: 'GET', path, query, signal }, silenceOf(options));
+      yield* outputLines(chunks, false);
     } catch (error) {
       if (!signal?.aborted) throw error;
     }

@@ -79,6 +79,34 @@ export class Transport {
     }
   }
 
+  /**
+   * Yields the answer's body as it comes. Throws EngineError when its next part does not come within `silence` milliseconds;
+   * whoever reads may take longer.
+   */
+  async *chunks(call: Call, silence?: number): AsyncGenerator<Buffer> {
+    const response = await this.stream(call);
+    let silent = false;
+    const giveUp = () => {
+      silent = true;
+      response.destroy();
+    };
+    const wait = () => (silence === undefined ? undefined : setTimeout(giveUp, silence));
+    let watch = wait();
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        clearTimeout(watch);
+        yield chunk;
+        watch = wait();
+      }
+    } catch (error) {
+      if (!silent) throw error;
+    } finally {
+      clearTimeout(watch);
+      response.destroy();
+    }
+    if (silent) throw new EngineError(this.host, call.what, `nothing more came for ${(silence ?? 0) / 1000} s`);
+  }
+
   /** Returns the raw connection behind an upgraded request. Data that came with the headers is put back into it. */
   async hijack(call: Call): Promise<Duplex> {
     const limit = new Deadline(call);

@@ -74,7 +74,7 @@ export interface PullOptions {
   readonly platform?: string | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** milliseconds without any progress; 120 s by default */
+  /** milliseconds in which no layer gets further; 120 s by default */
   readonly idleTimeout?: number;
 }
 
@@ -85,6 +85,8 @@ export interface LogOptions {
   readonly since?: Date;
   /** put before each line by the engine, in RFC 3339 */
   readonly timestamps?: boolean;
+  /** milliseconds within which the next part of an output has to come that is not followed; 30 s by default */
+  readonly silence?: number;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -118,7 +118,8 @@ export class HostKeys {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
         const reading = keyReading(host, target, this.file, note, algorithms);
-        const { stderr, late } = await retryDropped(() => runToEnd('ssh', reading, 30_000));
+        const called = `ssh to ${host.name}`;
+        const { stderr, late } = await retryDropped(() => runToEnd('ssh', reading, 30_000, { called }));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
         const done = wanted === undefined ? keys.length > 0 : keys.some(({ fingerprint }) => fingerprint === wanted);
         if (done) break;

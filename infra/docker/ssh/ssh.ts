@@ -82,7 +82,7 @@ export class SshLink {
     await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
     const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
     const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
-    return runToEnd('ssh', argv, options.deadline, { stdin: text });
+    return this.#ssh(argv, options.deadline, text);
   }
 
   /**
@@ -169,11 +169,11 @@ export class SshLink {
     ];
     let loggedIn = false;
     const { stderr, late } = await retryDropped(async () => {
-      const login = await runToEnd('ssh', [...master, ...this.#arguments()], loginDeadline);
+      const login = await this.#ssh([...master, ...this.#arguments()], loginDeadline);
       loggedIn = login.code === 0;
       // a master hides what the ssh to the machine in between said
       if (loggedIn || !this.#host.endpoint.jump) return login;
-      return runToEnd('ssh', [...this.#arguments(), 'true'], loginDeadline);
+      return this.#ssh([...this.#arguments(), 'true'], loginDeadline);
     });
     if (loggedIn) return false;
     if (isKeyRefusal(stderr)) throw await this.#keys.changed(this.#host);
@@ -190,7 +190,11 @@ export class SshLink {
   }
 
   #control(control: string, command: 'check' | 'forward' | 'cancel' | 'stop' | 'exit', extra: readonly string[] = []) {
-    return runToEnd('ssh', ['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
+    return this.#ssh(['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
+  }
+
+  #ssh(argv: readonly string[], deadline: number, stdin = ''): Promise<Ended> {
+    return runToEnd('ssh', argv, deadline, { stdin, called: `ssh to ${this.#host.name}` });
   }
 
   #arguments(): string[] {
@@ -214,7 +218,7 @@ export class SshLink {
     const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
     // The login shell may be one with another syntax, such as fish.
     const asked = ['-S', control, ...this.#arguments(), `sh -c ${shellWord(look)}`];
-    const { stdout } = await runToEnd('ssh', asked, commandDeadline);
+    const { stdout } = await this.#ssh(asked, commandDeadline);
     const at = userHostPort(this.#host.endpoint);
     if (stdout.trim() === 'absent') {
       return new LockageError(`${name}: there is no ${path} on ${at}`, {

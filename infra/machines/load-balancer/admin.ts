@@ -5,6 +5,8 @@ import path from 'node:path';
 import { adminSocket } from './haproxy-config.ts';
 
 const answerTimeout = 5000;
+/** Characters of an answer: each machine has a line of it. */
+const longestAnswer = 16 * 1024 * 1024;
 
 /** A slot for a machine at one of a load balancer's ports. */
 export interface Slot {
@@ -74,11 +76,13 @@ export async function sendCommands(home: string, commands: readonly string[]): P
 function exchange(socket: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket, () => connection.write(text));
+    const late = setTimeout(() => connection.destroy(new Error('the load balancer is silent')), answerTimeout);
     let answer = '';
-    connection
-      .setEncoding('utf8')
-      .setTimeout(answerTimeout, () => connection.destroy(new Error('the load balancer is silent')));
-    connection.on('data', (data: string) => (answer += data));
+    connection.setEncoding('utf8').on('data', (data: string) => {
+      answer += data;
+      if (answer.length > longestAnswer) connection.destroy(new Error('the load balancer does not stop talking'));
+    });
+    connection.on('close', () => clearTimeout(late));
     connection.on('error', reject).on('end', () => resolve(answer));
   });
 }

@@ -3,11 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dockerHost } from '../../../infra/docker/address.ts';
-import { Engine } from '../../../infra/docker/api/client.ts';
+import { Engine, type LogOptions } from '../../../infra/docker/api/client.ts';
 import { FrameReader, LineReader, outputLines } from '../../../infra/docker/api/frames.ts';
 import { imagePath, segment } from '../../../infra/docker/api/names.ts';
+import { PullCourse, type LayerMessage } from '../../../infra/docker/api/pull-course.ts';
 import { readTar, tarArchive } from '../../../infra/docker/api/tar.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { managerProblem } from '../../../infra/docker/swarm-leader.ts';
@@ -58,9 +60,73 @@ describe('a pull', () => {
     await expect(engine.pull('r/shop', 'sha256:1')).rejects.toThrow(/^prod-1: .*connection to the Docker Engine broke/);
   });
 
-  it('without progress is given up', async () => {
+  it('whose engine says nothing is given up', async () => {
     const engine = await engineThat((response) => void response.write('{"status":"Pulling"}\n'));
     await expect(engine.pull('r/shop', 'sha256:1', { idleTimeout: 100 })).rejects.toThrow('no progress for 0.1 s');
+  });
+
+  it('whose engine talks while nothing comes is given up, and says how far it got', async () => {
+    const engine = await engineThat((response) => {
+      response.write('{"status":"Already exists","id":"base"}\n{"status":"Pulling fs layer","id":"b"}\n');
+      response.write('{"status":"Downloading","progressDetail":{"current":5,"total":18},"id":"a"}\n');
+      const talk = setInterval(() => {
+        response.write('{"status":"Downloading","progressDetail":{"current":5,"total":18},"id":"a"}\n');
+        response.write('{"status":"Retrying in 5 seconds","id":"b"}\n{"status":"Waiting"}\n');
+      }, 20);
+      response.on('close', () => clearInterval(talk));
+    });
+    await expect(engine.pull('r/shop', 'sha256:1', { idleTimeout: 200 })).rejects.toMatchObject({
+      message:
+        'prod-1: cannot pull r/shop@sha256:1: no progress for 0.2 s (1 of 3 layers are there, 5 of 18 bytes downloaded)',
+      hint: 'Check the way between prod-1 and the registry, then run the same command again.',
+    });
+  });
+
+  it('that is slow is never given up', async () => {
+    const engine = await engineThat((response) => {
+      let current = 0;
+      const trickle = setInterval(() => {
+        current += 1;
+        response.write(`{"status":"Downloading","progressDetail":{"current":${current},"total":9},"id":"a"}\n`);
+        if (current < 9) return;
+        clearInterval(trickle);
+        response.end('{"status":"Download complete","id":"a"}\n');
+      }, 150);
+    });
+    expect(await engine.pull('r/shop', 'sha256:1', { idleTimeout: 1000 })).toEqual({ bytes: 9 });
+  });
+
+  it('is known by a bounded number of layers, however many an engine speaks of', () => {
+    const course = new PullCourse();
+    const told = Array.from({ length: 10_000 }, (_, id) => course.take({ id: `${id}`, status: 'Waiting' }));
+    expect(told.filter(Boolean)).toHaveLength(4096);
+    expect(course.text()).toBe('0 of 4096 layers are there, nothing downloaded');
+  });
+
+  it.each<[string, LayerMessage[], boolean[]]>([
+    [
+      'bytes that grow',
+      [1, 1, 2].map((current) => ({ id: 'a', status: 'Downloading', progressDetail: { current } })),
+      [true, false, true],
+    ],
+    [
+      'bytes that grow again after a new beginning',
+      [5, 1, 2].map((current) => ({ id: 'a', status: 'Downloading', progressDetail: { current } })),
+      [true, false, true],
+    ],
+    [
+      'seconds of unpacking, for an hour',
+      [3599, 3600, 3601].map((current) => ({ id: 'a', status: 'Extracting', progressDetail: { current, units: 's' } })),
+      [true, true, false],
+    ],
+    [
+      'steps, once each',
+      ['Waiting', 'Waiting', 'Pull complete', 'Retrying in 1 second'].map((status) => ({ id: 'a', status })),
+      [true, false, true, false],
+    ],
+  ])('gets further by %s', (_what, messages, further) => {
+    const course = new PullCourse();
+    expect(messages.map((message) => course.take(message) !== undefined)).toEqual(further);
   });
 
   it('counts downloaded bytes per layer once, whatever the chunks', async () => {
@@ -162,6 +228,45 @@ describe('a manager of a swarm', () => {
     const engine = await engineThat((response) => response.end(JSON.stringify({ Swarm: { ...node, ...said } })));
     expect(await managerProblem(engine)).toBe(problem);
   });
+});
+
+describe('the log of a container', () => {
+  const container = JSON.stringify({ Config: { Tty: true } });
+  const stalled = () =>
+    engineThat((response, path) =>
+      path.endsWith('/json') ? response.end(container) : void response.write('first\nsecond\n'),
+    );
+
+  it('that stalls is given up, unless it is followed', async () => {
+    const engine = await stalled();
+    const lines: string[] = [];
+    const read = async (options: LogOptions) => {
+      for await (const { line } of engine.logs('web', options)) lines.push(line);
+    };
+    await expect(read({ silence: 100 })).rejects.toThrow(
+      'prod-1: cannot read the logs of web: nothing more came for 0.1 s',
+    );
+    await read({ follow: true, silence: 100, signal: AbortSignal.timeout(500) });
+    expect(lines).toEqual(['first', 'second', 'first', 'second']);
+  });
+
+  it('may be read as slowly as its reader likes', async () => {
+    const engine = await engineThat((response, path) => response.end(path.endsWith('/json') ? container : 'a\nb\n'));
+    const lines: string[] = [];
+    for await (const { line } of engine.logs('web', { silence: 100 })) {
+      await sleep(300);
+      lines.push(line);
+    }
+    expect(lines).toEqual(['a', 'b']);
+  });
+});
+
+it('a command has one deadline for all of its calls', async () => {
+  const engine = await engineThat((response, path) => {
+    if (path.endsWith('/web/exec')) setTimeout(() => response.end('{"Id":"e1"}'), 500);
+  });
+  await expect(engine.exec('web', ['true'], { deadline: 300 })).rejects.toThrow('cannot run true in web: no answer');
+  await expect(engine.exec('web', ['true'], { deadline: 700 })).rejects.toThrow('cannot run true in web: no answer');
 });
 
 describe('output', () => {

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseSlots } from '../../../infra/machines/load-balancer/admin.ts';
-import { haproxyConfig, shapeOf } from '../../../infra/machines/load-balancer/haproxy-config.ts';
+import { parseSlots, sendCommands } from '../../../infra/machines/load-balancer/admin.ts';
+import { adminSocket, haproxyConfig, shapeOf } from '../../../infra/machines/load-balancer/haproxy-config.ts';
 
 const target = {
   address: '10.71.3.1',
@@ -71,4 +75,20 @@ port-80,slot-3,0,0,MAINT,,127.0.0.1:9,
     { ...rest, name: 'slot-2', target: '10.71.3.12:80', resting: false, healthy: false, busy: 2 },
     { ...rest, name: 'slot-3', target: '127.0.0.1:9', resting: true, healthy: false, busy: 0 },
   ]);
+});
+
+test('an answer of its process without an end is not read', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'lockage-admin-'));
+  const flood = createServer((socket) => {
+    const part = 'x'.repeat(2 ** 20);
+    const more = () => void (socket.destroyed || socket.write(part, more));
+    socket.on('error', () => undefined).once('data', more);
+  });
+  await new Promise<void>((resolve) => flood.listen(join(home, adminSocket), resolve));
+  try {
+    await expect(sendCommands(home, ['show stat'])).rejects.toThrow('the load balancer does not stop talking');
+  } finally {
+    flood.close();
+    rmSync(home, { recursive: true, force: true });
+  }
 });

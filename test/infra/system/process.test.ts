@@ -58,6 +58,14 @@ describe('a program that is late', () => {
   });
 });
 
+test('a program that does not stop writing is ended with all that it started', async () => {
+  const script = `cd ${folder}; sleep 60 & echo $! > started; yes hunter2`;
+  const flood = runToEnd('sh', ['-c', script], 60_000, { mostOutput: 100_000, called: 'ssh to prod-1' });
+  const error: unknown = await flood.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ message: 'ssh to prod-1 wrote more than 100000 bytes, and was ended', details: [] });
+  await expect.poll(() => isGone(text('started'))).toBe(true);
+});
+
 test('what a program put into the background for good outlives it', async () => {
   const script = `setsid sh -c 'echo $$ > daemon; exec sleep 60' & while ! [ -s daemon ]; do sleep 0.05; done`;
   expect((await run(script, 5000)).code).toBe(0);

@@ -1,5 +1,6 @@
+import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { LockageError } from '../../../pipelines/errors.ts';
+import { InterruptedError, LockageError } from '../../../pipelines/errors.ts';
 import { ConsoleTerminal } from '../../../scripts/cli/terminal.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 import { visible } from '../../../scripts/tools/visible.ts';
@@ -70,4 +71,39 @@ test('colours of Lockage stay where there are any, and no other sequence does', 
   expect(visible(red, false)).toBe(String.raw`\x1b[31mred\x1b[39m`);
   expect(visible('\u001b[8mhidden\u001b[5;31mblink', true)).toBe(String.raw`\x1b[8mhidden\x1b[5;31mblink`);
   expect(visible('tab\tand\nline ä 漢 👍', true)).toBe('tab\tand\nline ä 漢 👍');
+});
+
+describe('a question', () => {
+  /** Somebody at a terminal, who presses these keys. */
+  const asked = async (keys: string, signal?: AbortSignal) => {
+    const keyboard = Object.assign(new PassThrough(), { isTTY: true });
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(keyboard as never);
+    vi.spyOn(process, 'stderr', 'get').mockReturnValue(Object.assign(new PassThrough(), { isTTY: true }) as never);
+    const options = { json: false, yes: false, redactor: new Redactor(), ...(signal ? { signal } : {}) };
+    const question = new ConsoleTerminal(options).confirm('Promote?');
+    keyboard.write(keys);
+    return question;
+  };
+
+  test('is answered by yes alone', async () => {
+    await expect(asked('y\r')).resolves.toBeUndefined();
+    await expect(asked('\r')).rejects.toThrow('not confirmed: nothing was changed');
+  });
+
+  test.each([
+    ['Ctrl-C', '\u0003'],
+    ['Ctrl-D', '\u0004'],
+  ])('that %s ends is not confirmed, and is no bug', async (_name, key) => {
+    await expect(asked(key)).rejects.toMatchObject({
+      name: 'InterruptedError',
+      message: 'not confirmed: nothing was changed',
+    });
+  });
+
+  test('that nobody answers ends when the command is to end', async () => {
+    const stop = new AbortController();
+    const question = asked('', stop.signal);
+    stop.abort(new InterruptedError('interrupted'));
+    await expect(question).rejects.toThrow(new InterruptedError('interrupted'));
+  });
 });

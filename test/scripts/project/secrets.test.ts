@@ -72,6 +72,13 @@ describe('secrets are read', () => {
     expect(values).toEqual({ A: '$TOKEN; id', B: canary });
   });
 
+  test('from a command whose helper goes on with its output open', async () => {
+    const began = performance.now();
+    const command = ['sh', '-c', 'sleep 20 & cat password'];
+    expect(await read({ A: { command } })).toEqual({ A: canary });
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
   test('from a command that would ask', async () => {
     expect(await problems({ A: { command: ['sh', '-c', 'read answer && echo "$answer"'] } })).toEqual([
       'A  sh failed with exit code 1',

@@ -25,6 +25,12 @@ test('a command that hangs is ended', async () => {
   await expect(hangs).rejects.toThrow('was ended (it has 0.3 s)');
 });
 
+test('a command has ended when its own process has, whatever it left in the background', async () => {
+  const began = performance.now();
+  expect(await run(['sh', '-c', 'sleep 20 & echo started'])).toBe('started\n');
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
 test('a program that is not there is an answer, not an accident', async () => {
   expect(findProgram('no-such-program-here')).toBeUndefined();
   expect(await ask(['no-such-program-here', 'version'])).toBeUndefined();

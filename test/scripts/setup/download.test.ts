@@ -54,6 +54,11 @@ test('a release with another sum is an error and leaves nothing behind', async (
   expect(readdirSync(bin)).toEqual([]);
 });
 
+test('a list of sums without an end is not read', async () => {
+  sums = `${' '.repeat(2 ** 20)}\n${sumOf(archive)}  ${name}\n`;
+  expect(await downloadPulumi('9.9.9', join(folder, 'none', 'pulumi-9.9.9'), releases)).toBe(false);
+});
+
 test('no release for this machine, or no server, is a plain no', async () => {
   sums = `${sumOf(archive)}  pulumi-v9.9.9-plan9-x64.tar.gz\n`;
   const target = join(folder, 'none', 'pulumi-9.9.9');

@@ -1,0 +1,48 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { runPulumi } from '../../../infra/pulumi/cli.ts';
+import { cachedPulumi } from '../../../infra/pulumi/find-pulumi.ts';
+import { readStack } from '../../../infra/pulumi/state.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lockage-cli-'));
+  vi.stubEnv('LOCKAGE_CACHE', join(folder, 'cache'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const settings = () => ({ backend: 's3://state', passphrase: 'a passphrase', folder });
+
+/** A Pulumi that does what a script says. */
+function pulumiThat(script: string): void {
+  mkdirSync(dirname(cachedPulumi()), { recursive: true });
+  writeFileSync(cachedPulumi(), `#!/bin/sh\n${script}\n`);
+  chmodSync(cachedPulumi(), 0o755);
+}
+
+test('a command on a state has a deadline, with all that it started', async () => {
+  pulumiThat('sleep 60 & wait');
+  for (const argv of [['stack', 'export'], ['stack', 'import'], ['stack', 'init', 'prod'], ['cancel']]) {
+    const { code, stderr } = await runPulumi(settings(), argv, { deadline: 200 });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('did not end within 0.2 s: does the backend answer?')]);
+  }
+});
+
+test('a command on hosts takes as long as it takes, and the end of its output is kept', async () => {
+  pulumiThat('sleep 1; yes | head -c 20000000; echo done');
+  const { code, stdout } = await runPulumi(settings(), ['up'], { deadline: 200 });
+  expect([code, stdout.length, stdout.endsWith('done\n')]).toEqual([0, 4 * 2 ** 20, true]);
+});
+
+test('a state is read as a whole, however long it is', async () => {
+  const resources = `[${'{"urn":"u","type":"t"},'.repeat(400_000)}{"urn":"last","type":"t"}]`;
+  writeFileSync(join(folder, 'state.json'), `{"deployment":{"resources":${resources}}}`);
+  pulumiThat(`cat ${folder}/state.json`);
+  expect((await readStack(settings(), 'shop', 'prod'))?.resources.at(-1)?.urn).toBe('last');
+});
