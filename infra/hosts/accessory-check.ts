@@ -1,34 +1,98 @@
+import { posix } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Engine, ImageDetails } from '../docker/api/client.ts';
+import type { ContainerDetails, Engine, ImageDetails } from '../docker/api/client.ts';
 import { isOwnedBy } from '../docker/labels.ts';
 import type { AccessoryInputs } from '../resources/inputs.ts';
+import { isNameless } from '../workloads/container/inventory.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 
 /**
  * Checks that an accessory can become what it has to be, before anything of it is stopped. Throws LockageError when its name is
- * somebody else's, or when its program would be another major version, or an older one, over the data that it keeps: few read
- * each other's data, and some spoil it.
+ * somebody else's, when its data would not be in the volume that is meant for it, or when its program would be another major
+ * version, or an older one, over the data that it keeps: few read each other's data, and some spoil it.
  */
 export async function checkAccessory(engine: Engine, accessory: AccessoryInputs): Promise<void> {
-  const { app, environment, host, name, image } = accessory;
+  const { app, host, image } = accessory;
   const container = accessoryName(accessory);
   const found = await engine.inspectContainer(container);
-  if (!found) return;
-  if (!isOwnedBy(found.Config.Labels, accessory)) {
+  if (found && !isOwnedBy(found.Config.Labels, accessory)) {
     throw new LockageError(`${host.name}: a container named ${container} exists and is not of ${app}`, {
       hint: `Rename or remove it on ${host.name}, then run the same command again.`,
     });
   }
-  const kept = found.Mounts.map(({ Name = '' }) => Name).filter((volume) => volume in accessory.volumes);
-  if (kept.length === 0) return;
-  const [before, next] = await Promise.all([engine.inspectImage(found.Image), engine.inspectImage(image)]);
-  const change = before && next ? refusedChange(programOf(before), programOf(next)) : undefined;
+  const next = await engine.inspectImage(image);
+  if (!next) return;
+  refuseNamelessData(accessory, Object.keys(next.Config.Volumes ?? {}), found?.Mounts ?? []);
+  if (found) await refuseOtherProgram(engine, accessory, found, next);
+}
+
+/**
+ * An image may declare a volume below the one of the configuration: its data would be in that one, which has no name. What
+ * runs in this way goes on with its data.
+ */
+function refuseNamelessData(
+  { host, name, configured, volumes, ...place }: AccessoryInputs,
+  declared: readonly string[],
+  mounts: ContainerDetails['Mounts'],
+): void {
+  const there = mounts.filter(isNameless).map(({ Destination }) => Destination);
+  const found = hiddenVolume(
+    volumes,
+    declared.filter((path) => !there.includes(path)),
+  );
+  if (!found) return;
+  const key = found.volume.slice(accessoryName({ ...place, name }).length + 1);
+  const what = `${configured} keeps data at ${found.path}, below volume ${key} (${volumes[found.volume]})`;
+  throw new LockageError(`${host.name}: accessory ${name}: ${what}: it would be in a volume without a name`, {
+    hint: `Write \`accessories.${name}.volumes.${key}: ${found.path}\`.`,
+  });
+}
+
+/** Returns the first place of a declared volume that is below a configured one, and none itself. */
+export function hiddenVolume(
+  volumes: Readonly<Record<string, string>>,
+  declared: readonly string[],
+): { readonly volume: string; readonly path: string } | undefined {
+  const configured = Object.entries(volumes).map(([volume, path]) => ({ volume, path: folderOf(path) }));
+  const places = declared.map(folderOf).filter((path) => !configured.some((other) => other.path === path));
+  const found = places.flatMap((path) =>
+    configured
+      .filter((other) => path.startsWith(other.path))
+      .map(({ volume }) => ({ volume, path: path.slice(0, -1) })),
+  );
+  return found[0];
+}
+
+/** With a slash at its end, and no other that says nothing. */
+function folderOf(path: string): string {
+  return posix.normalize(`${path}/`);
+}
+
+async function refuseOtherProgram(
+  engine: Engine,
+  accessory: AccessoryInputs,
+  found: ContainerDetails,
+  next: ImageDetails,
+): Promise<void> {
+  const kept = keptData(accessory, found);
+  const before = kept.length === 0 ? undefined : await engine.inspectImage(found.Image);
+  const change = before && refusedChange(programOf(before), programOf(next));
   if (change === undefined) return;
+  const { environment, host, name } = accessory;
   throw new LockageError(`${host.name}: accessory ${name} cannot go from ${change} over the data that it keeps`, {
     details: [`data: ${kept.join(', ')}`, `image: ${accessory.configured}`],
     hint:
-      `Back it up with \`lockage accessory backup ${environment} ${name} FILE\`, give its volume another name and ` +
+      `Back it up with \`lockage accessory backup ${environment} ${name} FILE\`, give it a volume with another name and ` +
       'promote, then restore the file.',
+  });
+}
+
+/** Returns what the next container gets of the data of the one before: volumes by name, or by place where they have none. */
+function keptData({ volumes }: AccessoryInputs, { Mounts }: ContainerDetails): string[] {
+  const places = new Set(Object.values(volumes));
+  return Mounts.flatMap((mount) => {
+    if (isNameless(mount)) return places.has(mount.Destination) ? [] : [mount.Destination];
+    return mount.Name !== undefined && mount.Name in volumes ? [mount.Name] : [];
   });
 }
 

@@ -54,7 +54,10 @@ async function destroyFound(
   const targets = before.map(({ host }) => host);
   const after = await context.removal.inventory(environment, targets);
   refuseRemains(name, after, withData);
-  const kept = after.flatMap(({ host, data }) => data.map((volume) => ({ host: host.name, volume })));
+  const left = withVolumes(after, before);
+  const kept = (withData ? after : left).flatMap(({ host, data }) =>
+    data.map((volume) => ({ host: host.name, volume })),
+  );
   return { outcome: 'destroyed', environment: name, kept, hosts: targets.map((host) => host.name) };
 }
 
@@ -100,8 +103,11 @@ async function removeAll(
 /** With the volumes of before: nameless ones are found by their containers only, which may be gone by now without them. */
 function withVolumes(left: readonly Inventory[], before: readonly Inventory[]): Inventory[] {
   return left.map((each) => {
-    const earlier = before.find(({ host }) => host.name === each.host.name)?.volumes ?? [];
-    return { ...each, volumes: [...new Set([...each.volumes, ...earlier])] };
+    const earlier = before.find(({ host }) => host.name === each.host.name) ?? { volumes: [], data: [] };
+    const [volumes, data] = (['volumes', 'data'] as const).map((kind) => [
+      ...new Set([...each[kind], ...earlier[kind]]),
+    ]);
+    return { ...each, volumes: volumes ?? [], data: data ?? [] };
   });
 }
 

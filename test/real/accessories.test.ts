@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { namelessVolumes } from '../../infra/workloads/container/inventory.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
 
 // One story: each test goes on where the one before ended.
@@ -144,5 +145,41 @@ describe.runIf(labsWork)('an accessory', () => {
       ['prod-1: accessory db cannot go from PostgreSQL 15 to PostgreSQL 16 over the data that it keeps'],
     ]);
     expect(await project.snapshot('prod')).toEqual(before);
+  });
+
+  test('keeps data in a volume that nobody named, which is refused where another one is meant for it', async () => {
+    const before = (await project.snapshot('prod'))['prod-1'];
+    const cache = { ...db, port: 5433, volumes: {} };
+    const older = { ...db, image: `${project.lab.registry}/trial/postgres:15` };
+    const above = { ...cache, volumes: { data: '/var/lib/postgresql' } };
+    await project.configure({
+      accessories: { db: older, cache: above },
+    });
+    const refused = await project.promote('1.0.0', 'prod');
+    expect([refused.code, refused.json.error.hint]).toEqual([
+      2,
+      'Write `accessories.cache.volumes.data: /var/lib/postgresql/data`.',
+    ]);
+    expect((await project.snapshot('prod'))['prod-1']).toEqual(before);
+    const make = async (command: string[]) => {
+      const accessories = {
+        db: older,
+        cache: { ...cache, command },
+      };
+      await project.configure({ accessories });
+      await project.succeed('promote', '1.0.0', '--to', 'prod');
+    };
+    const ask = async (text: string) => {
+      const words = ['accessory', 'exec', 'prod', 'cache', '--', 'psql', '-U', 'postgres', '-AtXqc', text];
+      return (await project.run(...words)).stdout.trim();
+    };
+    await make(['postgres']);
+    const volume = async () =>
+      namelessVolumes((await project.engine('prod-1').inspectContainer('trial-prod-cache')) ?? { Mounts: [] });
+    const [first] = await volume();
+    await ask("CREATE TABLE kept AS SELECT 'here' AS text");
+    await make(['postgres', '-c', 'work_mem=8MB']);
+    expect(await ask("SELECT text || ' ' || current_setting('work_mem') FROM kept")).toBe('here 8MB');
+    expect(await volume()).toEqual([first]);
   });
 });

@@ -1,9 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
+interface Mounted {
+  readonly Type: 'volume';
+  readonly Name: string;
+  readonly Destination: string;
+  /** nobody named it, so that it may go with the container */
+  readonly isOwn?: true;
+}
+
 interface Kept {
   name: string;
   readonly id: string;
   readonly body: any;
+  readonly mounts: readonly Mounted[];
   running: boolean;
   status: string;
   restarts?: { readonly count: number; readonly last: string };
@@ -23,6 +32,10 @@ export class PretendEngine {
   ahead = 0;
   /** a name that a stranger takes in the moment in which it is asked for */
   contested: string | undefined;
+  /** image → places for which it declares a volume */
+  declared: Readonly<Record<string, readonly string[]>> = {};
+  /** volumes that it made for such places, and has not removed */
+  readonly volumes = new Set<string>();
   readonly #containers = new Map<string, Kept>();
   #server: Server | undefined;
   #isDead = false;
@@ -87,9 +100,10 @@ export class PretendEngine {
 
   #answer(method: string, words: string[], query: URLSearchParams, text: string): [number, unknown] {
     const [kind, name = '', act = ''] = words;
-    if (kind === '_ping') return [200, 'OK'];
-    if (kind === 'version') return [200, { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' }];
-    if (kind === 'info') return [200, { SystemTime: new Date(Date.now() + this.ahead).toISOString() }];
+    if (method === 'GET' && words.length < 3 && (name === '' || name === 'json'))
+      return [200, this.#listed(kind ?? '')];
+    if (kind === 'images') return [200, { Id: name, Config: { Env: [], Volumes: this.#declaredBy(name) } }];
+    if (kind === 'volumes' && method === 'DELETE') return this.volumes.delete(name) ? [204, {}] : [404, {}];
     if (kind === 'volumes') return [200, { Volumes: [] }];
     if (kind === 'networks') return [200, []];
     if (kind !== 'containers') return [404, { message: 'not known here' }];
@@ -101,6 +115,7 @@ export class PretendEngine {
     if (method === 'DELETE') {
       if (found.running && query.get('force') !== 'true') return [409, { message: `${name} is running` }];
       this.#containers.delete(found.id);
+      if (query.get('v') === 'true') this.#removeVolumesOf(found);
       return this.#did(`remove ${found.name}`);
     }
     switch (act) {
@@ -124,11 +139,50 @@ export class PretendEngine {
     return [201, { Id: id }];
   }
 
+  #listed(kind: string): unknown {
+    if (kind === 'volumes') return { Volumes: [] };
+    if (kind !== 'containers') return this.#answered(kind);
+    return [...this.#containers.values()].map(({ id, name, body, mounts, status }) => ({
+      ...{ Id: id, Names: [`/${name}`], Labels: body.Labels, Mounts: mounts, State: status },
+    }));
+  }
+
+  #answered(kind: string): unknown {
+    if (kind === 'networks') return [];
+    if (kind === 'version') return { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7' };
+    return kind === 'info' ? { SystemTime: new Date(Date.now() + this.ahead).toISOString() } : 'OK';
+  }
+
+  #declaredBy(image: string): Record<string, object> {
+    return Object.fromEntries((this.declared[image] ?? []).map((path) => [path, {}]));
+  }
+
   #add(name: string, body: any): string {
     this.#made += 1;
     const id = String(this.#made);
-    this.#containers.set(id, { name, id, body, running: false, status: 'created' });
+    const mounts = this.#mountsOf(body, id);
+    this.#containers.set(id, { name, id, body, mounts, running: false, status: 'created' });
     return id;
+  }
+
+  #mountsOf({ Image, HostConfig }: any, id: string): Mounted[] {
+    const named = (HostConfig?.Mounts ?? []).map(({ Source, Target }: any) => ({ Name: Source, Destination: Target }));
+    const places = (this.declared[Image] ?? []).filter(
+      (path) => !named.some((each: Mounted) => each.Destination === path),
+    );
+    const own = places.map((Destination, index) => ({
+      Name: `${index}${id}`.padStart(64, 'a'),
+      Destination,
+      isOwn: true,
+    }));
+    for (const { Name } of own) this.volumes.add(Name);
+    return [...named, ...own].map((mount) => ({ Type: 'volume', ...mount }));
+  }
+
+  /** As an engine does it: what another container has as well stays, and what was named. */
+  #removeVolumesOf({ mounts }: Kept): void {
+    const used = new Set([...this.#containers.values()].flatMap((other) => other.mounts.map(({ Name }) => Name)));
+    for (const { Name, isOwn } of mounts) if (isOwn && !used.has(Name)) this.volumes.delete(Name);
   }
 
   #rename(found: Kept, to: string): [number, unknown] {
@@ -143,10 +197,10 @@ export class PretendEngine {
     if (found.running) return [304, {}];
     const others = [...this.#containers.values()].filter((other) => other.running);
     const taken = (kept: Kept) => Object.keys(kept.body.HostConfig?.PortBindings ?? {});
-    const data = (kept: Kept) => (kept.body.HostConfig?.Mounts ?? []).map(({ Source }: any) => Source);
+    const data = (kept: Kept) => kept.mounts.map(({ Name }) => Name);
     if (others.some((other) => taken(other).some((port) => taken(found).includes(port))))
       return [500, { message: 'port is already allocated' }];
-    if (others.some((other) => data(other).some((volume: string) => data(found).includes(volume))))
+    if (others.some((other) => data(other).some((volume) => data(found).includes(volume))))
       throw new Error(`data of ${found.name} is opened twice`);
     Object.assign(found, { running: true, status: 'running' });
     return this.#did(`start ${found.name}`);
@@ -173,7 +227,7 @@ export class PretendEngine {
   }
 }
 
-function detailsOf({ id, name, body, running, status, restarts }: Kept) {
+function detailsOf({ id, name, body, mounts, running, status, restarts }: Kept) {
   return {
     Id: id,
     Name: `/${name}`,
@@ -189,6 +243,6 @@ function detailsOf({ id, name, body, running, status, restarts }: Kept) {
     },
     Config: { Image: body.Image, Labels: body.Labels, Env: body.Env ?? [], Tty: false },
     HostConfig: body.HostConfig ?? {},
-    Mounts: body.Mounts ?? [],
+    Mounts: mounts,
   };
 }

@@ -60,11 +60,14 @@ export class Engine extends EngineSwarm {
 
   /**
    * Removes a container; does nothing when it is absent. Volumes that its image declares and nobody named go with it, as
-   * nobody else finds them; those with a name stay.
+   * nobody else finds them, unless they are to be kept; those with a name stay.
    */
-  async removeContainer(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
-    const { force = false, ...rest } = options;
-    const call = { query: { force, v: true }, accept: [404], ...rest };
+  async removeContainer(
+    name: string,
+    options: CallOptions & { readonly force?: boolean; readonly keepsVolumes?: boolean | undefined } = {},
+  ): Promise<void> {
+    const { force = false, keepsVolumes = false, ...rest } = options;
+    const call = { query: { force, v: !keepsVolumes }, accept: [404], ...rest };
     await this.call(`remove container ${name}`, 'DELETE', pathOf(name), call);
   }
 

@@ -8,6 +8,9 @@ import { labels, passingParts } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { stopGrace } from '../stop-grace.ts';
 
+/** The part of accessories and their volumes: what these hold is data, and goes only when that is asked for. */
+const accessoryPart = 'accessory';
+
 /** Lists everything of an environment on a host. `ownLock`: the lock there is held by who asks. */
 export async function hostInventory(
   engine: Engine,
@@ -23,7 +26,7 @@ export async function hostInventory(
   ]);
   const { lock } = environmentNames(place.app, place.environment);
   const isLock = ({ Name }: (typeof volumes)[number]) => Name === lock || Name.startsWith(`${lock}.`);
-  const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === 'accessory';
+  const isData = (volume: (typeof volumes)[number]) => volume.Labels?.[labels.part] === accessoryPart;
   return {
     host,
     containers: containers
@@ -33,9 +36,12 @@ export async function hostInventory(
     networks,
     volumes: [
       ...volumes.filter((volume) => !isData(volume) && !(ownLock && isLock(volume))).map(({ Name }) => Name),
-      ...containers.flatMap(namelessVolumes),
+      ...containers.filter((container) => !isAccessory(container)).flatMap(namelessVolumes),
     ],
-    data: volumes.filter(isData).map(({ Name }) => Name),
+    data: [
+      ...volumes.filter(isData).map(({ Name }) => Name),
+      ...containers.filter(isAccessory).flatMap(namelessVolumes),
+    ],
     secrets: [],
   };
 }
@@ -50,17 +56,28 @@ function listed(container: ContainerSummary): Inventory['containers'][number] {
   return { name: containerName(container), part, running: container.State === 'running' };
 }
 
+function isAccessory({ Labels }: ContainerSummary): boolean {
+  return Labels[labels.part] === accessoryPart;
+}
+
 /** Returns the volumes of a container that its image declares and nobody named: the engine gave them a hash for a name. */
 export function namelessVolumes({ Mounts }: Pick<ContainerSummary, 'Mounts'>): string[] {
-  return Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) ? [Name] : []));
+  return Mounts.filter(isNameless).map(({ Name }) => Name);
+}
+
+/** Returns whether a mount is of a volume that nobody named. */
+export function isNameless<M extends { readonly Name?: string | undefined }>(
+  mount: M,
+): mount is M & { readonly Name: string } {
+  return /^[0-9a-f]{64}$/.test(mount.Name ?? '');
 }
 
 /** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
 export async function removeHostInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
   await Promise.all(
-    inventory.containers.map(async ({ name, running }) => {
+    inventory.containers.map(async ({ name, part, running }) => {
       if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
-      await engine.removeContainer(name, { force: true });
+      await engine.removeContainer(name, { force: true, keepsVolumes: part === accessoryPart });
     }),
   );
   await Promise.all([

@@ -48,6 +48,7 @@ function standingAccessory(inputs: AccessoryInputs): StandingContainer {
   };
   return {
     ...{ app, environment, host, what: `accessory ${inputs.name}`, name, image, body, spec, grace: accessoryGrace },
+    keepsVolumes: true,
     works: (engine, signal) => untilAccessoryWorks(engine, name, inputs.health?.timeout, signal),
     isAlike: (engine, found) => isAlike(engine, found, body, inputs),
   };
@@ -55,7 +56,7 @@ function standingAccessory(inputs: AccessoryInputs): StandingContainer {
 
 /** Removes it. Its data stays. */
 export async function removeAccessory(context: ProviderContext, inputs: AccessoryInputs): Promise<void> {
-  await removeStanding(context, inputs, { name: accessoryName(inputs), grace: accessoryGrace });
+  await removeStanding(context, inputs, { name: accessoryName(inputs), grace: accessoryGrace, keepsVolumes: true });
 }
 
 /** Returns the hash of an accessory. */

@@ -12,6 +12,7 @@ import { EngineError, type ContainerBody, type ContainerDetails, type Engine } f
 import { isOwnedBy, labels, ownerLabels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { failpoint } from '../../system/failpoint.ts';
+import { isNameless } from '../container/inventory.ts';
 import { withHeldImage } from '../held-image.ts';
 import { removeOwn } from '../own-container.ts';
 
@@ -27,6 +28,8 @@ export interface StandingContainer extends Place {
   readonly spec: string;
   /** milliseconds that it gets to end */
   readonly grace: number;
+  /** volumes of it that nobody named hold data: the next one gets them, and they are never removed */
+  readonly keepsVolumes?: true;
   /** Waits until it does its work. Throws LockageError that says why it does not. */
   works(engine: Engine, signal: AbortSignal): Promise<void>;
   /** Returns whether one that was made before hashes were noted is what is wanted. */
@@ -81,7 +84,7 @@ export async function ensureStanding(context: ProviderContext, wanted: StandingC
 export async function removeStanding(
   context: ProviderContext,
   place: Place & { readonly host: Target },
-  { name, grace }: Pick<StandingContainer, 'name' | 'grace'>,
+  { name, grace, keepsVolumes }: Pick<StandingContainer, 'name' | 'grace' | 'keepsVolumes'>,
 ): Promise<void> {
   const engine = await context.engine(place.host);
   for (const each of [name, ...Object.values(namesBeside(name))]) {
@@ -89,7 +92,9 @@ export async function removeStanding(
     if (!found || !isOwnedBy(found.Config.Labels, place)) continue;
     if ((found.Config.Labels[labels.host] ?? place.host.name) !== place.host.name) continue;
     if (found.State.Running) await engine.stopContainer(each, grace);
-    await engine.removeContainer(each, { force: true });
+    // What never took over has no data of its own.
+    const isProven = each === name || each === namesBeside(name).aside;
+    await engine.removeContainer(each, { force: true, keepsVolumes: keepsVolumes && isProven });
     context.progress({ host: place.host.name, step: 'remove', detail: each });
   }
 }
@@ -124,7 +129,7 @@ async function finished(engine: Engine, wanted: StandingContainer, signal: Abort
     signal.throwIfAborted();
     return false;
   }
-  await engine.removeContainer(namesBeside(wanted.name).aside, { force: true });
+  await engine.removeContainer(namesBeside(wanted.name).aside, { force: true, keepsVolumes: wanted.keepsVolumes });
   return true;
 }
 
@@ -178,10 +183,10 @@ class Change {
   /** Makes it in the place of another one. */
   async replace(before: ContainerDetails): Promise<void> {
     const engine = this.#engine;
-    const { name, grace } = this.#wanted;
+    const { name, grace, keepsVolumes } = this.#wanted;
     const { fresh, aside } = namesBeside(name);
     try {
-      await this.#create(fresh);
+      await this.#create(fresh, keepsVolumes ? before : undefined);
       failpoint('replace:created');
       await engine.renameContainer(name, aside);
       failpoint('replace:aside');
@@ -193,7 +198,7 @@ class Change {
     } catch (error) {
       throw await this.#back(before, error);
     }
-    await engine.removeContainer(aside, { force: true });
+    await engine.removeContainer(aside, { force: true, keepsVolumes });
   }
 
   async #begin(): Promise<void> {
@@ -202,8 +207,10 @@ class Change {
     await this.#wanted.works(this.#engine, this.#signal);
   }
 
-  async #create(name: string): Promise<void> {
-    const { image, body } = this.#wanted;
+  /** Makes one, with the nameless volumes of the one before. */
+  async #create(name: string, before?: ContainerDetails): Promise<void> {
+    const { image } = this.#wanted;
+    const body = before ? withMounts(this.#wanted.body, namelessMounts(before, this.#wanted.body)) : this.#wanted.body;
     try {
       await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...body, Image }));
     } catch (error) {
@@ -244,6 +251,25 @@ class Change {
     await engine.startContainer(name);
     await this.#wanted.works(engine, new AbortController().signal);
   }
+}
+
+/** Returns the mounts of volumes that nobody named, at places for which the next container has none of its own. */
+export function namelessMounts(
+  { Mounts }: Pick<ContainerDetails, 'Mounts'>,
+  { HostConfig }: Pick<ContainerBody, 'HostConfig'>,
+): { readonly Source: string; readonly Target: string }[] {
+  const taken = new Set((HostConfig?.Mounts ?? []).map(({ Target }) => Target));
+  return Mounts.filter(isNameless)
+    .filter(({ Destination }) => !taken.has(Destination))
+    .map(({ Name, Destination }) => ({ Source: Name, Target: Destination }));
+}
+
+function withMounts(body: ContainerBody, more: ReturnType<typeof namelessMounts>): ContainerBody {
+  const mounts = more.map((mount) => ({ Type: 'volume', ...mount }));
+  return {
+    ...body,
+    HostConfig: { ...body.HostConfig, Mounts: [...(body.HostConfig?.Mounts ?? []), ...mounts] as never },
+  };
 }
 
 async function ownContainer(

@@ -1,5 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { programOf, refusedChange } from '../../../infra/hosts/accessory-check.ts';
+import { checkAccessory, hiddenVolume, programOf, refusedChange } from '../../../infra/hosts/accessory-check.ts';
+import { ownerLabels } from '../../../infra/docker/labels.ts';
+import { hostWith } from '../../pipelines/model/values.ts';
+import { contextIn } from '../../support/context-fixture.ts';
+import { PretendEngine } from '../../support/pretend-engine.ts';
 
 const image = (Env: string[], Labels: Record<string, string> = {}) => programOf({ Config: { Env, Labels } as never });
 const titled = (title: string, version: string) =>
@@ -29,5 +36,46 @@ describe('another image over the same data', () => {
     [image(['PG_MAJOR=16']), image([]), undefined],
   ])('is judged by what both say of their program (%#)', (before, next, refused) => {
     expect(refusedChange(before, next)).toBe(refused);
+  });
+});
+
+describe('a volume that an image declares', () => {
+  const data = { 'shop-prod-db-data': '/var/lib/postgresql' };
+
+  test.each([
+    [{}, ['/data'], undefined],
+    [data, ['/var/lib/postgresql'], undefined],
+    [{ a: '/var/lib/postgresql/' }, ['/var/lib/postgresql'], undefined],
+    [data, ['/var/lib/postgresql-17'], undefined],
+    [{ a: '/var/lib/postgresql/data' }, ['/var/lib/postgresql'], undefined],
+    [{ ...data, b: '/var/lib/postgresql/data' }, ['/var/lib/postgresql/data'], undefined],
+    [data, ['/log', '/var/lib/postgresql/data'], { volume: 'shop-prod-db-data', path: '/var/lib/postgresql/data' }],
+    [{ a: '/srv//db/' }, ['/srv/db/x/'], { volume: 'a', path: '/srv/db/x' }],
+  ])('is hidden below a configured one where it is not one itself (%#)', (volumes, declared, hidden) => {
+    expect(hiddenVolume(volumes, declared)).toEqual(hidden);
+  });
+
+  test('is refused for a new accessory, with what to write, and kept for one that has data there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lockage-check-'));
+    const pretend = new PretendEngine();
+    await pretend.listen(join(folder, 'docker.sock'));
+    pretend.declared = { db: ['/var/lib/postgresql/data'] };
+    const host = hostWith('prod-1', { url: `unix://${folder}/docker.sock` });
+    const inputs = {
+      ...{ app: 'shop', environment: 'prod', host, name: 'db', env: {}, memory: 1, pinned: 'db', image: 'db' },
+      ...{ configured: 'postgres:16', spec: '1', again: '1', volumes: data },
+    };
+    const engine = await contextIn(folder).engine(host);
+    await expect(checkAccessory(engine, inputs)).rejects.toMatchObject({
+      message:
+        'prod-1: accessory db: postgres:16 keeps data at /var/lib/postgresql/data, below volume data ' +
+        '(/var/lib/postgresql): it would be in a volume without a name',
+      hint: 'Write `accessories.db.volumes.data: /var/lib/postgresql/data`.',
+    });
+    expect(pretend.changes).toEqual([]);
+    await engine.createContainer('shop-prod-db', { Image: 'db', Labels: ownerLabels('shop', 'prod', 'accessory') });
+    await checkAccessory(engine, inputs);
+    pretend.close();
+    rmSync(folder, { recursive: true });
   });
 });

@@ -197,6 +197,60 @@ describe('a container that stays', () => {
     expect(engine.containers()).toEqual([`${name} two running`]);
   });
 
+  describe('with data in a volume that nobody named', () => {
+    const data = '/var/lib/db';
+    const keeps = (image: string) => ({ ...wanted(image), keepsVolumes: true as const });
+    const volumeThere = async () => {
+      const found = await (await contextIn(folder).engine(host())).inspectContainer(name);
+      return found?.Mounts.find(({ Destination }) => Destination === data)?.Name;
+    };
+    const replace = (next: StandingContainer) => failure(ensureStanding(contextIn(folder), next));
+
+    beforeEach(async () => {
+      engine.declared = { one: [data], two: [data], bad: [data] };
+      await ensureStanding(contextIn(folder), keeps('one'));
+    });
+
+    test('has it after every replacement, also one that fails or is killed', async () => {
+      const volume = await volumeThere();
+      expect(volume).toMatch(/^[0-9a-f]{64}$/);
+      for (let cut = 1; cut <= 7; cut += 1) {
+        for (const image of ['bad', 'two', 'one']) {
+          engine.changes.length = 0;
+          Object.assign(engine, { loses: cut, staysDead: true });
+          await replace(keeps(image));
+          engine.revive();
+          await replace(keeps(image));
+          expect([await volumeThere(), engine.volumes.has(volume ?? '')]).toEqual([volume, true]);
+        }
+      }
+      expect([...engine.volumes]).toEqual([volume]);
+    });
+
+    test('leaves it on the host when it is removed, or has another one at that place', async () => {
+      const volume = await volumeThere();
+      const named = keeps('two');
+      const mount = { Type: 'volume', Source: 'shop-prod-db-data', Target: data };
+      expect(
+        await replace({ ...named, body: { ...named.body, HostConfig: { Mounts: [mount] } as never } }),
+      ).toBeUndefined();
+      expect([await volumeThere(), [...engine.volumes]]).toEqual(['shop-prod-db-data', [volume]]);
+      await ensureStanding(contextIn(folder), keeps('one'));
+      await removeStanding(contextIn(folder), { ...place, host: host() }, keeps('one'));
+      expect([engine.containers(), engine.volumes.size]).toEqual([[], 2]);
+    });
+
+    test('has none left over where it holds no data, as with an edge', async () => {
+      await removeStanding(contextIn(folder), { ...place, host: host() }, keeps('one'));
+      engine.volumes.clear();
+      await ensure('one');
+      await ensure('two');
+      expect(engine.volumes.size).toBe(1);
+      await removeStanding(contextIn(folder), { ...place, host: host() }, wanted('two'));
+      expect(engine.volumes.size).toBe(0);
+    });
+  });
+
   test('whose name a stranger takes meanwhile is not made, and the stranger stays', async () => {
     engine.contested = name;
     expect(await failure(ensure('one'))).toMatchObject({ name: 'DownError' });

@@ -66,3 +66,15 @@ test('an accessory that is not there is refused, with what is meant', async () =
   });
   expect(world.calls).toEqual([]);
 });
+
+test.each([
+  [false, [{ host: 'prod-1', volume: 'f00d' }]],
+  [true, []],
+])(
+  'data in a volume that nobody named goes with its environment only when that is asked for (%s)',
+  async (withData, kept) => {
+    const world = await worldOf(prod(), '1.0.0');
+    world.place().nameless.set('prod-1', 'f00d');
+    expect(await world.perform('destroy', { environment: 'prod', withData })).toMatchObject({ kept });
+  },
+);

@@ -38,6 +38,8 @@ export class MemoryPlace {
   readonly copies = new Map<string, RecordCopy>();
   /** accessory → whose data it has */
   readonly data = new Map<string, string>();
+  /** host → a volume with an accessory's data that nobody named: it is found by its container only */
+  readonly nameless = new Map<string, string>();
   /** hosts that do not answer when they are asked for their copies */
   readonly silent = new Set<string>();
   /** machines that the one address of the environment leads to */
@@ -73,6 +75,7 @@ export class MemoryPlace {
     this.leadsTo = other.leadsTo;
     this.fence = other.fence;
     for (const [name, copy] of other.copies) this.copies.set(name, copy);
+    for (const [name, volume] of other.nameless) this.nameless.set(name, volume);
     for (const [name, data] of other.data) this.data.set(name, data);
     for (const name of other.silent) this.silent.add(name);
     for (const [name, image] of other.machines) this.machines.set(name, image);
@@ -172,10 +175,12 @@ export class MemoryPlace {
   inventory(name: string): Inventory {
     const { containers, edge } = this.engine(name);
     const found = [...containers].map(([each, { running }]) => ({ name: each, part: 'release', running }));
-    const nothing = { networks: [], volumes: [], data: [], secrets: [] };
+    const nothing = { networks: [], volumes: [], secrets: [] };
+    const volume = edge ? this.nameless.get(name) : undefined;
     return {
       host: host(name),
       ...nothing,
+      data: volume === undefined ? [] : [volume],
       containers: edge ? [...found, { name: 'edge', part: 'edge', running: edge }] : found,
     };
   }
