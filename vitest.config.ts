@@ -48,6 +48,7 @@ export default defineConfig({
           // A busy machine must not fail a test that only takes longer there.
           testTimeout: minutes,
           hookTimeout: minutes,
+          expect: { poll: { timeout: 10_000 } },
           sequence: { groupOrder: 0 },
         },
       },

@@ -6,7 +6,7 @@ export interface FoundationPlan {
   readonly environment: Environment;
   /** image reference in the configuration → reference by digest, fixed when it was first used */
   readonly images: Readonly<Record<string, string>>;
-  /** host and image reference in the configuration, see `heldKey` → the name by which the host has it */
+  /** host and image reference in the configuration, see `imageKey` → the name by which the host has it */
   readonly held: Readonly<Record<string, string>>;
   readonly edgeImage: string;
   /** host name → how the Docker plugin reaches its engine */
@@ -29,6 +29,7 @@ export interface FoundationPlan {
   readonly delivery: string;
 }
 
+/** Returns the key of an image on a host in `FoundationPlan.held`. */
 export function imageKey(host: string, image: string): string {
   return `${host} ${image}`;
 }

@@ -60,10 +60,12 @@ export async function perform<Name extends OperationName>(
   { wait }: PerformOptions = {},
 ): Promise<ResultOf<Name>> {
   const run = operations[name] as unknown as (context: Context, request: RequestOf<Name>) => Promise<ResultOf<Name>>;
-  const attempt = async (): Promise<ResultOf<Name>> => {
+  const attempt = async (freeAt?: number): Promise<ResultOf<Name>> => {
     const watched = watchChanges(context);
+    // What a person waited for somebody else says nothing of how long an operation takes.
+    const counted = freeAt !== undefined && 'startedAt' in request ? { ...request, startedAt: freeAt } : request;
     try {
-      return await run(watched.context, request);
+      return await run(watched.context, counted);
     } catch (error) {
       throw honestError(error, watched.progress(), context.signal.aborted);
     }

@@ -137,7 +137,10 @@ export interface Hosts {
    * answer says why.
    */
   kept(environment: Environment, targets: readonly Target[]): Promise<readonly KeptRecord[]>;
-  /** The same, and what the hosts are made of, with the traits that are wanted. */
+  /**
+   * Asks every host as `look` does, and what it is made of, with the traits that are wanted. Throws LockageError as that
+   * does.
+   */
   preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly PreflightReport[]>;
   /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
   traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;

@@ -37,7 +37,7 @@ export interface RollbackResult {
   readonly outcome: 'rolled back' | 'finished' | 'planned';
   readonly plan?: Plan;
   readonly revision?: Revision;
-  /** milliseconds from the command's start until every host sent its traffic to the earlier containers */
+  /** milliseconds from the command's start, or the end of its waiting or prompt, until every host sent its traffic to the earlier containers */
   readonly trafficBack?: number;
 }
 
@@ -153,7 +153,7 @@ async function switchBack(
   await context.hosts.switchNow(desired);
   const trafficBack = Math.round(context.now() - startedAt);
   const what = `${environment.name} serves ${version} again on all hosts`;
-  context.terminal.note(`${what}, ${trafficBack} ms after the command's start`);
+  context.terminal.note(`${what} after ${trafficBack} ms`);
   const failure = await startAndStop(context, environment, desired);
   const recorded = await execute(context, { desired, before: record, revision, startedAt, switched: true });
   if (failure === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };

@@ -62,7 +62,7 @@ export class EdgeFixture {
       response.writeHead(this.status).end();
     });
     this.#servers.push(server);
-    await new Promise<void>((resolve) => void server.listen(8000, address, resolve));
+    await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(8000, address, resolve));
   }
 
   /** Takes the published port away, as a host whose rules are flushed does. */

@@ -17,18 +17,19 @@ export interface Waiting {
 
 /**
  * Does the work once nobody holds the environment's lock, and the whole of it again when somebody else was quicker: so it
- * decides from what is recorded by then. Throws LockedError when the time is over, what the work throws, or what aborted.
+ * decides from what is recorded by then. It is told when the waiting was over (ms since 1970), where there was any. Throws
+ * LockedError when the time is over, what the work throws, or what aborted.
  */
 export async function whenUnlocked<T>(
   context: Context,
   { environment, wait }: Waiting,
-  work: () => Promise<T>,
+  work: (freeAt: number | undefined) => Promise<T>,
 ): Promise<T> {
   const until = context.now() + wait;
-  for (;;) {
-    await untilFree(context, environment, until);
+  for (let waited = false; ; waited = true) {
+    waited = (await untilFree(context, environment, until)) || waited;
     try {
-      return await work();
+      return await work(waited ? context.now() : undefined);
     } catch (error) {
       if (!(error instanceof LockedError) || context.now() >= until) throw error;
       context.terminal.waiting(`waiting: ${messageOf(error)}`);
@@ -37,10 +38,12 @@ export async function whenUnlocked<T>(
   }
 }
 
-async function untilFree(context: Context, name: string, until: number): Promise<void> {
-  while (context.now() < until) {
+/** Returns whether there was anything to wait for. */
+async function untilFree(context: Context, name: string, until: number): Promise<boolean> {
+  for (let waited = false; ; waited = true) {
+    if (context.now() >= until) return waited;
     const found = await lockOf(context, name);
-    if (!found || (found.leaseLeft !== undefined && found.leaseLeft < 0)) return;
+    if (!found || (found.leaseLeft !== undefined && found.leaseLeft < 0)) return waited;
     context.terminal.waiting(waitingText(name, found, until, context.now()));
     await context.pause(pause);
   }

@@ -55,6 +55,16 @@ describe('an operation that waits', () => {
     expect(world.place().record.ledger.revisions).toHaveLength(4);
   });
 
+  test('counts from when nobody keeps it any more', async () => {
+    const world = await lockedWorld();
+    world.at('pause', () => unlockIt(world), 3);
+    const startedAt = -1000 * minute;
+    const { trafficBack } = await world.perform('rollback', { environment, startedAt }, { wait: minute });
+    expect(trafficBack).toBeLessThan(minute);
+    const [rolledBack] = world.place().record.ledger.revisions.slice(-1);
+    expect(rolledBack?.duration).toBeLessThan(minute);
+  });
+
   test('waits once more for who was quicker', async () => {
     const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
     world.at('hosts.lock', () => lockIt(world));
