@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { SecretKey, SecretName } from '../context/secret-key.ts';
-import { runPulumi, type PulumiSettings } from './cli.ts';
+import { runPulumi, settingsIn, type PulumiSettings } from './cli.ts';
 import { PulumiError, translate } from './errors.ts';
 import type { Deployment } from './without-resources.ts';
 import { lastLines, type StateResource } from './state.ts';
@@ -27,8 +26,7 @@ export async function readSecretValues(
   stack: string,
   key: SecretKey,
 ): Promise<readonly RecordedSecret[]> {
-  const inStack = { ...settings, folder: join(settings.folder, stack) };
-  const result = await runPulumi(inStack, ['stack', 'export', '--show-secrets', '--stack', stack]);
+  const result = await runPulumi(settingsIn(settings, stack), ['stack', 'export', '--show-secrets', '--stack', stack]);
   if (result.code !== 0) throw notRead(stack, result.stderr);
   const { deployment } = exported<{ resources?: StateResource[] }>(result.stdout, stack);
   const secrets = (deployment.resources ?? []).filter((resource) => resource.type === type);

@@ -1,17 +1,17 @@
 import { BrokenError, LockageError, messageOf, RolledBackError } from '../errors.ts';
 import { withCordon, withoutCordoned } from '../model/cordons.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
-import { lastNumber, turnOf } from '../model/fence.ts';
+import { lastNumber } from '../model/fence.ts';
 import { currentRevision } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { sameRecord, type KeptRecord, type RecordCopy } from '../model/record-copy.ts';
 import type { Cordon, Ledger } from '../model/revision.ts';
 import { hostsNotAsked, planAdoption, type Adoption } from '../planning/plan-adoption.ts';
-import { recordedState } from '../planning/recorded-state.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { newestCopy } from '../policy/newest-copy.ts';
 import type { Context } from './ports.ts';
+import { stateNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Whose record is to be taken over from its hosts. */
@@ -107,10 +107,7 @@ function cordonOf({ actor }: Context, host: string, since: string): Cordon {
 
 async function write(context: Context, { adoption, kept }: Decided): Promise<void> {
   const { environment, record, revision, releases } = adoption;
-  const { ledger } = record;
-  const operation = context.newOperation();
-  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports: kept });
-  const desired = recordedState({ app: context.project.app, environment }, record, ledger, { operation, turn });
+  const desired = stateNow(context, environment, { record, ledger: record.ledger, reports: kept });
   context.terminal.step('record', `revision ${revision} of ${environment}`);
   try {
     if (releases.length > 0) await context.records.addReleases(releases);

@@ -2,7 +2,6 @@ import { BrokenError, detailsOf, InterruptedError, messageOf, passesUnchanged, R
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
-import { lastNumber, turnOf } from '../model/fence.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Drill } from '../model/revision.ts';
 import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
@@ -14,6 +13,7 @@ import type { Context } from './ports.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which environment is to prove that it can go back, and how far. */
@@ -117,7 +117,7 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
   await context.secrets.recall(environment.name, neededSecrets(desired.serving, { revisions: [] }));
   const { ledger } = record;
   const { operation } = desired;
-  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
+  const turn = turnNow(context, { ledger, reports }, operation);
   const before = recordedState(desired, record, ledger, { operation, turn });
   const clear = async () => {
     const { basis } = await context.records.environment(environment.name);

@@ -1,13 +1,13 @@
 import { BrokenError, LockageError, messageOf } from '../errors.ts';
 import { withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
-import { lastNumber, turnOf } from '../model/fence.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** Which host is to be taken out of which environment. */
@@ -92,7 +92,7 @@ async function forget(context: Context, environment: Environment, host: Target):
   const hosts = withoutCordoned(environment, ledger).hosts.filter((each) => each !== host);
   // Those of them that do not answer get no copy either.
   const reports = await context.hosts.look({ ...environment, hosts }).catch(() => []);
-  const turn = turnOf({ revision: lastNumber(ledger), operation: context.newOperation(), ledger, reports });
+  const turn = turnNow(context, { ledger, reports });
   await context.stacks.copyRecord({ environment: name, hosts, turn });
 }
 

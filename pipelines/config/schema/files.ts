@@ -90,6 +90,17 @@ const pipelineEntry = z.union(
   { error: expected('the name of an environment') },
 );
 
+/** What may be said for all environments, or for one. */
+const inBoth = {
+  env: env.optional(),
+  secrets: secrets.optional(),
+  secretsAt: secretsAt.optional(),
+  watch: watch.optional(),
+  standby: standby.optional(),
+  same: same.optional(),
+  registry: pulling.optional(),
+};
+
 /** lockage.yaml: the application and what its environments have in common. */
 export const projectFile = mapping({
   app: name.meta({ description: 'Name of the application.' }),
@@ -133,13 +144,7 @@ export const projectFile = mapping({
     env: env.optional(),
     secrets: secretNames.optional(),
   }).optional(),
-  env: env.optional(),
-  secrets: secrets.optional(),
-  secretsAt: secretsAt.optional(),
-  watch: watch.optional(),
-  standby: standby.optional(),
-  same: same.optional(),
-  registry: pulling.optional(),
+  ...inBoth,
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
 /** environments/NAME.yaml: where one environment runs, and what differs there. */
@@ -149,13 +154,7 @@ export const environmentFile = mapping({
   }),
   roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
-  env: env.optional(),
-  secrets: secrets.optional(),
-  secretsAt: secretsAt.optional(),
-  watch: watch.optional(),
-  standby: standby.optional(),
-  same: same.optional(),
-  registry: pulling.optional(),
+  ...inBoth,
 }).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
 
 export type ProjectFile = z.output<typeof projectFile>;

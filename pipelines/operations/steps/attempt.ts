@@ -1,10 +1,9 @@
 import { LockedError, messageOf, OvertakenError } from '../../errors.ts';
-import { lastNumber, turnOf } from '../../model/fence.ts';
 import type { HostReport } from '../../model/host-report.ts';
 import { withAttempt, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Attempt, PlannedRevision } from '../../model/revision.ts';
-import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
+import { stateNow } from './turn-now.ts';
 
 /** Returns what is recorded of a revision before it is made. */
 export function begun(revision: PlannedRevision): Attempt {
@@ -63,10 +62,6 @@ async function recordFailure(context: Context, trial: Trial, error: unknown): Pr
 
 async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
   const { environment, record, reports } = trial;
-  const { ledger } = record;
-  const { app } = context.project;
-  const operation = context.newOperation();
-  const turn = turnOf({ revision: lastNumber(ledger), operation, ledger, reports });
-  const state = recordedState({ app, environment }, record, ledger, { operation, turn });
+  const state = stateNow(context, environment, { record, ledger: record.ledger, reports });
   await context.stacks.recordAttempt({ ...state, attempts: withAttempt(state.attempts, attempt) });
 }

@@ -3,7 +3,7 @@
  * user names, variables and paths as the official images they replace.
  */
 import { suite } from '../../../infra/machines/image/image.ts';
-import { runPiped } from '../../tools/command.ts';
+import { importArchive } from './import.ts';
 import { postgresEntrypoint } from './postgres-entrypoint.ts';
 
 export const nodeRecipe = 'node-1';
@@ -87,7 +87,7 @@ export async function buildPostgres(
 
 async function bootstrap(image: string, progress: (line: string) => void, plan: Bootstrap): Promise<void> {
   const hook = (name: string, script?: string) => (script ? [`--${name}-hook=set -eu\n${script}`] : []);
-  await runPiped(
+  await importArchive(
     [
       'mmdebstrap',
       '--quiet',
@@ -102,8 +102,8 @@ async function bootstrap(image: string, progress: (line: string) => void, plan: 
       await suite(),
       '-',
     ],
-    ['docker', 'import', ...plan.instructions.flatMap((line) => ['--change', line]), '-', image],
-    { timeout: 600_000 },
+    { name: image, instructions: plan.instructions },
+    600_000,
   );
   progress(`${image} is in the engine`);
 }

@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import { copyFile, chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { run, runPiped, tryRun } from '../../tools/command.ts';
+import { run, tryRun } from '../../tools/command.ts';
 import { ensureCaddy } from '../caddy.ts';
+import { importFolder } from './import.ts';
 
 export const edgeRecipe = 'edge-1';
 
@@ -33,11 +34,7 @@ export async function buildEdge(
       'CMD ["caddy","run","--config","/etc/caddy/Caddyfile","--adapter","caddyfile"]',
       ...changes,
     ];
-    await runPiped(
-      ['tar', '--numeric-owner', '--owner=0', '--group=0', '--mtime=@0', '--sort=name', '-C', root, '-c', '.'],
-      ['docker', 'import', ...instructions.flatMap((line) => ['--change', line]), '-', name],
-      { timeout: 180_000 },
-    );
+    await importFolder(root, { name, instructions });
   } finally {
     await rm(root, { recursive: true, force: true });
   }

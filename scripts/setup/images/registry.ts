@@ -2,7 +2,8 @@
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { run, runPiped } from '../../tools/command.ts';
+import { run } from '../../tools/command.ts';
+import { importFolder } from './import.ts';
 
 export const registryRecipe = 'registry-1';
 
@@ -26,11 +27,7 @@ export async function buildRegistry(name: string, changes: readonly string[]): P
       'CMD ["serve","/etc/distribution/config.yml"]',
       ...changes,
     ];
-    await runPiped(
-      ['tar', '--numeric-owner', '--owner=0', '--group=0', '--mtime=@0', '--sort=name', '-C', root, '-c', '.'],
-      ['docker', 'import', ...instructions.flatMap((line) => ['--change', line]), '-', name],
-      { timeout: 120_000 },
-    );
+    await importFolder(root, { name, instructions });
   } finally {
     await rm(root, { recursive: true, force: true });
   }
