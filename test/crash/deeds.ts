@@ -4,6 +4,8 @@ import type { TestProject } from '../support/pipeline-fixture.ts';
 
 /** One operation of the matrix, in the situation in which it is cut short. */
 export interface Deed {
+  /** `prod` by default, which is on two hosts; `mesh` is a swarm of one */
+  readonly environment?: string;
   /** Brings the environment into that situation, whatever the deed before has left. */
   prepare(project: TestProject): Promise<unknown>;
   readonly words: readonly string[];
@@ -33,6 +35,7 @@ async function nothing(project: TestProject): Promise<void> {
 }
 
 let releases = 0;
+let scalings = 0;
 
 /** All operations on hosts, each with where it begins and where it ends. */
 export const deeds: Readonly<Record<string, Deed>> = {
@@ -114,11 +117,14 @@ export const deeds: Readonly<Record<string, Deed>> = {
     end: '1.1.0',
   },
   'another number of containers': {
+    environment: 'mesh',
     prepare: async (project) => {
-      await stand(project);
-      await project.run('scale', 'prod', 'web=1', '--yes', '--json');
+      await project.configure({ roles: { web } });
+      await project.succeed('promote', '1.1.0', '--to', 'mesh');
+      await project.run('scale', 'mesh', 'web=1', '--yes', '--json');
+      scalings += 1;
     },
-    words: ['scale', 'prod', 'web=2', '--yes'],
+    words: ['scale', 'mesh', 'web=COUNT', '--yes'],
     serves: ['1.1.0'],
     end: '1.1.0',
   },
@@ -134,11 +140,11 @@ export const deeds: Readonly<Record<string, Deed>> = {
   },
 };
 
-/** The words of a deed as they are this time: a release is another one each time. */
+/** The words of a deed as they are this time: a release is another one each time, and a number one that no standby has. */
 export function wordsOf(project: TestProject, { words }: Deed): string[] {
   return words.map((word) =>
     word.startsWith('build-')
       ? `${project.lab.registry}/trial:${word.replace('N', String(releases))}`
-      : word.replace('3.0.N', `3.0.${releases}`),
+      : word.replace('3.0.N', `3.0.${releases}`).replace('COUNT', String(2 + (scalings % 2))),
   );
 }

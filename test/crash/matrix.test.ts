@@ -21,8 +21,12 @@ describe.runIf(labsWork)('whatever cuts an operation short, the same command end
   let project: TestProject;
 
   beforeAll(async () => {
-    const environments = { prod: { hosts: 2, reach: 'unix' } } as const;
-    project = await TestProject.open({ app: 'small-app', environments }, { watch: '1s' });
+    const environments = {
+      prod: { hosts: 2, reach: 'unix' },
+      mesh: { hosts: 1, reach: 'unix', managers: 1 },
+    } as const;
+    const settings = { watch: '1s', pipeline: ['prod', { name: 'mesh', after: [] }] };
+    project = await TestProject.open({ app: 'small-app', environments }, settings);
     await project.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': {} });
   }, setupTime);
 
@@ -60,10 +64,10 @@ async function pointsOf(project: TestProject, deed: Deed): Promise<string[]> {
 async function cutShort(project: TestProject, deed: Deed, way: Way, point: string): Promise<string[]> {
   await deed.prepare(project);
   const words = [...wordsOf(project, deed), '--json'];
-  const load = deed.serves.length > 0 && deed.end !== undefined ? await visitors(project) : undefined;
+  const load = deed.serves.length > 0 && deed.end !== undefined ? await visitors(project, deed) : undefined;
   const wrong: string[] = [];
   try {
-    wrong.push(...(await fail(project, words, way, point)));
+    wrong.push(...(await fail(project, deed, way, point)));
     const again = await project.run(...words);
     if (again.code !== 0 && !isDone(words, again.stderr))
       wrong.push(`again: ${again.code} ${again.stderr.slice(-400)}`);
@@ -76,14 +80,18 @@ async function cutShort(project: TestProject, deed: Deed, way: Way, point: strin
   return wrong;
 }
 
-const visitors = (project: TestProject) => startLoad({ urls: project.urls('prod'), rate: 20, connections: 'both' });
+const environmentOf = ({ environment = 'prod' }: Deed) => environment;
+
+const visitors = (project: TestProject, deed: Deed) =>
+  startLoad({ urls: project.urls(environmentOf(deed)), rate: 20, connections: 'both' });
 
 /** A rollback that came to its end before it was cut short has nothing to go back to again. */
 const isDone = (words: readonly string[], stderr: string) =>
   words[0] === 'rollback' && /no earlier good revision|runs that already|is what runs/.test(stderr);
 
-async function fail(project: TestProject, words: readonly string[], way: Way, point: string): Promise<string[]> {
-  if (way === 'hang') return hang(project, words, point);
+async function fail(project: TestProject, deed: Deed, way: Way, point: string): Promise<string[]> {
+  if (way === 'hang') return hang(project, deed, point);
+  const words = [...wordsOf(project, deed), '--json'];
   const env = { LOCKAGE_FAILPOINT: way === 'kill' ? point : `throw:${point}` };
   const { code, signal, stderr } = await project.start(words, env).ended;
   if (way === 'kill') return signal === 'SIGKILL' ? [] : [`was not killed: ${code}`];
@@ -92,16 +100,18 @@ async function fail(project: TestProject, words: readonly string[], way: Way, po
 }
 
 /** It is stopped, somebody else takes over, and it goes on when that is done: it must not undo any of it. */
-async function hang(project: TestProject, words: readonly string[], point: string): Promise<string[]> {
+async function hang(project: TestProject, deed: Deed, point: string): Promise<string[]> {
+  const environment = environmentOf(deed);
+  const words = [...wordsOf(project, deed), '--json'];
   const late = project.start(words, { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: `stop:${point}` });
   await untilStopped(late.pid);
   const bob = (...command: string[]) => project.start(command, { LOCKAGE_ACTOR: 'bob' }).ended;
-  await bob('unlock', 'prod', '--yes');
+  await bob('unlock', environment, '--yes');
   const done = await bob(...words);
-  const before = JSON.stringify(await project.snapshot('prod'));
+  const before = JSON.stringify(await project.snapshot(environment));
   late.kill('SIGCONT');
   const { code } = await late.ended;
-  const after = JSON.stringify(await project.snapshot('prod'));
+  const after = JSON.stringify(await project.snapshot(environment));
   const wrong = done.code === 0 || isDone(words, done.stderr) ? [] : [`bob: ${done.code} ${done.stderr.slice(-300)}`];
   if (before !== after) wrong.push(`the late one (${code}) changed what runs`);
   return wrong;
@@ -118,22 +128,24 @@ async function untilStopped(pid: number): Promise<void> {
 }
 
 /** Returns what is not as after a command that nothing had happened to. */
-async function left(project: TestProject, { end }: Deed): Promise<string[]> {
+async function left(project: TestProject, deed: Deed): Promise<string[]> {
+  const { end } = deed;
+  const environment = environmentOf(deed);
   const wrong: string[] = [];
-  const serving = await project.versions('prod').catch(() => []);
-  const wanted = end === undefined ? [] : [end, end];
+  const serving = await project.versions(environment).catch(() => []);
+  const wanted = end === undefined ? [] : project.urls(environment).map(() => end);
   if (JSON.stringify(serving) !== JSON.stringify(wanted)) wrong.push(`serves ${serving.join(' ') || 'nothing'}`);
   // Docker's plugin looks every five minutes whether the Pulumi that started it is still there.
   const processes = await project.leftProcesses(20_000, /pulumi-resource-docker/);
   if (processes.length > 0) wrong.push(`still runs: ${processes.join(', ')}`);
-  for (const [host, { containers, volumes }] of Object.entries(await project.snapshot('prod'))) {
+  for (const [host, { containers, volumes }] of Object.entries(await project.snapshot(environment))) {
     const strays = [...containers, ...volumes].filter((name) =>
       /\.(trial|old|new|next)\b|-lock\b|^[0-9a-f]{64}$/.test(name),
     );
     if (strays.length > 0) wrong.push(`${host} still has ${strays.join(', ')}`);
   }
   if (end === undefined) return wrong;
-  const status = (await project.succeed('status', '--env', 'prod')).json;
+  const status = (await project.succeed('status', '--env', environment)).json;
   if (status.problems.length > 0) wrong.push(status.problems.join('; '));
   if (status.lock) wrong.push('it is locked');
   return wrong;
