@@ -3,7 +3,7 @@ import type { SecretKey, SecretName } from '../context/secret-key.ts';
 import { runPulumi, settingsIn, type PulumiSettings } from './cli.ts';
 import { PulumiError, translate } from './errors.ts';
 import type { Deployment } from './without-resources.ts';
-import { lastLines, type StateResource } from './state.ts';
+import { exported, lastLines, type StateResource } from './state.ts';
 
 const type = 'lockage:index:Secret';
 
@@ -31,15 +31,6 @@ export async function readSecretValues(
   const { deployment } = exported<{ resources?: StateResource[] }>(result.stdout, stack);
   const secrets = (deployment.resources ?? []).filter((resource) => resource.type === type);
   return Promise.all(secrets.map(({ inputs }) => opened(inputs as unknown as Recorded, stack, key)));
-}
-
-/** Reads an export, which may have secrets in clear: the parser's own error would quote it. Throws LockageError. */
-export function exported<Content>(text: string, stack: string): { readonly deployment: Content } {
-  try {
-    return JSON.parse(text) as { deployment: Content };
-  } catch {
-    throw new LockageError(`Pulumi's export of ${stack} is not JSON`, { hint: 'Run the same command again.' });
-  }
 }
 
 function notRead(stack: string, output: string): unknown {

@@ -16,9 +16,9 @@ import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } f
 import { translate, PulumiError } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
-import { exported, hasUnsealed, withSealed } from './secret-values.ts';
+import { hasUnsealed, withSealed } from './secret-values.ts';
 import { StackRuns } from './stack-runs.ts';
-import { readStack, type StackState } from './state.ts';
+import { exported, readStack, type StackState } from './state.ts';
 import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
 
 /** The options of one run of a program. */

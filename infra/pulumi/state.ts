@@ -72,9 +72,18 @@ async function readFileBackend(folder: string, project: string, stack: string): 
 
 async function exportStack(settings: PulumiSettings, stack: string): Promise<Snapshot | undefined> {
   const result = await runPulumi(settings, ['stack', 'export', '--stack', stack]);
-  if (result.code === 0) return (JSON.parse(result.stdout) as { deployment: Snapshot }).deployment;
+  if (result.code === 0) return exported<Snapshot>(result.stdout, stack).deployment;
   if (/no stack named|stack '.*' not found/i.test(result.stderr)) return undefined;
   throw new LockageError(`the state of ${stack} cannot be read`, { details: lastLines(result.stderr) });
+}
+
+/** Reads an export, which may have secrets in clear: the parser's own error would quote it. Throws LockageError. */
+export function exported<Content>(text: string, stack: string): { readonly deployment: Content } {
+  try {
+    return JSON.parse(text) as { deployment: Content };
+  } catch {
+    throw new LockageError(`Pulumi's export of ${stack} is not JSON`, { hint: 'Run the same command again.' });
+  }
 }
 
 export function lastLines(text: string, count = 8): string[] {

@@ -124,6 +124,7 @@ function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptio
   return new Promise((done, reject) => {
     const variables = childEnvironment({ ...variablesFor('git'), ...env });
     const child = startProcess(['git', ...argv], { cwd, env: variables, timeout });
+    const began = performance.now();
     const stop = () => void child.kill();
     signal?.addEventListener('abort', stop, { once: true });
     const output = { stdout: new Tail(mostOutput), stderr: new Tail(mostOutput) };
@@ -138,7 +139,10 @@ function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptio
     child.on('error', (cause) => reject(new LockageError(`git does not start: ${cause.message}`, { cause })));
     child.on('close', (code) => {
       signal?.removeEventListener('abort', stop);
-      done({ code: code ?? 1, stdout: output.stdout.text('latin1'), stderr: output.stderr.text() });
+      const isLate = code !== 0 && performance.now() - began >= timeout;
+      const late = isLate ? `git did not end within ${timeout / 1000} s` : '';
+      const why = output.stdout.truncated || output.stderr.truncated ? `git wrote more than ${mostOutput} bytes` : late;
+      done({ code: code ?? 1, stdout: output.stdout.text('latin1'), stderr: `${output.stderr.text()}\n${why}` });
     });
   });
 }

@@ -3,7 +3,7 @@ import type { EngineAddress } from '../address.ts';
 import { EngineError } from './errors.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
-import type { Answer, Call } from './wire.ts';
+import { parsedJson, type Answer, type Call } from './wire.ts';
 
 const oldestApi = '1.41';
 type Rest = Omit<Call, 'what' | 'method' | 'path'>;
@@ -41,7 +41,7 @@ export class EngineApi {
 
   async version(options: CallOptions = {}): Promise<EngineVersion> {
     const call = { what: 'reach the Docker Engine', method: 'GET', path: '/version', ...options } as const;
-    return parse<EngineVersion>(await this.transport.request(call));
+    return this.parsed<EngineVersion>(call.what, await this.transport.request(call));
   }
 
   async info(options: CallOptions = {}): Promise<EngineInfo> {
@@ -65,13 +65,18 @@ export class EngineApi {
   }
 
   protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest): Promise<T> {
-    return parse<T>(await this.call(what, method, path, rest));
+    return this.parsed<T>(what, await this.call(what, method, path, rest));
   }
 
   /** Returns undefined for 404. */
   protected async find<T>(what: string, path: string, rest: Rest): Promise<T | undefined> {
     const answer = await this.call(what, 'GET', path, { accept: [404], ...rest });
-    return answer.status === 404 ? undefined : parse<T>(answer);
+    return answer.status === 404 ? undefined : this.parsed<T>(what, answer);
+  }
+
+  /** Returns an answer's JSON. Throws EngineError where it is none: something else may have answered. */
+  protected parsed<T>(what: string, { body }: Answer): T {
+    return parsedJson<T>(this.host, what, body);
   }
 
   /** Returns the version prefix (`/v1.41`), agreed on once; a failure is not remembered. */
@@ -93,11 +98,6 @@ export class EngineApi {
     const atLeast = MinAPIVersion ?? oldestApi;
     return `/v${compareVersions(atLeast, oldestApi) > 0 ? atLeast : oldestApi}`;
   }
-}
-
-/** Returns an answer's JSON. */
-export function parse<T>(answer: Answer): T {
-  return JSON.parse(answer.body.toString('utf8')) as T;
 }
 
 function compareVersions(a: string, b: string): number {

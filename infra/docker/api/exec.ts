@@ -5,6 +5,7 @@ import { Tail } from '../../system/tail.ts';
 import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import type { Transport } from './transport.ts';
+import { parsedJson } from './wire.ts';
 import type { ExecOptions, ExecResult } from './types.ts';
 
 /** Implements `Engine.exec`. */
@@ -60,8 +61,9 @@ async function createExec(
   argv: readonly string[],
   options: ExecOptions,
 ): Promise<string> {
+  const what = `run ${argv[0] ?? 'a command'} in ${container}`;
   const { body } = await transport.request({
-    what: `run ${argv[0] ?? 'a command'} in ${container}`,
+    what,
     method: 'POST',
     path: `${prefix}/containers/${encodeURIComponent(container)}/exec`,
     body: {
@@ -76,7 +78,7 @@ async function createExec(
     deadline: options.deadline ?? defaultDeadline,
     signal: options.signal,
   });
-  return (JSON.parse(body.toString('utf8')) as { Id: string }).Id;
+  return parsedJson<{ Id: string }>(transport.host, what, body).Id;
 }
 
 /** Writes stdin, closes that half, and reads until the other side closes. */
@@ -152,7 +154,7 @@ async function exitCode(
     const deadline = Math.max(1000, Math.min(defaultDeadline, end - performance.now()));
     const path = `${prefix}/exec/${id}/json`;
     const { body } = await transport.request({ what, method: 'GET', path, deadline, signal });
-    const state = JSON.parse(body.toString('utf8')) as { Running: boolean; ExitCode: number | null };
+    const state = parsedJson<{ Running: boolean; ExitCode: number | null }>(transport.host, what, body);
     if (!state.Running && state.ExitCode !== null) return state.ExitCode;
     if (performance.now() > end)
       throw new EngineError(transport.host, what, 'its output closed and it did not end in time');

@@ -1,5 +1,5 @@
 import { familiarName, fullName } from '../../registry/reference.ts';
-import { EngineApi, parse } from './api.ts';
+import { EngineApi } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
 import { readPull } from './pull.ts';
@@ -138,8 +138,10 @@ export class EngineResources extends EngineApi {
   }
 
   async #volumes(filters: string, options: CallOptions): Promise<{ volumes: VolumeDetails[]; now: number }> {
-    const answer = await this.call('list volumes', 'GET', '/volumes', { query: { filters }, ...options });
-    return { volumes: parse<{ Volumes: VolumeDetails[] | null }>(answer).Volumes ?? [], now: answer.time };
+    const what = 'list volumes';
+    const answer = await this.call(what, 'GET', '/volumes', { query: { filters }, ...options });
+    const { Volumes } = this.parsed<{ Volumes: VolumeDetails[] | null }>(what, answer);
+    return { volumes: Volumes ?? [], now: answer.time };
   }
 }
 

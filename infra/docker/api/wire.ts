@@ -1,4 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import { printable } from '../../../pipelines/text/printable.ts';
+import { EngineError } from './errors.ts';
 
 /** Encodes a request body: a buffer as it is (a tar archive), anything else as JSON. */
 export function encodeBody(
@@ -38,6 +40,17 @@ export function engineMessage(body: Buffer): string {
     // not every error has a JSON body
   }
   return text.slice(0, 500) || 'no reason given';
+}
+
+/** Returns the JSON of an engine's answer. Throws EngineError where it is none: something else may have answered. */
+export function parsedJson<T>(host: string, what: string, body: Buffer): T {
+  const text = body.toString('utf8');
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    const said = printable(text.trim().slice(0, 100));
+    throw new EngineError(host, what, `an answer that is not JSON: ${said}`, { cause });
+  }
 }
 
 /** A request to an engine. Bodies are whole buffers, so that an unsent request can be sent again. */

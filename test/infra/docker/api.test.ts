@@ -196,6 +196,13 @@ describe('the connection', () => {
     await expect(engine.info()).rejects.toThrow(`no Docker Engine listens at ${folder}/absent.sock`);
   });
 
+  it('to something else than an engine is told by what it says', async () => {
+    const engine = await engineThat((response) => response.end('<h1>Log in\u001b[2J</h1>'));
+    await expect(engine.info()).rejects.toThrow(
+      String.raw`prod-1: cannot ask about the engine: an answer that is not JSON: <h1>Log in\u001b[2J</h1>`,
+    );
+  });
+
   it('refuses an engine that is too old', async () => {
     const socketPath = join(folder, 'old.sock');
     const old = createServer((_, response) => response.end('{"ApiVersion":"1.39","Version":"18.09"}'));

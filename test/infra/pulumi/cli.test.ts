@@ -40,6 +40,11 @@ test('a command on hosts takes as long as it takes, and the end of its output is
   expect([code, stdout.length, stdout.endsWith('done\n')]).toEqual([0, 4 * 2 ** 20, true]);
 });
 
+test('a state that does not arrive as a whole is an error, and not quoted', async () => {
+  pulumiThat('echo hunter2');
+  await expect(readStack(settings(), 'shop', 'prod')).rejects.toThrow("Pulumi's export of prod is not JSON");
+});
+
 test('a state is read as a whole, however long it is', async () => {
   const resources = `[${'{"urn":"u","type":"t"},'.repeat(400_000)}{"urn":"last","type":"t"}]`;
   writeFileSync(join(folder, 'state.json'), `{"deployment":{"resources":${resources}}}`);
