@@ -21,8 +21,10 @@ interface Layer {
 const mostLayers = 4096;
 /** Seconds that a layer may be unpacked by an engine that tells the time it takes, and not how far it is. */
 const longestUnpacking = 3600;
-const steps =
-  /^(?:Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting|Pull complete|Already exists)$/;
+/** Different things that are said of a layer: engines have eight of them today. */
+const mostSteps = 16;
+/** What is said of the image, and what is no step ahead. */
+const noStep = /^(?:Pulling from|Retrying)/;
 
 /**
  * The course of a pull, by what its engine says of the layers. It goes on while one of them gets further: an engine also
@@ -38,11 +40,11 @@ export class PullCourse {
 
   /** Takes a message, and returns the progress of its layer; undefined where that got no further. */
   take({ id, status, progressDetail: { current, total, units } = {} }: LayerMessage): PullProgress | undefined {
-    if (id === undefined || status === undefined || !steps.test(status)) return undefined;
+    if (id === undefined || status === undefined || noStep.test(status)) return undefined;
     const layer = this.#layer(id);
     if (!layer) return undefined;
-    const isNew = !layer.said.has(status);
-    layer.said.add(status);
+    const isNew = !layer.said.has(status) && layer.said.size < mostSteps;
+    if (isNew) layer.said.add(status);
     const at = current ?? 0;
     // One that begins again from nothing is slow, not dead: engines try again a few times only.
     const isFurther = at > (isNew ? 0 : layer.current) && !(units === 's' && at > longestUnpacking);

@@ -101,6 +101,8 @@ describe('a pull', () => {
     const told = Array.from({ length: 10_000 }, (_, id) => course.take({ id: `${id}`, status: 'Waiting' }));
     expect(told.filter(Boolean)).toHaveLength(4096);
     expect(course.text()).toBe('0 of 4096 layers are there, nothing downloaded');
+    const steps = Array.from({ length: 100 }, (_, number) => course.take({ id: '1', status: `step ${number}` }));
+    expect(steps.filter(Boolean)).toHaveLength(15);
   });
 
   it.each<[string, LayerMessage[], boolean[]]>([
@@ -120,8 +122,8 @@ describe('a pull', () => {
       [true, true, false],
     ],
     [
-      'steps, once each',
-      ['Waiting', 'Waiting', 'Pull complete', 'Retrying in 1 second'].map((status) => ({ id: 'a', status })),
+      'steps, once each, also those that engines may have one day',
+      ['Waiting', 'Waiting', 'Cleaning', 'Retrying in 1 second'].map((status) => ({ id: 'a', status })),
       [true, false, true, false],
     ],
   ])('gets further by %s', (_what, messages, further) => {
