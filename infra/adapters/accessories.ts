@@ -53,20 +53,16 @@ export class AccessoriesAdapter implements Accessories {
     const { engine, found } = await this.#find({ environment, accessory });
     const program = await dataProgramOf(engine, accessory, found);
     const started = performance.now();
-    const bytes = await dumpInto(engine, found.Id, program, { file, signal });
-    const took = performance.now() - started;
-    if (!prove) return { bytes, took };
-    const place = { app: this.#app, environment: environment.name, accessory, found };
-    try {
-      await proveRestore(engine, place, program, { backup: await wholeBackup(file, program.ownEnd), signal });
-    } catch (error) {
-      throw new LockageError(`the backup in ${file} could not be restored: ${messageOf(error)}`, {
-        details: detailsOf(error),
-        hint: 'Do not rely on it. `--no-test` leaves this proof out.',
-        cause: error,
-      });
-    }
-    return { bytes, took, proven: performance.now() - started - took };
+    let took = 0;
+    const check = async (draft: string) => {
+      took = performance.now() - started;
+      const place = { app: this.#app, environment: environment.name, accessory, found };
+      const backup = await wholeBackup(draft, program.ownEnd);
+      if (prove)
+        await proveRestore(engine, place, program, { backup, signal }).catch((error: unknown) => unproven(error));
+    };
+    const bytes = await dumpInto(engine, found.Id, program, { file, signal, check });
+    return prove ? { bytes, took, proven: performance.now() - started - took } : { bytes, took };
   }
 
   async checkBackup(place: AccessoryPlace, file: string): Promise<void> {
@@ -116,6 +112,15 @@ export class AccessoriesAdapter implements Accessories {
       hint: `A promotion to ${environment.name} makes it.`,
     });
   }
+}
+
+function unproven(error: unknown): never {
+  if (!(error instanceof LockageError)) throw error;
+  throw new LockageError(`what was backed up could not be restored: ${error.message}`, {
+    details: error.details,
+    hint: 'No file was written, and an earlier one is as it was. `--no-test` leaves this proof out.',
+    cause: error,
+  });
 }
 
 function lookAtLogs({ environment, accessory }: AccessoryPlace): string {

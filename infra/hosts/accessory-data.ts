@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, RolledBackError } from '../../pipelines/errors.ts';
 import type { Accessory } from '../../pipelines/model/environment.ts';
@@ -15,14 +15,21 @@ import type { DataProgram } from './data-program.ts';
 /** A day: data can be large. */
 const deadline = 24 * 3600_000;
 
+/** A file for a backup, and what it has to pass before it takes the place of an earlier one. */
+interface BackupTarget {
+  readonly file: string;
+  readonly signal: AbortSignal;
+  check(draft: string): Promise<void>;
+}
+
 /** Writes the data of a container to a file, as a whole or not at all. Returns its size in bytes. Throws LockageError. */
 export async function dumpInto(
   engine: Engine,
   container: string,
   { dump }: DataProgram,
-  { file, signal }: { readonly file: string; readonly signal: AbortSignal },
+  { file, signal, check }: BackupTarget,
 ): Promise<number> {
-  return streamAtomic(file, async (out) => {
+  const write = async (out: Writable) => {
     let bytes = 0;
     const { code, stdout, stderr } = await engine.exec(container, dump, {
       deadline,
@@ -37,7 +44,8 @@ export async function dumpInto(
     if (!stdout.endsWith(endMark)) throw commandFailed(engine, container, 'dump broke off before its end', stderr);
     if (bytes === endMark.length) throw commandFailed(engine, container, 'dump is empty', stderr);
     return bytes;
-  });
+  };
+  return streamAtomic(file, write, check);
 }
 
 /** Gives a container the data of a backup. Throws RolledBackError where none of it was taken in for certain, else LockageError. */

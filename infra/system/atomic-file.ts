@@ -24,15 +24,20 @@ export async function writeAtomic(file: string, text: string, { mode = 0o600 } =
 }
 
 /**
- * Writes a file from what `write` gives, for its owner alone: as a whole or not at all, so that one of before stays until the
- * next one is complete. Returns what `write` returns.
+ * Writes a file from what `write` gives, for its owner alone: as a whole or not at all, so that an earlier one stays until the
+ * next one is complete, and `check` has found no fault with it. Returns what `write` returns.
  */
-export async function streamAtomic<T>(file: string, write: (out: Writable) => Promise<T>): Promise<T> {
+export async function streamAtomic<T>(
+  file: string,
+  write: (out: Writable) => Promise<T>,
+  check: (draft: string) => Promise<void>,
+): Promise<T> {
   const draft = `${file}.${randomUUID()}${draftEnd}`;
   const out = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true });
   try {
     // A disk that is full is told to whoever writes then, and here at the end.
     const [result] = await Promise.all([write(out).finally(() => out.end()), finished(out)]);
+    await check(draft);
     await rename(draft, file);
     return result;
   } catch (error) {

@@ -56,6 +56,7 @@ export class ExecEngine {
       const { code } = this.#execs[Number(asked)] ?? { code: null };
       return { Running: code === null, ExitCode: code };
     }
+    if (url.includes('/containers/create')) return undefined;
     if (text === '') return {};
     const { Cmd: argv, AttachStdin: isInteractive } = JSON.parse(text) as { Cmd: string[]; AttachStdin: boolean };
     return { Id: String(this.#execs.push({ argv, isInteractive, code: null }) - 1) };

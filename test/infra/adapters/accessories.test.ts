@@ -42,6 +42,7 @@ const container = (of: string, state: object = {}, check = ['true']) => ({
   RestartCount: 0,
   State: { Running: true, Restarting: false, ExitCode: 1, StartedAt: '2026-01-01T00:00:00Z', ...state },
   Config: { Labels: ownerLabels('shop', of, 'accessory'), Env: [], Healthcheck: { Test: ['CMD', ...check] } },
+  HostConfig: {},
   Mounts: [],
 });
 
@@ -105,4 +106,15 @@ test.each([undefined, 'eu'])('what another environment has under its name (%s) i
     expect(await failure(work)).toMatchObject({ name: 'LockageError', message: 'prod-1: accessory db is not there' });
   }
   expect(readFileSync(data, 'utf8')).toBe('new');
+});
+
+test('a backup that cannot be restored is none, and an earlier one stays', async () => {
+  writeFileSync(file, 'earlier');
+  // This engine makes no containers, so no trial can be made.
+  const refused = accessories().backUp(place, file, { prove: true });
+  expect(await failure(refused)).toMatchObject({
+    name: 'LockageError',
+    message: expect.stringMatching(/^what was backed up could not be restored: prod-1: /),
+  });
+  expect(readFileSync(file, 'utf8')).toBe('earlier');
 });
