@@ -112,7 +112,7 @@ async function recovered(
   if (!before) return now;
   if (now && !before.State.Running && (await finished(engine, wanted, signal))) return engine.inspectContainer(name);
   // The next one was never started while the one before runs.
-  if (now) await engine.removeContainer(name, { force: true });
+  if (now) await engine.removeContainer(name, { force: true, keepsVolumes: wanted.keepsVolumes });
   await engine.renameContainer(aside, name);
   // What keeps it from starting shows when it is replaced.
   if (!before.State.Running) await engine.startContainer(name).catch(() => undefined);

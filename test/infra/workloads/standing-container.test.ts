@@ -227,6 +227,22 @@ describe('a container that stays', () => {
       expect([...engine.volumes]).toEqual([volume]);
     });
 
+    test('has lost nothing when the next one had served for long and is given up then', async () => {
+      engine.declared = { ...engine.declared, two: [data, '/var/lib/more'] };
+      engine.changes.length = 0;
+      Object.assign(engine, { loses: 5, staysDead: true });
+      await replace(keeps('two'));
+      engine.revive();
+      expect(engine.containers()).toEqual([`${name} two running`, `${name}.old one exited`]);
+      const both = [...engine.volumes];
+      const works: StandingContainer['works'] = async (found) => {
+        if ((await found.inspectContainer(name))?.Config.Image === 'two') throw new LockageError('too busy to answer');
+      };
+      await ensureStanding(contextIn(folder), { ...keeps('one'), works });
+      expect(engine.containers()).toEqual([`${name} one running`]);
+      expect([both.length, [...engine.volumes]]).toEqual([2, both]);
+    });
+
     test('leaves it on the host when it is removed, or has another one at that place', async () => {
       const volume = await volumeThere();
       const named = keeps('two');
