@@ -186,8 +186,8 @@ describe.runIf(labsWork)('who was overtaken', () => {
 
   test('whose state is lost after two promotions were killed adopts what was tried, and promotes', async () => {
     await project.run('resume', 'prod');
-    for (const version of ['1.1.0', '1.2.0']) {
-      await project.killedAt('after:container', 'promote', version, '--to', 'prod', '--yes');
+    for (let times = 0; times < 2; times += 1) {
+      await project.killedAt('after:container', 'promote', '1.1.0', '--to', 'prod', '--yes');
     }
     const { json: tried } = await project.succeed('history', 'prod');
     expect(tried.revisions.slice(0, 2)).toMatchObject([{ result: 'unfinished' }, { result: 'unfinished' }]);

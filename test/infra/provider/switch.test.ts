@@ -1,6 +1,8 @@
-import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
+import type { Engine } from '../../../infra/docker/api/client.ts';
 import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
 import { rehearseSwitch } from '../../../infra/provider/rehearse.ts';
 import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-routes.ts';
@@ -14,6 +16,7 @@ import {
   WorkloadFailedError,
 } from '../../../pipelines/errors.ts';
 import { hostWith, spec } from '../../pipelines/model/values.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
 
 let fixtures: Record<'prod-1' | 'prod-2', EdgeFixture>;
@@ -28,10 +31,9 @@ beforeEach(async () => {
   fixtures = { 'prod-1': new EdgeFixture(), 'prod-2': new EdgeFixture() };
   const engines = Object.fromEntries(Object.entries(fixtures).map(([name, edge]) => [name, edge.engine(name)]));
   context = {
-    engine: async ({ name }: { name: string }) => engines[name],
-    progress: () => undefined,
-    signal: new AbortController().signal,
-  } as unknown as ProviderContext;
+    ...contextIn(fixtures['prod-1'].live('..')),
+    engine: async ({ name }: { name: string }) => engines[name] as unknown as Engine,
+  };
   await Promise.all(
     Object.values(fixtures).map(async (edge) => {
       await edge.run('switch', edge.deliver(old), '1:first:0:', '0');
@@ -148,6 +150,19 @@ describe('a watch', () => {
       RolledBackError,
       'visitors of prod-2 are not served by the release',
       ['prod-2: port 8000 does not answer visitors: HTTP/1.1 502 Bad Gateway'],
+    ]);
+    expect(await served()).toEqual(both(old));
+  });
+
+  test('takes all hosts back when the load balancer before them serves nobody', async () => {
+    const folder = join(context.machines.loadBalancers, 'prod');
+    mkdirSync(folder, { recursive: true });
+    const manifest = { app: 'shop', environment: 'prod', address: '127.0.0.1', ports: [1], servers: [] };
+    writeFileSync(join(folder, 'front.json'), JSON.stringify(manifest));
+    const error = await errorOf(watchRelease(context, watch));
+    expect([error.message, error.details]).toEqual([
+      'visitors of the load balancer are not served by the release',
+      [expect.stringMatching(/^port 8000 does not answer visitors: .*ECONNREFUSED/)],
     ]);
     expect(await served()).toEqual(both(old));
   });
