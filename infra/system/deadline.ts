@@ -32,3 +32,26 @@ export class Deadline {
     this.#given?.removeEventListener('abort', this.#forward);
   }
 }
+
+/**
+ * Waits for work that others wait for too, no longer than this caller does. Throws what `late` makes of the milliseconds, or
+ * the reason of the caller's signal.
+ */
+export async function within<T>(
+  work: Promise<T>,
+  call: ConstructorParameters<typeof Deadline>[0],
+  late: (deadline: number) => Error,
+): Promise<T> {
+  const limit = new Deadline(call);
+  const { signal } = limit;
+  const over = new Promise<never>((_resolve, reject) => {
+    const giveUp = () => reject(limit.passed ? late(call.deadline ?? defaultDeadline) : signal.reason);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    limit.release();
+  }
+}

@@ -1,4 +1,5 @@
 import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
+import { within } from '../../system/deadline.ts';
 import type { EngineAddress } from '../address.ts';
 import { EngineError } from './errors.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -6,6 +7,7 @@ import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
 import { parsedJson, type Answer, type Call } from './wire.ts';
 
 const oldestApi = '1.41';
+const reaching = 'reach the Docker Engine';
 type Rest = Omit<Call, 'what' | 'method' | 'path'>;
 
 /** The connection to one engine: the API version both sides speak, and calls that are prefixed with it. */
@@ -36,11 +38,11 @@ export class EngineApi {
   }
 
   async ping(options: CallOptions = {}): Promise<void> {
-    await this.transport.request({ what: 'reach the Docker Engine', method: 'GET', path: '/_ping', ...options });
+    await this.transport.request({ what: reaching, method: 'GET', path: '/_ping', ...options });
   }
 
   async version(options: CallOptions = {}): Promise<EngineVersion> {
-    const call = { what: 'reach the Docker Engine', method: 'GET', path: '/version', ...options } as const;
+    const call = { what: reaching, method: 'GET', path: '/version', ...options } as const;
     return this.parsed<EngineVersion>(call.what, await this.transport.request(call));
   }
 
@@ -61,7 +63,7 @@ export class EngineApi {
   }
 
   protected async call(what: string, method: Call['method'], path: string, rest: Rest): Promise<Answer> {
-    return this.transport.request({ what, method, path: `${await this.prefix()}${path}`, ...rest });
+    return this.transport.request({ what, method, path: `${await this.prefix(rest)}${path}`, ...rest });
   }
 
   protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest): Promise<T> {
@@ -79,13 +81,15 @@ export class EngineApi {
     return parsedJson<T>(this.host, what, body);
   }
 
-  /** Returns the version prefix (`/v1.41`), agreed on once; a failure is not remembered. */
-  protected prefix(): Promise<string> {
+  /** Returns the version prefix (`/v1.41`), agreed on once, no later than the caller waits; a failure is not remembered. */
+  protected prefix(options: CallOptions): Promise<string> {
     this.#prefix ??= this.#negotiate().catch((error: unknown) => {
       this.#prefix = undefined;
       throw error;
     });
-    return this.#prefix;
+    return within(this.#prefix, options, (deadline) => {
+      return new EngineError(this.host, reaching, `no answer within ${deadline / 1000} s`);
+    });
   }
 
   async #negotiate(): Promise<string> {

@@ -114,7 +114,7 @@ export class Engine extends EngineSwarm {
     try {
       const details = await this.json<ContainerDetails>(what, 'GET', `${container}/json`, { signal });
       const query = { stdout: true, stderr: true, tail, follow, timestamps, since: since && since.getTime() / 1000 };
-      const path = `${await this.prefix()}${container}/logs`;
+      const path = `${await this.prefix({ signal })}${container}/logs`;
       const chunks = this.transport.chunks({ what, method: 'GET', path, query, signal }, silenceOf(options));
       yield* outputLines(chunks, details.Config.Tty);
     } catch (error) {
@@ -129,7 +129,7 @@ export class Engine extends EngineSwarm {
    * exec.
    */
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return exec(this.transport, await this.prefix(), checkedName(name), argv, options);
+    return exec(this.transport, await this.prefix(options), checkedName(name), argv, options);
   }
 
   /**

@@ -20,13 +20,15 @@ export async function exec(
   const deadline = options.deadline ?? defaultDeadline;
   const end = performance.now() + deadline;
   const left = () => Math.max(1, end - performance.now());
-  const id = await createExec(transport, prefix, container, argv, { ...options, deadline: left() });
+  // However long the command may take: its start is a call like any other.
+  const call = () => Math.min(left(), defaultDeadline);
+  const id = await createExec(transport, prefix, container, argv, { ...options, deadline: call() });
   const socket = await transport.hijack({
     what,
     method: 'POST',
     path: `${prefix}/exec/${id}/start`,
     body: { Detach: false, Tty: false },
-    deadline: left(),
+    deadline: call(),
     signal: options.signal,
   });
   const conversation = exchangeStreams(transport.host, what, socket, left(), deadline, options);

@@ -28,7 +28,7 @@ export class EngineResources extends EngineApi {
     const response = await this.transport.stream({
       what,
       method: 'POST',
-      path: `${await this.prefix()}/images/create`,
+      path: `${await this.prefix({ signal: options.signal })}/images/create`,
       query: { fromImage: repository, tag: digest, platform: options.platform },
       headers: options.auth === undefined ? {} : { 'X-Registry-Auth': options.auth },
       // the headers of the answer come only once the engine has the manifest

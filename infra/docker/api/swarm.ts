@@ -104,7 +104,7 @@ export class EngineSwarm extends EngineResources {
   async *serviceLogs(name: string, options: LogOptions = {}): AsyncGenerator<OutputLine> {
     const { tail = 'all', follow = false, since, signal } = options;
     const query = { stdout: true, stderr: true, tail, follow, since: since && Math.floor(since.getTime() / 1000) };
-    const path = `${await this.prefix()}/services/${segment(name)}/logs`;
+    const path = `${await this.prefix({ signal })}/services/${segment(name)}/logs`;
     try {
       const what = `read the logs of service ${name}`;
       const chunks = this.transport.chunks({ what, method: 'GET', path, query, signal }, silenceOf(options));

@@ -198,6 +198,18 @@ describe('the connection', () => {
     await expect(engine.info()).rejects.toThrow(`no Docker Engine listens at ${folder}/absent.sock`);
   });
 
+  it('that says nothing is waited for as long as the caller says, and not by anybody who ends', async () => {
+    const socketPath = join(folder, 'silent.sock');
+    const silent = createServer(() => undefined);
+    server = silent;
+    await new Promise<void>((resolve) => silent.listen(socketPath, resolve));
+    const engine = new Engine({ host: 'prod-1', socketPath });
+    const impatient = engine.info({ deadline: 200 });
+    const ended = engine.info({ signal: AbortSignal.abort(new Error('interrupted')) });
+    await expect(ended).rejects.toThrow('interrupted');
+    await expect(impatient).rejects.toThrow('prod-1: cannot reach the Docker Engine: no answer within 0.2 s');
+  });
+
   it('to something else than an engine is told by what it says', async () => {
     const engine = await engineThat((response) => response.end('<h1>Log in\u001b[2J</h1>'));
     await expect(engine.info()).rejects.toThrow(
