@@ -45,7 +45,7 @@ export async function within<T>(
   const limit = new Deadline(call);
   const { signal } = limit;
   const over = new Promise<never>((_resolve, reject) => {
-    const giveUp = () => reject(limit.passed ? late(call.deadline ?? defaultDeadline) : signal.reason);
+    const giveUp = () => reject(limit.passed ? late(call.deadline ?? defaultDeadline) : reasonOf(signal));
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp, { once: true });
   });
@@ -54,4 +54,10 @@ export async function within<T>(
   } finally {
     limit.release();
   }
+}
+
+/** Returns why a signal has aborted, as an error. */
+export function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,6 +1,6 @@
 import { Readable, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultDeadline } from '../../system/deadline.ts';
+import { defaultDeadline, reasonOf } from '../../system/deadline.ts';
 import { Tail } from '../../system/tail.ts';
 import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
@@ -162,9 +162,4 @@ async function exitCode(
       throw new EngineError(transport.host, what, 'its output closed and it did not end in time');
     await sleep(pause, undefined, { signal });
   }
-}
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
