@@ -200,4 +200,47 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
     await everything();
   });
+
+  test('as it slept for longer than its lease ends with 75 and changes nothing', async () => {
+    const words = ['promote', '1.2.0', '--to', 'prod', '--yes', '--json'];
+    const asleep = { LOCKAGE_ACTOR: 'anna', LOCKAGE_LEASE: '3', LOCKAGE_FAILPOINT: 'stop:at:deploy' };
+    const anna = project.start(words, asleep);
+    await anna.saw(/deploy/);
+
+    const done = await project.promote('1.0.0', 'prod', '--wait', '30s');
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toContain('the lock of anna (promote 1.2.0), whose lease is over');
+    const before = [await settled(), await history()];
+
+    anna.kill('SIGCONT');
+    const late = await anna.ended;
+    expect(late.code, late.stderr).toBe(75);
+    expect(late.json?.error?.message).toBe('another operation has taken over prod');
+    expect([await settled(), await history()]).toEqual(before);
+    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
+
+  test('is nobody who lives: not where its process is not seen, and not by who waits for it', async () => {
+    const words = (version: string) => ['promote', version, '--to', 'prod', '--yes', '--json'];
+    const anna = project.start(words('1.1.0'), { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: 'stop:at:deploy' });
+    await anna.saw(/deploy/);
+    const before = await project.snapshot('prod');
+    const apart = await project.startApart(words('1.2.0'), { LOCKAGE_ACTOR: 'bob' }).ended;
+    expect(apart.code, apart.stderr).toBe(75);
+    expect(apart.json.error.details).toEqual([
+      expect.stringMatching(/^process \d+ on .*: another computer of that name, a container, or/),
+    ]);
+    expect(await project.snapshot('prod')).toEqual(before);
+
+    const carl = project.start([...words('1.2.0'), '--wait', '60s'], { LOCKAGE_ACTOR: 'carl' });
+    await carl.saw(/anna/);
+    anna.kill('SIGCONT');
+    const [first, second] = [await anna.ended, await carl.ended];
+    expect([first.code, second.code], first.stderr + second.stderr).toEqual([0, 0]);
+    expect((await history()).slice(0, 2).map((each: unknown[]) => each.slice(1))).toEqual([
+      ['1.2.0', 'carl'],
+      ['1.1.0', 'anna'],
+    ]);
+    expect(await project.versions('prod')).toEqual(['1.2.0', '1.2.0']);
+  });
 });

@@ -225,8 +225,23 @@ export class TestProject {
     timeout = longestCommand,
     cwd = this.folder,
   ): RunningCommand {
+    return this.#start([process.execPath, program, ...words], env, { timeout, cwd });
+  }
+
+  /** The same as in a container of this computer's name, from which no process of this computer is seen. */
+  startApart(words: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCommand {
+    const apart = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const options = { timeout: longestCommand, cwd: this.folder };
+    return this.#start([...apart, process.execPath, program, ...words], env, options);
+  }
+
+  #start(
+    [first = '', ...rest]: readonly string[],
+    env: Readonly<Record<string, string>>,
+    { timeout, cwd }: { readonly timeout: number; readonly cwd: string },
+  ): RunningCommand {
     const started = performance.now();
-    const child = spawn(process.execPath, [program, ...words], {
+    const child = spawn(first, rest, {
       cwd,
       env: { ...process.env, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
