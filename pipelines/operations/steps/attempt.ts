@@ -1,4 +1,5 @@
 import { LockedError, messageOf, OvertakenError } from '../../errors.ts';
+import type { Turn } from '../../model/fence.ts';
 import type { HostReport } from '../../model/host-report.ts';
 import { withAttempt, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Attempt, PlannedRevision } from '../../model/revision.ts';
@@ -24,6 +25,8 @@ export interface Trial {
   readonly revision: PlannedRevision;
   /** what the hosts in service said */
   readonly reports: readonly HostReport[];
+  /** as whom hosts know it: what it records before must not be somebody else's to what it deploys then */
+  readonly turn: Turn;
 }
 
 /**
@@ -61,7 +64,7 @@ async function recordFailure(context: Context, trial: Trial, error: unknown): Pr
 }
 
 async function recordAttempt(context: Context, trial: Trial, attempt: Attempt): Promise<void> {
-  const { environment, record, reports } = trial;
+  const { environment, record, reports, turn } = trial;
   const state = stateNow(context, environment, { record, ledger: record.ledger, reports });
-  await context.stacks.recordAttempt({ ...state, attempts: withAttempt(state.attempts, attempt) });
+  await context.stacks.recordAttempt({ ...state, turn, attempts: withAttempt(state.attempts, attempt) });
 }

@@ -4,7 +4,7 @@ import type { Environment } from '../../model/environment.ts';
 import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
-import type { PlannedRevision, Revision } from '../../model/revision.ts';
+import type { Revision } from '../../model/revision.ts';
 import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { neededSecrets } from '../../planning/standby.ts';
@@ -62,7 +62,13 @@ export async function rollOut(
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
   const before = options.before ?? inputs.record;
-  const basis = await changeFoundation(context, { inputs, before, revision, foundation, notes });
+  const basis = await changeFoundation(context, {
+    inputs,
+    before,
+    rollout: { ...rollout, revision },
+    foundation,
+    notes,
+  });
   const recorded = await execute(context, {
     desired: { ...rollout.desired, basis },
     before,
@@ -83,19 +89,23 @@ interface FoundationChange extends FoundationDue {
   readonly inputs: RolloutInputs;
   /** what is recorded, and gone back to */
   readonly before: EnvironmentRecord;
-  readonly revision: PlannedRevision;
+  readonly rollout: Pick<RolloutPlan, 'revision' | 'desired'>;
 }
 
 /** Makes what the release stands on, as an attempt at it. Returns the mark of what is recorded then. */
 async function changeFoundation(context: Context, change: FoundationChange): Promise<string> {
-  const { inputs, before, revision, foundation, notes } = change;
+  const { inputs, before, rollout, foundation, notes } = change;
   if (notes.length === 0) return inputs.record.basis;
   const make = () => context.stacks.foundation(foundation, { leaving: 'stay' });
-  return recordedAsAttempt(context, trialOf(inputs, before, revision), make);
+  return recordedAsAttempt(context, trialOf(inputs, before, rollout), make);
 }
 
-function trialOf({ environment, reports }: RolloutInputs, record: EnvironmentRecord, revision: PlannedRevision): Trial {
-  return { environment: environment.name, record, revision, reports };
+function trialOf(
+  { environment, reports }: RolloutInputs,
+  record: EnvironmentRecord,
+  { revision, desired: { turn } }: Pick<RolloutPlan, 'revision' | 'desired'>,
+): Trial {
+  return { environment: environment.name, record, revision, reports, turn };
 }
 
 /** The release runs there already, but an operation that was killed may have left other routes, or containers. */
@@ -110,7 +120,7 @@ async function reconcileUnchanged(
   context.terminal.note(notes.length === 0 ? `${runs}: nothing to do` : `${runs}; ${notes.join('; ')}`);
   if (notes.length > 0) {
     const make = () => context.stacks.foundation(foundation, { leaving: 'go' });
-    await recordedIfFailed(context, trialOf(inputs, inputs.record, revision), make);
+    await recordedIfFailed(context, trialOf(inputs, inputs.record, { desired, revision }), make);
   }
   await reconcile(context, environment, desired);
   await context.machines.reconcile(environment.name);

@@ -16,6 +16,14 @@ function history(world: MemoryWorld): string[] {
     );
 }
 
+test('a claim of a promotion that no record knows keeps nobody from changing what stays, and promoting', async () => {
+  const world = await worldOf(onHosts(), '1.0.0');
+  world.place().fence = { revision: 2, operation: 'killed', recorded: 1 };
+  world.place().engine('prod-1').edge = false;
+  expect(await errorOf(world, 'promote', promote)).toBeUndefined();
+  expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+});
+
 describe('history tells of', () => {
   test('a promotion whose operator is gone', async () => {
     const world = await worldOf(onHosts(), '1.0.0');

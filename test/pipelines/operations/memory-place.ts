@@ -1,8 +1,8 @@
-import { RecordChangedError } from '../../../pipelines/errors.ts';
+import { OvertakenError, RecordChangedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
-import type { Fence } from '../../../pipelines/model/fence.ts';
+import type { Fence, Turn } from '../../../pipelines/model/fence.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
@@ -62,10 +62,21 @@ export class MemoryPlace {
   }
 
   /** As the first resource of the environment's program does it. */
-  takeTurn({ basis, operation, attempts }: DesiredState): void {
+  takeTurn({ basis, operation, attempts, turn }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
+    this.#claim(turn);
     this.record = { ...this.record, basis: operation };
     this.#attempts = attempts;
+  }
+
+  /** As the script of the edges decides it. */
+  #claim({ revision, operation, recorded, over }: Turn): void {
+    const held = this.fence ?? { revision: 0, operation: '-', recorded: 0 };
+    const isSame = revision === held.revision && recorded < held.revision;
+    const isTheirs = isSame && operation !== held.operation && !over.includes(held.operation);
+    if (recorded < held.recorded || revision < held.revision || isTheirs)
+      throw new OvertakenError(`revision ${held.revision} of operation ${held.operation} holds the fence`);
+    this.fence = { revision, operation, recorded };
   }
 
   /** Takes over all that another one is. */
