@@ -2,6 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';
+import { killLeft } from '../system/process.ts';
 import type { ProcessIdentity } from '../system/this-process.ts';
 import type { LockHolder } from './errors.ts';
 
@@ -25,11 +26,12 @@ export async function forgetRun(folder: string, pid: number): Promise<void> {
   await rm(join(folder, marks, `${pid}.json`), { force: true });
 }
 
-/** Removes the notes of runs whose process would be seen from here and is gone: they were killed. */
+/** Removes the notes of runs whose process would be seen from here and is gone, as they were killed, and their plugins. */
 export async function forgetEnded(folder: string, here: Pick<ProcessIdentity, 'machine' | 'pidSpace'>): Promise<void> {
   const isGone = ({ machine, pidSpace, pid }: RunMark) =>
     machine === here.machine && pidSpace === here.pidSpace && !isAlive(pid);
   const gone = (await runsIn(folder)).filter(isGone);
+  for (const { pid } of gone) killLeft(pid, folder);
   await Promise.all(gone.map(({ pid }) => forgetRun(folder, pid)));
 }
 

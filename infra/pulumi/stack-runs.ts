@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeldLock } from '../context/held-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
-import { killSession } from '../system/process.ts';
+import { killLeft, killSession } from '../system/process.ts';
 import { thisProcess } from '../system/this-process.ts';
 import { runPulumi, settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { lockHolder, PulumiError, type LockHolder } from './errors.ts';
@@ -96,7 +96,9 @@ export class StackRuns {
   }
 
   async #lift(stack: string, holder: LockHolder, before: LockHolder | undefined): Promise<void> {
-    if (await this.#removeLocks(stack, holder)) return forgetRun(settingsIn(this.#settings, stack).folder, holder.pid);
+    const { folder } = settingsIn(this.#settings, stack);
+    killLeft(holder.pid, folder);
+    if (await this.#removeLocks(stack, holder)) return forgetRun(folder, holder.pid);
     // One that ended in good order took its lock with it: what is still there after its end is left.
     const isLeft = holder.pid === before?.pid && holder.since === before.since;
     if (isLeft) await this.#cancel(stack);

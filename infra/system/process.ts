@@ -3,7 +3,7 @@
  * (`environment.ts`).
  */
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment } from './environment.ts';
@@ -202,6 +202,19 @@ function tryKill(target: number, signal: NodeJS.Signals): void {
 export function killSession(leader: number): void {
   signalGroup({ pid: leader }, 'SIGKILL');
   for (const pid of inSession(leader)) tryKill(pid, 'SIGKILL');
+}
+
+/** Kills what a program that was killed has left behind and works in a folder, as far as the system shows it. */
+export function killLeft(leader: number, folder: string): void {
+  for (const pid of inSession(leader)) if (worksIn(pid, folder)) tryKill(pid, 'SIGKILL');
+}
+
+function worksIn(pid: number, folder: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === folder;
+  } catch {
+    return false;
+  }
 }
 
 function inSession(leader: number): number[] {

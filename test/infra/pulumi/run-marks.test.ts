@@ -2,8 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { forgetEnded, forgetRun, markRun, marksLock, runsIn, type RunMark } from '../../../infra/pulumi/run-marks.ts';
+import { isAlive } from '../../../infra/system/is-alive.ts';
+import { startProcess } from '../../../infra/system/process.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -37,6 +40,24 @@ test('of runs that were killed, those are forgotten whose process would be seen 
   await forgetEnded(folder, here);
   const byPid = (a: RunMark, b: RunMark) => a.pid - b.pid;
   expect((await runsIn(folder)).toSorted(byPid)).toEqual(others.toSorted(byPid));
+});
+
+test('plugins of a run that was killed end as it is forgotten, and nothing that works elsewhere', async () => {
+  const left: string[] = [];
+  for (const place of [folder, tmpdir()]) {
+    const shell = startProcess(['sh', '-c', 'set -m; sleep 60 >/dev/null 2>&1 & echo $!'], {
+      detached: true,
+      cwd: place,
+    });
+    left.push((await text(shell.stdout)).trim());
+    await markRun(folder, { ...mark, pid: shell.pid ?? 0 });
+  }
+  const [plugin = 0, other = 0] = left.map(Number);
+  expect([isAlive(plugin), isAlive(other)]).toEqual([true, true]);
+  await forgetEnded(folder, here);
+  await expect.poll(() => isAlive(plugin)).toBe(false);
+  expect(isAlive(other)).toBe(true);
+  process.kill(other, 'SIGKILL');
 });
 
 describe('the lock of Pulumi', () => {
