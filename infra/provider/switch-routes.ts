@@ -5,6 +5,8 @@ import { bareVisits } from '../edge/visits.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { overtaken } from './turn.ts';
 
+/** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
+export const patience = 5;
 /** Milliseconds a host has to answer just before a switch. */
 const answerTimeout = 10_000;
 
@@ -69,7 +71,9 @@ async function allAnswer(context: ProviderContext, inputs: RoutesInputs): Promis
   const asked = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       await (await context.engine(host)).ping({ deadline: answerTimeout });
-      const visited = await (await edgeOf(context, inputs, host)).visit(bareVisits(Object.keys(set)), { seconds: 5 });
+      const visited = await (
+        await edgeOf(context, inputs, host)
+      ).visit(bareVisits(Object.keys(set)), { seconds: patience });
       refuseSilent(visited);
     }),
   );

@@ -17,11 +17,8 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
-import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
+import { errorsOf, failuresOf, patience, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
-
-/** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
-const patience = 5;
 
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is

@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SecretValues } from '../../../infra/context/secret-values.ts';
-import { providerContext } from '../../../infra/context/session.ts';
-import { Connections } from '../../../infra/docker/connections.ts';
 import { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
 import { readStack, type StateResource } from '../../../infra/pulumi/state.ts';
 import { basisOf } from '../../../infra/resources/basis.ts';
 import { Ledger, Secret, Turn } from '../../../infra/resources/classes.ts';
 import { keepOthers, type RecordedResource } from '../../../infra/resources/keep-others.ts';
 import { unpacked } from '../../../infra/resources/packing.ts';
+import { contextIn } from '../../support/context-fixture.ts';
 
 const place = { app: 'trial', environment: 'prod' };
 let folder: string;
@@ -20,21 +18,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lockage-others-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-function context() {
-  const at = (name: string) => join(folder, name);
-  return providerContext(
-    {
-      connections: new Connections({ stateDir: folder }),
-      secrets: new SecretValues(),
-      registryAuth: async () => undefined,
-      progress: () => undefined,
-      machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('fronts'), images: at('images') },
-      signal: new AbortController().signal,
-    },
-    false,
-  );
-}
 
 function claim(operation: string, recorded?: StateResource) {
   return new Turn(
@@ -59,12 +42,12 @@ test('a run that changes one resource leaves those as they are that depend on it
     const secret = new Secret({ ...place, secret: 'TOKEN', version: 'v1', sealed: 'sealed' }, { dependsOn });
     new Ledger({ ...place, revisions: '[]' }, { dependsOn: [secret] });
   };
-  await stacks.up('prod', first, context(), { message: 'first' });
+  await stacks.up('prod', first, contextIn(folder), { message: 'first' });
   const [turn, ...others] = await inState();
   expect(others.map(({ type }) => type)).toEqual(['lockage:index:Secret', 'lockage:index:Ledger']);
   const only = { type: 'Turn', name: 'turn' };
   const next = async (recorded: readonly RecordedResource[]) => keepOthers(recorded, claim('b', turn));
-  await stacks.up('prod', next, context(), { message: 'next', only });
+  await stacks.up('prod', next, contextIn(folder), { message: 'next', only });
   const [changed, ...kept] = await inState();
   expect(unpacked(changed?.inputs ?? {})).toMatchObject({ operation: 'b' });
   // The value of a secret is encrypted anew each time.
