@@ -172,7 +172,7 @@ export class Connections {
     switch (endpoint.kind) {
       case 'unix': {
         const engine = new Engine({ host: name, socketPath: endpoint.socket });
-        await engine.ping();
+        await engine.greet();
         return engine;
       }
       case 'ssh':
@@ -183,7 +183,7 @@ export class Connections {
         const engine = tls
           ? await this.#reconnecting(name, this.#overTls(host, tcp, tls))
           : new Engine({ host: name, tcp });
-        await engine.ping({ deadline: answerTimeout });
+        await engine.greet({ deadline: answerTimeout });
         return engine;
       }
     }

@@ -142,6 +142,12 @@ export class Edge {
     await this.#run(['revert', tokenOf(turn)]);
   }
 
+  /** Returns who holds the fence; undefined where nobody does, or no edge is. */
+  async fence(): Promise<Fence | undefined> {
+    const target = await this.#engine.linkTarget(this.#container, '/live/fence', { deadline: 15_000 });
+    return target === undefined ? undefined : fenceOf(target.replace(/^.*\//, ''));
+  }
+
   /** Returns what serves, what nobody has confirmed, who holds the fence, and whether anything takes a switch back. */
   async show(): Promise<EdgeState> {
     return stateOf(await this.#run(['show']));
@@ -343,14 +349,18 @@ function tokenOf({ revision, operation, recorded, over }: Turn): string {
 
 function stateOf(shown: string): EdgeState {
   const pending = lineOf(shown, 'pending')?.split(' ')[1];
-  const [revision, operation, recorded] = lineOf(shown, 'fence')?.split(' ') ?? [];
-  const fence = { revision: Number(revision), operation: operation ?? '', recorded: Number(recorded) };
+  const fence = lineOf(shown, 'fence');
   return {
     now: lineOf(shown, 'now') ?? '',
     ...(pending === undefined ? {} : { pending }),
-    ...(revision === undefined ? {} : { fence }),
+    ...(fence === undefined ? {} : { fence: fenceOf(fence) }),
     guarded: lineOf(shown, 'guard') !== 'dead',
   };
+}
+
+function fenceOf(text: string): Fence {
+  const [revision, operation = '', recorded] = text.split(' ');
+  return { revision: Number(revision), operation, recorded: Number(recorded) };
 }
 
 function wordsOf({ port, page }: Visit): string[] {

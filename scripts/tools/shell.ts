@@ -1,4 +1,3 @@
-import { $ } from 'zx';
 import { shellWord } from '../../infra/docker/ssh/arguments.ts';
 import { childEnvironment, type Variables } from '../../infra/system/environment.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -45,6 +44,8 @@ class LastChunks extends Array<string | Buffer> {
  * the end is returned.
  */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutput> {
+  // Loading it takes longer than many a command that needs no program.
+  const { $ } = await import('zx');
   const shell = $({
     // The one shell that every computer has, and its quotes: zx looks for bash, which a small image does not have.
     shell: '/bin/sh',

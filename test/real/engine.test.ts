@@ -214,6 +214,17 @@ describe('files, networks, volumes', () => {
     expect(stdout).toMatch(/\/etc\/app 750 33 0 \d+\n\/etc\/app\/config 440 33 44 7\n/);
   });
 
+  it('says where a link leads to, also of what is not there, and of a container that does not run', async () => {
+    const name = await runningContainer('links');
+    await engine.exec(name, ['busybox', 'ln', '-s', '8 0fc03577 7', '/etc/fence']);
+    expect(await engine.linkTarget(name, '/etc/fence')).toBe('/etc/8 0fc03577 7');
+    await engine.stopContainer(name, 0);
+    expect(await engine.linkTarget(name, '/etc/fence')).toBe('/etc/8 0fc03577 7');
+    expect(await engine.linkTarget(name, '/etc')).toBeUndefined();
+    expect(await engine.linkTarget(name, '/etc/none')).toBeUndefined();
+    expect(await engine.linkTarget(`${prefix}-none`, '/etc/fence')).toBeUndefined();
+  });
+
   it('creates, finds, connects and removes', async () => {
     const network = `${prefix}-net`;
     expect(await engine.inspectNetwork(network)).toBeUndefined();

@@ -41,6 +41,11 @@ export class EngineApi {
     await this.transport.request({ what: reaching, method: 'GET', path: '/_ping', ...options });
   }
 
+  /** Finds out whether the engine answers, and which version of the API it speaks. */
+  async greet(options: CallOptions = {}): Promise<void> {
+    await this.prefix(options);
+  }
+
   async version(options: CallOptions = {}): Promise<EngineVersion> {
     const call = { what: reaching, method: 'GET', path: '/version', ...options } as const;
     return this.parsed<EngineVersion>(call.what, await this.transport.request(call));

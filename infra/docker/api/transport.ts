@@ -1,4 +1,4 @@
-import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent, request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { Deadline, defaultDeadline } from '../../system/deadline.ts';
@@ -54,7 +54,7 @@ export class Transport {
       const body = await collect(response, limit.signal);
       const status = response.statusCode ?? 0;
       if (status >= 300 && !call.accept?.includes(status)) throw this.#refusal(call, status, body);
-      return { status, body, time: Date.parse(response.headers.date ?? '') };
+      return { status, body, ...toldByHeaders(response.headers) };
     } catch (error) {
       throw this.#explain(error, call, limit);
     } finally {
@@ -197,6 +197,11 @@ class ConnectionLost extends Error {
 
 function reads(call: Call): boolean {
   return call.method === 'GET' || call.method === 'HEAD';
+}
+
+function toldByHeaders(headers: IncomingHttpHeaders): Pick<Answer, 'time' | 'pathStat'> {
+  const stat = headers['x-docker-container-path-stat'];
+  return { time: Date.parse(headers.date ?? ''), ...(typeof stat === 'string' ? { pathStat: stat } : {}) };
 }
 
 function isTls(address: EngineAddress): boolean {

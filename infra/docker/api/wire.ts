@@ -75,4 +75,6 @@ export interface Answer {
   readonly body: Buffer;
   /** milliseconds since 1970, by the clock of the engine's host; NaN where it does not say */
   readonly time: number;
+  /** what a container's path is, base64 of JSON; only where that was asked for */
+  readonly pathStat?: string;
 }

@@ -26,7 +26,8 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
   const { edge } = environmentNames(app, environment.name);
   const [containers, fence] = await Promise.all([
     engine.listContainers({ all: true, deadline: answerTimeout }),
-    fenceOf(new Edge(engine, edge)),
+    // An edge that cannot be read is mended by what follows.
+    new Edge(engine, edge).fence().catch(() => undefined),
   ]);
   const isOwn = ({ Labels }: ContainerSummary) => isOwnedBy(Labels, { app, environment: environment.name });
   const own = containers.filter(isOwn);
@@ -50,12 +51,6 @@ function isUsable(lost: ReadonlySet<string>): (container: ContainerSummary) => b
   return ({ State, Mounts }) =>
     // Those of before this version are in a folder of the host's memory, which may be gone: nobody starts from it.
     !Mounts.some(({ Name, Source }) => lost.has(Name ?? '') || (State !== 'running' && isFormerFolder(Source)));
-}
-
-/** Asked beside the rest, as it costs as long: where no edge runs, nobody knows. */
-async function fenceOf(edge: Edge): Promise<HostReport['fence']> {
-  const { fence } = await edge.show().catch(() => ({ fence: undefined }));
-  return fence;
 }
 
 /** Reports the same, and what the host is made of. */
