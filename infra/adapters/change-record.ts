@@ -16,7 +16,7 @@ export interface SharedRecord<Value> {
 }
 
 /** How long others may get in between, and how long to wait after each time: ms. To record takes seconds. */
-const patience = { total: 120_000, pause: 500 };
+const limits = { total: 120_000, pause: 500 };
 
 /**
  * Changes a record by a function of what is stored, which is asked again each time somebody else was faster. A function
@@ -26,7 +26,7 @@ const patience = { total: 120_000, pause: 500 };
 export async function changeRecord<Value>(
   record: SharedRecord<Value>,
   change: (stored: Value) => Value,
-  { total, pause } = patience,
+  { total, pause } = limits,
 ): Promise<Value> {
   for (const end = performance.now() + total; ;) {
     const { value, basis } = await record.read();

@@ -4,16 +4,16 @@
  * A failing release is covered by the fallback: a request that finds no answer is tried again on it, which is the
  * earlier release while a switch is unconfirmed. One lost connection is no failing release, and repeating too often would
  * keep a busy host busy: waiting requests then cost more than answering them.
- * The front of the environment is believed who asked; nobody else is.
+ * The environment's load balancer is believed who asked; nobody else is.
  */
-export function caddyConfig(ports: readonly number[], front?: string): string {
+export function caddyConfig(ports: readonly number[], trustedProxy?: string): string {
   const servers = Object.fromEntries(
     ports.map((port) => [
       `port-${port}`,
       {
         listen: [`:${port}`],
         automatic_https: { disable: true },
-        routes: [{ handle: [proxy(port, front)] }],
+        routes: [{ handle: [proxy(port, trustedProxy)] }],
       },
     ]),
   );
@@ -25,12 +25,12 @@ export function caddyConfig(ports: readonly number[], front?: string): string {
   });
 }
 
-function proxy(port: number, front: string | undefined) {
+function proxy(port: number, trustedProxy: string | undefined) {
   return {
     handler: 'reverse_proxy',
     upstreams: [{ dial: `{file./live/now/${port}}` }, { dial: `{file./live/now/${port}.fallback}` }],
     load_balancing: { selection_policy: { policy: 'first' }, try_duration: '8s', try_interval: '100ms' },
-    ...(front === undefined ? {} : { trusted_proxies: [front] }),
+    ...(trustedProxy === undefined ? {} : { trusted_proxies: [trustedProxy] }),
     health_checks: { passive: { fail_duration: '500ms', max_fails: 3 } },
     transport: {
       protocol: 'http',

@@ -50,7 +50,7 @@ interface Held {
 }
 
 /** Milliseconds that a host has to answer once another one has. */
-const patience = 5000;
+const pause = 5000;
 
 /**
  * The environment's lock of one command, on all hosts that answer: any two operators who share one of them meet there. It is
@@ -122,7 +122,7 @@ export class LockKeeper implements HeldLock {
     });
     const slow = async () => {
       await Promise.any(asked).catch(() => undefined);
-      await sleep(patience, undefined, { ref: false });
+      await sleep(pause, undefined, { ref: false });
       throw new LockageError('does not answer');
     };
     const late = slow();

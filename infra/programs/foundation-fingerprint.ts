@@ -41,12 +41,8 @@ export function edgesOf({ app, edgeImage }: Pick<Project, 'app' | 'edgeImage'>, 
 }
 
 /** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
-export function refuseWhileCordoned(
-  environment: Environment,
-  inService: Environment,
-  missing: readonly string[],
-): void {
-  const serving = new Set(inService.hosts.map(({ name }) => name));
+export function refuseWhileCordoned(environment: Environment, active: Environment, missing: readonly string[]): void {
+  const serving = new Set(active.hosts.map(({ name }) => name));
   const away = environment.hosts.map(({ name }) => name).filter((name) => !serving.has(name));
   if (away.length === 0) return;
   throw new LockageError(`what ${environment.name} stands on has to change, which needs all its hosts`, {

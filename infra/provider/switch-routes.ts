@@ -6,7 +6,7 @@ import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { overtaken } from './turn.ts';
 
 /** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
-export const patience = 5;
+export const visitTimeout = 5;
 /** Milliseconds a host has to answer just before a switch. */
 const answerTimeout = 10_000;
 
@@ -73,7 +73,7 @@ async function allAnswer(context: ProviderContext, inputs: RoutesInputs): Promis
       await (await context.engine(host)).ping({ deadline: answerTimeout });
       const visited = await (
         await edgeOf(context, inputs, host)
-      ).visit(bareVisits(Object.keys(set)), { seconds: patience });
+      ).visit(bareVisits(Object.keys(set)), { seconds: visitTimeout });
       refuseSilent(visited);
     }),
   );

@@ -17,7 +17,7 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
-import { errorsOf, failuresOf, patience, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
+import { errorsOf, failuresOf, visitTimeout, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 
 /**
@@ -38,7 +38,7 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
     }
   }
   if (inputs.guarded) await confirm(context, inputs);
-  await settle(context, inputs);
+  await finalize(context, inputs);
 }
 
 async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<void> {
@@ -81,7 +81,7 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
     inputs.hosts.map(async ({ host, set }) => {
       const edge = await edgeOf(context, inputs, host);
       const visited = await edge.visit(visitsOf(host, inputs.containers), {
-        seconds: patience,
+        seconds: visitTimeout,
         signal: context.signal,
       });
       const wanted = inputs.guarded ? set : withoutFallback(set);
@@ -100,7 +100,7 @@ async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs
   const loadBalancer = await loadBalancerState(loadBalancerFolder(machines, inputs));
   if (loadBalancer.address === undefined) return;
   const silent = await visitLoadBalancer(loadBalancer.address, allVisits(inputs.containers), {
-    seconds: patience,
+    seconds: visitTimeout,
     signal,
   });
   if (silent.length > 0) throw notServed('the load balancer', silent.map(silenceText));
@@ -143,7 +143,7 @@ async function stillHealthy(watched: Watched): Promise<void> {
   const { part, placed } = watched;
   if (placed.spec.health.check.kind !== 'http') return;
   const answers: string[] = [];
-  const once = { times: 1, interval: 200, seconds: patience };
+  const once = { times: 1, interval: 200, seconds: visitTimeout };
   if (await part.healthy(once, { onAnswer: (answer) => answers.push(answer) })) return;
   // What ended while it was asked is not to be called unhealthy.
   await state(watched);
@@ -177,7 +177,7 @@ async function keepRunning(context: ProviderContext, { app, environment, contain
 }
 
 /** From here on the release is the environment's own, and its forerunner rests. */
-async function settle(context: ProviderContext, inputs: WatchInputs): Promise<void> {
+async function finalize(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const { app, environment } = inputs;
   await Promise.all([
     ...(inputs.guarded ? [] : [keepRunning(context, inputs)]),

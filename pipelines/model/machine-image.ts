@@ -23,7 +23,7 @@ export interface MachineImage {
   readonly contents?: ImageContents;
   /** who built it: `user@machine` */
   readonly builder: string;
-  /** who built it: `user@machine` */
+  /** when it was built: ISO 8601 */
   readonly createdAt: string;
 }
 

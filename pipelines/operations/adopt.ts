@@ -37,7 +37,7 @@ export interface AdoptResult {
  */
 export async function adopt(context: Context, request: AdoptRequest): Promise<AdoptResult> {
   const environment = environmentNamed(context.project, request.environment);
-  refuseUnmade(environment);
+  refusePending(environment);
   for (const host of request.without ?? []) checkHost(environment, host);
   context.terminal.step(
     'ask',
@@ -132,11 +132,11 @@ async function readVersions(context: Context, environment: Environment, ledger: 
 }
 
 /** Machines of an environment's own that are not recorded have no address at which they could be asked. */
-function refuseUnmade({ name, hosts }: Environment): void {
-  const unmade = hosts.filter(({ kind }) => kind === 'pending');
-  if (unmade.length === 0) return;
+function refusePending({ name, hosts }: Environment): void {
+  const pending = hosts.filter(({ kind }) => kind === 'pending');
+  if (pending.length === 0) return;
   throw new LockageError(`machines of ${name} are not recorded here, so nobody can ask them what they know`, {
-    details: unmade.map((host) => host.name),
+    details: pending.map((host) => host.name),
     hint: 'Take a copy of the state back: that of its own machines cannot be rebuilt from them.',
   });
 }

@@ -35,10 +35,10 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const release = releaseNamed(releases, request.version);
   checkUser(release, environment);
   await context.registry.verify(release);
-  const mayEnter = async (record: EnvironmentRecord) =>
+  const checkMayEnter = async (record: EnvironmentRecord) =>
     checkGates(release, environment, record, await upstreamRecords(context, environment));
   const { version: _, ...rest } = request;
-  return bringIn(context, { ...rest, release, mayEnter, startedAt });
+  return bringIn(context, { ...rest, release, checkMayEnter, startedAt });
 }
 
 async function upstreamRecords(context: Context, { after }: Environment): Promise<Record<string, EnvironmentRecord>> {

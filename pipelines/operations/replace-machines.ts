@@ -43,7 +43,7 @@ export async function replaceMachines(
   context: Context,
   request: ReplaceMachinesRequest,
 ): Promise<ReplaceMachinesResult> {
-  const replacement = await judge(context, request);
+  const replacement = await checkedReplacement(context, request);
   const { image, serving, seen } = replacement;
   const { name } = serving;
   const isDue = await context.machines.needsReplacement(serving, image.digest);
@@ -81,17 +81,17 @@ interface Replacement {
   readonly image: MachineImage;
   /** the environment on the machines that serve now */
   readonly serving: Environment;
-  /** what was recorded when it was judged */
+  /** what was recorded when it was checked */
   readonly seen: EnvironmentRecord;
   /** of the machines that take over, as far as it is known before they are made */
   readonly inputsOf: (record: EnvironmentRecord) => RolloutInputs;
 }
 
-async function judge(context: Context, request: ReplaceMachinesRequest): Promise<Replacement> {
+async function checkedReplacement(context: Context, request: ReplaceMachinesRequest): Promise<Replacement> {
   const startedAt = context.now();
   const serving = environmentNamed(context.project, request.environment);
   const { name, machines } = serving;
-  context.terminal.step('judge', `image ${request.version} for ${name}`);
+  context.terminal.step('check', `image ${request.version} for ${name}`);
   if (!machines) throw noMachines(serving);
   const image = imageNamed(await context.records.machineImages(), machines.kind, request.version);
   const seen = await context.records.environment(name);

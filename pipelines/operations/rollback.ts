@@ -73,7 +73,7 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
   reports.catch(() => undefined);
   const startedAt = answeredAt ?? request.startedAt;
   return withEnvironmentLock(context, { environment, purpose: 'rollback' }, () =>
-    underLock(context, { ...draft, reports }, startedAt),
+    rollBackLocked(context, { ...draft, reports }, startedAt),
   );
 }
 
@@ -111,7 +111,7 @@ async function agreed(context: Context, draft: Draft): Promise<number | undefine
 }
 
 /** Another operator may have acted before the lock was taken: going back from something else is another decision. */
-async function underLock(context: Context, draft: Draft, startedAt: number): Promise<RollbackResult> {
+async function rollBackLocked(context: Context, draft: Draft, startedAt: number): Promise<RollbackResult> {
   const { configured, environment } = draft;
   // Whoever cannot be asked keeps it from beginning.
   await draft.reports;

@@ -33,8 +33,8 @@ export async function scale(context: Context, request: ScaleRequest): Promise<Ar
   context.terminal.step('resolve', `${release.version} for ${environment.name}`);
   checkUser(release, environment);
   await context.registry.verify(release);
-  const mayEnter = async (record: EnvironmentRecord) => refuseOtherRelease(environment, release, record);
-  return bringIn(context, { ...request, release, mayEnter, startedAt });
+  const checkMayEnter = async (record: EnvironmentRecord) => refuseOtherRelease(environment, release, record);
+  return bringIn(context, { ...request, release, checkMayEnter, startedAt });
 }
 
 function refuseHosts({ name, orchestrator }: Environment): void {

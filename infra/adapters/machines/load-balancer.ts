@@ -28,9 +28,9 @@ export function loadBalancerOf(
 
 /** Returns the machines of an environment that are in service. */
 export function backendsOf(environment: Environment, ledger: Ledger): Backend[] {
-  const inService = withoutCordoned(environment, ledger);
-  return inService.hosts
-    .map((host) => ({ name: host.name, address: host.address, ports: publishedPorts(inService, host) }))
+  const active = withoutCordoned(environment, ledger);
+  return active.hosts
+    .map((host) => ({ name: host.name, address: host.address, ports: publishedPorts(active, host) }))
     .filter(({ ports }) => ports.length > 0);
 }
 

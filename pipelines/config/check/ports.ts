@@ -35,13 +35,18 @@ function usesOf({ resolved, report }: Checked): Use[] {
   // On a single host and on a swarm, containers find accessories on the network, and nothing is published.
   const published = hosts.length > 1 && !orchestrator ? accessories : [];
   // The address of the load balancer of an environment's own machines may also be that of another environment's.
-  const front = machines?.address;
+  const loadBalancer = machines?.address;
   const shared = roles.flatMap(({ name, route }) =>
-    front === undefined || route === undefined
+    loadBalancer === undefined || route === undefined
       ? []
       : [
           {
-            ...{ environment, host: `the load balancer ${front}`, engine: `load balancer ${front}`, report },
+            ...{
+              environment,
+              host: `the load balancer ${loadBalancer}`,
+              engine: `load balancer ${loadBalancer}`,
+              report,
+            },
             ...{ what: `role ${name}`, port: route.publish, path: ['roles', name, 'publish'] },
           },
         ],

@@ -21,7 +21,7 @@ export interface Arrival {
   readonly environment: string;
   readonly release: Release;
   /** throws LockageError while the release may not enter; asked again under the lock */
-  readonly mayEnter: (record: EnvironmentRecord) => Promise<void>;
+  readonly checkMayEnter: (record: EnvironmentRecord) => Promise<void>;
   /** milliseconds since 1970: when the command began */
   readonly startedAt: number;
   /** role → its number of containers from now on */
@@ -40,9 +40,9 @@ export type ArrivalResult = RolloutResult | { readonly outcome: 'planned'; reado
  */
 export async function bringIn(context: Context, arrival: Arrival): Promise<ArrivalResult> {
   const asConfigured = environmentNamed(context.project, arrival.environment);
-  context.terminal.step('judge');
+  context.terminal.step('check');
   const seen = await context.records.environment(asConfigured.name);
-  await arrival.mayEnter(seen);
+  await arrival.checkMayEnter(seen);
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {
@@ -78,11 +78,11 @@ async function decide(context: Context, arrival: Arrival, draft: Draft): Promise
   const agreed = await agree(context, inputs, draft.whole);
   const { environment } = draft.known;
   const purpose = `promote ${arrival.release.version}`;
-  return withEnvironmentLock(context, { environment, purpose }, () => carryOut(context, arrival, draft, agreed));
+  return withEnvironmentLock(context, { environment, purpose }, () => bringInLocked(context, arrival, draft, agreed));
 }
 
 /** Another operator may have acted since: what is decided from here on is decided under the lock. */
-async function carryOut(
+async function bringInLocked(
   context: Context,
   arrival: Arrival,
   { whole, known }: Draft,
@@ -90,7 +90,7 @@ async function carryOut(
 ): Promise<ArrivalResult> {
   const { environment } = known;
   const record = await context.records.environment(environment.name);
-  await arrival.mayEnter(record);
+  await arrival.checkMayEnter(record);
   refuseOtherHosts(whole, known.record, record);
   // While a person thinks, hosts may change as well.
   const isOld = agreed !== undefined || record.basis !== known.record.basis;

@@ -15,11 +15,11 @@ const timeouts = { first: 5000 };
 export async function hostListCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const environments = chosenEnvironments(context, name);
-    const [hosts, fronts] = await Promise.all([
+    const [hosts, loadBalancers] = await Promise.all([
       Promise.all(environments.map((environment) => listed(context, environment))),
       Promise.all(environments.map((environment) => loadBalancerOf(context, environment))),
     ]);
-    const result = { app: context.project.app, hosts: hosts.flat(), fronts: fronts.flat() };
+    const result = { app: context.project.app, hosts: hosts.flat(), fronts: loadBalancers.flat() };
     context.terminal.result(result, [...hostListLines(result.hosts), ...loadBalancerListLines(result.fronts)]);
   });
 }
@@ -36,8 +36,8 @@ export function chosenEnvironments({ project }: CommandContext, name: string | u
 
 async function listed(context: CommandContext, environment: Environment): Promise<ListedHost[]> {
   const { ledger } = await context.records.environment(environment.name);
-  const inService = withoutCordoned(environment, ledger).hosts;
-  const asked = await queryHosts(inService, timeouts, async (host, signal) => {
+  const active = withoutCordoned(environment, ledger).hosts;
+  const asked = await queryHosts(active, timeouts, async (host, signal) => {
     const { Version, Os, Arch } = await (await context.connections.engine(host)).version({ signal });
     return { engine: Version, platform: `${Os}/${Arch}` };
   });

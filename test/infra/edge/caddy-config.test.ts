@@ -6,12 +6,12 @@ import { environment, host } from '../../pipelines/model/values.ts';
 const machine = { ...host('prod-1'), address: '10.71.3.11' };
 const machines = { kind: 'lxc', count: 1, memory: 1, cpus: 1 } as const;
 
-test('an edge believes the front of its environment who asked, and nobody else', () => {
+test('an edge believes the load balancer of its environment who asked, and nobody else', () => {
   expect(caddyConfig([80])).not.toContain('trusted_proxies');
   expect(caddyConfig([80], '10.71.3.1')).toContain('"trusted_proxies":["10.71.3.1"]');
 });
 
-test('the front of a machine is on the computer that runs it; other hosts have none', () => {
+test('the load balancer of a machine is on the computer that runs it; other hosts have none', () => {
   expect(trustedProxy(environment({ machines }), machine)).toBe('10.71.3.1');
   expect(trustedProxy(environment({}), machine)).toBeUndefined();
 });

@@ -231,7 +231,7 @@ test('releases are newest first, with how far each one came', () => {
   ]);
 });
 
-describe('the front of an environment', () => {
+describe('the load balancer of an environment', () => {
   const front = { address: '10.71.3.1', urls: ['http://10.71.3.1:8000'] };
   const servers = [{ name: 'prod-1', healthy: false }];
   const problemsOf = (found: LoadBalancerView) =>

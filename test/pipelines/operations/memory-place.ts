@@ -43,7 +43,7 @@ export class MemoryPlace {
   /** hosts that do not answer when they are asked for their copies */
   readonly silent = new Set<string>();
   /** machines that the one address of the environment leads to */
-  leadsTo: readonly string[] = [];
+  backends: readonly string[] = [];
   #attempts: readonly Attempt[] | undefined;
 
   constructor(configured: Environment) {
@@ -83,7 +83,7 @@ export class MemoryPlace {
   become(other: MemoryPlace): void {
     this.record = other.record;
     this.#attempts = other.#attempts;
-    this.leadsTo = other.leadsTo;
+    this.backends = other.backends;
     this.fence = other.fence;
     for (const [name, copy] of other.copies) this.copies.set(name, copy);
     for (const [name, volume] of other.nameless) this.nameless.set(name, volume);
@@ -94,7 +94,7 @@ export class MemoryPlace {
   }
 
   /** The environment on the machines that serve. */
-  located(pool = currentPool(this.configured.name, this.record.ledger, [...this.machines.keys()])): Environment {
+  withAddresses(pool = currentPool(this.configured.name, this.record.ledger, [...this.machines.keys()])): Environment {
     const { machines } = this.configured;
     if (!machines) return this.configured;
     const named = inPool(this.configured, pool);
@@ -122,7 +122,7 @@ export class MemoryPlace {
   }
 
   #reached(): readonly string[] {
-    return this.configured.machines ? this.leadsTo : [...this.engines.keys()];
+    return this.configured.machines ? this.backends : [...this.engines.keys()];
   }
 
   #answering(name: string): string[] {
@@ -240,18 +240,18 @@ export class MemoryPlace {
     }
   }
 
-  /** Makes the machines of a generation that are missing, or of another image. */
+  /** Makes the machines of a pool that are missing, or of another image. */
   makeMachines(pool: 'blue' | 'green', image: string): void {
     for (const { name } of inPool(this.configured, pool).hosts) {
       if (this.machines.get(name) === image) continue;
       this.removeMachine(name);
       this.machines.set(name, image);
     }
-    if (this.leadsTo.length === 0) this.leadToServing();
+    if (this.backends.length === 0) this.routeToServing();
   }
 
-  leadToServing(): void {
-    this.leadsTo = withoutCordoned(this.located(), this.record.ledger).hosts.map(({ name }) => name);
+  routeToServing(): void {
+    this.backends = withoutCordoned(this.withAddresses(), this.record.ledger).hosts.map(({ name }) => name);
   }
 
   /** Forgets a host with all that is on it. */
@@ -274,7 +274,7 @@ export class MemoryPlace {
       const runs = [...containers].map(([each, { running }]) => `${each} ${running}`);
       return { name, routes, edge, runs };
     });
-    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.leadsTo, [...this.data]])}`;
+    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.backends, [...this.data]])}`;
   }
 }
 

@@ -135,7 +135,7 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
     wanted.some((each) => world.place(name).machines.get(each.name) !== image),
   ensure: async (environment, image) => ensure(world.place(environment.name), image),
   routeTo: async ({ name, machines: set, hosts: wanted }) => {
-    if (set) world.place(name).leadsTo = wanted.map((each) => each.name);
+    if (set) world.place(name).backends = wanted.map((each) => each.name);
   },
   reconcile: async (name) => reconcileMachines(world.place(name)),
   present: async (name) => {
@@ -144,7 +144,7 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
   },
   destroy: async (name) => {
     for (const each of world.place(name).machines.keys()) world.place(name).removeMachine(each);
-    world.place(name).leadsTo = [];
+    world.place(name).backends = [];
   },
 });
 
@@ -152,16 +152,16 @@ function ensure(place: MemoryPlace, image = 'sha256:first'): Environment {
   const { configured, record: recorded } = place;
   if (!configured.machines) return configured;
   const serving = currentPool(configured.name, recorded.ledger, [...place.machines.keys()]);
-  const replaced = place.located(serving).machines?.image;
+  const replaced = place.withAddresses(serving).machines?.image;
   const pool = replaced !== undefined && replaced !== image ? otherPool(serving) : serving;
   place.makeMachines(pool, image);
-  return place.located(pool);
+  return place.withAddresses(pool);
 }
 
 function reconcileMachines(place: MemoryPlace): void {
   if (!place.configured.machines) return;
-  place.leadToServing();
-  const serving = new Set(place.located().hosts.map(({ name }) => name));
+  place.routeToServing();
+  const serving = new Set(place.withAddresses().hosts.map(({ name }) => name));
   for (const name of place.machines.keys()) if (!serving.has(name)) place.removeMachine(name);
 }
 
@@ -212,7 +212,7 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   for (const placed of desired.wake) place.run(placed, true);
   world.reach('stacks.deploy made');
   const takeBack = place.switchTo(desired);
-  if (handover) place.leadsTo = handover.to.map(({ name }) => name);
+  if (handover) place.backends = handover.to.map(({ name }) => name);
   try {
     world.reach('stacks.deploy switched');
   } catch (error) {

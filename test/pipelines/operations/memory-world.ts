@@ -170,7 +170,7 @@ export class MemoryWorld {
       build: { context: '.', dockerfile: 'Dockerfile', args: {} },
       insecureRegistries: [],
       edgeImage: 'caddy:2',
-      environments: [...this.places.values()].map((place) => place.located()),
+      environments: [...this.places.values()].map((place) => place.withAddresses()),
     };
   }
 }

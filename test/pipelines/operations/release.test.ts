@@ -9,16 +9,16 @@ const commit = 'c'.repeat(40);
 const digestOf = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
 const made = { app: 'shop', version: '1.4.0', commit, dirty: false };
 
-interface World {
+interface Setting {
   readonly changes?: readonly string[];
   readonly recorded?: readonly Release[];
   /** the tag's image in the registry */
   readonly pushed?: { readonly digest: Digest; readonly labels: Readonly<Record<string, string>> };
   /** what others do while the image is built */
-  readonly meanwhile?: (world: { recorded: readonly Release[]; pushed: World['pushed'] }) => void;
+  readonly meanwhile?: (world: { recorded: readonly Release[]; pushed: Setting['pushed'] }) => void;
 }
 
-function open({ changes = [], recorded = [], pushed, meanwhile }: World) {
+function open({ changes = [], recorded = [], pushed, meanwhile }: Setting) {
   const world = { recorded, pushed };
   const events: string[] = [];
   const sources: BuildSource[] = [];

@@ -38,7 +38,7 @@ const error = new LockageError(said, { details: [said], hint: said });
 
 describe('text of somebody else', () => {
   test.each<[string, (it: ConsoleTerminal) => void]>([
-    ['a step', (it) => it.step('judge', said)],
+    ['a step', (it) => it.step('check', said)],
     ['a note', (it) => it.note(said)],
     ['a detail', (it) => it.detail(said)],
     ['an event of a host', (it) => it.host({ host: said, step: said, detail: said })],

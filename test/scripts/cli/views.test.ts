@@ -179,7 +179,7 @@ test('checks, aligned, with what to do below them', () => {
 });
 
 test('what destroy removes, and the data it leaves', () => {
-  const remains = {
+  const inventory = {
     host: host('prod-1'),
     containers: [{ name: 'shop-prod-edge', part: 'edge', running: true }],
     networks: ['shop-prod'],
@@ -187,13 +187,13 @@ test('what destroy removes, and the data it leaves', () => {
     data: ['shop-prod-db-data'],
     secrets: [],
   };
-  expect(plain(inventoryLines([remains], false))).toEqual([
+  expect(plain(inventoryLines([inventory], false))).toEqual([
     '  - remove  prod-1  edge     shop-prod-edge',
     '  - remove  prod-1  network  shop-prod',
     '  - remove  prod-1  volume   shop-prod-live',
     '  = keep    prod-1  data     shop-prod-db-data',
   ]);
-  expect(plain(inventoryLines([remains], true)).at(-1)).toBe('  - remove  prod-1  data     shop-prod-db-data');
+  expect(plain(inventoryLines([inventory], true)).at(-1)).toBe('  - remove  prod-1  data     shop-prod-db-data');
 });
 
 test('a plan, container by container', () => {
