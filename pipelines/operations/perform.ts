@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
+import { buildMachineImages } from './build-machine-images.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
 import { drill } from './drill.ts';
@@ -20,6 +21,7 @@ import { replaceMachines } from './replace-machines.ts';
 import { resume } from './resume.ts';
 import { rollback } from './rollback.ts';
 import { scale } from './scale.ts';
+import { startMachines } from './start-machines.ts';
 import { whenUnlocked } from './steps/wait-for-lock.ts';
 import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
@@ -39,7 +41,9 @@ const operations = {
   removeHost,
   unlock,
   adopt,
+  buildMachineImages,
   replaceMachines,
+  startMachines,
   restartAccessory,
   backUpAccessory,
   restoreAccessory,

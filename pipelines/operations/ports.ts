@@ -10,7 +10,7 @@ import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
 import type { Digest, Release } from '../model/release.ts';
-import type { EnvironmentHost, Target } from '../model/target.ts';
+import type { EnvironmentHost, MachineSet, Target } from '../model/target.ts';
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
@@ -207,6 +207,17 @@ export interface Machines {
   present(environment: string): Promise<MachinesPresent>;
   /** Removes all machines of an environment with all that is on them, their network, keys and record. */
   destroy(environment: string): Promise<void>;
+  /** Starts the machines of an environment that are here and do not run, and makes none. Returns all of them. */
+  start(environment: string): Promise<readonly StartedMachine[]>;
+  /** Builds an image of today's packages for machines of a kind, and records it. Throws LockageError. */
+  build(version: string, kind: MachineSet['kind']): Promise<MachineImage>;
+}
+
+/** A machine, and whether it runs now: one whose files are gone is not made again. */
+export interface StartedMachine {
+  readonly environment: string;
+  readonly host: string;
+  readonly runs: boolean;
 }
 
 /** The machines of an environment that are there. */

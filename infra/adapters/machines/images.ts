@@ -28,20 +28,12 @@ export async function findOrBuildImage(dependencies: Dependencies, kind: Kind): 
   return newestImage(recorded, kind)?.digest ?? today.digest;
 }
 
-/** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
-export async function buildImages(
-  dependencies: Dependencies,
-  version: string,
-  kinds: readonly Kind[],
-): Promise<readonly MachineImage[]> {
-  const built: MachineImage[] = [];
-  for (const kind of kinds) {
-    const image = await buildImage(dependencies.session.machines, kind);
-    const recorded = recordImage(dependencies, imageOf(dependencies, kind, version, image));
-    // A build takes minutes, in which another command may have finished one.
-    built.push(await recorded.catch((error: unknown) => discardImage(image, error)));
-  }
-  return built;
+/** Builds an image of today's packages for machines of a kind, and records it. Throws LockageError. */
+export async function buildAndRecord(dependencies: Dependencies, version: string, kind: Kind): Promise<MachineImage> {
+  const image = await buildImage(dependencies.session.machines, kind);
+  const recorded = recordImage(dependencies, imageOf(dependencies, kind, version, image));
+  // A build takes minutes, in which another command may have finished one.
+  return recorded.catch((error: unknown) => discardImage(image, error));
 }
 
 /** Removes an image that could not be recorded, as nobody could promote it. Throws the given error. */

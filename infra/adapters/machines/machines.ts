@@ -4,18 +4,18 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
-import type { Machines, MachinesPresent } from '../../../pipelines/operations/ports.ts';
+import type { Machines, MachinesPresent, StartedMachine } from '../../../pipelines/operations/ports.ts';
 import { hostOf, machinesHere } from '../../machines/machine.ts';
 import { withAddresses } from './addresses.ts';
 import { forgetUnlessNeeded, startAtBoot } from './boot.ts';
 import { withMachinesLock, type Dependencies } from './dependencies.ts';
 import { ensureMachines } from './ensure.ts';
-import { buildImages } from './images.ts';
+import { buildAndRecord } from './images.ts';
 import { loadBalancerView } from './load-balancer.ts';
 import { pointLoadBalancer, reconcileMachines } from './reconcile.ts';
 import { refuseWithoutRoot } from './refusals.ts';
 import { removeForGood } from './remove.ts';
-import { startMachines, type StartedMachine } from './start.ts';
+import { startMachines } from './start.ts';
 import { needsReplacement, pendingChanges } from './state.ts';
 
 /** The machines that environments own, each environment's as a Pulumi stack of its own. */
@@ -51,7 +51,6 @@ export class MachinesAdapter implements Machines {
     return made;
   }
 
-  /** Starts the machines of an environment that are here and do not run. Returns them all; see `startMachines`. */
   start(environment: string): Promise<readonly StartedMachine[]> {
     return withMachinesLock(this.#dependencies, environment, () => startMachines(this.#dependencies, environment));
   }
@@ -93,10 +92,9 @@ export class MachinesAdapter implements Machines {
     return loadBalancerView(session.machines, recorded.loadBalancer, serving);
   }
 
-  /** Builds an image of today's packages for each of these kinds, and records them. Throws LockageError. */
-  async build(version: string, kinds: readonly MachineSet['kind'][]): Promise<readonly MachineImage[]> {
+  async build(version: string, kind: MachineSet['kind']): Promise<MachineImage> {
     // An image is kept in root's folder, where machines are made from it.
     refuseWithoutRoot();
-    return buildImages(this.#dependencies, version, kinds);
+    return buildAndRecord(this.#dependencies, version, kind);
   }
 }

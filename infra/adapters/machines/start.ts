@@ -1,17 +1,11 @@
 import { hostname } from 'node:os';
+import type { StartedMachine } from '../../../pipelines/operations/ports.ts';
 import { providerContext } from '../../context/session.ts';
 import { ensureBridge } from '../../machines/bridge.ts';
 import { ensureLoadBalancer } from '../../machines/load-balancer/load-balancer.ts';
 import { ensureMachine, machineState } from '../../machines/machine.ts';
 import type { MachineInputs } from '../../resources/inputs.ts';
 import type { Dependencies } from './dependencies.ts';
-
-/** A machine, and whether it runs now: one whose files are gone is not made again. */
-export interface StartedMachine {
-  readonly environment: string;
-  readonly host: string;
-  readonly runs: boolean;
-}
 
 /**
  * Starts what is recorded of an environment's machines on this computer, with their bridge and their load balancer, as

@@ -1,21 +1,22 @@
 import { isRefusal } from '../../errors.ts';
 import type { Context, Ports } from '../ports.ts';
 
-/** The calls that change something outside, by port. Taking a lock, asking and pulling images change nothing that serves. */
+/** The calls that change something outside, by port. Taking a lock, asking, pulling images
+ * and starting what is recorded change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
   records: ['addRelease', 'addReleases'],
   registry: [],
   builder: ['push'],
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
-  machines: ['ensure', 'routeTo', 'reconcile', 'destroy'],
+  machines: ['build', 'ensure', 'routeTo', 'reconcile', 'destroy'],
   stacks: ['foundation', 'deploy', 'adopt'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
   accessories: ['restart', 'restore'],
 };
 
 /** The changing calls that leave what serves as it is. */
-const preparing: ReadonlySet<PropertyKey> = new Set(['ensure', 'push', 'foundation', 'addReleases', 'adopt']);
+const preparing: ReadonlySet<PropertyKey> = new Set(['adopt', 'addReleases', 'build', 'ensure', 'foundation', 'push']);
 
 /** How far an operation came: nothing is different, something was made beside what serves, or what serves may differ. */
 export type Progress = 'nothing' | 'prepared' | 'changed';

@@ -322,6 +322,31 @@ describe('a release', () => {
   });
 });
 
+describe('images of machines', () => {
+  const build = (version?: string) =>
+    deed([onMachines()], 'buildMachineImages', version === undefined ? {} : { version });
+  const versions = (world: MemoryWorld) => world.images.map(({ version }) => version);
+
+  test('get the next version', async () => {
+    const world = await build().prepare();
+    expect(await build().perform(world)).toBeUndefined();
+    expect(versions(world)).toEqual(['1.0.0', '1.1.0', '1.2.0']);
+  });
+
+  test('never change once they are built', async () => {
+    const world = await build('1.1.0').prepare();
+    expect(await build('1.1.0').perform(world)).toMatchObject({
+      message: 'there is an image 1.1.0 of lxc machines already',
+    });
+    expect(world.calls).not.toContain('machines.build');
+  });
+
+  test('are built where an environment makes machines', async () => {
+    const world = await deed([onHosts()], 'buildMachineImages', {}).prepare();
+    expect(await build().perform(world)).toMatchObject({ message: 'no environment makes machines of its own' });
+  });
+});
+
 test('cleaning up that fails is left to the next promotion', async () => {
   const world = await promote.prepare();
   world.fail('hosts.removeOthers', silent);

@@ -146,6 +146,13 @@ const machines = (world: MemoryWorld): Ports['machines'] => ({
     for (const each of world.place(name).machines.keys()) world.place(name).removeMachine(each);
     world.place(name).backends = [];
   },
+  start: async (name) =>
+    [...world.place(name).machines.keys()].map((each) => ({ environment: name, host: each, runs: true })),
+  build: async (version, kind) => {
+    const image = { kind, version, digest: `sha256:${kind}-${version}`, builder: 'anna@desk', createdAt: '2026-01-02' };
+    world.images = [...world.images, image];
+    return image;
+  },
 });
 
 function ensure(place: MemoryPlace, image = 'sha256:first'): Environment {

@@ -33,6 +33,8 @@ const alwaysTold = new Set([
   'hosts.lock',
   'hosts.pull',
   'hosts.unlock',
+  'machines.build',
+  'machines.start',
   'stacks.recordAttempt',
   'terminal.confirm',
 ]);
@@ -147,6 +149,8 @@ describe('in this order', () => {
         'hosts.unlock',
       ],
     ],
+    ['an image of machines is built', deed(machines, 'buildMachineImages', {}), ['machines.build']],
+    ['machines are started', deed(machines, 'startMachines', {}), ['machines.start']],
   ])('%s', async (_case, each, expected) => {
     expect(await storyOf(each)).toEqual(expected);
   });
