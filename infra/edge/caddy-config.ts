@@ -1,9 +1,9 @@
 /**
- * Caddy's configuration for a host's edge: one server per published port. Where a port sends to is read from a file at
- * every request, so a switch of releases is a rename and never a reload (a reload loses connections).
- * A failing release is covered by the fallback: a request that finds no answer is tried again on it, which is the
- * earlier release while a switch is unconfirmed. One lost connection is no failing release, and repeating too often would
- * keep a busy host busy: waiting requests then cost more than answering them.
+ * Caddy's configuration for a host's edge: one server per published port. Where a port sends to is a file's name, looked up
+ * at every request, so a switch of releases is a rename and never a reload (a reload loses connections). What Caddy reads
+ * from a file instead goes through a buffer of 1 MiB at each request, which costs four times the request itself.
+ * A failing release is covered by the fallback, which is the earlier release while a switch is unconfirmed. Each request
+ * finds that out for itself: what was counted for all of them would let one page, or one role, take others with it.
  * The environment's load balancer is believed who asked; nobody else is.
  */
 export function caddyConfig(ports: readonly number[], trustedProxy?: string): string {
@@ -13,7 +13,7 @@ export function caddyConfig(ports: readonly number[], trustedProxy?: string): st
       {
         listen: [`:${port}`],
         automatic_https: { disable: true },
-        routes: [{ handle: [proxy(port, trustedProxy)] }],
+        routes: [{ handle: [attempt(port, trustedProxy, looks)] }],
       },
     ]),
   );
@@ -25,17 +25,54 @@ export function caddyConfig(ports: readonly number[], trustedProxy?: string): st
   });
 }
 
-function proxy(port: number, trustedProxy: string | undefined) {
+/** Times that a request that finds no answer looks where to go: a switch helps also who came before it. */
+const looks = 4;
+/** Time for which it asks there. */
+const patience = '2s';
+
+/** An error of a connection that was not made: nobody has got anything of the request. */
+const notConnected = { vars_regexp: { '{http.error.message}': { pattern: '^dial ' } } };
+const giveUp = {
+  handle: [{ handler: 'error', status_code: '{http.error.status_code}', error: '{http.error.message}' }],
+};
+
+function attempt(port: number, trustedProxy: string | undefined, left: number): object {
+  const again =
+    left > 1 ? [{ match: [notConnected], handle: [attempt(port, trustedProxy, left - 1)], terminal: true }] : [];
+  const fallback = {
+    handler: 'subroute',
+    routes: [{ handle: [proxy(port, 2, patience, trustedProxy)] }],
+    errors: { routes: [...again, giveUp] },
+  };
+  return {
+    handler: 'subroute',
+    routes: [...targets(port), { handle: [proxy(port, 1, '1ns', trustedProxy)] }],
+    // As every browser does, a GET is repeated also where the connection ended: once, so that a page at which a process
+    // ends does not end all of them.
+    errors: { routes: [{ match: [{ method: ['GET'] }, notConnected], handle: [fallback], terminal: true }, giveUp] },
+  };
+}
+
+/** The first and the second target of a port, as groups 1 and 2 of a name that no other port has. */
+function targets(port: number): object[] {
+  const name = { root: `/live/now/to/${port}`, try_files: ['/*'], try_policy: 'first_exist_fallback' };
+  const both = { '{http.matchers.file.relative}': { name: `port${port}`, pattern: '^/(.+),(.+)$' } };
+  // Matchers of one route have no order.
+  return [{ match: [{ file: name }] }, { match: [{ vars_regexp: both }] }];
+}
+
+function proxy(port: number, target: 1 | 2, time: string, trustedProxy: string | undefined): object {
   return {
     handler: 'reverse_proxy',
-    upstreams: [{ dial: `{file./live/now/${port}}` }, { dial: `{file./live/now/${port}.fallback}` }],
-    load_balancing: { selection_policy: { policy: 'first' }, try_duration: '8s', try_interval: '100ms' },
+    upstreams: [{ dial: `{http.regexp.port${port}.${target}}` }],
+    // With nothing to match, only what found no connection is tried again.
+    load_balancing: { try_duration: time, try_interval: '100ms', retry_match: [{ not: [{}] }] },
     ...(trustedProxy === undefined ? {} : { trusted_proxies: [trustedProxy] }),
-    health_checks: { passive: { fail_duration: '500ms', max_fails: 3 } },
     transport: {
       protocol: 'http',
       dial_timeout: '3s',
-      keep_alive: { idle_timeout: '20s', max_idle_conns_per_host: 256 },
+      // Less than any application keeps a connection that nobody uses: what is sent when it closes one is lost.
+      keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 256 },
     },
   };
 }

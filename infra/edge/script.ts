@@ -4,6 +4,7 @@ import { askingCommands, askingFunctions } from './asking.ts';
  * What runs inside the edge container beside Caddy (busybox sh). It owns these in /live:
  *   incoming/ID                           a set that was delivered; moved to sets/ when it is first used
  *   sets/ID/PORT, sets/ID/PORT.fallback   `container:port` that the public PORT sends to, and where it goes if that fails
+ *   sets/ID/to/PORT/PRIMARY,FALLBACK      both as a name, which is how Caddy finds them; edges of before read the files
  *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
  *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`
  *   confirmed                             the last switch that was confirmed: `OPERATION PREVIOUS-SET`
@@ -104,16 +105,37 @@ answer() {
 whole() {
   [ -d "$1" ] || return 1
   case $2 in
-    routes-*) [ "routes-$(cd "$1" && grep -H '' * 2> /dev/null | sha256sum | cut -c1-16)" = "$2" ] ;;
+    routes-*) [ "routes-$(cd "$1" && grep -H '' [0-9]* 2> /dev/null | sha256sum | cut -c1-16)" = "$2" ] ;;
   esac
 }
 
+# named FOLDER: gives a set the names of its targets, if it does not have them
+named() {
+  for file in "$1"/*.fallback; do
+    [ -e "$file" ] || continue
+    port=${'$'}{file##*/}
+    port=${'$'}{port%.fallback}
+    primary= fallback=
+    read -r primary < "$1/$port" || true
+    read -r fallback < "$file" || true
+    target=$1/to/$port/$primary,$fallback
+    set -- "$1" "$1/to/$port"/*
+    if [ $# -eq 2 ] && [ "$2" = "$target" ]; then continue; fi
+    rm -rf "$1/to/$port"
+    mkdir -p "$1/to/$port" && : > "$target" || fail 8 "the set ${'$'}{1#sets/} cannot be written"
+  done
+}
+
 have() {
-  if whole "sets/$1" "$1"; then return; fi
+  if whole "sets/$1" "$1"; then
+    named "sets/$1"
+    return
+  fi
   whole "incoming/$1" "$1" || fail 3 "no set $1"
   rm -rf "sets/$1"
   mv -T "incoming/$1" "sets/$1" || fail 8 "the set $1 cannot be written"
   whole "sets/$1" "$1" || fail 8 "the set $1 is not what was delivered"
+  named "sets/$1"
 }
 
 # allowed TOKEN: the operation may act, or this ends
@@ -196,6 +218,10 @@ const keepingCommands = String.raw`  run)
       echo 127.0.0.1:9 > "sets/none/$port.fallback"
     done
     sh "$0" tidy || true
+    # An edge of before did not name targets.
+    for set in sets/*; do
+      (named "$set") || true
+    done
     while :; do
       sh "$0" guard || true
       sleep 1

@@ -6,9 +6,9 @@ export const handPort = 9000;
 
 const edge = 'by-hand-edge';
 export const edgeStart =
-  'mkdir -p /live/now && cd /live/now && echo 127.0.0.1:9 | tee 9000 > 9000.fallback && ' +
-  'printf %s "$EDGE_CONFIG" > /live/caddy.json && exec caddy run --config /live/caddy.json';
-export const moveTo = 'echo "$1" > /live/next && mv /live/next /live/now/9000';
+  'mkdir -p /live && printf %s "$EDGE_CONFIG" > /live/caddy.json && exec caddy run --config /live/caddy.json';
+export const moveTo =
+  'cd /live && mkdir -p "sets/$1/to/9000" && : > "sets/$1/to/9000/$1,$1" && ln -sfn "sets/$1" next && mv -fT next now';
 const untilItAnswers = 'until wget -q -O /dev/null "$1"; do usleep 20000; done';
 
 export class HandEdge {

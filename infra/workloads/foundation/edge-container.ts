@@ -52,6 +52,8 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
     HostConfig: {
       ...edgeHardening,
       NetworkMode: network,
+      // The name of a container that has ended is asked for nowhere else, which would take seconds.
+      DnsOptions: ['ndots:1'],
       PortBindings: Object.fromEntries(
         setting.ports.map((port) => [`${port}/tcp`, [{ HostIp: '0.0.0.0', HostPort: String(port) }]]),
       ),
@@ -77,23 +79,26 @@ export const edgeHardening = {
 };
 
 /**
- * An upload would need a writable root file system, so the edge's own two files come in its environment and are written
- * to its volume. They are Lockage's, nothing of a user's is in them.
+ * Returns how an edge is started. An upload would need a writable root file system, so the edge's own two files come in its
+ * environment and are written to its volume. They are Lockage's, nothing of a user's is in them.
  */
-const edgeStart =
-  'printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s "$EDGE_CONFIG" > /live/caddy.json; exec sh /live/edge.sh run';
-
-/** Returns how an edge is started. */
 export function edgeProcess({ ports, trusted }: Pick<EdgeSetting, 'ports' | 'trusted'>) {
+  const parts = caddyConfig(ports, trusted).match(new RegExp(`.{1,${longestVariable}}`, 'gsu')) ?? [];
+  const names = parts.map((_, index) => `EDGE_CONFIG_${index}`);
+  const config = names.map((name) => `"$${name}"`).join(' ');
+  const start = `printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s ${config} > /live/caddy.json; exec sh /live/edge.sh run`;
   return {
-    Entrypoint: ['sh', '-c', edgeStart],
+    Entrypoint: ['sh', '-c', start],
     Env: [
       `EDGE_SCRIPT=${edgeScript}`,
-      `EDGE_CONFIG=${caddyConfig(ports, trusted)}`,
+      ...parts.map((part, index) => `${names[index]}=${part}`),
       `${portsVariable}=${ports.join(' ')}`,
     ],
   };
 }
+
+/** Linux takes no variable of 128 KiB. */
+const longestVariable = 100_000;
 
 const portsVariable = 'EDGE_PORTS';
 

@@ -94,7 +94,7 @@ describe('a switch', () => {
     expect(await edge.serves()).toBe(next);
     await edge.run('tidy');
     expect(readdirSync(edge.live()).filter((name) => name.startsWith('next'))).toEqual([]);
-    expect(readdirSync(edge.live('sets', before)).sort()).toEqual(['8000', '8000.fallback']);
+    expect(readdirSync(edge.live('sets', before)).sort()).toEqual(['8000', '8000.fallback', 'to']);
   });
 
   test.each<[string, (set: string) => void]>([
@@ -117,6 +117,21 @@ describe('a switch', () => {
     writeFileSync(edge.live('sets', next, '8000'), 'half');
     expect((await edge.run('switch', next, '2:op:1:', '0')).code).toBe(0);
     expect((await edge.shell('cat', `now/8000`)).stdout).toBe('new:8080');
+  });
+
+  test('names where each port sends to, for who reads no files', async () => {
+    await serving('old');
+    await edge.guard();
+    const next = edge.deliver(routesTo('new', 'old'));
+    expect((await edge.run('rehearse', next, '2:op:1:')).code).toBe(0);
+    expect(readdirSync(edge.live('sets', next, 'to', '8000'))).toEqual(['new:8080,old:8080']);
+    // As an edge of before leaves a set, or a host that lost its power.
+    const names = edge.live('sets', next, 'to', '8000');
+    rmSync(edge.live('sets', next, 'to'), { recursive: true });
+    mkdirSync(names, { recursive: true });
+    writeFileSync(`${names}/evil:1,evil:1`, '');
+    expect((await edge.run('switch', next, '2:op:1:', '0')).code).toBe(0);
+    expect(readdirSync(edge.live('now', 'to', '8000'))).toEqual(['new:8080,old:8080']);
   });
 
   test('fails where its link cannot be replaced, and says what stands in the way', async () => {

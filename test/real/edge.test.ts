@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CaddyEdge, freePorts } from '../support/caddy-edge.ts';
+
+const edge = new CaddyEdge();
+const nobody = '127.0.0.1:9';
+let port = 0;
+let other = 0;
+const routes = (primary: string, fallback = primary) => edge.switchTo({ [port]: { primary, fallback } });
+
+beforeAll(async () => {
+  [port = 0, other = 0] = await freePorts(2);
+  await edge.start([port, other]);
+});
+afterAll(() => edge.remove());
+
+describe('a request', () => {
+  test('that the release does not take is given to the one before, with its body', async () => {
+    const before = await edge.release((asked, response) => {
+      let size = 0;
+      asked.on('data', (chunk: Buffer) => (size += chunk.length));
+      asked.on('end', () => response.end(`before ${size}`));
+    });
+    await routes(nobody, before);
+    expect(await edge.ask(port, '/')).toMatchObject({ status: 200, body: 'before 0' });
+    const body = 'x'.repeat(300_000);
+    expect(await edge.ask(port, '/', { method: 'POST', body })).toMatchObject({ status: 200, body: 'before 300000' });
+  });
+
+  test('that waits for anybody gets to the release that comes meanwhile', async () => {
+    await routes(nobody);
+    const answers = [edge.ask(port, '/'), edge.ask(port, '/', { method: 'POST', body: 'x' })];
+    await sleep(1000);
+    await routes(await edge.release((_, response) => response.end('next')));
+    expect(await Promise.all(answers)).toEqual([
+      expect.objectContaining({ status: 200, body: 'next' }),
+      expect.objectContaining({ status: 200, body: 'next' }),
+    ]);
+  });
+
+  test('that nobody takes is given up after eight seconds', async () => {
+    await routes(nobody);
+    const { status, took } = await edge.ask(port, '/');
+    expect([status, took > 7500, took < 15_000]).toEqual([502, true, true]);
+  });
+
+  test('that had its effect is not sent twice; a GET is, once', async () => {
+    const seen: string[] = [];
+    await routes(
+      await edge.release(({ method = '', socket }) => {
+        seen.push(method);
+        socket.destroy();
+      }),
+    );
+    expect((await edge.ask(port, '/', { method: 'POST', body: 'x' })).status).toBe(502);
+    expect((await edge.ask(port, '/')).status).toBe(502);
+    expect(seen).toEqual(['POST', 'GET', 'GET']);
+  });
+});
+
+test('what one page or one role does wrong takes nothing else with it', async () => {
+  const web = await edge.release(({ url, socket }, response) => {
+    if (url === '/cut') socket.destroy();
+    else response.end('well');
+  });
+  await edge.switchTo({
+    [port]: { primary: web, fallback: web },
+    [other]: { primary: nobody, fallback: nobody },
+  });
+  const wrong = [
+    ...Array.from({ length: 40 }, () => edge.ask(port, '/cut')),
+    ...Array.from({ length: 40 }, () => edge.ask(other, '/')),
+  ];
+  const well = [];
+  for (let count = 0; count < 100; count += 1) {
+    const { body, took } = await edge.ask(port, '/');
+    if (body !== 'well' || took > 2000) well.push({ body, took });
+  }
+  expect(well).toEqual([]);
+  const statuses = (await Promise.all(wrong)).map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([502]));
+});
+
+test('no POST is lost at the moment at which the application closes what nobody uses', async () => {
+  const sockets = new Set<Socket>();
+  const web = await edge.release((asked, response) => {
+    sockets.add(asked.socket);
+    asked.resume().on('end', () => response.end('taken'));
+  });
+  await routes(web);
+  const lost: unknown[] = [];
+  // Node keeps them for five seconds, and a moment more.
+  const pauses = Array.from({ length: 60 }, (_, index) => 4500 + index * 40);
+  const visit = async (pause: number) => {
+    for (let count = 0; count < 3; count += 1) {
+      const { status } = await edge.ask(port, '/', { method: 'POST', body: 'x' });
+      if (status !== 200) lost.push({ pause, status });
+      await sleep(pause);
+    }
+  };
+  await Promise.all(pauses.map(visit));
+  expect(lost).toEqual([]);
+  expect(sockets.size).toBeGreaterThan(pauses.length);
+});

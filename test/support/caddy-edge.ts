@@ -1,0 +1,89 @@
+/** The edge of a host without a container: Caddy with the edge's configuration, and the edge's script beside it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { Agent, createServer, request, type RequestListener, type Server } from 'node:http';
+import { createServer as createPlainServer, type AddressInfo } from 'node:net';
+import { caddyConfig } from '../../infra/edge/caddy-config.ts';
+import type { PortTarget } from '../../infra/edge/edge.ts';
+import { ensureCaddy } from '../../scripts/setup/caddy.ts';
+import { EdgeFixture } from './edge-fixture.ts';
+
+export interface Answer {
+  /** absent where the connection ended without one */
+  readonly status?: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+  readonly took: number;
+}
+
+export class CaddyEdge {
+  readonly script = new EdgeFixture();
+  readonly #servers: Server[] = [];
+  readonly #agent = new Agent({ keepAlive: true });
+  #caddy: ChildProcess | undefined;
+  #revision = 0;
+
+  /** Starts Caddy. */
+  async start(ports: readonly number[]): Promise<void> {
+    const config = this.script.live('caddy.json');
+    writeFileSync(config, caddyConfig(ports).replaceAll('/live/', `${this.script.live()}/`));
+    this.#caddy = spawn(await ensureCaddy(), ['run', '--config', config], { stdio: 'ignore' });
+    const answers = async () => (await this.ask(ports[0] ?? 0, '/', { method: 'OPTIONS' })).status !== undefined;
+    await this.switchTo(Object.fromEntries(ports.map((port) => [port, { primary: '-:-', fallback: '-:-' }])));
+    while (!(await answers())) continue;
+  }
+
+  /** Starts a release. Returns where it is. */
+  async release(listener: RequestListener): Promise<string> {
+    const server = createServer(listener);
+    this.#servers.push(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** Sends traffic elsewhere. */
+  async switchTo(set: Readonly<Record<number, PortTarget>>): Promise<void> {
+    const name = this.script.deliver(set);
+    const { code, stderr } = await this.script.run('switch', name, `${(this.#revision += 1)}:op:0:`, '0');
+    if (code !== 0) throw new Error(stderr);
+  }
+
+  /** Asks by a public port. */
+  ask(port: number, path: string, options: { method?: string; body?: string } = {}): Promise<Answer> {
+    const { method = 'GET', body = '' } = options;
+    const started = performance.now();
+    return new Promise((resolve) => {
+      const none = () => resolve({ headers: {}, body: '', took: performance.now() - started });
+      const call = request({ host: '127.0.0.1', port, path, method, agent: this.#agent }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('error', none);
+        response.on('end', () => {
+          const { statusCode: status = 0, headers } = response;
+          resolve({ status, headers, body: text, took: performance.now() - started });
+        });
+      });
+      call.on('error', none).end(body);
+    });
+  }
+
+  async remove(): Promise<void> {
+    this.#agent.destroy();
+    for (const server of this.#servers) server.close().closeAllConnections();
+    if (this.#caddy?.exitCode === null) {
+      this.#caddy.kill('SIGKILL');
+      await once(this.#caddy, 'exit');
+    }
+    this.script.remove();
+  }
+}
+
+/** Returns ports at which nothing listens. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createPlainServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
