@@ -71,8 +71,8 @@ function proxy(port: number, target: 1 | 2, time: string, trustedProxy: string |
     transport: {
       protocol: 'http',
       dial_timeout: '3s',
-      // Less than any application keeps a connection that nobody uses: what is sent when it closes one is lost.
-      keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 256 },
+      // Less than applications keep a connection that nobody uses (gunicorn: 2 s): what is sent when it closes one is lost.
+      keep_alive: { idle_timeout: '1500ms', max_idle_conns_per_host: 256 },
     },
   };
 }
