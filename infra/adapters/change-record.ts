@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockedError } from '../../pipelines/errors.ts';
 import type { Basis } from '../resources/basis.ts';
 
-/** What is recorded, with the mark by which it is known again. */
+/** A recorded value, with the mark by which it is known again. */
 export interface Stored<Value> {
   readonly value: Value;
   readonly basis: Basis;

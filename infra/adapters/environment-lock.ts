@@ -13,7 +13,7 @@ import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
 import type { PulumiStacks } from '../pulumi/stacks.ts';
 import type { RecordsAdapter } from './records.ts';
 
-/** What environments' locks are made of. */
+/** The things that environments' locks are made of. */
 export interface LockDependencies {
   readonly app: string;
   readonly session: Session;
@@ -70,7 +70,10 @@ export class EnvironmentLocks {
     return { environment: environment.name, hosts: lockHosts(environment, record) };
   }
 
-  /** Whoever held the lock may be alive: it is refused by hosts, and Pulumi's lock of it, which would stay, is lifted. */
+  /**
+   * Has hosts refuse the former holder, and lifts what it left. Whoever held the lock may be alive: it is refused by
+   * hosts, and Pulumi's lock of it, which would stay, is lifted.
+   */
   async #fenceOff(environment: Environment, taken: TakenLock): Promise<void> {
     const { name } = environment;
     try {

@@ -15,7 +15,7 @@ import { DownError } from '../workloads/foundation/standing-container.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 
-/** What hosts say of a foundation whose change failed: one line for each thing that is down, and for each edge. */
+/** The answers of hosts after a foundation's change failed: one line for each thing that is down, and for each edge. */
 interface Aftermath {
   readonly down: readonly string[];
   readonly edges: readonly string[];
@@ -79,7 +79,10 @@ export function failureLines(error: unknown): string[] {
   return said.length > 0 ? [...new Set(said)] : [error.message, ...detailsOf(error)];
 }
 
-/** What Docker's plugin could not do is a line such as `error:   sdk-v2/provider2.go:572: sdk.helper_schema: Unable to …` */
+/**
+ * Returns the reason in a line of Docker's plugin; nothing of any other line. What Docker's plugin could not do is a
+ * line such as `error: sdk-v2/provider2.go:572: sdk.helper_schema: Unable to …`
+ */
 function pluginError(line: string): string[] {
   const found = /^\s*error:\s+(?:\S+\.go:\d+: )?sdk\.helper_schema: (.+?)(?:: provider=\S+)?\s*$/.exec(line);
   return found?.[1] === undefined ? [] : [found[1]];

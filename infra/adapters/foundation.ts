@@ -199,7 +199,7 @@ export class FoundationAdapter {
     };
   }
 
-  /** Nothing of somebody else's is taken over, nor later removed. Throws LockageError. */
+  /** Refuses parts of somebody else's: none is taken over, nor later removed. Throws LockageError. */
   async #refuseForeign(environment: Environment): Promise<void> {
     const { project, session } = this.#dependencies;
     const { hosts } = environment;
@@ -210,7 +210,7 @@ export class FoundationAdapter {
     allOf(hosts, await Promise.allSettled(looked), what);
   }
 
-  /** What an accessory cannot become is known before anything of it is stopped. Throws LockageError. */
+  /** Checks what an accessory cannot become before anything of it is stopped. Throws LockageError. */
   async #checkAccessories(plan: FoundationPlan): Promise<void> {
     const { connections } = this.#dependencies.session;
     const { name, hosts, accessories } = plan.environment;
@@ -229,7 +229,10 @@ export class FoundationAdapter {
     );
   }
 
-  /** An edge that goes takes the host's traffic with it, so each new one has to answer before. Throws LockageError. */
+  /**
+   * Tries each new edge: the one that goes takes the host's traffic with it. Throws LockageError for one that does
+   * not answer.
+   */
   async #tryEdges(plan: FoundationPlan): Promise<void> {
     const { session } = this.#dependencies;
     const { environment } = plan;
@@ -265,7 +268,7 @@ export class FoundationAdapter {
   }
 }
 
-/** A foundation of which nothing serves yet is removed when it fails, and any other stays. */
+/** Returns whether anything of a foundation serves: one that does not is removed when it fails, any other stays. */
 function servesAlready(
   { environment }: FoundationPlan,
   { recorded, standing }: FoundationState & { readonly standing: readonly Standing[] },

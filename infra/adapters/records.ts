@@ -43,14 +43,14 @@ const machineImagesRecord: ListRecord = { stack: 'machine-images', type: 'Machin
 /** How long the other commands on this computer may take to record what they have: ms. */
 const turnTimeout = 300_000;
 
-/** What is recorded of an environment's own machines. */
+/** The record of an environment's own machines. */
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
   readonly machines: readonly MachineInputs[];
   readonly loadBalancer?: LoadBalancerInputs;
 }
 
-/** What is recorded in the backend's stacks, read without starting Pulumi where the backend is a folder. */
+/** The records in the backend's stacks, read without starting Pulumi where the backend is a folder. */
 export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
@@ -71,31 +71,31 @@ export class RecordsAdapter implements Records {
     return record;
   }
 
-  /** The record of an environment as this command has read it last: to read some backends takes seconds. */
+  /** Returns the record of an environment as this command has read it last: to read some backends takes seconds. */
   async seen(name: string): Promise<EnvironmentRecord> {
     return this.#seen.get(name) ?? this.environment(name);
   }
 
-  /** The name of the operation that an environment's routes were switched by last. */
+  /** Returns the name of the operation that an environment's routes were switched by last. */
   async lastOperation(environment: string): Promise<string | undefined> {
     const state = await readStack(this.#settings, this.#project, environment);
     return inputsOf<RoutesInputs>(state, 'Routes')[0]?.operation;
   }
 
-  /** What the foundation was made from; undefined when there is none. */
+  /** Returns what the foundation was made from; undefined when there is none. */
   async foundation(environment: string): Promise<FoundationInputs | undefined> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
     return inputsOf<FoundationInputs>(state, 'Foundation')[0];
   }
 
-  /** The hosts of which a foundation's network is recorded. */
+  /** Returns the hosts of which a foundation's network is recorded. */
   async foundationNetworks(environment: string): Promise<ReadonlySet<string>> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
     const networks = (state?.resources ?? []).filter(({ type }) => type === 'docker:index/network:Network');
     return new Set(networks.map(({ urn }) => (urn.split('::').at(-1) ?? '').replace(/-network$/, '')));
   }
 
-  /** The machines that an environment owns, and their network; undefined when there is none. */
+  /** Returns the machines that an environment owns, and their network; undefined when there is none. */
   async machines(environment: string): Promise<MachinesRecord | undefined> {
     const state = await readStack(this.#settings, this.#project, machinesStack(environment));
     const [network] = inputsOf<MachineNetworkInputs>(state, 'MachineNetwork');
@@ -110,7 +110,7 @@ export class RecordsAdapter implements Records {
     return (await this.#read<Release>(releasesRecord)).value;
   }
 
-  /** The images that machines are made from, oldest first. */
+  /** Returns the images that machines are made from, oldest first. */
   async machineImages(): Promise<readonly MachineImage[]> {
     return (await this.#read<MachineImage>(machineImagesRecord)).value;
   }
@@ -148,7 +148,10 @@ export class RecordsAdapter implements Records {
     return { value: lists[member] ?? [], basis: basisOf(inputs) };
   }
 
-  /** Commands on this computer share Pulumi's folder for the stack, so they take turns; others meet in the backend. */
+  /**
+   * Changes a list that is recorded. Commands on this computer share Pulumi's folder for the stack, so they take
+   * turns; others meet in the backend.
+   */
   async #change<Element>(
     record: ListRecord,
     change: (stored: readonly Element[]) => readonly Element[],

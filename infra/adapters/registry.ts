@@ -4,8 +4,8 @@ import type { Registry } from '../../pipelines/operations/ports.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 
 /**
- * The registry as promotions see it: it still has the release, under its tag, as it was made. Of an image that was built
- * for several platforms, a release is the one for `platform`.
+ * Returns the registry as promotions see it: it still has the release, under its tag, as it was made. Of an image
+ * that was built for several platforms, a release is the one for `platform`.
  */
 export function releaseRegistry(client: RegistryClient, platform?: string): Registry {
   return {

@@ -21,7 +21,7 @@ interface Dependencies {
   readonly stacks: () => Promise<PulumiStacks>;
 }
 
-/** Takes environments away from their hosts, and out of the record. */
+/** The removal of environments from their hosts, and out of the record. */
 export class RemovalAdapter implements Removal {
   readonly #dependencies: Dependencies;
 

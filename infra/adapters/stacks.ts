@@ -21,7 +21,7 @@ interface Dependencies {
   readonly stacks: () => Promise<PulumiStacks>;
 }
 
-/** Environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */
+/** The environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */
 export class StacksAdapter implements Stacks {
   readonly #dependencies: Dependencies;
 
@@ -45,7 +45,10 @@ export class StacksAdapter implements Stacks {
     await this.#tellRecorded(claimed);
   }
 
-  /** Hosts that were told of the lock's new holder hear the same from whatever that one does. */
+  /**
+   * Returns the state with the turn of the lock's holder: hosts that were told of one hear the same from whatever it
+   * does.
+   */
   #claimed(desired: DesiredState): DesiredState {
     const { lock } = this.#dependencies.session;
     return lock ? { ...desired, turn: lock.turnOf(desired.turn) } : desired;

@@ -1,10 +1,10 @@
 /**
- * Caddy's configuration for a host's edge: one server per published port. Where a port sends to is a file's name, looked up
- * at every request, so a switch of releases is a rename and never a reload (a reload loses connections). What Caddy reads
- * from a file instead goes through a buffer of 1 MiB at each request, which costs four times the request itself.
- * A failing release is covered by the fallback, which is the earlier release while a switch is unconfirmed. Each request
- * finds that out for itself: what was counted for all of them would let one page, or one role, take others with it.
- * The environment's load balancer is believed who asked; nobody else is.
+ * Returns Caddy's configuration for a host's edge: one server per published port. Where a port sends to is read from
+ * a file at every request, so a switch of releases is a rename and never a reload (a reload loses connections). A
+ * failing release is covered by the fallback: a request that finds no answer is tried again on it, which is the
+ * earlier release while a switch is unconfirmed. One lost connection is no failing release, and repeating too often
+ * would keep a busy host busy: waiting requests then cost more than answering them. The environment's load balancer
+ * is believed who asked; nobody else is.
  */
 export function caddyConfig(ports: readonly number[], trustedProxy?: string): string {
   const servers = Object.fromEntries(

@@ -7,13 +7,13 @@ import type { Engine, ExecOptions } from '../docker/api/client.ts';
 import { LineReader } from '../docker/api/frames.ts';
 import { visitFromHost } from './visit-from-host.ts';
 
-/** Where one public port sends to: `container:port`, and where a request goes that finds no answer there. */
+/** The target of one public port: `container:port`, and where a request goes that finds no answer there. */
 export interface PortTarget {
   readonly primary: string;
   readonly fallback: string;
 }
 
-/** Public port → target, for one host. */
+/** The routes of one host: public port → target. */
 export type RouteSet = Readonly<Record<string, PortTarget>>;
 
 /** Returns the name of a set. It follows from what its files say, so that a host sees for itself whether it has all of it. */
@@ -31,7 +31,7 @@ export function isNamed(name: string, set: RouteSet): boolean {
   return name === setName(set) || name === `set-${fingerprint(set)}`;
 }
 
-/** The same routes with nothing to fall back on. */
+/** Returns the same routes with nothing to fall back on. */
 export function withoutFallback(set: RouteSet): RouteSet {
   return Object.fromEntries(Object.entries(set).map(([port, { primary }]) => [port, { primary, fallback: primary }]));
 }
@@ -62,7 +62,7 @@ export class Edge {
   }
 
   /**
-   * Makes the host refuse whatever is before this turn. Changes nothing that serves. An edge of before knows no turns.
+   * Makes the host refuse whatever is before this turn. Changes nothing that serves. An earlier edge knows no turns.
    * Throws OvertakenError.
    */
   async claim(turn: Turn): Promise<void> {
@@ -71,8 +71,8 @@ export class Edge {
   }
 
   /**
-   * Claims the host as `claim` does, and gives it a copy of what is recorded. An edge of before keeps none. Throws
-   * OvertakenError, or LockageError when the copy of before stays.
+   * Claims the host as `claim` does, and gives it a copy of what is recorded. An earlier edge keeps none. Throws
+   * OvertakenError, or LockageError when the earlier copy stays.
    */
   async keepRecord(turn: Turn, record: string): Promise<void> {
     // The revisions of a ledger are much alike: a copy is a twentieth of its text.
@@ -111,7 +111,7 @@ export class Edge {
 
   /**
    * Sees that a switch to a set that was delivered would succeed. Changes nothing that serves. Throws OvertakenError,
-   * NotStartedError where the edge is of before and knows no rehearsals, or LockageError when a switch would not succeed.
+   * NotStartedError where an earlier edge knows no rehearsals, or LockageError when a switch would not succeed.
    */
   async rehearse(set: string, turn: Turn): Promise<void> {
     const result = await this.#exec(['rehearse', set, tokenOf(turn)]);
@@ -156,7 +156,7 @@ export class Edge {
   /**
    * Asks public ports as visitors do: over the host's own address, so that the request comes by the published port. Where
    * the edge itself finds no answer there, which a firewall of the host can be the reason for, the host is asked as well.
-   * Returns what `show` does, and the ports that nobody answers at. An edge of before asks nothing.
+   * Returns what `show` does, and the ports that nobody answers at. An earlier edge asks nothing.
    */
   async visit(visits: readonly Visit[], options: VisitOptions = {}): Promise<Visited> {
     const { seconds = 0, signal } = options;
@@ -215,7 +215,7 @@ export class Edge {
   }
 
   /**
-   * The same of several at once, by one command in the container: each of those costs a host more than all the asking.
+   * Probes several at once, by one command in the container: each of those costs a host more than all the asking.
    * Answers are passed on with the address that gave them.
    */
   async probeAll(
@@ -259,7 +259,10 @@ export class Edge {
     return this.#engine.exec(this.#container, ['sh', '/live/edge.sh', ...argv], options);
   }
 
-  /** An edge of before does not say what it serves after a change, so it is asked. */
+  /**
+   * Refuses an edge that serves another set than it was told. An earlier edge does not say what it serves after a
+   * change, so it is asked.
+   */
   async #refuseOther(set: string, said: string): Promise<void> {
     const now = lineOf(said, 'now') ?? (await this.show()).now;
     if (now === set) return;
@@ -294,7 +297,7 @@ const longestText = 256 * 2 ** 20;
 const unhealthy = 5;
 const refused = 6;
 
-/** What an edge says of itself. */
+/** The state of an edge, as it says itself. */
 export interface EdgeState {
   /** name of the set that serves */
   readonly now: string;
@@ -318,7 +321,7 @@ export interface VisitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What an edge says of itself, and the public ports that nobody answers at. */
+/** The state of an edge, and the public ports that nobody answers at. */
 export interface Visited extends EdgeState {
   readonly silent: readonly SilentPort[];
 }
@@ -335,7 +338,7 @@ export function silenceText({ port, said }: SilentPort): string {
   return `port ${port} does not answer visitors: ${said}`;
 }
 
-/** What a health check asks. */
+/** The question of a health check. */
 interface Asked {
   readonly port: number;
   readonly path: string;
@@ -367,7 +370,7 @@ function wordsOf({ port, page }: Visit): string[] {
   return [String(port), page ? (page.host ?? `localhost:${port}`) : '-', page?.path ?? '/'];
 }
 
-/** One that is not spoken of was not asked to its end. */
+/** Returns the ports that nobody answers at. One that is not spoken of was not asked to its end. */
 function silentPorts(text: string, visits: readonly Visit[]): SilentPort[] {
   return visits.flatMap(({ port }) => {
     const said = lineOf(text, `port ${port}`) ?? 'silent it could not be asked';
@@ -375,7 +378,7 @@ function silentPorts(text: string, visits: readonly Visit[]): SilentPort[] {
   });
 }
 
-/** What follows a word at the start of a line; undefined where no line begins with it. */
+/** Returns what follows a word at the start of a line; undefined where no line begins with it. */
 function lineOf(text: string, word: string): string | undefined {
   const found = text.split('\n').find((line) => line.startsWith(`${word} `));
   return found?.slice(word.length + 1).trim();

@@ -4,8 +4,8 @@ import { edgeHosts, type EnvironmentHost, type Target } from '../../pipelines/mo
 import type { PortTarget, RouteSet } from './edge.ts';
 
 /**
- * What each host's edge sends where: the serving containers' aliases, with the earlier release to fall back on. The edges
- * of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
+ * Returns what each host's edge sends where: the serving containers' aliases, with the earlier release to fall back
+ * on. The edges of a swarm are on its managers, and all send to the same services. A cordoned host keeps what it has.
  */
 export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Target; set: Record<string, PortTarget> }>();
@@ -27,7 +27,7 @@ function before(fallback: readonly PlacedContainer[], host: Target, publish: num
   return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
 }
 
-/** What one host's edge sends where, and which containers without traffic run. */
+/** The routes of one host's edge, and the containers without traffic that run. */
 export interface HostRoutes {
   readonly host: EnvironmentHost;
   readonly set: RouteSet;

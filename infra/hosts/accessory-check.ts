@@ -27,8 +27,8 @@ export async function checkAccessory(engine: Engine, accessory: AccessoryInputs)
 }
 
 /**
- * An image may declare a volume below the one of the configuration: its data would be in that one, which has no name. What
- * runs in this way goes on with its data.
+ * Refuses an image that declares a volume below the one of the configuration: its data would be in that one, which
+ * has no name. What runs in this way goes on with its data.
  */
 function refuseNamelessData(
   { host, name, configured, volumes, ...place }: AccessoryInputs,
@@ -63,7 +63,7 @@ export function hiddenVolume(
   return found[0];
 }
 
-/** With a slash at its end, and no other that says nothing. */
+/** Returns a path with a slash at its end, and no other that says nothing. */
 function folderOf(path: string): string {
   return posix.normalize(`${path}/`);
 }

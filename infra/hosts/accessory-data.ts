@@ -89,7 +89,10 @@ export async function proveRestore(
   }
 }
 
-/** Some images answer already while they make their first data, and begin once more after it. */
+/**
+ * Repeats what fails soon after a start: some images answer already while they make their first data, and begin once
+ * more after it.
+ */
 async function afterItsStart(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -4,10 +4,10 @@ import type { ContainerDetails, Engine, ExecResult } from '../docker/api/client.
 import { programOf } from './accessory-check.ts';
 import { endMark } from './backup-file.ts';
 
-/** What the end of a restore says: all of the data was taken in, none of it, or nobody knows. */
+/** The outcome of a restore: all of the data was taken in, none of it, or nobody knows. */
 export type Outcome = 'all' | 'none' | 'unknown';
 
-/** One way in for data of a known length. */
+/** A way in for data of a known length. */
 export interface Intake {
   readonly argv: readonly string[];
   /** texts on stdin around the data */
@@ -15,7 +15,7 @@ export interface Intake {
   outcomeOf(result: ExecResult): Outcome;
 }
 
-/** How an accessory's data is written, with a mark at its end, and taken in again. */
+/** The way an accessory's data is written, with a mark at its end, and taken in again. */
 export interface DataProgram {
   readonly dump: readonly string[];
   /** the end of what the program writes when it is called by hand; absent: nobody knows */
@@ -39,7 +39,10 @@ export async function dataProgramOf(
   });
 }
 
-/** Only a command that ended well has written all: a connection that breaks ends the output in the same way. */
+/**
+ * Returns a command that writes a mark at its end. Only one that ended well has written all: a connection that breaks
+ * ends the output in the same way.
+ */
 function marked(command: readonly string[]): string[] {
   return ['sh', '-c', `"$@" && printf '${endMark.replaceAll('\n', String.raw`\n`)}'`, 'sh', ...command];
 }
@@ -64,7 +67,7 @@ fi
 rm -f "$file"
 nothing`;
 
-/** The commands of a configuration. */
+/** Returns the data program of commands of the configuration. */
 export function configured({ command, restore }: DataCommands): DataProgram {
   return {
     dump: marked(command),

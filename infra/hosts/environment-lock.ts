@@ -22,7 +22,7 @@ import {
   type StandingLock,
 } from './lock-volumes.ts';
 
-/** Whose environment it is. */
+/** The environment that a lock is for. */
 export interface LockPlace {
   readonly app: string;
   readonly environment: string;

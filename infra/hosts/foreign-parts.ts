@@ -9,7 +9,7 @@ import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 
 type Labels = Readonly<Record<string, string>> | null | undefined;
 
-/** Names of parts of an environment's foundation on a host. */
+/** The names of parts of an environment's foundation on a host. */
 interface PartNames {
   readonly containers: readonly string[];
   readonly networks: readonly string[];

@@ -11,7 +11,7 @@ import type { Connections } from '../docker/connections.ts';
 import { thisProcess } from '../system/this-process.ts';
 import { findLock, isOver, LockOnHost } from './environment-lock.ts';
 
-/** Who takes locks, and for how long they count. */
+/** The holder of locks, and how long they count. */
 export interface LockKeeperOptions {
   readonly app: string;
   /** `user@machine` */
@@ -113,7 +113,7 @@ export class LockKeeper implements HeldLock {
     return found.find((lock) => !isOver(lock)) ?? found[0];
   }
 
-  /** The hosts that answer, in the order in which everybody locks them. */
+  /** Returns the hosts that answer, in the order in which everybody locks them. */
   async #answering(hosts: readonly Host[]): Promise<Answering[]> {
     if (hosts.length === 0) return [];
     const asked = hosts.map(async (host): Promise<Answering> => {
@@ -150,7 +150,7 @@ export class LockKeeper implements HeldLock {
     await releaseAll(taken);
   }
 
-  /** The claim that hosts have of this command, from when it took the lock over. */
+  /** Notes the claim that hosts have of this command, from when it took the lock over. */
   claimed(turn: Turn): void {
     this.#claim = turn;
   }
@@ -208,7 +208,10 @@ export class LockKeeper implements HeldLock {
     for (const stop of this.#listeners) stop(error);
   }
 
-  /** Where no host has said for as long as the lease that the lock is held, somebody else may have it. */
+  /**
+   * Returns an error where no host has said for as long as the lease that the lock is held: somebody else may have
+   * it.
+   */
   #unconfirmed(): LockageError | undefined {
     const environment = this.#silent();
     if (environment === undefined) return undefined;
@@ -218,7 +221,7 @@ export class LockKeeper implements HeldLock {
     });
   }
 
-  /** An environment of which no host has confirmed the lock within its lease; undefined when there is none. */
+  /** Returns an environment of which no host has confirmed the lock within its lease; undefined when there is none. */
   #silent(): string | undefined {
     const isOverOn = (environment: string) =>
       this.#held.filter((each) => each.environment === environment).every(({ lock }) => lock.isOver);
@@ -226,7 +229,10 @@ export class LockKeeper implements HeldLock {
   }
 }
 
-/** Somebody who holds it on one of them is in the way; a host that fails in any other way is found out where it is needed. */
+/**
+ * Works on each host. Throws when somebody else holds one of them; a host that fails in any other way is found out
+ * where it is needed.
+ */
 async function onEach(hosts: readonly Answering[], work: (each: Answering) => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(hosts.map(work));
   const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));

@@ -39,7 +39,7 @@ export interface StandingLock {
   readonly lease?: Lease;
 }
 
-/** How long a lock counts. */
+/** The time for which a lock counts. */
 export interface Lease {
   /** milliseconds; negative when it is over */
   readonly left: number;
@@ -112,7 +112,7 @@ function standing(lock: string, volume: LockVolume, token: string, picture: Lock
   };
 }
 
-/** A volume that lost its labels has a name that follows from its own. */
+/** Returns the token of a lock's volume. One that lost its labels has a name that follows from its own. */
 function tokenOf(lock: string, { name, labels }: LockVolume): string {
   const token = labels[lockLabels.token] ?? '';
   if (token !== '') return token;

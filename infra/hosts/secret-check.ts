@@ -5,7 +5,7 @@ import type { Place } from '../resources/inputs.ts';
 import { removeOwn } from '../workloads/own-container.ts';
 import { formerFolder, isSecretPart, secretParts, volumeMount } from '../workloads/secret-volume.ts';
 
-/** How secrets of an environment lie on a host. */
+/** The secrets of an environment as they lie on a host. */
 export interface SecretsOnHost {
   /** how many containers have some */
   readonly volumes: number;
@@ -52,7 +52,7 @@ export function problemsOf(
   });
 }
 
-/** Volume → uid of the release container that reads it, where it is said by its number. */
+/** Returns volume → uid of the release container that reads it, where it is said by its number. */
 async function usersOf(engine: Engine, containers: readonly ContainerSummary[]): Promise<Map<string, string>> {
   const readers = containers.filter(({ Labels }) => Labels[labels.part] === 'release');
   const found = await Promise.all(
@@ -88,7 +88,7 @@ class Viewer {
     );
   }
 
-  /** `shop-prod-web-1/TOKEN` for each that is left of an earlier version. */
+  /** Lists what is left of an earlier version, as `shop-prod-web-1/TOKEN`. */
   async formerSecrets(): Promise<string[]> {
     const mounts = [{ Type: 'bind', Source: formerFolder, Target: '/seen', ReadOnly: true }];
     const { app, environment } = this.#place;

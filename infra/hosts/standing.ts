@@ -8,7 +8,7 @@ import { parseReference } from '../registry/reference.ts';
 import type { Place } from '../resources/inputs.ts';
 import { runsFor } from '../workloads/runs-for.ts';
 
-/** What a host has of an environment, whatever the state knows of it. */
+/** The parts that a host has of an environment, whatever the state knows of it. */
 export interface Standing {
   readonly host: EnvironmentHost;
   readonly containers: readonly ContainerSummary[];

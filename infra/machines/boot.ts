@@ -68,12 +68,12 @@ export async function forgetAtBoot(project: Pick<BootCommand, 'app' | 'root'>): 
   await runProgram(['systemctl', 'daemon-reload']);
 }
 
-/** A percent sign begins a specifier. */
+/** Escapes percent signs, which begin a specifier. */
 function escaped(text: string): string {
   return text.replaceAll('%', '%%');
 }
 
-/** A dollar sign begins a variable, in quotes as well. */
+/** Quotes a word. A dollar sign begins a variable, in quotes as well. */
 function quoted(word: string): string {
   return `"${escaped(word).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('$', '$$$$')}"`;
 }

@@ -94,7 +94,10 @@ function withinBridge(bridge: string): Rule[] {
   ];
 }
 
-/** In a table that is passed before `filter`: there, the next bridge's rules would be set in front of these. */
+/**
+ * Returns the rules that close a bridge, in a table that is passed before `filter`: there, the next bridge's rules
+ * would be set in front of these.
+ */
 function closed(bridge: string): Rule[] {
   const opened = ['-m', 'conntrack', '--ctstate', 'NEW'];
   return [

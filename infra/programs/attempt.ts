@@ -3,7 +3,10 @@ import { hostRoutes } from '../edge/host-routes.ts';
 import { Turn } from '../resources/classes.ts';
 import { keepOthers, type RecordedResource } from '../resources/keep-others.ts';
 
-/** The Pulumi program that records what is tried in an environment, and leaves everything else as it is recorded. */
+/**
+ * Returns the Pulumi program that records what is tried in an environment, and leaves everything else as it is
+ * recorded.
+ */
 export function attemptProgram(desired: DesiredState): (recorded: readonly RecordedResource[]) => Promise<void> {
   return async (recorded) => keepOthers(recorded, claimTurn(desired));
 }

@@ -9,7 +9,7 @@ import { edgeSpecOf } from '../workloads/foundation/edge-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
 import { edgeSetting } from './foundation-inputs.ts';
 
-/** Which host needs which image, for its edge and its accessories. */
+/** Returns which host needs which image, for its edge and its accessories. */
 export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, accessories }: Environment) {
   return [
     ...hosts.map((host) => ({ host, image: edgeImage })),
@@ -33,14 +33,17 @@ export function foundationOf(
   };
 }
 
-/** Host name → hash of what its edge proxy is made from. */
+/** Returns host name → hash of what its edge proxy is made from. */
 export function edgesOf({ app, edgeImage }: Pick<Project, 'app' | 'edgeImage'>, environment: Environment) {
   return Object.fromEntries(
     environment.hosts.map((host) => [host.name, edgeSpecOf(edgeImage, edgeSetting(app, environment, host))]),
   );
 }
 
-/** Networks, edges and accessories of all hosts are one stack, which cannot change while one of its hosts is away. */
+/**
+ * Refuses a change while a host is cordoned: networks, edges and accessories of all hosts are one stack, which cannot
+ * change while one of its hosts is away.
+ */
 export function refuseWhileCordoned(environment: Environment, active: Environment, missing: readonly string[]): void {
   const serving = new Set(active.hosts.map(({ name }) => name));
   const away = environment.hosts.map(({ name }) => name).filter((name) => !serving.has(name));

@@ -79,7 +79,10 @@ function neighbours(plan: FoundationPlan, host: EnvironmentHost): Pick<Accessory
   return { neighbours: Object.fromEntries(found.map(([name, at]) => [name, addressIn(plan, at)])) };
 }
 
-/** Never all addresses of a host: a database is for the environment's other hosts, not for the world. */
+/**
+ * Returns the address of a host that was looked up, never all of its addresses: a database is for the environment's
+ * other hosts, not for the world.
+ */
 function addressIn({ addresses }: FoundationPlan, host: string): string {
   const address = addresses[host];
   if (address === undefined) throw new Error(`the address of ${host} was not looked up`);

@@ -1,6 +1,6 @@
 import type { Environment } from '../../pipelines/model/environment.ts';
 
-/** What stays on an environment's hosts while releases come and go. */
+/** The parts that stay on an environment's hosts while releases come and go. */
 export interface FoundationPlan {
   readonly app: string;
   readonly environment: Environment;

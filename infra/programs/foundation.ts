@@ -10,7 +10,10 @@ import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { accessoryInputs, edgeInputs, imageOn } from './foundation-inputs.ts';
 import type { FoundationPlan } from './foundation-plan.ts';
 
-/** The Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with their data. */
+/**
+ * Returns the Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with
+ * their data.
+ */
 export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   return async () => {
     const { app, environment } = plan;
@@ -42,7 +45,7 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
   };
 }
 
-/** What the containers of a host need of it. */
+/** The parts of a host that its containers need. */
 interface HostParts {
   readonly provider: docker.Provider;
   readonly network: pulumi.Resource;
@@ -104,8 +107,8 @@ function accessoryOf(
 }
 
 /**
- * The volume with an accessory's secrets, which is filled before the accessory starts. Other names of secrets make another
- * one: the accessory is replaced then anyway, and what it no longer gets is not in it.
+ * Declares the volume with an accessory's secrets, which is filled before the accessory starts. Other names of
+ * secrets make another one: the accessory is replaced then anyway, and what it no longer gets is not in it.
  */
 function secretFiles(plan: FoundationPlan, host: EnvironmentHost, accessory: Accessory, volume: string): SecretFiles {
   const { app, environment } = plan;

@@ -1,7 +1,7 @@
 import { LoadBalancer, Machine, MachineNetwork } from '../resources/classes.ts';
 import type { LoadBalancerInputs, MachineInputs, MachineNetworkInputs } from '../resources/inputs.ts';
 
-/** The Pulumi program of an environment's own machines: their network, all of them on it, and their address. */
+/** Returns the Pulumi program of an environment's own machines: their network, all of them on it, and their address. */
 export function machineProgram(
   network: MachineNetworkInputs,
   machines: readonly MachineInputs[],

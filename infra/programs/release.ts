@@ -12,9 +12,9 @@ import { claimTurn } from './attempt.ts';
 const guardMargin = 15;
 
 /**
- * The Pulumi program of an environment. Its order is the promotion: the migration, then all new containers beside the
- * serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record. What is not
- * declared any more is removed by Pulumi after all of that.
+ * Returns the Pulumi program of an environment. Its order is the promotion: the migration, then all new containers
+ * beside the serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record.
+ * What is not declared any more is removed by Pulumi after all of that.
  */
 export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
   return async () => {
@@ -74,14 +74,17 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
   };
 }
 
-/** One whose value this process does not know is recorded already, and what is recorded stays. */
+/**
+ * Returns the secrets to record. One whose value this process does not know is recorded already, and what is recorded
+ * stays.
+ */
 function sealedSecrets({ secrets }: DesiredState, values: SecretValues) {
   return Promise.all(
     secrets.map(async ({ name, version }) => ({ name, version, text: (await values.sealed(name, version)) ?? '' })),
   );
 }
 
-/** Going back must not wait for what may be the reason for it. */
+/** Returns whether accessories are watched: going back must not wait for what may be the reason for it. */
 function watchesAccessories({ ledger, guarded }: DesiredState): boolean {
   return guarded && ledger.revisions.at(-1)?.kind !== 'rollback';
 }
@@ -93,13 +96,15 @@ function timed({ ledger, startedAt }: DesiredState): Revision[] {
     : [...ledger.revisions];
 }
 
-/** What is recorded of a host that is not there any more is not asked for. */
+/** Returns the migration to ask for; none that is recorded of a host that is not there any more. */
 function migrated({ migration }: DesiredState, hosts: readonly HostRoutes[]) {
   if (!migration || !hosts.some(({ host }) => host.name === migration.host.name)) return {};
   return { migrated: { host: migration.host, spec: migration.spec } };
 }
 
-/** The machines with the ports that are served on them, which are those of the ones that take over from them. */
+/**
+ * Returns the machines with the ports that are served on them, which are those of the ones that take over from them.
+ */
 function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes: readonly HostRoutes[]) {
   const ports = (name: string) => Object.keys(routes.find(({ host }) => host.name === name)?.set ?? {}).map(Number);
   const server = ({ name, address }: EnvironmentHost, index: number) => ({
@@ -110,17 +115,23 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
   return { from: from.map(server), to: to.map(server) };
 }
 
-/** A container of an earlier release that is made anew must not work beside those that serve at all. */
+/** Marks a container that rests: one of an earlier release that is made again must not work beside those that serve. */
 function resting({ handover, drill }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
   return (handover ?? drill) && !spec.route ? { rests: true } : {};
 }
 
-/** What is recorded of it may not be on its host any more, which Pulumi does not know. */
+/**
+ * Marks a container that is made again: what is recorded of it may not be on its host any more, which Pulumi does not
+ * know.
+ */
 function madeAgain({ again, operation }: DesiredState, placed: PlacedContainer): { again?: string } {
   return again?.some((other) => samePlace(other, placed)) ? { again: operation } : {};
 }
 
-/** Earlier containers that get no traffic must not work beside the new ones: two workers of two versions. */
+/**
+ * Returns the earlier containers that get no traffic: they must not work beside the new ones, as two workers of two
+ * versions.
+ */
 function withoutTraffic(desired: DesiredState) {
   return onActiveHosts(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
 }

@@ -143,7 +143,7 @@ function gone({ host, spec }: MigrationInputs): WorkloadFailedError {
   return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} is gone: somebody removed ${spec.name}`);
 }
 
-/** What explains it is read before its container goes. */
+/** Makes the error of a migration that failed. What explains it is read before its container goes. */
 async function failed(container: ContainerWorkload, inputs: MigrationInputs, why: string) {
   const error = await workloadError(container, inputs, why);
   await container.remove();

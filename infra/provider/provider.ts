@@ -102,10 +102,10 @@ const kinds: Readonly<Record<string, Kind>> = {
   Ledger: {},
 };
 
-/** What a provider asks of whoever serves it. */
+/** The things that a provider needs of whoever serves it. */
 export interface ProviderSetting {
   context(): ProviderContext;
-  /** is given an operation's error as it was thrown, before Pulumi turns it into text */
+  /** takes an operation's error as it was thrown, before Pulumi turns it into text */
   onError?(error: unknown): void;
   /** what was really declared; absent: that cannot be known here */
   readonly declared?: DeclaredResources;
@@ -166,14 +166,14 @@ export function createProvider({ context, onError, declared, lock }: ProviderSet
   };
 }
 
-/** What is refused of a message, by what was really declared. */
+/** Returns the refusals of messages that are not what was really declared. */
 function refusals(declared: DeclaredResources | undefined) {
   return {
     refuseForeign(urn: string, given: unknown, isRecorded: boolean): void {
       if (!declared || declared.has(resourceOf(urn), asDeclared(given, isRecorded))) return;
       throw new LockageError(`${typeOf(urn)} ${nameOf(urn)} is not what the program declares`, { hint: somebodyElse });
     },
-    /** Nothing that does something when it is removed is ever replaced. */
+    /** Refuses the removal of what is declared: nothing that does something when it is removed is ever replaced. */
     refuseDeclared(urn: string): void {
       if (!kindOf(urn).remove || !declared?.hasName(resourceOf(urn))) return;
       throw new LockageError(`${typeOf(urn)} ${nameOf(urn)} is declared, and stays`, { hint: somebodyElse });
@@ -183,7 +183,7 @@ function refusals(declared: DeclaredResources | undefined) {
 
 const somebodyElse = 'Somebody else on this computer spoke to Pulumi: find out who, then run the same command again.';
 
-/** What is recorded of a secret already stays, whatever the program knows of it. */
+/** Returns the inputs as they count. What is recorded of a secret already stays, whatever the program knows of it. */
 function asDeclared(given: unknown, isRecorded: boolean): object {
   const { sealed, ...known } = given as { sealed?: unknown };
   if (sealed === undefined || isRecorded) return known;
@@ -195,7 +195,10 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** How a container was made says nothing of what it is. What acts in an operation differs by the operation's name alone; of the same one, it is as it was. */
+/**
+ * Returns whether inputs differ in what a resource is. How a container was made says nothing of that. What acts in an
+ * operation differs by the operation's name alone; of the same one, it is as it was.
+ */
 function changed(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { operation?: string }).operation);
   if (before !== undefined && after !== undefined) return before !== after;
@@ -207,13 +210,13 @@ function changed(olds: unknown, news: unknown): boolean {
   return canonicalJson(relevant(olds)) !== canonicalJson(relevant(news));
 }
 
-/** Another operation asks for what is recorded, and may not be there. */
+/** Returns whether another operation asks for what is recorded, and may not be there. */
 function isMadeAgain(olds: unknown, news: unknown): boolean {
   const [before, after] = [olds, news].map((value) => (unpacked(value) as { again?: string }).again);
   return after !== undefined && after !== before;
 }
 
-/** What a resource does now: where all is there already, only the claim of the hosts does anything. */
+/** Returns what a resource does now: where all is there already, only the claim of the hosts does anything. */
 function actorOf(urn: string, { adopts }: ProviderContext): Kind {
   const kind = kindOf(urn);
   return adopts && !kind.claims ? {} : kind;

@@ -32,7 +32,10 @@ export async function rehearseSwitch(context: ProviderContext, inputs: Rehearsal
   throw failed.find((error) => error instanceof OvertakenError) ?? keptBack(inputs.environment, failed);
 }
 
-/** What could not be tried says nothing of a rollback; what was tried and failed does. */
+/**
+ * Makes the error for what keeps an environment from going back. What could not be tried says nothing of a rollback;
+ * what was tried and failed does.
+ */
 function keptBack(environment: string, failed: readonly unknown[]): LockageError {
   const [first] = failed;
   const options = { details: failed.map(messageOf), cause: first };

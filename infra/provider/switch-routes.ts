@@ -64,8 +64,8 @@ async function takenBack(
 }
 
 /**
- * A host that is gone, or that no visitor reaches, is found out before any host switches, not while the others serve what
- * will be taken back. Throws LockageError.
+ * Checks that each host answers visitors before any host switches: one that does not would be found while the others
+ * serve what will be taken back. Throws LockageError.
  */
 async function allAnswer(context: ProviderContext, inputs: RoutesInputs): Promise<void> {
   const asked = await Promise.allSettled(
@@ -100,7 +100,10 @@ export async function deliverRoutes(
   );
 }
 
-/** A host has the routes that the barrier delivered and those of before, so this is one call to it; else they are sent. */
+/**
+ * Switches a host. It has the routes that the barrier delivered and the earlier ones, so this is one call to it; else
+ * they are sent.
+ */
 async function switchTo(edge: Edge, set: RouteSet, { turn, guard }: RoutesInputs): Promise<string | undefined> {
   const before = await edge.switch(setName(set), turn, guard);
   if (before !== undefined) return before;

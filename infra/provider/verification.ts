@@ -8,8 +8,8 @@ import { forgetMigration } from './migration.ts';
 import { deliverRoutes } from './switch-routes.ts';
 
 /**
- * The barrier: every container of the environment proves itself and every host gets its routes, all at the same time.
- * Throws LockageError with the container's last log lines and health answers as soon as one does not.
+ * Makes the barrier: every container of the environment proves itself and every host gets its routes, all at the same
+ * time. Throws LockageError with the container's last log lines and health answers as soon as one does not.
  */
 export async function verifyContainers(context: ProviderContext, inputs: VerificationInputs): Promise<void> {
   const { app, environment } = inputs;
@@ -36,7 +36,7 @@ export async function verifyContainers(context: ProviderContext, inputs: Verific
   }
 }
 
-/** Gives the start it proved itself in. */
+/** Waits until a container has proven itself. Returns the start in which it did. */
 async function verify(context: ProviderContext, subject: ContainerInputs, signal: AbortSignal): Promise<string> {
   const part = workloadFor(context, subject);
   const first = await part.instanceId();
@@ -60,7 +60,7 @@ async function verify(context: ProviderContext, subject: ContainerInputs, signal
   return first;
 }
 
-/** Of who was not asked as long as that, nothing is said of that time. */
+/** Says for how long a container was asked. Of one that was not asked as long as that, nothing is said of that time. */
 function unhealthyText({ spec: { health } }: ContainerInputs, waited: number, answers: readonly string[]): string {
   if (answers.length === 0) return 'could not be asked whether it is healthy';
   // An edge counts whole seconds.
@@ -85,7 +85,10 @@ async function watchExit(part: Workload, first: string, signal: AbortSignal): Pr
   return 'stopped being watched';
 }
 
-/** Who asked no longer needs an answer when the signal aborts. */
+/**
+ * Returns the start of a container that runs; undefined once the signal aborts, as whoever asked needs no answer
+ * then.
+ */
 async function instanceOf(part: Workload, signal: AbortSignal): Promise<string | undefined> {
   try {
     return await part.instanceId(signal);
@@ -109,7 +112,7 @@ async function healthy(
   return quietly(signal, part.healthy(rounds, { signal, onAnswer }));
 }
 
-/** A probe that ends because it is not needed any more is no error. */
+/** Returns whether a probe was good. One that ends because it is not needed any more is no error. */
 async function quietly(signal: AbortSignal, probe: Promise<boolean>): Promise<boolean> {
   try {
     return await probe;

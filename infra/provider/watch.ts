@@ -95,7 +95,7 @@ async function visitAll(context: ProviderContext, inputs: WatchInputs): Promise<
   await visitLoadBalancerOf(context, inputs);
 }
 
-/** Visitors of an environment's own machines may come to one address on this computer. */
+/** Visits an environment's own machines by their one address on this computer, where visitors may come. */
 async function visitLoadBalancerOf({ machines, signal }: ProviderContext, inputs: WatchInputs): Promise<void> {
   const loadBalancer = await loadBalancerState(loadBalancerFolder(machines, inputs));
   if (loadBalancer.address === undefined) return;
@@ -171,12 +171,12 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
   });
 }
 
-/** Hosts bring the release back after a restart. */
+/** Has hosts bring the release back after a restart. */
 async function keepRunning(context: ProviderContext, { app, environment, containers }: WatchInputs): Promise<void> {
   await Promise.all(containers.map((placed) => workloadFor(context, { app, environment, ...placed }).enableRestart()));
 }
 
-/** From here on the release is the environment's own, and its forerunner rests. */
+/** Makes the release the environment's own from here on, and stops its forerunner. */
 async function finalize(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   const { app, environment } = inputs;
   await Promise.all([
@@ -192,7 +192,7 @@ async function finalize(context: ProviderContext, inputs: WatchInputs): Promise<
   ]);
 }
 
-/** The routes of the release before: those that a rollback goes back to. */
+/** Returns the routes of the release before: those that a rollback goes back to. */
 function before(set: RouteSet): RouteSet {
   return Object.fromEntries(Object.entries(set).map(([port, { fallback }]) => [port, { primary: fallback, fallback }]));
 }

@@ -45,7 +45,7 @@ function backendUrl(backend: string): string {
   return backend.startsWith('file://') ? `${backend}${backend.includes('?') ? '&' : '?'}metadata=skip` : backend;
 }
 
-/** What a run of the Pulumi CLI gets besides its arguments, and whom it tells. */
+/** The options of a run of the Pulumi CLI besides its arguments, and whom it tells. */
 export interface RunOptions {
   readonly env?: Variables;
   readonly input?: string;

@@ -49,7 +49,7 @@ async function opened(recorded: Recorded, stack: string, key: SecretKey): Promis
   });
 }
 
-/** A decrypted secret stands in an export as an object with its plain text as JSON. */
+/** Returns the plain text of a decrypted secret, which stands in an export as an object with JSON. */
 function plain(value: unknown): string {
   if (typeof value === 'string') return value;
   return JSON.parse((value as { plaintext: string }).plaintext) as string;

@@ -90,7 +90,7 @@ export class StackRuns {
     await this.#forgetEnded(stack);
   }
 
-  /** Once nobody's lock of a stack stands, marks of runs that were killed say nothing more. */
+  /** Removes marks of runs that were killed, once nobody's lock of the stack stands. */
   async #forgetEnded(stack: string): Promise<void> {
     await forgetEnded(settingsIn(this.#settings, stack).folder, await thisProcess()).catch(() => undefined);
   }
@@ -136,7 +136,7 @@ export class StackRuns {
   }
 }
 
-/** Whether a process of this machine is gone, waiting for it for a while. */
+/** Returns whether a process of this machine is gone, waiting for it for a while. */
 async function processEnds(pid: number): Promise<boolean> {
   for (const end = performance.now() + lastMoments; ;) {
     if (!isAlive(pid)) return true;

@@ -35,9 +35,9 @@ export interface UpOptions {
 const parallel = 256;
 
 /**
- * Runs programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very process, so
- * that connections to hosts, progress and errors stay in one place, and no second Node has to start. It answers to the Pulumi
- * processes that were started here, and to nobody else.
+ * The runs of programs against stacks through Pulumi's Automation API. Lockage's provider is served by this very
+ * process, so that connections to hosts, progress and errors stay in one place, and no second Node has to start. It
+ * answers to the Pulumi processes that were started here, and to nobody else.
  */
 export class PulumiStacks {
   readonly #settings: PulumiSettings;
@@ -59,7 +59,10 @@ export class PulumiStacks {
     this.#runs = new StackRuns(settings, project, lock);
   }
 
-  /** One `pulumi up`; the program is told what is recorded. Throws the error that a resource of ours threw, else LockageError with Pulumi's last lines. */
+  /**
+   * Runs one `pulumi up`; the program is told what is recorded. Throws the error that a resource of ours threw, else
+   * LockageError with Pulumi's last lines.
+   */
   async up(
     name: string,
     program: (recorded: readonly RecordedResource[]) => Promise<void>,
@@ -154,7 +157,10 @@ export class PulumiStacks {
     return this.#provider;
   }
 
-  /** Each stack has a folder of its own, so that operations on several environments do not meet in its files. */
+  /**
+   * Returns the settings of a stack. Each has a folder of its own, so that operations on several environments do not
+   * meet in its files.
+   */
   #in(name: string): PulumiSettings {
     return settingsIn(this.#settings, name);
   }
@@ -185,7 +191,10 @@ export class PulumiStacks {
     return { stack, recorded: [] };
   }
 
-  /** The salt belongs to the state, not to this machine: with another one, no other operator could read the secrets. */
+  /**
+   * Uses the recorded salt. It belongs to the state, not to this machine: with another one, no other operator could
+   * read the secrets.
+   */
   async #useSalt(name: string, salt: string | undefined): Promise<void> {
     const path = join(this.#in(name).folder, `Pulumi.${name}.yaml`);
     // Without a state, the salt of an earlier one would be taken for a wrong passphrase.
@@ -194,12 +203,15 @@ export class PulumiStacks {
     if ((await readFile(path, 'utf8').catch(() => '')) !== text) await writeAtomic(path, text);
   }
 
-  /** What a killed run was creating is found again by name on the hosts, so Pulumi need not remember it. */
+  /** Clears what a killed run was creating: it is found again by name on the hosts, so Pulumi need not remember it. */
   async #clearPending(name: string): Promise<void> {
     await this.#rewrite(name, ({ pending_operations: _, ...deployment }) => deployment);
   }
 
-  /** What Pulumi loads with a state is in its messages: so nothing runs over values that an earlier version recorded in clear. */
+  /**
+   * Seals what an earlier version recorded in clear: what Pulumi loads with a state is in its messages, so nothing
+   * runs over such values.
+   */
   async #sealRecorded(name: string): Promise<void> {
     const { key } = this.#current().context.secrets;
     await this.#rewrite(name, (deployment) => withSealed(deployment, key), ['--show-secrets']);
@@ -265,8 +277,8 @@ export class PulumiStacks {
   }
 
   /**
-   * The Automation API surrounds an operation with questions (does the stack exist, its outputs, its history) that cost
-   * 0.15 s each and whose answers are known or not needed; they are answered here. The others go to the CLI.
+   * Returns a CLI that answers what is known or not needed. The Automation API surrounds an operation with questions
+   * (does the stack exist, its outputs, its history) that cost 0.15 s each; the others go to the CLI.
    */
   #command(name: string): PulumiCommand {
     const run = async (
@@ -303,7 +315,7 @@ export class PulumiStacks {
   }
 }
 
-/** Pulumi's SDK tells the port it serves a provider at only by printing it, as plugins do. */
+/** Returns the port that a provider is served at, which Pulumi's SDK tells only by printing it, as plugins do. */
 async function portOf(serving: () => Promise<unknown>): Promise<string> {
   const print = console.log;
   let port = '';

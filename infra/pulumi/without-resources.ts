@@ -39,8 +39,8 @@ function dependingOn(resource: Exported, stays: (urn: string) => boolean): Expor
 }
 
 /**
- * Edges and accessories as they were recorded before they were resources of ours. What they became on their hosts goes on
- * under the same names, so they are forgotten: Pulumi would remove the containers that serve.
+ * Returns whether a resource is an edge or accessory as it was recorded before these were resources of ours. What it
+ * became on its host goes on under the same name, so it is forgotten: Pulumi would remove the container that serves.
  */
 export function isFormerStanding({ type }: Exported): boolean {
   return type === 'docker:index/container:Container';

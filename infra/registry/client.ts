@@ -16,7 +16,10 @@ export interface Manifest {
   readonly bytes: Buffer;
 }
 
-/** Why an answer was refused: it is not what was asked for, by its digest. Nothing else is to be used in its place. */
+/**
+ * The reason why an answer was refused: it is not what was asked for, by its digest. Nothing else is to be used in
+ * its place.
+ */
 export class WrongContent extends Error {}
 
 /** The settings that an image carries. */
@@ -192,7 +195,7 @@ function chooseEntry(repository: string, index: Manifest, platform: string | und
   );
 }
 
-/** `linux/arm64` stands for its variants, too. */
+/** Returns whether an image runs on a platform; `linux/arm64` stands for its variants, too. */
 function fits(entry: Descriptor, platform: string): boolean {
   return platformOf(entry) === platform || platformOf(entry).startsWith(`${platform}/`);
 }

@@ -14,7 +14,7 @@ export interface HttpHead {
   readonly status: number;
   /** who answered: another server than was asked, after a redirect */
   readonly at: URL;
-  /** value of a header by its name in lowercase */
+  /** returns the value of a header by its name in lowercase */
   header(name: string): string | undefined;
 }
 
@@ -65,7 +65,10 @@ function follows({ redirects, body }: HttpRequest): boolean {
   return redirects === undefined && body === undefined;
 }
 
-/** Whoever is on the way could answer a request that goes on without TLS. */
+/**
+ * Returns the URL that a request is redirected to. Throws LockageError where that leaves https: whoever is on the way
+ * could answer.
+ */
 function redirected(from: URL, place: string): URL {
   const to = new URL(place, from);
   if (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:')) return to;

@@ -50,7 +50,10 @@ export class RegistryHttp {
     return this.#loginIn(registry, this.#options.dockerConfig);
   }
 
-  /** Undefined also where what keeps the login fails: Docker goes on without it, too, and public images need none. */
+  /**
+   * Reads the login to a registry. Undefined also where what keeps the login fails: Docker goes on without it, too,
+   * and public images need none.
+   */
   async #loginIn(registry: string, folder: string | undefined): Promise<Credentials | undefined> {
     try {
       return await storedCredentials(registry, folder);

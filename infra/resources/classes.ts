@@ -32,7 +32,10 @@ class Resource extends pulumi.CustomResource {
   }
 }
 
-/** One release container on one host, or one service on a swarm. Named by its content, so that it is added or removed and never replaced. */
+/**
+ * A release container on one host, or a service on a swarm. Named by its content, so that it is added or removed and
+ * never replaced.
+ */
 export class Container extends Resource {
   constructor(inputs: ContainerInputs, options?: pulumi.CustomResourceOptions) {
     super('Container', inputs.spec.name, packed(inputs), options);
@@ -60,7 +63,7 @@ export class Turn extends Resource {
   }
 }
 
-/** What the edges of all hosts send traffic to. */
+/** The routes of all hosts: what their edges send traffic to. */
 export class Routes extends Resource {
   constructor(inputs: RoutesInputs, options?: pulumi.CustomResourceOptions) {
     super('Routes', 'routes', packed(inputs), options);

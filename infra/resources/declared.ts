@@ -8,7 +8,7 @@ export interface ResourceName {
   readonly name: string;
 }
 
-/** What a program declares. */
+/** The resources that a program declares. */
 class Declarations {
   readonly #hashes = new Map<string, Set<string>>();
 
@@ -43,14 +43,14 @@ export function declare(resource: ResourceName, inputs: object): void {
   declarations.add(resource, withoutBasis(inputs));
 }
 
-/** What a provider asks them. */
+/** The questions that a provider asks of them. */
 export type DeclaredResources = Pick<Declarations, 'has' | 'hasName'>;
 
 function keyOf({ type, name }: ResourceName): string {
   return JSON.stringify([type, name]);
 }
 
-/** Only hashes stay: there are values of secrets among the inputs. */
+/** Returns the hash of inputs. Only hashes stay: there are values of secrets among the inputs. */
 function hashOf(inputs: object): string {
   return createHash('sha256').update(canonicalJson(inputs)).digest('base64');
 }

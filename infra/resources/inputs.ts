@@ -5,13 +5,13 @@ import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revisio
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
 
-/** What every resource of an environment knows: where it is. */
+/** The place of every resource: its application and environment. */
 export interface Place {
   readonly app: string;
   readonly environment: string;
 }
 
-/** One release container on one host, or one service on a swarm. */
+/** A release container on one host, or a service on a swarm. */
 export interface ContainerInputs extends Place {
   readonly host: Target;
   readonly spec: ContainerSpec;
@@ -153,7 +153,7 @@ export interface LedgerInputs extends Place {
   readonly drill?: Drill;
 }
 
-/** The volume with the secrets of a container that is not a release's. What is recorded of before has no volume. */
+/** The volume with the secrets of a container that is not a release's. An earlier record has no volume. */
 export interface SecretFilesInputs extends Place {
   readonly host: Target;
   readonly volume?: string;
@@ -174,7 +174,7 @@ export interface MachineNetworkInputs extends Place {
   readonly computer: string;
 }
 
-/** One machine that an environment owns. */
+/** A machine that an environment owns. */
 export interface MachineInputs extends MachineNetworkInputs {
   readonly name: string;
   /** its name as a host of the environment */
@@ -199,7 +199,7 @@ export interface LoadBalancerInputs extends Place {
   readonly ports: readonly number[];
 }
 
-/** What a foundation was made from. */
+/** The settings that a foundation was made from. */
 export interface FoundationInputs extends Place {
   readonly fingerprint: string;
   /** host name → hash of what its edge proxy was made from: another one means that it is replaced */

@@ -3,8 +3,8 @@ import { fromRecord, toRecord, type TargetRecord } from '../../pipelines/model/t
 import type { Target } from '../../pipelines/model/target.ts';
 
 /**
- * What a resource is, as Pulumi carries and keeps it: one text. Pulumi passes text on as it is, but takes values apart one
- * by one, in each of a dozen messages and on both sides; with thirty hosts that took seconds.
+ * The inputs of a resource as Pulumi carries and keeps them: one text. Pulumi passes text on as it is, but takes
+ * values apart one by one, in each of a dozen messages and on both sides; with thirty hosts that took seconds.
  */
 export interface Content {
   readonly content: string;
@@ -23,8 +23,8 @@ export function unpacked(carried: unknown): unknown {
 }
 
 /**
- * The inputs with each target changed: `host`, the `host` of the elements of a list, and the elements of `hosts`. Nothing
- * else is looked into: what a user wrote, such as a variable, may look like a target.
+ * Returns the inputs with each target changed: `host`, the `host` of the elements of a list, and the elements of
+ * `hosts`. Nothing else is looked into: what a user wrote, such as a variable, may look like a target.
  */
 function withTargets(inputs: object, change: (target: object) => object): object {
   const members = Object.entries(withHost(inputs, change)).map(([key, value]): [string, unknown] => [

@@ -54,7 +54,7 @@ export interface Ended {
   readonly late: boolean;
 }
 
-/** What a program runs with. */
+/** The options that a program runs with. */
 export interface ProgramOptions {
   readonly stdin?: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -171,7 +171,7 @@ function notStarted(file: string, cause: NodeJS.ErrnoException): Error {
     : cause;
 }
 
-/** Nothing of it is shown: it may be a secret. */
+/** Makes the error of a program that writes too much. Nothing of it is shown: it may be a secret. */
 function floods(called: string, limit: number): LockageError {
   return new LockageError(`${called} wrote more than ${limit} bytes, and was ended`, {
     hint: 'What it talks to is broken or hostile: run it by hand to see what it writes.',
@@ -222,7 +222,10 @@ function inSession(leader: number): number[] {
   return numbers.filter((pid) => sessionOf(pid) === leader).map(Number);
 }
 
-/** A process's session, as /proc/PID/stat has it behind the name, state, parent and group; undefined once it has ended. */
+/**
+ * Returns a process's session, as /proc/PID/stat has it behind the name, state, parent and group; undefined once it
+ * has ended.
+ */
 function sessionOf(pid: string): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

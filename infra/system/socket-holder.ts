@@ -73,7 +73,7 @@ async function parentsOfAll(): Promise<ReadonlyMap<number, number>> {
   return new Map(await Promise.all(pairs));
 }
 
-/** A table that changes while it is read can leave out a row. */
+/** Finds the other end of a connection. A table that changes while it is read can leave out a row. */
 async function otherEnd(connection: LocalConnection): Promise<{ uid: number; socket: string } | undefined> {
   for (let tries = 1; tries <= 3; tries++) {
     const found = parseTcpTable(await readFile('/proc/net/tcp', 'utf8'), connection);

@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** What no other process is called, as long as it lives. */
+/** The identity of a process, which no other has as long as it lives. */
 export interface ProcessIdentity {
   readonly machine: string;
   readonly pid: number;

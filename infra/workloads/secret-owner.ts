@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Engine } from '../docker/api/client.ts';
 
-/** Who a file belongs to, by numbers. */
+/** The owner of a file, by numbers. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -49,7 +49,7 @@ async function accountsOf(engine: Engine, container: string): Promise<Accounts> 
 /** How many links in a row are followed. */
 const maxLinks = 5;
 
-/** An engine sends a link as it is: some distributions keep these files elsewhere. */
+/** Reads a file of a container. An engine sends a link as it is: some distributions keep these files elsewhere. */
 async function textFile(engine: Engine, container: string, path: string, links = maxLinks): Promise<string> {
   const [found] = (await engine.getArchive(container, path)) ?? [];
   if (found?.type !== 'link') return found?.content.toString('utf8') ?? '';

@@ -118,7 +118,10 @@ export function isFormerFolder(path: string): boolean {
 const mountParent = '/lockage';
 const folder = 'secrets';
 
-/** The folder is the volume itself: it is in the archive, so that it gets its owner and mode as well. */
+/**
+ * Returns the files as an archive. The folder is the volume itself: it is in the archive, so that it gets its owner
+ * and mode as well.
+ */
 export function secretEntries(owner: Owner, values: readonly (readonly [string, Buffer])[]): ArchiveEntry[] {
   return [
     { path: folder, type: 'directory', mode: 0o500, ...owner },
@@ -134,7 +137,7 @@ function isFiller(name: string): boolean {
   return name.endsWith('.filler');
 }
 
-/** One that a container uses stays: what is in it is overwritten. */
+/** Makes the volume. One that a container uses stays: what is in it is overwritten. */
 async function makeVolume(
   engine: Engine,
   wanted: SecretVolume,
@@ -153,7 +156,10 @@ async function makeVolume(
   });
 }
 
-/** With room for other values: an accessory keeps its volume when they change. */
+/**
+ * Returns the options of a volume in memory, with room for other values: an accessory keeps its volume when they
+ * change.
+ */
 function inMemory(values: readonly (readonly [string, Buffer])[]) {
   const bytes = values.reduce((sum, [, value]) => sum + value.length, 0);
   return { type: 'tmpfs', device: 'tmpfs', o: `size=${Math.max(1, Math.ceil((2 * bytes) / 2 ** 20))}m,mode=0700` };
@@ -167,7 +173,10 @@ async function removeUnused(engine: Engine, volume: string): Promise<void> {
   }
 }
 
-/** Of the image of the container that reads: its accounts are what a user's name means. */
+/**
+ * Creates the container that fills it, of the image of the container that reads: its accounts are what a user's name
+ * means.
+ */
 async function createFiller(engine: Engine, wanted: SecretVolume, name: string): Promise<void> {
   await withHeldImage(engine, wanted.image, (image) => engine.createContainer(name, helperBody(wanted, image)));
 }
@@ -196,8 +205,9 @@ async function userOf(engine: Engine, container: string): Promise<string> {
 }
 
 /**
- * A volume in memory is there only while a container that runs has it mounted, which the one that reads it may not at
- * times: this one always does. It has a shell for that, of the edge's image, and the rights to read nothing.
+ * Starts the container that keeps a volume in memory: it is there only while a container that runs has it mounted,
+ * which the one that reads it may not at times. This one always does. It has a shell for that, of the edge's image,
+ * and the rights to read nothing.
  */
 async function startKeeper(engine: Engine, wanted: SecretVolume): Promise<string> {
   const name = wanted.volume;
@@ -209,7 +219,7 @@ async function startKeeper(engine: Engine, wanted: SecretVolume): Promise<string
   return name;
 }
 
-/** The edge is made at the same time as an accessory. */
+/** Returns the edge's image. The edge is made at the same time as an accessory. */
 async function edgeImage(engine: Engine, { app, environment }: Place): Promise<string> {
   const { edge } = environmentNames(app, environment);
   for (const end = performance.now() + 60_000; ;) {

@@ -31,7 +31,7 @@ export async function workloadError(
   });
 }
 
-/** They explain a failure; their absence must not hide it, nor keep it back. */
+/** Reads explanations in time: they explain a failure, and their absence must not hide it, nor keep it back. */
 async function inTime<T>(asked: Promise<T>, otherwise: T): Promise<T> {
   const over = new AbortController();
   const late = sleep(longest + 200, otherwise, { signal: over.signal });

@@ -39,7 +39,7 @@ export interface HostView {
   readonly faults?: readonly string[];
 }
 
-/** What the edge of a host says of itself, or why it does not. */
+/** The answer of a host's edge about itself, or why there is none. */
 export interface EdgeView {
   readonly problem?: string;
   /** it would take an unconfirmed switch back */

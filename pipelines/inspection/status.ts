@@ -93,7 +93,7 @@ export function environmentStatus(
   };
 }
 
-/** One that is under way has no outcome yet. */
+/** Returns whether an attempt has failed; one that is under way has no outcome yet. */
 function hasFailed({ result }: Revision, lock: LockView | undefined): boolean {
   return result === 'failed' || (result === 'unfinished' && !lock);
 }
@@ -169,7 +169,7 @@ export function edgeFaults({ edge }: Pick<HostView, 'edge'>): string[] {
   ];
 }
 
-/** How much of what is recorded is true: all of it, some of it, or none. */
+/** The share of what is recorded that is true: all of it, some of it, or none. */
 export type Soundness = 'sound' | 'in part' | 'not at all';
 
 /** Returns whether environments are as they are recorded: hosts, traffic, accessories and the one address of machines. */

@@ -1,4 +1,4 @@
-/** What an image of ours says of how it was made. */
+/** The facts that an image of ours carries about how it was made. */
 export interface BuildFacts {
   readonly app: string;
   readonly version: string;

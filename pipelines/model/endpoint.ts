@@ -48,7 +48,7 @@ export interface Jump extends SshAddress {
   readonly text: string;
 }
 
-/** PEM files by which a client and an engine know each other. */
+/** The PEM files by which a client and an engine know each other. */
 export interface TlsFiles {
   /** CA that signed the engine's certificate; no other signer is trusted */
   readonly ca: string;

@@ -39,7 +39,7 @@ export interface Pulling {
   readonly through: 'network' | 'ssh';
 }
 
-/** One process kind of the release: web, worker. */
+/** A process kind of the release: web, worker. */
 export interface Role {
   readonly name: string;
   /** replaces the image's command */
@@ -104,7 +104,7 @@ export interface Limits {
   readonly log: number;
 }
 
-/** Where a container's output goes: a log driver with its options, or what the host's engine does by itself. */
+/** The destination of a container's output: a log driver with its options, or what the host's engine does by itself. */
 export type Log =
   { readonly driver: 'host' } | { readonly driver: string; readonly options: Readonly<Record<string, string>> };
 
@@ -162,7 +162,7 @@ export interface Accessory {
   readonly log?: Log;
 }
 
-/** Commands in the container of an accessory that write all of its data, and take it in again. */
+/** The commands in the container of an accessory that write all of its data, and take it in again. */
 export interface DataCommands {
   readonly command: readonly string[];
   readonly restore: readonly string[];

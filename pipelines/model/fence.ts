@@ -1,6 +1,6 @@
 import type { Attempt, Ledger } from './revision.ts';
 
-/** Who may act on a host: the highest revision that it has seen, and the operation that makes it. */
+/** The mark of who may act on a host: the highest revision that it has seen, and the operation that makes it. */
 export interface Fence {
   readonly revision: number;
   readonly operation: string;
@@ -13,7 +13,10 @@ export function knownRevision({ recorded, revision }: Fence): number {
   return Math.max(recorded, revision - 1);
 }
 
-/** What every change of a host's routes carries. A host refuses a lower revision, and one that another operation holds. */
+/**
+ * The turn that every change of a host's routes carries. A host refuses a lower revision, and one that another
+ * operation holds.
+ */
 export interface Turn extends Fence {
   /** operations that ended without a record, and are taken over */
   readonly over: readonly string[];
@@ -38,7 +41,7 @@ export function lastKnown(
   return Math.min(lastNumber(ledger), ...recorded.map(({ number }) => number - 1));
 }
 
-/** What a turn is made of: the revision that is made, or the last one where what is recorded is declared again. */
+/** The inputs of a turn: the revision that is made, or the last one where what is recorded is declared again. */
 export interface TurnInputs {
   readonly revision: number;
   readonly operation: string;

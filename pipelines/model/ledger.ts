@@ -127,8 +127,8 @@ function containersOn(host: string, { revisions }: Ledger, like: Revision): Revi
 }
 
 /**
- * The good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so that a second
- * rollback goes further back and not to what the first one left, also where that had run before.
+ * Returns the good revisions as a line, newest first: after a rollback to revision n the line goes on before n, so
+ * that a second rollback goes further back and not to what the first one left, also where that had run before.
  */
 function goodHistory(ledger: Ledger): Revision[] {
   let line: Revision[] = [];

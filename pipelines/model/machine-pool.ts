@@ -6,7 +6,7 @@ import type { Ledger, Revision } from './revision.ts';
 import { pending, type EnvironmentHost } from './target.ts';
 
 /**
- * One of the two pools of an environment's machines. They are replaced all at once, by others beside them: `prod-1`,
+ * A pool of an environment's machines, of two. They are replaced all at once, by others beside them: `prod-1`,
  * `prod-2` by `prod-1b`, `prod-2b`, and those by `prod-1`, `prod-2` again. All machines of a pool are made from one
  * image.
  */

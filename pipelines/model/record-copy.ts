@@ -6,7 +6,7 @@ import type { EnvironmentRecord } from './ledger.ts';
 import { fromRecord, toRecord, type TargetRecord } from './target-record.ts';
 import type { Target } from './target.ts';
 
-/** What is recorded of an environment, without the mark that only its own state has. */
+/** The record of an environment, without the mark that only its own state has. */
 export type CopiedRecord = Omit<EnvironmentRecord, 'basis'>;
 
 /** A host's copy of what is recorded of its environment, for operators who have lost it. No value of a secret is in it. */

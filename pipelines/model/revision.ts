@@ -37,7 +37,7 @@ export interface Revision {
 /** A revision before its outcome is known. */
 export type PlannedRevision = Omit<Revision, 'result' | 'duration'>;
 
-/** What is recorded of a change before any of it is done: it stays known when nobody is left to record how it ended. */
+/** The record of a change before any of it is done: it stays known when nobody is left to record how it ended. */
 export interface Attempt extends Pick<Revision, 'number' | 'release' | 'kind' | 'actor' | 'startedAt' | 'reason'> {
   readonly result: Exclude<Revision['result'], 'succeeded'>;
   /** that hosts know it by, once it is more than an intent */

@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts';
 
-/** Role → the number of containers that an operator set, and the one that the configuration had then. */
+/** The numbers of containers by role: the one that an operator set, and the one that the configuration had then. */
 export type Counts = Readonly<Record<string, { readonly count: number; readonly configured: number }>>;
 
 /** Returns the numbers that apply now: new ones over earlier ones, unless the configuration has changed since. */

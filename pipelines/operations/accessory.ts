@@ -2,7 +2,7 @@ import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
 import type { AccessoryPlace, BackupResult, Context } from './ports.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Names one accessory of an environment. */
+/** An accessory of an environment. */
 export interface AccessoryRequest {
   readonly environment: string;
   /** its name in the configuration */
@@ -14,7 +14,7 @@ export interface AccessoryFileRequest extends AccessoryRequest {
   readonly file: string;
 }
 
-/** How long something took, in milliseconds. */
+/** The time that it took, in milliseconds. */
 export interface AccessoryResult {
   readonly duration: number;
 }

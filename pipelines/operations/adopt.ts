@@ -14,7 +14,7 @@ import type { Context } from './ports.ts';
 import { stateNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Whose record is to be taken over from its hosts. */
+/** The environment whose record is to be taken over from its hosts. */
 export interface AdoptRequest {
   readonly environment: string;
   /** the host whose copy counts where hosts have different ones */
@@ -25,7 +25,7 @@ export interface AdoptRequest {
   readonly planOnly?: boolean;
 }
 
-/** How it ended. */
+/** The outcome of an adoption. */
 export interface AdoptResult {
   readonly outcome: 'adopted' | 'planned';
   readonly adoption: Adoption;
@@ -120,7 +120,7 @@ async function write(context: Context, { adoption, kept }: Decided): Promise<voi
     throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
 }
 
-/** What cannot be read is not known; the plan names it. */
+/** Returns the versions of secrets whose values can be read. What cannot be read is not known; the plan names it. */
 async function readVersions(context: Context, environment: Environment, ledger: Ledger): Promise<SecretVersions> {
   try {
     return await context.secrets.read(environment, currentRevision(ledger)?.secretVersions);
@@ -131,7 +131,9 @@ async function readVersions(context: Context, environment: Environment, ledger: 
   }
 }
 
-/** Machines of an environment's own that are not recorded have no address at which they could be asked. */
+/**
+ * Refuses machines of an environment's own that are not recorded: they have no address at which they could be asked.
+ */
 function refusePending({ name, hosts }: Environment): void {
   const pending = hosts.filter(({ kind }) => kind === 'pending');
   if (pending.length === 0) return;
@@ -141,7 +143,7 @@ function refusePending({ name, hosts }: Environment): void {
   });
 }
 
-/** What is recorded in part is recorded as a whole by the same command: the ledger comes last. */
+/** Makes the error for what is recorded in part. The same command records it as a whole: the ledger comes last. */
 function notRecorded(environment: string, error: BrokenError): RolledBackError {
   return new RolledBackError(`the record of ${environment} could not be written: ${error.message}`, {
     details: [...error.details, `what runs in ${environment} was not touched`],

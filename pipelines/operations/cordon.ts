@@ -9,7 +9,7 @@ import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Which host of an environment is meant. */
+/** The host of an environment that is meant. */
 export interface CordonRequest {
   readonly environment: string;
   /** name of a host */
@@ -17,7 +17,7 @@ export interface CordonRequest {
   readonly reason?: string;
 }
 
-/** How it ended. */
+/** The outcome of a cordon. */
 export interface CordonResult {
   readonly outcome: 'cordoned' | 'cordoned already';
   readonly cordon: Cordon;
@@ -83,7 +83,10 @@ function leftWithout(environment: Environment, ledger: Ledger, added: Cordon): E
   });
 }
 
-/** A swarm moves its work off a node by itself, and a promotion needs only one of its managers. Throws LockageError. */
+/**
+ * Refuses a swarm, which moves its work off a node by itself; a promotion needs only one of its managers. Throws
+ * LockageError.
+ */
 function refuseSwarm({ name, orchestrator }: Environment): void {
   if (!orchestrator) return;
   throw new LockageError(`${name} runs on a swarm, whose nodes are not cordoned one by one`, {

@@ -51,7 +51,7 @@ export async function refuseFormerMachines({ machines }: Context, environment: s
   });
 }
 
-/** Containers on a host that is no machine would not go with the machines. */
+/** Refuses containers on a host that is no machine: they would not go with the machines. */
 function refuseOtherHosts(environment: string, { urls }: MachinesPresent, { containers }: EnvironmentRecord): void {
   const others = containers.map(({ host }) => toRecord(host)).filter(({ url }) => !urls.includes(url));
   if (others.length === 0) return;

@@ -1,4 +1,4 @@
-/** How the removal of an environment ended. */
+/** The outcome of the removal of an environment. */
 export type DestroyResult =
   | { readonly outcome: 'nothing to do'; readonly environment: string }
   | {

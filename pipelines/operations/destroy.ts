@@ -10,7 +10,7 @@ import { refuseChanged } from '../policy/unchanged.ts';
 import type { Context, StackPart } from './ports.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Which environment is to go. */
+/** The environment that is to go. */
 export interface DestroyRequest {
   readonly environment: string;
   /** also the data of its accessories */
@@ -76,7 +76,7 @@ function namesOf(inventory: Inventory): string[] {
   return inventoryNames(inventory, true).map((name) => `${inventory.host.name}: ${name}`);
 }
 
-/** First what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
+/** Removes first what Pulumi knows of, in its order; then whatever else carries the environment's labels. */
 async function removeAll(
   context: Context,
   environment: Environment,
@@ -100,7 +100,10 @@ async function removeAll(
   for (const part of [...releases, ...foundation]) await removal.forgetStack(name, part);
 }
 
-/** With the volumes of before: nameless ones are found by their containers only, which may be gone by now without them. */
+/**
+ * Adds the volumes that were found earlier: nameless ones are found by their containers only, which may be gone by
+ * now without them.
+ */
 function withVolumes(left: readonly Inventory[], before: readonly Inventory[]): Inventory[] {
   return left.map((each) => {
     const earlier = before.find(({ host }) => host.name === each.host.name) ?? { volumes: [], data: [] };

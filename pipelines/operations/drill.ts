@@ -16,7 +16,7 @@ import { refuseLost } from './steps/refuse-lost.ts';
 import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Which environment is to prove that it can go back, and how far. */
+/** The environment that is to prove that it can go back, and how far. */
 export interface DrillRequest {
   readonly environment: string;
   /** a revision's number or a version; absent: the last good revision */
@@ -25,7 +25,7 @@ export interface DrillRequest {
   readonly startedAt: number;
 }
 
-/** How it ended. */
+/** The outcome of a drill. */
 export interface DrillResult {
   readonly outcome: 'proven';
   readonly drill: Drill;
@@ -75,7 +75,7 @@ async function prove(context: Context, inputs: RollbackInputs, startedAt: number
   return { outcome: 'proven', drill: done };
 }
 
-/** How a trial ended, and when: ms since 1970. */
+/** The outcome of a trial, and its time: ms since 1970. */
 interface Trial {
   readonly readyAt: number;
   readonly error?: unknown;
@@ -136,7 +136,10 @@ async function madeBeside(context: Context, inputs: RollbackInputs, { desired }:
   return readyAt;
 }
 
-/** The environment as it is recorded, with other containers beside those that serve, which have to prove themselves. */
+/**
+ * Returns the environment as it is recorded, with other containers beside those that serve, which have to prove
+ * themselves.
+ */
 function besides(before: DesiredState, { serving, secrets }: DesiredState): DesiredState {
   const isRecorded = ({ name, version }: SecretVersion) =>
     before.secrets.some((other) => other.name === name && other.version === version);

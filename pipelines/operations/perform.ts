@@ -78,7 +78,7 @@ export async function perform<Name extends OperationName>(
   return whenUnlocked(context, { environment: request.environment, wait }, attempt);
 }
 
-/** How an operation is carried out. */
+/** The options of an operation. */
 export interface PerformOptions {
   /** milliseconds for which it waits while somebody else has its environment; absent: it is refused then */
   readonly wait?: number;
@@ -100,7 +100,10 @@ function honestError(error: unknown, progress: Progress, interrupted: boolean): 
 
 const lookAtStatus = 'Run `lockage status` to see what runs where, then the same command again.';
 
-/** What a step throws that was stopped in the middle says nothing of what it had done. */
+/**
+ * Makes the error of an operation that was stopped. What a step throws that was stopped in the middle says nothing of
+ * what it had done.
+ */
 function interruptedError(cause: unknown, progress: Progress): LockageError {
   if (progress !== 'changed') return new InterruptedError('interrupted: what serves was not changed', { cause });
   return new BrokenError('interrupted in the middle of a change', { hint: lookAtStatus, cause });

@@ -14,7 +14,7 @@ import type { EnvironmentHost, MachineSet, Target } from '../model/target.ts';
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
-/** What operations need of the outside. Each port is one outside world, or a part of it. */
+/** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
   readonly project: Project;
   /** `user@machine` */
@@ -44,7 +44,7 @@ export interface Ports {
   readonly accessories: Accessories;
 }
 
-/** What is recorded in the backend. */
+/** The records in the backend. */
 export interface Records {
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
@@ -86,7 +86,7 @@ export interface SourceTree {
   readonly changes: readonly string[];
 }
 
-/** Builds images of the project. */
+/** The builder of the project's images. */
 export interface Builder {
   tree(): Promise<SourceTree>;
   /** Builds the image of a version, labelled with what it is made of. Throws LockageError. */
@@ -98,7 +98,7 @@ export interface Builder {
   push(version: string): Promise<ReleasedImage>;
 }
 
-/** What an image is built from: a commit, or the files of the folder as they are now, without those that git ignores. */
+/** The source of an image: a commit, or the files of the folder as they are now, without those that git ignores. */
 export type BuildSource = { readonly commit: string } | 'folder';
 
 /** The configuration that people write, where an operation changes it. */
@@ -142,7 +142,7 @@ export interface Hosts {
    * does.
    */
   preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly PreflightReport[]>;
-  /** What hosts are made of, asked at once. Throws LockageError naming each one that does not answer. */
+  /** Asks at once what hosts are made of. Throws LockageError naming each one that does not answer. */
   traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
   pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
@@ -229,7 +229,7 @@ export interface MachinesPresent {
   readonly urls: readonly string[];
 }
 
-/** What an environment stands on, as it is wanted. */
+/** The ground that an environment stands on, as it is wanted. */
 export interface FoundationRequest {
   /** with all its hosts: what stands on a cordoned one is still declared */
   readonly environment: Environment;
@@ -274,7 +274,7 @@ export interface Stacks {
 /** The parts of an environment that are stacks of their own. */
 export type StackPart = 'releases' | 'foundation';
 
-/** Takes an environment away from its hosts, and out of the record. */
+/** The removal of an environment from its hosts, and out of the record. */
 export interface Removal {
   /** Returns the parts of the environment that are recorded. */
   recorded(environment: string): Promise<ReadonlySet<StackPart>>;
@@ -299,7 +299,7 @@ export interface AccessoryPlace {
   readonly accessory: Accessory;
 }
 
-/** How a backup went. */
+/** The outcome of a backup. */
 export interface BackupResult {
   readonly bytes: number;
   /** milliseconds */
@@ -338,7 +338,7 @@ export interface Secrets {
 
 /** The operator's screen. */
 export interface Terminal {
-  /** One step of the work begins; ends the one before. */
+  /** Begins one step of the work; ends the one before. */
   step(name: string, detail?: string): void;
   note(text: string): void;
   /** Says for whom the command waits, and how long; each call takes the place of the one before. */

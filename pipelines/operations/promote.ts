@@ -8,7 +8,7 @@ import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 
-/** Which release is to come into which environment. */
+/** The release that is to come into an environment. */
 export interface PromoteRequest {
   readonly version: string;
   readonly environment: string;
@@ -17,7 +17,7 @@ export interface PromoteRequest {
   readonly planOnly?: boolean;
 }
 
-/** How a promotion ended. */
+/** The outcome of a promotion. */
 export type PromoteResult = ArrivalResult;
 
 /**

@@ -6,7 +6,7 @@ import { alreadyReleased, nextVersion } from '../model/releases.ts';
 import type { Bump } from '../model/version.ts';
 import type { Context, ReleasedImage } from './ports.ts';
 
-/** What is to be released. */
+/** The version and source of a release to make. */
 export interface ReleaseRequest {
   readonly version?: string;
   /** the part of the latest version to raise, where none is given */
@@ -17,7 +17,7 @@ export interface ReleaseRequest {
   readonly allowDirty?: boolean;
 }
 
-/** How it ended. */
+/** The outcome of a release. */
 export interface ReleaseResult {
   readonly outcome: 'released' | 'unchanged';
   readonly release: Release;
@@ -42,7 +42,7 @@ async function build(context: Context, version: string, allowDirty: boolean): Pr
   return (await existing(context, source)) ?? (await buildNow(context, source));
 }
 
-/** What a release is made of. */
+/** The source that a release is made of. */
 interface Source {
   readonly version: string;
   readonly commit: string;
@@ -95,7 +95,10 @@ function uncommitted(changes: readonly string[]): LockageError {
   });
 }
 
-/** A tag that nobody recorded here is somebody's: pushing over it would change what others believe to run. */
+/**
+ * Makes the error for a tag that nobody recorded here. It is somebody's: pushing over it would change what others
+ * believe to run.
+ */
 function foreignTag({ repository }: Project, version: string, digest: Digest): LockageError {
   return new LockageError(`${repository}:${version} exists in the registry and is not a recorded release`, {
     details: [`it is ${shortDigest(digest)}`],

@@ -10,7 +10,7 @@ import { refuseLost } from './steps/refuse-lost.ts';
 import { turnNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Which host is to be taken out of which environment. */
+/** The host that is to be taken out of an environment. */
 export interface RemoveHostRequest {
   readonly environment: string;
   /** its name */
@@ -19,7 +19,7 @@ export interface RemoveHostRequest {
   readonly gone?: boolean;
 }
 
-/** How it ended. */
+/** The outcome of a removal. */
 export interface RemoveHostResult {
   readonly outcome: 'removed';
   readonly environment: string;
@@ -96,7 +96,7 @@ async function forget(context: Context, environment: Environment, host: Target):
   await context.stacks.copyRecord({ environment: name, hosts, turn });
 }
 
-/** The host was forgotten but is still listed as a target. */
+/** Makes the error for a host that was forgotten but is still listed as a target. */
 function halfRemoved(file: string, environment: string, host: string, error: unknown): LockageError {
   return new BrokenError(`${host} is forgotten, but could not be taken out of ${file}: ${messageOf(error)}`, {
     hint: `Remove its line from ${file} by hand before anything is promoted to ${environment}.`,
@@ -129,7 +129,7 @@ function refuseNeeded(environment: Environment, host: Target): void {
   });
 }
 
-/** A host that still serves may go on doing so when nobody knows it any more. */
+/** Refuses a host that still serves: it may go on doing so when nobody knows it any more. */
 function refuseInService(environment: Environment, serving: Environment, host: Target): void {
   if (!serving.hosts.includes(host)) return;
   throw new LockageError(`${host.name} is in service: only a cordoned host can be gone for good`, {
@@ -137,7 +137,7 @@ function refuseInService(environment: Environment, serving: Environment, host: T
   });
 }
 
-/** What taking a host out leads to. */
+/** The consequence of taking a host out. */
 interface Consequence {
   /** for people who confirm it */
   readonly text: string;

@@ -17,7 +17,7 @@ import { preflight } from './steps/preflight.ts';
 import { rollOut } from './steps/rollout.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Of which image an environment's machines are to be. */
+/** The image that an environment's machines are to be of. */
 export interface ReplaceMachinesRequest {
   /** of the image */
   readonly version: string;
@@ -27,7 +27,7 @@ export interface ReplaceMachinesRequest {
   readonly planOnly?: boolean;
 }
 
-/** How it ended. */
+/** The outcome of a replacement. */
 export type ReplaceMachinesResult =
   | { readonly outcome: 'promoted'; readonly image: MachineImage; readonly revision: Revision }
   | { readonly outcome: 'unchanged'; readonly image: MachineImage }
@@ -152,7 +152,9 @@ async function takeOver(
   });
 }
 
-/** Where it is not known what serves, everything stays for a person to look at. */
+/**
+ * Removes machines that a failure left. Where it is not known what serves, everything stays for a person to look at.
+ */
 async function reconcileAfter(context: Context, name: string, error: unknown): Promise<void> {
   if (error instanceof BrokenError) return;
   await context.machines.reconcile(name).catch((second: unknown) => {

@@ -8,12 +8,12 @@ import { recordAgain } from './steps/record-again.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Whose hold is to be lifted. */
+/** The environment whose hold is to be lifted. */
 export interface ResumeRequest {
   readonly environment: string;
 }
 
-/** How it ended. */
+/** The outcome of a resume. */
 export interface ResumeResult {
   readonly outcome: 'resumed' | 'not on hold';
   /** the hold that was lifted */

@@ -19,7 +19,7 @@ import { operationInfo } from './steps/operation-info.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** Which environment is to go back, and how far. */
+/** The environment that is to go back, and how far. */
 export interface RollbackRequest {
   readonly environment: string;
   /** a revision's number or a version; absent: the last good revision */
@@ -31,9 +31,9 @@ export interface RollbackRequest {
   readonly startedAt: number;
 }
 
-/** How a rollback ended. */
+/** The outcome of a rollback. */
 export interface RollbackResult {
-  /** `finished`: a rollback of before was, whose containers without traffic had not all started */
+  /** `finished`: an earlier rollback is, whose containers without traffic had not all started */
   readonly outcome: 'rolled back' | 'finished' | 'planned';
   readonly plan?: Plan;
   readonly revision?: Revision;
@@ -110,7 +110,10 @@ async function agreed(context: Context, draft: Draft): Promise<number | undefine
   return context.now();
 }
 
-/** Another operator may have acted before the lock was taken: going back from something else is another decision. */
+/**
+ * Decides again and rolls back. Another operator may have acted before the lock was taken: going back from something
+ * else is another decision.
+ */
 async function rollBackLocked(context: Context, draft: Draft, startedAt: number): Promise<RollbackResult> {
   const { configured, environment } = draft;
   // Whoever cannot be asked keeps it from beginning.
@@ -129,7 +132,7 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
 }
 
-/** Without a standby the containers are made again, over the same barrier as a promotion's. */
+/** Makes the containers again, without a standby, over the same barrier as a promotion's. */
 async function makeAgain(
   context: Context,
   { environment, target, record }: RollbackInputs,
@@ -142,7 +145,7 @@ async function makeAgain(
   return { outcome: 'rolled back', plan, revision: recorded };
 }
 
-/** The traffic goes back at once, and the state follows. */
+/** Switches the traffic back at once; the state follows. */
 async function switchBack(
   context: Context,
   { environment, target, record }: RollbackInputs,

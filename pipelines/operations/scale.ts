@@ -9,7 +9,7 @@ import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 
-/** How many containers roles of an environment are to have. */
+/** The numbers of containers that roles of an environment are to have. */
 export interface ScaleRequest {
   readonly environment: string;
   /** role → its number of containers */
@@ -55,7 +55,10 @@ async function releaseThatRuns(context: Context, environment: Environment): Prom
   });
 }
 
-/** The release has passed the gates, as it runs there; another one has not, as far as this command knows. */
+/**
+ * Refuses another release than the one that runs there: that one has passed the gates, another has not, as far as
+ * this command knows.
+ */
 function refuseOtherRelease({ name }: Environment, release: Release, { ledger }: EnvironmentRecord): void {
   const current = currentRevision(ledger);
   if (current?.release.digest === release.digest) return;

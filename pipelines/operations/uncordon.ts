@@ -19,7 +19,7 @@ import { refuseLost } from './steps/refuse-lost.ts';
 import { rollOut } from './steps/rollout.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
-/** How it ended. */
+/** The outcome of an uncordon. */
 export type UncordonResult =
   | { readonly outcome: 'not cordoned' }
   | { readonly outcome: 'in service'; readonly cordon: Cordon; readonly revision?: Revision };
@@ -71,7 +71,7 @@ interface Returning {
   readonly versions: SecretVersions;
 }
 
-/** What is to run on it is what the others run: whatever else has changed enters as a promotion. */
+/** Returns what is to run on it, which is what the others run: whatever else has changed enters as a promotion. */
 function inputsOf(context: Context, returning: Returning): RolloutInputs | undefined {
   const { request, environment, record, reports, versions } = returning;
   const ledger = withoutCordon(record.ledger, request.host);

@@ -5,12 +5,12 @@ import { environmentNamed } from '../model/pipeline.ts';
 import { agoText } from '../text/moment.ts';
 import type { Context } from './ports.ts';
 
-/** Whose lock is to be lifted. */
+/** The environment whose lock is to be lifted. */
 export interface UnlockRequest {
   readonly environment: string;
 }
 
-/** How it ended. */
+/** The outcome of an unlock. */
 export type UnlockResult =
   { readonly outcome: 'not locked' } | { readonly outcome: 'unlocked'; readonly holder: LockHolder };
 

@@ -30,7 +30,10 @@ export function freshSpecs(inputs: RolloutInputs): FreshSpecs {
   );
 }
 
-/** The attempt that serves now, if it is one at this very release: while it does well, it is what the release is here. */
+/**
+ * Returns the attempt that serves now, if it is one at this very release: while it does well, it is what the release
+ * is here.
+ */
 function servingAttempt(inputs: RolloutInputs): number | undefined {
   const current = currentRevision(inputs.record.ledger);
   if (current?.release.digest !== inputs.release.digest) return undefined;
@@ -45,7 +48,7 @@ function specsOf(inputs: RolloutInputs, attempt: number): ContainerSpec[] {
   return containerSpecs({ ...inputs, attempt });
 }
 
-/** A standby without traffic rests; every other recorded container has to run. */
+/** Returns whether a recorded container does not run that has to; a standby without traffic rests. */
 function isBroken({ record, reports }: RolloutInputs, specs: readonly ContainerSpec[]): boolean {
   const current = currentRevision(record.ledger);
   const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));

@@ -12,7 +12,7 @@ export function differencesOf(before: readonly ContainerSpec[], after: readonly 
   });
 }
 
-/** A container of the role from each side, of the same host where both have one there. */
+/** Returns a container of the role from each side, of the same host where both have one there. */
 function alike(role: string, before: readonly ContainerSpec[], after: readonly ContainerSpec[]) {
   const [first] = after.filter((spec) => spec.role === role);
   const olds = before.filter((spec) => spec.role === role);
@@ -21,7 +21,7 @@ function alike(role: string, before: readonly ContainerSpec[], after: readonly C
 
 type Settings = ReadonlyMap<string, string>;
 
-/** What a container is on its host and of which release is no setting of its role. */
+/** Returns the settings of a container's role: what it is on its host and of which release is none. */
 function settingsOf(spec: ContainerSpec, all: readonly ContainerSpec[]): Settings {
   const { name: _, alias: __, host, role, image: ___, version: ____, env, ...settings } = spec;
   const { LOCKAGE_VERSION: _____, LOCKAGE_HOST: ______, ...variables } = env;

@@ -104,7 +104,7 @@ function recordOf({ environment, newest, ledger, own, versions }: AdoptionInputs
   };
 }
 
-/** A host as it is reached today: keys and addresses may have changed since. */
+/** Returns a host as it is reached today: keys and addresses may have changed since. */
 function hostNow(environment: Environment, recorded: Target): Target {
   return allTargets(environment).find(({ name }) => name === recorded.name) ?? recorded;
 }
@@ -153,7 +153,10 @@ function otherKinds({ orchestrator }: Environment, { containers }: CopiedRecord)
   return [...new Set(other.map(({ host }) => `${host.name}: recorded as ${what}`))];
 }
 
-/** A container's name follows from the host that it was made for, too. */
+/**
+ * Returns hosts that have the containers of another one: a container's name follows from the host that it was made
+ * for, too.
+ */
 function mixedUp({ containers }: CopiedRecord, kept: readonly KeptRecord[]): string[] {
   const homes = new Map(containers.map(({ host, spec }) => [spec.name, host.name]));
   return kept.flatMap(({ host, containers: found }) => {

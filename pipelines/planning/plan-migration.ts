@@ -35,7 +35,7 @@ export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined 
   };
 }
 
-/** A migration runs as the first role does, with a command, variables and secrets of its own. */
+/** Returns the role of a migration: the first one's, with a command, variables and secrets of its own. */
 function migrationRole({ roles }: Environment, migration: Migration, host: string): Role | undefined {
   const [first] = roles;
   return (

@@ -62,7 +62,7 @@ export function planRollback(inputs: RollbackInputs): RollbackPlan {
   };
 }
 
-/** What the parts of a rollback plan are made from. */
+/** The values that the parts of a rollback plan are made from. */
 interface Outcome {
   readonly serving: readonly PlacedContainer[];
   readonly servingBefore: readonly PlacedContainer[];
@@ -71,7 +71,9 @@ interface Outcome {
   readonly hold: Hold;
 }
 
-/** A container with traffic has to run, one without has only to be there. */
+/**
+ * Returns whether a container is ready to serve again: one with traffic has to run, one without has only to be there.
+ */
 function isReady(reports: readonly HostReport[], { host, spec }: PlacedContainer): boolean {
   const report = reports.find((candidate) => candidate.host.name === host.name);
   return (spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name)) ?? false;

@@ -41,7 +41,7 @@ export function planRollout(inputs: RolloutInputs): RolloutPlan {
   };
 }
 
-/** What the parts of a rollout plan are made from. */
+/** The values that the parts of a rollout plan are made from. */
 interface Outcome {
   readonly counts: Counts;
   readonly specs: readonly ContainerSpec[];
@@ -71,7 +71,7 @@ function decide(inputs: RolloutInputs): Outcome {
   };
 }
 
-/** The standby that stays; machines that take over have none yet, so it is made there. */
+/** Returns the standby that stays; machines that take over have none yet, so it is made there. */
 function standbyOf({ environment, record, replaces }: RolloutInputs, serving: readonly PlacedContainer[]) {
   const { ledger } = record;
   if (replaces) return onTheirHosts(environment, standbyAgain(ledger, environment.standby, serving));
@@ -110,7 +110,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
   };
 }
 
-/** Whether a container exists that does not run: a standby without traffic. */
+/** Returns whether a container exists that does not run: a standby without traffic. */
 function isResting({ record, reports }: RolloutInputs, { host, spec }: PlacedContainer): boolean {
   const exists = record.containers.some((other) => other.spec.name === spec.name && other.host.name === host.name);
   return exists && !reports.some((report) => report.host.name === host.name && report.running.has(spec.name));
@@ -154,7 +154,7 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
   };
 }
 
-/** A person may have mistaken a version: going back is what a rollback is for. */
+/** Notes that a release is older. A person may have mistaken a version: going back is what a rollback is for. */
 function olderNotes({ version }: Release, current: Revision | undefined): string[] {
   const now = current?.release.version;
   if (now === undefined || compareVersions(version, now) >= 0) return [];

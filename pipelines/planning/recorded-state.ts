@@ -5,8 +5,8 @@ import type { Ledger } from '../model/revision.ts';
 import { secretsToRecord, standbyFor } from './standby.ts';
 
 /**
- * The environment as it is recorded, to be declared again: what serves, serves, and nothing is verified or watched.
- * `ledger` says what serves; everything that is not kept as standby is removed.
+ * Returns the recorded state as a desired state: same containers, no verification, no watch. `ledger` says what
+ * serves; everything that is not kept as standby is removed.
  */
 export function recordedState(
   place: { readonly app: string; readonly environment: string },

@@ -4,7 +4,7 @@ import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { EnvironmentHost } from '../model/target.ts';
 
-/** Who acts on which application, when, and under what name. */
+/** The actor, application, time and name of an operation. */
 export interface OperationInfo {
   readonly app: string;
   /** `user@machine` */

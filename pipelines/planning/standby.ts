@@ -13,8 +13,8 @@ import type { Ledger, Revision } from '../model/revision.ts';
 import type { SecretVersions } from './rollout-inputs.ts';
 
 /**
- * The containers of the last `count` good revisions other than what will serve: what a rollback switches back to. With
- * them, everything on cordoned hosts, where nothing can be removed.
+ * Returns the containers of the last `count` good revisions other than what will serve: what a rollback switches back
+ * to. With them, everything on cordoned hosts, where nothing can be removed.
  */
 export function standbyFor(
   record: EnvironmentRecord,
@@ -35,7 +35,7 @@ export function standbyFor(
   return [...new Set(candidates)].filter(({ spec }) => !names.has(spec.name));
 }
 
-/** The same for machines that take over from others and have none of them yet: to be made there. */
+/** Returns the same for machines that take over from others and have none of them yet: to be made there. */
 export function standbyAgain(ledger: Ledger, count: number, serving: readonly PlacedContainer[]): ContainerSpec[] {
   const next = { containers: serving.map(({ spec }) => spec) };
   const earlier = [currentRevision(ledger), ...rollbackCandidates(ledger)].filter((revision) => revision !== undefined);

@@ -11,7 +11,7 @@ export interface NewestCopy {
   readonly hosts: readonly string[];
 }
 
-/** What to choose a copy for. */
+/** The search for a copy. */
 export interface Search {
   readonly environment: Pick<Environment, 'name' | 'hosts'>;
   /** what is recorded here */

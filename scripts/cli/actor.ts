@@ -5,7 +5,7 @@ export function actorOf(env: NodeJS.ProcessEnv = process.env): string {
   return env['LOCKAGE_ACTOR'] ?? `${userName()}@${hostname()}`;
 }
 
-/** A user without a line in passwd, as in many containers, is called by number. */
+/** Returns the user's name. One without a line in passwd, as in many containers, is called by number. */
 function userName(): string {
   try {
     return userInfo().username;

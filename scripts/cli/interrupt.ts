@@ -34,7 +34,7 @@ export function interruptSignal(handlers: InterruptHandlers): AbortSignal {
 }
 
 /**
- * Tells a second wish to stop from the first one heard again. A CI sends SIGINT, then SIGTERM some seconds later, and means
+ * A wish to stop, told from the first one heard again. A CI sends SIGINT, then SIGTERM some seconds later, and means
  * one thing; a person who presses Ctrl-C again after a second means another.
  */
 export class StopWish {

@@ -34,7 +34,7 @@ ${scenesText()}
   --clean         remove what the demo left: lab, machines, folder, connections
   --help          this text`;
 
-/** The names of scenes that can be asked for, in lines. */
+/** Returns the names of scenes that can be asked for, in lines. */
 function scenesText(): string {
   const names = story.map(({ name }) => name).filter((name) => !opening.has(name));
   return `                    ${names.join(', ')}`;

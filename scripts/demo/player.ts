@@ -51,7 +51,7 @@ interface JudgeOptions {
   readonly note?: (ended: Ended) => string;
 }
 
-/** How a command ended, with its stdout. */
+/** The end of a command, with its stdout. */
 interface Run {
   readonly code: number | null;
   readonly stdout: string;

@@ -8,11 +8,11 @@ export const screen = {
   line(text = ''): void {
     console.log(text);
   },
-  /** prints a command as a user would type it */
+  /** Prints a command as a user would type it. */
   command(words: readonly string[]): void {
     console.log(`\n  ${colors.cyan('$')} ${words.join(' ')}`);
   },
-  /** prints a line of another program */
+  /** Prints a line of another program. */
   quote(text: string): void {
     console.log(`    ${colors.dim(text)}`);
   },

@@ -124,7 +124,7 @@ async function goBackAndForth(player: Player): Promise<void> {
   await promote(player, '1.1.0', 'prod');
 }
 
-/** Whoever is first, both lead to 1.0.0, and it is recorded once. */
+/** Plays two operators at once: whoever is first, both lead to 1.0.0, and it is recorded once. */
 async function twoOperators(player: Player): Promise<void> {
   const promotion = ['promote', '1.0.0', '--to', 'prod', '--yes', '--json'];
   const rollback = ['rollback', 'prod', '--yes', '--json'];
@@ -134,7 +134,7 @@ async function twoOperators(player: Player): Promise<void> {
   await promote(player, '1.1.0', 'prod');
 }
 
-/** Visitors go to the other hosts meanwhile, as what is in front of them sees to. */
+/** Plays a power cut of a host. Visitors go to the other hosts meanwhile, as what is in front of them sees to. */
 async function losesPower(player: Player): Promise<void> {
   const [host, ...others] = hostsOf(player.stage, 'prod').toReversed();
   if (!host?.power) return;

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../tools/command.ts';
 
-/** PEM files of a certificate and its private key. */
+/** The PEM files of a certificate and its private key. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;

@@ -58,7 +58,7 @@ export interface LabState {
   readonly images: Readonly<Record<string, string>>;
 }
 
-/** Keeps a lab's state in memory and on disk at once. */
+/** A lab's state, in memory and on disk at once. */
 export class StateFile {
   readonly dataDir: string;
   #state: LabState;

@@ -9,7 +9,7 @@ import { commitFiles } from './commit-files.ts';
 import { isOpen, type FileSource, type Wanted } from './file-source.ts';
 import { folderFiles } from './folder-files.ts';
 
-/** What an image is to be built from. */
+/** The source that an image is to be built from. */
 export interface ContextRequest {
   /** the project's folder */
   readonly root: string;
@@ -45,7 +45,7 @@ export function withBuildContext<T>(request: ContextRequest, work: (context: Bui
   });
 }
 
-/** Where things are in the repository, once links are followed. */
+/** The paths of things in the repository, once links are followed. */
 interface Paths {
   readonly context: GitPath;
   readonly dockerfile: GitPath;
@@ -72,7 +72,7 @@ function contextOf({ context }: ContextRequest['build']): string {
   return normalize(context);
 }
 
-/** As people write it and as Docker takes it: relative to the context. */
+/** Returns the Dockerfile as people write it and as Docker takes it: relative to the context. */
 function dockerfileOf({ context, dockerfile }: ContextRequest['build']): string {
   return join(context, dockerfile);
 }

@@ -24,7 +24,7 @@ interface Dependencies {
 /** Milliseconds for what an engine does at once, even a busy one. */
 const questionTimeout = 2 * 60_000;
 
-/** Builds the project's images with the Docker CLI, and pushes them to its repository. */
+/** A builder of the project's images with the Docker CLI, which pushes them to its repository. */
 export class DockerBuilder implements Builder {
   readonly #dependencies: Dependencies;
 
@@ -79,7 +79,10 @@ export class DockerBuilder implements Builder {
     return `${this.#dependencies.project.repository}:${version}`;
   }
 
-  /** The push itself says what it pushed: whoever can push to the registry can change what it answers a moment later. */
+  /**
+   * Returns the digest that was pushed. The push itself says it: whoever can push to the registry can change what
+   * that answers a moment later.
+   */
   async #pushed(version: string, output: string): Promise<Digest> {
     const said = pushedDigest(output, version);
     if (said) return said;

@@ -61,7 +61,7 @@ export async function commitFiles(place: Place, commit: string): Promise<FileSou
   };
 }
 
-/** Git of before 2.30 does not say with its exit code that a filter failed. */
+/** Checks that git wrote a file: before 2.30 its exit code does not say that a filter failed. */
 async function mustBeThere(into: string, path: GitPath): Promise<void> {
   const file = Buffer.concat([Buffer.from(`${into}/`), Buffer.from(path, 'latin1')]);
   if (await lstat(file).catch(() => undefined)) return;

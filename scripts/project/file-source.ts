@@ -2,7 +2,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { findRepository, fromGit, git, type GitPath, type Repository } from '../tools/git.ts';
 import { stateFolderName } from './state-folder.ts';
 
-/** What stands at a path: a link to another one, or a repository of its own. */
+/** A link at a path to another one, or a repository of its own. */
 export type Special = { readonly link: GitPath } | 'module';
 
 /** Files of a repository, from which an image is built. */
@@ -13,7 +13,7 @@ export interface FileSource {
   unpack(wanted: Wanted): Promise<void>;
 }
 
-/** Which files are wanted. */
+/** The files that are wanted. */
 export interface Wanted {
   file(path: GitPath): boolean;
   /** Returns whether anything below a submodule is wanted. Then all of it is taken. */

@@ -35,8 +35,9 @@ export async function findRoot(cwd: string): Promise<string> {
 }
 
 /**
- * A configuration names programs that run here: who only works below a folder that others write to must not run theirs.
- * In the very folder of a configuration, it is who works there that chose it.
+ * Refuses a configuration that others may have written: it names programs that run here, and who only works below a
+ * folder that others write to must not run theirs. In the very folder of a configuration, it is who works there that
+ * chose it.
  */
 async function refuseStrangers(root: string, cwd: string): Promise<void> {
   const file = path.join(root, projectFileName);

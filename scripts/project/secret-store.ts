@@ -55,7 +55,10 @@ export class SecretStore implements Secrets {
     return this.#dependencies.redactor.redact(text);
   }
 
-  /** A value that an earlier version of Lockage recorded keeps its version: nothing is replaced because of it. */
+  /**
+   * Returns the version of a value. One that an earlier version of Lockage recorded keeps its own: nothing is
+   * replaced because of it.
+   */
   async #versionOf(value: string, recorded: string | undefined): Promise<string> {
     const { project, settings, values } = this.#dependencies;
     const former = formerVersion(value, project.app, settings.passphrase);
@@ -69,7 +72,10 @@ export class SecretStore implements Secrets {
   }
 }
 
-/** No secret is empty: such a value was recorded by an earlier version that did not know it. */
+/**
+ * Refuses versions whose values are not recorded. No secret is empty: such a value was recorded by an earlier version
+ * that did not know it.
+ */
 function refuseUnknown(
   environment: string,
   versions: readonly SecretVersion[],

@@ -1,6 +1,6 @@
 import type { Build } from '../../pipelines/model/environment.ts';
 
-/** Arguments of the Docker CLI. Builders only: nothing runs here. */
+/** Returns the arguments of the Docker CLI to build an image. Builders only: nothing runs here. */
 export function buildArguments(build: Build, tag: string, labels: Readonly<Record<string, string>>): string[] {
   return [
     ...['docker', 'build', '--file', build.dockerfile, '--tag', tag],

@@ -5,7 +5,7 @@ import { startProcess } from '../../infra/system/process.ts';
 import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 
-/** What git says of a folder. */
+/** The answer of git about a folder. */
 export interface GitTree {
   /** full id of the commit */
   readonly commit: string;
@@ -19,7 +19,7 @@ export interface GitTree {
  */
 export type GitPath = string;
 
-/** Where a repository is. */
+/** The place of a repository. */
 export interface Repository {
   /** its top folder */
   readonly top: string;
@@ -52,7 +52,7 @@ export async function readGitTree(folder: string, parts: readonly string[] = ['.
   return { commit: head.stdout.trim(), changes: changes.filter((line) => line !== '') };
 }
 
-/** Links are followed, as git sees what they lead to; of what is not there, the name. */
+/** Follows links, as git sees what they lead to; of what is not there, returns the name. */
 function realPath(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
@@ -71,7 +71,7 @@ function noCommit(folder: string, said: string): LockageError {
   });
 }
 
-/** What git itself says to do, as in a container of a CI that another user checked the files out for. */
+/** Returns what git itself says to do, as in a container of a CI that another user checked the files out for. */
 function ownershipHint(said: string): string | undefined {
   if (!said.includes('dubious ownership')) return undefined;
   const own =

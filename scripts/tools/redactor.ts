@@ -9,9 +9,9 @@ const mostCharacters = 16_384;
 const longestPattern = 1024;
 
 /**
- * Replaces secret values in text that is about to be shown: as they are, each line of those with several, the password of a
- * URL and the texts of a JSON document, and each of these as it is written elsewhere: in base64 or hexadecimal, with any
- * of its characters as URLs, JSON, Go, Python or a shell write them.
+ * A redactor, which replaces secret values in text that is about to be shown: as they are, each line of those with
+ * several, the password of a URL and the texts of a JSON document, and each of these as it is written elsewhere: in
+ * base64 or hexadecimal, with any of its characters as URLs, JSON, Go, Python or a shell write them.
  */
 export class Redactor {
   readonly #pieces = new Set<string>();
@@ -40,7 +40,7 @@ export class Redactor {
   }
 }
 
-/** The longest first: a value may contain another one. */
+/** Returns the forms of all values, the longest first: a value may contain another one. */
 function formsOfAll(pieces: ReadonlySet<string>): (RegExp | string)[] {
   let left = mostCharacters;
   const shortFirst = [...pieces]
@@ -65,7 +65,7 @@ function piecesOf(value: string): string[] {
   return [...whole, ...parts].filter((piece) => piece.trim().length >= shortestMasked);
 }
 
-/** The password in a URL, as it is written there and as it is. */
+/** Returns the password in a URL, as it is written there and as it is. */
 function passwordOf(value: string): string[] {
   const written = URL.canParse(value.trim()) ? new URL(value.trim()).password : '';
   try {
@@ -75,7 +75,7 @@ function passwordOf(value: string): string[] {
   }
 }
 
-/** The texts of a JSON document, such as the key of a service's account. */
+/** Returns the texts of a JSON document, such as the key of a service's account. */
 function textsOf(value: string): string[] {
   if (!/^\s*[[{]/.test(value)) return [];
   const texts: string[] = [];
@@ -96,7 +96,7 @@ function writtenAs(piece: string): string {
   return Array.from(piece, (character) => `(?:${formsOf(character).join('|')})`).join('');
 }
 
-/** As it is, and as JSON and URLs write it. */
+/** Returns a piece as it is, and as JSON and URLs write it. */
 function usual(piece: string): string[] {
   return [piece, JSON.stringify(piece).slice(1, -1), encodeURIComponent(piece)];
 }

@@ -1,6 +1,6 @@
 import type { PullProgress } from './types.ts';
 
-/** What an engine says of a layer during a pull. */
+/** A message of an engine about a layer during a pull. */
 export interface LayerMessage {
   readonly id?: string | undefined;
   readonly status?: string | undefined;

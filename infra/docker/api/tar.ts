@@ -54,7 +54,7 @@ interface Permissions {
   readonly gid: number;
 }
 
-/** What does not fit into it is in the extended header before it. */
+/** Makes an entry's header. What does not fit into it is in the extended header before it. */
 function header(path: string, kind: string, { mode, uid, gid }: Permissions, content: Buffer): Buffer {
   const bytes = Buffer.alloc(block);
   bytes.write(path, 0, plain.path, 'utf8');
@@ -71,7 +71,7 @@ function header(path: string, kind: string, { mode, uid, gid }: Permissions, con
   return bytes;
 }
 
-/** `26 path=…\n`, with the length of all of it in front. */
+/** Makes a record of an extended header: `26 path=…\n`, with the length of all of it in front. */
 function paxRecord(key: string, value: string): string {
   const rest = Buffer.byteLength(` ${key}=${value}\n`);
   let length = rest + String(rest).length;
@@ -123,7 +123,7 @@ function writeOctal(bytes: Buffer, value: number, offset: number, length: number
   bytes.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset, 'latin1');
 }
 
-/** A number as text, or in binary where it is too large for that. */
+/** Reads a number: text, or binary where it is too large for that. */
 function octal(head: Buffer, offset: number, length: number): number {
   const binary = (head[offset] ?? 0) >= 0x80;
   return binary

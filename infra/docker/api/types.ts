@@ -138,7 +138,7 @@ export interface ArchiveEntry {
   readonly type?: 'file' | 'directory';
 }
 
-/** One entry of an archive that an engine sent, with the path that it has there. */
+/** An entry of an archive that an engine sent, with the path that it has there. */
 export interface ArchivedEntry {
   readonly path: string;
   readonly type: 'file' | 'directory' | 'link';

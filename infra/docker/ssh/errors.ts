@@ -45,7 +45,7 @@ export class HostKeyChangedError extends LockageError {
     super(`${host.name}: ${userHostPort(address)} shows another host key than the one accepted before`, {
       details: [...pinned.map((print) => `accepted: ${print}`), ...fingerprints(keys).map((key) => `offered:  ${key}`)],
       hint:
-        `Somebody may be in between. If the machine was set up anew, compare with ${itsKey}; then change hostKey of ` +
+        `Somebody may be in between. If the machine was set up again, compare with ${itsKey}; then change hostKey of ` +
         `${host.name}, or, where none is written, remove its line from ${file}.`,
     });
     this.name = 'HostKeyChangedError';

@@ -108,7 +108,7 @@ function isLeft({ Labels, State }: ContainerSummary): boolean {
   return part === passingParts.trial || (part === passingParts.visit && State !== 'running');
 }
 
-/** A visit that was about to begin runs by now, and is not removed then. */
+/** Removes what is left of visits. One that was about to begin runs by now, and is not removed then. */
 async function removeLeft(engine: Engine, { Id, Labels }: ContainerSummary): Promise<void> {
   const force = Labels[labels.part] === passingParts.trial;
   await engine.removeContainer(Id, { force }).catch(() => undefined);

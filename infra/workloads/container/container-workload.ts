@@ -40,7 +40,7 @@ export class ContainerWorkload implements Workload {
     await (await this.#engine()).updateContainer(this.#name, { RestartPolicy: { Name: 'unless-stopped' } });
   }
 
-  /** When the container started, if it runs and never restarted. */
+  /** Returns when the container started, if it runs and never restarted. */
   async instanceId(signal?: AbortSignal): Promise<string | undefined> {
     const found = await (await this.#engine()).inspectContainer(this.#name, { deadline: askTimeout, signal });
     if (found === undefined || !found.State.Running || found.State.Paused || found.RestartCount !== 0) return undefined;

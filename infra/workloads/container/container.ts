@@ -112,7 +112,7 @@ export async function removeContainer(context: ProviderContext, inputs: Containe
   if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name));
 }
 
-/** The id of a container that already is what is wanted, after removing one of ours that is not. */
+/** Returns the id of a container that already is what is wanted, after removing one of ours that is not. */
 async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string | undefined> {
   const { spec } = inputs;
   const found = await engine.inspectContainer(spec.name);
@@ -131,7 +131,7 @@ function isWanted({ State: state, RestartCount: restarts, Config: config }: Cont
   return state.Running && restarts === 0 && config.Labels[labels.spec] === fingerprint(spec);
 }
 
-/** Those in memory are gone when what keeps them there does not run. */
+/** Returns whether secrets in memory are gone, as they are when what keeps them there does not run. */
 async function hasLostSecrets(engine: Engine, spec: ContainerSpec): Promise<boolean> {
   if (spec.secretsAt !== 'memory') return false;
   return !(await engine.inspectContainer(secretVolumeName(spec.name)))?.State.Running;

@@ -7,8 +7,8 @@ import { ownerLabels, labels } from '../../docker/labels.ts';
 import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 
 /**
- * The Engine API's create request for a release container. It publishes no port (the edge owns them) and has no
- * restart policy: until it is verified nothing may bring it back by itself.
+ * Returns the Engine API's create request for a release container. It publishes no port (the edge owns them) and has
+ * no restart policy: until it is verified nothing may bring it back by itself.
  */
 export function createBody(app: string, environment: string, spec: ContainerSpec): ContainerBody {
   const { network } = environmentNames(app, environment);

@@ -16,7 +16,7 @@ import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
 import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
 
-/** Milliseconds a host has to answer before a change: a connection of before may lead to a host that is gone. */
+/** Milliseconds a host has to answer before a change: an earlier connection may lead to a host that is gone. */
 const answerTimeout = 10_000;
 
 /** Reports what a host has of an environment. Throws LockageError when one of its ports is taken. */
@@ -49,7 +49,7 @@ export async function hostReport(host: EnvironmentHost, survey: Survey): Promise
 /** Returns whether a container still has its secrets, or will have them when it is started. */
 function isUsable(lost: ReadonlySet<string>): (container: ContainerSummary) => boolean {
   return ({ State, Mounts }) =>
-    // Those of before this version are in a folder of the host's memory, which may be gone: nobody starts from it.
+    // Those of earlier versions are in a folder of the host's memory, which may be gone: nobody starts from it.
     !Mounts.some(({ Name, Source }) => lost.has(Name ?? '') || (State !== 'running' && isFormerFolder(Source)));
 }
 
@@ -74,7 +74,7 @@ export async function askTraits(
   return { version, traits: traitsOf(engineFacts(version, info)) };
 }
 
-/** A public port that somebody else's container has would fail later, when the edge starts. */
+/** Refuses a public port that somebody else's container has: it would fail later, when the edge starts. */
 function refuseTakenPorts(environment: Environment, host: EnvironmentHost, foreign: readonly ContainerSummary[]): void {
   for (const port of publishedPorts(environment, host)) {
     const holder = foreign.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));

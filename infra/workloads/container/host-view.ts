@@ -46,7 +46,7 @@ async function withTimes(engine: Engine, container: SeenContainer, signal: Abort
   return { ...container, since: running ? started : finished, restarts: found.RestartCount };
 }
 
-/** What the edge says, and what it answers visitors; nothing where no edge runs. */
+/** Asks what the edge says, and what it answers visitors; nothing where no edge runs. */
 async function lookAtEdge(
   engine: Engine,
   look: Look,
@@ -80,19 +80,22 @@ function edgeView({ guarded, silent }: Visited): EdgeView {
   return { guarded, silent: silent.map(silenceText) };
 }
 
-/** Whether the edge sends its traffic where the record says, and answers. */
+/** Returns whether the edge sends its traffic where the record says, and answers. */
 function routesOf({ pending, now, silent }: Visited, set: RouteSet): NonNullable<HostView['routes']> {
   if (pending !== undefined) return 'unconfirmed';
   if (!isNamed(now, set)) return 'differ';
   return silent.length === 0 ? 'as recorded' : 'no answer';
 }
 
-/** What keeps secrets in memory is no container that somebody looks for, as long as it does. */
+/** Returns whether a container keeps secrets in memory: as long as it does, it is none that somebody looks for. */
 function keepsSecrets({ Labels, State }: ContainerSummary): boolean {
   return State === 'running' && isSecretPart(Labels[labels.part]);
 }
 
-/** Who visits public ports for somebody who looks, as this does, is nothing of the environment. */
+/**
+ * Returns whether a container visits public ports for `status`: it is nothing of the
+ * environment.
+ */
 function isVisit({ Labels }: ContainerSummary): boolean {
   return Labels[labels.part] === passingParts.visit;
 }

@@ -46,7 +46,10 @@ export async function hostInventory(
   };
 }
 
-/** Who visits public ports ends, and is gone, within a minute; one that never began stays until it is removed. */
+/**
+ * Returns whether a container lasts. One that visits public ports ends, and is gone, within a minute; one that never
+ * began stays until it is removed.
+ */
 function isLasting({ Labels, State }: ContainerSummary): boolean {
   return Labels[labels.part] !== passingParts.visit || State !== 'running';
 }

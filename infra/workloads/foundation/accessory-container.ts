@@ -22,7 +22,7 @@ const defaultTimeout = 60_000;
 /** How often one with a health check may be restarted before it is given up. */
 const mostRestarts = 3;
 
-/** What an accessory is made of, besides where and how its host has its image. */
+/** The settings of an accessory, besides where and how its host has its image. */
 export type AccessorySetting = Omit<AccessoryInputs, 'image' | 'configured' | 'spec' | 'again' | 'leaves'>;
 
 /** Returns the name of an accessory's container. */
@@ -98,7 +98,10 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
   };
 }
 
-/** Asked for as long as the accessory lives, so not more often than a person who waits for the first answer needs. */
+/**
+ * Returns the health check. It is asked for as long as the accessory lives, so not more often than a person who waits
+ * for the first answer needs.
+ */
 function healthcheck({ command }: NonNullable<AccessoryInputs['health']>) {
   return { Test: ['CMD', ...command], Interval: 3e9, Timeout: 5e9, Retries: 40 };
 }
@@ -162,7 +165,10 @@ async function failed(engine: Engine, name: string, how: string): Promise<Lockag
   });
 }
 
-/** Those that were made before hashes were noted are told by what they are made of. */
+/**
+ * Returns whether a container is what is wanted. Those that were made before hashes were noted are told by what they
+ * are made of.
+ */
 async function isAlike(
   engine: Engine,
   found: ContainerDetails,

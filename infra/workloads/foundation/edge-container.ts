@@ -16,7 +16,7 @@ const answerTimeout = 15_000;
 /** Milliseconds that requests get to end when an edge is stopped: its ports are closed meanwhile. */
 const grace = 5000;
 
-/** What an edge is made of besides its image. */
+/** The settings of an edge besides its image. */
 export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted'>;
 
 /** Makes the edge proxy of a host what it has to be. Throws LockageError. */

@@ -36,10 +36,10 @@ export interface StandingContainer extends Place {
   isAlike?(engine: Engine, found: ContainerDetails): Promise<boolean>;
 }
 
-/** A standing container that does not work, and none of before in its place. */
+/** A standing container that does not work, and no earlier one in its place. */
 export class DownError extends BrokenError {}
 
-/** Names beside that of a standing container: no other container has a dot in its name. */
+/** Returns names beside that of a standing container: no other container has a dot in its name. */
 export function namesBeside(name: string): { readonly fresh: string; readonly aside: string; readonly trial: string } {
   return { fresh: `${name}.new`, aside: `${name}.old`, trial: `${name}.trial` };
 }
@@ -119,7 +119,7 @@ async function recovered(
   return engine.inspectContainer(name);
 }
 
-/** The one that was to take over may have been started: it stays when it works. */
+/** Starts the one that is to take over, which may have been started already. Returns whether it works, and stays. */
 async function finished(engine: Engine, wanted: StandingContainer, signal: AbortSignal): Promise<boolean> {
   try {
     await engine.startContainer(wanted.name);
@@ -153,7 +153,7 @@ async function isWanted(
   }
 }
 
-/** One change of a standing container. */
+/** A change of a standing container. */
 class Change {
   readonly #engine: Engine;
   readonly #wanted: StandingContainer;
@@ -296,7 +296,7 @@ function parts(error: unknown) {
   return { details: detailsOf(error), ...(hint === undefined ? {} : { hint }), cause: error };
 }
 
-/** The message without the host's name, with which ours begins already. */
+/** Returns the message without the host's name, with which ours begins already. */
 function reasonOf({ name }: Target, error: unknown): string {
   const text = messageOf(error);
   return text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;

@@ -124,7 +124,7 @@ export class ServiceWorkload implements Workload {
     return problems.length === 0 ? '' : ` (${problems.join('; ')})`;
   }
 
-  /** A lost node never sends its lines. */
+  /** Reads the last lines of a service. A lost node never sends its lines. */
   async lastLines(count: number, signal: AbortSignal): Promise<string[]> {
     return lastLinesOf((await this.#engine()).serviceLogs(this.#inputs.spec.name, { tail: count, signal }), count);
   }

@@ -32,7 +32,10 @@ export function checkAccessories(checked: Checked): void {
   }
 }
 
-/** Docker publishes ports past the host's firewall, so a database must not get to a public address by accident. */
+/**
+ * Checks that a host's address is no public one: Docker publishes ports past the host's firewall, so a database must
+ * not get there by accident.
+ */
 function checkAddress({ resolved, report }: Checked, path: readonly string[], accessory: Accessory): void {
   const { hosts, orchestrator } = resolved;
   if (hosts.length < 2 || orchestrator || accessory.port === undefined || accessory.expose !== undefined) return;

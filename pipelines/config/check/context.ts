@@ -3,7 +3,7 @@ import type { Written } from '../resolve/merge.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import type { Path } from '../source/problem.ts';
 
-/** One environment as the rules see it: as written, and with every default filled in. */
+/** An environment as the rules see it: as written, and with every default filled in. */
 export interface Checked {
   readonly app: string;
   readonly file: ProjectFile;
@@ -13,5 +13,8 @@ export interface Checked {
   readonly report: Report;
 }
 
-/** Reports a problem of an environment; in a list of names, the last step of the path is the name itself. */
+/**
+ * A function that reports a problem of an environment; in a list of names, the last step of the path is the name
+ * itself.
+ */
 export type Report = (path: Path, message: string) => void;

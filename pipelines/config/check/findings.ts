@@ -1,7 +1,7 @@
 import type { Path, Problem } from '../source/problem.ts';
 import type { Sources } from '../source/source.ts';
 
-/** Collects problems of merged environments, each at the file that says what is wrong, and each line only once. */
+/** The problems of merged environments, each at the file that says what is wrong, and each line only once. */
 export class Findings {
   readonly #sources: Sources;
   readonly #found = new Map<string, { problem: Problem; environments: Set<string> }>();

@@ -115,7 +115,10 @@ function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Ro
   };
 }
 
-/** A limit that was left out is not there at all: it is part of what a container is identified by. */
+/**
+ * Returns a limit of processors. One that was left out is not there at all: it is part of what a container is
+ * identified by.
+ */
 function processors(cpus: number | 'none'): { cpus?: number } {
   return cpus === 'none' ? {} : { cpus };
 }

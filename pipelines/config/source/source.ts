@@ -103,7 +103,7 @@ function emptySource(path: string, problem: { line: number; message: string }): 
   };
 }
 
-/** Turns nodes into plain values and collects what a schema cannot see any more. */
+/** A reader that turns nodes into plain values and collects what a schema cannot see any more. */
 class Reader {
   readonly problems: Problem[] = [];
   readonly #file: string;

@@ -9,7 +9,7 @@ import { checkNames } from '../../policy/release-checks.ts';
 import type { Context } from '../ports.ts';
 import { foundationRequest } from './foundation-request.ts';
 
-/** What a person said yes to, before any lock was taken. */
+/** The agreement of a person, before any lock was taken. */
 export interface Agreement {
   readonly plan: Plan;
   /** milliseconds since 1970: when they answered */

@@ -41,7 +41,7 @@ export async function recordedAsAttempt(context: Context, trial: Trial, work: ()
   return basis;
 }
 
-/** The same where no revision comes of it: what goes well leaves no trace. */
+/** Records an attempt that fails, where no revision comes of it: what goes well leaves no trace. */
 export async function recordedIfFailed(context: Context, trial: Trial, work: () => Promise<void>): Promise<void> {
   try {
     await work();

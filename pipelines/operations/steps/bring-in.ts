@@ -31,7 +31,7 @@ export interface Arrival {
   readonly planOnly?: boolean;
 }
 
-/** How it ended: carried out, or only planned. */
+/** The outcome of an arrival: carried out, or only planned. */
 export type ArrivalResult = RolloutResult | { readonly outcome: 'planned'; readonly plan: Plan };
 
 /**
@@ -57,7 +57,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
 
 type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions'>;
 
-/** What is known of an environment before anybody is kept from changing it. */
+/** The facts about an environment before anybody is kept from changing it. */
 interface Draft {
   /** with its cordoned hosts */
   readonly whole: Environment;
@@ -81,7 +81,10 @@ async function decide(context: Context, arrival: Arrival, draft: Draft): Promise
   return withEnvironmentLock(context, { environment, purpose }, () => bringInLocked(context, arrival, draft, agreed));
 }
 
-/** Another operator may have acted since: what is decided from here on is decided under the lock. */
+/**
+ * Decides again and brings the release in. Another operator may have acted since: what is decided from here on is
+ * decided under the lock.
+ */
 async function bringInLocked(
   context: Context,
   arrival: Arrival,

@@ -19,7 +19,7 @@ import { begun, failed } from './attempt.ts';
 import { cordonedAgain } from './cordoned-again.ts';
 import { verifyBack, type BackResult } from './verify-back.ts';
 
-/** One change of an environment, decided and ready to be carried out. */
+/** A change of an environment, decided and ready to be carried out. */
 export interface Operation {
   readonly desired: DesiredState;
   /** what was recorded before */
@@ -60,7 +60,10 @@ export async function execute(context: Context, operation: Operation): Promise<R
   }
 }
 
-/** The record is written before what is not needed any more is removed: a failure after it is not one of the release. */
+/**
+ * Returns whether the revision was recorded. The record is written before what is not needed any more is removed: a
+ * failure after it is not one of the release.
+ */
 async function wasRecorded(context: Context, { desired, revision }: Operation): Promise<boolean> {
   // A backend that does not answer now must not keep what serves from being put back.
   const record = await context.records.environment(desired.environment).catch(() => undefined);
@@ -69,7 +72,10 @@ async function wasRecorded(context: Context, { desired, revision }: Operation): 
   return current?.number === number && current.startedAt === startedAt && current.actor === actor;
 }
 
-/** To switch once more, to the release that somebody has just rolled back from, would be the worst that could be done. */
+/**
+ * Makes the error for a switch that was not recorded. To switch once more, to the release that somebody has just
+ * rolled back from, would be the worst that could be done.
+ */
 function notRecorded({ desired, revision }: Operation, error: unknown): LockageError {
   const { version } = revision.release;
   const what = `${desired.environment} serves ${version} on all hosts, but it could not be recorded`;
@@ -135,8 +141,8 @@ interface Failure {
 }
 
 /**
- * Hosts that answer serve what they did. One that does not takes a switch back that nobody confirmed to it; where one was
- * confirmed to some, it may go on with it.
+ * Says how hosts are left. Those that answer serve what they did. One that does not takes a switch back that nobody
+ * confirmed to it; where one was confirmed to some, it may go on with it.
  */
 function leftInPart(operation: Operation, { why, error, second }: Failure): LockageError {
   const { desired, revision } = operation;
@@ -155,7 +161,7 @@ function leftInPart(operation: Operation, { why, error, second }: Failure): Lock
   );
 }
 
-/** What was put back was asked for afterwards, and is not there. */
+/** Makes the error for what was put back, was asked for afterwards, and is not there. */
 function notAsBefore(
   { desired, revision }: Operation,
   { why, error, result }: Omit<Failure, 'second'> & { readonly result: BackResult },

@@ -26,7 +26,9 @@ export async function preflight(
   return reports;
 }
 
-/** The hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded. */
+/**
+ * Asks the hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded.
+ */
 async function traitsBefore(context: Context, environment: Environment): Promise<readonly HostTraits[]> {
   if (environment.same.length === 0) return [];
   const found = upstream(context.project, environment).map(async (configured) => {

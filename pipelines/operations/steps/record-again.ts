@@ -3,7 +3,7 @@ import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Context } from '../ports.ts';
 import { stateNow, type Known } from './turn-now.ts';
 
-/** Another ledger for what is recorded of an environment. */
+/** A ledger to take the place of the recorded one. */
 export interface NewLedger extends Known {
   readonly record: EnvironmentRecord;
   /** for the stack's history */

@@ -15,7 +15,7 @@ import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
 import { foundationRequest } from './foundation-request.ts';
 
-/** How a rollout is carried out. */
+/** The options of a rollout. */
 export interface RolloutOptions {
   /** milliseconds since 1970: when the command began */
   readonly startedAt: number;
@@ -30,7 +30,7 @@ export interface RolloutOptions {
   readonly shown?: boolean;
 }
 
-/** How a rollout ended. */
+/** The outcome of a rollout. */
 export interface RolloutResult {
   readonly outcome: 'promoted' | 'unchanged';
   readonly plan: Plan;
@@ -108,7 +108,7 @@ function trialOf(
   return { environment: environment.name, record, revision, reports, turn };
 }
 
-/** The release runs there already, but an operation that was killed may have left other routes, or containers. */
+/** Puts right what an operation that was killed may have left, routes or containers, where the release runs already. */
 async function reconcileUnchanged(
   context: Context,
   inputs: RolloutInputs,
@@ -139,7 +139,7 @@ async function pull(context: Context, inputs: RolloutInputs, { standby }: Desire
   return bytesMoved;
 }
 
-/** Machines that take over have nothing yet, also of what is kept to go back to. */
+/** Pulls the images of what is kept to go back to: machines that take over have nothing yet. */
 async function pullStandby(
   context: Context,
   environment: Environment,

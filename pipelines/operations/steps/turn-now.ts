@@ -6,7 +6,7 @@ import type { Ledger } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 
-/** What is known of an environment that gets no other revision. */
+/** The facts about an environment that gets no other revision. */
 export interface Known {
   /** what is recorded from now on */
   readonly ledger: Ledger;

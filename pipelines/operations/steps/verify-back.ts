@@ -4,7 +4,7 @@ import type { DesiredState } from '../../model/desired-state.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Context } from '../ports.ts';
 
-/** How far an environment is back: on all hosts, on some, or on none, and what is wrong on which. */
+/** The extent to which an environment is back: on all hosts, on some, or on none, and what is wrong on which. */
 export interface BackResult {
   readonly back: 'everywhere' | 'in part' | 'nowhere';
   /** `prod-2: web 1.0.0 does not run` */

@@ -8,7 +8,7 @@ import type { Context } from '../ports.ts';
 /** Milliseconds between two looks at a lock. */
 const pause = 1000;
 
-/** Whose lock is waited for, and how long. */
+/** The lock that is waited for, and how long. */
 export interface Waiting {
   readonly environment: string;
   /** milliseconds */
@@ -49,7 +49,7 @@ async function untilFree(context: Context, name: string, until: number): Promise
   }
 }
 
-/** Where the hosts cannot be asked, the operation itself says why. */
+/** Returns who holds the lock. Where the hosts cannot be asked, the operation itself says why. */
 async function lockOf(context: Context, name: string): Promise<FoundLock | undefined> {
   const environment = environmentNamed(context.project, name);
   const { ledger } = await context.records.environment(name);

@@ -18,7 +18,10 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set(['adopt', 'addReleases', 'build', 'ensure', 'foundation', 'push']);
 
-/** How far an operation came: nothing is different, something was made beside what serves, or what serves may differ. */
+/**
+ * The progress of an operation: nothing is different, something was made beside what serves, or what serves may
+ * differ.
+ */
 export type Progress = 'nothing' | 'prepared' | 'changed';
 
 /** A context, and what was changed through it. */
@@ -63,13 +66,13 @@ export function watchChanges(context: Context): WatchedContext {
   };
 }
 
-/** Whoever was overtaken changes nothing more. */
+/** Calls a port only while the lock is held: whoever was overtaken changes nothing more. */
 async function checked({ hosts }: Context, call: () => unknown): Promise<unknown> {
   await hosts.checkLock();
   return call();
 }
 
-/** A call that was refused has changed nothing; one that failed in any other way may have. */
+/** Counts a call. One that was refused has changed nothing; one that failed in any other way may have. */
 async function counted(answer: unknown, count: () => void): Promise<unknown> {
   try {
     const result = await answer;

@@ -12,7 +12,7 @@ import { runCommand } from '../run-command.ts';
 /** A day: people migrate data with such commands. */
 const deadline = 24 * 3600_000;
 
-/** Which accessory of which environment a command is for. */
+/** The accessory that a command is for. */
 export interface AccessoryCall {
   readonly environment: string;
   readonly name: string;

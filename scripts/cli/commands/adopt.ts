@@ -25,7 +25,7 @@ export async function adoptCommand(name: string, flags: AdoptFlags, signal: Abor
   });
 }
 
-/** The variables of containers stay out of it, as in a history. */
+/** Returns the JSON of an adoption, without the variables of containers, as in a history. */
 function jsonOf({ environment, revision, current, hosts, taken, missing, dropped, ...rest }: Adoption): object {
   const { unknown, lostSecrets, releases, begun, record } = rest;
   return {

@@ -41,7 +41,10 @@ export async function rollbackCommand(
   });
 }
 
-/** A drill changes nothing that could be planned, and makes no revision that a reason is recorded with. */
+/**
+ * Refuses options beside a drill: it changes nothing that could be planned, and makes no revision that a reason is
+ * recorded with.
+ */
 function refuseWithDrill({ plan, reason }: Flags): void {
   const other = plan ? '--plan' : reason ? '--reason' : undefined;
   if (other === undefined) return;

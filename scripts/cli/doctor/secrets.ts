@@ -4,7 +4,7 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import { good, type Check } from '../check.ts';
 
-/** Whether the secrets of an environment on a host are for root and their containers only. */
+/** Checks whether the secrets of an environment on a host are for root and their containers only. */
 export async function secretChecks(
   connections: Connections,
   app: string,
