@@ -17,6 +17,8 @@ import { providerContext, type Session } from '../context/session.ts';
 import { dockerHost } from '../docker/address.ts';
 import { labels } from '../docker/labels.ts';
 import { checkAccessory } from '../hosts/accessory-check.ts';
+import { refuseWithoutData } from '../hosts/accessory-move.ts';
+import { openPorts, type HostPorts } from '../edge/published-ports.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { tryEdge } from '../hosts/edge-trial.ts';
 import { refuseForeignParts } from '../hosts/foreign-parts.ts';
@@ -58,6 +60,9 @@ interface FoundationState {
   /** the fingerprint of what is wanted */
   readonly wanted: string;
   readonly edges: Readonly<Record<string, string>>;
+  readonly ports: HostPorts;
+  /** accessories that are configured no more, and stay for now */
+  readonly kept: readonly string[];
   /** parts that hosts said they do not have */
   readonly missing: readonly string[];
 }
@@ -72,7 +77,7 @@ export class FoundationAdapter {
 
   /** Returns the changes that `make` would do, for people to read; nothing when the foundation is up to date. */
   async notes(request: FoundationRequest): Promise<readonly string[]> {
-    const { due, recorded, edges } = await this.#compare(request.environment, request);
+    const { due, recorded, edges } = await this.#compare(request.environment, request, 'go');
     if (!due) return [];
     if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
     const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
@@ -90,7 +95,7 @@ export class FoundationAdapter {
     const left = await this.#leftHosts(request.environment);
     const leaving = leavingHosts === 'stay' ? left : [];
     const environment = { ...request.environment, hosts: [...request.environment.hosts, ...leaving] };
-    const state = await this.#compare(environment, request);
+    const state = await this.#compare(environment, request, leavingHosts);
     if (!state.due) return;
     // The Docker plugin reaches a leaving host over our connection, which may have ended since.
     if (leavingHosts === 'go') await Promise.allSettled(left.map((host) => session.connections.engine(host)));
@@ -141,17 +146,40 @@ export class FoundationAdapter {
   }
 
   /** Compares the recorded foundation with the wanted one, which may include hosts that leave. */
-  async #compare(environment: Environment, request: FoundationRequest): Promise<FoundationState> {
+  async #compare(
+    environment: Environment,
+    request: FoundationRequest,
+    leaving: 'stay' | 'go',
+  ): Promise<FoundationState> {
     const { project, records } = this.#dependencies;
     const { active, reports } = request;
     const recorded = await records.foundation(environment.name);
     const secretVersions = accessorySecrets(environment, request.versions);
-    const wanted = fingerprint(foundationOf(project, environment, secretVersions));
+    const ports = await this.#portsOf(environment, request, recorded);
+    const kept = leaving === 'stay' ? await this.#leftAccessories(environment) : [];
+    const wanted = fingerprint(foundationOf(project, environment, { secretVersions, ports, kept }));
     const missing = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
     // Hosts that leave are no longer configured, and not cordoned.
     if (due) refuseWhileCordoned(request.environment, active, missing);
-    return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment), missing };
+    return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment, ports), ports, kept, missing };
+  }
+
+  /** An edge is not replaced only to close a port while a host is away, or after what was shown to people. */
+  async #portsOf(
+    environment: Environment,
+    { active, environment: whole, reports }: FoundationRequest,
+    recorded: FoundationInputs | undefined,
+  ): Promise<HostPorts> {
+    const { containers } = await this.#dependencies.records.seen(environment.name);
+    const canClose = reports !== undefined && active.hosts.length === whole.hosts.length;
+    return openPorts(environment, containers, canClose ? {} : recorded?.ports);
+  }
+
+  /** Returns the recorded accessories that are configured no more, or on another host. */
+  async #leftAccessories({ name, accessories }: Environment): Promise<string[]> {
+    const recorded = await this.#dependencies.records.accessories(name);
+    return recorded.filter((each) => !accessories.some((accessory) => `${accessory.host}-${accessory.name}` === each));
   }
 
   /** Returns the accessories that do not stay up, as missing parts are named. */
@@ -173,7 +201,7 @@ export class FoundationAdapter {
     leaving: ReadonlySet<string>,
   ): Promise<FoundationPlan> {
     const { project, session, registry } = this.#dependencies;
-    const { recorded, missing, secretVersions, wanted, edges, standing } = state;
+    const { recorded, missing, secretVersions, wanted, edges, ports, kept, standing } = state;
     const uses = imageUses(project, environment);
     const known = { ...runningImages(standing), ...recorded?.images };
     const { images, held } = await pinImages({ session, registry }, environment, uses, known);
@@ -190,6 +218,8 @@ export class FoundationAdapter {
       secretVersions,
       fingerprint: wanted,
       edges,
+      ports,
+      kept,
       leaving,
       addresses: await accessoryHosts(environment),
       networks: Object.fromEntries(standing.flatMap(({ host, network }) => (network ? [[host.name, network]] : []))),
@@ -217,9 +247,12 @@ export class FoundationAdapter {
     const placed = accessories.flatMap((accessory) =>
       hosts.filter((host) => host.name === accessory.host).map((host) => ({ host, accessory })),
     );
-    const checks = placed.map(async ({ host, accessory }) =>
-      checkAccessory(await connections.engine(host), accessoryInputs(plan, host, accessory)),
-    );
+    const checks = placed.map(async ({ host, accessory }) => {
+      const [engine, inputs] = [await connections.engine(host), accessoryInputs(plan, host, accessory)];
+      await checkAccessory(engine, inputs);
+      const others = hosts.filter((other) => other !== host).map((other) => connections.engine(other));
+      await refuseWithoutData(engine, inputs, await Promise.all(others));
+    });
     const results = await Promise.allSettled(checks);
     const what = (failed: number) => `${failed} of ${placed.length} accessories of ${name} cannot be changed`;
     allOf(

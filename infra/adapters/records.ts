@@ -88,6 +88,13 @@ export class RecordsAdapter implements Records {
     return inputsOf<FoundationInputs>(state, 'Foundation')[0];
   }
 
+  /** Returns the names of the accessories of a foundation, each after its host's. */
+  async accessories(environment: string): Promise<readonly string[]> {
+    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
+    const own = (state?.resources ?? []).filter(({ type }) => type === 'lockage:index:Accessory');
+    return own.map(({ urn }) => urn.split('::').at(-1) ?? '');
+  }
+
   /** Returns the hosts of which a foundation's network is recorded. */
   async foundationNetworks(environment: string): Promise<ReadonlySet<string>> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));

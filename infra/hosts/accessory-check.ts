@@ -22,7 +22,9 @@ export async function checkAccessory(engine: Engine, accessory: AccessoryInputs)
   }
   const next = await engine.inspectImage(image);
   if (!next) return;
-  refuseNamelessData(accessory, Object.keys(next.Config.Volumes ?? {}), found?.Mounts ?? []);
+  const declared = Object.keys(next.Config.Volumes ?? {});
+  refuseNamelessData(accessory, declared, found?.Mounts ?? []);
+  refuseLeftData(accessory, declared, found?.Mounts ?? []);
   if (found) await refuseOtherProgram(engine, accessory, found, next);
 }
 
@@ -45,6 +47,28 @@ function refuseNamelessData(
   const what = `${configured} keeps data at ${found.path}, below volume ${key} (${volumes[found.volume]})`;
   throw new LockageError(`${host.name}: accessory ${name}: ${what}: it would be in a volume without a name`, {
     hint: `Write \`accessories.${name}.volumes.${key}: ${found.path}\`.`,
+  });
+}
+
+/** Where the data is now, the next container would have a new and empty volume, which no configuration speaks of. */
+function refuseLeftData(
+  { host, name, volumes }: AccessoryInputs,
+  declared: readonly string[],
+  mounts: ContainerDetails['Mounts'],
+): void {
+  const places = declared.map(folderOf);
+  const configured = Object.values(volumes).map(folderOf);
+  const left = mounts.find(
+    (mount) =>
+      mount.Type === 'volume' &&
+      !isNameless(mount) &&
+      places.includes(folderOf(mount.Destination)) &&
+      !configured.includes(folderOf(mount.Destination)),
+  );
+  if (!left) return;
+  const what = `its data is at ${left.Destination}, in volume ${left.Name}`;
+  throw new LockageError(`${host.name}: accessory ${name}: ${what}, and no volume is configured for that place`, {
+    hint: `Configure one at ${left.Destination} under \`accessories.${name}.volumes\`; under another name, it begins without data.`,
   });
 }
 

@@ -4,6 +4,7 @@ import type { HostReport } from '../../pipelines/model/host-report.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import { toRecord } from '../../pipelines/model/target-record.ts';
 import { schedulesReplicas } from '../../pipelines/model/target.ts';
+import type { HostPorts } from '../edge/published-ports.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { edgeSpecOf } from '../workloads/foundation/edge-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
@@ -19,13 +20,22 @@ export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, ac
   ];
 }
 
+/** What a foundation is made from, besides its configuration. */
+export interface FoundationBasis {
+  readonly secretVersions: Readonly<Record<string, string>>;
+  readonly ports: HostPorts;
+  /** accessories that are configured no more, and stay for now */
+  readonly kept: readonly string[];
+}
+
 export function foundationOf(
   project: Pick<Project, 'app' | 'edgeImage'>,
   environment: Environment,
-  secretVersions: Record<string, string>,
+  { secretVersions, ports, kept }: FoundationBasis,
 ) {
   return {
-    edges: edgesOf(project, environment),
+    edges: edgesOf(project, environment, ports),
+    ...(kept.length === 0 ? {} : { kept }),
     hosts: environment.hosts.map(toRecord).map(({ name, url }) => ({ name, url })),
     accessories: environment.accessories,
     secretVersions,
@@ -34,9 +44,13 @@ export function foundationOf(
 }
 
 /** Returns host name → hash of what its edge proxy is made from. */
-export function edgesOf({ app, edgeImage }: Pick<Project, 'app' | 'edgeImage'>, environment: Environment) {
+export function edgesOf(
+  { app, edgeImage }: Pick<Project, 'app' | 'edgeImage'>,
+  environment: Environment,
+  ports: HostPorts,
+) {
   return Object.fromEntries(
-    environment.hosts.map((host) => [host.name, edgeSpecOf(edgeImage, edgeSetting(app, environment, host))]),
+    environment.hosts.map((host) => [host.name, edgeSpecOf(edgeImage, edgeSetting(app, environment, host, ports))]),
   );
 }
 

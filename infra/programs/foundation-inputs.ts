@@ -2,7 +2,7 @@ import { neighboursOf, publishAddress } from '../../pipelines/model/container-sp
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
-import { publishedPorts, trustedProxy } from '../edge/published-ports.ts';
+import { trustedProxy, type HostPorts } from '../edge/published-ports.ts';
 import type { AccessoryInputs, EdgeInputs } from '../resources/inputs.ts';
 import { accessoryName, accessorySpecOf } from '../workloads/foundation/accessory-container.ts';
 import { edgeSpecOf } from '../workloads/foundation/edge-container.ts';
@@ -11,7 +11,7 @@ import { imageKey, type FoundationPlan } from './foundation-plan.ts';
 
 /** Returns the edge of a host, as it has to be. */
 export function edgeInputs(plan: FoundationPlan, host: EnvironmentHost): EdgeInputs {
-  const setting = edgeSetting(plan.app, plan.environment, host);
+  const setting = edgeSetting(plan.app, plan.environment, host, plan.ports);
   const images = imagesOf(plan, host, plan.edgeImage);
   return {
     ...setting,
@@ -24,9 +24,9 @@ export function edgeInputs(plan: FoundationPlan, host: EnvironmentHost): EdgeInp
 }
 
 /** Returns what the edge of a host is made of, besides its image. */
-export function edgeSetting(app: string, environment: Environment, host: EnvironmentHost) {
+export function edgeSetting(app: string, environment: Environment, host: EnvironmentHost, open: HostPorts) {
   const trusted = trustedProxy(environment, host);
-  const ports = publishedPorts(environment, host);
+  const ports = open[host.name] ?? [];
   return { app, environment: environment.name, ports, ...(trusted === undefined ? {} : { trusted }) };
 }
 

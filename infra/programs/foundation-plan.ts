@@ -1,4 +1,5 @@
 import type { Environment } from '../../pipelines/model/environment.ts';
+import type { HostPorts } from '../edge/published-ports.ts';
 
 /** The parts that stay on an environment's hosts while releases come and go. */
 export interface FoundationPlan {
@@ -17,6 +18,10 @@ export interface FoundationPlan {
   readonly fingerprint: string;
   /** host name → hash of what its edge proxy is made from */
   readonly edges: Readonly<Record<string, string>>;
+  /** the public ports of each host */
+  readonly ports: HostPorts;
+  /** names of recorded accessories, with their hosts, that are configured no more: what they are stays as it is */
+  readonly kept: readonly string[];
   /** names of hosts that are no longer configured and still serve: what stands on them stays as it is */
   readonly leaving: ReadonlySet<string>;
   /** host name → id of a network that is there and not recorded: it is taken over */

@@ -6,6 +6,8 @@ import { environmentNames } from '../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { Accessory as AccessoryResource, Edge, Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
+import { declarations } from '../resources/declared.ts';
+import { keepAsRecorded, type RecordedResource } from '../resources/keep-others.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
 import { accessoryInputs, edgeInputs, imageOn } from './foundation-inputs.ts';
 import type { FoundationPlan } from './foundation-plan.ts';
@@ -14,8 +16,8 @@ import type { FoundationPlan } from './foundation-plan.ts';
  * Returns the Pulumi program of the foundation: on every host a network and an edge proxy, and the accessories with
  * their data.
  */
-export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
-  return async () => {
+export function foundationProgram(plan: FoundationPlan): (recorded: readonly RecordedResource[]) => Promise<void> {
+  return async (recorded) => {
     const { app, environment } = plan;
     const { orchestrator } = environment;
     const overlay = orchestrator ? new Overlay({ app, environment: environment.name, host: orchestrator }) : undefined;
@@ -30,12 +32,14 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
       const accessories = environment.accessories.filter((accessory) => accessory.host === host.name);
       done.push(edge, ...accessories.map((accessory) => accessoryOf(plan, host, accessory, parts)));
     }
+    keepAccessories(plan, recorded);
     new Foundation(
       {
         app,
         environment: environment.name,
         fingerprint: plan.fingerprint,
         edges: plan.edges,
+        ports: plan.ports,
         delivery: plan.delivery,
         hosts: environment.hosts,
         images: plan.images,
@@ -43,6 +47,14 @@ export function foundationProgram(plan: FoundationPlan): () => Promise<void> {
       { dependsOn: done },
     );
   };
+}
+
+/** Declares again the accessories that the next release does without: what serves may need them until that one is recorded. */
+function keepAccessories({ kept }: FoundationPlan, recorded: readonly RecordedResource[]): void {
+  if (kept.length === 0) return;
+  keepAsRecorded(recorded, ({ type, name }) =>
+    type === 'Accessory' ? kept.includes(name) : type === 'SecretFiles' && !declarations.hasName({ type, name }),
+  );
 }
 
 /** The parts of a host that its containers need. */

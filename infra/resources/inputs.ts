@@ -204,6 +204,8 @@ export interface FoundationInputs extends Place {
   readonly fingerprint: string;
   /** host name → hash of what its edge proxy was made from: another one means that it is replaced */
   readonly edges: Readonly<Record<string, string>>;
+  /** host name → its public ports; absent: those of its roles of then */
+  readonly ports?: Readonly<Record<string, readonly number[]>>;
   readonly delivery: string;
   readonly hosts: readonly EnvironmentHost[];
   readonly images: Readonly<Record<string, string>>;

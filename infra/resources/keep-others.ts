@@ -1,10 +1,11 @@
 import { CustomResource, type Resource } from '@pulumi/pulumi';
-import { declarations } from './declared.ts';
+import { declarations, declare, type ResourceName } from './declared.ts';
 
 /** A resource that a stack's state has. */
 export interface RecordedResource {
   readonly urn: string;
   readonly type: string;
+  readonly inputs?: Record<string, unknown>;
 }
 
 const prefix = 'lockage:index:';
@@ -23,5 +24,19 @@ export function keepOthers(recorded: readonly RecordedResource[], after: Resourc
     const name = urn.split('::').at(-1) ?? '';
     if (declarations.hasName({ type: type.slice(prefix.length), name })) continue;
     last = new Kept(type, name, {}, { dependsOn: [last] });
+  }
+}
+
+/** Declares resources of ours once more as they are recorded, so that nothing is done to them; each after those before it, as it may need them. */
+export function keepAsRecorded(
+  recorded: readonly RecordedResource[],
+  isKept: (resource: ResourceName) => boolean,
+): void {
+  let last: Resource | undefined;
+  for (const { type, urn, inputs = {} } of recorded) {
+    const resource = { type: type.slice(prefix.length), name: urn.split('::').at(-1) ?? '' };
+    if (!type.startsWith(prefix) || !isKept(resource)) continue;
+    declare(resource, inputs);
+    last = new Kept(type, resource.name, inputs, last ? { dependsOn: [last] } : {});
   }
 }

@@ -1,4 +1,4 @@
-import { BrokenError, detailsOf, messageOf } from '../errors.ts';
+import { BrokenError, detailsOf, messageOf, PartialError } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
@@ -17,6 +17,7 @@ import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { askWhetherServed, type BackResult } from './steps/verify-back.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** The environment that is to go back, and how far. */
@@ -158,12 +159,26 @@ async function switchBack(
   const what = `${environment.name} serves ${version} again on all hosts`;
   context.terminal.note(`${what} after ${trafficBack} ms`);
   const failure = await startAndStop(context, environment, desired);
+  const asked = askWhetherServed(context, desired);
   const recorded = await execute(context, { desired, before: record, revision, startedAt, switched: true });
-  if (failure === undefined) return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
+  if (failure === undefined) {
+    refuseUnserved(what, await asked);
+    return { outcome: 'rolled back', plan, revision: recorded, trafficBack };
+  }
   throw new BrokenError(`${environment.name} serves ${version} again, but not all that has no traffic runs as then`, {
     details: [messageOf(failure), ...detailsOf(failure)],
     hint: `Run the same command again when the cause is gone: it starts what rests.`,
     cause: failure,
+  });
+}
+
+/** The traffic leads back by then; whether visitors come to where it begins is another question. */
+function refuseUnserved(what: string, { back, faults }: BackResult): void {
+  if (back === 'everywhere') return;
+  const Kind = back === 'nowhere' ? BrokenError : PartialError;
+  throw new Kind(`${what}, and is recorded, but visitors are not served everywhere`, {
+    details: faults,
+    hint: 'Run `lockage status` to see what runs where.',
   });
 }
 

@@ -182,4 +182,21 @@ describe.runIf(labsWork)('an accessory', () => {
     expect(await ask("SELECT text || ' ' || current_setting('work_mem') FROM kept")).toBe('here 8MB');
     expect(await volume()).toEqual([first]);
   });
+
+  test('stays, as public ports do, until a release that does without it is recorded', async () => {
+    const { port, ...web } = { port: 8080, publish: 9000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
+    await project.publish({ '1.1.0': {}, '2.0.0': { unhealthy: true } });
+    await project.configure({ accessories: {}, roles: { web: { port, ...web } } });
+    const before = await detailsOf();
+    const failed = await project.promote('2.0.0', 'prod');
+    expect([failed.code, await project.versions('prod')], failed.stderr).toEqual([3, ['1.0.0', '1.0.0']]);
+    expect([(await detailsOf())?.Id, before?.State.Running]).toEqual([before?.Id, true]);
+    await project.succeed('promote', '1.1.0', '--to', 'prod');
+    const urls = project.edges('prod').map(({ address }) => `http://${address}:9000/`);
+    expect([await detailsOf(), await project.versions('prod', urls)]).toEqual([undefined, ['1.1.0', '1.1.0']]);
+    // What serves again by a rollback serves where it did.
+    await project.succeed('rollback', 'prod', '--drill');
+    await project.succeed('rollback', 'prod');
+    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
 });

@@ -34,6 +34,8 @@ export class PretendEngine {
   contested: string | undefined;
   /** image → places for which it declares a volume */
   declared: Readonly<Record<string, readonly string[]>> = {};
+  /** volumes that somebody named, with their labels */
+  named: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
   /** volumes that it made for such places, and has not removed */
   readonly volumes = new Set<string>();
   readonly #containers = new Map<string, Kept>();
@@ -101,13 +103,13 @@ export class PretendEngine {
   #answer(method: string, words: string[], query: URLSearchParams, text: string): [number, unknown] {
     const [kind, name = '', act = ''] = words;
     if (method === 'GET' && words.length < 3 && (name === '' || name === 'json'))
-      return [200, this.#listed(kind ?? '')];
+      return [200, this.#listed(kind ?? '', query.get('filters'))];
     if (kind === 'images') return [200, { Id: name, Config: { Env: [], Volumes: this.#declaredBy(name) } }];
     if (kind === 'volumes' && method === 'DELETE') return this.volumes.delete(name) ? [204, {}] : [404, {}];
-    if (kind === 'volumes') return [200, { Volumes: [] }];
+    const labelled = this.named[name];
+    if (kind === 'volumes') return labelled ? [200, { Name: name, Labels: labelled }] : [404, {}];
     if (kind === 'networks') return [200, []];
     if (kind !== 'containers') return [404, { message: 'not known here' }];
-    if (name === 'json') return [200, this.#list(query.get('filters'))];
     if (name === 'create') return this.#create(query.get('name') ?? '', JSON.parse(text));
     const found = this.#find(name);
     if (!found) return [404, { message: `No such container: ${name}` }];
@@ -139,11 +141,18 @@ export class PretendEngine {
     return [201, { Id: id }];
   }
 
-  #listed(kind: string): unknown {
+  #listed(kind: string, filters: string | null): unknown {
     if (kind === 'volumes') return { Volumes: [] };
     if (kind !== 'containers') return this.#answered(kind);
-    return [...this.#containers.values()].map(({ id, name, body, mounts, status }) => ({
-      ...{ Id: id, Names: [`/${name}`], Labels: body.Labels, Mounts: mounts, State: status },
+    const { label = [] } = JSON.parse(filters ?? '{}') as { label?: string[] };
+    const has = ({ body }: Kept) =>
+      label.every((each) =>
+        Object.entries(body.Labels ?? {}).some(([key, value]) => `${key}=${String(value)}` === each),
+      );
+    const Created = Date.now() / 1000;
+    return [...this.#containers.values()].filter(has).map(({ id, name, body, mounts, status }) => ({
+      ...{ Id: id, Names: [`/${name}`], Image: body.Image, Labels: body.Labels, Mounts: mounts, State: status },
+      ...{ Created, Ports: [] },
     }));
   }
 
@@ -213,17 +222,6 @@ export class PretendEngine {
 
   #find(name: string): Kept | undefined {
     return [...this.#containers.values()].find((kept) => kept.name === name || kept.id === name);
-  }
-
-  #list(filters: string | null): unknown[] {
-    const { label = [] } = JSON.parse(filters ?? '{}') as { label?: string[] };
-    const has = ({ body }: Kept) =>
-      label.every((each) =>
-        Object.entries(body.Labels ?? {}).some(([key, value]) => `${key}=${String(value)}` === each),
-      );
-    return [...this.#containers.values()].filter(has).map(({ id, name, body, status }) => ({
-      ...{ Id: id, Names: [`/${name}`], Image: body.Image, Labels: body.Labels, State: status, Mounts: [], Ports: [] },
-    }));
   }
 }
 

@@ -47,7 +47,7 @@ export async function ensureMachines(
   const network = recorded?.network ?? (await newNetwork(dependencies, name));
   session.progress({ host: name, step: 'image', detail: 'the root file system of its machines' });
   const standing = new Set(await standingHosts(dependencies, before));
-  const loadBalancer = loadBalancerOf(asked, network);
+  const loadBalancer = loadBalancerOf(asked, network, await records.environment(name));
   const machines = await wantedMachines(dependencies, { asked, pool, network, ...(image ? { image } : {}) });
   // A restart of the computer removes it, and new machines need it.
   if (recorded?.network) await ensureBridge(network);
@@ -139,8 +139,8 @@ interface Kept {
 /** Points the load balancer at the machines that serve: new machines wait until the release runs on them. */
 async function keepLoadBalancer(dependencies: Dependencies, { asked, serving, loadBalancer, standing }: Kept) {
   const { machines: folders } = dependencies.session;
-  const { ledger } = await dependencies.records.environment(asked.name);
-  const all = backendsOf(await withAddresses(dependencies, asked, serving), ledger);
+  const record = await dependencies.records.environment(asked.name);
+  const all = backendsOf(await withAddresses(dependencies, asked, serving), record);
   const { servers } = await loadBalancerState(loadBalancerFolder(folders, loadBalancer));
   const known = all.filter(({ name }) => standing.has(name) && servers.some((server) => server.name === name));
   if (known.length === 0) return ensureLoadBalancer(folders, loadBalancer, all);

@@ -5,21 +5,24 @@ import type { LoadBalancerView } from '../../../pipelines/inspection/observation
 import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
-import type { Ledger } from '../../../pipelines/model/revision.ts';
+import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { silenceText } from '../../edge/edge.ts';
-import { publishedPorts } from '../../edge/published-ports.ts';
+import { openPorts } from '../../edge/published-ports.ts';
 import { allVisits } from '../../edge/visits.ts';
 import { loadBalancerFolder, loadBalancerState } from '../../machines/load-balancer/load-balancer.ts';
 import { visitLoadBalancer } from '../../machines/load-balancer/visit.ts';
 import type { LoadBalancerInputs, MachineNetworkInputs, Backend } from '../../resources/inputs.ts';
 import type { MachineFolders } from '../../system/state-folders.ts';
 
-/** Returns the load balancer as it is configured; undefined where no role has traffic. */
+/** Returns the load balancer as it has to be for what serves, and for what is to serve; undefined where nothing has traffic. */
 export function loadBalancerOf(
   environment: Environment,
   network: MachineNetworkInputs,
+  { containers }: Pick<EnvironmentRecord, 'containers'>,
 ): LoadBalancerInputs | undefined {
-  const published = environment.roles.flatMap(({ route }) => (route ? [route.publish] : []));
+  const published = [...environment.roles, ...containers.map(({ spec }) => spec)].flatMap(({ route }) =>
+    route ? [route.publish] : [],
+  );
   const ports = [...new Set(published)].sort((a, b) => a - b);
   if (ports.length === 0) return undefined;
   const address = environment.machines?.address ?? `${network.subnet}.1`;
@@ -27,10 +30,14 @@ export function loadBalancerOf(
 }
 
 /** Returns the machines of an environment that are in service. */
-export function backendsOf(environment: Environment, ledger: Ledger): Backend[] {
+export function backendsOf(
+  environment: Environment,
+  { ledger, containers }: Pick<EnvironmentRecord, 'ledger' | 'containers'>,
+): Backend[] {
   const active = withoutCordoned(environment, ledger);
+  const open = openPorts(active, containers);
   return active.hosts
-    .map((host) => ({ name: host.name, address: host.address, ports: publishedPorts(active, host) }))
+    .map((host) => ({ name: host.name, address: host.address, ports: open[host.name] ?? [] }))
     .filter(({ ports }) => ports.length > 0);
 }
 

@@ -42,6 +42,6 @@ function stays(environment: Environment, ledger: Ledger, { host }: MachineInputs
 /** Points an environment's load balancer at its machines that are in service. */
 export async function pointLoadBalancer({ records, session }: Dependencies, environment: Environment): Promise<void> {
   if (!environment.machines) return;
-  const { ledger } = await records.environment(environment.name);
-  await setBackends(session.machines, { environment: environment.name }, backendsOf(environment, ledger));
+  const record = await records.environment(environment.name);
+  await setBackends(session.machines, { environment: environment.name }, backendsOf(environment, record));
 }

@@ -53,10 +53,10 @@ async function loadBalancerChanges(
   recorded: MachinesRecord | undefined,
 ): Promise<readonly string[]> {
   if (!recorded?.network) return [];
-  const { ledger } = await records.environment(environment.name);
+  const record = await records.environment(environment.name);
   const place = { environment: environment.name };
-  const wanted = loadBalancerOf(environment, recorded.network);
-  return loadBalancerNotes(session.machines, place, wanted, backendsOf(environment, ledger));
+  const wanted = loadBalancerOf(environment, recorded.network, record);
+  return loadBalancerNotes(session.machines, place, wanted, backendsOf(environment, record));
 }
 
 /** Returns the names of the hosts whose machines exist, running or not. */

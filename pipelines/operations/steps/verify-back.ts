@@ -21,11 +21,17 @@ export async function verifyBack(context: Context, state: DesiredState, aside?: 
   return { back: result.back === 'nowhere' ? 'nowhere' : 'in part', faults: [...result.faults, ...beside.faults] };
 }
 
-async function askAll({ hosts, project }: Context, state: DesiredState): Promise<BackResult> {
+async function askAll(context: Context, state: DesiredState): Promise<BackResult> {
+  const { hosts, project } = context;
   const resting = onActiveHosts(state.ledger, state.serving).filter(({ spec }) => !spec.route);
   const environment = environmentNamed(project, state.environment);
   // What was not started is found by asking.
   await hosts.startAndStop(environment, resting, []).catch(() => undefined);
+  return askWhetherServed(context, state);
+}
+
+/** Asks all hosts whether they serve a state. Never throws for a host. */
+export async function askWhetherServed({ hosts }: Pick<Context, 'hosts'>, state: DesiredState): Promise<BackResult> {
   const answers = await hosts.serving(state).catch((error: unknown) => [{ host: '', fault: messageOf(error) }]);
   const faults = answers.flatMap(({ host, fault }) =>
     fault === undefined ? [] : [host ? `${host}: ${fault}` : fault],

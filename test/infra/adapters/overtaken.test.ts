@@ -29,7 +29,12 @@ function failing(error: Error) {
   return { done, stacks: async () => stacks as unknown as PulumiStacks };
 }
 
-const records = { foundation: async () => undefined, machines: async () => undefined } as unknown as RecordsAdapter;
+const records = {
+  foundation: async () => undefined,
+  accessories: async () => [],
+  seen: async () => ({ containers: [] }),
+  machines: async () => undefined,
+} as unknown as RecordsAdapter;
 const base = () => ({ records, session: sessionIn(folder) });
 const thrown = (work: Promise<unknown>) =>
   work.then(

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkAccessory, hiddenVolume, programOf, refusedChange } from '../../../infra/hosts/accessory-check.ts';
+import { refuseWithoutData } from '../../../infra/hosts/accessory-move.ts';
 import { ownerLabels } from '../../../infra/docker/labels.ts';
 import { hostWith } from '../../pipelines/model/values.ts';
 import { contextIn } from '../../support/context-fixture.ts';
@@ -77,5 +78,65 @@ describe('a volume that an image declares', () => {
     await checkAccessory(engine, inputs);
     pretend.close();
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('an accessory that has data', () => {
+  let folder: string;
+  const [here, there] = [new PretendEngine(), new PretendEngine()];
+  const volume = 'shop-prod-db-data';
+  const owned = ownerLabels('shop', 'prod', 'accessory');
+  const at = (name: string) => hostWith(name, { url: `unix://${folder}/${name}` });
+  const engine = (name: string) => contextIn(folder).engine(at(name));
+  const inputs = (path = '/data') => ({
+    ...{
+      app: 'shop',
+      environment: 'prod',
+      host: at('prod-2'),
+      name: 'db',
+      env: {},
+      memory: 1,
+      pinned: 'db',
+      image: 'db',
+    },
+    ...{ configured: 'postgres:16', spec: '1', again: '1', volumes: { [volume]: path } },
+  });
+  const made = async (name: string) => {
+    const Mounts = [{ Type: 'volume', Source: volume, Target: '/data' }] as never;
+    const found = await engine(name);
+    await found.createContainer('shop-prod-db', { Image: 'db', Labels: owned, HostConfig: { Mounts } });
+    await found.startContainer('shop-prod-db');
+  };
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'lockage-data-'));
+    await Promise.all([there.listen(join(folder, 'prod-1')), here.listen(join(folder, 'prod-2'))]);
+    here.declared = { db: ['/data'] };
+  });
+  afterEach(() => {
+    for (const each of [here, there]) each.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('is refused while its data is on another host, or it runs there', async () => {
+    const check = async () => refuseWithoutData(await engine('prod-2'), inputs(), [await engine('prod-1')]);
+    const refused = 'accessory db cannot go from prod-1 to prod-2: it ';
+    await check();
+    there.named = { [volume]: owned };
+    await expect(check()).rejects.toThrow(`${refused}has its data there, in volume ${volume}`);
+    here.named = { [volume]: {} };
+    await check();
+    await made('prod-1');
+    await expect(check()).rejects.toThrow(`${refused}runs there with its data`);
+    there.setRunning('shop-prod-db', false);
+    await check();
+  });
+
+  test('is refused where its data would be at a place for which no volume is configured', async () => {
+    await made('prod-2');
+    await checkAccessory(await engine('prod-2'), inputs());
+    await expect(checkAccessory(await engine('prod-2'), inputs('/srv'))).rejects.toThrow(
+      `prod-2: accessory db: its data is at /data, in volume ${volume}, and no volume is configured for that place`,
+    );
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProviderContext } from '../../../infra/context/provider-context.ts';
 import type { Engine } from '../../../infra/docker/api/client.ts';
 import { setName, withoutFallback } from '../../../infra/edge/edge.ts';
+import { servingAnswers } from '../../../infra/hosts/serving-answers.ts';
 import { rehearseSwitch } from '../../../infra/provider/rehearse.ts';
 import { revertRoutes, switchRoutes } from '../../../infra/provider/switch-routes.ts';
 import { takeTurn } from '../../../infra/provider/turn.ts';
@@ -15,6 +16,7 @@ import {
   RolledBackError,
   WorkloadFailedError,
 } from '../../../pipelines/errors.ts';
+import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
 import { hostWith, spec } from '../../pipelines/model/values.ts';
 import { contextIn } from '../../support/context-fixture.ts';
 import { EdgeFixture, routesTo } from '../../support/edge-fixture.ts';
@@ -48,6 +50,7 @@ beforeEach(async () => {
 afterEach(() => Object.values(fixtures).forEach((edge) => edge.remove()));
 
 const served = () => Promise.all(Object.values(fixtures).map((edge) => edge.serves()));
+const route = { publish: 8000, port: 8080 };
 const both = (set: typeof old) => [setName(set), setName(set)];
 const errorOf = async (work: Promise<unknown>): Promise<LockageError> => {
   const error = await work.then(
@@ -79,10 +82,28 @@ describe('a rehearsal on all hosts', () => {
     expect([name, details.length]).toEqual(['LockageError', 2]);
   });
 
+  test('fails while the public port of one refuses everybody', async () => {
+    fixtures['prod-2'].unpublish();
+    expect((await rehearse()).message).toMatch(/^prod-2: port 8000 does not answer visitors: .*refused/);
+  });
+
   test('of whoever was overtaken is theirs who took over, on however many', async () => {
     for (const edge of Object.values(fixtures)) await edge.run('claim', '9:theirs:8:');
     expect(await rehearse()).toBeInstanceOf(OvertakenError);
   });
+});
+
+test('who is asked whether it serves as before says so only where its public port answers', async () => {
+  const serving = hosts.map(({ host }) => ({ host, spec: spec('old', host.name, { route }) }));
+  const state = { app: 'shop', environment: 'prod', ledger: { revisions: [] }, serving, fallback: [] };
+  const faults = async () => {
+    const answers = await servingAnswers(context, state as unknown as DesiredState);
+    return answers.map(({ fault = '' }) => /port 8000[^;]*|its traffic[^;]*/.exec(fault)?.[0]);
+  };
+  fixtures['prod-2'].unpublish();
+  expect(await faults()).toEqual([undefined, expect.stringMatching(/^port 8000 does not answer visitors: .*refused/)]);
+  await switchRoutes(context, { ...place, guard: 0 });
+  expect((await faults())[0]).toBe('its traffic goes elsewhere than before');
 });
 
 describe('a switch of all hosts', () => {

@@ -251,6 +251,22 @@ describe('going back', () => {
     expect(error).toMatchObject({ details: ['prod-2: goes elsewhere'] });
   });
 
+  test.each([
+    [['prod-2'], PartialError],
+    [['prod-1', 'prod-2'], BrokenError],
+  ] as const)('after a rollback that moved the traffic, and hosts serve nobody (%#)', async (closed, Kind) => {
+    const world = await rollback.prepare();
+    world.at('hosts.serving', () => {
+      for (const name of closed) world.place().engine(name).routes = [];
+    });
+    const error = await rollback.perform(world);
+    expect([error?.constructor, error?.message]).toEqual([
+      Kind,
+      'prod serves 1.0.0 again on all hosts, and is recorded, but visitors are not served everywhere',
+    ]);
+    expect(recorded(world).at(-1)).toBe('3 1.0.0 succeeded');
+  });
+
   test('with a host that is cordoned again, and cannot be led back, names it', async () => {
     const world = await uncordon.prepare();
     world.fail('stacks.deploy settled', unable);
