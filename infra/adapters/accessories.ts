@@ -1,4 +1,11 @@
-import { BrokenError, detailsOf, LockageError, messageOf, RolledBackError } from '../../pipelines/errors.ts';
+import {
+  BrokenError,
+  detailsOf,
+  InterruptedError,
+  LockageError,
+  messageOf,
+  RolledBackError,
+} from '../../pipelines/errors.ts';
 import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports.ts';
 import type { Session } from '../context/session.ts';
 import type { ContainerDetails, Engine, OutputLine } from '../docker/api/client.ts';
@@ -85,7 +92,8 @@ export class AccessoriesAdapter implements Accessories {
       await takeIn(engine, found.Id, program, { backup, signal: this.#session.signal });
     } catch (error) {
       if (!(error instanceof RolledBackError)) throw brokenBy(error, `${name} may have a part of the data of ${file}`);
-      throw new RolledBackError(`${name} has the data that it had: ${error.message}`, { details: error.details });
+      const Kind = this.#session.signal.aborted ? InterruptedError : RolledBackError;
+      throw new Kind(`${name} has the data that it had: ${error.message}`, { details: error.details });
     }
     try {
       await this.#untilItWorks(engine, place);

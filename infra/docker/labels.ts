@@ -9,10 +9,11 @@ export const labels = {
   part: 'lockage.part',
   host: 'lockage.host',
   image: 'lockage.image',
+  process: 'lockage.process',
 } as const;
 
-/** What stands on a host only while a command asks something of it: an edge that is tried, and who visits public ports. */
-export const passingParts = { trial: 'edge-trial', visit: 'edge-visit' } as const;
+/** What stands on a host only while a command asks something of it: an edge or a backup that is tried, and who visits public ports. */
+export const passingParts = { trial: 'edge-trial', visit: 'edge-visit', proof: 'accessory-trial' } as const;
 
 /** Returns the labels that tell an environment's own containers from all others. */
 export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {

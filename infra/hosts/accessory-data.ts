@@ -1,13 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockageError, RolledBackError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf, RolledBackError } from '../../pipelines/errors.ts';
 import type { Accessory } from '../../pipelines/model/environment.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../docker/api/client.ts';
-import { ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
 import { streamAtomic } from '../system/atomic-file.ts';
 import { accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 import { namesBeside } from '../workloads/foundation/standing-container.ts';
+import { proofLabels, removeLeftProofs } from '../workloads/backup-proofs.ts';
 import { removeOwn } from '../workloads/own-container.ts';
 import { dataOf, endMark, type Backup } from './backup-file.ts';
 import type { DataProgram } from './data-program.ts';
@@ -56,9 +57,23 @@ export async function takeIn(
   { backup, signal }: { readonly backup: Backup; readonly signal: AbortSignal },
 ): Promise<void> {
   const { argv, around, outcomeOf } = program.intakeOf(backup.length);
-  const stdin = Readable.from(dataOf(backup, ...around));
-  const result = await engine.exec(container, argv, { deadline, signal, stdin, maxOutput: 4096 });
-  const outcome = outcomeOf(result);
+  let isSent = false;
+  const sent = async function* () {
+    for await (const data of dataOf(backup, around[0])) if (data.length > 0) yield data;
+    // From here on all of it may have come.
+    isSent = true;
+    yield Buffer.from(around[1]);
+  };
+  // Little is read before it can be sent.
+  const stdin = Readable.from(sent(), { objectMode: false, highWaterMark: 64 * 1024 });
+  const result = await engine
+    .exec(container, argv, { deadline, signal, stdin, maxOutput: 4096 })
+    .catch((error: unknown) => {
+      if (isSent) throw error;
+      throw new RolledBackError(`${container} did not get all of the data: ${messageOf(error)}`, { cause: error });
+    });
+  // Whichever way it takes data in, nothing of them counts before their end.
+  const outcome = isSent ? outcomeOf(result) : 'none';
   if (outcome === 'all') return;
   const { code, stderr } = result;
   const what = code === 0 ? 'ended before it had all of the data' : `did not take the data in: exit code ${code}`;
@@ -77,10 +92,11 @@ export async function proveRestore(
   from: { readonly backup: Backup; readonly signal: AbortSignal },
 ): Promise<void> {
   const { accessory } = place;
-  const { trial: name } = namesBeside(accessoryName({ ...place, name: accessory.name }));
-  await removeOwn(engine, place, name);
+  const { trial } = namesBeside(accessoryName({ ...place, name: accessory.name }));
+  const name = `${trial}-${randomUUID().slice(0, 8)}`;
+  await removeLeftProofs(engine, place);
   try {
-    await engine.createContainer(name, trialBody(place));
+    await engine.createContainer(name, trialBody(place, await proofLabels(place)));
     await engine.startContainer(name);
     await untilAccessoryWorks(engine, name, accessory.health?.timeout, from.signal);
     await afterItsStart(from.signal, () => takeIn(engine, name, program, from));
@@ -104,7 +120,10 @@ async function afterItsStart(signal: AbortSignal, work: () => Promise<void>): Pr
   }
 }
 
-function trialBody({ app, environment, accessory, found }: Parameters<typeof proveRestore>[1]): ContainerBody {
+function trialBody(
+  { accessory, found }: Parameters<typeof proveRestore>[1],
+  Labels: Record<string, string>,
+): ContainerBody {
   const { Env, Cmd, Healthcheck } = found.Config;
   const volumes = Object.values(accessory.volumes).map((Target) => ({ Type: 'volume', Target }));
   const secrets = found.Mounts.filter(({ Name = '' }) => Name.endsWith('.secrets')).map(({ Name, Destination }) => ({
@@ -115,7 +134,7 @@ function trialBody({ app, environment, accessory, found }: Parameters<typeof pro
     Env,
     Cmd,
     ...(Healthcheck ? { Healthcheck } : {}),
-    Labels: ownerLabels(app, environment, 'accessory-trial'),
+    Labels,
     HostConfig: {
       NetworkMode: 'none',
       Mounts: [...volumes, ...secrets] as never,

@@ -52,8 +52,8 @@ function notReadable(file: string, cause?: unknown): LockageError {
   });
 }
 
-/** Reads the data of a backup, between two texts. Throws LockageError when the file has become shorter meanwhile. */
-export async function* dataOf({ file, length }: Backup, before: string, after: string): AsyncGenerator<Buffer> {
+/** Reads the data of a backup, after a text. Throws LockageError when the file has become shorter meanwhile. */
+export async function* dataOf({ file, length }: Backup, before: string): AsyncGenerator<Buffer> {
   yield Buffer.from(before);
   let left = length;
   for await (const chunk of createReadStream(file, { end: length - 1 }) as AsyncIterable<Buffer>) {
@@ -61,5 +61,4 @@ export async function* dataOf({ file, length }: Backup, before: string, after: s
     yield chunk;
   }
   if (left > 0) throw new LockageError(`${file} became shorter while it was read`);
-  yield Buffer.from(after);
 }

@@ -1,5 +1,6 @@
 import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
 import type { AccessoryPlace, BackupResult, Context } from './ports.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** An accessory of an environment. */
@@ -58,6 +59,9 @@ async function locked(
   work: () => Promise<void>,
 ): Promise<AccessoryResult> {
   const startedAt = context.now();
-  await withEnvironmentLock(context, { environment, purpose: `${act} ${accessory.name}` }, work);
+  await withEnvironmentLock(context, { environment, purpose: `${act} ${accessory.name}` }, async () => {
+    await refuseLost(context, environment, await context.records.environment(environment.name));
+    await work();
+  });
   return { duration: context.now() - startedAt };
 }

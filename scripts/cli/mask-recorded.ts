@@ -1,5 +1,6 @@
 import { messageOf } from '../../pipelines/errors.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import type { AccessoryPlace } from '../../pipelines/operations/ports.ts';
 import type { CommandContext } from './open-context.ts';
 
 /**
@@ -14,6 +15,20 @@ export async function maskRecorded(
   if (secrets.length === 0) return;
   try {
     await context.secrets.recall(environment, secrets);
+  } catch (error) {
+    context.terminal.note(`secrets are not masked in what follows: ${messageOf(error)}`);
+  }
+}
+
+/** The same before it shows what an accessory prints, whose values are in their sources only. */
+export async function maskAccessory(context: CommandContext, place: AccessoryPlace): Promise<void> {
+  const { environment, accessory } = place;
+  const record = await context.records.environment(environment.name);
+  await maskRecorded(context, environment.name, record);
+  if (accessory.secrets.length === 0) return;
+  const { migration: _, ...others } = environment;
+  try {
+    await context.secrets.read({ ...others, roles: [], accessories: [accessory] });
   } catch (error) {
     context.terminal.note(`secrets are not masked in what follows: ${messageOf(error)}`);
   }

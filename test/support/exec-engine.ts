@@ -57,6 +57,7 @@ export class ExecEngine {
       return { Running: code === null, ExitCode: code };
     }
     if (url.includes('/containers/create')) return undefined;
+    if (url.includes('/containers/json')) return [];
     if (text === '') return {};
     const { Cmd: argv, AttachStdin: isInteractive } = JSON.parse(text) as { Cmd: string[]; AttachStdin: boolean };
     return { Id: String(this.#execs.push({ argv, isInteractive, code: null }) - 1) };

@@ -11,6 +11,7 @@ import type { Connections } from '../../docker/connections.ts';
 import { labels, passingParts } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
+import { removeLeftProofs } from '../backup-proofs.ts';
 import { removeOtherSecrets } from '../secret-volume.ts';
 import type { Workload } from '../workload.ts';
 import { ContainerWorkload } from './container-workload.ts';
@@ -73,6 +74,7 @@ export class ContainerRuntime implements Runtime {
       ...all.filter(isLeft).map((container) => removeLeft(engine, container)),
     ]);
     await removeOtherSecrets(engine, place, kept);
+    await removeLeftProofs(engine, place);
   }
 
   async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {

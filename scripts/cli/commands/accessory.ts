@@ -5,6 +5,7 @@ import { perform } from '../../../pipelines/operations/perform.ts';
 import type { AccessoryPlace } from '../../../pipelines/operations/ports.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
 import { ProgramError } from '../exit-codes.ts';
+import { maskAccessory } from '../mask-recorded.ts';
 import type { CommandContext } from '../open-context.ts';
 import { countOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -38,7 +39,9 @@ export async function accessoryLogsCommand(
   const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
   await runCommand(flags, call.signal, async (context) => {
     const { accessories, terminal } = context;
-    const lines = accessories.logs(placeOf(context, call), { tail, follow: flags.follow ?? false });
+    const place = placeOf(context, call);
+    await maskAccessory(context, place);
+    const lines = accessories.logs(place, { tail, follow: flags.follow ?? false });
     for await (const { stream, line } of lines) {
       terminal.line(flags.json ? JSON.stringify({ accessory: call.name, stream, line }) : line);
     }
@@ -54,7 +57,9 @@ export async function accessoryExecCommand(
   await runCommand({}, call.signal, async (context) => {
     const { accessories, terminal } = context;
     const readers = { stdout: new LineReader(), stderr: new LineReader() };
-    const code = await accessories.exec(placeOf(context, call), argv, {
+    const place = placeOf(context, call);
+    await maskAccessory(context, place);
+    const code = await accessories.exec(place, argv, {
       deadline,
       ...(flags.interactive ? { stdin: process.stdin } : {}),
       onOutput: (stream, data) => {

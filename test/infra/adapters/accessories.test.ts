@@ -85,6 +85,17 @@ test('a restore whose connection breaks says that nobody knows', async () => {
   expect(readFileSync(data, 'utf8')).toBe('new');
 });
 
+test('a restore that breaks off before its end was sent leaves the data, and says so', async () => {
+  writeFileSync(data, 'old\n'.repeat(1_000_000));
+  await backUp();
+  exec.cuts = { stdin: 1 };
+  expect(await failure(accessories().restore(place, file))).toMatchObject({
+    name: 'RolledBackError',
+    message: expect.stringMatching(/^db has the data that it had: /),
+  });
+  expect(readFileSync(data, 'utf8')).toBe('new');
+});
+
 test('an accessory that does not run gets no data', async () => {
   await backUp();
   exec.details = container('prod', { Running: false });

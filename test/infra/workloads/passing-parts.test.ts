@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Engine } from '../../../infra/docker/api/client.ts';
 import { ownerLabels } from '../../../infra/docker/labels.ts';
 import { visitFromHost } from '../../../infra/edge/visit-from-host.ts';
+import { proofLabels } from '../../../infra/workloads/backup-proofs.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { hostWith, record } from '../../pipelines/model/values.ts';
 import { sessionIn } from '../../support/context-fixture.ts';
@@ -43,6 +44,20 @@ test('an edge that was tried by a command that was killed goes with the next pro
   await make('shop-prod-edge-visit-1', 'edge-visit');
   await promoted();
   expect(others()).toEqual(['shop-prod-edge-visit-1 caddy running']);
+});
+
+test('the proof of a backup goes with the next promotion once its command is gone, and not while it works', async () => {
+  const proof = async (name: string, labelled: Record<string, string>) => {
+    await (
+      await engine()
+    ).createContainer(name, { Image: 'db', Labels: { ...(await proofLabels(place)), ...labelled } });
+  };
+  await proof('shop-prod-db.trial-1', {});
+  const [, ...space] = (await proofLabels(place))['lockage.process']?.split(' ') ?? [];
+  await proof('shop-prod-db.trial-2', { 'lockage.process': `${2 ** 22 + 1} ${space.join(' ')}` });
+  await proof('shop-prod-db.trial-3', { 'lockage.process': '1 another computer' });
+  await promoted();
+  expect(others()).toEqual(['shop-prod-db.trial-1 db created', 'shop-prod-db.trial-3 db created']);
 });
 
 describe('who visits public ports for a command', () => {

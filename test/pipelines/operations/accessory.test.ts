@@ -12,7 +12,7 @@ test('a restore is asked for and then locks the environment, and a backup locks 
   const world = await worldOf(prod(), '1.0.0');
   await world.perform('restoreAccessory', request);
   const order = ['accessories.checkBackup', 'terminal.confirm', 'hosts.lock', 'accessories.restore', 'hosts.unlock'];
-  expect(world.calls).toEqual(order);
+  expect(world.calls.filter((call) => order.includes(call))).toEqual(order);
   expect(world.changes).toEqual(['accessories.restore']);
   await world.perform('backUpAccessory', { ...request, prove: true });
   expect([world.calls, world.changes]).toEqual([['accessories.backUp'], []]);
@@ -27,6 +27,20 @@ test.each(['restoreAccessory', 'restartAccessory'] as const)('%s waits for who h
   await world.perform(name, request, { wait: 60_000 });
   expect(world.calls).toContain(name === 'restoreAccessory' ? 'accessories.restore' : 'accessories.restart');
 });
+
+test.each(['restoreAccessory', 'restartAccessory'] as const)(
+  '%s is refused where hosts know more than the state',
+  async (name) => {
+    const world = await worldOf(prod(), '1.0.0');
+    world.place().fence = { revision: 3, operation: 'elsewhere', recorded: 3 };
+    world.calm();
+    expect(await errorOf(world, name, request)).toMatchObject({
+      constructor: LockageError,
+      message: 'hosts of prod know revision 3, this state knows 1',
+    });
+    expect(world.changes).toEqual([]);
+  },
+);
 
 test.each([
   [
