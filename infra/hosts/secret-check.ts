@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { EngineError, type ArchivedEntry, type Engine } from '../docker/api/client.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
@@ -107,8 +108,8 @@ class Viewer {
 
   async #with<T>(mounts: readonly object[], look: (viewer: string) => Promise<T>): Promise<T> {
     const { app, environment } = this.#place;
-    const name = `${app}-${environment}.seen.filler`;
-    await removeOwn(this.#engine, this.#place, name);
+    // Somebody else may look at the same time. What is left of one that was killed goes with the next promotion.
+    const name = `${app}-${environment}.${randomUUID().slice(0, 8)}.filler`;
     await this.#engine.createContainer(name, {
       Image: this.#image,
       Entrypoint: ['none'],

@@ -42,7 +42,9 @@ function notSwitched({ environment, hosts }: RoutesInputs, failed: readonly Host
   if (refused.length > 0 && failed.length === hosts.length) return overtaken(environment, errorsOf(failed));
   return new PartialError(`the routes did not switch on ${failed.length} of ${hosts.length} hosts`, {
     details: failed.map(textOf),
-    hint: 'Run the same command again when these hosts answer.',
+    hint:
+      'Run the same command again when these hosts answer. One whose edge proxy is gone gets it back when a release is ' +
+      'promoted.',
   });
 }
 

@@ -5,8 +5,8 @@ import type { Place } from '../resources/inputs.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { thisProcess, type ProcessIdentity } from '../system/this-process.ts';
 
-/** Seconds after which a proof is left, wherever it was begun: no restore may take longer. */
-const longest = 24 * 3600;
+/** Milliseconds after which a proof is left, wherever it was begun: no restore may take longer. */
+const longest = 24 * 3600_000;
 
 /** Returns the labels of a container in which a backup is restored for proof: several commands may do so at once. */
 export async function proofLabels({ app, environment }: Place): Promise<Record<string, string>> {
@@ -17,13 +17,15 @@ export async function proofLabels({ app, environment }: Place): Promise<Record<s
 /** Removes what proofs of backups left whose command was killed here, or must have been elsewhere. */
 export async function removeLeftProofs(engine: Engine, { app, environment }: Place): Promise<void> {
   const own = ownerLabels(app, environment, passingParts.proof);
-  const [found, here] = await Promise.all([engine.listContainers({ all: true, labels: own }), thisProcess()]);
-  const left = found.filter((container) => isLeft(container, here));
+  const found = await engine.listContainers({ all: true, labels: own });
+  if (found.length === 0) return;
+  const [here, { SystemTime }] = await Promise.all([thisProcess(), engine.info()]);
+  const left = found.filter((container) => isLeft(container, here, Date.parse(SystemTime)));
   await Promise.all(left.map(({ Id }) => engine.removeContainer(Id, { force: true }).catch(() => undefined)));
 }
 
-function isLeft({ Labels, Created }: ContainerSummary, { pidSpace }: ProcessIdentity): boolean {
+function isLeft({ Labels, Created }: ContainerSummary, { pidSpace }: ProcessIdentity, now: number): boolean {
   const [pid = '', ...space] = (Labels[labels.process] ?? '').split(' ');
   if (space.join(' ') === pidSpace) return !isAlive(Number(pid));
-  return pid === '' || Created < Date.now() / 1000 - longest;
+  return pid === '' || now - Created * 1000 > longest;
 }

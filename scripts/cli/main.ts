@@ -226,10 +226,17 @@ addMachineCommands(program, interrupt);
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
+const isJson = process.argv.includes('--json');
+const endWith = async (error: unknown) => {
+  const { reportError } = await import('./report-error.ts');
+  process.exit(reportError(error, isJson));
+};
+// What is thrown where nobody waits for it is a bug, too, and would end with a code that says something else.
+process.on('uncaughtException', (error) => void endWith(error));
+
 try {
   await program.parseAsync();
   process.exit(process.exitCode ?? ExitCode.ok);
 } catch (error) {
-  const { reportError } = await import('./report-error.ts');
-  process.exit(reportError(error, process.argv.includes('--json')));
+  await endWith(error);
 }
