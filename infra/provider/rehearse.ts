@@ -6,7 +6,7 @@ import { bareVisits } from '../edge/visits.ts';
 import type { RoutesInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
-import { patience } from './switch-routes.ts';
+import { visitTimeout } from './switch-routes.ts';
 
 /** One good answer is asked for: the container has proven itself when it came in. */
 const once = { times: 1, interval: 200, seconds: 5 };
@@ -60,7 +60,10 @@ async function rehearseRoutes(
   const wanted = withoutFallback(set);
   await edge.prepare([wanted]);
   await edge.rehearse(setName(wanted), inputs.turn);
-  const { silent } = await edge.visit(bareVisits(Object.keys(wanted)), { seconds: patience, signal: context.signal });
+  const { silent } = await edge.visit(bareVisits(Object.keys(wanted)), {
+    seconds: visitTimeout,
+    signal: context.signal,
+  });
   if (silent.length > 0) throw new LockageError(`${host.name}: ${silent.map(silenceText).join('; ')}`);
   context.progress({ host: host.name, step: 'rehearsed' });
 }
