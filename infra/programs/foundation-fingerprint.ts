@@ -20,7 +20,7 @@ export function imageUses({ edgeImage }: Pick<Project, 'edgeImage'>, { hosts, ac
   ];
 }
 
-/** What a foundation is made from, besides its configuration. */
+/** The things that a foundation is made from, besides its configuration. */
 export interface FoundationBasis {
   readonly secretVersions: Readonly<Record<string, string>>;
   readonly ports: HostPorts;
@@ -28,6 +28,7 @@ export interface FoundationBasis {
   readonly kept: readonly string[];
 }
 
+/** Returns the settings that a foundation is made from. */
 export function foundationOf(
   project: Pick<Project, 'app' | 'edgeImage'>,
   environment: Environment,

@@ -37,14 +37,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
       ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
     ];
     const verification = new Verification(
-      {
-        ...place,
-        operation,
-        wake: desired.wake,
-        containers: desired.verify,
-        routes: desired.guarded ? hosts : [],
-        ...migrated(desired, hosts),
-      },
+      { ...place, ...barrierOf(desired, hosts) },
       { dependsOn: [...containers, ...migration] },
     );
     const guarded = desired.guarded && !desired.handover;
@@ -53,21 +46,8 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
     // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
     const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
     const traffic = handover ? new Handover(handover, { dependsOn: [routes] }) : routes;
-    const watch = new Watch(
-      {
-        ...place,
-        operation,
-        turn,
-        duration: desired.watch,
-        guarded,
-        ...(handover ? { handover } : {}),
-        hosts,
-        containers: onActiveHosts(desired.ledger, desired.serving),
-        ...(watchesAccessories(desired) ? { accessories: true } : {}),
-        stop: withoutTraffic(desired),
-      },
-      { dependsOn: [traffic] },
-    );
+    const watched = { ...watchOf(desired), ...(handover ? { handover } : {}), guarded, hosts };
+    const watch = new Watch({ ...place, ...watched }, { dependsOn: [traffic] });
     // Only when the watch is over is it known how long the operation took.
     const revisions = watch.id.apply(() => JSON.stringify(timed(desired)));
     new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
@@ -82,6 +62,23 @@ function sealedSecrets({ secrets }: DesiredState, values: SecretValues) {
   return Promise.all(
     secrets.map(async ({ name, version }) => ({ name, version, text: (await values.sealed(name, version)) ?? '' })),
   );
+}
+
+function barrierOf(desired: DesiredState, hosts: readonly HostRoutes[]) {
+  const { operation, wake, verify, guarded } = desired;
+  return { operation, wake, containers: verify, routes: guarded ? hosts : [], ...migrated(desired, hosts) };
+}
+
+function watchOf(desired: DesiredState) {
+  const { operation, turn, watch, ledger, serving } = desired;
+  return {
+    operation,
+    turn,
+    duration: watch,
+    containers: onActiveHosts(ledger, serving),
+    ...(watchesAccessories(desired) ? { accessories: true as const } : {}),
+    stop: withoutTraffic(desired),
+  };
 }
 
 /** Returns whether accessories are watched: going back must not wait for what may be the reason for it. */

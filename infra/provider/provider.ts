@@ -119,18 +119,7 @@ export interface ProviderSetting {
  */
 export function createProvider({ context, onError, declared, lock }: ProviderSetting): pulumi.provider.Provider {
   const { refuseForeign, refuseDeclared } = refusals(declared);
-  const run = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      await lock?.check();
-      const result = await work();
-      // Pulumi records what it hears. Whoever has slept meanwhile must not let it write over another one's state.
-      await lock?.check();
-      return result;
-    } catch (error) {
-      onError?.(error);
-      throw error;
-    }
-  };
+  const run = runner(onError, lock);
   return {
     version: lockageVersion,
     schema: JSON.stringify({ name: providerName, version: lockageVersion, resources: {} }),
@@ -163,6 +152,22 @@ export function createProvider({ context, onError, declared, lock }: ProviderSet
         await actorOf(urn, context()).remove?.(context(), unpacked(props) as never);
       }),
     read: async (id, _urn, props) => ({ id, props: props as unknown }),
+  };
+}
+
+/** Returns a function that works while the lock is held, and tells of errors. */
+function runner(onError: ProviderSetting['onError'], lock: ProviderSetting['lock']) {
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      await lock?.check();
+      const result = await work();
+      // Pulumi records what it hears. Whoever has slept meanwhile must not let it write over another one's state.
+      await lock?.check();
+      return result;
+    } catch (error) {
+      onError?.(error);
+      throw error;
+    }
   };
 }
 

@@ -3,6 +3,7 @@ import { lastLines } from './state.ts';
 
 export class PulumiError extends Error {}
 
+/** Returns what a user can act on of an error of Pulumi; any other error as it is. */
 export function translate(error: unknown, name: string): unknown {
   return error instanceof PulumiError ? pulumiFailed(name, error.message) : error;
 }
@@ -34,6 +35,7 @@ export interface LockHolder {
   readonly since: string;
 }
 
+/** Returns who holds Pulumi's lock, from its output; undefined when nobody does. */
 export function lockHolder(output: string): LockHolder | undefined {
   const found = /created by ([^@\s]+)@(\S+) \(pid (\d+)\) at (\S+)/.exec(output);
   if (!found) return undefined;

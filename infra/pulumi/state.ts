@@ -86,6 +86,7 @@ export function exported<Content>(text: string, stack: string): { readonly deplo
   }
 }
 
+/** Returns the last lines of a text. */
 export function lastLines(text: string, count = 8): string[] {
   return text.trim().split('\n').slice(-count);
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import type { Digest } from '../../pipelines/model/release.ts';
 import type { RegistryClient } from './client.ts';
 import { engineLogin } from './credentials.ts';
 import { isDigest, parseReference } from './reference.ts';
@@ -38,46 +39,24 @@ export interface PullProxy {
  * own: on a host, others may reach its port as well. Bodies are passed on as they arrive, never kept.
  */
 export function startPullProxy(registry: RegistryClient, repository: string): PullProxy {
-  const { registry: host } = parseReference(repository);
   const name = proxyName(repository);
   const password = randomBytes(24).toString('hex');
   const authorization = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`);
   const failures = new Map<string, LockageError>();
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const given = Buffer.from(request.headers.authorization ?? '');
-    if (given.length !== authorization.length || !timingSafeEqual(given, authorization)) {
+    const { method } = request;
+    if (!isLoggedIn(request, authorization)) {
       response.setHeader('WWW-Authenticate', `Basic realm="${user}"`);
       return refuse(response, 401, 'UNAUTHORIZED', 'a login is needed');
     }
-    const { method } = request;
     if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'UNSUPPORTED', 'for reading only');
     const [path = ''] = (request.url ?? '').split('?');
     if (path === '/v2/') return void response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
-    const asked = /^\/v2\/(.+)\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(path);
-    const [, wanted, kind, digest = ''] = asked ?? [];
-    if (wanted !== name || !isDigest(digest)) return refuse(response, 404, 'NAME_UNKNOWN', 'not offered here');
-    const gone = new AbortController();
-    response.on('close', () => gone.abort());
-    const question = {
-      method,
-      kind: kind === 'blobs' ? 'blobs' : 'manifests',
-      digest,
-      headers: asking(request),
-    } as const;
-    // An engine that aborts a transfer ends it here too, which is no failure of the registry.
-    const failed = (error: unknown) => {
-      if (!gone.signal.aborted) failures.set(path, asFailure(host, error));
-    };
-    const found = await registry.stream(repository, question, gone.signal).catch((error: unknown) => {
-      failed(error);
-      throw error;
-    });
-    // Not from the pipeline: it also fails when the response is closed, whichever came first.
-    found.body.once('error', failed);
-    response.writeHead(found.status, telling(found.headers));
-    await pipeline(found.body, response);
-    if (method === 'GET') failures.delete(path);
+    const asked = askedIn(path, name);
+    return asked
+      ? passOn({ registry, repository, failures }, asked, request, response)
+      : refuse(response, 404, 'NAME_UNKNOWN', 'not offered here');
   };
 
   const server = createServer((request, response) => {
@@ -93,6 +72,58 @@ export function startPullProxy(registry: RegistryClient, repository: string): Pu
     failure: () => [...failures.values()][0],
     end: () => server.closeAllConnections(),
   };
+}
+
+function isLoggedIn({ headers }: IncomingMessage, authorization: Buffer): boolean {
+  const given = Buffer.from(headers.authorization ?? '');
+  return given.length === authorization.length && timingSafeEqual(given, authorization);
+}
+
+/** The registry that is asked, and what failed there, by path. */
+interface Origin {
+  readonly registry: RegistryClient;
+  readonly repository: string;
+  readonly failures: Map<string, LockageError>;
+}
+
+/** Passes on what the registry answers. */
+async function passOn(
+  { registry, repository, failures }: Origin,
+  { path, kind, digest }: Asked,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+  // An engine that aborts a transfer ends it here too, which is no failure of the registry.
+  const failed = (error: unknown) => {
+    if (!gone.signal.aborted) failures.set(path, asFailure(parseReference(repository).registry, error));
+  };
+  const question = { method, kind, digest, headers: asking(request) } as const;
+  const found = await registry.stream(repository, question, gone.signal).catch((error: unknown) => {
+    failed(error);
+    throw error;
+  });
+  // Not from the pipeline: it also fails when the response is closed, whichever came first.
+  found.body.once('error', failed);
+  response.writeHead(found.status, telling(found.headers));
+  await pipeline(found.body, response);
+  if (method === 'GET') failures.delete(path);
+}
+
+/** The content that an engine asks for. */
+interface Asked {
+  readonly path: string;
+  readonly kind: 'blobs' | 'manifests';
+  readonly digest: Digest;
+}
+
+/** Returns what a path names of a repository, by its digest; undefined for any other path. */
+function askedIn(path: string, name: string): Asked | undefined {
+  const [, wanted, kind, digest = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(path) ?? [];
+  if (wanted !== name || !isDigest(digest)) return undefined;
+  return { path, kind: kind === 'blobs' ? 'blobs' : 'manifests', digest };
 }
 
 function asFailure(host: string, error: unknown): LockageError {

@@ -73,6 +73,7 @@ export function imageByTag({ repository, digest }: { readonly repository: string
   return `${repository}:${digestTag(digest)}`;
 }
 
+/** Returns the tag by which an image of a digest is known on a host. */
 export function digestTag(digest: string): string {
   return digest.replace(':', '-');
 }
@@ -83,6 +84,7 @@ export function digestIn(reference: string): Digest | undefined {
   return found === undefined ? undefined : `sha256:${found}`;
 }
 
+/** Returns whether a text is a digest. */
 export function isDigest(text: string): text is Digest {
   return digestPattern.test(text);
 }

@@ -71,15 +71,7 @@ export function environmentStatus(
   const ready = views.filter((view, index) => isHost(view) && !view.cordon && problems[index] === undefined);
   return {
     name: environment.name,
-    ...(current
-      ? {
-          version: current.release.version,
-          digest: current.release.digest,
-          revision: current.number,
-          since: endOf(current),
-          actor: current.actor,
-        }
-      : {}),
+    ...(current ? runningOf(current) : {}),
     hosts: { ready: ready.length, total: views.filter(isHost).length },
     ...(loadBalancer ? { front: { ...loadBalancer, ...(problem === undefined ? {} : { problem }) } } : {}),
     problems: [...problems, problem].filter((each) => each !== undefined),
@@ -91,6 +83,11 @@ export function environmentStatus(
     ...(lock ? { lock } : {}),
     ...(last && hasFailed(last, lock) ? { failed: failureOf(last) } : {}),
   };
+}
+
+function runningOf(current: Revision) {
+  const { release, number, actor } = current;
+  return { version: release.version, digest: release.digest, revision: number, since: endOf(current), actor };
 }
 
 /** Returns whether an attempt has failed; one that is under way has no outcome yet. */

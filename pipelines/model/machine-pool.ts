@@ -12,6 +12,7 @@ import { pending, type EnvironmentHost } from './target.ts';
  */
 export type MachinePool = 'blue' | 'green';
 
+/** Returns the other one of the two pools. */
 export function otherPool(pool: MachinePool): MachinePool {
   return pool === 'blue' ? 'green' : 'blue';
 }

@@ -7,7 +7,12 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .command('host')
     .description('the hosts of environments: list, check, prepare and add, take out')
     .helpCommand(false);
+  addLooks(host, interrupt);
+  addTargets(host, interrupt);
+  addService(host, interrupt);
+}
 
+function addLooks(host: Command, interrupt: () => AbortSignal): void {
   host
     .command('ls')
     .argument('[environment]', 'only the hosts of this one')
@@ -23,7 +28,9 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .action(async (name, flags) =>
       (await import('./commands/host-check.ts')).hostCheckCommand(name, flags, interrupt()),
     );
+}
 
+function addTargets(host: Command, interrupt: () => AbortSignal): void {
   host
     .command('add')
     .argument('<url>', 'ssh://user@host or ssh://user@host:port, of a Debian or Ubuntu')
@@ -54,7 +61,9 @@ export function addHostCommands(program: Command, interrupt: () => AbortSignal):
     .action(async (name, flags) =>
       (await import('./commands/host-remove.ts')).hostRemoveCommand(name, flags, interrupt()),
     );
+}
 
+function addService(host: Command, interrupt: () => AbortSignal): void {
   host
     .command('cordon')
     .argument('<host>', 'its name')

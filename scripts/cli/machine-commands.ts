@@ -3,6 +3,11 @@ import { json, revisionOptions } from './options.ts';
 
 /** Adds `lockage machines …` and `lockage vm-image …`: machines that environments own, and what they are made from. */
 export function addMachineCommands(program: Command, interrupt: () => AbortSignal): void {
+  addMachines(program, interrupt);
+  addImages(program, interrupt);
+}
+
+function addMachines(program: Command, interrupt: () => AbortSignal): void {
   const machines = program
     .command('machines')
     .description('the machines that environments make for themselves: start')
@@ -16,7 +21,9 @@ export function addMachineCommands(program: Command, interrupt: () => AbortSigna
     .action(async (name, flags) =>
       (await import('./commands/machines-start.ts')).machinesStartCommand(name, flags, interrupt()),
     );
+}
 
+function addImages(program: Command, interrupt: () => AbortSignal): void {
   const image = program
     .command('vm-image')
     .description('the images that environments make their machines from: build, promote, list')

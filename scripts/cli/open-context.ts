@@ -21,6 +21,7 @@ import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
 import { RegistryClient } from '../../infra/registry/client.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import type { Project } from '../../pipelines/model/environment.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
@@ -59,23 +60,13 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const configured = await loadProject(options.cwd ?? process.cwd());
   const { app, root, backend } = configured;
   const redactor = new Redactor();
-  const terminal = new ConsoleTerminal({
-    json: options.json ?? false,
-    yes: options.yes ?? false,
-    redactor,
-    signal,
-  });
+  const { json = false, yes = false } = options;
+  const terminal = new ConsoleTerminal({ json, yes, redactor, signal });
   const stateFolder = await openStateFolder(root);
-  const isNeeded = !options.keyless || backendFolder(backend) === undefined;
-  const passphrase = isNeeded ? await readPassphrase(stateFolder, backend) : '';
-  redactor.add(isNeeded ? [passphrase] : []);
+  const passphrase = await passphraseOf(options, stateFolder, backend);
+  redactor.add(passphrase === '' ? [] : [passphrase]);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
-  const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
-  const registry = new RegistryClient({
-    insecure: configured.insecureRegistries,
-    ...(pullConfig ? { pullConfig } : {}),
-    signal,
-  });
+  const registry = registryOf(configured, signal);
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const configuredHosts = () => project.environments.flatMap(({ hosts }) => hosts);
@@ -89,6 +80,37 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
+  return contextOf({
+    project,
+    root,
+    actor,
+    settings,
+    session,
+    registry,
+    records,
+    locks,
+    machines,
+    stacks,
+    redactor,
+    terminal,
+  });
+}
+
+/** The parts of a context that others are made from. */
+interface Opened extends StoreParts {
+  readonly root: string;
+  readonly actor: string;
+  readonly registry: RegistryClient;
+  readonly records: RecordsAdapter;
+  readonly locks: EnvironmentLocks;
+  readonly machines: MachinesAdapter;
+  readonly stacks: () => Promise<PulumiStacks>;
+}
+
+function contextOf({ root, actor, registry, locks, machines, records, stacks, ...parts }: Opened): CommandContext {
+  const { project, session, terminal } = parts;
+  const { connections, signal } = session;
+  const { app } = project;
   const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
   return {
     project,
@@ -105,19 +127,36 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories: new AccessoriesAdapter(app, session),
-    secrets: new SecretStore({
-      project,
-      settings,
-      values: session.secrets,
-      redactor,
-      tell: (text) => terminal.note(text),
-    }),
+    secrets: secretStore(parts),
     terminal,
     signal,
-    connections: session.connections,
+    connections,
     registryClient: registry,
     loadPulumi: stacks,
   };
+}
+
+/** Returns the passphrase of the state; nothing where the command needs none. */
+async function passphraseOf({ keyless }: GlobalOptions, stateFolder: string, backend: string): Promise<string> {
+  const isNeeded = !keyless || backendFolder(backend) === undefined;
+  return isNeeded ? readPassphrase(stateFolder, backend) : '';
+}
+
+function registryOf({ insecureRegistries: insecure }: Project, signal: AbortSignal): RegistryClient {
+  const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
+  return new RegistryClient({ insecure, ...(pullConfig ? { pullConfig } : {}), signal });
+}
+
+interface StoreParts {
+  readonly project: Project;
+  readonly settings: PulumiSettings;
+  readonly session: Session;
+  readonly redactor: Redactor;
+  readonly terminal: ConsoleTerminal;
+}
+
+function secretStore({ session, terminal, ...parts }: StoreParts): SecretStore {
+  return new SecretStore({ ...parts, values: session.secrets, tell: (text) => terminal.note(text) });
 }
 
 interface SessionParts extends Pick<Session, 'connections' | 'lock' | 'signal'> {

@@ -68,14 +68,26 @@ export async function createOneEngineLab(options: OneEngineOptions): Promise<Lab
     address: '127.0.0.1',
     publish: ports[index] ?? 0,
   }));
+  return labOf(file, { dataDir, engine, registryContainer, hosts });
+}
+
+interface Made {
+  readonly dataDir: string;
+  readonly engine: string;
+  readonly registryContainer: string;
+  readonly hosts: readonly EngineHost[];
+}
+
+function labOf({ state }: StateFile, { dataDir, engine, registryContainer, hosts }: Made): Lab<EngineHost> {
+  const { name: lab, registry, images } = state;
   const docker = (...words: string[]) => run(['docker', ...words], { env: { DOCKER_HOST: engine } });
   return {
-    name: options.name,
+    name: lab,
     dataDir,
     registry,
     builder: { dockerHost: engine },
     hosts,
-    images: file.state.images,
+    images,
     host: (name) => {
       const found = hosts.find((host) => host.name === name);
       if (!found) throw new Error(`the lab has no host ${name}; it has ${hosts.map((host) => host.name).join(', ')}`);

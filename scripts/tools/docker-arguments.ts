@@ -11,6 +11,7 @@ export function buildArguments(build: Build, tag: string, labels: Readonly<Recor
   ];
 }
 
+/** Returns the arguments of the Docker CLI to push an image. */
 export function pushArguments(tag: string): string[] {
   return ['docker', 'push', tag];
 }

@@ -60,6 +60,7 @@ export function refuseDataLoss({ name, accessories }: Environment, leaving: read
   );
 }
 
+/** Refuses machines that are on another computer. Throws LockageError. */
 export function refuseElsewhere(environment: string, recorded: MachinesRecord | undefined): void {
   const computer = recorded?.network?.computer;
   if (computer === undefined || computer === hostname()) return;
@@ -68,6 +69,7 @@ export function refuseElsewhere(environment: string, recorded: MachinesRecord | 
   });
 }
 
+/** Refuses to make machines without root on Linux. Throws LockageError. */
 export function refuseWithoutRoot(): void {
   if (process.platform === 'linux' && process.getuid?.() === 0) return;
   throw new LockageError('machines can be made by root on Linux only', {

@@ -130,7 +130,8 @@ export class Engine extends EngineSwarm {
    * exec.
    */
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return exec(this.transport, await this.prefix(options), checkedName(name), argv, options);
+    const api = { transport: this.transport, prefix: await this.prefix(options) };
+    return exec(api, checkedName(name), argv, options);
   }
 
   /**

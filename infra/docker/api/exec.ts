@@ -6,38 +6,53 @@ import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import type { Transport } from './transport.ts';
 import { parsedJson } from './wire.ts';
-import type { ExecOptions, ExecResult } from './types.ts';
+import type { ExecOptions, ExecResult, OutputStream } from './types.ts';
+
+/** A command that is run in a container, and where its engine is asked. */
+interface Command {
+  readonly transport: Transport;
+  /** of the version of the API */
+  readonly prefix: string;
+  /** what is done, for messages */
+  readonly what: string;
+  readonly options: ExecOptions;
+  /** when its time is over, by `performance.now` */
+  readonly end: number;
+}
 
 /** Implements `Engine.exec`. */
 export async function exec(
-  transport: Transport,
-  prefix: string,
+  { transport, prefix }: Pick<Command, 'transport' | 'prefix'>,
   container: string,
   argv: readonly string[],
   options: ExecOptions,
 ): Promise<ExecResult> {
   const what = `run ${argv[0] ?? 'a command'} in ${container}`;
-  const deadline = options.deadline ?? defaultDeadline;
-  const end = performance.now() + deadline;
-  const left = () => Math.max(1, end - performance.now());
-  // However long the command may take: its start is a call like any other.
-  const call = () => Math.min(left(), defaultDeadline);
-  const id = await createExec(transport, prefix, container, argv, { ...options, deadline: call() });
+  const end = performance.now() + deadlineOf(options);
+  const command: Command = { transport, prefix, what, options, end };
+  const id = await createExec(command, container, argv);
   const socket = await transport.hijack({
     what,
     method: 'POST',
     path: `${prefix}/exec/${id}/start`,
     body: { Detach: false, Tty: false },
-    deadline: call(),
+    deadline: callTime(command),
     signal: options.signal,
   });
-  const conversation = exchangeStreams(transport.host, what, socket, left(), deadline, options);
-  if (options.stdin !== undefined) {
-    const ended = () => exitCode(transport, prefix, id, what, end, options.signal);
-    hangUpOnUnreadStdin(socket, ended).catch((error: Error) => socket.destroy(error));
-  }
+  const conversation = exchangeStreams(command, socket);
+  if (options.stdin !== undefined)
+    hangUpOnUnreadStdin(socket, () => exitCode(command, id)).catch((error: Error) => socket.destroy(error));
   const output = await conversation;
-  return { code: await exitCode(transport, prefix, id, what, end, options.signal), ...output };
+  return { code: await exitCode(command, id), ...output };
+}
+
+function timeLeft({ end }: Command): number {
+  return Math.max(1, end - performance.now());
+}
+
+/** Returns the time for a call: however long the command may take, its start is a call like any other. */
+function callTime(command: Command): number {
+  return Math.min(timeLeft(command), defaultDeadline);
 }
 
 /**
@@ -56,14 +71,8 @@ async function hangUpOnUnreadStdin(socket: Duplex, ended: () => Promise<number>)
   socket.destroy();
 }
 
-async function createExec(
-  transport: Transport,
-  prefix: string,
-  container: string,
-  argv: readonly string[],
-  options: ExecOptions,
-): Promise<string> {
-  const what = `run ${argv[0] ?? 'a command'} in ${container}`;
+async function createExec(command: Command, container: string, argv: readonly string[]): Promise<string> {
+  const { transport, prefix, what, options } = command;
   const { body } = await transport.request({
     what,
     method: 'POST',
@@ -77,22 +86,16 @@ async function createExec(
       ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
       ...(options.env ? { Env: Object.entries(options.env).map(([name, value]) => `${name}=${value}`) } : {}),
     },
-    deadline: options.deadline ?? defaultDeadline,
+    deadline: callTime(command),
     signal: options.signal,
   });
   return parsedJson<{ Id: string }>(transport.host, what, body).Id;
 }
 
 /** Writes stdin, closes that half, and reads until the other side closes. */
-function exchangeStreams(
-  host: string,
-  what: string,
-  socket: Duplex,
-  left: number,
-  deadline: number,
-  options: ExecOptions,
-): Promise<Omit<ExecResult, 'code'>> {
-  const frames = new FrameReader();
+function exchangeStreams(command: Command, socket: Duplex): Promise<Omit<ExecResult, 'code'>> {
+  const { what, options } = command;
+  const { host } = command.transport;
   const limit = options.maxOutput ?? 1024 * 1024;
   const kept = { stdout: new Tail(limit), stderr: new Tail(limit) };
   return new Promise((resolve, reject) => {
@@ -101,7 +104,8 @@ function exchangeStreams(
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new EngineError(host, what, `not ended within ${deadline / 1000} s`)), left);
+    const late = `not ended within ${deadlineOf(options) / 1000} s`;
+    const timer = setTimeout(() => fail(new EngineError(host, what, late)), timeLeft(command));
     const giveUp = () => fail(reasonOf(options.signal));
     const settle = () => {
       clearTimeout(timer);
@@ -109,47 +113,57 @@ function exchangeStreams(
     };
     options.signal?.addEventListener('abort', giveUp, { once: true });
     if (options.signal?.aborted) return giveUp();
-
-    socket.on('data', (chunk: Buffer) => {
-      for (const { stream, data } of frames.read(chunk)) {
-        kept[stream].push(data);
-        options.onOutput?.(stream, data);
-        if (stream === 'stdout' && options.stdout?.write(data) === false) {
-          socket.pause();
-          options.stdout.once('drain', () => socket.resume());
-        }
-      }
-    });
+    readOutput(socket, kept, options);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // A command that ends without reading its stdin breaks the pipe; its exit code tells what happened.
-      const writes = options.stdin !== undefined && !socket.writableFinished;
-      const unread = writes && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
-      if (!unread) fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
+      if (isUnread(socket, error, options)) return;
+      fail(new EngineError(host, what, `the connection broke: ${error.message}`, { cause: error }));
     });
     socket.on('close', () => {
       settle();
-      const truncated = kept.stdout.truncated || kept.stderr.truncated;
-      const isRead = !(options.stdin instanceof Readable) || options.stdin.readableEnded;
-      const wrote = isRead && socket.writableFinished && socket.readableEnded;
-      resolve({ stdout: kept.stdout.text(), stderr: kept.stderr.text(), truncated, wrote });
+      resolve({ ...textOf(kept), wrote: hasWritten(socket, options) });
     });
     options.stdout?.once('error', fail);
-    if (options.stdin instanceof Readable) {
-      options.stdin.once('error', fail);
-      options.stdin.pipe(socket);
-    } else if (options.stdin !== undefined) socket.end(options.stdin);
+    if (options.stdin instanceof Readable) options.stdin.once('error', fail).pipe(socket);
+    else if (options.stdin !== undefined) socket.end(options.stdin);
     socket.resume();
   });
 }
 
-async function exitCode(
-  transport: Transport,
-  prefix: string,
-  id: string,
-  what: string,
-  end: number,
-  signal: AbortSignal | undefined,
-): Promise<number> {
+function deadlineOf({ deadline = defaultDeadline }: ExecOptions): number {
+  return deadline;
+}
+
+/** Reads what a command writes, as fast as whoever gets it takes it. */
+function readOutput(socket: Duplex, kept: Readonly<Record<OutputStream, Tail>>, options: ExecOptions): void {
+  const frames = new FrameReader();
+  socket.on('data', (chunk: Buffer) => {
+    for (const { stream, data } of frames.read(chunk)) {
+      kept[stream].push(data);
+      options.onOutput?.(stream, data);
+      if (stream === 'stdout' && options.stdout?.write(data) === false) {
+        socket.pause();
+        options.stdout.once('drain', () => socket.resume());
+      }
+    }
+  });
+}
+
+/** Returns whether a pipe broke as the command ended without reading its stdin; its exit code tells what happened. */
+function isUnread(socket: Duplex, { code }: NodeJS.ErrnoException, { stdin }: ExecOptions): boolean {
+  return stdin !== undefined && !socket.writableFinished && (code === 'EPIPE' || code === 'ECONNRESET');
+}
+
+function textOf({ stdout, stderr }: Readonly<Record<OutputStream, Tail>>): Omit<ExecResult, 'code' | 'wrote'> {
+  return { stdout: stdout.text(), stderr: stderr.text(), truncated: stdout.truncated || stderr.truncated };
+}
+
+function hasWritten(socket: Duplex, { stdin }: ExecOptions): boolean {
+  const isRead = !(stdin instanceof Readable) || stdin.readableEnded;
+  return isRead && socket.writableFinished && socket.readableEnded;
+}
+
+async function exitCode({ transport, prefix, what, options, end }: Command, id: string): Promise<number> {
+  const { signal } = options;
   // The output closes a moment before the engine notes the exit code, or long before if the command closed it itself.
   for (let pause = 5; ; pause = Math.min(pause * 2, 250)) {
     // One whose time is over is asked once more: it may have ended in time.

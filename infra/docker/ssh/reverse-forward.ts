@@ -33,6 +33,7 @@ export async function deadReverseForwards(control: string): Promise<string[]> {
   return sockets.filter((_, index) => dead[index]);
 }
 
+/** Listens at a socket, in place of what is left of an earlier one. */
 export async function listenAt(server: Server, socket: string): Promise<void> {
   await rm(socket, { force: true });
   await new Promise<void>((resolve, reject) => {

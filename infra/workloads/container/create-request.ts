@@ -31,12 +31,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       RestartPolicy: { Name: 'no' },
       Init: spec.init ?? true,
       ReadonlyRootfs: hardening.readOnly,
-      Tmpfs: Object.fromEntries(
-        Object.entries(hardening.tmpfs).map(([path, bytes]) => [
-          path,
-          `rw,${hardening.executable?.includes(path) ? 'exec' : 'noexec'},nosuid,nodev,size=${bytes},mode=1777`,
-        ]),
-      ),
+      Tmpfs: folders(hardening),
       ...(limits.shmSize === undefined ? {} : { ShmSize: limits.shmSize }),
       CapDrop: ['ALL'],
       CapAdd: [...hardening.capabilities],
@@ -51,6 +46,13 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
   };
+}
+
+/** Returns the folders in memory: path → options of their mount. */
+function folders({ tmpfs, executable = [] }: ContainerSpec['hardening']): Record<string, string> {
+  const optionsOf = (path: string, bytes: number) =>
+    `rw,${executable.includes(path) ? 'exec' : 'noexec'},nosuid,nodev,size=${bytes},mode=1777`;
+  return Object.fromEntries(Object.entries(tmpfs).map(([path, bytes]) => [path, optionsOf(path, bytes)]));
 }
 
 /** Returns the names that lead a container to accessories on other hosts: accessory → address. */

@@ -24,26 +24,7 @@ export function serviceSpec(
   spec: ContainerSpec,
   secretIds: Readonly<Record<string, string>> = {},
 ): ServiceSpec {
-  const asked = {
-    TaskTemplate: {
-      ContainerSpec: containerSpec(place, spec),
-      Resources: {
-        Limits: {
-          MemoryBytes: spec.limits.memory,
-          ...(spec.limits.cpus === undefined ? {} : { NanoCPUs: Math.round(spec.limits.cpus * 1e9) }),
-          Pids: spec.limits.pids,
-        },
-      },
-      RestartPolicy: { Condition: 'any', Delay: 5000 * nanoseconds, MaxAttempts: 0 },
-      Placement: { Constraints: [] },
-      ...driverOf(spec),
-      // Only the count: the swarm writes its own id in place of the name.
-      Networks: [{}],
-      ForceUpdate: 0,
-    },
-    Mode: { Replicated: { Replicas: spec.replicas ?? 1 } },
-    EndpointSpec: { Mode: 'dnsrr', Ports: [] },
-  };
+  const asked = askedSpec(place, spec);
   const { network } = environmentNames(place.app, place.environment);
   const { ContainerSpec } = asked.TaskTemplate;
   const secrets = ContainerSpec.Secrets.map((secret) => ({ ...secret, SecretID: secretIds[secret.File.Name] }));
@@ -63,6 +44,30 @@ export function serviceSpec(
       ContainerSpec: { ...ContainerSpec, Secrets: secrets },
       Networks: [{ Target: network }],
     },
+  };
+}
+
+/** Returns the part of the request that a service is known by, without what the swarm writes in its own way. */
+function askedSpec(place: Place, spec: ContainerSpec) {
+  const { memory, cpus, pids } = spec.limits;
+  const limits = {
+    MemoryBytes: memory,
+    ...(cpus === undefined ? {} : { NanoCPUs: Math.round(cpus * 1e9) }),
+    Pids: pids,
+  };
+  return {
+    TaskTemplate: {
+      ContainerSpec: containerSpec(place, spec),
+      Resources: { Limits: limits },
+      RestartPolicy: { Condition: 'any', Delay: 5000 * nanoseconds, MaxAttempts: 0 },
+      Placement: { Constraints: [] },
+      ...driverOf(spec),
+      // Only the count: the swarm writes its own id in place of the name.
+      Networks: [{}],
+      ForceUpdate: 0,
+    },
+    Mode: { Replicated: { Replicas: spec.replicas ?? 1 } },
+    EndpointSpec: { Mode: 'dnsrr', Ports: [] },
   };
 }
 

@@ -40,6 +40,7 @@ export function textValues(values: Readonly<Record<string, string | number | boo
   return mapValues(values, String);
 }
 
+/** Returns a record with each value changed. */
 export function mapValues<Value, Result>(
   record: Readonly<Record<string, Value>>,
   change: (value: Value, key: string) => Result,

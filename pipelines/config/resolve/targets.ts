@@ -24,6 +24,7 @@ export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
   return { list: isMachines(targets) ? [] : targets, path: ['targets'], isSwarm: false };
 }
 
+/** Returns whether targets are machines of the environment's own. */
 export function isMachines(targets: TargetsFile): targets is MachinesFile {
   return 'kind' in targets && targets.kind !== 'swarm';
 }

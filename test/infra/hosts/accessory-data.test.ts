@@ -171,7 +171,7 @@ class ResetTransport extends Transport {
 
 test('a connection that is reset is no sign of unread input where there is none', async () => {
   const transport = new ResetTransport({ host: 'prod-1', tcp: { host: '127.0.0.1', port } });
-  const ended = runExec(transport, '/v1.43', 'shop-prod-db', ['true'], {});
+  const ended = runExec({ transport, prefix: '/v1.43' }, 'shop-prod-db', ['true'], {});
   await expect(ended).rejects.toThrow('the connection broke: read ECONNRESET');
 });
 
