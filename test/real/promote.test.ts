@@ -56,6 +56,13 @@ describe.runIf(labsWork)('a promotion', () => {
     expect(files.filter((file) => file.endsWith('.attrs'))).toEqual([]);
   });
 
+  test('an error that nobody waits for ends a command as a bug', async () => {
+    const later = `data:text/javascript,setTimeout(()=>{throw new Error('unheard')},400)`.replaceAll(' ', '%20');
+    const followed = project.start(['logs', '-e', 'dev', '-f'], { NODE_OPTIONS: `--import=${later}` });
+    const { code, stderr } = await followed.ended;
+    expect([code, stderr]).toEqual([70, expect.stringContaining('This is a bug of Lockage')]);
+  });
+
   test('a release may not skip an environment', async () => {
     const before = await project.snapshot('prod');
     const refused = await project.promote('1.1.0', 'prod');

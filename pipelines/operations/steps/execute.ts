@@ -29,6 +29,8 @@ export interface Operation {
   readonly startedAt: number;
   /** the traffic was moved before, so that this only makes the state agree */
   readonly switched?: boolean;
+  /** networks, edges or accessories were changed for it before */
+  readonly hasOtherFoundation?: boolean;
 }
 
 /**
@@ -106,7 +108,10 @@ async function revert(context: Context, operation: Operation, error: unknown): P
   return reverted(context, operation, {
     why,
     error,
-    details: [standsAsBefore(operation)],
+    details: [
+      standsAsBefore(operation),
+      ...(operation.hasOtherFoundation ? ['networks, edges and accessories stay as they are configured now'] : []),
+    ],
     hint: `Run \`lockage history ${operation.desired.environment}\` to see what was tried.`,
   });
 }

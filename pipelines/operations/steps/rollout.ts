@@ -74,6 +74,7 @@ export async function rollOut(
     before,
     revision,
     startedAt: options.startedAt,
+    ...(notes.length > 0 ? { hasOtherFoundation: true } : {}),
   });
   await clearUp(context, inputs, foundation);
   return { outcome: 'promoted', plan: rollout.plan, revision: recorded, bytesMoved };

@@ -252,6 +252,21 @@ describe('going back', () => {
   });
 
   test.each([
+    [true, 1],
+    [false, 0],
+  ])('a release that fails says that what it stands on stays changed, if it was (%s)', async (isChanged, times) => {
+    const world = await promote.prepare();
+    if (isChanged) world.place().engine('prod-2').edge = false;
+    world.fail('stacks.deploy made', unhealthy);
+    const error = await promote.perform(world);
+    expect(error).toBeInstanceOf(RolledBackError);
+    const { details } = error as RolledBackError;
+    expect(
+      details.filter((line) => line === 'networks, edges and accessories stay as they are configured now'),
+    ).toHaveLength(times);
+  });
+
+  test.each([
     [['prod-2'], PartialError],
     [['prod-1', 'prod-2'], BrokenError],
   ] as const)('after a rollback that moved the traffic, and hosts serve nobody (%#)', async (closed, Kind) => {
