@@ -53,7 +53,13 @@ module.exports = {
     ),
     forbid(
       'no-cycles',
-      {},
+      { path: '^(pipelines|infra|scripts)/' },
+      { circular: true },
+      'Two modules that need each other are one, also where one needs a type only.',
+    ),
+    forbid(
+      'no-cycles-in-tests',
+      { path: '^test/' },
       { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
       'Two modules that need each other are one.',
     ),

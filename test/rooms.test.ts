@@ -43,8 +43,8 @@ const adapters = { room: 'adapters', for: ['cli', 'pulumi'] };
 const homes: readonly (readonly [what: string, line: RegExp, home: RegExp])[] = [
   [
     'a file is written',
-    /\bwriteFile(Sync)?\(/,
-    /^infra\/(system|machines)\/|\.mjs$|^scripts\/(lab|setup|demo|project)\//,
+    /\b(writeFile|appendFile|copyFile|createWriteStream|truncate|symlink)(Sync)?\(|\b(await |return )(rename|cp|link)\(/,
+    /^infra\/(system|machines)\/|^infra\/docker\/tls\/tls\.ts$|\.mjs$|^scripts\/(lab|setup|demo|project)\//,
   ],
   ['a process is asked whether it lives', /\bkill\([^,]+, 0\)/, /^infra\/system\/is-alive\.ts$|\.mjs$/],
   ['the clock of the core is read', /\b(Date\.now|performance\.now|new Date)\(\)/, /^(infra|scripts)\//],

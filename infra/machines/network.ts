@@ -6,10 +6,10 @@ import { runProgram, tryRunProgram } from '../system/run-program.ts';
  * Returns a /24 that nothing on this machine uses, as `10.x.y`. Taken at random, so that bridges made at once rarely
  * collide.
  */
-export async function freeSubnet(random: () => number = Math.random): Promise<string> {
+export async function freeSubnet(): Promise<string> {
   const taken = await usedNetworks();
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const subnet = `10.${64 + Math.floor(random() * 128)}.${Math.floor(random() * 256)}`;
+    const subnet = `10.${64 + Math.floor(Math.random() * 128)}.${Math.floor(Math.random() * 256)}`;
     const base = toNumber(`${subnet}.0`);
     if (!taken.some(({ first, last }) => first <= base + 255 && base <= last)) return subnet;
   }

@@ -118,8 +118,8 @@ export class Ledger extends Resource {
 
 /** The volume with the secrets of an accessory. */
 export class SecretFiles extends Resource {
-  constructor(name: string, inputs: SecretFilesInputs, options?: pulumi.CustomResourceOptions) {
-    super('SecretFiles', name, packed(inputs), options);
+  constructor(name: string, inputs: SecretFilesInputs) {
+    super('SecretFiles', name, packed(inputs));
   }
 }
 
@@ -139,8 +139,8 @@ export class Accessory extends Resource {
 
 /** The network of an environment on a swarm. */
 export class Overlay extends Resource {
-  constructor(inputs: OverlayInputs, options?: pulumi.CustomResourceOptions) {
-    super('Overlay', 'overlay', packed(inputs), options);
+  constructor(inputs: OverlayInputs) {
+    super('Overlay', 'overlay', packed(inputs));
   }
 }
 
@@ -153,8 +153,8 @@ export class Foundation extends Resource {
 
 /** The network of the machines that an environment owns. */
 export class MachineNetwork extends Resource {
-  constructor(inputs: MachineNetworkInputs, options?: pulumi.CustomResourceOptions) {
-    super('MachineNetwork', inputs.bridge, packed(inputs), options);
+  constructor(inputs: MachineNetworkInputs) {
+    super('MachineNetwork', inputs.bridge, packed(inputs));
   }
 }
 

@@ -2,13 +2,15 @@ import type { Engine, OutputLine } from '../docker/api/client.ts';
 
 /** Bytes that are read of an output, whatever it sends. */
 const mostBytes = 64 * 1024;
+/** Lines that explain a failure. */
+const mostLines = 10;
 /** Characters that are kept of a line. */
 const longestLine = 2000;
 
 /** Returns the last lines of a container that failed: none where they cannot be read, as they must not hide the failure. */
-export async function lastLogLines(engine: Engine, name: string, count = 10): Promise<string[]> {
-  const output = engine.logs(name, { tail: count, signal: AbortSignal.timeout(5000) });
-  return lastLinesOf(output, count).catch(() => []);
+export async function lastLogLines(engine: Engine, name: string): Promise<string[]> {
+  const output = engine.logs(name, { tail: mostLines, signal: AbortSignal.timeout(5000) });
+  return lastLinesOf(output, mostLines).catch(() => []);
 }
 
 /** Returns the last lines of an output that ends; of one that floods, the last of those that were read. */

@@ -29,20 +29,3 @@ export function accessoryNamed({ name: environment, accessories }: Environment, 
 export function upstream(project: Project, environment: Environment): Environment[] {
   return project.environments.filter(({ name }) => environment.after.includes(name));
 }
-
-/** Returns the environments that a release may enter next after this one, in pipeline order. */
-export function downstream(project: Project, environment: Environment): Environment[] {
-  return project.environments.filter(({ after }) => after.includes(environment.name));
-}
-
-/** Returns the environments in rows: each row comes after the rows above it, and those in one row are parallel. */
-export function pipelineRows(project: Project): Environment[][] {
-  const rowOf = new Map<string, number>();
-  const rows: Environment[][] = [];
-  for (const environment of project.environments) {
-    const row = Math.max(0, ...environment.after.map((name) => (rowOf.get(name) ?? -1) + 1));
-    rowOf.set(environment.name, row);
-    (rows[row] ??= []).push(environment);
-  }
-  return rows;
-}

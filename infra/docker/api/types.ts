@@ -19,14 +19,11 @@ export type VolumeDetails = Docker.VolumeInspectInfo & {
 export interface EngineInfo {
   /** names the engine; cloned machines may share one */
   readonly ID?: string;
-  readonly Name: string;
-  readonly ServerVersion: string;
   readonly OSType: string;
   /** the distribution: `Debian GNU/Linux 12 (bookworm)` */
   readonly OperatingSystem: string;
   /** RFC 3339, at the moment of the answer */
   readonly SystemTime: string;
-  readonly Architecture: string;
   readonly KernelVersion: string;
   readonly DockerRootDir: string;
   readonly Driver: string;
@@ -176,9 +173,8 @@ export interface SwarmTask {
   readonly Status: {
     readonly State: string;
     readonly Timestamp: string;
-    readonly Message?: string;
     readonly Err?: string;
-    readonly ContainerStatus?: { readonly ContainerID?: string; readonly ExitCode?: number };
+    readonly ContainerStatus?: { readonly ContainerID?: string };
   };
   readonly NetworksAttachments?: readonly { readonly Addresses?: readonly string[] }[] | null;
 }

@@ -16,7 +16,6 @@ const itsKey = '`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` run on the co
 
 /** An error for the first contact with a machine: a person has to confirm one of the fingerprints. */
 export class HostKeyUnknownError extends LockageError {
-  readonly host: string;
   /** the machine that owns the key: the host, or the one to jump through */
   readonly address: string;
   readonly keys: readonly HostKey[];
@@ -26,8 +25,6 @@ export class HostKeyUnknownError extends LockageError {
       details: fingerprints(keys),
       hint: `Compare with ${itsKey}, then confirm it, or write it as hostKey of ${host.name}.`,
     });
-    this.name = 'HostKeyUnknownError';
-    this.host = host.name;
     this.address = userHostPort(address);
     this.keys = keys;
   }
@@ -37,10 +34,6 @@ export class HostKeyUnknownError extends LockageError {
  * An error for a machine that shows another key than the accepted one. Such a key is never accepted without a person.
  */
 export class HostKeyChangedError extends LockageError {
-  readonly host: string;
-  readonly pinned: readonly string[];
-  readonly offered: readonly string[];
-
   constructor(host: Host, address: SshAddress, pinned: readonly string[], keys: readonly HostKey[], file: string) {
     super(`${host.name}: ${userHostPort(address)} shows another host key than the one accepted before`, {
       details: [...pinned.map((print) => `accepted: ${print}`), ...fingerprints(keys).map((key) => `offered:  ${key}`)],
@@ -48,10 +41,6 @@ export class HostKeyChangedError extends LockageError {
         `Somebody may be in between. If the machine was set up again, compare with ${itsKey}; then change hostKey of ` +
         `${host.name}, or, where none is written, remove its line from ${file}.`,
     });
-    this.name = 'HostKeyChangedError';
-    this.host = host.name;
-    this.pinned = pinned;
-    this.offered = keys.map(({ fingerprint }) => fingerprint);
   }
 }
 

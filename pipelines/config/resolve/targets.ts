@@ -26,7 +26,7 @@ export function targetsOf(own: Pick<EnvironmentFile, 'targets'>): {
 
 /** Returns whether targets are machines of the environment's own. */
 export function isMachines(targets: TargetsFile): targets is MachinesFile {
-  return 'kind' in targets && targets.kind !== 'swarm';
+  return 'kind' in targets && (targets.kind === 'lxc' || targets.kind === 'vm');
 }
 
 /** Returns the hosts of an environment, whatever kind of targets it has. */

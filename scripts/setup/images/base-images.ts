@@ -64,8 +64,8 @@ const sources: Readonly<Record<BaseImage, Source>> = {
 };
 
 /** Returns the steps that make sure of the base images, the most useful ones first. */
-export function imageSteps(names: readonly BaseImage[] = ['edge', 'node', 'postgres', 'registry']): Step[] {
-  return names.map((name) => imageStep(baseImages[name], sources[name]));
+export function imageSteps(): Step[] {
+  return (['edge', 'node', 'postgres', 'registry'] as const).map((name) => imageStep(baseImages[name], sources[name]));
 }
 
 function imageStep(image: string, source: Source): Step {
