@@ -4,7 +4,9 @@ import { Deadline } from '../system/deadline.ts';
 import { storedCredentials, type Credentials } from './credentials.ts';
 import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
 import type { Reference } from './reference.ts';
+import { isBusy, isPassing, pause, unreachable } from './retry.ts';
 
+/** The options of a client for registries. */
 export interface RegistryOptions {
   /** registries that are reached by plain http, as `10.0.0.1:5000`; loopback addresses always are */
   readonly insecure?: readonly string[];
@@ -17,6 +19,7 @@ export interface RegistryOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A request about a repository. */
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD';
   /** after `/v2/NAME/` */
@@ -27,7 +30,6 @@ export interface RegistryRequest {
 }
 
 const attempts = 4;
-const maxPause = 30_000;
 
 /**
  * A client for requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of
@@ -287,54 +289,8 @@ function noAnswer(deadline: number, cause: unknown): Error {
   return new Error(`no answer within ${deadline / 1000} s`, { cause });
 }
 
-function isBusy(status: number): boolean {
-  return status === 429 || status >= 500;
-}
-
 function basicHeader({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-
-/**
- * Returns the pause in milliseconds: what the registry asks for (seconds or a date), else longer each time; never
- * long.
- */
-function pause(attempt: number, retryAfter: string | undefined): number {
-  const seconds = Number(retryAfter ?? Number.NaN);
-  const asked = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
-  const own = 250 * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-  return Math.min(Number.isNaN(asked) ? own : Math.max(asked, 0), maxPause);
-}
-
-const aboutCertificate = /CERT|SIGNED|SIGNATURE/;
-
-function isPassing(error: unknown): boolean {
-  if (error instanceof LockageError) return false;
-  const reason = reasonOf(error);
-  return !/ECONNREFUSED|ENOTFOUND|SSL|EPROTO/.test(reason) && !aboutCertificate.test(reason);
-}
-
-function unreachable(server: string, error: unknown): LockageError {
-  if (error instanceof LockageError) return error;
-  const reason = reasonOf(error);
-  const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
-    ? 'If it speaks plain http on purpose, list it as insecure.'
-    : aboutCertificate.test(reason)
-      ? 'Check its certificate; name a private authority with NODE_EXTRA_CA_CERTS.'
-      : (proxyHint(process.env) ?? 'Check that it runs and is reached from this machine.');
-  return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
-}
-
-/** Returns what to do where everything else goes through a web proxy; undefined where no variable names one. */
-function proxyHint(variables: NodeJS.ProcessEnv): string | undefined {
-  const name = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((each) => variables[each]);
-  if (name === undefined) return undefined;
-  return `${name} is set, and Lockage asks registries without it: run it where the registry is reached directly.`;
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error ? `${error.message || 'no connection'} (${String(error.code)})` : error.message;
 }
 
 function errorText(body: Buffer): string {

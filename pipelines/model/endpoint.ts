@@ -81,7 +81,7 @@ export function endpointOf(host: string, settings: EndpointSettings): Endpoint {
     case 'invalid':
       throw new LockageError(`${host}: "${settings.url}" is no address of a Docker Engine`, {
         details: [endpoint.problem],
-        hint: 'write unix:///path/docker.sock or ssh://user@host:port[/path/docker.sock]',
+        hint: 'Write unix:///path/docker.sock or ssh://user@host:port[/path/docker.sock].',
       });
     case 'unix':
       return endpoint;
@@ -103,7 +103,7 @@ function sshSettings(host: string, { identity, jump, hostKey }: EndpointSettings
 function jumpOf(host: string, text: string): Jump {
   const address = parseAddress(text);
   if (address) return { ...address, text };
-  throw new LockageError(`${host}: "${text}" is no host to jump through`, { hint: 'write user@host:port' });
+  throw new LockageError(`${host}: "${text}" is no host to jump through`, { hint: 'Write user@host:port.' });
 }
 
 /** Returns the settings that an endpoint was made from. */

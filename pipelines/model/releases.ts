@@ -6,7 +6,7 @@ import { bumpVersion, compareVersions, parseVersion, type Bump } from './version
 /** Returns the version to release: the one given, or the next after the highest. Throws LockageError. */
 export function nextVersion(releases: readonly Release[], given: string | undefined, bump: Bump | undefined): string {
   if (given !== undefined && bump !== undefined) {
-    throw new LockageError('give a version or --bump, not both', { hint: `lockage release ${given}` });
+    throw new LockageError('give a version or --bump, not both', { hint: `Run \`lockage release ${given}\`.` });
   }
   if (given !== undefined) return parseVersion(given);
   const highest = releases
@@ -16,7 +16,7 @@ export function nextVersion(releases: readonly Release[], given: string | undefi
   if (bump !== undefined) return highest === undefined ? '0.1.0' : bumpVersion(highest, bump);
   throw new LockageError('which version?', {
     ...(highest === undefined ? {} : { details: [`the latest release is ${highest}`] }),
-    hint: `lockage release ${highest === undefined ? '0.1.0' : bumpVersion(highest, 'minor')}, or lockage release --bump minor`,
+    hint: `Run \`lockage release ${highest === undefined ? '0.1.0' : bumpVersion(highest, 'minor')}\`, or \`lockage release --bump minor\`.`,
   });
 }
 
