@@ -1,19 +1,20 @@
 /**
- * Returns Caddy's configuration for a host's edge: one server per published port. Where a port sends to is read from
- * a file at every request, so a switch of releases is a rename and never a reload (a reload loses connections). A
- * failing release is covered by the fallback: a request that finds no answer is tried again on it, which is the
- * earlier release while a switch is unconfirmed. One lost connection is no failing release, and repeating too often
- * would keep a busy host busy: waiting requests then cost more than answering them. The environment's load balancer
- * is believed who asked; nobody else is.
+ * Returns Caddy's configuration for a host's edge: one server per published port. Where a port sends to is a file's name,
+ * looked up at every request, so a switch of releases is a rename and never a reload (a reload loses connections). What Caddy reads
+ * from a file instead goes through a buffer of 1 MiB at each request, which costs four times the request itself.
+ * A failing release is covered by the fallback, which is the earlier release while a switch is unconfirmed. Each request
+ * finds that out for itself: what was counted for all of them would let one page, or one role, take others with it.
+ * Each port has its share of the requests that may be under way; what comes beyond it is refused at once, as waiting costs
+ * more than answering, and keeps a busy host busy.
  */
-export function caddyConfig(ports: readonly number[], trustedProxy?: string): string {
+export function caddyConfig(ports: readonly number[], settings: EdgeConfig = {}): string {
   const servers = Object.fromEntries(
     ports.map((port) => [
       `port-${port}`,
       {
         listen: [`:${port}`],
         automatic_https: { disable: true },
-        routes: [{ handle: [attempt(port, trustedProxy, looks)] }],
+        routes: [{ handle: [attempt(port, shareOf(settings, ports.length), looks)] }],
       },
     ]),
   );
@@ -25,6 +26,18 @@ export function caddyConfig(ports: readonly number[], trustedProxy?: string): st
   });
 }
 
+/** What may be set for an edge. */
+export interface EdgeConfig {
+  /** addresses and networks that are believed who asked; nobody else is */
+  readonly trustedProxies?: readonly string[];
+  /** requests under way, over all ports; absent: no limit */
+  readonly connections?: number;
+}
+
+function shareOf({ connections, ...settings }: EdgeConfig, ports: number): EdgeConfig {
+  return connections === undefined ? settings : { ...settings, connections: Math.ceil(connections / ports) };
+}
+
 /** Times that a request that finds no answer looks where to go: a switch helps also who came before it. */
 const looks = 4;
 /** Time for which it asks there. */
@@ -32,24 +45,31 @@ const patience = '2s';
 
 /** An error of a connection that was not made: nobody has got anything of the request. */
 const notConnected = { vars_regexp: { '{http.error.message}': { pattern: '^dial ' } } };
+const refuse = {
+  match: [{ vars_regexp: { '{http.error.message}': { pattern: '^no upstreams available' } } }],
+  handle: [{ handler: 'static_response', status_code: 503, headers: { 'Retry-After': ['1'] } }],
+  terminal: true,
+};
 const giveUp = {
   handle: [{ handler: 'error', status_code: '{http.error.status_code}', error: '{http.error.message}' }],
 };
 
-function attempt(port: number, trustedProxy: string | undefined, left: number): object {
+function attempt(port: number, settings: EdgeConfig, left: number): object {
   const again =
-    left > 1 ? [{ match: [notConnected], handle: [attempt(port, trustedProxy, left - 1)], terminal: true }] : [];
+    left > 1 ? [{ match: [notConnected], handle: [attempt(port, settings, left - 1)], terminal: true }] : [];
   const fallback = {
     handler: 'subroute',
-    routes: [{ handle: [proxy(port, 2, patience, trustedProxy)] }],
-    errors: { routes: [...again, giveUp] },
+    routes: [{ handle: [proxy({ port, target: 2, time: patience }, settings)] }],
+    errors: { routes: [...again, refuse, giveUp] },
   };
   return {
     handler: 'subroute',
-    routes: [...targets(port), { handle: [proxy(port, 1, '1ns', trustedProxy)] }],
+    routes: [...targets(port), { handle: [proxy({ port, target: 1, time: '1ns' }, settings)] }],
     // As every browser does, a GET is repeated also where the connection ended: once, so that a page at which a process
     // ends does not end all of them.
-    errors: { routes: [{ match: [{ method: ['GET'] }, notConnected], handle: [fallback], terminal: true }, giveUp] },
+    errors: {
+      routes: [refuse, { match: [{ method: ['GET'] }, notConnected], handle: [fallback], terminal: true }, giveUp],
+    },
   };
 }
 
@@ -61,13 +81,15 @@ function targets(port: number): object[] {
   return [{ match: [{ file: name }] }, { match: [{ vars_regexp: both }] }];
 }
 
-function proxy(port: number, target: 1 | 2, time: string, trustedProxy: string | undefined): object {
+function proxy(to: { port: number; target: 1 | 2; time: string }, settings: EdgeConfig): object {
+  const { trustedProxies = [], connections } = settings;
+  const limit = connections === undefined ? {} : { max_requests: connections };
   return {
     handler: 'reverse_proxy',
-    upstreams: [{ dial: `{http.regexp.port${port}.${target}}` }],
+    upstreams: [{ dial: `{http.regexp.port${to.port}.${to.target}}`, ...limit }],
     // With nothing to match, only what found no connection is tried again.
-    load_balancing: { try_duration: time, try_interval: '100ms', retry_match: [{ not: [{}] }] },
-    ...(trustedProxy === undefined ? {} : { trusted_proxies: [trustedProxy] }),
+    load_balancing: { try_duration: to.time, try_interval: '100ms', retry_match: [{ not: [{}] }] },
+    ...(trustedProxies.length === 0 ? {} : { trusted_proxies: trustedProxies }),
     transport: {
       protocol: 'http',
       dial_timeout: '3s',

@@ -44,7 +44,7 @@ function bodyOf(edge: EdgeInputs, ports: readonly number[]) {
     Labels: ownerLabels(edge.app, edge.environment, passingParts.trial),
     ExposedPorts: Object.fromEntries(ports.map((port) => [`${port}/tcp`, {}])),
     HostConfig: {
-      ...edgeHardening,
+      ...edgeHardening(edge),
       PortBindings: Object.fromEntries(ports.map((port) => [`${port}/tcp`, [{ HostPort: String(port) }]])),
       Tmpfs: { '/live': 'rw,size=16m', '/tmp': 'rw,size=16m' },
     },

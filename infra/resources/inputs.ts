@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
-import type { Log, Migration } from '../../pipelines/model/environment.ts';
+import type { EdgeLimits, Log, Migration } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
 import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
@@ -43,6 +43,9 @@ export interface EdgeInputs extends StandingInputs {
   readonly ports: readonly number[];
   /** whose word counts for where a request came from */
   readonly trusted?: string;
+  /** the same, of what users put before it */
+  readonly proxies?: readonly string[];
+  readonly limits?: EdgeLimits;
 }
 
 /** An accessory: other people's image, with data that stays. */
@@ -197,6 +200,8 @@ export interface MachineInputs extends MachineNetworkInputs {
 export interface LoadBalancerInputs extends Place {
   readonly address: string;
   readonly ports: readonly number[];
+  /** addresses and networks whose word counts for where a request came from */
+  readonly trusted?: readonly string[];
 }
 
 /** The settings that a foundation was made from. */

@@ -29,6 +29,24 @@ export interface Environment {
   /** traits in which its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
   readonly registry: Pulling;
+  /** what is set for its edge proxies; absent: nothing */
+  readonly edge?: EdgeSettings;
+}
+
+/** The settings of an environment's edge proxies. */
+export interface EdgeSettings {
+  readonly limits?: EdgeLimits;
+  /** addresses and networks of what stands before the edges and is believed who asked */
+  readonly trustedProxies?: readonly string[];
+}
+
+/** The limits of each edge proxy. What is absent has its default, and processors no limit. */
+export interface EdgeLimits {
+  /** bytes */
+  readonly memory?: number;
+  readonly cpus?: number;
+  /** requests under way, over all public ports */
+  readonly connections?: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +15,47 @@ beforeAll(async () => {
   await edge.start([port, other]);
 });
 afterAll(() => edge.remove());
+
+/** Tells who asked, as the edge says. */
+const whoAsks: RequestListener = ({ headers }, response) =>
+  response.end(`${headers['x-forwarded-for']} ${headers['x-forwarded-proto']}`);
+const forged = { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' };
+
+test('who asks is told by a proxy that is trusted, and by nobody else', async () => {
+  const [trusting, at] = [new CaddyEdge(), (await freePorts(1))[0] ?? 0];
+  try {
+    await trusting.start([at], { trustedProxies: ['127.0.0.0/8'] });
+    const web = await edge.release(whoAsks);
+    await routes(web);
+    await trusting.switchTo({ [at]: { primary: web, fallback: web } });
+    expect((await edge.ask(port, '/', { headers: forged })).body).toBe('127.0.0.1 http');
+    expect((await trusting.ask(at, '/', { headers: forged })).body).toBe('192.0.2.7, 127.0.0.1 https');
+  } finally {
+    await trusting.remove();
+  }
+});
+
+test('more requests than are allowed are refused at once, on their port alone, until there are fewer', async () => {
+  const [limited, [at = 0, beside = 0]] = [new CaddyEdge(), await freePorts(2)];
+  try {
+    await limited.start([at, beside], { connections: 32 });
+    const held: ServerResponse[] = [];
+    const slow = await limited.release((_, response) => void held.push(response));
+    const quick = await limited.release((_, response) => response.end('quick'));
+    await limited.switchTo({ [at]: { primary: slow, fallback: slow }, [beside]: { primary: quick, fallback: quick } });
+    const first = Array.from({ length: 16 }, () => limited.ask(at, '/'));
+    await expect.poll(() => held.length).toBe(16);
+    const { status, headers, took } = await limited.ask(at, '/', { method: 'POST', body: 'x' });
+    expect([status, headers['retry-after'], took < 1000]).toEqual([503, '1', true]);
+    expect((await limited.ask(beside, '/')).body).toBe('quick');
+    for (const response of held.splice(0)) response.end('answered');
+    expect((await Promise.all(first)).map(({ body }) => body)).toEqual(first.map(() => 'answered'));
+    await limited.switchTo({ [at]: { primary: quick, fallback: quick } });
+    expect((await limited.ask(at, '/')).body).toBe('quick');
+  } finally {
+    await limited.remove();
+  }
+});
 
 describe('a request', () => {
   test('that the release does not take is given to the one before, with its body', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { Agent, createServer, request, type RequestListener, type Server } from 'node:http';
 import { createServer as createPlainServer, type AddressInfo } from 'node:net';
-import { caddyConfig } from '../../infra/edge/caddy-config.ts';
+import { caddyConfig, type EdgeConfig } from '../../infra/edge/caddy-config.ts';
 import type { PortTarget } from '../../infra/edge/edge.ts';
 import { ensureCaddy } from '../../scripts/setup/caddy.ts';
 import { EdgeFixture } from './edge-fixture.ts';
@@ -17,6 +17,12 @@ export interface Answer {
   readonly took: number;
 }
 
+interface Asking {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export class CaddyEdge {
   readonly script = new EdgeFixture();
   readonly #servers: Server[] = [];
@@ -25,9 +31,9 @@ export class CaddyEdge {
   #revision = 0;
 
   /** Starts Caddy. */
-  async start(ports: readonly number[]): Promise<void> {
+  async start(ports: readonly number[], settings: EdgeConfig = {}): Promise<void> {
     const config = this.script.live('caddy.json');
-    writeFileSync(config, caddyConfig(ports).replaceAll('/live/', `${this.script.live()}/`));
+    writeFileSync(config, caddyConfig(ports, settings).replaceAll('/live/', `${this.script.live()}/`));
     this.#caddy = spawn(await ensureCaddy(), ['run', '--config', config], { stdio: 'ignore' });
     const answers = async () => (await this.ask(ports[0] ?? 0, '/', { method: 'OPTIONS' })).status !== undefined;
     await this.switchTo(Object.fromEntries(ports.map((port) => [port, { primary: '-:-', fallback: '-:-' }])));
@@ -50,12 +56,12 @@ export class CaddyEdge {
   }
 
   /** Asks by a public port. */
-  ask(port: number, path: string, options: { method?: string; body?: string } = {}): Promise<Answer> {
-    const { method = 'GET', body = '' } = options;
+  ask(port: number, path: string, options: Asking = {}): Promise<Answer> {
+    const { method = 'GET', body = '', headers = {} } = options;
     const started = performance.now();
     return new Promise((resolve) => {
       const none = () => resolve({ headers: {}, body: '', took: performance.now() - started });
-      const call = request({ host: '127.0.0.1', port, path, method, agent: this.#agent }, (response) => {
+      const call = request({ host: '127.0.0.1', port, path, method, headers, agent: this.#agent }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('error', none);

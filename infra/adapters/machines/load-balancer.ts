@@ -26,7 +26,8 @@ export function loadBalancerOf(
   const ports = [...new Set(published)].sort((a, b) => a - b);
   if (ports.length === 0) return undefined;
   const address = environment.machines?.address ?? `${network.subnet}.1`;
-  return { app: network.app, environment: environment.name, address, ports };
+  const trusted = environment.edge?.trustedProxies;
+  return { app: network.app, environment: environment.name, address, ports, ...(trusted ? { trusted } : {}) };
 }
 
 /** Returns the machines of an environment that are in service. */

@@ -7,6 +7,8 @@ export interface LoadBalancerTarget {
   readonly address: string;
   readonly ports: readonly number[];
   readonly servers: readonly Backend[];
+  /** addresses and networks whose headers for the client are kept */
+  readonly trusted?: readonly string[];
 }
 
 /**
@@ -90,14 +92,14 @@ const defaults: readonly string[] = [
   '  default-server check inter 400ms fastinter 100ms fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter',
 ];
 
-function section({ address, servers }: LoadBalancerTarget, port: number): string[] {
+function section({ address, servers, trusted = [] }: LoadBalancerTarget, port: number): string[] {
   const here = backendsAt(servers, port);
   const lines = here.map((server, index) => `  server slot-${index + 1} ${server.address}:${port} ${ackTimeout}`);
   return [
     `listen ${sectionOf(port)}`,
     `  bind ${address}:${port}`,
     // The machines trust the load balancer's header for the client, so a client's own header is dropped here.
-    '  http-request del-header x-forwarded- -m beg',
+    `  http-request del-header x-forwarded- -m beg${trusted.length > 0 ? ` unless { src ${trusted.join(' ')} }` : ''}`,
     // A request that may have had an effect is not sent twice.
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...lines,

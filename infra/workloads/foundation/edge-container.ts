@@ -6,6 +6,7 @@ import type { ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerBody, Engine } from '../../docker/api/client.ts';
 import { caddyConfig } from '../../edge/caddy-config.ts';
 import { edgeScript } from '../../edge/script.ts';
+import type { EdgeLimits } from '../../../pipelines/model/environment.ts';
 import type { EdgeInputs, Place } from '../../resources/inputs.ts';
 import { logConfig } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
@@ -16,8 +17,13 @@ const answerTimeout = 15_000;
 /** Milliseconds that requests get to end when an edge is stopped: its ports are closed meanwhile. */
 const grace = 5000;
 
+<<<<<<< HEAD
 /** The settings of an edge besides its image. */
 export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted'>;
+=======
+/** What an edge is made of besides its image. */
+export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted' | 'proxies' | 'limits'>;
+>>>>>>> dbadf26 (Edge: limits, refusals and trusted proxies)
 
 /** Makes the edge proxy of a host what it has to be. Throws LockageError. */
 export async function ensureEdge(context: ProviderContext, inputs: EdgeInputs): Promise<void> {
@@ -50,7 +56,7 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
     StopTimeout: grace / 1000,
     HostConfig: {
-      ...edgeHardening,
+      ...edgeHardening(setting),
       NetworkMode: network,
       // The name of a container that has ended is asked for nowhere else, which would take seconds.
       DnsOptions: ['ndots:1'],
@@ -66,24 +72,53 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
   };
 }
 
-/** The limits of an edge, also of one that is tried. */
-export const edgeHardening = {
-  ReadonlyRootfs: true,
-  CapDrop: ['ALL'],
-  CapAdd: ['CAP_NET_BIND_SERVICE'],
-  SecurityOpt: ['no-new-privileges'],
-  Memory: 256 * 2 ** 20,
-  MemorySwap: 256 * 2 ** 20,
-  NanoCpus: 1e9,
-  Init: true,
-};
+/**
+ * Returns the limits of an edge, also of one that is tried. No share of the processor is held back from it unless that is
+ * set. Connections beyond what its memory is enough for wait in the kernel.
+ */
+export function edgeHardening({ limits }: Pick<EdgeSetting, 'limits'>) {
+  const memory = memoryOf(limits);
+  const files = Math.min(mostFiles, Math.max(memory / memoryOfConnection, 2 * connectionsOf(limits) + ownFiles));
+  return {
+    ReadonlyRootfs: true,
+    CapDrop: ['ALL'],
+    CapAdd: ['CAP_NET_BIND_SERVICE'],
+    SecurityOpt: ['no-new-privileges'],
+    Memory: memory,
+    MemorySwap: memory,
+    ...(limits?.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
+    Ulimits: [{ Name: 'nofile', Soft: files, Hard: files }],
+    Init: true,
+  };
+}
+
+/** Bytes that an edge needs for a connection, and for a request under way with both of its connections. */
+const memoryOfConnection = 32 * 2 ** 10;
+const memoryOfRequest = 128 * 2 ** 10;
+
+/** Open files that Caddy has besides connections, and as many as any Linux allows. */
+const ownFiles = 256;
+const mostFiles = 500_000;
+
+function connectionsOf(limits: EdgeLimits | undefined): number {
+  return limits?.connections ?? Math.floor(memoryOf(limits) / memoryOfRequest);
+}
+
+function memoryOf(limits: EdgeLimits | undefined): number {
+  return limits?.memory ?? 256 * 2 ** 20;
+}
 
 /**
  * Returns how an edge is started. An upload would need a writable root file system, so the edge's own two files come in its
  * environment and are written to its volume. They are Lockage's, nothing of a user's is in them.
  */
-export function edgeProcess({ ports, trusted }: Pick<EdgeSetting, 'ports' | 'trusted'>) {
-  const parts = caddyConfig(ports, trusted).match(new RegExp(`.{1,${longestVariable}}`, 'gsu')) ?? [];
+export function edgeProcess(setting: Pick<EdgeSetting, 'ports' | 'trusted' | 'proxies' | 'limits'>) {
+  const { ports, trusted, proxies = [], limits } = setting;
+  const trustedProxies = [...(trusted === undefined ? [] : [trusted]), ...proxies];
+  const parts =
+    caddyConfig(ports, { trustedProxies, connections: connectionsOf(limits) }).match(
+      new RegExp(`.{1,${longestVariable}}`, 'gsu'),
+    ) ?? [];
   const names = parts.map((_, index) => `EDGE_CONFIG_${index}`);
   const config = names.map((name) => `"$${name}"`).join(' ');
   const start = `printf %s "$EDGE_SCRIPT" > /live/edge.sh; printf %s ${config} > /live/caddy.json; exec sh /live/edge.sh run`;
@@ -91,6 +126,8 @@ export function edgeProcess({ ports, trusted }: Pick<EdgeSetting, 'ports' | 'tru
     Entrypoint: ['sh', '-c', start],
     Env: [
       `EDGE_SCRIPT=${edgeScript}`,
+      // Else Go lets its memory double before it looks what is no longer used.
+      `GOMEMLIMIT=${Math.floor(memoryOf(limits) * 0.85)}`,
       ...parts.map((part, index) => `${names[index]}=${part}`),
       `${portsVariable}=${ports.join(' ')}`,
     ],

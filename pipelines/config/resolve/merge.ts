@@ -12,6 +12,7 @@ export interface Written {
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
+  readonly edge: NonNullable<EnvironmentFile['edge']>;
 }
 
 /**
@@ -32,8 +33,18 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },
+    edge: mergeEdge(project.edge, environment.edge),
   };
 }
+
+function mergeEdge({ limits, trustedProxies }: Edge = {}, own: Edge = {}): Edge {
+  return dropUndefined({
+    limits: { ...limits, ...own.limits },
+    trustedProxies: own.trustedProxies ?? trustedProxies,
+  });
+}
+
+type Edge = NonNullable<EnvironmentFile['edge']>;
 
 /** Returns variables as text: what YAML reads as a number or a boolean is meant as it is written. */
 export function textValues(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {

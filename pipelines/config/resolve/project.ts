@@ -14,7 +14,7 @@ import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
 import { defaults } from './defaults.ts';
-import { mapValues, mergeEnvironment, textValues } from './merge.ts';
+import { mapValues, mergeEnvironment, textValues, type Written } from './merge.ts';
 import type { Stage } from './order.ts';
 import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 
@@ -70,7 +70,23 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },
+    ...resolveEdge(written.edge),
   };
+}
+
+/** What nobody set is absent: a default that changes must not replace the edges of every environment by itself. */
+function resolveEdge({ limits = {}, trustedProxies = [] }: Written['edge']): Pick<Environment, 'edge'> {
+  const { memory, cpus, connections } = limits;
+  const set = {
+    ...(memory === undefined ? {} : { memory: parseSize(memory) ?? 0 }),
+    ...(cpus === undefined || cpus === 'none' ? {} : { cpus }),
+    ...(connections === undefined ? {} : { connections }),
+  };
+  const edge = {
+    ...(Object.keys(set).length === 0 ? {} : { limits: set }),
+    ...(trustedProxies.length === 0 ? {} : { trustedProxies: [...new Set(trustedProxies)].sort() }),
+  };
+  return Object.keys(edge).length === 0 ? {} : { edge };
 }
 
 /** Returns the swarm as the place where releases run; it has no address of its own. */

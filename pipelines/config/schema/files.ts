@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
-import { accessories, image, roles, secrets } from './roles.ts';
+import { environmentEdge, projectEdge } from './edge.ts';
+import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import {
   command,
@@ -131,7 +132,7 @@ export const projectFile = mapping({
   insecureRegistries: list(registry, 'registries')
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
-  edge: mapping({ image: image.optional().meta({ description: 'Default caddy:2.' }) }).optional(),
+  edge: projectEdge.optional(),
   pipeline: list(pipelineEntry, 'environments')
     .min(1, { error: 'expected at least one environment' })
     .optional()
@@ -154,6 +155,7 @@ export const environmentFile = mapping({
   }),
   roles: roles.optional().meta({ description: 'Merged over the roles of lockage.yaml, key by key.' }),
   accessories: accessories.optional().meta({ description: 'Merged over the accessories of lockage.yaml, key by key.' }),
+  edge: environmentEdge.optional().meta({ description: 'Merged over that of lockage.yaml, key by key.' }),
   ...inBoth,
 }).meta({ title: 'environments/NAME.yaml', description: 'Where one environment runs, and what differs there.' });
 

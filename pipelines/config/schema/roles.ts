@@ -45,21 +45,21 @@ const health = mapping({
   ...healthFields,
 }).meta({ description: 'How a new container proves that it works: one of path, command and running.' });
 
+/** A share of processors, or `none`: no limit. */
+export const cpus = z.union(
+  [
+    z
+      .number()
+      .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
+      .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') }),
+    z.literal('none'),
+  ],
+  { error: expected('a number of CPUs such as 0.5') },
+);
+
 const limits = mapping({
   memory: size('256MiB', '6MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
-  cpus: z
-    .union(
-      [
-        z
-          .number()
-          .min(0.01, { error: expected('a number of CPUs from 0.01 to 1024') })
-          .max(1024, { error: expected('a number of CPUs from 0.01 to 1024') }),
-        z.literal('none'),
-      ],
-      { error: expected('a number of CPUs such as 0.5') },
-    )
-    .optional()
-    .meta({ description: 'Default 1. none: no limit, for hosts whose kernel has none.' }),
+  cpus: cpus.optional().meta({ description: 'Default 1. none: no limit, for hosts whose kernel has none.' }),
   shmSize: size('256MiB', '1MiB', '1TiB').optional().meta({
     description: "Size of /dev/shm, which counts as memory. Default: Docker's 64MiB.",
   }),

@@ -8,7 +8,7 @@ const machines = { kind: 'lxc', count: 1, memory: 1, cpus: 1 } as const;
 
 test('an edge believes the load balancer of its environment who asked, and nobody else', () => {
   expect(caddyConfig([80])).not.toContain('trusted_proxies');
-  expect(caddyConfig([80], '10.71.3.1')).toContain('"trusted_proxies":["10.71.3.1"]');
+  expect(caddyConfig([80], { trustedProxies: ['10.71.3.1'] })).toContain('"trusted_proxies":["10.71.3.1"]');
 });
 
 test('the load balancer of a machine is on the computer that runs it; other hosts have none', () => {

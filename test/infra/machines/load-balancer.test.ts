@@ -43,6 +43,14 @@ describe('the configuration of a load balancer', () => {
     expect(lines(text, 'http-request disable-l7-retry')[0]).toContain('unless { method GET HEAD OPTIONS }');
   });
 
+  test('keeps what a trusted proxy says of the visitor, and what nobody else says', () => {
+    const [untrusted, trusted] = [target, { ...target, trusted: ['10.0.0.5', '10.1.0.0/16'] }].map((each) =>
+      lines(haproxyConfig(each), 'http-request del-header'),
+    );
+    expect(untrusted?.[0]).toBe('http-request del-header x-forwarded- -m beg');
+    expect(trusted?.[0]).toBe('http-request del-header x-forwarded- -m beg unless { src 10.0.0.5 10.1.0.0/16 }');
+  });
+
   test('gives up the rights of root where it has them', () => {
     expect([lines(text, 'user'), lines(haproxyConfig(target), 'user')]).toEqual([['user haproxy'], []]);
   });

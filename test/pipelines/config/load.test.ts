@@ -362,3 +362,14 @@ test('the sample loads', () => {
   ]);
   expect(project.environments[3]?.roles.map(({ name, count }) => `${name} ${count}`)).toEqual(['web 2', 'worker 1']);
 });
+
+test('what is set for edges is laid over what is set for all, and nothing is set by itself', () => {
+  const shared = `${common}edge: { limits: { memory: 128MiB, cpus: 2 }, trustedProxies: [10.0.0.5] }\n`;
+  expect(environment()).not.toHaveProperty('edge');
+  expect(environment(shared)?.edge).toEqual({
+    limits: { memory: 134_217_728, cpus: 2 },
+    trustedProxies: ['10.0.0.5'],
+  });
+  const own_ = `${own}edge: { limits: { cpus: none, connections: 500 }, trustedProxies: [] }\n`;
+  expect(environment(shared, own_)?.edge).toEqual({ limits: { memory: 134_217_728, connections: 500 } });
+});

@@ -84,6 +84,17 @@ describe('keys', () => {
   });
 });
 
+test('edge: an address, a limit and a key that are none', () => {
+  expect(
+    inDev('edge: { image: caddy, trustedProxies: [10.0.0.0/33, lb.example.com], limits: { connections: 1 } }'),
+  ).toEqual([
+    'environments/dev.yaml:2  edge.limits.connections  expected a number of requests from 16 to 1000000, got 1',
+    'environments/dev.yaml:2  edge.trustedProxies[0]  expected an address or network such as 10.0.0.5 or 10.0.0.0/24, got "10.0.0.0/33"',
+    'environments/dev.yaml:2  edge.trustedProxies[1]  expected an address or network such as 10.0.0.5 or 10.0.0.0/24, got "lb.example.com"',
+    'environments/dev.yaml:2  edge.image  is set in lockage.yaml, for all environments',
+  ]);
+});
+
 describe('names', () => {
   test.each(['Shop', '-shop', 'shop-', 'my_shop', 'a'.repeat(41), '""', 'sho p', 'schön'])('%s is refused', (name) => {
     expect(problemsOf(common.replace('app: shop', `app: ${name}`))[0]).toContain(

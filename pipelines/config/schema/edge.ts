@@ -1,0 +1,39 @@
+/** The edge proxy as a user writes it: in lockage.yaml for all environments, in an environment's file for its own. */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { cpus, image } from './roles.ts';
+import { expected, integer, list, mapping, size } from './values.ts';
+
+const proxyMessage = expected('an address or network such as 10.0.0.5 or 10.0.0.0/24');
+const proxy = z.string({ error: proxyMessage }).refine(isNetwork, { error: proxyMessage });
+
+const settings = {
+  limits: mapping({
+    memory: size('256MiB', '64MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
+    cpus: cpus.optional().meta({ description: 'Default none: no limit.' }),
+    connections: integer('a number of requests', 16, 1_000_000)
+      .optional()
+      .meta({ description: 'Requests under way; more are refused. Default: as many as the memory is enough for.' }),
+  })
+    .optional()
+    .meta({ description: 'Of each edge proxy.' }),
+  trustedProxies: list(proxy, 'addresses and networks').optional().meta({
+    description: 'Of what stands before the edge, as where TLS ends: believed who asked, and how. Default: nobody.',
+  }),
+};
+
+/** `edge` in lockage.yaml. */
+export const projectEdge = mapping({
+  image: image.optional().meta({ description: 'Default caddy:2.' }),
+  ...settings,
+});
+
+/** `edge` in an environment's file. */
+export const environmentEdge = mapping(settings, { image: 'is set in lockage.yaml, for all environments' });
+
+function isNetwork(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0 || address.includes('%')) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
