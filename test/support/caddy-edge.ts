@@ -66,8 +66,8 @@ export class CaddyEdge {
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('error', none);
         response.on('end', () => {
-          const { statusCode: status = 0, headers } = response;
-          resolve({ status, headers, body: text, took: performance.now() - started });
+          const { statusCode: status = 0 } = response;
+          resolve({ status, headers: response.headers, body: text, took: performance.now() - started });
         });
       });
       call.on('error', none).end(body);

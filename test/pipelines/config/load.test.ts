@@ -370,6 +370,6 @@ test('what is set for edges is laid over what is set for all, and nothing is set
     limits: { memory: 134_217_728, cpus: 2 },
     trustedProxies: ['10.0.0.5'],
   });
-  const own_ = `${own}edge: { limits: { cpus: none, connections: 500 }, trustedProxies: [] }\n`;
-  expect(environment(shared, own_)?.edge).toEqual({ limits: { memory: 134_217_728, connections: 500 } });
+  const apart = `${own}edge: { limits: { cpus: none, connections: 500 }, trustedProxies: [] }\n`;
+  expect(environment(shared, apart)?.edge).toEqual({ limits: { memory: 134_217_728, connections: 500 } });
 });
