@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import type { Row } from './measure.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
+import { edgePart } from './part-edge.ts';
 import { loadPart } from './part-load.ts';
 import { machinesPart } from './part-machines.ts';
 import { manyPart } from './part-many.ts';
@@ -22,7 +23,7 @@ import { tableLines } from './table.ts';
 
 const parts: readonly Part[] = [
   ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
-  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart],
+  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart],
 ];
 const help = `Usage: npm run bench [-- options]
 
@@ -69,9 +70,9 @@ async function main(): Promise<number> {
 }
 
 async function measure(part: Part, rounds: number, signal: AbortSignal): Promise<readonly Row[]> {
-  const known = (await part.withoutHosts?.()) ?? [];
-  if (known.length > 0) return known;
   const log = (line: string) => console.error(`  ${part.name.padEnd(9)} ${line}`);
+  const known = (await part.withoutHosts?.({ rounds, signal, log })) ?? [];
+  if (known.length > 0) return known;
   const stage = await Stage.open(part.environments, signal, log);
   try {
     // Whoever stops must not wait for the rounds under way: their hosts go away below.

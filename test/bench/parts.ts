@@ -13,6 +13,6 @@ export interface Part {
   readonly name: string;
   readonly environments: Readonly<Record<string, LabEnvironment>>;
   /** Returns rows that need no hosts; when there are some, nothing is measured. */
-  withoutHosts?(): Promise<readonly Row[]>;
+  withoutHosts?(options: PartOptions): Promise<readonly Row[]>;
   measure(stage: Stage, options: PartOptions): Promise<readonly Row[]>;
 }

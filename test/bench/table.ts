@@ -30,6 +30,7 @@ export function tableLines(rows: readonly Row[]): string[] {
 function text(figure: Figure | undefined, unit: Row['unit']): string {
   if (!figure) return '';
   if (unit === 'bytes') return bytesText(figure.median);
-  if (unit === 'requests') return String(figure.median);
+  if (unit === 'requests') return String(Math.round(figure.median));
+  if (figure.median < 10) return `${figure.median.toFixed(2)} ms`;
   return figure.median < 1000 ? `${Math.round(figure.median)} ms` : `${(figure.median / 1000).toFixed(2)} s`;
 }
