@@ -1,11 +1,11 @@
 /** The edge proxy as a user writes it: in lockage.yaml for all environments, in an environment's file for its own. */
-import { isIP } from 'node:net';
 import * as z from 'zod';
 import { cpus, image } from './roles.ts';
 import { expected, integer, list, mapping, size } from './values.ts';
 
-const proxyMessage = expected('an address or network such as 10.0.0.5 or 10.0.0.0/24');
-const proxy = z.string({ error: proxyMessage }).refine(isNetwork, { error: proxyMessage });
+const error = expected('an address or network such as 10.0.0.5 or 10.0.0.0/24');
+const kinds = [z.ipv4({ error }), z.ipv6({ error }), z.cidrv4({ error }), z.cidrv6({ error })] as const;
+const proxy = z.union(kinds, { error });
 
 const settings = {
   limits: mapping({
@@ -30,10 +30,3 @@ export const projectEdge = mapping({
 
 /** `edge` in an environment's file. */
 export const environmentEdge = mapping(settings, { image: 'is set in lockage.yaml, for all environments' });
-
-function isNetwork(value: string): boolean {
-  const [address = '', bits, ...rest] = value.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0 || address.includes('%')) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
