@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Row } from './measure.ts';
+import { judged, usedByOthers } from './busy.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
 import { edgePart } from './part-edge.ts';
@@ -57,7 +58,9 @@ async function main(): Promise<number> {
   for (const part of chosen) {
     if (signal.aborted) break;
     try {
-      rows.push(...(await measure(part, rounds, signal)));
+      const before = await usedByOthers();
+      const found = await measure(part, rounds, signal);
+      rows.push(...judged(found, Math.max(before, await usedByOthers())));
     } catch (error) {
       if (!signal.aborted) problems.push(`${part.name}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -1,0 +1,31 @@
+import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Row } from './measure.ts';
+
+/** The share of the processors that others may use while something is measured. */
+const most = 0.3;
+
+/** Returns the share of the processors that was used within two seconds in which the benchmark does nothing. */
+export async function usedByOthers(): Promise<number> {
+  const before = times();
+  await sleep(2000);
+  const after = times();
+  return (after.used - before.used) / Math.max(1, after.all - before.all);
+}
+
+/** Returns the rows without a verdict where the machine was too busy for one. */
+export function judged(rows: readonly Row[], used: number): readonly Row[] {
+  if (used <= most) return rows;
+  const busy = `not judged: other work took ${Math.round(used * 100)} % of the processors`;
+  return rows.map(({ met, note, ...row }) => ({
+    ...row,
+    ...(met === undefined && note === undefined ? {} : { note: note === undefined ? busy : `${note}; ${busy}` }),
+  }));
+}
+
+function times(): { used: number; all: number } {
+  const sums = cpus().map((cpu) => cpu.times);
+  const idle = sums.reduce((sum, cpu) => sum + cpu.idle, 0);
+  const all = sums.reduce((sum, { user, nice, sys, irq, idle: free }) => sum + user + nice + sys + irq + free, 0);
+  return { used: all - idle, all };
+}
