@@ -26,11 +26,7 @@ export function edgeInputs(plan: FoundationPlan, host: EnvironmentHost): EdgeInp
 /** Returns what the edge of a host is made of, besides its image. */
 export function edgeSetting(app: string, environment: Environment, host: EnvironmentHost, open: HostPorts) {
   const trusted = trustedProxy(environment, host);
-<<<<<<< HEAD
   const ports = open[host.name] ?? [];
-  return { app, environment: environment.name, ports, ...(trusted === undefined ? {} : { trusted }) };
-=======
-  const ports = publishedPorts(environment, host);
   const { limits, trustedProxies: proxies } = environment.edge ?? {};
   return {
     ...{ app, environment: environment.name, ports },
@@ -38,7 +34,6 @@ export function edgeSetting(app: string, environment: Environment, host: Environ
     ...(proxies ? { proxies } : {}),
     ...(limits ? { limits } : {}),
   };
->>>>>>> dbadf26 (Edge: limits, refusals and trusted proxies)
 }
 
 /** Returns an accessory, as it has to be. */

@@ -17,13 +17,8 @@ const answerTimeout = 15_000;
 /** Milliseconds that requests get to end when an edge is stopped: its ports are closed meanwhile. */
 const grace = 5000;
 
-<<<<<<< HEAD
 /** The settings of an edge besides its image. */
-export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted'>;
-=======
-/** What an edge is made of besides its image. */
 export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted' | 'proxies' | 'limits'>;
->>>>>>> dbadf26 (Edge: limits, refusals and trusted proxies)
 
 /** Makes the edge proxy of a host what it has to be. Throws LockageError. */
 export async function ensureEdge(context: ProviderContext, inputs: EdgeInputs): Promise<void> {
@@ -78,7 +73,8 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
  */
 export function edgeHardening({ limits }: Pick<EdgeSetting, 'limits'>) {
   const memory = memoryOf(limits);
-  const files = Math.min(mostFiles, Math.max(memory / memoryOfConnection, 2 * connectionsOf(limits) + ownFiles));
+  const enough = Math.max(Math.floor(memory / memoryOfConnection), 2 * connectionsOf(limits) + ownFiles);
+  const files = Math.min(mostFiles, enough);
   return {
     ReadonlyRootfs: true,
     CapDrop: ['ALL'],
