@@ -128,7 +128,7 @@ describe('a container', () => {
 
   test.each<[string, string[], string]>([
     ['memory of the host', ['--ipc', 'host'], 'HostConfig.IpcMode'],
-    ['another variable', ['--env', 'A=changed'], 'Config.Env'],
+    ['another variable', ['--env', 'A=changed'], 'Config.Env.A'],
     ['a folder of the host', ['--volume', '/etc:/host'], 'HostConfig.Binds'],
     ['a capability', ['--cap-add', 'SYS_ADMIN'], 'HostConfig.CapAdd'],
     ['a published port', ['--publish', '127.0.0.1::8080'], 'HostConfig.PortBindings'],

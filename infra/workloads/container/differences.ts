@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../../pipelines/model/fingerprint.ts';
+import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { ContainerBody, ContainerDetails, ImageDetails } from '../../docker/api/client.ts';
 
 /** A member of a container that is not as it was asked for when it was made. */
@@ -44,12 +44,34 @@ function compared(what: string, wanted: Members, found: Members, filledIn: Membe
   const names = [...new Set([...Object.keys(wanted), ...Object.keys(found)])];
   return names
     .filter((name) => name in wanted || !(name in filledIn) || filledIn[name] !== undefined)
-    .map((name) => {
+    .flatMap((name) => {
       const expected = isPlain(wanted[name]) ? filledIn[name] : wanted[name];
-      return { name, expected: comparable(name, expected), actual: comparable(name, found[name]) };
-    })
-    .filter(({ expected, actual }) => canonicalJson(expected) !== canonicalJson(actual))
-    .map(({ name, expected, actual }) => difference(`${what}.${name}`, expected, actual));
+      const member = `${what}.${name}`;
+      if (name === 'Env') return entryDifferences(member, hashedVariables(expected), hashedVariables(found[name]));
+      const [should, is] = [comparable(name, expected), comparable(name, found[name])];
+      if (isMap(should) && isMap(is)) return entryDifferences(member, should, is);
+      return canonicalJson(should) === canonicalJson(is) ? [] : [difference(member, should, is)];
+    });
+}
+
+/** Each entry for itself: of thirty variables one was changed. */
+function entryDifferences(member: string, expected: Members, actual: Members): Difference[] {
+  return [...new Set([...Object.keys(expected), ...Object.keys(actual)])]
+    .filter((key) => canonicalJson(expected[key]) !== canonicalJson(actual[key]))
+    .map((key) => difference(`${member}.${key}`, expected[key] ?? null, actual[key] ?? null));
+}
+
+/** Values may be secrets that somebody put there by hand: their hashes tell that they differ. */
+function hashedVariables(variables: unknown): Members {
+  const pairs = ((variables ?? []) as readonly string[]).map((each) => {
+    const [name = '', ...value] = each.split('=');
+    return [name, `#${fingerprint(value.join('='))}`] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+function isMap(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function difference(member: string, expected: unknown, actual: unknown): Difference {
