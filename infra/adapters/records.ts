@@ -14,7 +14,9 @@ import type { PulumiStacks } from '../pulumi/stacks.ts';
 import { readStack, type StackState } from '../pulumi/state.ts';
 import { basisOf, type Basis } from '../resources/basis.ts';
 import type {
+  AccessoryInputs,
   ContainerInputs,
+  EdgeInputs,
   FoundationInputs,
   LoadBalancerInputs,
   LedgerInputs,
@@ -26,6 +28,7 @@ import type {
   TurnInputs,
 } from '../resources/inputs.ts';
 import { unpacked } from '../resources/packing.ts';
+import type { StandingRecord } from '../workloads/runtime.ts';
 import { withFileLock } from '../system/file-lock.ts';
 import { changeRecord, type Stored } from './change-record.ts';
 
@@ -93,6 +96,12 @@ export class RecordsAdapter implements Records {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
     const own = (state?.resources ?? []).filter(({ type }) => type === 'lockage:index:Accessory');
     return own.map(({ urn }) => urn.split('::').at(-1) ?? '');
+  }
+
+  /** Returns what stays on an environment's hosts while releases come and go. */
+  async standing(environment: string): Promise<StandingRecord> {
+    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
+    return { edges: inputsOf<EdgeInputs>(state, 'Edge'), accessories: inputsOf<AccessoryInputs>(state, 'Accessory') };
   }
 
   /** Returns the hosts of which a foundation's network is recorded. */

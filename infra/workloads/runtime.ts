@@ -1,3 +1,4 @@
+import type { Drift } from '../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../pipelines/inspection/observation.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { HostReport, PreflightReport } from '../../pipelines/model/host-report.ts';
@@ -8,7 +9,7 @@ import type { ProviderContext } from '../context/provider-context.ts';
 import type { Session } from '../context/session.ts';
 import type { CallOptions, Engine, LogOptions, OutputLine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
-import type { ContainerInputs, Place } from '../resources/inputs.ts';
+import type { AccessoryInputs, ContainerInputs, EdgeInputs, Place } from '../resources/inputs.ts';
 import type { Workload } from './workload.ts';
 
 /** A target on which releases run, with everything that differs between kinds of targets. */
@@ -23,6 +24,8 @@ export interface Runtime {
   hostProblem(engine: Engine): Promise<HostProblem | undefined>;
   /** Reports an environment for `status`. */
   view(engine: Engine, look: Look): Promise<HostView>;
+  /** Returns what is not as it is recorded, and as it was made. */
+  drift(engine: Engine, look: DriftLook): Promise<readonly Drift[]>;
   /** Returns why it did not answer, in view of the answers of the others; undefined when it did. */
   silence(view: HostView, views: readonly HostView[]): string | undefined;
   /** Lists everything of an environment, whatever the record says. `ownLock`: the caller holds the lock there. */
@@ -62,6 +65,19 @@ export interface Look extends Place {
   /** also ask each container since when it runs */
   readonly detailed: boolean;
   readonly signal: AbortSignal;
+}
+
+/** The options of a look for drift. */
+export interface DriftLook extends Place {
+  readonly record: EnvironmentRecord;
+  readonly standing: StandingRecord;
+  readonly signal: AbortSignal;
+}
+
+/** What is recorded of an environment that stays while releases come and go. */
+export interface StandingRecord {
+  readonly edges: readonly EdgeInputs[];
+  readonly accessories: readonly AccessoryInputs[];
 }
 
 /** The parts of a session that a removal needs. */

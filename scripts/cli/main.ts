@@ -137,6 +137,14 @@ program
   .action(async (flags) => (await import('./commands/status.ts')).statusCommand(flags, interrupt()));
 
 program
+  .command('drift')
+  .argument('[environment]')
+  .description('what is not as it is recorded, and as it was made: 4 when anything is')
+  .option('--watch', 'look again every 10 s until it is stopped')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/drift.ts')).driftCommand(name, flags, interrupt()));
+
+program
   .command('history')
   .argument('<environment>')
   .option('-n, --limit <count>', 'how many revisions', '20')

@@ -101,6 +101,13 @@ export class Engine extends EngineSwarm {
     return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest });
   }
 
+  /** Returns the paths that differ from a container's image: changed, added and deleted ones. Undefined when it is gone. */
+  async changedPaths(name: string, options: CallOptions = {}): Promise<string[] | undefined> {
+    const what = `list what has changed in ${name}`;
+    const found = await this.find<{ readonly Path: string }[] | null>(what, `${pathOf(name)}/changes`, options);
+    return found === undefined ? undefined : (found ?? []).map(({ Path }) => Path);
+  }
+
   /** Returns the exit code once the container has ended; at once when it does not run. */
   async waitContainer(name: string, options: CallOptions = {}): Promise<number> {
     const what = `wait for container ${name}`;

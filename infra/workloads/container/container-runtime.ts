@@ -1,4 +1,5 @@
 import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
+import type { Drift } from '../../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
 import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Trait } from '../../../pipelines/model/host-traits.ts';
@@ -10,11 +11,21 @@ import { containerName } from '../../docker/api/names.ts';
 import type { Connections } from '../../docker/connections.ts';
 import { labels, passingParts } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
-import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
+import type {
+  DriftLook,
+  ExecTarget,
+  HostProblem,
+  Look,
+  ReleasePart,
+  RemovalSession,
+  Runtime,
+  Survey,
+} from '../runtime.ts';
 import { removeLeftProofs } from '../backup-proofs.ts';
 import { removeOtherSecrets } from '../secret-volume.ts';
 import type { Workload } from '../workload.ts';
 import { ContainerWorkload } from './container-workload.ts';
+import { hostDrift } from './host-drift.ts';
 import { hostPreflight, hostReport } from './host-report.ts';
 import { hostView } from './host-view.ts';
 import { hostInventory, removeHostInventory } from './inventory.ts';
@@ -45,6 +56,10 @@ export class ContainerRuntime implements Runtime {
 
   view(engine: Engine, look: Look): Promise<HostView> {
     return hostView(engine, this.#host, look);
+  }
+
+  drift(engine: Engine, look: DriftLook): Promise<readonly Drift[]> {
+    return hostDrift(engine, this.#host, look);
   }
 
   silence({ error }: HostView): string | undefined {

@@ -3,7 +3,7 @@ import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
 import type { ProviderContext } from '../../context/provider-context.ts';
-import type { ContainerDetails, Engine } from '../../docker/api/client.ts';
+import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { isOwnedBy, labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import { addressOf } from '../../system/look-up.ts';
@@ -49,9 +49,7 @@ export async function placeContainer(
 
 async function made(engine: Engine, context: ProviderContext, inputs: ContainerInputs): Promise<string> {
   const { app, environment, host, spec } = inputs;
-  const request = createBody(app, environment, spec);
-  const found = extraHosts(await addressesOf(host.name, spec.neighbours));
-  const body = { ...request, HostConfig: { ...request.HostConfig, ...found } };
+  const body = await requestOf(inputs, host.name, spec);
   try {
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
     return await withHeldImage(engine, spec.image, (image) =>
@@ -62,6 +60,17 @@ async function made(engine: Engine, context: ProviderContext, inputs: ContainerI
     if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
     throw error;
   }
+}
+
+/** Returns the request that a release container is made by, with accessories' addresses as they are now. Throws LockageError. */
+export async function requestOf(
+  { app, environment }: Place,
+  host: string,
+  spec: ContainerSpec,
+): Promise<ContainerBody> {
+  const request = createBody(app, environment, spec);
+  const found = extraHosts(await addressesOf(host, spec.neighbours));
+  return { ...request, HostConfig: { ...request.HostConfig, ...found } };
 }
 
 /** Looks up where accessories on other hosts are. Throws LockageError. */

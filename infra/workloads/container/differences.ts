@@ -21,7 +21,7 @@ export function differencesOf(body: ContainerBody, image: ImageDetails, found: C
   // Which image it is says its identity: a host may have it under another name.
   const { Image: _, HostConfig: host = {}, NetworkingConfig: networks = {}, ...config } = body;
   return [
-    ...compared('Config', asMade(config, image), found.Config as unknown as Members, byEngine.config),
+    ...compared('Config', asMade(config, image), found.Config, byEngine.config),
     ...(image.Id === found.Image ? [] : [difference('Image', image.Id, found.Image)]),
     ...compared('HostConfig', host as Members, found.HostConfig as unknown as Members, byEngine.host),
     ...networkDifferences(networks.EndpointsConfig ?? {}, found.NetworkSettings.Networks),

@@ -39,7 +39,8 @@ export async function ensureAccessory(context: ProviderContext, inputs: Accessor
   await ensureStanding(context, standingAccessory(inputs));
 }
 
-function standingAccessory(inputs: AccessoryInputs): StandingContainer {
+/** Returns an accessory as it has to be on its host. */
+export function standingAccessory(inputs: AccessoryInputs): StandingContainer {
   const { app, environment, host, image, spec } = inputs;
   const name = accessoryName(inputs);
   const body = {

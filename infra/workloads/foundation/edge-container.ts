@@ -10,7 +10,7 @@ import type { EdgeLimits } from '../../../pipelines/model/environment.ts';
 import type { EdgeInputs, Place } from '../../resources/inputs.ts';
 import { logConfig } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
-import { ensureStanding, removeStanding, standingLabels } from './standing-container.ts';
+import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
 /** Milliseconds for a new edge to answer on all its ports. */
 const answerTimeout = 15_000;
@@ -23,12 +23,16 @@ export type EdgeSetting = Place & Pick<EdgeInputs, 'ports' | 'trusted' | 'proxie
 /** Makes the edge proxy of a host what it has to be. Throws LockageError. */
 export async function ensureEdge(context: ProviderContext, inputs: EdgeInputs): Promise<void> {
   if (inputs.leaves) return;
+  await ensureStanding(context, standingEdge(inputs));
+}
+
+/** Returns an edge proxy as it has to be on its host. */
+export function standingEdge(inputs: EdgeInputs): StandingContainer {
   const { app, environment, host, image, spec } = inputs;
   const { edge: name } = environmentNames(app, environment);
   const body = { ...edgeBody(inputs), Labels: standingLabels(inputs, 'edge', inputs) };
   const works = (engine: Engine, signal: AbortSignal) => untilEdgeAnswers(engine, name, signal);
-  const wanted = { app, environment, host, what: 'edge proxy', name, image, body, spec, grace, works };
-  await ensureStanding(context, wanted);
+  return { app, environment, host, what: 'edge proxy', name, image, body, spec, grace, works };
 }
 
 /** Removes it. */

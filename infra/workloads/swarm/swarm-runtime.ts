@@ -1,4 +1,5 @@
 import { defaults } from '../../../pipelines/config/resolve/defaults.ts';
+import type { Drift } from '../../../pipelines/inspection/drift.ts';
 import type { HostView } from '../../../pipelines/inspection/observation.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
@@ -8,12 +9,22 @@ import type { CallOptions, Engine, LogOptions, OutputLine } from '../../docker/a
 import type { Connections } from '../../docker/connections.ts';
 import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
-import type { ExecTarget, HostProblem, Look, ReleasePart, RemovalSession, Runtime, Survey } from '../runtime.ts';
+import type {
+  DriftLook,
+  ExecTarget,
+  HostProblem,
+  Look,
+  ReleasePart,
+  RemovalSession,
+  Runtime,
+  Survey,
+} from '../runtime.ts';
 import type { Workload } from '../workload.ts';
 import { removeSwarmInventory, swarmInventory } from './inventory.ts';
 import { reachableContainer } from './reach.ts';
 import { removeService, removeUnusedSecrets } from './removal.ts';
 import { problemOfManager, quorumLoss, servicesOf, swarmReport, swarmView } from './report.ts';
+import { swarmDrift } from './swarm-drift.ts';
 import { ServiceWorkload } from './service-workload.ts';
 
 /** A Docker Swarm, on which releases run as services behind the edges of its managers. */
@@ -42,6 +53,10 @@ export class SwarmRuntime implements Runtime {
 
   view(engine: Engine, look: Look): Promise<HostView> {
     return swarmView(engine, this.#swarm, look);
+  }
+
+  drift(engine: Engine, look: DriftLook): Promise<readonly Drift[]> {
+    return swarmDrift(engine, this.#swarm, look);
   }
 
   silence(view: HostView, views: readonly HostView[]): string | undefined {

@@ -1,0 +1,55 @@
+import type { Drift } from '../../../pipelines/inspection/drift.ts';
+import type { ContainerDetails } from '../../docker/api/client.ts';
+
+type Found = Omit<Drift, 'what'>;
+
+/** Returns what a container does that it should not. `mayRest`: it has no traffic, and waits until somebody goes back to it. */
+export function stateDrift({ State, RestartCount }: ContainerDetails, mayRest: boolean): Found[] {
+  const { Status, StartedAt, FinishedAt, ExitCode, OOMKilled } = State;
+  const since = Status === 'running' ? StartedAt : FinishedAt;
+  const rests = mayRest && (Status === 'exited' || Status === 'created');
+  const ended = Status === 'exited' || Status === 'restarting' ? ` (exit code ${ExitCode})` : '';
+  const health = State.Health?.Status;
+  return [
+    ...(Status === 'running' || rests
+      ? []
+      : [{ member: 'state', expected: 'running', actual: `${Status}${ended}`, since }]),
+    ...(OOMKilled
+      ? [{ member: 'memory', expected: 'enough', actual: 'a process was killed for want of it', since }]
+      : []),
+    ...(RestartCount > 0
+      ? [{ member: 'restarts', expected: '0', actual: String(RestartCount), since: StartedAt }]
+      : []),
+    ...(health === 'unhealthy' ? [{ member: 'health', expected: 'healthy', actual: health }] : []),
+  ];
+}
+
+/** How many paths are named. */
+const most = 5;
+
+/** Returns which files of a container are not as in its image. What its engine makes in every container does not count. */
+export function fileDrift(
+  changed: readonly string[],
+  { Mounts }: Pick<ContainerDetails, 'Mounts'>,
+  tmpfs: readonly string[],
+): Found[] {
+  const own = new Set(
+    [...Mounts.map(({ Destination }) => Destination), ...tmpfs, ...madeByEngine].flatMap(withParents),
+  );
+  const parents = new Set(changed.flatMap((path) => withParents(path).slice(1)));
+  const files = changed.filter((path) => !own.has(path) && !parents.has(path)).sort();
+  if (files.length === 0) return [];
+  const more = files.length > most ? ` and ${files.length - most} more` : '';
+  return [{ member: 'files', expected: 'as in the image', actual: `${files.slice(0, most).join(', ')}${more}` }];
+}
+
+const madeByEngine = [
+  ...['/sbin/docker-init', '/dev/init', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/.dockerenv', '/etc/mtab'],
+  ...['/dev/console', '/dev/pts', '/dev/shm', '/proc', '/sys'],
+];
+
+/** `/a/b` and `/a`. */
+function withParents(path: string): string[] {
+  const steps = path.split('/').filter((step) => step !== '');
+  return steps.map((_, index) => `/${steps.slice(0, steps.length - index).join('/')}`);
+}

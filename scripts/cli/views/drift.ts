@@ -1,0 +1,42 @@
+import { driftedOf, type Drift, type HostDrift } from '../../../pipelines/inspection/drift.ts';
+import { agoText } from '../../../pipelines/text/moment.ts';
+import { colors } from '../../tools/colors.ts';
+import { table } from '../../tools/format.ts';
+
+/** The drift of one environment. */
+export interface EnvironmentDrift {
+  readonly name: string;
+  readonly hosts: readonly HostDrift[];
+}
+
+/** Longest value that is shown; `--json` has all of it. */
+const longest = 60;
+
+/** Shows what is not as it is recorded, one line each, and that nothing is where nothing is. */
+export function driftLines(environments: readonly EnvironmentDrift[], now: number): string[] {
+  return environments.flatMap(({ name, hosts }) => {
+    const rows = hosts.flatMap((each) => hostRows(each, now));
+    const header = ['', 'host', 'what', 'member', 'expected', 'actual', 'since'].map((word) => colors.dim(word));
+    if (rows.length > 0) return [colors.bold(name), ...table([header, ...rows])];
+    const count = `${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
+    return [`${colors.green('✓')} ${colors.bold(name)}  ${count} as recorded`];
+  });
+}
+
+function hostRows(each: HostDrift, now: number): string[][] {
+  if ('error' in each) return [[`  ${colors.yellow('?')}`, each.host.name, '', '', '', each.error, '']];
+  return each.drift.map((drift) => [`  ${colors.red('✗')}`, each.host.name, ...cells(drift, now)]);
+}
+
+function cells({ what, member, expected, actual, since }: Drift, now: number): string[] {
+  return [what, member, shortened(expected), shortened(actual), since === undefined ? '' : agoText(since, now)];
+}
+
+function shortened(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+}
+
+/** Returns the drift as `--json` has it. */
+export function driftJson({ name, hosts }: EnvironmentDrift) {
+  return { name, drifted: driftedOf(hosts), hosts: hosts.map(({ host, ...told }) => ({ name: host.name, ...told })) };
+}
