@@ -139,7 +139,7 @@ program
 program
   .command('drift')
   .argument('[environment]')
-  .description('what is not as it is recorded, and as it was made: 4 when anything is')
+  .description('what is not as it is recorded, and as it was made; ends with 5 when anything is')
   .option('--watch', 'look again every 10 s until it is stopped')
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/drift.ts')).driftCommand(name, flags, interrupt()));

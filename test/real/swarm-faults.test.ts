@@ -35,6 +35,11 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     );
   const docker = (...words: string[]) => command('docker', '-H', project.lab.host('prod-3').dockerHost, ...words);
   const status = async () => (await project.succeed('status', '--env', 'prod')).json;
+  const drift = async () => {
+    const { code, json } = await project.run('drift', 'prod', '--json');
+    const all = json.environments[0].hosts as { drift: { what: string; actual: string }[] }[];
+    return all.flatMap((each) => each.drift.map(({ what, actual }) => ({ code, what, actual })));
+  };
   const other = () => (now === '1.0.0' ? '1.1.0' : '1.0.0');
 
   async function expectClean(version: string): Promise<void> {
@@ -102,10 +107,12 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     await docker('service', 'update', '--detach', '--env-add', 'GREETING=by hand', service?.name ?? '');
     await until('it is seen', async () => (await status()).problems.length > 0);
     expect((await status()).problems).toEqual([`swarm: web ${now} is changed by hand: Env`]);
+    expect(await drift()).toEqual([{ code: 5, what: service?.name, actual: 'changed by hand: Env' }]);
     const repaired = await project.promote(now, 'prod');
     expect([repaired.code, repaired.json?.revision.kind], repaired.stderr).toEqual([0, 'repair']);
     expect((await project.answers('prod')).map(({ greeting }) => greeting)).toEqual(['', '', '']);
     await expectClean(now);
+    expect(await drift()).toEqual([]);
   });
 
   test('a node that stops is named, and what ran on it runs on the others', async () => {

@@ -79,13 +79,16 @@ async function heldImage(engine: Engine, image: string, options: CallOptions): P
   return engine.inspectImage(imageByTag({ repository: parseReference(image).repository, digest }), options);
 }
 
+const taskLabel = 'com.docker.swarm.task.id';
+
 /** Containers of the environment that nothing is recorded of, and strangers on its network. */
 function unknownContainers(all: readonly ContainerSummary[], wanted: ReadonlySet<string>, look: DriftLook): Drift[] {
   const { network } = environmentNames(look.app, look.environment);
   return all.flatMap((container): Drift[] => {
     const what = containerName(container);
     const { Labels, Image, State, NetworkSettings } = container;
-    if (wanted.has(what)) return [];
+    // What a service runs is compared with the service.
+    if (wanted.has(what) || taskLabel in Labels) return [];
     if (isOwnedBy(Labels, look)) {
       // What keeps secrets, or asks something at this moment, is of a container that is recorded.
       const part = Labels[labels.part] ?? '';

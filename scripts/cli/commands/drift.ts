@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findDrift } from '../../../infra/hosts/drift.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
-import { driftedOf, type Drifted } from '../../../pipelines/inspection/drift.ts';
+import { driftedOf } from '../../../pipelines/inspection/drift.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { CommandContext } from '../open-context.ts';
@@ -18,12 +18,6 @@ interface DriftFlags extends Flags {
   readonly watch?: boolean;
 }
 
-const exitCodes: Readonly<Record<Drifted, number>> = {
-  none: ExitCode.ok,
-  some: ExitCode.broken,
-  unknown: ExitCode.partial,
-};
-
 /** Runs `lockage drift`. */
 export async function driftCommand(name: string | undefined, flags: DriftFlags, signal: AbortSignal): Promise<void> {
   await runCommand({ ...flags, keyless: true }, signal, async (context) => {
@@ -36,7 +30,8 @@ export async function driftCommand(name: string | undefined, flags: DriftFlags, 
         { app: context.project.app, environments: found.map(driftJson) },
         driftLines(found, context.now()),
       );
-      process.exitCode = exitCodes[driftedOf(found.flatMap(({ hosts }) => hosts))];
+      const drifted = driftedOf(found.flatMap(({ hosts }) => hosts));
+      process.exitCode = drifted === 'none' ? ExitCode.ok : ExitCode.partial;
       if (!flags.watch) return;
       await sleep(pause, undefined, { signal });
     }

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import type { ContainerDetails } from '../../../infra/docker/api/types.ts';
+import { fileDrift, stateDrift } from '../../../infra/workloads/container/running-drift.ts';
+
+const started = '2026-01-01T12:00:00.000Z';
+const ended = '2026-01-02T12:00:00.000Z';
+
+function details(state: object = {}, restarts = 0): ContainerDetails {
+  const State = { Status: 'running', ExitCode: 0, OOMKilled: false, StartedAt: started, FinishedAt: ended, ...state };
+  return { State, RestartCount: restarts } as ContainerDetails;
+}
+
+describe('a container', () => {
+  test('that runs as it was started has not drifted', () => {
+    expect(stateDrift(details(), false)).toEqual([]);
+  });
+
+  test('that ended says since when, and how', () => {
+    expect(stateDrift(details({ Status: 'exited', ExitCode: 137 }), false)).toEqual([
+      { member: 'state', expected: 'running', actual: 'exited (exit code 137)', since: ended },
+    ]);
+  });
+
+  test('that may rest is fine when it was stopped or never started, and not when it is paused', () => {
+    expect(stateDrift(details({ Status: 'exited' }), true)).toEqual([]);
+    expect(stateDrift(details({ Status: 'created' }), true)).toEqual([]);
+    expect(stateDrift(details({ Status: 'paused' }), true)).toHaveLength(1);
+  });
+
+  test('that was restarted, lacks memory or is unhealthy has drifted though it runs', () => {
+    const found = stateDrift(details({ OOMKilled: true, Health: { Status: 'unhealthy' } }, 3), false);
+    expect(found.map(({ member, actual }) => [member, actual])).toEqual([
+      ['memory', 'a process was killed for want of it'],
+      ['restarts', '3'],
+      ['health', 'unhealthy'],
+    ]);
+  });
+});
+
+describe('files inside', () => {
+  const mounts = [{ Destination: '/run/secrets' }] as ContainerDetails['Mounts'];
+  const changed = (...paths: string[]) => fileDrift(paths, { Mounts: mounts }, ['/tmp']).map(({ actual }) => actual);
+
+  test('that an engine makes in every container, and what is mounted, do not count', () => {
+    expect(changed('/run', '/run/secrets', '/tmp', '/sbin', '/sbin/docker-init', '/etc/hosts', '/etc')).toEqual([]);
+  });
+
+  test('are named without the folders on the way, the first ones of many', () => {
+    expect(changed('/etc', '/etc/motd')).toEqual(['/etc/motd']);
+    expect(changed('/var', '/var/a', '/var/a/b', '/var/log')).toEqual(['/var/a/b, /var/log']);
+    const many = Array.from({ length: 7 }, (_, index) => `/data/${index}`);
+    expect(changed(...many)).toEqual(['/data/0, /data/1, /data/2, /data/3, /data/4 and 2 more']);
+  });
+});

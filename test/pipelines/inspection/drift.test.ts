@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { driftedOf, trafficDrift } from '../../../pipelines/inspection/drift.ts';
+import type { HostView } from '../../../pipelines/inspection/observation.ts';
+import { host, record, revision } from '../model/values.ts';
+
+const drift = { what: 'shop-prod-web-1', member: 'state', expected: 'running', actual: 'paused' };
+const view = (found: Partial<HostView> = {}): HostView => ({ host: host('prod-1'), containers: [], ...found });
+const membersOf = (found: Partial<HostView>) =>
+  trafficDrift('shop-prod-edge', record([revision(1, '1.0.0')]), view(found)).map(({ member }) => member);
+
+describe('an environment has drifted', () => {
+  test('when one host has, whatever the others do not tell', () => {
+    const silent = { host: host('prod-2'), error: 'does not answer' };
+    expect(driftedOf([{ host: host('prod-1'), drift: [drift] }, silent])).toBe('some');
+    expect(driftedOf([{ host: host('prod-1'), drift: [] }, silent])).toBe('unknown');
+    expect(driftedOf([{ host: host('prod-1'), drift: [] }])).toBe('none');
+  });
+});
+
+describe('the way that visitors come in has drifted', () => {
+  test('in nothing where traffic goes as recorded and everything answers', () => {
+    expect(membersOf({ routes: 'as recorded', edge: { guarded: true, silent: [] } })).toEqual([]);
+    expect(membersOf({ fence: { revision: 1, operation: 'a', recorded: 1 } })).toEqual([]);
+  });
+
+  test.each<[string, Partial<HostView>, string]>([
+    ['routes that lead elsewhere', { routes: 'differ' }, 'routes'],
+    ['a switch that nobody has confirmed', { routes: 'unconfirmed' }, 'routes'],
+    ['a port that does not answer', { edge: { silent: ['port 8000 does not answer visitors: refused'] } }, 'port'],
+    ['a guard that has ended', { edge: { guarded: false } }, 'guard'],
+    ['an edge that cannot be asked', { edge: { problem: 'it is paused' } }, 'state'],
+    ['a host that knows more than the record', { fence: { revision: 3, operation: 'b', recorded: 3 } }, 'fence'],
+    ['secrets that are gone', { faults: ['web-1.secrets is empty since a restart'] }, 'host'],
+  ])('by %s', (_, found, member) => {
+    expect(membersOf(found)).toEqual([member]);
+  });
+});
