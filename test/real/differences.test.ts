@@ -101,7 +101,7 @@ describe('a container', () => {
     ['a weight', ['update', '--cpu-shares', '512'], 'HostConfig.CpuShares'],
     ['processors of its own', ['update', '--cpuset-cpus', '0'], 'HostConfig.CpusetCpus'],
     ['more processes', ['update', '--pids-limit', '200'], 'HostConfig.PidsLimit'],
-    ['a restart policy', ['update', '--restart', 'always'], 'HostConfig.RestartPolicy'],
+    ['a restart policy', ['update', '--restart', 'always'], 'HostConfig.RestartPolicy.Name'],
     ['a soft limit', ['update', '--memory-reservation', '32m'], 'HostConfig.MemoryReservation'],
   ])('that was given %s by hand shows it', async (_, words, member) => {
     const found = await differencesAfter(body(), (name) => docker(...words, name));
