@@ -81,6 +81,18 @@ export const deeds: Readonly<Record<string, Deed>> = {
     end: '1.1.0',
     interrupts: true,
   },
+  'a promotion that ends an accessory': {
+    prepare: async (project) => {
+      await stand(project);
+      const cache = { image: `${project.lab.registry}/lockage-base/edge`, command: ['sleep', '86400'] };
+      await project.configure({ roles: { web }, accessories: { cache } });
+      await project.succeed('promote', '1.1.0', '--to', 'prod');
+      await project.configure({ roles: { web } });
+    },
+    words: promote('1.2.0'),
+    serves: ['1.1.0', '1.2.0'],
+    end: '1.2.0',
+  },
   'a cordon': {
     prepare: (project) => stand(project),
     words: ['host', 'cordon', 'prod-2', '--env', 'prod'],

@@ -148,5 +148,7 @@ async function left(project: TestProject, deed: Deed): Promise<string[]> {
   const status = (await project.succeed('status', '--env', environment)).json;
   if (status.problems.length > 0) wrong.push(status.problems.join('; '));
   if (status.lock) wrong.push('it is locked');
+  const drift = await project.run('drift', environment);
+  if (drift.code !== 0) wrong.push(drift.stdout);
   return wrong;
 }
