@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { followLogs, readLogs, sourceOf, type LogReader, type Source } from '../../../infra/hosts/log-stream.ts';
+import { followLogs, readLogs, sourceOf, type LogReader } from '../../../infra/hosts/log-stream.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
@@ -7,7 +7,7 @@ import { colors } from '../../tools/colors.ts';
 import { maskRecorded } from '../mask-recorded.ts';
 import { countOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
-import { linePrefixes } from '../views/log-prefix.ts';
+import { prefixer } from '../views/log-prefix.ts';
 
 interface LogsFlags extends Flags {
   readonly env: string;
@@ -28,7 +28,10 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
     const recorded = await record();
     const sources = selectServing(environment, recorded, selection).map(sourceOf);
     await maskRecorded(context, environment.name, recorded);
-    const prefix = prefixer(environment, sources);
+    const prefix = prefixer(
+      environment.hosts.map(({ name }) => name),
+      sources.map(({ role }) => role),
+    );
     const reader: LogReader = {
       connections: context.connections,
       app: context.project.app,
@@ -40,7 +43,7 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
       onLine: (source, stream, line) => {
         const { host, role, container } = source;
         if (flags.json) context.terminal.entry({ host: host.name, role, container, stream, line });
-        else context.terminal.line(`${prefix(source)}${line}`);
+        else context.terminal.line(`${prefix(host.name, role)}${line}`);
       },
       onNew: ({ host, role, version, container }) =>
         context.terminal.note(colors.dim(`${host.name}: following ${role} ${version} (${container})`)),
@@ -49,20 +52,6 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
     };
     await (flags.follow ? followLogs(reader, sources) : readLogs(reader, sources));
   });
-}
-
-/**
- * Makes prefixes as wide as the environment's roles and hosts need, so that a container that comes later stays aligned.
- */
-function prefixer(
-  environment: { hosts: readonly { name: string }[] },
-  sources: readonly Source[],
-): (source: Source) => string {
-  const hosts = environment.hosts.map(({ name }) => name);
-  const roles = [...new Set(sources.map(({ role }) => role))];
-  const pairs = hosts.flatMap((host) => roles.map((role) => [host, role] as const));
-  const prefixes = new Map(linePrefixes(pairs).map((text, index) => [pairs[index]?.join(' '), text]));
-  return ({ host, role }) => prefixes.get(`${host.name} ${role}`) ?? `${host.name} ${role} `;
 }
 
 /**

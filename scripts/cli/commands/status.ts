@@ -1,8 +1,6 @@
 import { observe } from '../../../infra/hosts/observe.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
 import {
-  containersOf,
-  edgeFaults,
   environmentStatus,
   soundnessOf,
   type EnvironmentStatus,
@@ -14,7 +12,7 @@ import { ExitCode } from '../exit-codes.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
-import { environmentLines, overviewLines } from '../views/status.ts';
+import { environmentJson, environmentLines, hostDetails, overviewLines } from '../views/status.ts';
 
 /** A host that is busy, or emulated, is not dead. */
 const timeouts: Timeouts = { first: 2000, total: 10_000 };
@@ -66,21 +64,7 @@ async function showOne(context: CommandContext, environment: Environment): Promi
     context.machines.loadBalancer(environment),
   ]);
   const status = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);
-  const hosts = seen.hosts.map((view) => ({
-    view,
-    containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],
-    faults: edgeFaults(view),
-  }));
-  const shown = hosts.map(({ view, containers }) => ({
-    name: view.host.name,
-    ...(view.error === undefined
-      ? { engine: view.engine, routes: view.routes, ...(view.edge ? { edge: view.edge } : {}) }
-      : { error: view.error }),
-    containers,
-  }));
-  context.terminal.result(
-    { app, ...status, hosts: { ...status.hosts, list: shown } },
-    environmentLines(status, hosts, context.now()),
-  );
+  const hosts = hostDetails(record, seen.hosts);
+  context.terminal.result({ app, ...environmentJson(status, hosts) }, environmentLines(status, hosts, context.now()));
   return status;
 }

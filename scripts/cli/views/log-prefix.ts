@@ -14,3 +14,10 @@ export function linePrefixes(sources: readonly (readonly [host: string, ...rest:
     return `${colour(source.map((word, index) => word.padEnd(widths[index] ?? 0)).join(' '))} `;
   });
 }
+
+/** Returns prefixes as wide as all hosts and roles need, so that a container that comes later stays aligned. */
+export function prefixer(hosts: readonly string[], roles: readonly string[]): (host: string, role: string) => string {
+  const pairs = hosts.flatMap((host) => [...new Set(roles)].map((role) => [host, role] as const));
+  const prefixes = new Map(linePrefixes(pairs).map((text, index) => [pairs[index]?.join(' '), text]));
+  return (host, role) => prefixes.get(`${host} ${role}`) ?? `${host} ${role} `;
+}

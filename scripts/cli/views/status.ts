@@ -1,5 +1,11 @@
 import type { LoadBalancerView, LockView, HostView } from '../../../pipelines/inspection/observation.ts';
-import type { ContainerStatus, EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
+import {
+  containersOf,
+  edgeFaults,
+  type ContainerStatus,
+  type EnvironmentStatus,
+} from '../../../pipelines/inspection/status.ts';
+import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
@@ -95,6 +101,25 @@ export interface HostDetail {
   readonly containers: readonly ContainerStatus[];
   /** what is wrong with its edge */
   readonly faults?: readonly string[];
+}
+
+/** Returns each host with what it has: nothing is known of one that does not answer, or is cordoned. */
+export function hostDetails(record: EnvironmentRecord, views: readonly HostView[]): HostDetail[] {
+  return views.map((view) => ({
+    view,
+    containers: view.error === undefined && !view.cordon ? containersOf(record, view) : [],
+    faults: edgeFaults(view),
+  }));
+}
+
+/** Returns one environment as `--json` has it. */
+export function environmentJson(status: EnvironmentStatus, hosts: readonly HostDetail[]) {
+  const list = hosts.map(({ view: { host, error, engine, routes, edge }, containers }) => ({
+    name: host.name,
+    ...(error === undefined ? { engine, routes, ...(edge ? { edge } : {}) } : { error }),
+    containers,
+  }));
+  return { ...status, hosts: { ...status.hosts, list } };
 }
 
 /** Shows one environment, host by host and container by container. */
