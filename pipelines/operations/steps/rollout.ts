@@ -74,7 +74,8 @@ export async function rollOut(
     before,
     revision,
     startedAt: options.startedAt,
-    ...(notes.length > 0 ? { hasOtherFoundation: true } : {}),
+    // That of machines which were to take over goes with them.
+    ...(notes.length > 0 && !inputs.replaces ? { hasOtherFoundation: true } : {}),
   });
   await clearUp(context, inputs, foundation);
   return { outcome: 'promoted', plan: rollout.plan, revision: recorded, bytesMoved };
