@@ -201,7 +201,7 @@ describe.runIf(labsWork)('a promotion', () => {
           [expect.stringMatching(/^prod-2: port 8000 does not answer visitors: .*refused/)],
         ]);
         const refused = await project.promote('1.4.0', 'prod');
-        expect([refused.code, refused.json.error.message]).toEqual([3, expect.stringContaining('no host switched')]);
+        expect([refused.code, refused.json.error.message]).toEqual([5, expect.stringContaining('no host switched')]);
         expect(refused.json.error.details.join('\n')).toContain('prod-2: port 8000 does not answer visitors');
       } finally {
         await host.stopDocker();
