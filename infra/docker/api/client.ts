@@ -15,6 +15,7 @@ import type {
   ContainerSummary,
   ExecOptions,
   ExecResult,
+  FileChange,
   LogOptions,
   OutputLine,
 } from './types.ts';
@@ -101,11 +102,14 @@ export class Engine extends EngineSwarm {
     return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest });
   }
 
-  /** Returns the paths that differ from a container's image: changed, added and deleted ones. Undefined when it is gone. */
-  async changedPaths(name: string, options: CallOptions = {}): Promise<string[] | undefined> {
+  /** Returns what differs from a container's image in its file system. Undefined when it is gone. */
+  async fileChanges(name: string, options: CallOptions = {}): Promise<FileChange[] | undefined> {
     const what = `list what has changed in ${name}`;
-    const found = await this.find<{ readonly Path: string }[] | null>(what, `${pathOf(name)}/changes`, options);
-    return found === undefined ? undefined : (found ?? []).map(({ Path }) => Path);
+    const found = await this.find<{ Path: string; Kind: number }[] | null>(what, `${pathOf(name)}/changes`, options);
+    const kinds = ['changed', 'added', 'deleted'] as const;
+    return found === undefined
+      ? undefined
+      : (found ?? []).map(({ Path, Kind }) => ({ path: Path, kind: kinds[Kind] ?? 'changed' }));
   }
 
   /** Returns the exit code once the container has ended; at once when it does not run. */

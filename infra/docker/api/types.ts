@@ -147,6 +147,12 @@ export interface ArchivedEntry {
   readonly target?: string;
 }
 
+/** A path in a container that is not as in its image. */
+export interface FileChange {
+  readonly path: string;
+  readonly kind: 'changed' | 'added' | 'deleted';
+}
+
 /** The specification of a service; only the fields that Lockage sets or reads. */
 export interface ServiceSpec {
   readonly Name: string;

@@ -59,14 +59,14 @@ async function containerDrift(
   const [found, ofImage, changed = []] = await Promise.all([
     engine.inspectContainer(name, options),
     heldImage(engine, image, options),
-    engine.changedPaths(name, options),
+    engine.fileChanges(name, options),
   ]);
   if (!found) return [{ what: name, member: 'container', expected: 'there', actual: 'missing' }];
   const lost = { member: 'image', expected: image, actual: 'not on the host any more' };
   const drift = [
     ...stateDrift(found, mayRest),
     ...(ofImage ? differencesOf(body, ofImage, found) : [lost]),
-    ...fileDrift(changed, found, Object.keys(body.HostConfig?.Tmpfs ?? {})),
+    ...fileDrift(changed, found),
   ];
   return drift.map((each) => ({ what: name, ...each }));
 }

@@ -1,5 +1,5 @@
 import type { Drift } from '../../../pipelines/inspection/drift.ts';
-import type { ContainerDetails } from '../../docker/api/client.ts';
+import type { ContainerDetails, FileChange } from '../../docker/api/client.ts';
 
 type Found = Omit<Drift, 'what'>;
 
@@ -27,24 +27,28 @@ export function stateDrift({ State, RestartCount }: ContainerDetails, mayRest: b
 /** How many paths are named. */
 const most = 5;
 
-/** Returns which files of a container are not as in its image. What its engine makes in every container does not count. */
+/**
+ * Returns which files of a container are not as in its image. What its engine makes in every container does not count, and
+ * where the file system can be written, neither do files that were added: programs put their sockets and logs there.
+ */
 export function fileDrift(
-  changed: readonly string[],
-  { Mounts }: Pick<ContainerDetails, 'Mounts'>,
-  tmpfs: readonly string[],
+  changes: readonly FileChange[],
+  { Mounts, HostConfig }: Pick<ContainerDetails, 'Mounts' | 'HostConfig'>,
 ): Found[] {
-  const own = new Set(
-    [...Mounts.map(({ Destination }) => Destination), ...tmpfs, ...madeByEngine].flatMap(withParents),
-  );
-  const parents = new Set(changed.flatMap((path) => withParents(path).slice(1)));
-  const files = changed.filter((path) => !own.has(path) && !parents.has(path)).sort();
+  const mounted = [...Mounts.map(({ Destination }) => Destination), ...Object.keys(HostConfig.Tmpfs ?? {})];
+  const own = new Set([...mounted, ...madeByEngine].flatMap(withParents));
+  const parents = new Set(changes.flatMap(({ path }) => withParents(path).slice(1)));
+  const counted = HostConfig.ReadonlyRootfs ? changes : changes.filter(({ kind }) => kind !== 'added');
+  const files = counted.map(({ path }) => path).filter((path) => !own.has(path) && !parents.has(path));
   if (files.length === 0) return [];
   const more = files.length > most ? ` and ${files.length - most} more` : '';
-  return [{ member: 'files', expected: 'as in the image', actual: `${files.slice(0, most).join(', ')}${more}` }];
+  return [{ member: 'files', expected: 'as in the image', actual: `${files.sort().slice(0, most).join(', ')}${more}` }];
 }
 
 const madeByEngine = [
-  ...['/sbin/docker-init', '/dev/init', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/.dockerenv', '/etc/mtab'],
+  // In many images one of these folders is a link to the other.
+  ...['/sbin/docker-init', '/usr/sbin/docker-init', '/dev/init'],
+  ...['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/.dockerenv', '/etc/mtab'],
   ...['/dev/console', '/dev/pts', '/dev/shm', '/proc', '/sys'],
 ];
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ContainerDetails } from '../../../infra/docker/api/types.ts';
+import type { ContainerDetails, FileChange } from '../../../infra/docker/api/types.ts';
 import { fileDrift, stateDrift } from '../../../infra/workloads/container/running-drift.ts';
 
 const started = '2026-01-01T12:00:00.000Z';
@@ -38,17 +38,32 @@ describe('a container', () => {
 });
 
 describe('files inside', () => {
-  const mounts = [{ Destination: '/run/secrets' }] as ContainerDetails['Mounts'];
-  const changed = (...paths: string[]) => fileDrift(paths, { Mounts: mounts }, ['/tmp']).map(({ actual }) => actual);
+  const Mounts = [{ Destination: '/run/secrets' }] as ContainerDetails['Mounts'];
+  const found = (changes: FileChange[], ReadonlyRootfs = true) => {
+    const HostConfig = { ReadonlyRootfs, Tmpfs: { '/tmp': 'rw' } } as ContainerDetails['HostConfig'];
+    return fileDrift(changes, { Mounts, HostConfig }).map(({ actual }) => actual);
+  };
+  const added = (...paths: string[]) => paths.map((path): FileChange => ({ path, kind: 'added' }));
 
   test('that an engine makes in every container, and what is mounted, do not count', () => {
-    expect(changed('/run', '/run/secrets', '/tmp', '/sbin', '/sbin/docker-init', '/etc/hosts', '/etc')).toEqual([]);
+    expect(found(added('/run', '/run/secrets', '/tmp', '/sbin', '/sbin/docker-init', '/etc', '/etc/hosts'))).toEqual(
+      [],
+    );
+    expect(found(added('/usr', '/usr/sbin', '/usr/sbin/docker-init'))).toEqual([]);
   });
 
   test('are named without the folders on the way, the first ones of many', () => {
-    expect(changed('/etc', '/etc/motd')).toEqual(['/etc/motd']);
-    expect(changed('/var', '/var/a', '/var/a/b', '/var/log')).toEqual(['/var/a/b, /var/log']);
+    expect(found(added('/etc', '/etc/motd'))).toEqual(['/etc/motd']);
+    expect(found(added('/var', '/var/a', '/var/a/b', '/var/log'))).toEqual(['/var/a/b, /var/log']);
     const many = Array.from({ length: 7 }, (_, index) => `/data/${index}`);
-    expect(changed(...many)).toEqual(['/data/0, /data/1, /data/2, /data/3, /data/4 and 2 more']);
+    expect(found(added(...many))).toEqual(['/data/0, /data/1, /data/2, /data/3, /data/4 and 2 more']);
+  });
+
+  test('that a program adds count only where none can: one that was changed or deleted counts everywhere', () => {
+    const socket: FileChange[] = [{ path: '/run/db', kind: 'changed' }, ...added('/run/db/.s.PGSQL.5432')];
+    expect(found(socket, false)).toEqual([]);
+    expect(found(socket, true)).toEqual(['/run/db/.s.PGSQL.5432']);
+    expect(found([{ path: '/bin/db', kind: 'changed' }], false)).toEqual(['/bin/db']);
+    expect(found([{ path: '/etc/db.conf', kind: 'deleted' }], false)).toEqual(['/etc/db.conf']);
   });
 });
