@@ -176,10 +176,14 @@ export class FoundationAdapter {
     return openPorts(environment, containers, canClose ? {} : recorded?.ports);
   }
 
-  /** Returns the recorded accessories that are configured no more, or on another host. */
+  /** Returns the resources of recorded accessories that are configured no more, or on another host. */
   async #leftAccessories({ name, accessories }: Environment): Promise<string[]> {
-    const recorded = await this.#dependencies.records.accessories(name);
-    return recorded.filter((each) => !accessories.some((accessory) => `${accessory.host}-${accessory.name}` === each));
+    const recorded = (await this.#dependencies.records.standing(name)).accessories;
+    return recorded
+      .filter(
+        (each) => !accessories.some((accessory) => accessory.host === each.host.name && accessory.name === each.name),
+      )
+      .map((each) => `${each.host.name}-${each.name}`);
   }
 
   /** Returns the accessories that do not stay up, as missing parts are named. */

@@ -91,13 +91,6 @@ export class RecordsAdapter implements Records {
     return inputsOf<FoundationInputs>(state, 'Foundation')[0];
   }
 
-  /** Returns the names of the accessories of a foundation, each after its host's. */
-  async accessories(environment: string): Promise<readonly string[]> {
-    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
-    const own = (state?.resources ?? []).filter(({ type }) => type === 'lockage:index:Accessory');
-    return own.map(({ urn }) => urn.split('::').at(-1) ?? '');
-  }
-
   /** Returns what stays on an environment's hosts while releases come and go. */
   async standing(environment: string): Promise<StandingRecord> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));

@@ -31,7 +31,7 @@ function failing(error: Error) {
 
 const records = {
   foundation: async () => undefined,
-  accessories: async () => [],
+  standing: async () => ({ edges: [], accessories: [] }),
   seen: async () => ({ containers: [] }),
   machines: async () => undefined,
 } as unknown as RecordsAdapter;
