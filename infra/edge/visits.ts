@@ -2,6 +2,9 @@ import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { edgeHosts, type EnvironmentHost } from '../../pipelines/model/target.ts';
 import type { Visit } from './edge.ts';
 
+/** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
+export const visitTimeout = 5;
+
 /**
  * Returns what visitors of a host can ask for: each public port, with the page of the role's health check where that is
  * asked for at the same port, and else no page at all.

@@ -7,13 +7,11 @@ import type { ServingAnswer } from '../../pipelines/operations/ports.ts';
 import type { Connections } from '../docker/connections.ts';
 import { Edge, isNamed, silenceText, withoutFallback } from '../edge/edge.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
-import { bareVisits } from '../edge/visits.ts';
+import { bareVisits, visitTimeout } from '../edge/visits.ts';
 import { runtimeOf } from '../workloads/runtimes.ts';
 
 /** Milliseconds for each answer of a host. */
 const answerTimeout = 10_000;
-/** Seconds in which a public port has to answer. */
-const patience = 5;
 
 /** Asks all hosts of an environment at once whether they serve a state. Never throws for a host. */
 export async function servingAnswers(
@@ -48,7 +46,7 @@ async function routeFault(
 ): Promise<string | undefined> {
   const edge = new Edge(await connections.engine(host), environmentNames(app, environment).edge);
   // Whether what is behind a port is well is another question: it is what served before.
-  const { now, pending, silent } = await edge.visit(bareVisits(Object.keys(set)), { seconds: patience });
+  const { now, pending, silent } = await edge.visit(bareVisits(Object.keys(set)), { seconds: visitTimeout });
   if (pending !== undefined) return 'its last switch is not confirmed';
   if (!isNamed(now, withoutFallback(set))) return 'its traffic goes elsewhere than before';
   return silent.length === 0 ? undefined : silent.map(silenceText).join('; ');

@@ -2,11 +2,10 @@ import { LockageError, messageOf, NotStartedError, OvertakenError } from '../../
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, silenceText, withoutFallback } from '../edge/edge.ts';
-import { bareVisits } from '../edge/visits.ts';
+import { bareVisits, visitTimeout } from '../edge/visits.ts';
 import type { RoutesInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
-import { visitTimeout } from './switch-routes.ts';
 
 /** One good answer is asked for: the container has proven itself when it came in. */
 const once = { times: 1, interval: 200, seconds: 5 };

@@ -1,12 +1,10 @@
 import { messageOf, OvertakenError, PartialError, RolledBackError, type LockageError } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, silenceText, withoutFallback, type Edge, type RouteSet, type Visited } from '../edge/edge.ts';
-import { bareVisits } from '../edge/visits.ts';
+import { bareVisits, visitTimeout } from '../edge/visits.ts';
 import type { Place, RoutesInputs } from '../resources/inputs.ts';
 import { overtaken } from './turn.ts';
 
-/** Seconds until a visitor has to be served: a host that is busy for a moment is no reason to go back. */
-export const visitTimeout = 5;
 /** Milliseconds a host has to answer just before a switch. */
 const answerTimeout = 10_000;
 

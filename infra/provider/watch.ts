@@ -8,7 +8,7 @@ import {
 } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { setName, silenceText, withoutFallback, type RouteSet } from '../edge/edge.ts';
-import { allVisits, visitsOf } from '../edge/visits.ts';
+import { allVisits, visitsOf, visitTimeout } from '../edge/visits.ts';
 import { loadBalancerFolder, loadBalancerState } from '../machines/load-balancer/load-balancer.ts';
 import { visitLoadBalancer } from '../machines/load-balancer/visit.ts';
 import type { WatchInputs } from '../resources/inputs.ts';
@@ -17,7 +17,7 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
-import { errorsOf, failuresOf, visitTimeout, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
+import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 
 /**
