@@ -34,6 +34,20 @@ export function interruptSignal(handlers: InterruptHandlers): AbortSignal {
 }
 
 /**
+ * Returns a signal for when a reader ends what goes on for ever: by a signal, or by closing the pipe. Both are the usual way
+ * out.
+ */
+export function quietEnd(): AbortSignal {
+  const ended = new AbortController();
+  // Everything that is read listens to it.
+  setMaxListeners(0, ended.signal);
+  const end = () => ended.abort();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, end);
+  process.stdout.once('error', end);
+  return ended.signal;
+}
+
+/**
  * A wish to stop, told from the first one heard again. A CI sends SIGINT, then SIGTERM some seconds later, and means
  * one thing; a person who presses Ctrl-C again after a second means another.
  */

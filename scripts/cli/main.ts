@@ -142,7 +142,7 @@ program
   .description('what is not as it is recorded, and as it was made; ends with 5 when anything is')
   .option('--watch', 'look again every 10 s until it is stopped')
   .addOption(json())
-  .action(async (name, flags) => (await import('./commands/drift.ts')).driftCommand(name, flags, interrupt()));
+  .action(async (name, flags) => (await import('./commands/drift.ts')).driftCommand(name, flags, interrupt));
 
 program
   .command('history')

@@ -24,14 +24,15 @@ interface Wanted {
 
 /** Returns what a host has of an environment that is not as it is recorded, and as it was made. */
 export async function hostDrift(engine: Engine, host: EnvironmentHost, look: DriftLook): Promise<Drift[]> {
-  const { signal } = look;
-  const [wanted, all] = await Promise.all([wantedOn(host, look), engine.listContainers({ all: true, signal })]);
-  const found = await Promise.all(wanted.map((each) => containerDrift(engine, each, look)));
-  return [
-    ...found.flat(),
-    ...unknownContainers(all, new Set(wanted.map(({ name }) => name)), look),
-    ...(await networkDrift(engine, look)),
-  ];
+  const [wanted, all] = await Promise.all([
+    wantedOn(host, look),
+    engine.listContainers({ all: true, signal: look.signal }),
+  ]);
+  const [network, ...found] = await Promise.all([
+    wanted.length > 0 ? networkDrift(engine, look) : [],
+    ...wanted.map((each) => containerDrift(engine, each, look)),
+  ]);
+  return [...found.flat(), ...unknownContainers(all, new Set(wanted.map(({ name }) => name)), look), ...network];
 }
 
 async function wantedOn(host: EnvironmentHost, look: DriftLook): Promise<Wanted[]> {
@@ -102,8 +103,7 @@ function unknownContainers(all: readonly ContainerSummary[], wanted: ReadonlySet
 
 async function networkDrift(engine: Engine, look: DriftLook): Promise<Drift[]> {
   const { network: what } = environmentNames(look.app, look.environment);
-  if (look.standing.edges.length === 0) return [];
-  const found = await engine.inspectNetwork(what);
+  const found = await engine.inspectNetwork(what, { signal: look.signal });
   if (!found) return [{ what, member: 'network', expected: 'there', actual: 'missing' }];
   const own = isOwnedBy(found.Labels, look) || found.Scope !== 'local';
   return own ? [] : [{ what, member: 'labels', expected: `of ${look.environment}`, actual: 'made by somebody else' }];

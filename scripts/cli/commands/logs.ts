@@ -1,9 +1,9 @@
-import { setMaxListeners } from 'node:events';
 import { followLogs, readLogs, sourceOf, type LogReader } from '../../../infra/hosts/log-stream.ts';
 import { messageOf } from '../../../pipelines/errors.ts';
 import { selectServing } from '../../../pipelines/inspection/select-serving.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { colors } from '../../tools/colors.ts';
+import { quietEnd } from '../interrupt.ts';
 import { maskRecorded } from '../mask-recorded.ts';
 import { countOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -52,17 +52,4 @@ export async function logsCommand(flags: LogsFlags): Promise<void> {
     };
     await (flags.follow ? followLogs(reader, sources) : readLogs(reader, sources));
   });
-}
-
-/**
- * Returns a signal for when the reader ends the log: by a signal, or by closing the pipe. Both are the usual way out.
- */
-function quietEnd(): AbortSignal {
-  const ended = new AbortController();
-  // Every container that is read listens to it.
-  setMaxListeners(0, ended.signal);
-  const end = () => ended.abort();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, end);
-  process.stdout.once('error', end);
-  return ended.signal;
 }
