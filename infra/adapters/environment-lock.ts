@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LockedError, OvertakenError } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { claimOver, type Turn } from '../../pipelines/model/fence.ts';
@@ -8,9 +9,9 @@ import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Host, Target } from '../../pipelines/model/target.ts';
 import type { Session } from '../context/session.ts';
 import { Edge } from '../edge/edge.ts';
-import type { LockedPlace, LockKeeper, TakenLock } from '../hosts/lock-keeper.ts';
+import { settlingTime, type LockedPlace, type LockKeeper, type TakenLock } from '../hosts/lock-keeper.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { StackRunner } from '../pulumi/stack-runner.ts';
 import type { RecordsAdapter } from './records.ts';
 
 /** The things that environments' locks are made of. */
@@ -20,7 +21,7 @@ export interface LockDependencies {
   readonly keeper: LockKeeper;
   readonly records: Pick<RecordsAdapter, 'environment' | 'seen'>;
   /** loads Pulumi, which is only needed where a lock is taken over */
-  readonly stacks: () => Promise<Pick<PulumiStacks, 'cancelLocks'>>;
+  readonly stacks: () => Promise<Pick<StackRunner, 'cancelLocks'>>;
 }
 
 /** The locks of environments: on all their hosts, configured or recorded, with a fence against whoever is overtaken. */
@@ -77,6 +78,8 @@ export class EnvironmentLocks {
   async #fenceOff(environment: Environment, taken: TakenLock): Promise<void> {
     const { name } = environment;
     try {
+      // It may be at work, and what it still lets Pulumi record must not come after what is read now.
+      await sleep(settlingTime);
       const record = await this.#dependencies.records.environment(name);
       await this.#claim(name, record, taken.hosts);
       const stacks = await this.#dependencies.stacks();

@@ -11,10 +11,13 @@ import { publishAddress } from '../../pipelines/model/container-spec.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { isPrivateAddress } from '../../pipelines/model/ip-address.ts';
+import { environmentNames } from '../../pipelines/model/names.ts';
 import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
+import { partKey, type ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { dockerHost } from '../docker/address.ts';
+import { containerName } from '../docker/api/names.ts';
 import { labels } from '../docker/labels.ts';
 import { checkAccessory } from '../hosts/accessory-check.ts';
 import { refuseWithoutData } from '../hosts/accessory-move.ts';
@@ -33,7 +36,7 @@ import {
 import { accessoryInputs, edgeInputs } from '../programs/foundation-inputs.ts';
 import type { FoundationPlan } from '../programs/foundation-plan.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { StackRunner } from '../pulumi/stack-runner.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { FoundationInputs, Place } from '../resources/inputs.ts';
 import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
@@ -47,7 +50,7 @@ interface Dependencies {
   readonly session: Session;
   readonly records: RecordsAdapter;
   readonly registry: RegistryClient;
-  readonly stacks: () => Promise<PulumiStacks>;
+  readonly stacks: () => Promise<StackRunner>;
 }
 
 /** The difference between a foundation as it is recorded and as it is wanted. */
@@ -63,8 +66,18 @@ interface FoundationState {
   readonly ports: HostPorts;
   /** accessories that are configured no more, and stay for now */
   readonly kept: readonly string[];
-  /** parts that hosts said they do not have */
+  /** parts that hosts said they do not have, or that drifted */
   readonly missing: readonly string[];
+  /** the latter: see `partKey` */
+  readonly replaced: ReadonlySet<string>;
+}
+
+/** Makes the error for what is configured otherwise than it stands: healing brings nothing new in. */
+function configuredOtherwise({ name }: Environment): LockageError {
+  return new LockageError(`networks, edges or accessories of ${name} are configured otherwise than they are recorded`, {
+    details: ['this would change them as well'],
+    hint: `Promote the serving version again first: that changes them, with what drifted of them.`,
+  });
 }
 
 /** The foundation of an environment: its network, the edges of its hosts and its accessories, in one stack. */
@@ -77,10 +90,14 @@ export class FoundationAdapter {
 
   /** Returns the changes that `make` would do, for people to read; nothing when the foundation is up to date. */
   async notes(request: FoundationRequest): Promise<readonly string[]> {
-    const { due, recorded, edges } = await this.#compare(request.environment, request, 'go');
+    const { due, recorded, edges, replaced: drifted } = await this.#compare(request.environment, request, 'go');
     if (!due) return [];
     if (recorded === undefined) return ['networks, edge proxies and accessories are made first'];
-    const replaced = Object.keys(edges).filter((host) => recorded.edges[host] && recorded.edges[host] !== edges[host]);
+    const { edge } = environmentNames(this.#dependencies.project.app, request.environment.name);
+    const replaced = Object.keys(edges).filter(
+      (host) =>
+        drifted.has(partKey({ name: host }, edge)) || (recorded.edges[host] && recorded.edges[host] !== edges[host]),
+    );
     return replaced.length === 0
       ? ['networks, edge proxies or accessories are changed first']
       : [
@@ -108,26 +125,58 @@ export class FoundationAdapter {
     await this.#deploy(plan, { ...state, standing });
   }
 
+  /**
+   * Records what stands where all of it is as configured, and touches nothing. Returns what is not as configured: then nothing
+   * is recorded, and the next promotion makes it so. Throws LockageError.
+   */
+  async adopt(request: FoundationRequest): Promise<readonly string[]> {
+    const { environment } = request;
+    refuseUnread(environment, request.versions);
+    const state = await this.#compare(environment, request, 'stay');
+    const standing = await this.#look(environment, { ...state, recorded: undefined });
+    const plan = await this.#plan(environment, { ...state, standing }, new Set());
+    const others = otherParts(plan, standing);
+    if (others.length > 0 || !state.due) return others;
+    const context = { ...providerContext(this.#dependencies.session, false), adopts: true as const };
+    await this.#up(plan, context, { message: 'adopt the foundation', refresh: false });
+    return [];
+  }
+
   async #deploy(
     plan: FoundationPlan,
     state: FoundationState & { readonly standing: readonly Standing[] },
   ): Promise<void> {
-    const { session, stacks } = this.#dependencies;
-    const stack = foundationStack(plan.environment.name);
-    const [pulumi, { foundationProgram }] = await Promise.all([stacks(), import('../programs/foundation.ts')]);
+    const { session } = this.#dependencies;
     try {
-      await pulumi.forgetFormerStanding(stack);
-      await pulumi.up(stack, foundationProgram(plan), providerContext(session, true), {
-        message: 'foundation',
-        // The recorded resources are refreshed only when a host reported that something is missing.
-        refresh: state.recorded !== undefined && state.missing.length > 0,
-      });
+      await this.#up(
+        plan,
+        { ...providerContext(session, true), replaced: plan.replaced },
+        {
+          message: 'foundation',
+          // The recorded resources are refreshed only when a host reported that something is missing.
+          refresh: state.recorded !== undefined && state.missing.length > 0,
+        },
+      );
     } catch (error) {
       if (passesUnchanged(error)) throw error;
       throw servesAlready(plan, state)
         ? await foundationFailure(session.connections, plan, error)
         : await this.#undo(plan, error);
     }
+  }
+
+  async #up(
+    plan: FoundationPlan,
+    context: ProviderContext,
+    options: { readonly message: string; readonly refresh: boolean },
+  ): Promise<void> {
+    const stack = foundationStack(plan.environment.name);
+    const [pulumi, { foundationProgram }] = await Promise.all([
+      this.#dependencies.stacks(),
+      import('../programs/foundation.ts'),
+    ]);
+    await pulumi.forgetFormerStanding(stack);
+    await pulumi.up(stack, foundationProgram(plan), context, options);
   }
 
   #placeOf({ name }: Environment): Place {
@@ -158,11 +207,16 @@ export class FoundationAdapter {
     const ports = await this.#portsOf(environment, request, recorded);
     const kept = leaving === 'stay' ? await this.#leftAccessories(environment) : [];
     const wanted = fingerprint(foundationOf(project, environment, { secretVersions, ports, kept }));
-    const missing = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
+    const { drifted = [] } = request;
+    const absent = reports ? [...missingParts(project, active, reports), ...(await this.#restarting(active))] : [];
+    const missing = [...absent, ...drifted.map(({ host, what }) => `${host.name} ${what}`)];
     const due = recorded?.fingerprint !== wanted || missing.length > 0;
+    if (request.drifted && recorded?.fingerprint !== wanted) throw configuredOtherwise(environment);
     // Hosts that leave are no longer configured, and not cordoned.
     if (due) refuseWhileCordoned(request.environment, active, missing);
-    return { due, recorded, secretVersions, wanted, edges: edgesOf(project, environment, ports), ports, kept, missing };
+    const replaced = new Set(drifted.map(({ host, what }) => partKey(host, what)));
+    const made = { edges: edgesOf(project, environment, ports), ports, kept };
+    return { ...{ due, recorded, secretVersions, wanted, missing, replaced }, ...made };
   }
 
   /** An edge is not replaced only to close a port while a host is away, or after what was shown to people. */
@@ -205,7 +259,7 @@ export class FoundationAdapter {
     leaving: ReadonlySet<string>,
   ): Promise<FoundationPlan> {
     const { project, session, registry } = this.#dependencies;
-    const { recorded, missing, secretVersions, wanted, edges, ports, kept, standing } = state;
+    const { recorded, missing, replaced, secretVersions, wanted, edges, ports, kept, standing } = state;
     const uses = imageUses(project, environment);
     const known = { ...runningImages(standing), ...recorded?.images };
     const { images, held } = await pinImages({ session, registry }, environment, uses, known);
@@ -225,6 +279,7 @@ export class FoundationAdapter {
       ports,
       kept,
       leaving,
+      replaced,
       addresses: await accessoryHosts(environment),
       networks: Object.fromEntries(standing.flatMap(({ host, network }) => (network ? [[host.name, network]] : []))),
       standing: recorded !== undefined || standing.some(({ containers }) => containers.length > 0),
@@ -274,7 +329,9 @@ export class FoundationAdapter {
     const { session } = this.#dependencies;
     const { environment } = plan;
     const hosts = environment.hosts.filter(({ name }) => !plan.leaving.has(name));
-    const tried = hosts.map(async (host) => tryEdge(await session.connections.engine(host), edgeInputs(plan, host)));
+    const tried = hosts.map(async (host) =>
+      tryEdge(await session.connections.engine(host), edgeInputs(plan, host), plan.replaced),
+    );
     const results = await Promise.allSettled(tried);
     const what = `the edge proxies of ${environment.name} cannot be changed`;
     allOf(hosts, results, (failed) => `${what} on ${failed} of ${environment.hosts.length} hosts`);
@@ -315,9 +372,39 @@ function servesAlready(
   return parts.some((part) => environment.orchestrator || part === 'release' || part === 'accessory');
 }
 
+/** Returns the parts that hosts do not have as they are planned, as `prod-1 trial-prod-edge`. */
+function otherParts(plan: FoundationPlan, standing: readonly Standing[]): string[] {
+  const { app, environment } = plan;
+  const { edge, network } = environmentNames(app, environment.name);
+  return environment.hosts.flatMap((host) => {
+    const found = standing.find((each) => each.host.name === host.name);
+    const accessories = environment.accessories
+      .filter((accessory) => accessory.host === host.name)
+      .map((accessory) => ({
+        name: accessoryName({ app, environment: environment.name, name: accessory.name }),
+        spec: accessoryInputs(plan, host, accessory).spec,
+      }));
+    const isThere = ({ name, spec }: { readonly name: string; readonly spec: string }) =>
+      found?.containers.some((each) => containerName(each) === name && each.Labels[labels.spec] === spec);
+    const missing = [{ name: edge, spec: edgeInputs(plan, host).spec }, ...accessories].filter(
+      (each) => !isThere(each),
+    );
+    const names = missing.map(({ name }) => name);
+    return [...names, ...(environment.orchestrator || found?.network ? [] : [network])].map(
+      (name) => `${host.name} ${name}`,
+    );
+  });
+}
+
 function accessorySecrets({ accessories }: Environment, versions: SecretVersions): Record<string, string> {
   const names = new Set(accessories.flatMap(({ secrets }) => secrets));
   return Object.fromEntries(Object.entries(versions).filter(([name]) => names.has(name)));
+}
+
+/** Refuses to record versions of accessories' secrets that nobody could read. Throws LockageError. */
+function refuseUnread({ accessories }: Environment, versions: SecretVersions): void {
+  const unread = new Set(accessories.flatMap(({ secrets }) => secrets).filter((name) => versions[name] === undefined));
+  if (unread.size > 0) throw new LockageError(`values for accessories cannot be read: ${[...unread].join(', ')}`);
 }
 
 /** Looks up where accessories are found by other hosts. Throws LockageError, also where that would be public by accident. */

@@ -123,10 +123,10 @@ export class HostsAdapter implements Hosts {
     return Object.fromEntries(allOf(hosts, moved, what));
   }
 
-  async forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void> {
+  async forgetImages(environment: Environment, repository: string, unneeded: ReadonlySet<string>): Promise<void> {
     await Promise.allSettled(
       environment.hosts.map(async (host) => {
-        await removeUnusedImages(await this.#session.connections.engine(host), repository, needed);
+        await removeUnusedImages(await this.#session.connections.engine(host), repository, unneeded);
       }),
     );
   }

@@ -10,8 +10,8 @@ import type { Records } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
-import { readStack, type StackState } from '../pulumi/state.ts';
+import type { StackRunner } from '../pulumi/stack-runner.ts';
+import { listStacks, readStack, type StackState } from '../pulumi/state.ts';
 import { basisOf, type Basis } from '../resources/basis.ts';
 import type {
   AccessoryInputs,
@@ -58,14 +58,22 @@ export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
   readonly #session: Session;
-  readonly #stacks: () => Promise<PulumiStacks>;
+  readonly #stacks: () => Promise<StackRunner>;
   readonly #seen = new Map<string, EnvironmentRecord>();
 
-  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<PulumiStacks>) {
+  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<StackRunner>) {
     this.#settings = settings;
     this.#project = project;
     this.#session = session;
     this.#stacks = stacks;
+  }
+
+  async environments(): Promise<readonly string[]> {
+    const stacks = await listStacks(this.#settings, this.#project);
+    const lists = new Set([releasesRecord.stack, machineImagesRecord.stack]);
+    const isPart = (stack: string) =>
+      stacks.some((name) => [foundationStack(name), machinesStack(name)].includes(stack));
+    return stacks.filter((stack) => !lists.has(stack) && !isPart(stack));
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {
@@ -206,6 +214,7 @@ function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
     ...(inputs.hold ? { hold: inputs.hold } : {}),
     ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
     ...(inputs.drill ? { drill: inputs.drill } : {}),
+    ...(inputs.changed === undefined ? {} : { changed: inputs.changed }),
   };
 }
 

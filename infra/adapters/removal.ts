@@ -8,7 +8,7 @@ import { allOf } from '../hosts/all-hosts.ts';
 import { inventoryOf, removeInventory } from '../hosts/inventory.ts';
 import { queryHosts } from '../hosts/query.ts';
 import { foundationStack } from '../pulumi/stack-names.ts';
-import type { PulumiStacks } from '../pulumi/stacks.ts';
+import type { StackRunner } from '../pulumi/stack-runner.ts';
 import type { RecordsAdapter } from './records.ts';
 
 /** Milliseconds that a host has to answer. */
@@ -18,7 +18,7 @@ interface Dependencies {
   readonly app: string;
   readonly session: Session;
   readonly records: RecordsAdapter;
-  readonly stacks: () => Promise<PulumiStacks>;
+  readonly stacks: () => Promise<StackRunner>;
 }
 
 /** The removal of environments from their hosts, and out of the record. */

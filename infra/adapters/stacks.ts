@@ -3,12 +3,12 @@ import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import { ended, lastNumber } from '../../pipelines/model/fence.ts';
 import { textOfCopy } from '../../pipelines/model/record-copy.ts';
 import type { CopyRequest, FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
-import type { ProviderContext } from '../context/provider-context.ts';
+import { partKey, type ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { keepRecord } from '../provider/keep-record.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
-import type { PulumiStacks, UpOptions } from '../pulumi/stacks.ts';
+import type { StackRunner, UpOptions } from '../pulumi/stack-runner.ts';
 import type { FoundationAdapter } from './foundation.ts';
 import type { RecordsAdapter } from './records.ts';
 
@@ -18,7 +18,7 @@ interface Dependencies {
   readonly records: RecordsAdapter;
   readonly foundation: FoundationAdapter;
   /** loads Pulumi, which is only needed for changes */
-  readonly stacks: () => Promise<PulumiStacks>;
+  readonly stacks: () => Promise<StackRunner>;
 }
 
 /** The environments as Pulumi stacks: the foundation that stays, and the releases that come and go. */
@@ -56,7 +56,8 @@ export class StacksAdapter implements Stacks {
 
   async deploy(wanted: DesiredState, message: string): Promise<void> {
     const desired = this.#claimed(wanted);
-    const context = providerContext(this.#dependencies.session, desired.guarded);
+    const replaced = new Set((desired.anew ?? []).map(({ host, spec }) => partKey(host, spec.name)));
+    const context = { ...providerContext(this.#dependencies.session, desired.guarded), replaced };
     // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
     const delivered = desired.guarded ? deliverRoutes(context, desired, hostRoutes(desired)) : undefined;
     // The barrier awaits it, and sends them itself where this failed.
@@ -77,6 +78,10 @@ export class StacksAdapter implements Stacks {
     const desired = this.#claimed(wanted);
     await this.#up(desired, { ...providerContext(this.#dependencies.session, false), adopts: true }, { message });
     await this.#tellRecorded(desired);
+  }
+
+  adoptFoundation(request: FoundationRequest): Promise<readonly string[]> {
+    return this.#dependencies.foundation.adopt(request);
   }
 
   async copyRecord({ environment, hosts, turn: wanted }: CopyRequest): Promise<void> {

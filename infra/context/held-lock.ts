@@ -3,9 +3,9 @@ import type { Turn } from '../../pipelines/model/fence.ts';
 /** The lock that a command holds on an environment, as those see it who change something under it. */
 export interface HeldLock {
   /**
-   * Asks the hosts whether it is still held, where its lease may be over: this computer may have slept. Throws
-   * OvertakenError when somebody else has it, or LockageError when no host can say so. Nothing is asked, and nothing
-   * thrown, where no lock was taken or the lease holds.
+   * Asks the hosts whether it is still held, once a second at most: somebody may have lifted it, or this computer have slept.
+   * Throws OvertakenError when somebody else has it, or LockageError when its lease may be over and no host can say so.
+   * Nothing is asked, and nothing thrown, where no lock was taken.
    */
   check(): Promise<void>;
   /** Calls `stop` once it is lost. Returns a function that ends that. */

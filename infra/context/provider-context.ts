@@ -28,12 +28,20 @@ export interface ProviderContext {
   /** Returns the credentials for a repository, in the form that engines take; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   readonly secrets: SecretValues;
+  /**
+   * Asks whether the environment's lock is still held, once a second at most. To be called before something is stopped
+   * or removed by its name: this computer may have slept since it looked, and what has that name may serve by now. Throws
+   * OvertakenError.
+   */
+  checkLock(): Promise<void>;
   progress(event: Progress): void;
   readonly machines: MachineFolders;
   /** the routes of this operation while they are sent to every host; absent: not sent yet */
   readonly delivered?: Promise<void>;
   /** what is declared is there already: it is recorded, and nothing is made, changed or removed */
   readonly adopts?: true;
+  /** what gives way to another one although it looks like what is wanted: see `partKey` */
+  readonly replaced?: ReadonlySet<string>;
   /** aborted when the operator wants to stop: work then ends at the next safe point */
   readonly signal: AbortSignal;
 }
@@ -41,4 +49,9 @@ export interface ProviderContext {
 /** Returns the edge of an environment on a host. */
 export async function edgeOf(context: ProviderContext, place: Place, host: Target): Promise<Edge> {
   return new Edge(await context.engine(host), environmentNames(place.app, place.environment).edge);
+}
+
+/** Returns how a part of a host is known in `replaced`. */
+export function partKey(host: Pick<Target, 'name'>, name: string): string {
+  return `${host.name} ${name}`;
 }

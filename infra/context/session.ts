@@ -27,6 +27,7 @@ export function providerContext(session: Session, stoppable: boolean): ProviderC
     disconnect: (host) => session.connections.link(host).disconnect(),
     registryAuth: (repository) => session.registryAuth(repository),
     secrets: session.secrets,
+    checkLock: async () => session.lock?.check(),
     progress: (event) => session.progress(event),
     machines: session.machines,
     signal: stoppable ? session.signal : new AbortController().signal,

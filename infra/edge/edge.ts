@@ -11,29 +11,56 @@ import { visitFromHost } from './visit-from-host.ts';
 export interface PortTarget {
   readonly primary: string;
   readonly fallback: string;
+  /** containers that the name of `primary` leads to, and that of `fallback`; absent: one, or nobody knows */
+  readonly among?: number;
+  readonly fallbackAmong?: number;
 }
 
 /** The routes of one host: public port → target. */
 export type RouteSet = Readonly<Record<string, PortTarget>>;
 
-/** Returns the name of a set. It follows from what its files say, so that a host sees for itself whether it has all of it. */
-export function setName(set: RouteSet): string {
-  const files = Object.entries(set).flatMap(([port, { primary, fallback }]) => [
+/** Returns the files of a set, by their names. */
+function filesOf(set: RouteSet): readonly (readonly [string, string])[] {
+  return Object.entries(set).flatMap(([port, { primary, fallback, among }]) => [
     [port, primary] as const,
     [`${port}.fallback`, fallback] as const,
+    ...(among === undefined ? [] : [[`${port}.among`, String(among)] as const]),
   ]);
-  const text = files.sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, content]) => `${file}:${content}\n`);
+}
+
+/** Returns the name of a set. It follows from what its files say, so that a host sees for itself whether it has all of it. */
+export function setName(set: RouteSet): string {
+  const text = filesOf(set)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([file, content]) => `${file}:${content}\n`);
   return `routes-${createHash('sha256').update(text.join('')).digest('hex').slice(0, 16)}`;
 }
 
-/** Returns whether a set that a host names is this one, also where it was delivered before names followed from files. */
+/**
+ * Returns whether a set that a host names is this one, also where it was delivered before sets told of how many containers
+ * there are, or before names followed from files.
+ */
 export function isNamed(name: string, set: RouteSet): boolean {
-  return name === setName(set) || name === `set-${fingerprint(set)}`;
+  const bare = mapTargets(set, ({ primary, fallback }) => ({ primary, fallback }));
+  return name === setName(set) || name === setName(bare) || name === `set-${fingerprint(bare)}`;
 }
 
 /** Returns the same routes with nothing to fall back on. */
 export function withoutFallback(set: RouteSet): RouteSet {
-  return Object.fromEntries(Object.entries(set).map(([port, { primary }]) => [port, { primary, fallback: primary }]));
+  return mapTargets(set, ({ primary, among }) => targetOf(primary, among));
+}
+
+/** Returns the routes of the release before: those that a rollback goes back to. */
+export function ofFallback(set: RouteSet): RouteSet {
+  return mapTargets(set, ({ fallback, fallbackAmong }) => targetOf(fallback, fallbackAmong));
+}
+
+function mapTargets(set: RouteSet, change: (target: PortTarget) => PortTarget): RouteSet {
+  return Object.fromEntries(Object.entries(set).map(([port, target]) => [port, change(target)]));
+}
+
+function targetOf(primary: string, among: number | undefined): PortTarget {
+  return { primary, fallback: primary, ...(among === undefined ? {} : { among }) };
 }
 
 /** The edge proxy of an environment on one host: the only module that knows how routes are stored there. */
@@ -52,10 +79,7 @@ export class Edge {
       const folder = `incoming/${setName(set)}`;
       return [
         { path: folder, type: 'directory' as const, mode: 0o755, content: '' },
-        ...Object.entries(set).flatMap(([port, target]) => [
-          { path: `${folder}/${port}`, mode: 0o644, content: target.primary },
-          { path: `${folder}/${port}.fallback`, mode: 0o644, content: target.fallback },
-        ]),
+        ...filesOf(set).map(([file, content]) => ({ path: `${folder}/${file}`, mode: 0o644, content })),
       ];
     });
     await this.#engine.putArchive(this.#container, '/live', files);

@@ -9,22 +9,31 @@ import type { PortTarget, RouteSet } from './edge.ts';
  */
 export function hostRoutes(desired: Pick<DesiredState, 'serving' | 'fallback' | 'ledger'>): HostRoutes[] {
   const hosts = new Map<string, { host: Target; set: Record<string, PortTarget> }>();
-  for (const { host, spec } of onActiveHosts(desired.ledger, desired.serving)) {
+  const serving = onActiveHosts(desired.ledger, desired.serving);
+  for (const { host, spec } of serving) {
     const entry = hosts.get(host.name) ?? { host, set: {} };
     hosts.set(host.name, entry);
     if (!spec.route) continue;
-    const primary = `${spec.alias}:${spec.route.port}`;
-    entry.set[spec.route.publish] = {
-      primary,
-      fallback: before(desired.fallback, host, spec.route.publish) ?? primary,
+    const { publish } = spec.route;
+    const now = targetAt(serving, host, publish);
+    const earlier = targetAt(desired.fallback, host, publish) ?? now;
+    if (!now || !earlier) continue;
+    entry.set[publish] = {
+      ...{ primary: now.name, fallback: earlier.name },
+      ...(now.among > 1 ? { among: now.among } : {}),
+      ...(earlier.among > 1 ? { fallbackAmong: earlier.among } : {}),
     };
   }
   return [...hosts.values()].flatMap(({ host, set }) => edgeHosts(host).map((edge) => ({ host: edge, set })));
 }
 
-function before(fallback: readonly PlacedContainer[], host: Target, publish: number): string | undefined {
-  const found = fallback.find(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
-  return found?.spec.route ? `${found.spec.alias}:${found.spec.route.port}` : undefined;
+/** Returns the name that leads to the containers of a port, and how many there are: a swarm's service has them all. */
+function targetAt(placed: readonly PlacedContainer[], host: Target, publish: number) {
+  const found = placed.filter(({ host: other, spec }) => other.name === host.name && spec.route?.publish === publish);
+  const [first] = found;
+  if (!first?.spec.route) return undefined;
+  const among = found.reduce((sum, { spec }) => sum + (spec.replicas ?? 1), 0);
+  return { name: `${first.spec.alias}:${first.spec.route.port}`, among };
 }
 
 /** The routes of one host's edge, and the containers without traffic that run. */

@@ -4,7 +4,8 @@ import { askingCommands, askingFunctions } from './asking.ts';
  * What runs inside the edge container beside Caddy (busybox sh). It owns these in /live:
  *   incoming/ID                           a set that was delivered; moved to sets/ when it is first used
  *   sets/ID/PORT, sets/ID/PORT.fallback   `container:port` that the public PORT sends to, and where it goes if that fails
- *   sets/ID/to/PORT/PRIMARY,FALLBACK      both as a name, which is how Caddy finds them; edges of before read the files
+ *   sets/ID/PORT.among                    how many containers the first one leads to, if they are several
+ *   sets/ID/to/PORT/PRIMARY,FALLBACK      all of it as a name (with `,AMONG`), which is how Caddy finds it; edges of before read the files
  *   now                                   link to the set that serves; replaced by one rename, so a switch is atomic
  *   pending                               a switch that nobody has confirmed: `DUE OPERATION PREVIOUS-SET SECONDS`
  *   confirmed                             the last switch that was confirmed: `OPERATION PREVIOUS-SET`
@@ -115,10 +116,11 @@ named() {
     [ -e "$file" ] || continue
     port=${'$'}{file##*/}
     port=${'$'}{port%.fallback}
-    primary= fallback=
+    primary= fallback= among=
     read -r primary < "$1/$port" || true
     read -r fallback < "$file" || true
-    target=$1/to/$port/$primary,$fallback
+    if [ -e "$1/$port.among" ]; then read -r among < "$1/$port.among" || true; fi
+    target=$1/to/$port/$primary,$fallback${'$'}{among:+,$among}
     set -- "$1" "$1/to/$port"/*
     if [ $# -eq 2 ] && [ "$2" = "$target" ]; then continue; fi
     rm -rf "$1/to/$port"

@@ -1,5 +1,6 @@
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
+import { partKey } from '../context/provider-context.ts';
 import type { ContainerDetails, Engine } from '../docker/api/client.ts';
 import { labels, ownerLabels, passingParts } from '../docker/labels.ts';
 import type { EdgeInputs } from '../resources/inputs.ts';
@@ -12,12 +13,17 @@ import { namesBeside } from '../workloads/foundation/standing-container.ts';
  * tried where the edge is what it has to be. Throws LockageError when its image does not start or does not answer, or when
  * something on the host listens on a new port: only to bind a port tells whether any process has it.
  */
-export async function tryEdge(engine: Engine, edge: EdgeInputs): Promise<void> {
+export async function tryEdge(
+  engine: Engine,
+  edge: EdgeInputs,
+  replaced: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const { edge: name } = environmentNames(edge.app, edge.environment);
   const { trial, aside } = namesBeside(name);
   const [now, before] = await Promise.all([name, aside].map((each) => engine.inspectContainer(each)));
   await removeOwn(engine, edge, trial);
-  if (now?.State.Running && now.Config.Labels[labels.spec] === edge.spec) return;
+  const stays = now?.State.Running && now.Config.Labels[labels.spec] === edge.spec;
+  if (stays && !replaced.has(partKey(edge.host, name))) return;
   const ports = newPorts(edge, [now, before]);
   try {
     await engine.createContainer(trial, bodyOf(edge, ports));

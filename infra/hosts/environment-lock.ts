@@ -165,6 +165,12 @@ export class LockOnHost {
     return this.#renewed.milliseconds() >= this.#wanted.lease;
   }
 
+  /** Asks who has taken over; undefined when nobody says so. Throws when the host cannot be asked. */
+  async overtaker(options: CallOptions = {}): Promise<LockHolder | undefined> {
+    if (this.#isReleased) return undefined;
+    return overtaker(this.#lock, this.#wanted.token, await this.#look(options));
+  }
+
   /**
    * Renews the lease. Where that is over, or the lock was removed, it is taken again, as another one may take it too.
    * Returns the lock of whoever has it instead; undefined when it is held. Throws when the host cannot be asked.

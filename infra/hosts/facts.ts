@@ -1,3 +1,4 @@
+import type { Disk } from '../../pipelines/hosts/disk.ts';
 import { traitsOf } from '../../pipelines/hosts/parity.ts';
 import type { Traits } from '../../pipelines/model/host-traits.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
@@ -5,6 +6,7 @@ import type { Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { EngineInfo } from '../docker/api/types.ts';
 import { engineFacts } from '../docker/engine-facts.ts';
+import { diskOfEngine } from '../edge/disk.ts';
 import { imageByTag } from '../registry/reference.ts';
 
 /** The facts about a host and its condition. Bytes and milliseconds; what could not be found out is absent. */
@@ -24,12 +26,6 @@ export interface HostFacts {
   readonly dataFolder: string;
   readonly clock?: Clock;
   readonly images: ImageCache;
-}
-
-/** The space on a file system, in bytes. */
-export interface Disk {
-  readonly free: number;
-  readonly total: number;
 }
 
 /** The offset of a host's clock from the operator's (behind: below 0), and how far off that measurement may be. */
@@ -88,6 +84,11 @@ async function infoAndClock(engine: Engine, signal: AbortSignal): Promise<{ info
   return { info, ...(clock ? { clock } : {}) };
 }
 
+/** Returns the clock of a host; undefined where it cannot be read. */
+export async function clockOn(engine: Engine, signal: AbortSignal): Promise<Clock | undefined> {
+  return (await infoAndClock(engine, signal)).clock;
+}
+
 /** Returns the clock's offset, from its reading between two moments of this machine (milliseconds since 1970). */
 export function clockOf(time: string, asked: number, answered: number): Clock | undefined {
   const shown = Date.parse(time);
@@ -105,23 +106,15 @@ interface MachineFacts {
  * the same in every container.
  */
 async function fromEdge(engine: Engine, edge: string, signal: AbortSignal): Promise<MachineFacts> {
-  const ask = (argv: readonly string[]) =>
-    engine.exec(edge, argv, { signal }).then(
+  const [disk, meminfo] = await Promise.all([
+    diskOfEngine(engine, edge, { signal }),
+    engine.exec(edge, ['cat', '/proc/meminfo'], { signal }).then(
       ({ code, stdout }) => (code === 0 ? stdout : ''),
       () => '',
-    );
-  const [df, meminfo] = await Promise.all([ask(['df', '-k', '-P', '/live']), ask(['cat', '/proc/meminfo'])]);
-  const disk = diskOf(df);
+    ),
+  ]);
   const available = availableMemory(meminfo);
   return { ...(disk ? { disk } : {}), ...(available === undefined ? {} : { available }) };
-}
-
-/** Reads the file system from the output of `df -k -P`. */
-export function diskOf(df: string): Disk | undefined {
-  const [, total, free] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*\s*$/.exec(df) ?? [];
-  return total === undefined || free === undefined
-    ? undefined
-    : { free: Number(free) * 1024, total: Number(total) * 1024 };
 }
 
 /** Returns the bytes that /proc/meminfo calls available. */

@@ -89,11 +89,14 @@ export function overSshError(image: Image, error: EngineError, failure: LockageE
   return new EngineError(error.host, what, reason, { status: error.status, hint, cause: error });
 }
 
-/** Removes a repository's images that are not among the needed digests. What a container uses stays. */
+/**
+ * Removes a repository's images that have these digests. What a container uses stays, and what is nobody's here: another
+ * app may have the same repository.
+ */
 export async function removeUnusedImages(
   engine: Engine,
   repository: string,
-  needed: ReadonlySet<string>,
+  unneeded: ReadonlySet<string>,
 ): Promise<void> {
   // Images have the second name while they are pulled; after a killed command, some may still have it.
   const lists = await Promise.all(
@@ -101,7 +104,7 @@ export async function removeUnusedImages(
   );
   const others = lists.flat().filter((ref) => {
     const digest = digestIn(ref);
-    return digest !== undefined && !needed.has(digest);
+    return digest !== undefined && unneeded.has(digest);
   });
   await Promise.allSettled(others.map((ref) => engine.removeImage(ref)));
 }

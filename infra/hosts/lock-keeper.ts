@@ -9,6 +9,7 @@ import type { HeldLock } from '../context/held-lock.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { Connections } from '../docker/connections.ts';
 import { thisProcess } from '../system/this-process.ts';
+import { Elapsed } from './elapsed.ts';
 import { findLock, isOver, LockOnHost } from './environment-lock.ts';
 
 /** The holder of locks, and how long they count. */
@@ -52,6 +53,13 @@ interface Held {
 /** Milliseconds that a host has to answer once another one has. */
 const pause = 5000;
 
+/** Milliseconds for which it counts that nobody had taken over. */
+const freshness = 1000;
+/** Milliseconds that a host has to say whether somebody has. */
+const longestAnswer = 2000;
+/** Milliseconds after which whoever was overtaken does nothing more, and lets Pulumi record nothing more, if it is not asleep. */
+export const settlingTime = 2 * freshness + longestAnswer;
+
 /**
  * The environment's lock of one command, on all hosts that answer: any two operators who share one of them meet there. It is
  * taken on the first in an order that is the same for everybody, and then on the others at once, so that of two who begin
@@ -65,7 +73,9 @@ export class LockKeeper implements HeldLock {
   #lost: OvertakenError | undefined;
   #claim: Turn | undefined;
   #renewing: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
+  #asked = new Elapsed();
+  #timers: readonly NodeJS.Timeout[] = [];
 
   constructor(options: LockKeeperOptions) {
     this.#options = options;
@@ -136,14 +146,26 @@ export class LockKeeper implements HeldLock {
 
   #keep(taken: readonly Held[]): void {
     this.#held = [...this.#held, ...taken];
-    this.#timer ??= setInterval(() => void this.#renewAll(), this.#options.lease / 3).unref();
+    this.#asked = new Elapsed();
+    if (this.#timers.length > 0) return;
+    this.#timers = [setInterval(() => void this.#renewAll(), this.#options.lease / 3).unref(), this.#whenAwake()];
+  }
+
+  /** Has it asked at once whether somebody has taken over when this computer was asleep, or this process was stopped. */
+  #whenAwake(): NodeJS.Timeout {
+    let last = new Elapsed();
+    const pulse = () => {
+      if (last.milliseconds() > 3 * freshness) this.check().catch(() => undefined);
+      last = new Elapsed();
+    };
+    return setInterval(pulse, freshness).unref();
   }
 
   async #release(taken: readonly Held[]): Promise<void> {
     this.#held = this.#held.filter((each) => !taken.includes(each));
     if (this.#held.length === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
+      for (const timer of this.#timers) clearInterval(timer);
+      this.#timers = [];
     }
     // One that no host answers must not keep a command from ending.
     await Promise.race([this.#renewing, sleep(2000, undefined, { ref: false })]);
@@ -178,9 +200,35 @@ export class LockKeeper implements HeldLock {
     // ask: each step would wait for it.
     const isDue = () => !this.#lost && this.#silent() !== undefined;
     for (let tries = 0; tries < 2 && isDue(); tries += 1) await this.#renewAll();
+    const isStale = () => !this.#lost && this.#asked.milliseconds() >= freshness;
+    for (let tries = 0; tries < 2 && isStale(); tries += 1) await this.#askAll();
     if (this.#lost) throw this.#lost;
     const error = this.#unconfirmed();
     if (error) throw error;
+  }
+
+  #askAll(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  /**
+   * Asks whether somebody has taken over, as a person may with `unlock` while the lease holds. All hosts are told that, so the
+   * first one that answers is enough. None that does says nothing: then the lease decides.
+   */
+  async #ask(): Promise<void> {
+    const sent = new Elapsed();
+    const ask = async ({ environment, lock }: Held) => {
+      const holder = await lock.overtaker({ deadline: longestAnswer });
+      if (holder) this.#lose(overtakenBy(environment, holder));
+    };
+    const environments = new Set(this.#held.map(({ environment }) => environment));
+    const asked = [...environments].map((name) =>
+      Promise.any(this.#held.filter(({ environment }) => environment === name).map(ask)),
+    );
+    const results = await Promise.allSettled(asked);
+    const isAnswered = results.every(({ status }) => status === 'fulfilled');
+    this.#asked = isAnswered ? sent : new Elapsed();
   }
 
   #renewAll(): Promise<void> {

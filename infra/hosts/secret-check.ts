@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { EngineError, type ArchivedEntry, type Engine } from '../docker/api/client.ts';
+import { EngineError, type Engine } from '../docker/api/client.ts';
 import type { ContainerSummary } from '../docker/api/types.ts';
 import { labels, ownerLabels } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
 import { removeOwn } from '../workloads/own-container.ts';
+import { problemsOf } from '../workloads/secret-problems.ts';
 import { formerFolder, isSecretPart, secretParts, volumeMount } from '../workloads/secret-volume.ts';
 
 /** The secrets of an environment as they lie on a host. */
@@ -37,20 +38,6 @@ export async function secretsOnHost(engine: Engine, place: Place): Promise<Secre
     problems: found.flatMap(({ volume, entries }) => problemsOf(volume, entries, users.get(volume))),
     former: await viewer.formerSecrets(),
   };
-}
-
-/** Returns what is wrong with the files of a volume; `user`: as whom the container that reads them runs. */
-export function problemsOf(
-  volume: string,
-  entries: readonly Pick<ArchivedEntry, 'path' | 'mode' | 'uid'>[],
-  user?: string,
-): string[] {
-  return entries.flatMap(({ path, mode, uid }) => {
-    const name = [volume, ...path.split('/').slice(1)].filter((part) => part !== '').join('/');
-    const open = (mode & 0o077) !== 0 ? [`${name} is open to others (${mode.toString(8)})`] : [];
-    const strange = user !== undefined && Number(user) !== uid ? [`${name} belongs to ${uid}, not to ${user}`] : [];
-    return [...open, ...strange];
-  });
 }
 
 /** Returns volume → uid of the release container that reads it, where it is said by its number. */

@@ -30,6 +30,8 @@ export interface FoundationPlan {
   readonly addresses: Readonly<Record<string, string>>;
   /** something of the environment was there before */
   readonly standing: boolean;
+  /** what is made again although it is there: see `partKey` */
+  readonly replaced: ReadonlySet<string>;
   /** another one delivers the accessories' secrets once more */
   readonly delivery: string;
 }

@@ -34,7 +34,10 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
     const made = { dependsOn: [claim, ...secrets, ...migration] };
     const containers = [
       ...desired.serving.map((placed) => new Container({ ...place, ...placed, ...madeAgain(desired, placed) }, made)),
-      ...desired.standby.map((placed) => new Container({ ...place, ...placed, ...resting(desired, placed) }, made)),
+      ...desired.standby.map(
+        (placed) =>
+          new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...resting(desired, placed) }, made),
+      ),
     ];
     const verification = new Verification(
       { ...place, ...barrierOf(desired, hosts) },
@@ -70,7 +73,8 @@ function barrierOf(desired: DesiredState, hosts: readonly HostRoutes[]) {
 }
 
 function watchOf(desired: DesiredState) {
-  const { operation, turn, watch, ledger, serving } = desired;
+  const { operation, turn, watch, ledger, serving, handover, standby, anew } = desired;
+  const kept = handover ? standby : anew;
   return {
     operation,
     turn,
@@ -78,6 +82,7 @@ function watchOf(desired: DesiredState) {
     containers: onActiveHosts(ledger, serving),
     ...(watchesAccessories(desired) ? { accessories: true as const } : {}),
     stop: withoutTraffic(desired),
+    ...(kept ? { kept } : {}),
   };
 }
 
@@ -113,16 +118,17 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
 }
 
 /** Marks a container that rests: one of an earlier release that is made again must not work beside those that serve. */
-function resting({ handover, drill }: DesiredState, { spec }: PlacedContainer): { rests?: true } {
-  return (handover ?? drill) && !spec.route ? { rests: true } : {};
+function resting({ handover, drill, anew }: DesiredState, placed: PlacedContainer): { rests?: true } {
+  const isMade = handover ?? drill ?? anew?.some((other) => samePlace(other, placed));
+  return isMade && !placed.spec.route ? { rests: true } : {};
 }
 
 /**
  * Marks a container that is made again: what is recorded of it may not be on its host any more, which Pulumi does not
  * know.
  */
-function madeAgain({ again, operation }: DesiredState, placed: PlacedContainer): { again?: string } {
-  return again?.some((other) => samePlace(other, placed)) ? { again: operation } : {};
+function madeAgain({ again = [], anew = [], operation }: DesiredState, placed: PlacedContainer): { again?: string } {
+  return [...again, ...anew].some((other) => samePlace(other, placed)) ? { again: operation } : {};
 }
 
 /**

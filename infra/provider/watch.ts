@@ -7,7 +7,7 @@ import {
   type WorkloadFailedError,
 } from '../../pipelines/errors.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
-import { setName, silenceText, withoutFallback, type RouteSet } from '../edge/edge.ts';
+import { ofFallback, setName, silenceText, withoutFallback } from '../edge/edge.ts';
 import { allVisits, visitsOf, visitTimeout } from '../edge/visits.ts';
 import { loadBalancerFolder, loadBalancerState } from '../machines/load-balancer/load-balancer.ts';
 import { visitLoadBalancer } from '../machines/load-balancer/visit.ts';
@@ -155,7 +155,7 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
   const results = await Promise.allSettled(
     inputs.hosts.map(async ({ host, set }) => {
       const edge = await edgeOf(context, inputs, host);
-      await edge.confirm(setName(withoutFallback(set)), inputs.turn, [setName(before(set))]);
+      await edge.confirm(setName(withoutFallback(set)), inputs.turn, [setName(ofFallback(set))]);
     }),
   );
   const lost = failuresOf(inputs.hosts, results);
@@ -171,9 +171,13 @@ async function confirm(context: ProviderContext, inputs: WatchInputs): Promise<v
   });
 }
 
-/** Has hosts bring the release back after a restart. */
-async function keepRunning(context: ProviderContext, { app, environment, containers }: WatchInputs): Promise<void> {
-  await Promise.all(containers.map((placed) => workloadFor(context, { app, environment, ...placed }).enableRestart()));
+/** Has hosts bring the release back after a restart, and with it what is kept for a rollback and has traffic. */
+async function keepRunning(
+  context: ProviderContext,
+  { app, environment, containers, kept = [] }: WatchInputs,
+): Promise<void> {
+  const all = [...containers, ...kept.filter(({ spec }) => spec.route)];
+  await Promise.all(all.map((placed) => workloadFor(context, { app, environment, ...placed }).enableRestart()));
 }
 
 /** Makes the release the environment's own from here on, and stops its forerunner. */
@@ -182,7 +186,7 @@ async function finalize(context: ProviderContext, inputs: WatchInputs): Promise<
   await Promise.all([
     ...(inputs.guarded ? [] : [keepRunning(context, inputs)]),
     ...(inputs.guarded ? [] : inputs.hosts).map(async ({ host, set }) => {
-      await (await edgeOf(context, inputs, host)).keep([withoutFallback(set), before(set)].map(setName));
+      await (await edgeOf(context, inputs, host)).keep([withoutFallback(set), ofFallback(set)].map(setName));
     }),
     ...inputs.stop.map(async (placed) => {
       await workloadFor(context, { app, environment, ...placed })
@@ -190,9 +194,4 @@ async function finalize(context: ProviderContext, inputs: WatchInputs): Promise<
         .catch(() => undefined);
     }),
   ]);
-}
-
-/** Returns the routes of the release before: those that a rollback goes back to. */
-function before(set: RouteSet): RouteSet {
-  return Object.fromEntries(Object.entries(set).map(([port, { fallback }]) => [port, { primary: fallback, fallback }]));
 }

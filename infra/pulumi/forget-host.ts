@@ -1,3 +1,6 @@
+import { withoutCordon } from '../../pipelines/model/cordons.ts';
+import { counted } from '../../pipelines/model/fence.ts';
+import type { Ledger } from '../../pipelines/model/revision.ts';
 import type { ContainerInputs, FoundationInputs, LedgerInputs } from '../resources/inputs.ts';
 import { packed, unpacked } from '../resources/packing.ts';
 import { withoutResources, type Deployment, type Exported } from './without-resources.ts';
@@ -34,9 +37,14 @@ function withoutHostIn(type: string, values: object, host: string): object {
     return { ...rest, ...packed({ ...foundation, hosts, edges, fingerprint: '' }) };
   }
   if (type === 'lockage:index:Ledger') {
-    const { cordons = [], ...rest } = values as LedgerInputs;
-    const others = cordons.filter((cordon) => cordon.host !== host);
-    return { ...rest, ...(others.length > 0 ? { cordons: others } : {}) };
+    return withoutCordonIn(values as LedgerInputs, host);
   }
   return values;
+}
+
+function withoutCordonIn(values: LedgerInputs, host: string): LedgerInputs {
+  if (!values.cordons?.some((cordon) => cordon.host === host)) return values;
+  const { app, environment, revisions, ...known } = values;
+  const ledger: Ledger = { ...known, revisions: JSON.parse(revisions) as Ledger['revisions'] };
+  return { app, environment, ...counted(withoutCordon(ledger, host)), revisions };
 }

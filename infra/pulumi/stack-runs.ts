@@ -6,7 +6,7 @@ import { killLeft, killSession } from '../system/process.ts';
 import { thisProcess } from '../system/this-process.ts';
 import { runPulumi, settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
 import { lockHolder, PulumiError, type LockHolder } from './errors.ts';
-import { forgetEnded, forgetRun, markRun, marksLock, runsIn } from './run-marks.ts';
+import { forgetEnded, forgetRun, markRun, marksLock, runsIn, type RunMark } from './run-marks.ts';
 import { removeLocksOf } from './stale-lock.ts';
 import { readStack } from './state.ts';
 
@@ -56,6 +56,8 @@ export class StackRuns {
     try {
       const result = await runPulumi(settings, argv, { ...options, onStart });
       if (lost) throw lost;
+      // Whoever has taken over here has killed it.
+      if (result.code !== 0) await this.#lock?.check();
       return result;
     } finally {
       // What one of them cannot do keeps neither the others nor the result.
@@ -111,16 +113,17 @@ export class StackRuns {
   }
 
   /**
-   * Lifts all of Pulumi's locks of a stack. A run that is ending here, as whoever started it was killed, is waited for. A
-   * stack that does not exist is fine.
+   * Lifts all of Pulumi's locks of a stack. A run that is ending here, as whoever started it was killed, is waited for; one
+   * of somebody who is alive, and was overtaken, is killed. A stack that does not exist is fine.
    */
   async cancelLocks(stack: string): Promise<void> {
     const settings = settingsIn(this.#settings, stack);
     const here = await thisProcess();
-    const ending = (await runsIn(settings.folder)).filter(
-      ({ pidSpace, parent }) => pidSpace === here.pidSpace && !isAlive(parent),
-    );
-    await Promise.all(ending.map(({ pid }) => processEnds(pid)));
+    const isHere = ({ machine, pidSpace }: RunMark) => machine === here.machine && pidSpace === here.pidSpace;
+    const runs = (await runsIn(settings.folder)).filter(isHere);
+    // Whoever is stopped may be killed later: its run would then record what it knew over what is recorded by now.
+    for (const { pid, parent } of runs) if (parent !== here.pid && isAlive(parent)) killLeft(pid, settings.folder);
+    await Promise.all(runs.map(({ pid }) => processEnds(pid)));
     if (await this.#removeLocks(stack)) return;
     if ((await readStack(settings, this.#project, stack)) === undefined) return;
     await mkdir(settings.folder, { recursive: true, mode: 0o700 });

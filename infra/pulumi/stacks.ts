@@ -6,7 +6,7 @@ import type { HeldLock } from '../context/held-lock.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import { createProvider, providerName } from '../provider/provider.ts';
 import { serveProvider } from '../provider/serve.ts';
-import { declarations, type ResourceName } from '../resources/declared.ts';
+import { declarations } from '../resources/declared.ts';
 import type { RecordedResource } from '../resources/keep-others.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { backendFolder } from '../system/backend-folder.ts';
@@ -17,19 +17,10 @@ import { translate, PulumiError } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
 import { hasUnsealed, withSealed } from './secret-values.ts';
+import type { StackProgram, StackRunner, UpOptions } from './stack-runner.ts';
 import { StackRuns } from './stack-runs.ts';
 import { exported, readStack, type StackState } from './state.ts';
 import { isFormerStanding, withoutResources, type Deployment } from './without-resources.ts';
-
-/** The options of one run of a program. */
-export interface UpOptions {
-  /** for the stack's history */
-  readonly message: string;
-  /** look at what is recorded first */
-  readonly refresh?: boolean;
-  /** the one of our resources that is made or changed; absent: all that the program declares */
-  readonly only?: ResourceName;
-}
 
 /** Pulumi steps at the same time: they wait for hosts, not for processors. */
 const parallel = 256;
@@ -39,7 +30,7 @@ const parallel = 256;
  * process, so that connections to hosts, progress and errors stay in one place, and no second Node has to start. It
  * answers to the Pulumi processes that were started here, and to nobody else.
  */
-export class PulumiStacks {
+export class PulumiStacks implements StackRunner {
   readonly #settings: PulumiSettings;
   readonly #project: string;
   readonly #lock: HeldLock | undefined;
@@ -65,7 +56,7 @@ export class PulumiStacks {
    */
   async up(
     name: string,
-    program: (recorded: readonly RecordedResource[]) => Promise<void>,
+    program: StackProgram,
     context: ProviderContext,
     { only, ...options }: UpOptions,
   ): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { backendFolder } from '../system/backend-folder.ts';
@@ -47,6 +47,39 @@ export async function readStack(
     ...(salt === undefined ? {} : { salt }),
     pending: snapshot.pending_operations?.length ?? 0,
   };
+}
+
+/** Returns the names of a project's stacks, read as `readStack` reads one. Throws LockageError when they cannot be listed. */
+export async function listStacks(settings: PulumiSettings, project: string): Promise<readonly string[]> {
+  const folder = backendFolder(settings.backend);
+  if (folder) return listFileBackend(folder, project);
+  const result = await runPulumi(settings, ['stack', 'ls', '--json']);
+  if (result.code !== 0)
+    throw new LockageError('the stacks of the backend cannot be listed', { details: lastLines(result.stderr) });
+  return stackNames(result.stdout, project);
+}
+
+/** Returns the names of a project's stacks from Pulumi's list: with some backends, the organization and project are in front. */
+export function stackNames(list: string, project: string): string[] {
+  try {
+    const paths = (JSON.parse(list) as readonly { readonly name: string }[]).map(({ name }) => name.split('/'));
+    return paths.filter((path) => (path.at(-2) ?? project) === project).map((path) => path.at(-1) ?? '');
+  } catch (cause) {
+    throw new LockageError('the list of the backend’s stacks is not JSON', {
+      hint: 'Run the same command again.',
+      cause,
+    });
+  }
+}
+
+async function listFileBackend(folder: string, project: string): Promise<string[]> {
+  try {
+    const files = await readdir(join(folder, '.pulumi', 'stacks', project));
+    return files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new LockageError(`the stacks of the backend cannot be listed: ${messageOf(error)}`);
+  }
 }
 
 async function readFileBackend(folder: string, project: string, stack: string): Promise<Snapshot | undefined> {

@@ -47,7 +47,24 @@ interface ConfigBlob {
   readonly config?: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> | null };
 }
 
-interface Descriptor {
+interface Sized {
+  readonly size?: number;
+}
+
+/** A manifest, or an index. */
+interface SizedManifest {
+  readonly config?: Sized;
+  readonly layers?: readonly Sized[];
+  readonly manifests?: readonly Descriptor[];
+}
+
+/** A layer of an image, as it is sent. */
+export interface Layer {
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+interface Descriptor extends Sized {
   readonly digest: string;
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
@@ -128,6 +145,44 @@ export class RegistryClient {
     const reference = parseReference(`${repository}@${digest}`);
     const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     return (await this.#http.request(reference, request)).status !== 404;
+  }
+
+  /**
+   * Returns the bytes of an image as it is sent; of an index, which is several, what it is made of. Undefined when the
+   * registry does not have it.
+   */
+  async size(
+    repository: string,
+    digest: Digest,
+  ): Promise<{ readonly bytes?: number; readonly parts?: readonly Digest[] } | undefined> {
+    const reference = parseReference(`${repository}@${digest}`);
+    const request = { method: 'GET', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
+    const { status, body } = await this.#http.request(reference, request);
+    if (status === 404) return undefined;
+    const { config, layers, manifests } = json<SizedManifest>(reference.registry, body);
+    if (manifests) return { parts: manifests.map((each) => each.digest).filter(isDigest) };
+    if (!config || !layers) return {};
+    return { bytes: [config, ...layers].reduce((sum, { size = 0 }) => sum + size, 0) };
+  }
+
+  /** Returns the layers of an image, lowest first; of an index, those of the image for the platform. */
+  async layers(repository: string, digest: Digest, platform?: string): Promise<readonly Layer[]> {
+    let manifest = await this.manifest(repository, digest);
+    if (indexTypes.includes(manifest.mediaType))
+      manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
+    const { layers = [] } = json<{ layers?: readonly Descriptor[] }>(repository, manifest.bytes);
+    return layers.map(({ digest: layer, size = 0 }) => ({ digest: layer, bytes: size }));
+  }
+
+  /**
+   * Removes a manifest or index with all tags that point to it; does nothing when it is gone. Returns false where the registry
+   * or this machine's login to it allows no deletion.
+   */
+  async remove(repository: string, digest: Digest): Promise<boolean> {
+    const reference = parseReference(`${repository}@${digest}`);
+    const refused = [400, 401, 403, 405, 501];
+    const request = { method: 'DELETE', path: `manifests/${digest}`, accept: [404, ...refused] } as const;
+    return !refused.includes((await this.#http.request(reference, request)).status);
   }
 
   /** Returns a manifest or a blob as a stream, or a part of it that `headers` ask for, until `signal` aborts. */

@@ -21,7 +21,7 @@ export interface RegistryOptions {
 
 /** A request about a repository. */
 export interface RegistryRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'DELETE';
   /** after `/v2/NAME/` */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ const attempts = 4;
 export class RegistryHttp {
   readonly #options: RegistryOptions;
   readonly #deadline: number;
-  /** repository → value of the Authorization header that worked */
+  /** repository and what is done with it → value of the Authorization header that worked */
   readonly #authorization = new Map<string, string>();
   /** registry → why its login could not be read */
   readonly #withoutLogin = new Map<string, LockageError>();
@@ -75,7 +75,7 @@ export class RegistryHttp {
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
     const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
-    const answer = await this.#authorized(reference, (authorization) =>
+    const answer = await this.#authorized(reference, actionsOf(request), (authorization) =>
       this.#send(`the registry ${registry}`, url, request, authorization),
     );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
@@ -94,7 +94,7 @@ export class RegistryHttp {
   ): Promise<HttpStream> {
     const { registry, name } = reference;
     const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
-    const answer = await this.#authorized(reference, (authorization) =>
+    const answer = await this.#authorized(reference, actionsOf(request), (authorization) =>
       this.#repeated(
         `the registry ${registry}`,
         async () => {
@@ -117,16 +117,18 @@ export class RegistryHttp {
   /** Sends a request with the credentials that the registry asks for. */
   async #authorized<T extends HttpHead>(
     reference: Reference,
+    actions: string,
     send: (authorization: string | undefined) => Promise<T>,
   ): Promise<T> {
     const { repository, registry } = reference;
-    const answer = await send(this.#authorization.get(repository));
+    const key = `${repository} ${actions}`;
+    const answer = await send(this.#authorization.get(key));
     // The login is for the registry: where it redirects to may ask for none.
     if (answer.status !== 401 || answer.at.origin !== new URL(this.#baseUrl(registry)).origin) return answer;
-    const header = await this.#authorize(reference, answer.header('www-authenticate') ?? '');
+    const header = await this.#authorize(reference, actions, answer.header('www-authenticate') ?? '');
     if (header === undefined) return answer;
     const again = await send(header);
-    if (again.status !== 401) this.#authorization.set(repository, header);
+    if (again.status !== 401) this.#authorization.set(key, header);
     return again;
   }
 
@@ -141,7 +143,7 @@ export class RegistryHttp {
   }
 
   /** Returns the header that the challenge of a 401 asks for; undefined when this machine has no credentials for it. */
-  async #authorize(reference: Reference, challenge: string): Promise<string | undefined> {
+  async #authorize(reference: Reference, actions: string, challenge: string): Promise<string | undefined> {
     const credentials = await this.credentials(reference.registry);
     const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
     if (!/^bearer\b/i.test(challenge)) return basic;
@@ -155,7 +157,7 @@ export class RegistryHttp {
         details: [`it says: ${challenge.slice(0, 200)}`],
       });
     }
-    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:pull` };
+    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:${actions}` };
     const token = await this.#token(reference.registry, realm, query, credentials, basic);
     return token === undefined ? undefined : `Bearer ${token}`;
   }
@@ -270,6 +272,11 @@ export class RegistryHttp {
     }
     return new LockageError(`${registry} failed: ${answer.status}`, { details, hint: 'Try again later.' });
   }
+}
+
+/** Returns what a token has to allow. */
+function actionsOf({ method }: Pick<RegistryRequest, 'method'>): string {
+  return method === 'DELETE' ? 'pull,delete' : 'pull';
 }
 
 function withAuthorization({ headers }: HttpRequest, authorization: string | undefined): Record<string, string> {

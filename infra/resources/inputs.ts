@@ -137,6 +137,8 @@ export interface WatchInputs extends Place {
   readonly accessories?: true;
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
+  /** containers of earlier releases that were made again: they are brought back after a restart, too */
+  readonly kept?: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }
 
 /** A secret's value, kept for as long as a revision needs it. */
@@ -154,6 +156,7 @@ export interface LedgerInputs extends Place {
   readonly hold?: Hold;
   readonly cordons?: readonly Cordon[];
   readonly drill?: Drill;
+  readonly changed?: number;
 }
 
 /** The volume with the secrets of a container that is not a release's. An earlier record has no volume. */

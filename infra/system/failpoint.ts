@@ -1,5 +1,8 @@
 import { appendFileSync } from 'node:fs';
 
+/** Once is enough: whoever lets it go on would else have to do so for each host. */
+let hasStopped = false;
+
 /**
  * Ends this process at a named point as a power cut would, for tests of what a crash leaves behind. Points are `at:STEP` (a
  * step or host event was shown, as `at:pull`, `at:switch`) and `after:KIND` (a resource of that kind was made, as
@@ -11,7 +14,10 @@ export function failpoint(name: string): void {
   const point = process.env['LOCKAGE_FAILPOINT'];
   if (point === undefined) return;
   if (point === name) process.kill(process.pid, 'SIGKILL');
-  if (point === `stop:${name}`) process.kill(process.pid, 'SIGSTOP');
+  if (point === `stop:${name}` && !hasStopped) {
+    hasStopped = true;
+    process.kill(process.pid, 'SIGSTOP');
+  }
   if (point === `throw:${name}`) throw new Error(`failed on purpose at ${name}`);
   if (point.startsWith('log:')) appendFileSync(point.slice('log:'.length), `${name}\n`);
 }

@@ -81,7 +81,7 @@ export interface StandingRecord {
 }
 
 /** The parts of a session that a removal needs. */
-export type RemovalSession = Pick<Session, 'connections' | 'progress'>;
+export type RemovalSession = Pick<Session, 'connections' | 'progress' | 'lock'>;
 
 /** A workload of a release, as it is found where it runs. */
 export interface ReleasePart {

@@ -78,6 +78,20 @@ export function differencesFrom(
   return withoutImplied(found);
 }
 
+/** Returns the traits of which not the same values are among the hosts of two environments. */
+export function differencesBetween(a: readonly HostTraits[], b: readonly HostTraits[]): Difference[] {
+  const found = traitNames.flatMap((trait) => {
+    const [here, there] = [groupByValue(a, trait), groupByValue(b, trait)];
+    const isSame = valuesOf(here) === valuesOf(there);
+    return isSame ? [] : [{ trait, values: [...here, ...there] }];
+  });
+  return withoutImplied(found);
+}
+
+function valuesOf(groups: Difference['values']): string {
+  return JSON.stringify(groups.map(({ value }) => value).sort());
+}
+
 /**
  * Refuses hosts that differ in the traits their environment requires to be the same: from each other, or from those of
  * each environment directly before it.

@@ -1,5 +1,6 @@
 import { knownRevision, lastNumber } from '../model/fence.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
+import type { Digest, Release } from '../model/release.ts';
 import type { Target } from '../model/target.ts';
 import type { HostView } from './observation.ts';
 
@@ -26,6 +27,12 @@ export type Drifted = 'none' | 'some' | 'unknown';
 export function driftedOf(hosts: readonly HostDrift[]): Drifted {
   if (hosts.some((each) => 'drift' in each && each.drift.length > 0)) return 'some';
   return hosts.some((each) => 'error' in each) ? 'unknown' : 'none';
+}
+
+/** Returns that a version's tag leads to another image than it was released as; an image from elsewhere may move its tag. */
+export function tagDrift({ version, digest, repository, adopted }: Release, tagged: Digest | undefined): Drift[] {
+  if (adopted || tagged === undefined || tagged === digest) return [];
+  return [{ what: `${repository}:${version}`, member: 'tag', expected: digest, actual: tagged }];
 }
 
 /** Returns what is not as recorded of the way that visitors come in, by what a host's edge says and answers. */

@@ -190,9 +190,14 @@ function rollbacks(record: EnvironmentRecord, views: readonly HostView[]): Envir
     .map(({ release, number, containers }) => ({
       version: release.version,
       revision: number,
-      from: containers.every((spec) => isKept(spec, views)) ? ('standby' as const) : ('image' as const),
+      from: wayBackOf(containers, views),
     }))
     .filter(({ from }, index) => index === 0 || from === 'standby');
+}
+
+/** Returns whether containers to go back to are there, or have to be made of their images. */
+export function wayBackOf(containers: readonly ContainerSpec[], views: readonly HostView[]): 'standby' | 'image' {
+  return containers.every((spec) => isKept(spec, views)) ? 'standby' : 'image';
 }
 
 /**

@@ -44,6 +44,8 @@ export interface DesiredState {
   readonly verify: readonly PlacedContainer[];
   /** serving containers that hosts may have lost, or that do not run, whatever is recorded: these are made again */
   readonly again?: readonly PlacedContainer[];
+  /** standby containers that are not as they were made: each gives way to another one, which rests where it has no traffic */
+  readonly anew?: readonly PlacedContainer[];
   /** containers of other releases that are made are only tried: those without traffic do not work */
   readonly drill?: true;
   /** how long the release is watched after the switch, ms; 0: the switch is final at once */

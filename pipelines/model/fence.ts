@@ -22,9 +22,14 @@ export interface Turn extends Fence {
   readonly over: readonly string[];
 }
 
-/** Returns the number of the last revision that a ledger has; 0 where it has none. */
-export function lastNumber({ revisions }: Ledger): number {
-  return revisions.at(-1)?.number ?? 0;
+/** Returns the number of a ledger's last change, which is a revision or counts as one; 0 where nothing was ever changed. */
+export function lastNumber({ revisions, changed = 0 }: Ledger): number {
+  return Math.max(revisions.at(-1)?.number ?? 0, changed);
+}
+
+/** Returns a ledger that counts one more change, without a revision. */
+export function counted(ledger: Ledger): Ledger {
+  return { ...ledger, changed: lastNumber(ledger) + 1 };
 }
 
 /**

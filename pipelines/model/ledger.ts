@@ -1,4 +1,5 @@
 import type { PlacedContainer } from './desired-state.ts';
+import { lastNumber } from './fence.ts';
 import { canonicalJson } from './fingerprint.ts';
 import type { Release } from './release.ts';
 import type { Attempt, Ledger, Revision } from './revision.ts';
@@ -31,7 +32,7 @@ export function currentRevision(ledger: Ledger): Revision | undefined {
 
 /** Returns the number of the next revision. Numbers only grow, also over rollbacks and failures. */
 export function nextNumber(ledger: Ledger): number {
-  return (ledger.revisions.at(-1)?.number ?? 0) + 1;
+  return lastNumber(ledger) + 1;
 }
 
 /**
@@ -150,7 +151,7 @@ function beforeRollback(line: readonly Revision[], rollback: Revision): Revision
 }
 
 /** The number of different releases an environment can go back to: their images stay on the hosts. */
-const releasesKept = 5;
+export const releasesKept = 5;
 
 /** Returns the last good releases of an environment, newest first, each once. */
 export function keptReleases(ledger: Ledger): Release[] {
@@ -159,21 +160,6 @@ export function keptReleases(ledger: Ledger): Release[] {
     if (result === 'succeeded' && kept.size < releasesKept) kept.set(release.digest, release);
   }
   return [...kept.values()];
-}
-
-/** The number of releases that have run well nowhere and may be about to be promoted. */
-const releasesAwaited = 10;
-
-/**
- * Returns the digests of the images that no host may remove, as environments can share one: those that each of them
- * runs or may go back to, and the last releases that ran well in none. One of these may be pulled already, while its
- * operator still looks at the plan.
- */
-export function neededDigests(ledgers: readonly Ledger[], releases: readonly Release[]): ReadonlySet<string> {
-  const good = ledgers.flatMap(({ revisions }) => revisions.filter(({ result }) => result === 'succeeded'));
-  const ran = new Set(good.map(({ release }) => release.digest));
-  const awaited = releases.filter(({ digest }) => !ran.has(digest)).slice(-releasesAwaited);
-  return new Set([...ledgers.flatMap(keptReleases), ...awaited].map(({ digest }) => digest));
 }
 
 /** Returns a revision's containers as far as the state says they exist. */

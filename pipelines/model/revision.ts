@@ -77,6 +77,8 @@ export interface Drill {
   readonly duration: number;
   /** what kept it from succeeding */
   readonly failed?: string;
+  /** of one that failed: the last one before it that did not */
+  readonly worked?: Pick<Drill, 'at' | 'version' | 'duration'>;
 }
 
 /** The ledger that an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
@@ -86,4 +88,6 @@ export interface Ledger {
   readonly cordons?: readonly Cordon[];
   /** the last one */
   readonly drill?: Drill;
+  /** number of the last change that made no revision, as a cordon: it counts as one, so that a state from before it is known as older */
+  readonly changed?: number;
 }

@@ -10,7 +10,7 @@ import { hostsNotAsked, planAdoption, type Adoption } from '../planning/plan-ado
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { newestCopy } from '../policy/newest-copy.ts';
-import type { Context } from './ports.ts';
+import type { Context, FoundationRequest } from './ports.ts';
 import { stateNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -55,6 +55,7 @@ export async function adopt(context: Context, request: AdoptRequest): Promise<Ad
     const now = await decide(context, { ...asked, versions: seen.versions });
     if (!sameRecord(seen.copy, now.copy)) throw changedMeanwhile(environment);
     await write(context, now);
+    await recordFoundation(context, { environment, active: serving, versions: now.versions });
     return { outcome: 'adopted', adoption: now.adoption };
   });
 }
@@ -118,6 +119,19 @@ async function write(context: Context, { adoption, kept }: Decided): Promise<voi
   const after = await context.records.environment(environment);
   if (lastNumber(after.ledger) !== revision)
     throw new LockageError(`revision ${revision} of ${environment} was not recorded`);
+}
+
+/** Records what releases stand on. What cannot be recorded now is by the next promotion, and keeps no release from being known. */
+async function recordFoundation(context: Context, request: FoundationRequest): Promise<void> {
+  const { name } = request.environment;
+  const later = `networks, edges and accessories of ${name} are recorded by the next promotion`;
+  try {
+    const others = await context.stacks.adoptFoundation(request);
+    if (others.length > 0) context.terminal.note(`${later}, which makes as configured: ${others.join(', ')}`);
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    context.terminal.note(`${later}: ${[messageOf(error), ...error.details].join('; ')}`);
+  }
 }
 
 /** Returns the versions of secrets whose values can be read. What cannot be read is not known; the plan names it. */

@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
 import { withCordon, withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
+import { counted } from '../model/fence.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Cordon, Ledger } from '../model/revision.ts';
 import { refuseAhead } from '../policy/fence.ts';
@@ -63,7 +64,7 @@ async function record(context: Context, environment: Environment, left: Environm
     refuseAhead(environment, now, reports);
     await recordAgain(context, environment, {
       record: now,
-      ledger: withCordon(now.ledger, asked),
+      ledger: counted(withCordon(now.ledger, asked)),
       reports,
       message: `cordon ${asked.host}`,
     });

@@ -103,8 +103,15 @@ async function recordDrill(
   done: Drill,
 ): Promise<void> {
   const record = await context.records.environment(environment.name);
-  const ledger = { ...record.ledger, drill: done };
+  const worked = done.failed === undefined ? undefined : lastThatWorked(record.ledger.drill);
+  const ledger = { ...record.ledger, drill: { ...done, ...(worked ? { worked } : {}) } };
   await recordAgain(context, environment, { record, ledger, reports, message: 'rollback drill' });
+}
+
+function lastThatWorked(before: Drill | undefined): Drill['worked'] {
+  if (!before || before.failed !== undefined) return before?.worked;
+  const { at, version, duration } = before;
+  return { at, version, duration };
 }
 
 /**

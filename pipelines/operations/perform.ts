@@ -13,8 +13,10 @@ import { buildMachineImages } from './build-machine-images.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
 import { drill } from './drill.ts';
+import { heal } from './heal.ts';
 import type { Context } from './ports.ts';
 import { promote } from './promote.ts';
+import { prune } from './prune.ts';
 import { release } from './release.ts';
 import { removeHost } from './remove-host.ts';
 import { replaceMachines } from './replace-machines.ts';
@@ -41,12 +43,14 @@ const operations = {
   removeHost,
   unlock,
   adopt,
+  heal,
   buildMachineImages,
   replaceMachines,
   startMachines,
   restartAccessory,
   backUpAccessory,
   restoreAccessory,
+  prune,
 };
 
 export type OperationName = keyof typeof operations;

@@ -1,3 +1,4 @@
+import type { Drift, HostDrift } from '../inspection/drift.ts';
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Accessory, Environment, Project } from '../model/environment.ts';
 import type { Turn } from '../model/fence.ts';
@@ -10,8 +11,10 @@ import type { MachineImage } from '../model/machine-image.ts';
 import type { Plan } from '../model/plan.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
 import type { Digest, Release } from '../model/release.ts';
-import type { EnvironmentHost, MachineSet, Target } from '../model/target.ts';
+import type { HostStorage, RegistryImage, StoredMachineImage } from '../model/storage.ts';
+import type { EnvironmentHost, Host, MachineSet, Target } from '../model/target.ts';
 import type { Adoption } from '../planning/plan-adoption.ts';
+import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
@@ -42,10 +45,14 @@ export interface Ports {
   readonly stacks: Stacks;
   readonly removal: Removal;
   readonly accessories: Accessories;
+  readonly storage: Storage;
+  readonly drift: DriftPort;
 }
 
 /** The records in the backend. */
 export interface Records {
+  /** Returns the names of all environments that are recorded, also of those that are not configured here. Throws LockageError. */
+  environments(): Promise<readonly string[]>;
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
   /** Adds releases that hosts know to those that are recorded by then. Throws LockageError as `addRelease` does. */
@@ -147,10 +154,10 @@ export interface Hosts {
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
   pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
   /**
-   * Removes the images of a repository that nothing needs any more. What cannot be removed now is tried again after the
-   * next promotion.
+   * Removes the images of a repository that have these digests: nothing needs them any more. What cannot be removed now is
+   * tried again after the next promotion.
    */
-  forgetImages(environment: Environment, repository: string, needed: ReadonlySet<string>): Promise<void>;
+  forgetImages(environment: Environment, repository: string, unneeded: ReadonlySet<string>): Promise<void>;
   /** Switches all hosts to containers that run already, at once. */
   switchNow(desired: DesiredState): Promise<void>;
   /**
@@ -239,6 +246,15 @@ export interface FoundationRequest {
   readonly versions: SecretVersions;
   /** what its hosts said; absent: only a change of the configuration counts */
   readonly reports?: readonly HostReport[];
+  /** what is made again although it is there: it drifted. Nothing that is configured otherwise comes in with it */
+  readonly drifted?: readonly HostPart[];
+}
+
+/** Something that a host has, by its name. */
+export interface HostPart {
+  readonly host: Target;
+  /** name of the container, service or network */
+  readonly what: string;
 }
 
 /** The hosts that are to keep a copy of what is recorded of their environment. */
@@ -267,6 +283,11 @@ export interface Stacks {
   deploy(desired: DesiredState, message: string): Promise<void>;
   /** Records what is there already. Makes, changes and removes nothing. Throws what failed. */
   adopt(desired: DesiredState, message: string): Promise<void>;
+  /**
+   * Records networks, edges and accessories that are there already as they are configured, and touches none. Returns those that
+   * are otherwise, as `prod-1 trial-prod-edge`: then none is recorded. Throws LockageError.
+   */
+  adoptFoundation(request: FoundationRequest): Promise<readonly string[]>;
   /** Gives hosts a copy of what is recorded. One that does not take it is shown. */
   copyRecord(request: CopyRequest): Promise<void>;
 }
@@ -320,6 +341,43 @@ export interface Accessories {
   restore(place: AccessoryPlace, file: string): Promise<void>;
 }
 
+/** The images and volumes that releases leave behind. */
+export interface Storage {
+  /** Asks hosts at once what they store for an environment of images of these repositories. Never throws for a host. */
+  onHosts(
+    environment: Environment,
+    hosts: readonly Host[],
+    repositories: readonly string[],
+  ): Promise<readonly HostStorage[]>;
+  /** Takes these names off an image, which goes with the last one. Throws LockageError. */
+  removeImage(host: Host, names: readonly string[]): Promise<void>;
+  /** Removes a volume. Throws LockageError, also when a container uses it by now. */
+  removeVolume(host: Host, name: string): Promise<void>;
+  /** Returns the images of releases that the registry still has. Throws LockageError. */
+  inRegistry(releases: readonly Release[]): Promise<readonly RegistryImage[]>;
+  /** Removes an image with its tags. Returns false where the registry allows no deletion. Throws LockageError. */
+  removeFromRegistry(image: RegistryImage): Promise<boolean>;
+  /** Returns the images of machines on this computer. */
+  machineImages(): Promise<readonly StoredMachineImage[]>;
+  removeMachineImage(digest: string): Promise<void>;
+}
+
+/** A container or service that is about to go, with what was found of it. */
+export interface Evidence extends HostPart {
+  readonly drift: readonly Drift[];
+}
+
+/** What hosts have that is not as it is recorded. */
+export interface DriftPort {
+  /** Asks all hosts in service at once. Never throws for a host: one that does not answer says why. */
+  find(environment: Environment, record: EnvironmentRecord): Promise<readonly HostDrift[]>;
+  /**
+   * Keeps of each what was found, which of its files differ from its image and, unless that is left out, the end of its
+   * output, without secrets. Returns the folder. Throws LockageError when nothing can be written.
+   */
+  keep(environment: string, evidence: readonly Evidence[], options: { readonly output: boolean }): Promise<string>;
+}
+
 /** The one door for secrets: names and versions travel, values stay behind it until a resource needs them. */
 export interface Secrets {
   /**
@@ -348,6 +406,8 @@ export interface Terminal {
   adoption(adoption: Adoption): void;
   /** Shows what a removal takes away from hosts. */
   inventory(found: readonly Inventory[], withData: boolean): void;
+  /** Shows what is stored, what of it goes, and why. */
+  pruning(things: readonly StoredThing[]): void;
   /** Shows machines that a removal takes away. */
   machines(names: readonly string[]): void;
   /** a person is asked; false: they have agreed beforehand, and `confirm` asks nobody */

@@ -1,5 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
+import { counted } from '../model/fence.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Hold } from '../model/revision.ts';
 import { refuseAhead } from '../policy/fence.ts';
@@ -40,7 +41,7 @@ export async function resume(context: Context, request: ResumeRequest): Promise<
     const reports = await context.hosts.look(environment);
     refuseAhead(environment, record, reports);
     const { hold: _, ...lifted } = record.ledger;
-    await recordAgain(context, environment, { record, ledger: lifted, reports, message: 'resume' });
+    await recordAgain(context, environment, { record, ledger: counted(lifted), reports, message: 'resume' });
     const after = await context.records.environment(environment.name);
     if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
     return { outcome: 'resumed', hold };

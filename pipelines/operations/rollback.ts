@@ -125,23 +125,30 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   const inputs = await inputsOf(context, { ...draft, record: now });
   refuseAhead(environment, now, inputs.reports);
   const plan = planRollback(inputs);
-  // Containers that are made again need the secrets that they had.
-  if (!plan.standby)
-    await context.secrets.recall(environment.name, neededSecrets(plan.desired.serving, { revisions: [] }));
+  if (!plan.standby) await fetchParts(context, inputs, plan);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
   return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
 }
 
+/** Gets all that containers are made from again: the secrets that they had, and the image. Nothing has changed until then. */
+async function fetchParts(
+  context: Context,
+  { environment, target }: RollbackInputs,
+  { desired }: RollbackPlan,
+): Promise<void> {
+  await context.secrets.recall(environment.name, neededSecrets(desired.serving, { revisions: [] }));
+  context.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
+  await context.hosts.pull(environment, target.release);
+}
+
 /** Makes the containers again, without a standby, over the same barrier as a promotion's. */
 async function makeAgain(
   context: Context,
-  { environment, target, record }: RollbackInputs,
+  { record }: RollbackInputs,
   { plan, desired, revision }: RollbackPlan,
   startedAt: number,
 ): Promise<RollbackResult> {
-  context.terminal.note(`no standby of ${target.release.version}: its containers are made again`);
-  await context.hosts.pull(environment, target.release);
   const recorded = await execute(context, { desired, before: record, revision, startedAt });
   return { outcome: 'rolled back', plan, revision: recorded };
 }

@@ -1,5 +1,6 @@
 import { withoutCordon, withoutCordoned } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
+import { counted } from '../model/fence.ts';
 import type { PreflightReport } from '../model/host-report.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -107,7 +108,7 @@ async function takeBack(
   const reason = request.reason ?? `${request.host} is back in service`;
   const options = { startedAt, whole, reason, before: record, ...(agreed ? { agreed } : {}) };
   const { outcome, revision } = await rollOut(context, inputs, options);
-  if (outcome === 'unchanged') return recordBack(context, returning, found);
+  if (outcome === 'unchanged') return recordBack(context, returning, found, inputs.operation);
   return { outcome: 'in service', cordon: found, ...(revision ? { revision } : {}) };
 }
 
@@ -115,11 +116,13 @@ async function recordBack(
   context: Context,
   { request, environment, reports }: Returning,
   found: Cordon,
+  operation = context.newOperation(),
 ): Promise<UncordonResult> {
   // What was cleared up just now is recorded as well.
   const record = await context.records.environment(environment.name);
-  const ledger = withoutCordon(record.ledger, request.host);
-  await recordAgain(context, environment, { record, ledger, reports, message: `uncordon ${request.host}` });
+  const ledger = counted(withoutCordon(record.ledger, request.host));
+  const message = `uncordon ${request.host}`;
+  await recordAgain(context, environment, { record, ledger, reports, operation, message });
   await context.machines.routeTo(environment);
   return { outcome: 'in service', cordon: found };
 }

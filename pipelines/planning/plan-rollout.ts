@@ -13,6 +13,7 @@ import { countNotes, countsNow, withCounts, type Counts } from '../model/role-co
 import { compareVersions } from '../model/version.ts';
 import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
+import { driftedAmong, healingNotes } from './healing.ts';
 import { planMigration, type MigrationPlan } from './plan-migration.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 import { secretsToRecord, standbyAgain, standbyFor } from './standby.ts';
@@ -28,10 +29,10 @@ export interface RolloutPlan {
 
 /**
  * Plans how a release comes into an environment: which containers are made, which serve, which are kept as standby.
- * Throws LockageError when other changes would come in with a new number of containers.
+ * Throws LockageError when other changes would come in with a new number of containers, or with what is healed.
  */
 export function planRollout(inputs: RolloutInputs): RolloutPlan {
-  if (inputs.counts) refuseOtherChanges(inputs);
+  if (inputs.counts ?? inputs.heals) refuseOtherChanges(inputs);
   const outcome = decide(inputs);
   return {
     plan: planOf(inputs, outcome),
@@ -89,6 +90,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
   const revision = isUnchanged(inputs, outcome) ? lastNumber(ledger) : nextNumber(ledger);
   const { serving, servingBefore, standby, migration } = outcome;
   const migrated = migration ? { migration: migration.inputs } : {};
+  const anew = inputs.heals ? driftedAmong(standby, inputs.heals) : [];
   return {
     app,
     environment: environment.name,
@@ -100,7 +102,8 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     standby,
     fallback: servingBefore,
     wake: serving.filter((placed) => isResting(inputs, placed)),
-    verify: serving,
+    ...(anew.length > 0 ? { anew } : {}),
+    verify: [...serving, ...anew.filter(({ spec }) => spec.route)],
     watch: environment.watch,
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
@@ -132,10 +135,10 @@ function revisionOf(inputs: RolloutInputs, { specs, counts, repairs }: Outcome):
   };
 }
 
-function kindOf({ replaces, counts }: RolloutInputs, repairs: boolean): Plan['kind'] {
+function kindOf({ replaces, counts, heals }: RolloutInputs, repairs: boolean): Plan['kind'] {
   if (replaces) return 'image';
   if (counts) return 'scale';
-  return repairs ? 'repair' : 'promote';
+  return repairs || heals ? 'repair' : 'promote';
 }
 
 function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
@@ -150,7 +153,11 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
     containers: changesOf({ ...outcome, existing: record.containers }),
     differences: differencesOf(current?.containers ?? outcome.specs, outcome.specs),
     migration: outcome.migration?.runs ?? false,
-    notes: [...olderNotes(release, current), ...countNotes(outcome.counts)],
+    notes: [
+      ...olderNotes(release, current),
+      ...countNotes(outcome.counts),
+      ...(inputs.heals ? healingNotes(inputs.heals) : []),
+    ],
   };
 }
 
@@ -161,13 +168,14 @@ function olderNotes({ version }: Release, current: Revision | undefined): string
   return [`${version} is older than ${now}, which runs`];
 }
 
-function isUnchanged({ record, reports }: RolloutInputs, { repairs, serving, servingBefore }: Outcome): boolean {
+function isUnchanged({ record, reports, heals }: RolloutInputs, { repairs, serving, servingBefore }: Outcome): boolean {
   const runs = currentRevision(record.ledger) !== undefined;
-  return runs && !repairs && sameNames(serving, servingBefore) && allRun(reports, serving);
+  const isDue = heals !== undefined && heals.treated.length > 0;
+  return runs && !isDue && !repairs && sameNames(serving, servingBefore) && allRun(reports, serving);
 }
 
 /**
- * Refuses to bring in with a scaled role, a replaced machine or a returning host what else has changed: that enters as a
+ * Refuses to bring in with a scaled role, a replaced machine, a returning host or what is healed what else has changed: that enters as a
  * promotion, past the gates. Throws LockageError.
  */
 export function refuseOtherChanges(

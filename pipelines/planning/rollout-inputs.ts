@@ -3,6 +3,7 @@ import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { EnvironmentHost } from '../model/target.ts';
+import type { Healing } from './healing.ts';
 
 /** The actor, application, time and name of an operation. */
 export interface OperationInfo {
@@ -30,4 +31,6 @@ export interface RolloutInputs extends OperationInfo {
   readonly counts?: Readonly<Record<string, number>>;
   /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
   readonly replaces?: readonly EnvironmentHost[];
+  /** what drifted, and is made again: the reports do not count it as there */
+  readonly heals?: Healing;
 }

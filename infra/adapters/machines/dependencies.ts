@@ -3,7 +3,7 @@ import type { Project } from '../../../pipelines/model/environment.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { Session } from '../../context/session.ts';
 import { withMachineLock } from '../../machines/machine-lock.ts';
-import type { PulumiStacks } from '../../pulumi/stacks.ts';
+import type { StackRunner } from '../../pulumi/stack-runner.ts';
 import type { MachineNetworkInputs } from '../../resources/inputs.ts';
 import type { RecordsAdapter } from '../records.ts';
 
@@ -15,7 +15,7 @@ export interface Dependencies {
   /** `user@machine` */
   readonly actor: string;
   readonly records: RecordsAdapter;
-  readonly stacks: () => Promise<PulumiStacks>;
+  readonly stacks: () => Promise<StackRunner>;
 }
 
 /** Runs `work` while no other command of this computer works on the machines of an environment. Throws LockedError. */

@@ -7,6 +7,7 @@ import type {
   CallOptions,
   ImageDetails,
   ImageUse,
+  NamedImage,
   NetworkBody,
   NetworkDetails,
   PullOptions,
@@ -68,6 +69,22 @@ export class EngineResources extends EngineApi {
       bytes: found.LayersSize ?? 0,
       references: (found.Images ?? []).flatMap(namesOf),
     };
+  }
+
+  /** Lists all images that have a name, each once. */
+  async namedImages(options: CallOptions = {}): Promise<NamedImage[]> {
+    const images = await this.json<ListedImage[]>('list images', 'GET', '/images/json', {
+      query: { digests: true },
+      ...options,
+    });
+    return images.map((image) => ({ id: image.Id, bytes: image.Size, names: namesOf(image) }));
+  }
+
+  /** Returns the bytes of volumes, by their names, as far as the engine measures them. It may take a while. */
+  async volumeUse(options: CallOptions = {}): Promise<ReadonlyMap<string, number>> {
+    const found = await this.json<DiskUse>('ask what the volumes take', 'GET', '/system/df', options);
+    const sizes = (found.Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData?.Size ?? -1] as const);
+    return new Map(sizes.filter(([, bytes]) => bytes >= 0));
   }
 
   /** Removes an image; does nothing when it is absent. The engine refuses one that a container uses. */
@@ -153,6 +170,12 @@ interface ImageNames {
 interface DiskUse {
   readonly LayersSize?: number | null;
   readonly Images?: readonly ImageNames[] | null;
+  readonly Volumes?: readonly { readonly Name: string; readonly UsageData?: { readonly Size: number } | null }[] | null;
+}
+
+interface ListedImage extends ImageNames {
+  readonly Id: string;
+  readonly Size: number;
 }
 
 function namesOf({ RepoDigests, RepoTags }: ImageNames): string[] {

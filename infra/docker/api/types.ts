@@ -50,6 +50,15 @@ export interface ImageUse {
   readonly references: readonly string[];
 }
 
+/** An image as an engine lists it. */
+export interface NamedImage {
+  readonly id: string;
+  /** layers that other images share are counted */
+  readonly bytes: number;
+  /** `repository@digest` and `repository:tag` */
+  readonly names: readonly string[];
+}
+
 export interface CallOptions {
   /** milliseconds; 30 s by default */
   readonly deadline?: number;

@@ -89,6 +89,15 @@ export async function machineImage(cache: string, recipe: Recipe, digest?: strin
   });
 }
 
+/** Returns all images in the cache. One whose folder is called by a recipe is for every project on this computer. */
+export async function storedImages(cache: string): Promise<readonly (CachedImage & { readonly shared: boolean })[]> {
+  const images = await cachedImages(cache);
+  return images.map((image) => ({
+    ...image,
+    shared: !/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(path.basename(image.folder)),
+  }));
+}
+
 /** Makes an image of today's packages, whatever is in the cache. Throws LockageError when it cannot be made. */
 export async function newMachineImage(cache: string, recipe: Recipe): Promise<CachedImage> {
   await mkdir(cache, { recursive: true, mode: 0o700 });

@@ -82,7 +82,10 @@ export class ContainerRuntime implements Runtime {
     const others = names.filter((name) => !kept.has(name));
     await Promise.all([
       ...others.map(async (name) => {
+        await session.lock?.check();
         await engine.stopContainer(name, defaults.stopGrace);
+        // What was seen may have come into service while this computer slept.
+        await session.lock?.check();
         await engine.removeContainer(name, { force: true });
         session.progress({ host: this.#host.name, step: 'remove', detail: name });
       }),

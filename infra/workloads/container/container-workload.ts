@@ -6,6 +6,7 @@ import type { ContainerInputs } from '../../resources/inputs.ts';
 import { lastLinesOf } from '../last-lines.ts';
 import type { ProbeOptions, Workload, Probe } from '../workload.ts';
 import { createContainer, removeContainer } from './container.ts';
+import { restartPolicies } from './create-request.ts';
 
 /** Milliseconds for a host to say whether a container runs: one that hangs must be noticed before its guard is due. */
 const askTimeout = 10_000;
@@ -29,15 +30,23 @@ export class ContainerWorkload implements Workload {
   }
 
   async start(): Promise<void> {
-    await (await this.#engine()).startContainer(this.#name);
+    const engine = await this.#engine();
+    await this.#context.checkLock();
+    await engine.startContainer(this.#name);
+    await this.#context.checkLock();
+    await this.enableRestart();
   }
 
   async stop(): Promise<void> {
-    await (await this.#engine()).stopContainer(this.#name, this.#inputs.spec.stopGrace);
+    const engine = await this.#engine();
+    await this.#context.checkLock();
+    await engine.updateContainer(this.#name, { RestartPolicy: restartPolicies.rests });
+    await this.#context.checkLock();
+    await engine.stopContainer(this.#name, this.#inputs.spec.stopGrace);
   }
 
   async enableRestart(): Promise<void> {
-    await (await this.#engine()).updateContainer(this.#name, { RestartPolicy: { Name: 'unless-stopped' } });
+    await (await this.#engine()).updateContainer(this.#name, { RestartPolicy: restartPolicies.serves });
   }
 
   /** Returns when the container started, if it runs and never restarted. */

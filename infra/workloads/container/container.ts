@@ -2,7 +2,7 @@ import { LockageError, messageOf } from '../../../pipelines/errors.ts';
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
-import type { ProviderContext } from '../../context/provider-context.ts';
+import { partKey, type ProviderContext } from '../../context/provider-context.ts';
 import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/client.ts';
 import { isOwnedBy, labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
@@ -15,7 +15,7 @@ import {
   secretVolumeName,
   type SecretVolume,
 } from '../secret-volume.ts';
-import { createBody, extraHosts } from './create-request.ts';
+import { createBody, extraHosts, withNamelessVolumes } from './create-request.ts';
 
 /**
  * Creates and starts a release container. Safe to repeat: one that an interrupted run left behind is kept when it runs
@@ -43,7 +43,7 @@ export async function placeContainer(
   inputs: ContainerInputs,
 ): Promise<{ id: string; runs: boolean }> {
   const engine = await context.engine(inputs.host);
-  const left = await leftover(engine, inputs);
+  const left = await leftover(context, engine, inputs);
   return left === undefined ? { id: await made(engine, context, inputs), runs: false } : { id: left, runs: true };
 }
 
@@ -52,9 +52,10 @@ async function made(engine: Engine, context: ProviderContext, inputs: ContainerI
   const body = await requestOf(inputs, host.name, spec);
   try {
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
-    return await withHeldImage(engine, spec.image, (image) =>
-      engine.createContainer(spec.name, { ...body, Image: image }),
-    );
+    return await withHeldImage(engine, spec.image, async (image) => {
+      const request = withNamelessVolumes(body, await engine.inspectImage(image));
+      return engine.createContainer(spec.name, { ...request, Image: image });
+    });
   } catch (error) {
     // What kept it from being made explains more than what keeps its secrets from being removed.
     if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
@@ -114,7 +115,9 @@ export async function removeContainer(context: ProviderContext, inputs: Containe
   const engine = await context.engine(host);
   const found = await engine.inspectContainer(spec.name);
   if (found !== undefined && found.Config.Labels[labels.app] === inputs.app) {
+    await context.checkLock();
     if (found.State.Running) await engine.stopContainer(spec.name, spec.stopGrace);
+    await context.checkLock();
     await engine.removeContainer(spec.name, { force: true });
     context.progress({ host: host.name, step: 'remove', detail: spec.name });
   }
@@ -122,7 +125,11 @@ export async function removeContainer(context: ProviderContext, inputs: Containe
 }
 
 /** Returns the id of a container that already is what is wanted, after removing one of ours that is not. */
-async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string | undefined> {
+async function leftover(
+  context: ProviderContext,
+  engine: Engine,
+  inputs: ContainerInputs,
+): Promise<string | undefined> {
   const { spec } = inputs;
   const found = await engine.inspectContainer(spec.name);
   if (found === undefined) return undefined;
@@ -131,7 +138,9 @@ async function leftover(engine: Engine, inputs: ContainerInputs): Promise<string
       hint: `Rename or remove it on ${inputs.host.name}, then run the same command again.`,
     });
   }
-  if (isWanted(found, spec) && !(await hasLostSecrets(engine, spec))) return found.Id;
+  const isReplaced = context.replaced?.has(partKey(inputs.host, spec.name)) ?? false;
+  if (!isReplaced && isWanted(found, spec) && !(await hasLostSecrets(engine, spec))) return found.Id;
+  await context.checkLock();
   await engine.removeContainer(spec.name, { force: true });
   return undefined;
 }

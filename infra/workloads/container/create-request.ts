@@ -2,7 +2,7 @@ import { secretsPath, type ContainerSpec } from '../../../pipelines/model/contai
 import type { Log } from '../../../pipelines/model/environment.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
-import type { ContainerBody } from '../../docker/api/client.ts';
+import type { ContainerBody, ImageDetails } from '../../docker/api/client.ts';
 import { ownerLabels, labels } from '../../docker/labels.ts';
 import { secretVolumeName, volumeMount } from '../secret-volume.ts';
 
@@ -47,6 +47,32 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
   };
 }
+
+/**
+ * How an engine brings back what has proved itself, and what has no traffic and rests. An engine that was killed stops what
+ * outlived it as if a person had, and starts `unless-stopped` no more; a restart must not wake what rests.
+ */
+export const restartPolicies = { serves: { Name: 'always' }, rests: { Name: 'no' } } as const;
+
+/**
+ * Returns the request with a labelled mount for each volume that the image declares and nothing else is mounted at: an engine
+ * makes these without a name, and nobody would know whose they are when their container was removed without them.
+ */
+export function withNamelessVolumes(
+  body: ContainerBody,
+  image: Pick<ImageDetails, 'Config'> | undefined,
+): ContainerBody {
+  const { HostConfig: host = {}, Labels } = body;
+  const owner = [labels.app, labels.environment, labels.part].map((name) => [name, Labels?.[name] ?? '']);
+  const taken = [...Object.keys(host.Tmpfs ?? {}), ...(host.Mounts ?? []).map(({ Target }) => Target)].map(withoutEnd);
+  const mounts = Object.keys(image?.Config.Volumes ?? {})
+    .filter((path) => !taken.includes(withoutEnd(path)))
+    .map((path) => ({ Type: 'volume', Target: path, VolumeOptions: { Labels: Object.fromEntries(owner) } }));
+  if (mounts.length === 0) return body;
+  return { ...body, HostConfig: { ...host, Mounts: [...(host.Mounts ?? []), ...mounts] as never } };
+}
+
+const withoutEnd = (path: string) => path.replace(/\/+$/, '');
 
 /** Returns the folders in memory: path → options of their mount. */
 function folders({ tmpfs, executable = [] }: ContainerSpec['hardening']): Record<string, string> {

@@ -1,5 +1,5 @@
 import { canonicalJson, fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import type { ContainerBody, ContainerDetails, ImageDetails } from '../../docker/api/client.ts';
+import type { ContainerBody, ContainerDetails, EngineInfo, ImageDetails } from '../../docker/api/client.ts';
 
 /** A member of a container that is not as it was asked for when it was made. */
 export interface Difference {
@@ -13,6 +13,18 @@ export interface Difference {
 
 type Members = Readonly<Record<string, unknown>>;
 
+/** Returns a request as a host can fulfil it: an engine whose kernel lacks a limit makes the container without it. */
+export function asHostAllows(body: ContainerBody, info: EngineInfo): ContainerBody {
+  const { HostConfig: host = {} } = body;
+  const limits = {
+    ...(info['MemoryLimit'] === false ? { Memory: 0 } : {}),
+    ...(info['MemoryLimit'] === false || info['SwapLimit'] === false ? { MemorySwap: -1 } : {}),
+    ...(info['PidsLimit'] === false ? { PidsLimit: 0 } : {}),
+  };
+  const asked = Object.entries(limits).filter(([name]) => !isPlain((host as Members)[name]));
+  return { ...body, HostConfig: { ...host, ...Object.fromEntries(asked) } };
+}
+
 /**
  * Returns how a container differs from one that is made now by the same request. Every member counts that an engine tells,
  * also those that the request leaves to the engine: whoever made or changed it by hand may have set them.
@@ -24,19 +36,18 @@ export function differencesOf(body: ContainerBody, image: ImageDetails, found: C
     ...compared('Config', asMade(config, image), found.Config, byEngine.config),
     ...(image.Id === found.Image ? [] : [difference('Image', image.Id, found.Image)]),
     ...compared('HostConfig', host as Members, found.HostConfig as unknown as Members, byEngine.host),
-    ...networkDifferences(networks.EndpointsConfig ?? {}, found.NetworkSettings.Networks),
+    ...networkDifferences(networks.EndpointsConfig ?? {}, found),
   ];
 }
 
-/** Members that an engine fills in by itself, and what it says there; undefined: whatever it likes. */
+/** Members that an engine fills in by itself, from its own configuration; undefined: whatever it likes. */
 const byEngine: { readonly config: Members; readonly host: Members } = {
   config: { Image: undefined, Hostname: undefined, OnBuild: undefined, Shell: undefined, ArgsEscaped: undefined },
   host: {
     ...{ ContainerIDFile: undefined, Runtime: undefined, Isolation: undefined, ConsoleSize: undefined },
     ...{ CgroupnsMode: undefined, MaskedPaths: undefined, ReadonlyPaths: undefined, MemorySwappiness: undefined },
-    LogConfig: undefined,
+    ...{ LogConfig: undefined, ShmSize: undefined },
     IpcMode: 'private',
-    ShmSize: 64 * 2 ** 20,
   },
 };
 
@@ -48,8 +59,10 @@ function compared(what: string, wanted: Members, found: Members, filledIn: Membe
       const expected = isPlain(wanted[name]) ? filledIn[name] : wanted[name];
       const member = `${what}.${name}`;
       if (name === 'Env') return entryDifferences(member, hashedVariables(expected), hashedVariables(found[name]));
-      const [should, is] = [comparable(name, expected), comparable(name, found[name])];
+      const [should, is] = [comparable(name, expected), comparable(name, asAskedFor(name, expected, found[name]))];
       if (isMap(should) && isMap(is)) return entryDifferences(member, should, is);
+      // Whose a container is shows by a label: also where one has none at all.
+      if (name === 'Labels') return entryDifferences(member, asMap(should), asMap(is));
       return canonicalJson(should) === canonicalJson(is) ? [] : [difference(member, should, is)];
     });
 }
@@ -74,6 +87,26 @@ function isMap(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function asMap(value: unknown): Members {
+  return isMap(value) ? value : {};
+}
+
+/** A found value without what an engine adds to it from its own configuration: limits of processes, options of logs. */
+function asAskedFor(name: string, expected: unknown, found: unknown): unknown {
+  if (name === 'Ulimits') return limitsAmong(expected, found);
+  if (name === 'IpcMode') return expected === 'private' && found === 'shareable' ? expected : found;
+  if (name !== 'LogConfig' || !isMap(expected) || !isMap(found)) return found;
+  const asked = asMap(expected['Config']);
+  const options = Object.entries(asMap(found['Config'])).filter(([option]) => option in asked);
+  return { ...found, Config: Object.fromEntries(options) };
+}
+
+function limitsAmong(expected: unknown, found: unknown): unknown {
+  const namesIn = (value: unknown) => (Array.isArray(value) ? value.map((each) => asMap(each)) : []);
+  const asked = new Set(namesIn(expected).map(({ Name }) => Name));
+  return namesIn(found).filter(({ Name }) => asked.has(Name));
+}
+
 function difference(member: string, expected: unknown, actual: unknown): Difference {
   return { member, expected: canonicalJson(expected), actual: canonicalJson(actual) };
 }
@@ -89,11 +122,18 @@ function asMade(config: Members, { Config: image }: ImageDetails): Members {
     ...config,
     ...Object.fromEntries(members.map((name) => [name, own(name)])),
     ...Object.fromEntries(['Labels', 'ExposedPorts', 'Volumes'].map((name) => [name, both(name)])),
+    Healthcheck: checkOf(asMap(config['Healthcheck']), asMap(from['Healthcheck'])),
     Env: variablesOf(from['Env'], config['Env']),
   };
 }
 
-const inherited = ['User', 'WorkingDir', 'Entrypoint', 'StopSignal', 'Healthcheck'];
+const inherited = ['User', 'WorkingDir', 'Entrypoint', 'StopSignal'];
+
+/** Each part of a health check that is not asked for is that of the image. */
+function checkOf(asked: Members, image: Members): Members {
+  const set = Object.entries(asked).filter(([, part]) => !isPlain(part));
+  return { ...image, ...Object.fromEntries(set) };
+}
 
 /** The variables of a request, and those of the image that it does not set. */
 function variablesOf(image: unknown, own: unknown): string[] {
@@ -129,17 +169,27 @@ function normalised(name: string, value: unknown): unknown {
   return value;
 }
 
-/** A container is on the networks that it was made for, under its names. Engines add its own name and identity to these. */
+/** A container is on the networks that it was made for, under its names and no others. Engines add its own name and identity to these. */
 function networkDifferences(
   wanted: Readonly<Record<string, { readonly Aliases?: readonly string[] | null | undefined }>>,
-  found: ContainerDetails['NetworkSettings']['Networks'],
+  container: ContainerDetails,
 ): Difference[] {
+  const found = container.NetworkSettings.Networks;
   const expected = Object.keys(wanted).sort();
   const actual = Object.keys(found).sort();
-  const lost = Object.entries(wanted).flatMap(([network, { Aliases }]) =>
-    (Aliases ?? [])
-      .filter((alias) => network in found && !(found[network]?.Aliases ?? []).includes(alias))
-      .map((alias) => difference(`Networks.${network}.Aliases`, alias, found[network]?.Aliases ?? [])),
+  const renamed = Object.entries(wanted).flatMap(([network, { Aliases }]) =>
+    network in found ? aliasDifferences(network, Aliases ?? [], container) : [],
   );
-  return canonicalJson(expected) === canonicalJson(actual) ? lost : [difference('Networks', expected, actual), ...lost];
+  return canonicalJson(expected) === canonicalJson(actual)
+    ? renamed
+    : [difference('Networks', expected, actual), ...renamed];
+}
+
+function aliasDifferences(network: string, wanted: readonly string[], found: ContainerDetails): Difference[] {
+  const { Id, Name, Config, NetworkSettings } = found;
+  const names: readonly string[] = NetworkSettings.Networks[network]?.Aliases ?? [];
+  const own = new Set([...wanted, Id.slice(0, 12), Config.Hostname, Name.replace(/^\//, '')]);
+  const isLost = wanted.some((alias) => !names.includes(alias));
+  const isMore = names.some((alias) => !own.has(alias));
+  return isLost || isMore ? [difference(`Networks.${network}.Aliases`, wanted, names)] : [];
 }

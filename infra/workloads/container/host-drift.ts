@@ -1,17 +1,22 @@
 import type { Drift } from '../../../pipelines/inspection/drift.ts';
+import { secretsPath } from '../../../pipelines/model/container-spec.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { CallOptions, ContainerBody, ContainerSummary, Engine, ImageDetails } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
-import { isOwnedBy, labels } from '../../docker/labels.ts';
+import { isOwnedBy, labels, ownerLabels } from '../../docker/labels.ts';
 import { digestIn, imageByTag, parseReference } from '../../registry/reference.ts';
 import { standingAccessory } from '../foundation/accessory-container.ts';
 import { standingEdge } from '../foundation/edge-container.ts';
 import type { DriftLook } from '../runtime.ts';
+import { otherSecrets, problemsOf } from '../secret-problems.ts';
 import { requestOf } from './container.ts';
-import { differencesOf } from './differences.ts';
-import { fileDrift, stateDrift } from './running-drift.ts';
+import { restartPolicies, withNamelessVolumes } from './create-request.ts';
+import { asHostAllows, differencesOf } from './differences.ts';
+import { isNameless } from './inventory.ts';
+import { networkSettings } from './network-settings.ts';
+import { fileDrift, isDead, stateDrift } from './running-drift.ts';
 
 /** A container as it has to be on a host. */
 interface Wanted {
@@ -20,19 +25,31 @@ interface Wanted {
   readonly body: ContainerBody;
   /** it has no traffic, and may wait until somebody goes back to it */
   readonly mayRest: boolean;
+  /** its nameless volumes are labelled */
+  readonly ofRelease: boolean;
 }
 
 /** Returns what a host has of an environment that is not as it is recorded, and as it was made. */
 export async function hostDrift(engine: Engine, host: EnvironmentHost, look: DriftLook): Promise<Drift[]> {
-  const [wanted, all] = await Promise.all([
+  const [asked, all, info] = await Promise.all([
     wantedOn(host, look),
     engine.listContainers({ all: true, signal: look.signal }),
+    engine.info({ signal: look.signal }),
   ]);
-  const [network, ...found] = await Promise.all([
+  const wanted = asked.map((each) => ({ ...each, body: asHostAllows(each.body, info) }));
+  const [network, volumes, secrets, ...found] = await Promise.all([
     wanted.length > 0 ? networkDrift(engine, look) : [],
+    volumeDrift(engine, all, look),
+    secretDrift(engine, all, look),
     ...wanted.map((each) => containerDrift(engine, each, look)),
   ]);
-  return [...found.flat(), ...unknownContainers(all, new Set(wanted.map(({ name }) => name)), look), ...network];
+  return [
+    ...found.flat(),
+    ...unknownContainers(all, new Set(wanted.map(({ name }) => name)), look),
+    ...network,
+    ...volumes,
+    ...secrets,
+  ];
 }
 
 async function wantedOn(host: EnvironmentHost, look: DriftLook): Promise<Wanted[]> {
@@ -41,33 +58,48 @@ async function wantedOn(host: EnvironmentHost, look: DriftLook): Promise<Wanted[
   const serving = new Set((currentRevision(record.ledger)?.containers ?? []).map(({ name }) => name));
   const releases = record.containers.filter(isHere).map(async ({ spec }): Promise<Wanted> => {
     const request = await requestOf(look, host.name, spec);
-    const body = { ...request, HostConfig: { ...request.HostConfig, RestartPolicy: { Name: 'unless-stopped' } } };
-    return { name: spec.name, image: spec.image, body, mayRest: !spec.route && !serving.has(spec.name) };
+    const mayRest = !spec.route && !serving.has(spec.name);
+    const RestartPolicy = mayRest ? restartPolicies.rests : restartPolicies.serves;
+    const body = { ...request, HostConfig: { ...request.HostConfig, RestartPolicy } };
+    return {
+      name: spec.name,
+      image: spec.image,
+      body,
+      mayRest,
+      ofRelease: true,
+    };
   });
   const others = [
     ...standing.edges.filter(isHere).map(standingEdge),
     ...standing.accessories.filter(isHere).map(standingAccessory),
   ];
-  return [...(await Promise.all(releases)), ...others.map((each): Wanted => ({ ...each, mayRest: false }))];
+  return [
+    ...(await Promise.all(releases)),
+    ...others.map((each): Wanted => ({ ...each, mayRest: false, ofRelease: false })),
+  ];
 }
 
 async function containerDrift(
   engine: Engine,
-  { name, image, body, mayRest }: Wanted,
+  { name, image, body, mayRest, ofRelease }: Wanted,
   look: DriftLook,
 ): Promise<Drift[]> {
   const options = { signal: look.signal };
   const [found, ofImage, changed = []] = await Promise.all([
     engine.inspectContainer(name, options),
     heldImage(engine, image, options),
-    engine.fileChanges(name, options),
+    engine.fileChanges(name, options).catch((error: unknown) => ({ error })),
   ]);
   if (!found) return [{ what: name, member: 'container', expected: 'there', actual: 'missing' }];
+  if ('error' in changed && !isDead(found.State.Status)) throw changed.error;
   const lost = { member: 'image', expected: image, actual: 'not on the host any more' };
+  // A host keeps what it runs, whatever name was taken from it.
+  const made = ofImage ?? (await engine.inspectImage(found.Image, options));
   const drift = [
     ...stateDrift(found, mayRest),
-    ...(ofImage ? differencesOf(body, ofImage, found) : [lost]),
-    ...fileDrift(changed, found),
+    ...(ofImage ? [] : [lost]),
+    ...(made ? differencesOf(ofRelease ? withNamelessVolumes(body, made) : body, made, found) : []),
+    ...('error' in changed ? [] : fileDrift(changed, found)),
   ];
   return drift.map((each) => ({ what: name, ...each }));
 }
@@ -106,5 +138,43 @@ async function networkDrift(engine: Engine, look: DriftLook): Promise<Drift[]> {
   const found = await engine.inspectNetwork(what, { signal: look.signal });
   if (!found) return [{ what, member: 'network', expected: 'there', actual: 'missing' }];
   const own = isOwnedBy(found.Labels, look) || found.Scope !== 'local';
-  return own ? [] : [{ what, member: 'labels', expected: `of ${look.environment}`, actual: 'made by somebody else' }];
+  return own
+    ? networkSettings(found)
+    : [{ what, member: 'labels', expected: `of ${look.environment}`, actual: 'made by somebody else' }];
+}
+
+/** Volumes without a name that containers of releases had, which somebody removed without them. */
+async function volumeDrift(engine: Engine, all: readonly ContainerSummary[], look: DriftLook): Promise<Drift[]> {
+  const found = await engine.listVolumes(ownerLabels(look.app, look.environment, 'release'), { signal: look.signal });
+  const used = new Set(all.flatMap(({ Mounts }) => Mounts.map(({ Name }) => Name)));
+  const left = found.filter(isNameless).flatMap(({ Name }) => (used.has(Name) ? [] : [Name]));
+  const actual = 'left by a container that is gone: `lockage prune` removes it';
+  return left.map((what) => ({ what, member: 'volume', expected: 'none that nobody uses', actual }));
+}
+
+/** Returns how the files of secrets that containers read are not for root and them only, or are others than these. */
+async function secretDrift(engine: Engine, all: readonly ContainerSummary[], look: DriftLook): Promise<Drift[]> {
+  const reads = ({ Mounts }: ContainerSummary) => Mounts.some(({ Destination }) => Destination === secretsPath);
+  // A swarm keeps the secrets of its services itself.
+  const isHere = ({ Labels }: ContainerSummary) => isOwnedBy(Labels, look) && !(taskLabel in Labels);
+  const readers = all.filter((container) => isHere(container) && reads(container) && !isDead(container.State));
+  const found = readers.map(async (container): Promise<Drift[]> => {
+    const what = containerName(container);
+    const spec = look.record.containers.find((placed) => placed.spec.name === what)?.spec;
+    // Those in memory are there while somebody runs; that they are lost is told of the volume.
+    if (container.State !== 'running' && spec?.secretsAt === 'memory') return [];
+    const options = { signal: look.signal };
+    const [entries, details] = await Promise.all([
+      engine.getArchive(what, secretsPath, options),
+      spec ? engine.inspectContainer(what, options) : undefined,
+    ]);
+    const user = /^\d+/.exec(details?.Config.User ?? '')?.[0];
+    const problems = [
+      ...problemsOf('secrets', entries ?? [], user),
+      ...(spec && entries ? otherSecrets(entries, Object.keys(spec.secrets)) : []),
+    ];
+    const expected = 'for root and it only, as they were made';
+    return problems.map((actual) => ({ what, member: 'secrets', expected, actual }));
+  });
+  return (await Promise.all(found)).flat();
 }

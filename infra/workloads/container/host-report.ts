@@ -1,5 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { diskWarnings } from '../../../pipelines/hosts/disk.ts';
 import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { HostReport, PreflightReport } from '../../../pipelines/model/host-report.ts';
@@ -11,6 +12,7 @@ import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts';
 import { engineFacts } from '../../docker/engine-facts.ts';
 import { isOwnedBy } from '../../docker/labels.ts';
+import { diskOfEngine } from '../../edge/disk.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
@@ -60,8 +62,14 @@ export async function hostPreflight(
   wanted: readonly Trait[],
 ): Promise<PreflightReport> {
   const engine = await survey.connections.engine(host);
-  const [report, { version, traits }] = await Promise.all([hostReport(host, survey), askTraits(engine, wanted)]);
-  return { ...report, platform: `${version.Os}/${version.Arch}`, traits };
+  const { edge } = environmentNames(survey.app, survey.environment.name);
+  const [report, { version, traits }, disk] = await Promise.all([
+    hostReport(host, survey),
+    askTraits(engine, wanted),
+    diskOfEngine(engine, edge, { deadline: answerTimeout }),
+  ]);
+  const warnings = [...report.warnings, ...diskWarnings(disk)];
+  return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };
 }
 
 /** Returns an engine's version, and what its host is made of: as far as no further question is needed, unless wanted. */

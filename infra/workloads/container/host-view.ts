@@ -1,4 +1,5 @@
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { diskWarnings } from '../../../pipelines/hosts/disk.ts';
 import type { EdgeView, HostView, SeenContainer } from '../../../pipelines/inspection/observation.ts';
 import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
@@ -8,6 +9,7 @@ import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
 import { labels, passingParts } from '../../docker/labels.ts';
+import { diskOfEngine } from '../../edge/disk.ts';
 import { Edge, isNamed, silenceText, type RouteSet, type Visited } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
 import { visitsOf } from '../../edge/visits.ts';
@@ -32,11 +34,17 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
     ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
-  const [looked, detail] = await Promise.all([
+  const [disk, looked, detail] = await Promise.all([
+    diskOfEngine(engine, environmentNames(app, environment).edge, { signal }),
     lookAtEdge(engine, look, seenBriefly),
     detailed ? Promise.all(seenBriefly.containers.map((container) => withTimes(engine, container, signal))) : undefined,
   ]);
-  return { ...seenBriefly, ...looked, ...(detail ? { containers: detail } : {}) };
+  return {
+    ...seenBriefly,
+    warnings: [...warnings, ...diskWarnings(disk)],
+    ...looked,
+    ...(detail ? { containers: detail } : {}),
+  };
 }
 
 async function withTimes(engine: Engine, container: SeenContainer, signal: AbortSignal): Promise<SeenContainer> {

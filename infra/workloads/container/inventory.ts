@@ -35,8 +35,10 @@ export async function hostInventory(
       .sort((a, b) => a.name.localeCompare(b.name)),
     networks,
     volumes: [
-      ...volumes.filter((volume) => !isData(volume) && !(ownLock && isLock(volume))).map(({ Name }) => Name),
-      ...containers.filter((container) => !isAccessory(container)).flatMap(namelessVolumes),
+      ...new Set([
+        ...volumes.filter((volume) => !isData(volume) && !(ownLock && isLock(volume))).map(({ Name }) => Name),
+        ...containers.filter((container) => !isAccessory(container)).flatMap(namelessVolumes),
+      ]),
     ],
     data: [
       ...volumes.filter(isData).map(({ Name }) => Name),

@@ -3,25 +3,40 @@ import type { ContainerDetails, FileChange } from '../../docker/api/client.ts';
 
 type Found = Omit<Drift, 'what'>;
 
-/** Returns what a container does that it should not. `mayRest`: it has no traffic, and waits until somebody goes back to it. */
-export function stateDrift({ State, RestartCount }: ContainerDetails, mayRest: boolean): Found[] {
-  const { Status, StartedAt, FinishedAt, ExitCode, OOMKilled } = State;
-  const since = Status === 'running' ? StartedAt : FinishedAt;
-  const rests = mayRest && (Status === 'exited' || Status === 'created');
+/** Returns what a container does that it should not. `rests`: it has no traffic, and must not work until somebody goes back to it. */
+export function stateDrift({ State, RestartCount }: ContainerDetails, rests: boolean): Found[] {
+  const { Status, StartedAt, ExitCode, OOMKilled } = State;
+  const since = sinceOf(State);
+  const waits = rests && (Status === 'exited' || Status === 'created');
+  const works = rests && Status === 'running';
   const ended = Status === 'exited' || Status === 'restarting' ? ` (exit code ${ExitCode})` : '';
   const health = State.Health?.Status;
   return [
-    ...(Status === 'running' || rests
+    ...(Status === 'running' || waits
       ? []
-      : [{ member: 'state', expected: 'running', actual: `${Status}${ended}`, since }]),
+      : [{ member: 'state', expected: 'running', actual: `${Status}${ended}`, ...since }]),
+    ...(works ? [{ member: 'state', expected: 'resting', actual: Status, ...since }] : []),
     ...(OOMKilled
-      ? [{ member: 'memory', expected: 'enough', actual: 'a process was killed for want of it', since }]
+      ? [{ member: 'memory', expected: 'enough', actual: 'a process was killed for want of it', ...since }]
       : []),
     ...(RestartCount > 0
       ? [{ member: 'restarts', expected: '0', actual: String(RestartCount), since: StartedAt }]
       : []),
     ...(health === 'unhealthy' ? [{ member: 'health', expected: 'healthy', actual: health }] : []),
   ];
+}
+
+/** An engine notes when a container was started and when it ended, and no more. */
+function sinceOf({ Status, StartedAt, FinishedAt }: ContainerDetails['State']): Pick<Found, 'since'> {
+  if (Status === 'running') return { since: StartedAt };
+  return ['exited', 'restarting', 'dead'].includes(Status) && !FinishedAt.startsWith('0001-')
+    ? { since: FinishedAt }
+    : {};
+}
+
+/** Returns whether an engine has begun to remove a container, or failed to: what is in it cannot be read any more. */
+export function isDead(state: string): boolean {
+  return state === 'dead' || state === 'removing';
 }
 
 /** How many paths are named. */

@@ -8,7 +8,7 @@ import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/c
 import { labels } from '../../docker/labels.ts';
 import type { AccessoryInputs } from '../../resources/inputs.ts';
 import { runsFor } from '../runs-for.ts';
-import { extraHosts, logConfig } from '../container/create-request.ts';
+import { extraHosts, logConfig, restartPolicies } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
 import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
@@ -93,7 +93,7 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
       ...(init === undefined ? {} : { Init: init }),
       LogConfig: logConfig(30 * 2 ** 20, log),
       SecurityOpt: ['no-new-privileges'],
-      RestartPolicy: { Name: 'unless-stopped' },
+      RestartPolicy: restartPolicies.serves,
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [setting.name] } } },
   };

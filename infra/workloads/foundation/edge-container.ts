@@ -8,7 +8,7 @@ import { caddyConfig } from '../../edge/caddy-config.ts';
 import { edgeScript } from '../../edge/script.ts';
 import type { EdgeLimits } from '../../../pipelines/model/environment.ts';
 import type { EdgeInputs, Place } from '../../resources/inputs.ts';
-import { logConfig } from '../container/create-request.ts';
+import { logConfig, restartPolicies } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
 
@@ -64,7 +64,7 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
       ),
       Mounts: [{ Type: 'volume', Source: live, Target: '/live' }] as never,
       Tmpfs: { '/tmp': 'rw,size=16m' },
-      RestartPolicy: { Name: 'unless-stopped' },
+      RestartPolicy: restartPolicies.serves,
       LogConfig: logConfig(30 * 2 ** 20),
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: ['edge'] } } },
@@ -88,6 +88,7 @@ export function edgeHardening({ limits }: Pick<EdgeSetting, 'limits'>) {
     MemorySwap: memory,
     ...(limits?.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
     Ulimits: [{ Name: 'nofile', Soft: files, Hard: files }],
+    PidsLimit: mostThreads,
     Init: true,
   };
 }
@@ -99,6 +100,9 @@ const memoryOfRequest = 128 * 2 ** 10;
 /** Open files that Caddy has besides connections, and as many as any Linux allows. */
 const ownFiles = 256;
 const mostFiles = 500_000;
+
+/** Caddy has one for each processor, and one for each file that it waits for. */
+const mostThreads = 4096;
 
 function connectionsOf(limits: EdgeLimits | undefined): number {
   return limits?.connections ?? Math.floor(memoryOf(limits) / memoryOfRequest);

@@ -7,11 +7,12 @@ import {
   RolledBackError,
 } from '../../../pipelines/errors.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
-import type { ProviderContext } from '../../context/provider-context.ts';
+import { partKey, type ProviderContext } from '../../context/provider-context.ts';
 import { EngineError, type ContainerBody, type ContainerDetails, type Engine } from '../../docker/api/client.ts';
 import { isOwnedBy, labels, ownerLabels } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { failpoint } from '../../system/failpoint.ts';
+import { restartPolicies } from '../container/create-request.ts';
 import { isNameless } from '../container/inventory.ts';
 import { withHeldImage } from '../held-image.ts';
 import { removeOwn } from '../own-container.ts';
@@ -113,6 +114,8 @@ async function recovered(
   if (now && !before.State.Running && (await finished(engine, wanted, signal))) return engine.inspectContainer(name);
   // The next one was never started while the one before runs.
   if (now) await engine.removeContainer(name, { force: true, keepsVolumes: wanted.keepsVolumes });
+  // It counts as the one that stands as soon as it has the name.
+  await engine.updateContainer(aside, { RestartPolicy: restartPolicies.serves });
   await engine.renameContainer(aside, name);
   // What keeps it from starting shows when it is replaced.
   if (!before.State.Running) await engine.startContainer(name).catch(() => undefined);
@@ -139,7 +142,7 @@ async function isWanted(
   found: ContainerDetails,
 ): Promise<boolean> {
   const { Running, Paused } = found.State;
-  if (!Running || Paused) return false;
+  if (!Running || Paused || context.replaced?.has(partKey(wanted.host, wanted.name))) return false;
   const engine = await context.engine(wanted.host);
   const spec = found.Config.Labels[labels.spec];
   const isThis = spec === undefined ? ((await wanted.isAlike?.(engine, found)) ?? false) : spec === wanted.spec;
@@ -194,6 +197,8 @@ class Change {
       failpoint('replace:named');
       await engine.stopContainer(aside, grace);
       failpoint('replace:stopped');
+      // From here on the next one may run: a restart of the host must not bring both.
+      await engine.updateContainer(aside, { RestartPolicy: restartPolicies.rests });
       await this.#begin();
     } catch (error) {
       throw await this.#back(before, error);
@@ -245,6 +250,7 @@ class Change {
     await removeOwn(engine, this.#wanted, fresh);
     if (await engine.inspectContainer(aside)) {
       await removeOwn(engine, this.#wanted, name);
+      await engine.updateContainer(aside, { RestartPolicy: restartPolicies.serves });
       await engine.renameContainer(aside, name);
     }
     if (!ran) throw new LockageError('it did not run before');

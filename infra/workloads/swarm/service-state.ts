@@ -41,7 +41,33 @@ export function changesByHand(service: ServiceDetails): string[] {
   const asked = askedOf(service);
   if (!asked) return ['what it was asked to be'];
   const { Mode: _, ...rest } = asked;
-  return differences(rest, service.Spec, '').map((path) => path.replace(/^TaskTemplate\.(ContainerSpec\.)?/, ''));
+  return [...differences(rest, service.Spec, ''), ...additions(asked, service.Spec)].map((path) =>
+    path.replace(/^TaskTemplate\.(ContainerSpec\.)?/, ''),
+  );
+}
+
+/** Fields that no service of ours has, and that an engine does not fill in by itself. */
+const addable: Readonly<Record<string, readonly string[]>> = {
+  'TaskTemplate.ContainerSpec':
+    'Configs Dir DNSConfig Groups Hostname Hosts Labels OpenStdin Privileges StopSignal Sysctls TTY'.split(' '),
+  'TaskTemplate.Placement': ['MaxReplicas', 'Preferences'],
+  'TaskTemplate.Resources': ['Reservations'],
+};
+
+/** Returns the paths at which somebody added something that was not asked for. */
+function additions(asked: Asked, actual: Asked): string[] {
+  return Object.entries(addable).flatMap(([path, fields]) => {
+    const [before, now] = [asked, actual].map((spec) => fieldsAt(spec, path));
+    return fields
+      .filter((field) => isEmpty(before?.[field]) && !isEmpty(now?.[field]))
+      .map((each) => `${path}.${each}`);
+  });
+}
+
+function fieldsAt(spec: unknown, path: string): Readonly<Record<string, unknown>> {
+  const [first, ...rest] = path.split('.');
+  const fields = (typeof spec === 'object' && spec !== null ? spec : {}) as Readonly<Record<string, unknown>>;
+  return first === undefined || first === '' ? fields : fieldsAt(fields[first], rest.join('.'));
 }
 
 type Asked = Pick<ServiceDetails['Spec'], 'TaskTemplate' | 'Mode' | 'EndpointSpec'>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, WorkloadFailedError } from '../../../pipelines/errors.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
-import { edgeOf, type ProviderContext } from '../../context/provider-context.ts';
+import { edgeOf, partKey, type ProviderContext } from '../../context/provider-context.ts';
 import { bytesOf } from '../../context/secret-bytes.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmTask } from '../../docker/api/types.ts';
@@ -35,19 +35,20 @@ export class ServiceWorkload implements Workload {
   }
 
   async create(): Promise<void> {
-    const { host, spec } = this.#inputs;
+    const { host, spec, rests } = this.#inputs;
     const engine = await this.#engine();
     if (await this.#leftover(engine)) return;
     const auth = await this.#context.registryAuth(spec.image.split('@')[0] ?? spec.image);
     const asked = serviceSpec(this.#inputs, spec, await this.#deliverSecrets(engine));
-    await engine.createService(asked, auth === undefined ? {} : { auth });
+    const resting = { ...asked, Mode: { Replicated: { Replicas: 0 } } };
+    await engine.createService(rests ? resting : asked, auth === undefined ? {} : { auth });
     try {
-      await this.#started(engine);
+      if (!rests) await this.#started(engine);
     } catch (error) {
       await this.remove();
       throw error;
     }
-    this.#context.progress({ host: host.name, step: 'start', detail: spec.name });
+    this.#context.progress({ host: host.name, step: rests ? 'standby' : 'start', detail: spec.name });
   }
 
   async remove(): Promise<void> {
@@ -147,6 +148,7 @@ export class ServiceWorkload implements Workload {
     const found = await this.#find(engine);
     if (!found) return false;
     const { Labels } = found.Spec;
+    const isReplaced = this.#context.replaced?.has(partKey(host, spec.name)) ?? false;
     if (!isOwnedBy(Labels, this.#inputs)) {
       throw new LockageError(`${host.name}: a service named ${spec.name} exists and is not of ${app}`, {
         hint: 'Remove it (`docker service rm`), then run the same command again.',
@@ -155,7 +157,7 @@ export class ServiceWorkload implements Workload {
     const asked = serviceSpec(this.#inputs, spec).Labels[askedLabel];
     const tasks = (await this.#tasks(engine)).filter(({ ServiceID }) => ServiceID === found.ID);
     const isSound = tasks.every(({ Status }) => !ended.has(Status.State));
-    if (Labels[askedLabel] === asked && isSound && (await this.#comesUp(engine))) return true;
+    if (!isReplaced && Labels[askedLabel] === asked && isSound && (await this.#comesUp(engine))) return true;
     await this.remove();
     return false;
   }

@@ -66,6 +66,7 @@ function contentOf({ from, ...plan }: Plan): string {
   return canonicalJson({ ...plan, from: from?.number ?? 0 });
 }
 
-function questionOf({ environment, release, counts }: RolloutInputs): string {
+function questionOf({ environment, release, counts, heals }: RolloutInputs): string {
+  if (heals) return `Heal ${environment.name}?`;
   return `${counts ? `Scale ${release.version} in` : `Promote ${release.version} to`} ${environment.name}?`;
 }

@@ -4,6 +4,7 @@ import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Release } from '../../model/release.ts';
+import { reportsWithout, type Healing } from '../../planning/healing.ts';
 import { planRollout } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
@@ -29,6 +30,8 @@ export interface Arrival {
   readonly reason?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
+  /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
+  readonly heals?: { readonly found: Healing; again(record: EnvironmentRecord): Promise<Healing> };
 }
 
 /** The outcome of an arrival: carried out, or only planned. */
@@ -55,7 +58,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   return decide(context, arrival, { whole, known: { environment, record: seen, reports, versions } });
 }
 
-type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions'>;
+type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions' | 'heals'>;
 
 /** The facts about an environment before anybody is kept from changing it. */
 interface Draft {
@@ -64,8 +67,15 @@ interface Draft {
   readonly known: Known;
 }
 
-function inputsOf(context: Context, { release, counts }: Arrival, known: Known): RolloutInputs {
-  return { ...operationInfo(context), ...known, release, ...(counts ? { counts } : {}) };
+function inputsOf(context: Context, { release, counts, heals }: Arrival, known: Known): RolloutInputs {
+  const healing = known.heals ?? heals?.found;
+  return {
+    ...operationInfo(context),
+    ...known,
+    release,
+    ...(counts ? { counts } : {}),
+    ...(healing ? { heals: healing, reports: reportsWithout(known.reports, healing) } : {}),
+  };
 }
 
 async function decide(context: Context, arrival: Arrival, draft: Draft): Promise<ArrivalResult> {
@@ -77,7 +87,7 @@ async function decide(context: Context, arrival: Arrival, draft: Draft): Promise
   }
   const agreed = await agree(context, inputs, draft.whole);
   const { environment } = draft.known;
-  const purpose = `promote ${arrival.release.version}`;
+  const purpose = arrival.heals ? 'heal' : `promote ${arrival.release.version}`;
   return withEnvironmentLock(context, { environment, purpose }, () => bringInLocked(context, arrival, draft, agreed));
 }
 
@@ -99,7 +109,8 @@ async function bringInLocked(
   const isOld = agreed !== undefined || record.basis !== known.record.basis;
   const reports = isOld ? await context.hosts.preflight(environment) : known.reports;
   refuseAhead(environment, record, reports);
-  return rollOut(context, inputsOf(context, arrival, { ...known, record, reports }), {
+  const heals = isOld ? await arrival.heals?.again(record) : undefined;
+  return rollOut(context, inputsOf(context, arrival, { ...known, record, reports, ...(heals ? { heals } : {}) }), {
     startedAt: agreed?.at ?? arrival.startedAt,
     whole,
     ...(agreed ? { agreed } : {}),

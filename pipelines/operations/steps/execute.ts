@@ -12,12 +12,13 @@ import {
 import { samePlace, type DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
+import { environmentNamed } from '../../model/pipeline.ts';
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
 import { cordonedAgain } from './cordoned-again.ts';
-import { verifyBack, type BackResult } from './verify-back.ts';
+import { askWhetherServed, verifyBack, type BackResult } from './verify-back.ts';
 
 /** A change of an environment, decided and ready to be carried out. */
 export interface Operation {
@@ -43,6 +44,7 @@ export async function execute(context: Context, operation: Operation): Promise<R
   const message = `${operation.revision.kind} ${operation.revision.release.version}`;
   const succeeded: Revision = { ...operation.revision, result: 'succeeded', duration: 0 };
   context.terminal.step('deploy', message);
+  const otherwise = await servedOtherwise(context, operation);
   try {
     const ledger = withRevision(desired.ledger, succeeded);
     const attempt = { ...begun(operation.revision), operation: desired.operation };
@@ -58,7 +60,7 @@ export async function execute(context: Context, operation: Operation): Promise<R
     }
     if (operation.switched) throw notRecorded(operation, error);
     if (error instanceof NotStartedError) throw error;
-    throw await revert(context, operation, error);
+    throw await revert(context, operation, error, otherwise);
   }
 }
 
@@ -88,15 +90,31 @@ function notRecorded({ desired, revision }: Operation, error: unknown): LockageE
   });
 }
 
-/** Puts back what served before, and returns the error that says so. */
-async function revert(context: Context, operation: Operation, error: unknown): Promise<LockageError> {
+/**
+ * Returns how hosts differ from what is recorded, which is put back when an operation fails: before a repair, and after an operation
+ * that was killed.
+ */
+async function servedOtherwise(context: Context, { desired, before, revision }: Operation): Promise<readonly string[]> {
+  if (revision.kind !== 'repair' && (before.pending ?? []).length === 0) return [];
+  const { app, environment, operation, turn } = desired;
+  const recorded = recordedState({ app, environment }, before, before.ledger, { operation, turn });
+  return (await askWhetherServed(context, recorded)).faults;
+}
+
+/** Puts back what served before, and returns the error that says so. `otherwise`: how that was not what is recorded. */
+async function revert(
+  context: Context,
+  operation: Operation,
+  error: unknown,
+  otherwise: readonly string[],
+): Promise<LockageError> {
+  const { desired } = operation;
   const why = context.signal.aborted ? 'interrupted' : messageOf(error);
   context.terminal.step('go back', why);
   const aside = cordonedAgain(operation);
   let back: DesiredState;
   try {
-    // Their traffic is led away from what goes next. What cannot be done is found by asking.
-    if (aside) await context.hosts.switchNow(aside).catch(() => undefined);
+    if (aside) await setAside(context, desired, aside);
     back = await deployBefore(context, operation, why);
   } catch (second) {
     return second instanceof PartialError
@@ -105,6 +123,7 @@ async function revert(context: Context, operation: Operation, error: unknown): P
   }
   const result = await verifyBack(context, back, aside);
   if (result.back !== 'everywhere') return notAsBefore(operation, { why, error, result });
+  if (otherwise.length > 0) return asRecorded(operation, { why, error, otherwise });
   return reverted(context, operation, {
     why,
     error,
@@ -114,6 +133,19 @@ async function revert(context: Context, operation: Operation, error: unknown): P
     ],
     hint: `Run \`lockage history ${operation.desired.environment}\` to see what was tried.`,
   });
+}
+
+/**
+ * Leads the traffic of hosts that are cordoned again away from what goes next, and lets rest what rested there: what goes back
+ * elsewhere does not reach them. What cannot be done is found by asking.
+ */
+async function setAside(context: Context, desired: DesiredState, aside: DesiredState): Promise<void> {
+  await context.hosts.switchNow(aside).catch(() => undefined);
+  const hosts = new Set(aside.serving.map(({ host }) => host.name));
+  const woken = desired.wake.filter(({ host, spec }) => hosts.has(host.name) && !spec.route);
+  if (woken.length === 0) return;
+  const environment = environmentNamed(context.project, desired.environment);
+  await context.hosts.startAndStop(environment, [], woken).catch(() => undefined);
 }
 
 /** Returns what was put back. */
@@ -180,6 +212,29 @@ function notAsBefore(
   });
 }
 
+/** Makes the error for what is as it is recorded after a failure, and was otherwise before. */
+function asRecorded(
+  { desired, before, revision }: Operation,
+  { why, error, otherwise }: Omit<Failure, 'second'> & { readonly otherwise: readonly string[] },
+): LockageError {
+  const version = currentRevision(before.ledger)?.release.version ?? 'nothing';
+  const isRepair = revision.kind === 'repair';
+  return new PartialError(
+    isRepair ? `${desired.environment} was not repaired to its end: ${why}` : notDone(desired, revision, why),
+    {
+      details: [
+        ...detailsOf(error),
+        `all hosts serve ${version}, as recorded`,
+        ...otherwise.map((text) => `it was otherwise before: ${text}`),
+      ],
+      hint: isRepair
+        ? `Run the same command again when the cause is gone: it ends the repair.`
+        : `Run \`lockage history ${desired.environment}\` to see what was tried.`,
+      cause: error,
+    },
+  );
+}
+
 interface Reverted extends Omit<Failure, 'second'> {
   readonly details: readonly string[];
   readonly hint: string;
@@ -187,16 +242,19 @@ interface Reverted extends Omit<Failure, 'second'> {
 
 function reverted({ signal }: Context, { desired, revision }: Operation, failure: Reverted): LockageError {
   const Kind = signal.aborted ? InterruptedError : RolledBackError;
-  const { version } = revision.release;
-  const what =
-    revision.kind === 'rollback'
-      ? `${desired.environment} was not rolled back to ${version}`
-      : `${version} was not promoted to ${desired.environment}`;
-  return new Kind(`${what}: ${failure.why}`, {
+  return new Kind(notDone(desired, revision, failure.why), {
     details: [...detailsOf(failure.error), ...failure.details],
     hint: failure.hint,
     cause: failure.error,
   });
+}
+
+function notDone({ environment }: DesiredState, { kind, release: { version } }: PlannedRevision, why: string): string {
+  const what: Partial<Record<typeof kind, string>> = {
+    rollback: `${environment} was not rolled back to ${version}`,
+    repair: `${environment} was not repaired`,
+  };
+  return `${what[kind] ?? `${version} was not promoted to ${environment}`}: ${why}`;
 }
 
 function notReverted({ desired, revision }: Operation, { why, error, second }: Failure): LockageError {

@@ -4,5 +4,7 @@ import type { FoundationRequest } from '../ports.ts';
 
 /** Returns the foundation that a rollout stands on. `whole`: the environment with its cordoned hosts. */
 export function foundationRequest(inputs: RolloutInputs, whole: Environment): FoundationRequest {
-  return { environment: whole, active: inputs.environment, versions: inputs.versions, reports: inputs.reports };
+  const { environment: active, versions, reports, heals } = inputs;
+  const drifted = heals?.treated.filter(({ by }) => by === 'renew');
+  return { environment: whole, active, versions, reports, ...(drifted ? { drifted } : {}) };
 }

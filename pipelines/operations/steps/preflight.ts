@@ -22,14 +22,24 @@ export async function preflight(
   ]);
   checkPlatform(release, reports);
   for (const { host, warnings } of reports) for (const text of warnings) context.terminal.note(`${host.name}: ${text}`);
-  checkParity(environment, reports.filter(({ host }) => !schedulesReplicas(host)).map(traitsIn(environment)), before);
+  refuseUnlike(environment, reports, before);
   return reports;
 }
 
+/** Throws LockageError for hosts that differ in what has to be the same, among them or from those `before`. */
+export function refuseUnlike(
+  environment: Environment,
+  reports: readonly PreflightReport[],
+  before: readonly HostTraits[],
+): void {
+  checkParity(environment, reports.filter(({ host }) => !schedulesReplicas(host)).map(traitsIn(environment)), before);
+}
+
 /**
- * Asks the hosts in service that those of the environment have to be like. Nobody is asked where nothing is demanded.
+ * Returns what hosts in service are made of that those of the environment have to be like. Nobody is asked where nothing is
+ * demanded. Throws LockageError.
  */
-async function traitsBefore(context: Context, environment: Environment): Promise<readonly HostTraits[]> {
+export async function traitsBefore(context: Context, environment: Environment): Promise<readonly HostTraits[]> {
   if (environment.same.length === 0) return [];
   const found = upstream(context.project, environment).map(async (configured) => {
     const { ledger } = await context.records.environment(configured.name);

@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
-import type { DesiredState } from '../../model/desired-state.ts';
+import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import { neededDigests, type EnvironmentRecord } from '../../model/ledger.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
@@ -9,11 +9,14 @@ import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { neededSecrets } from '../../planning/standby.ts';
 import { checkNames } from '../../policy/release-checks.ts';
+import { keptOnHosts, knownReleases } from '../../policy/retention.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
 import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
 import { foundationRequest } from './foundation-request.ts';
+import { releaseGraph } from './release-graph.ts';
+import { keepEvidence, refuseHidden } from './heal-steps.ts';
 
 /** The options of a rollout. */
 export interface RolloutOptions {
@@ -37,6 +40,8 @@ export interface RolloutResult {
   readonly revision?: Revision;
   /** host name → bytes */
   readonly bytesMoved?: Readonly<Record<string, number>>;
+  /** folder with what is kept of containers that drifted, and went */
+  readonly kept?: string;
 }
 
 /**
@@ -58,7 +63,8 @@ export async function rollOut(
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
   // Containers of a standby that are made once more need the secrets that they had.
-  if (inputs.replaces) await recallStandby(context, rollout.desired);
+  if (inputs.replaces ?? rollout.desired.anew) await recallStandby(context, rollout.desired);
+  const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
   const before = options.before ?? inputs.record;
@@ -78,7 +84,13 @@ export async function rollOut(
     ...(notes.length > 0 && !inputs.replaces ? { hasOtherFoundation: true } : {}),
   });
   await clearUp(context, inputs, foundation);
-  return { outcome: 'promoted', plan: rollout.plan, revision: recorded, bytesMoved };
+  return {
+    outcome: 'promoted',
+    plan: rollout.plan,
+    revision: recorded,
+    bytesMoved,
+    ...(kept === undefined ? {} : { kept }),
+  };
 }
 
 interface FoundationDue {
@@ -98,7 +110,10 @@ interface FoundationChange extends FoundationDue {
 async function changeFoundation(context: Context, change: FoundationChange): Promise<string> {
   const { inputs, before, rollout, foundation, notes } = change;
   if (notes.length === 0) return inputs.record.basis;
-  const make = () => context.stacks.foundation(foundation, { leaving: 'stay' });
+  const make = async () => {
+    await context.stacks.foundation(foundation, { leaving: 'stay' });
+    if (inputs.heals) await refuseHidden(context, inputs, inputs.heals);
+  };
   return recordedAsAttempt(context, trialOf(inputs, before, rollout), make);
 }
 
@@ -125,19 +140,29 @@ async function reconcileUnchanged(
     await recordedIfFailed(context, trialOf(inputs, inputs.record, { desired, revision }), make);
   }
   await reconcile(context, environment, desired);
+  const awake = standbyAtWork(inputs, desired);
+  if (awake.length > 0) await context.hosts.startAndStop(environment, [], awake);
   await context.machines.reconcile(environment.name);
   return { outcome: 'unchanged', plan };
+}
+
+/** Returns containers of a standby that work, though they have no traffic: one that was to serve again was killed when it had woken them. */
+function standbyAtWork({ reports }: RolloutInputs, { standby }: DesiredState): PlacedContainer[] {
+  const works = ({ host, spec }: PlacedContainer) =>
+    reports.some((report) => report.host.name === host.name && report.running.has(spec.name));
+  return standby.filter((placed) => !placed.spec.route && works(placed));
 }
 
 function recallStandby(context: Context, { environment, standby }: DesiredState): Promise<void> {
   return context.secrets.recall(environment, neededSecrets(standby, { revisions: [] }));
 }
 
-async function pull(context: Context, inputs: RolloutInputs, { standby }: DesiredState) {
+async function pull(context: Context, inputs: RolloutInputs, { standby, anew }: DesiredState) {
   const { environment, release, record, replaces } = inputs;
   context.terminal.step('pull', release.version);
   const bytesMoved = await context.hosts.pull(environment, release);
   if (replaces) await pullStandby(context, environment, { standby, record });
+  if (anew) await pullStandby(context, environment, { standby: anew, record });
   return bytesMoved;
 }
 
@@ -158,29 +183,25 @@ async function pullStandby(
 async function clearUp(
   context: Context,
   { environment, release }: RolloutInputs,
-  { reports: _, ...foundation }: FoundationRequest,
+  { reports: _, drifted: __, ...foundation }: FoundationRequest,
 ): Promise<void> {
   try {
     await context.machines.reconcile(environment.name);
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await context.stacks.foundation(foundation, { leaving: 'go' });
     const { containers } = await context.records.environment(environment.name);
+    const unneeded = await unneededImages(context);
     await Promise.all([
       context.hosts.removeOthers(environment, containers),
-      context.hosts.forgetImages(environment, release.repository, await neededImages(context)),
+      context.hosts.forgetImages(environment, release.repository, unneeded),
     ]);
   } catch (error) {
     context.terminal.note(`cleaning up is left to the next promotion: ${messageOf(error)}`);
   }
 }
 
-async function neededImages({ project, records }: Context): Promise<ReadonlySet<string>> {
-  const [releases, ...found] = await Promise.all([
-    records.releases(),
-    ...project.environments.map(({ name }) => records.environment(name)),
-  ]);
-  return neededDigests(
-    found.map(({ ledger }) => ledger),
-    releases,
-  );
+async function unneededImages(context: Context): Promise<ReadonlySet<string>> {
+  const graph = await releaseGraph(context);
+  const kept = keptOnHosts(graph);
+  return new Set(knownReleases(graph).flatMap(({ digest }) => (kept.has(digest) ? [] : [digest])));
 }

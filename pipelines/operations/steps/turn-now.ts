@@ -12,6 +12,8 @@ export interface Known {
   readonly ledger: Ledger;
   /** what hosts said */
   readonly reports: readonly Pick<HostReport, 'fence'>[];
+  /** the operation that the same command has claimed hosts with since they said that */
+  readonly operation?: string;
 }
 
 /** Returns the turn of an operation that makes no revision: it acts as the last one that is recorded. */
@@ -25,7 +27,13 @@ export function stateNow(
   environment: string,
   { record, ...known }: Known & { readonly record: EnvironmentRecord },
 ): DesiredState {
-  const turn = turnNow(context, known);
+  // A change is recorded only when it is: until then, hosts know the one before.
+  const turn = turnOf({
+    ledger: record.ledger,
+    reports: known.reports,
+    revision: lastNumber(known.ledger),
+    operation: known.operation ?? context.newOperation(),
+  });
   const place = { app: context.project.app, environment };
   return recordedState(place, record, known.ledger, { operation: turn.operation, turn });
 }

@@ -13,10 +13,15 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   stacks: ['foundation', 'deploy', 'adopt'],
   removal: ['destroyStack', 'remove', 'forgetStack', 'forgetHost'],
   accessories: ['restart', 'restore'],
+  storage: ['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
+  drift: [],
 };
 
 /** The changing calls that leave what serves as it is. */
-const preparing: ReadonlySet<PropertyKey> = new Set(['adopt', 'addReleases', 'build', 'ensure', 'foundation', 'push']);
+const preparing: ReadonlySet<PropertyKey> = new Set([
+  ...['adopt', 'addReleases', 'build', 'ensure', 'foundation', 'push'],
+  ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
+]);
 
 /**
  * The progress of an operation: nothing is different, something was made beside what serves, or what serves may
@@ -61,6 +66,8 @@ export function watchChanges(context: Context): WatchedContext {
       stacks: watched('stacks'),
       removal: watched('removal'),
       accessories: watched('accessories'),
+      storage: watched('storage'),
+      drift: watched('drift'),
     },
     progress: () => progress,
   };
