@@ -1,24 +1,33 @@
 // Bundles the TypeScript sources into dist/: one file a program plus chunks that they load when a command needs them.
 //
+//   node scripts/build.mjs                  everything, with source maps
+//   node scripts/build.mjs --into FOLDER    what the installed package has
+//
 // Three things make the command line fast: Pulumi's own heavy dependencies that only serve the serialisation of functions
 // are left out, so is its translation of stack traces, and a guard fails the build when something heavy gets into the
 // entry.
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+const { values: options } = parseArgs({ options: { into: { type: 'string' } } });
+const dist = resolve(options.into ?? join(root, 'dist'));
 const staleAfter = 24 * 3600_000;
 
-const programs = {
+const installed = {
   lockage: 'scripts/cli/main.ts',
   provider: 'infra/provider/plugin.ts',
   'pulumi-program': 'scripts/pulumi/program.ts',
+};
+const programs = {
+  ...installed,
   setup: 'scripts/setup/main.ts',
   demo: 'scripts/demo/main.ts',
   bench: 'test/bench/main.ts',
+  soak: 'test/soak/main.ts',
   'load-worker': 'scripts/load/worker.ts',
 };
 
@@ -58,7 +67,8 @@ const withoutTraceTranslation = {
 const commonJsGlobals = `import { createRequire as __createRequire } from 'node:module';
 const require = __createRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
-const entries = Object.fromEntries(Object.entries(programs).filter(([, source]) => existsSync(join(root, source))));
+const chosen = options.into === undefined ? programs : installed;
+const entries = Object.fromEntries(Object.entries(chosen).filter(([, source]) => existsSync(join(root, source))));
 try {
   const result = await esbuild.build({
     absWorkingDir: root,
@@ -71,7 +81,7 @@ try {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    sourcemap: 'linked',
+    sourcemap: options.into === undefined ? 'linked' : false,
     metafile: true,
     write: false,
     logLevel: 'warning',
@@ -81,7 +91,7 @@ try {
   const command = result.outputFiles.find(({ path }) => path === join(dist, 'lockage.mjs'));
   if (command && !command.text.startsWith('#!'))
     throw new Error(`${programs.lockage} must begin with #!/usr/bin/env node`);
-  if ('lockage' in entries) guardStartUp(result.metafile, 'dist/lockage.mjs');
+  if ('lockage' in entries) guardStartUp(result.metafile, relative(root, join(dist, 'lockage.mjs')));
   await publish(result.outputFiles);
   await publishPlugin();
 } catch (error) {
@@ -142,6 +152,8 @@ async function publish(files) {
   for (const name of await readdir(join(dist, 'chunks'))) {
     const path = join(dist, 'chunks', name);
     if (current.has(join('chunks', name))) continue;
-    if (Date.now() - (await stat(path)).mtimeMs > staleAfter) await rm(path, { force: true });
+    // Another build may have put its draft in place meanwhile.
+    const made = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
+    if (Date.now() - made > staleAfter) await rm(path, { force: true });
   }
 }

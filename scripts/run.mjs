@@ -2,6 +2,7 @@
 //
 //   node scripts/run.mjs demo [args]        the demo
 //   node scripts/run.mjs bench [args]       the benchmark
+//   node scripts/run.mjs soak [args]        the soak
 //   node scripts/run.mjs test [args]        all tests; vitest takes the args
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
 //   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
@@ -14,6 +15,7 @@ const root = resolve(import.meta.dirname, '..');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const demo = join(root, 'dist', 'demo.mjs');
 const bench = join(root, 'dist', 'bench.mjs');
+const soak = join(root, 'dist', 'soak.mjs');
 const output = { line: (/** @type {string} */ text) => console.log(text), quiet: true };
 
 const [name = '', ...args] = process.argv.slice(2);
@@ -26,6 +28,7 @@ const chooses = args.some((word) => word.startsWith('--project'));
 const programs = {
   demo: { program: demo, args, ready: async () => (leavesMachineAlone ? await built(demo) : await setUp(output)) },
   bench: { program: bench, args, ready: async () => (leavesMachineAlone ? await built(bench) : await setUp(output)) },
+  soak: { program: soak, args, ready: async () => (leavesMachineAlone ? await built(soak) : await setUp(output)) },
   test: {
     program: vitest,
     args: ['run', ...(chooses ? [] : ['--project', '!crash']), ...args],

@@ -95,6 +95,16 @@ revisionOptions(
   .action(async (name, flags) => (await import('./commands/rollback.ts')).rollbackCommand(name, flags, interrupt()));
 
 program
+  .command('drill')
+  .argument('[environment...]')
+  .option('--all', 'each environment that has something to go back to')
+  .description('prove for environments that a rollback would work, without moving traffic; for a schedule of CI')
+  .addOption(wait())
+  .addOption(json())
+  .addHelpText('after', '\nExamples:\n  $ lockage drill --all --json\n  $ lockage drill qa prod --wait 5m')
+  .action(async (names, flags) => (await import('./commands/drill.ts')).drillCommand(names, flags, interrupt()));
+
+program
   .command('resume')
   .argument('<environment>')
   .description('lift the hold that a rollback set')
@@ -143,6 +153,24 @@ program
   .option('--watch', 'look again every 10 s until it is stopped')
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/drift.ts')).driftCommand(name, flags, interrupt));
+
+revisionOptions(
+  program
+    .command('heal')
+    .argument('[environment]')
+    .description('put new containers, edges and accessories in place of all that `drift` finds; strangers stay'),
+)
+  .addHelpText('after', '\nExamples:\n  $ lockage heal prod --plan\n  $ lockage heal prod --yes')
+  .action(async (name, flags) => (await import('./commands/heal.ts')).healCommand(name, flags, interrupt()));
+
+program
+  .command('diff')
+  .argument('<a>', 'a release, or an environment: 1.4.0, prod, prod@12, prod@1.4.0, prod@running')
+  .argument('<b>', 'the same')
+  .description('what differs: image, layers, commits, settings, topology, hosts; ends with 5 when anything does')
+  .addHelpText('after', '\nExamples:\n  $ lockage diff uat prod\n  $ lockage diff prod@12 prod')
+  .addOption(json())
+  .action(async (a, b, flags) => (await import('./commands/diff.ts')).diffCommand([a, b], flags, interrupt()));
 
 program
   .command('history')
@@ -214,11 +242,24 @@ program
   .action(async (name, flags) => (await import('./commands/destroy.ts')).destroyCommand(name, flags, interrupt()));
 
 program
-  .command('doctor')
-  .description('check this machine, the configuration, the registry, the backend and every host')
-  .option('-e, --env <environment>', 'only the hosts of this one')
+  .command('prune')
+  .argument('[environment]')
+  .description('remove images that neither runs nor any environment may go back to: on hosts, and in the registry')
+  .addOption(new Option('--plan', 'show each thing with its size and reason, and stop'))
+  .addOption(wait())
+  .addOption(yes())
   .addOption(json())
-  .action(async (flags) => (await import('./commands/doctor.ts')).doctorCommand(flags, interrupt()));
+  .addHelpText('after', '\nExamples:\n  $ lockage prune --plan\n  $ lockage prune prod --yes')
+  .action(async (name, flags) => (await import('./commands/prune.ts')).pruneCommand(name, flags, interrupt()));
+
+program
+  .command('doctor')
+  .argument('[environment]', 'also whether it could be changed, and be taken back, now')
+  .description('check this machine, the configuration, the registry, the backend and every host')
+  .option('-e, --env <environment>', 'the same')
+  .option('--cis', 'also the checks of the CIS Docker Benchmark that apply to hosts and containers')
+  .addOption(json())
+  .action(async (name, flags) => (await import('./commands/doctor.ts')).doctorCommand(name, flags, interrupt()));
 
 program
   .command('host-key')
@@ -235,16 +276,22 @@ addMachineCommands(program, interrupt);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 const isJson = process.argv.includes('--json');
+// What a pipe has not taken yet would be lost.
+const written = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => stream.write('', () => resolve()));
+const end = async (code: number | string | null | undefined) => {
+  await Promise.all([process.stdout, process.stderr].map(written));
+  process.exit(code);
+};
 const endWith = async (error: unknown) => {
   const { reportError } = await import('./report-error.ts');
-  process.exit(reportError(error, isJson));
+  await end(reportError(error, isJson));
 };
 // What is thrown where nobody waits for it is a bug, too, and would end with a code that says something else.
 process.on('uncaughtException', (error) => void endWith(error));
 
 try {
   await program.parseAsync();
-  process.exit(process.exitCode ?? ExitCode.ok);
+  await end(process.exitCode ?? ExitCode.ok);
 } catch (error) {
   await endWith(error);
 }

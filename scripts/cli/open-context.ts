@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
+import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
@@ -11,13 +12,14 @@ import { RecordsAdapter } from '../../infra/adapters/records.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import { RemovalAdapter } from '../../infra/adapters/removal.ts';
 import { StacksAdapter } from '../../infra/adapters/stacks.ts';
+import { StorageAdapter } from '../../infra/adapters/storage.ts';
 import { SecretKey } from '../../infra/context/secret-key.ts';
 import { SecretValues } from '../../infra/context/secret-values.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
-import type { PulumiStacks } from '../../infra/pulumi/stacks.ts';
+import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
 import { RegistryClient } from '../../infra/registry/client.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
@@ -51,7 +53,7 @@ export interface CommandContext extends Context {
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   /** loads Pulumi, which is only needed for changes */
-  readonly loadPulumi: () => Promise<PulumiStacks>;
+  readonly loadPulumi: () => Promise<StackRunner>;
   readonly terminal: ConsoleTerminal;
 }
 
@@ -77,6 +79,8 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const session = sessionOf({ stateFolder, connections, terminal, registry, key, lock: keeper, signal });
   const stacks = pulumiLoader(settings, app, keeper);
   const records = new RecordsAdapter(settings, app, session, stacks);
+  const mask = (text: string) => redactor.redact(text);
+  const drift = new DriftAdapter({ app, session, records, folder: join(stateFolder, 'drift'), mask });
   const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
@@ -90,6 +94,7 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     records,
     locks,
     machines,
+    drift,
     stacks,
     redactor,
     terminal,
@@ -104,10 +109,21 @@ interface Opened extends StoreParts {
   readonly records: RecordsAdapter;
   readonly locks: EnvironmentLocks;
   readonly machines: MachinesAdapter;
-  readonly stacks: () => Promise<PulumiStacks>;
+  readonly drift: DriftAdapter;
+  readonly stacks: () => Promise<StackRunner>;
 }
 
-function contextOf({ root, actor, registry, locks, machines, records, stacks, ...parts }: Opened): CommandContext {
+function contextOf({
+  root,
+  actor,
+  registry,
+  locks,
+  machines,
+  drift,
+  records,
+  stacks,
+  ...parts
+}: Opened): CommandContext {
   const { project, session, terminal } = parts;
   const { connections, signal } = session;
   const { app } = project;
@@ -127,6 +143,8 @@ function contextOf({ root, actor, registry, locks, machines, records, stacks, ..
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories: new AccessoriesAdapter(app, session),
+    storage: new StorageAdapter(app, session, registry),
+    drift,
     secrets: secretStore(parts),
     terminal,
     signal,
@@ -182,8 +200,8 @@ function sessionOf({ stateFolder, terminal, registry, key, ...parts }: SessionPa
 }
 
 /** Returns a function that loads Pulumi at its first call. */
-function pulumiLoader(settings: PulumiSettings, app: string, lock: LockKeeper): () => Promise<PulumiStacks> {
-  let loaded: Promise<PulumiStacks> | undefined;
+function pulumiLoader(settings: PulumiSettings, app: string, lock: LockKeeper): () => Promise<StackRunner> {
+  let loaded: Promise<StackRunner> | undefined;
   return () =>
     (loaded ??= import('../../infra/pulumi/stacks.ts').then((module) => new module.PulumiStacks(settings, app, lock)));
 }

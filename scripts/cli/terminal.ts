@@ -1,19 +1,21 @@
 import { createInterface } from 'node:readline/promises';
 import type { Progress } from '../../infra/context/provider-context.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
-import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
+import { InterruptedError, LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
 import type { Terminal } from '../../pipelines/operations/ports.ts';
 import type { Adoption } from '../../pipelines/planning/plan-adoption.ts';
+import type { StoredThing } from '../../pipelines/planning/plan-pruning.ts';
 import { colors } from '../tools/colors.ts';
 import type { Redactor } from '../tools/redactor.ts';
 import { bytesText, durationText, elapsedText } from '../tools/format.ts';
 import { visible, visibleJson } from '../tools/visible.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { adoptionLines } from './views/adoption.ts';
 import { inventoryLines } from './views/inventory.ts';
 import { planLines } from './views/plan.ts';
+import { thingLines } from './views/pruning.ts';
 
 export interface TerminalOptions {
   /** one JSON document and nothing else on stdout */
@@ -32,6 +34,12 @@ const waitingEvery = 30_000;
 /** Prints a line that belongs to no open project: of `init`, or an interruption. */
 export function print(text: string, stream: 'stdout' | 'stderr'): void {
   process[stream].write(`${shown(text)}\n`);
+}
+
+/** Returns an error as `--json` has it. */
+export function errorJson(error: LockageError) {
+  const { message, details, hint } = error;
+  return { message, code: exitCodeOf(error), details, hint };
 }
 
 function shown(text: string): string {
@@ -90,6 +98,10 @@ export class ConsoleTerminal implements Terminal {
 
   inventory(found: readonly Inventory[], withData: boolean): void {
     for (const line of inventoryLines(found, withData)) this.line(line, 'stderr');
+  }
+
+  pruning(things: readonly StoredThing[]): void {
+    for (const line of thingLines(things)) this.line(line, 'stderr');
   }
 
   machines(names: readonly string[]): void {
@@ -159,8 +171,7 @@ export class ConsoleTerminal implements Terminal {
   error(error: LockageError): void {
     this.#clear();
     const { message, details, hint } = error;
-    const code = exitCodeOf(error);
-    if (this.#options.json) this.result({ error: { message, code, details, hint } }, []);
+    if (this.#options.json) this.result({ error: errorJson(error) }, []);
     const lines = [
       `${colors.red('error')}  ${message}`,
       ...details.map((detail) => `       ${detail}`),
@@ -173,6 +184,7 @@ export class ConsoleTerminal implements Terminal {
   bug(error: unknown): void {
     this.#clear();
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (this.#options.json) this.result({ error: { message: messageOf(error), code: ExitCode.bug, details: [] } }, []);
     process.stderr.write(`${this.#shown(text)}\nThis is a bug of Lockage. Please report it with the lines above.\n`);
   }
 

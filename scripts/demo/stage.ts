@@ -29,6 +29,8 @@ export interface StageHost {
   readonly publish: number;
   /** the URL that visitors use */
   readonly url: string;
+  /** DOCKER_HOST of a host, not of a node of a swarm */
+  readonly docker?: string;
   /** of a host that is the demo's own */
   readonly power?: Pick<BareHost, 'cutPower' | 'restorePower'>;
 }
@@ -97,6 +99,7 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
         isNode,
         publish,
         url: `http://${address}:${publish}/`,
+        ...(isNode ? {} : { docker: host.dockerHost }),
         ...('cutPower' in host ? { power: host } : {}),
       };
     }),

@@ -1,4 +1,5 @@
 /** The demo, scene by scene. Everything a scene promises is checked; the first thing that does not hold ends it. */
+import { run } from '../tools/command.ts';
 import { bytesText, durationText } from '../tools/format.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
@@ -21,6 +22,7 @@ export const opening: ReadonlySet<string> = new Set(['first', 'next']);
 
 const answerTimeout = 240_000;
 const rolledBack = 3;
+const drifted = 5;
 
 export const story: readonly Scene[] = [
   {
@@ -46,6 +48,13 @@ export const story: readonly Scene[] = [
     play: goBackAndForth,
   },
   { name: 'operators', title: 'Two operators act on prod at once: one does, the other is told', play: twoOperators },
+  {
+    name: 'drift',
+    title: 'Somebody changes a container of prod by hand: it is found, and a new one takes its place',
+    // What a swarm or machines run is not on a Docker Engine that the demo speaks to.
+    unless: (stage) => hostsOf(stage, 'prod').every(({ docker }) => docker === undefined),
+    play: changedByHand,
+  },
   {
     name: 'power',
     title: 'A host of prod loses its power, and comes back by itself',
@@ -132,6 +141,24 @@ async function twoOperators(player: Player): Promise<void> {
   await player.serves('prod', '1.0.0');
   if (done === 1) await player.lockage(['resume', 'prod']);
   await promote(player, '1.1.0', 'prod');
+}
+
+/** Plays a person who logs in to a host, and what becomes of their work. */
+async function changedByHand(player: Player): Promise<void> {
+  const host = hostsOf(player.stage, 'prod').at(-1);
+  if (!host?.docker) return;
+  const docker = (...words: string[]) => run(['docker', '-H', host.docker ?? '', ...words]);
+  const own = ['lockage.environment=prod', 'lockage.role=web', 'lockage.release=1.1.0'];
+  const filters = own.flatMap((label) => ['--filter', `label=${label}`]);
+  const found = await docker('ps', ...filters, '--format', '{{.Names}}');
+  const name = found.trim().split('\n')[0] ?? '';
+  const words = ['update', '--memory', '900m', '--memory-swap', '900m', name];
+  screen.command(['docker', ...words]);
+  await docker(...words);
+  await player.lockage(['drift', 'prod'], { code: drifted });
+  // It looks once more itself, and ends with another code where anything is not as recorded.
+  await player.lockage(['heal', 'prod', '--yes', '--json'], { json: true });
+  await player.serves('prod', '1.1.0');
 }
 
 /** Plays a power cut of a host. Visitors go to the other hosts meanwhile, as what is in front of them sees to. */

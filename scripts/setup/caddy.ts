@@ -14,7 +14,7 @@ export async function ensureCaddy(progress: (line: string) => void = () => undef
     if (existsSync(cachedCaddy())) return cachedCaddy();
     await goBuild(
       {
-        module: 'caddy',
+        module: 'scripts/setup/go/caddy',
         source: 'github.com/caddyserver/caddy/v2/cmd/caddy',
         set: ['github.com/caddyserver/caddy/v2.CustomVersion', `v${toolVersions.caddy}`],
         // It runs in a container, so it is built for Linux even if this machine runs something else.

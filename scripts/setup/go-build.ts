@@ -11,7 +11,7 @@ import { StepError } from './step.ts';
 const oldestGo = '1.21';
 
 export interface GoProgram {
-  /** folder in `scripts/setup/go` with the go.mod that pins everything */
+  /** folder of this package with the go.mod that pins everything */
   readonly module: string;
   /** the package to build: `.` or an import path */
   readonly source: string;
@@ -38,9 +38,9 @@ export async function goBuild(program: GoProgram, progress: (line: string) => vo
     downloads += 1;
     if (downloads === 1) progress('downloading Go modules');
   };
-  progress(`go build ${program.source} in scripts/setup/go/${program.module} (minutes, the first time)`);
+  progress(`go build ${program.source} in ${program.module} (minutes, the first time)`);
   try {
-    const folder = join(packageRoot(), 'scripts', 'setup', 'go', program.module);
+    const folder = join(packageRoot(), program.module);
     const build = ['build', '-buildvcs=false', '-trimpath', ...tags, '-ldflags', linker, '-o', draft, program.source];
     await run([go, '-C', folder, ...build], {
       // Static, so that it runs where another C library is, and needs no C compiler.

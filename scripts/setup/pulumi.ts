@@ -29,7 +29,7 @@ export function pulumiStep(): Step {
           progress('pulumi.com does not answer: building it from its Go modules');
           await goBuild(
             {
-              module: 'pulumi',
+              module: 'scripts/setup/go/pulumi',
               source: 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi',
               set: ['github.com/pulumi/pulumi/sdk/v3/go/common/version.Version', toolVersions.pulumi],
               out: cachedPulumi(),
@@ -69,7 +69,7 @@ export function dockerPluginStep(): Step {
             progress('pulumi.com does not answer: building it from its Go modules');
             await goBuild(
               {
-                module: 'docker-plugin',
+                module: 'scripts/setup/go/docker-plugin',
                 source: '.',
                 tags: 'no_compose',
                 out: cachedDockerPlugin(),

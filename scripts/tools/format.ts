@@ -34,21 +34,22 @@ export function bytesText(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Aligns rows in columns, two spaces apart. `width` measures a cell without its colours. */
+/** Aligns rows in columns, two spaces apart. Colours take no room. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visible(cell));
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, visibleLength(cell));
   }
   return rows.map((row) =>
     row
-      .map((cell, index) => cell + ' '.repeat(Math.max(0, (widths[index] ?? 0) - visible(cell))))
+      .map((cell, index) => cell + ' '.repeat(Math.max(0, (widths[index] ?? 0) - visibleLength(cell))))
       .join('  ')
       .trimEnd(),
   );
 }
 
-function visible(text: string): number {
+/** Returns how many columns a text takes, without its colours. */
+export function visibleLength(text: string): number {
   // eslint-disable-next-line no-control-regex
   return text.replace(/\u001B\[[0-9;]*m/g, '').length;
 }

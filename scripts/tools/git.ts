@@ -4,6 +4,7 @@ import { childEnvironment, variablesFor, type Variables } from '../../infra/syst
 import { startProcess } from '../../infra/system/process.ts';
 import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { printable } from '../../pipelines/text/printable.ts';
 
 /** The answer of git about a folder. */
 export interface GitTree {
@@ -51,6 +52,31 @@ export async function readGitTree(folder: string, parts: readonly string[] = ['.
   const changes = fromGit(status).split('\n');
   return { commit: head.stdout.trim(), changes: changes.filter((line) => line !== '') };
 }
+
+/** A commit that only one of two is made of. */
+export interface Commit {
+  /** which of the two: the first, or the second */
+  readonly side: 'a' | 'b';
+  readonly id: string;
+  readonly subject: string;
+}
+
+/** Returns the commits that two differ in, newest first; undefined when the repository does not have both, or there is none. */
+export async function commitsBetween(cwd: string, a: string, b: string): Promise<readonly Commit[] | undefined> {
+  // They come from records: what is no id may be taken for an option.
+  if (![a, b].every((id) => /^[0-9a-f]{40,64}$/.test(id))) return undefined;
+  const range = ['log', '--left-right', `--max-count=${mostCommits}`, '--format=%m %H %s', `${a}...${b}`, '--'];
+  const { code, stdout } = await run(range, { cwd });
+  if (code !== 0) return undefined;
+  const lines = fromGit(stdout).split('\n');
+  return lines.flatMap((line): Commit[] => {
+    const [, mark, id, subject] = /^([<>]) ([0-9a-f]+) (.*)$/.exec(line) ?? [];
+    return id === undefined ? [] : [{ side: mark === '<' ? 'a' : 'b', id, subject: printable(subject ?? '') }];
+  });
+}
+
+/** The number of commits that are listed at most. */
+const mostCommits = 500;
 
 /** Follows links, as git sees what they lead to; of what is not there, returns the name. */
 function realPath(path: string): Promise<string> {

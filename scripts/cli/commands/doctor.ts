@@ -1,20 +1,30 @@
-import type { Project } from '../../../pipelines/model/environment.ts';
+import { withoutCordoned, withoutPending } from '../../../pipelines/model/cordons.ts';
+import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { isSshHost } from '../../../pipelines/model/target.ts';
 import { loadProject } from '../../project/load.ts';
 import { Redactor } from '../../tools/redactor.ts';
 import { checking, good, type Check } from '../check.ts';
-import { hostChecks } from '../doctor/hosts.ts';
+import { cisChecks, cisTitle } from '../doctor/cis.ts';
+import { hostChecks, unaskedChecks } from '../doctor/hosts.ts';
 import { machineChecks } from '../doctor/machine.ts';
 import { projectChecks } from '../doctor/project.ts';
+import { readinessChecks } from '../doctor/readiness.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { openContext } from '../open-context.ts';
+import { openContext, type CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { ConsoleTerminal } from '../terminal.ts';
 import { doctorLines, type CheckGroup } from '../views/doctor.ts';
 
+interface DoctorFlags extends Flags {
+  readonly env?: string;
+  /** also the checks of the CIS benchmark */
+  readonly cis?: boolean;
+}
+
 /** Runs `lockage doctor`. */
-export async function doctorCommand(flags: Flags & { env?: string }, signal: AbortSignal): Promise<void> {
+export async function doctorCommand(asked: string | undefined, given: DoctorFlags, signal: AbortSignal): Promise<void> {
+  const flags = { ...given, ...(asked === undefined ? {} : { env: asked }) };
   let project: Project | undefined;
   const configuration = await checking('configuration', async () => {
     project = await loadProject(process.cwd());
@@ -35,25 +45,43 @@ export async function doctorCommand(flags: Flags & { env?: string }, signal: Abo
 /** Runs the checks that need the project: some of them even when its context cannot be opened as a whole. */
 async function projectGroups(
   configuration: readonly Check[],
-  flags: Flags & { env?: string },
+  flags: DoctorFlags,
   signal: AbortSignal,
 ): Promise<CheckGroup[]> {
   let groups: CheckGroup[] = [];
   const opening = await checking('project', async () => {
     const context = await openContext(flags, signal);
     const environments = context.project.environments.filter(({ name }) => (flags.env ?? name) === name);
-    const [own, ...hosts] = await Promise.all([
+    const [own, ...each] = await Promise.all([
       projectChecks(context),
-      ...environments.map((environment) => hostChecks(context.connections, context.project.app, environment)),
+      ...environments.map((environment) => environmentGroups(context, environment, flags)),
     ]);
-    groups = [
-      { title: 'project', checks: [...configuration, ...own] },
-      ...environments.map(({ name }, index) => ({ title: name, checks: hosts[index] ?? [] })),
-    ];
+    groups = [{ title: 'project', checks: [...configuration, ...own] }, ...each.flat()];
     await context.connections.close();
     return [];
   });
   return groups.length > 0 ? groups : [{ title: 'project', checks: [...configuration, ...opening] }];
+}
+
+/** One that is named is asked more: whether it could be changed, and be taken back, now. */
+async function environmentGroups(
+  context: CommandContext,
+  environment: Environment,
+  { env, cis }: DoctorFlags,
+): Promise<CheckGroup[]> {
+  const { name } = environment;
+  // What is not readable is told among the checks of the project.
+  const { ledger } = await context.records.environment(name).catch(() => ({ ledger: { revisions: [] } }));
+  const active = withoutPending(withoutCordoned(environment, ledger));
+  const [ready, hosts, benchmark] = await Promise.all([
+    env === undefined ? [] : readinessChecks(context, environment),
+    hostChecks(context.connections, context.project.app, active),
+    cis ? cisChecks(context, environment) : undefined,
+  ]);
+  return [
+    { title: name, checks: [...ready, ...hosts, ...unaskedChecks(environment, ledger)] },
+    ...(benchmark ? [{ title: cisTitle(name), checks: benchmark }] : []),
+  ];
 }
 
 function show(groups: readonly CheckGroup[], flags: Flags): void {

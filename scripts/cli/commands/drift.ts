@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findDrift } from '../../../infra/hosts/drift.ts';
-import type { Timeouts } from '../../../infra/hosts/query.ts';
-import { driftedOf } from '../../../pipelines/inspection/drift.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
-import { ExitCode } from '../exit-codes.ts';
+import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { quietEnd } from '../interrupt.ts';
+import { movedTags } from '../moved-tags.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
-import { driftJson, driftLines, type EnvironmentDrift } from '../views/drift.ts';
+import { errorJson } from '../terminal.ts';
+import { driftJson, driftLines, driftOfAll, type EnvironmentDrift } from '../views/drift.ts';
 
-/** Every container is looked into: a busy host needs some seconds. */
-const timeouts: Timeouts = { first: 5000, total: 60_000 };
 /** Milliseconds between two looks of `--watch`. */
 const pause = 10_000;
 
@@ -28,26 +26,41 @@ export async function driftCommand(
 ): Promise<void> {
   const signal = flags.watch ? quietEnd() : interrupt();
   await runCommand({ ...flags, keyless: true }, signal, async (context) => {
-    const { project, terminal } = context;
+    const { project } = context;
     const environments = name === undefined ? project.environments : [environmentNamed(project, name)];
-    do {
-      const found = await Promise.all(environments.map((each) => driftOf(context, each)));
-      if (signal.aborted) return;
-      const document = { app: project.app, environments: found.map(driftJson) };
-      if (flags.watch && flags.json) terminal.entry(document);
-      else terminal.result(document, driftLines(found, context.now()));
-      const drifted = driftedOf(found.flatMap(({ hosts }) => hosts));
-      process.exitCode = drifted === 'none' ? ExitCode.ok : ExitCode.partial;
-      if (flags.watch) await sleep(pause, undefined, { signal }).catch(() => undefined);
-    } while (flags.watch && !signal.aborted);
+    await look(context, environments, flags);
+    while (flags.watch && !signal.aborted) {
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await lookAgain(context, environments, flags);
+    }
   });
 }
 
-async function driftOf(
-  { project, records, connections }: CommandContext,
-  environment: Environment,
-): Promise<EnvironmentDrift> {
+async function look(context: CommandContext, environments: readonly Environment[], flags: DriftFlags): Promise<void> {
+  const { project, terminal, signal } = context;
+  const found = await Promise.all(environments.map((each) => driftOf(context, each)));
+  if (signal.aborted) return;
+  const document = { app: project.app, environments: found.map(driftJson) };
+  if (flags.watch && flags.json) terminal.entry(document);
+  else terminal.result(document, driftLines(found, context.now()));
+  process.exitCode = found.every((each) => driftOfAll(each) === 'none') ? ExitCode.ok : ExitCode.partial;
+}
+
+/** Whoever watches sees that something is not to be had now, as a backend, and goes on. */
+async function lookAgain(...[context, environments, flags]: Parameters<typeof look>): Promise<void> {
+  try {
+    await look(context, environments, flags);
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    if (flags.json) context.terminal.entry({ error: errorJson(error) });
+    else context.terminal.error(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+async function driftOf(context: CommandContext, environment: Environment): Promise<EnvironmentDrift> {
   const { name } = environment;
-  const [record, standing] = await Promise.all([records.environment(name), records.standing(name)]);
-  return { name, hosts: await findDrift(connections, project.app, environment, { record, standing }, timeouts) };
+  const record = await context.records.environment(name);
+  const [hosts, registry] = await Promise.all([context.drift.find(environment, record), movedTags(context, record)]);
+  return { name, hosts, registry };
 }

@@ -1,10 +1,10 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
-import type { Drill } from '../../../pipelines/model/revision.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { durationText } from '../../tools/format.ts';
 import { requestOf, waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
+import { drillText } from '../views/drill.ts';
 
 /** Runs `lockage rollback`. */
 export async function rollbackCommand(
@@ -51,9 +51,4 @@ function refuseWithDrill({ plan, reason }: Flags): void {
   throw new LockageError(`--drill and ${other} exclude each other`, {
     hint: 'A drill moves no traffic and makes no revision: leave it out.',
   });
-}
-
-function drillText(environment: string, { version, revision, duration, from }: Drill): string {
-  const how = from === 'standby' ? 'by its standby' : 'with containers that were made for it';
-  return `${environment} can go back to ${version} (revision ${revision}) ${how}: ready after ${durationText(duration)}`;
 }

@@ -52,7 +52,8 @@ async function showAll(context: CommandContext): Promise<EnvironmentStatus[]> {
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
     }),
   );
-  context.terminal.result({ app: context.project.app, environments }, overviewLines(environments, context.now()));
+  const lines = overviewLines(environments, context.now(), process.stdout.columns);
+  context.terminal.result({ app: context.project.app, environments }, lines);
   return environments;
 }
 

@@ -2,12 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineInfo } from '../../../infra/docker/api/client.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import { engineFacts } from '../../../infra/docker/engine-facts.ts';
+import { diskOfEngine } from '../../../infra/edge/disk.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { diskWarnings, type Disk } from '../../../pipelines/hosts/disk.ts';
 import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
+import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
+import type { Ledger } from '../../../pipelines/model/revision.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
@@ -29,6 +33,8 @@ export interface HostCheck {
   };
   /** about certificates that end soon */
   readonly warnings: readonly string[];
+  /** absent: no edge runs that could see it */
+  readonly disk?: Disk;
 }
 
 /** Checks the hosts of an environment, all at once, and how they differ from each other. */
@@ -37,7 +43,7 @@ export async function hostChecks(connections: Connections, app: string, environm
   const checks = await Promise.all(
     environment.hosts.map((host) =>
       checking(host.name, async () => {
-        const found = await withTimeout(host, askHost(connections, host));
+        const found = await withTimeout(host, askHost(connections, host, environmentNames(app, environment.name).edge));
         facts.push(found);
         const { orchestrator } = environment;
         const own = [
@@ -51,6 +57,18 @@ export async function hostChecks(connections: Connections, app: string, environm
     ),
   );
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
+}
+
+/** Says which hosts are not asked, and why. */
+export function unaskedChecks({ name, hosts }: Environment, { cordons = [] }: Ledger): Check[] {
+  return hosts.flatMap((host): Check[] => {
+    const cordon = cordons.find((each) => each.host === host.name);
+    if (cordon) {
+      const hint = `Run \`lockage host uncordon ${host.name} --env ${name}\` when it is well again.`;
+      return [warning(host.name, `is not asked: cordoned by ${cordon.actor}, ${cordon.reason}`, hint)];
+    }
+    return host.kind === 'pending' ? [good(host.name, 'is not made yet: the next promotion makes it')] : [];
+  });
 }
 
 async function withTimeout<T>(host: EnvironmentHost, asking: Promise<T>): Promise<T> {
@@ -72,21 +90,23 @@ async function withTimeout<T>(host: EnvironmentHost, asking: Promise<T>): Promis
   }
 }
 
-async function askHost(connections: Connections, host: EnvironmentHost): Promise<HostCheck> {
+async function askHost(connections: Connections, host: EnvironmentHost, edge: string): Promise<HostCheck> {
   const engine = await connections.engine(host);
   const started = performance.now();
   await engine.ping();
   const milliseconds = performance.now() - started;
-  const [version, info] = await Promise.all([engine.version(), engine.info()]);
+  const [version, info, disk] = await Promise.all([engine.version(), engine.info(), diskOfEngine(engine, edge)]);
   const { Version, ApiVersion, Os, Arch } = version;
   const traits = traitsOf(engineFacts(version, info));
   const warnings = expiryWarnings(engine.certificates, Date.now());
   const platform = `${Os}/${Arch}`;
-  return { host: host.name, engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
+  const facts = { engine: Version, api: ApiVersion, platform, traits, milliseconds, info, warnings };
+  return { host: host.name, ...facts, ...(disk ? { disk } : {}) };
 }
 
 /** Checks one host by itself. */
-export function factChecks({ host, engine, api, platform, milliseconds, info, warnings }: HostCheck): Check[] {
+export function factChecks(found: HostCheck): Check[] {
+  const { host, engine, api, platform, milliseconds, info, warnings, disk } = found;
   const { CgroupVersion: cgroup = '1', Driver: driver, NCPU: cpus, MemTotal: memory } = info;
   const summary =
     `${milliseconds.toFixed(1)} ms, Docker ${engine} (API ${api}), ${platform}, kernel ${info.KernelVersion}, ` +
@@ -112,6 +132,7 @@ export function factChecks({ host, engine, api, platform, milliseconds, info, wa
           ),
         ]
       : []),
+    ...diskWarnings(disk).map((text) => warning(host, text, 'Run `lockage prune --plan` to see what may go.')),
     ...warnings.map((text) => warning(host, text, 'Have a new one issued in time; promotions are refused after it.')),
   ];
 }

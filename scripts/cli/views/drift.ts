@@ -1,5 +1,6 @@
-import { driftedOf, type Drift, type HostDrift } from '../../../pipelines/inspection/drift.ts';
+import { driftedOf, type Drift, type Drifted, type HostDrift } from '../../../pipelines/inspection/drift.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
+import { printable } from '../../../pipelines/text/printable.ts';
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
 
@@ -7,6 +8,13 @@ import { table } from '../../tools/format.ts';
 export interface EnvironmentDrift {
   readonly name: string;
   readonly hosts: readonly HostDrift[];
+  /** tags that were moved; a registry that does not answer says nothing of what runs */
+  readonly registry: { readonly drift: readonly Drift[] } | { readonly error: string };
+}
+
+/** Returns how much of what is recorded of an environment is true, of its hosts and in the registry. */
+export function driftOfAll({ hosts, registry }: EnvironmentDrift): Drifted {
+  return 'drift' in registry && registry.drift.length > 0 ? 'some' : driftedOf(hosts);
 }
 
 /** Longest value that is shown; `--json` has all of it. */
@@ -14,8 +22,12 @@ const longest = 60;
 
 /** Shows what is not as it is recorded, one line each, and that nothing is where nothing is. */
 export function driftLines(environments: readonly EnvironmentDrift[], now: number): string[] {
-  return environments.flatMap(({ name, hosts }) => {
-    const rows = hosts.flatMap((each) => hostRows(each, now));
+  return environments.flatMap(({ name, hosts, registry }) => {
+    const moved = 'drift' in registry ? registry.drift : [];
+    const rows = [
+      ...hosts.flatMap((each) => hostRows(each, now)),
+      ...moved.map((drift) => [`  ${colors.red('✗')}`, 'registry', ...cells(drift, now)]),
+    ];
     const header = ['', 'host', 'what', 'member', 'expected', 'actual', 'since'].map((word) => colors.dim(word));
     if (rows.length > 0) return [colors.bold(name), ...table([header, ...rows])];
     const count = `${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
@@ -29,14 +41,28 @@ function hostRows(each: HostDrift, now: number): string[][] {
 }
 
 function cells({ what, member, expected, actual, since }: Drift, now: number): string[] {
-  return [what, member, shortened(expected), shortened(actual), since === undefined ? '' : agoText(since, now)];
+  return [
+    printable(what),
+    shortened(member),
+    shortened(expected),
+    shortened(actual),
+    since === undefined ? '' : agoText(since, now),
+  ];
 }
 
-function shortened(text: string): string {
+/** Names of labels and files are whatever somebody made of them: a line stays one. */
+function shortened(whole: string): string {
+  const text = printable(whole);
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
 /** Returns the drift as `--json` has it. */
-export function driftJson({ name, hosts }: EnvironmentDrift) {
-  return { name, drifted: driftedOf(hosts), hosts: hosts.map(({ host, ...told }) => ({ name: host.name, ...told })) };
+export function driftJson(found: EnvironmentDrift) {
+  const { name, hosts, registry } = found;
+  return {
+    name,
+    drifted: driftOfAll(found),
+    registry,
+    hosts: hosts.map(({ host, ...told }) => ({ name: host.name, ...told })),
+  };
 }

@@ -10,28 +10,53 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
-import { durationText, table } from '../../tools/format.ts';
+import { durationText, table, visibleLength } from '../../tools/format.ts';
 
-/** Shows all environments on one screen: a line each, and below it what a person should know. */
-export function overviewLines(environments: readonly EnvironmentStatus[], now: number): string[] {
-  const header = ['', 'version', 'digest', 'rev', 'since', 'by', 'hosts', 'rollback'].map((word) => colors.dim(word));
-  const lines = table([header, ...environments.map((environment) => overviewRow(environment, now))]);
-  const [first = '', ...rows] = lines;
-  return [first, ...environments.flatMap((environment, index) => [rows[index] ?? '', ...noteLines(environment, now)])];
+/**
+ * Shows all environments on one screen: a line each, and below it what a person should know. Where a terminal of `width`
+ * columns is too narrow, what is most easily looked up otherwise is left out.
+ */
+export function overviewLines(environments: readonly EnvironmentStatus[], now: number, width = Infinity): string[] {
+  const rows = environments.map((environment) => overviewRow(environment, now));
+  const choices = [[], ['others'], ['others', 'digest'], ['others', 'digest', 'by']].map((left) =>
+    overviewTable(rows, new Set(left)),
+  );
+  const fits = (lines: readonly string[]) => lines.every((line) => visibleLength(line) <= width);
+  const [first = '', ...lines] = choices.find(fits) ?? choices.at(-1) ?? [];
+  return [first, ...environments.flatMap((environment, index) => [lines[index] ?? '', ...noteLines(environment, now)])];
 }
 
-function overviewRow(status: EnvironmentStatus, now: number): string[] {
+/** `rollback` is the nearest way back, with the number of others; `all` has each of them. */
+type OverviewRow = Readonly<
+  Record<'' | 'version' | 'digest' | 'rev' | 'since' | 'by' | 'hosts' | 'rollback' | 'all', string>
+>;
+
+function overviewTable(rows: readonly OverviewRow[], left: ReadonlySet<string>): string[] {
+  const words = (['', 'version', 'digest', 'rev', 'since', 'by', 'hosts', 'rollback'] as const).filter(
+    (word) => !left.has(word),
+  );
+  const cells = rows.map((row) =>
+    words.map((word) => (word === 'rollback' && !left.has('others') ? row.all : row[word])),
+  );
+  return table([words.map((word) => colors.dim(word)), ...cells]);
+}
+
+function overviewRow(status: EnvironmentStatus, now: number): OverviewRow {
   const { ready, total } = status.hosts;
-  return [
-    colors.bold(status.name),
-    status.version ?? colors.dim('nothing'),
-    status.digest ? colors.dim(shortDigest(status.digest)) : '',
-    status.revision === undefined ? '' : String(status.revision),
-    status.since ? agoText(status.since, now) : '',
-    status.actor ?? '',
-    (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
-    rollbackText(status),
-  ];
+  const all = rollbackText(status);
+  const { rollback } = status;
+  const others = rollback.length > 1 ? colors.dim(`, ${rollback.length - 1} more`) : '';
+  return {
+    '': colors.bold(status.name),
+    version: status.version ?? colors.dim('nothing'),
+    digest: status.digest ? colors.dim(shortDigest(status.digest)) : '',
+    rev: status.revision === undefined ? '' : String(status.revision),
+    since: status.since ? agoText(status.since, now) : '',
+    by: status.actor ?? '',
+    hosts: (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
+    rollback: rollbackText({ ...status, rollback: rollback.slice(0, 1) }) + others,
+    all,
+  };
 }
 
 /** Describes a way back: `1.0.0 ready`: a switch; `1.0.0 from image`: its containers are made again. */
@@ -72,11 +97,16 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
   return notes.map((note) => `  ${note}`);
 }
 
-function drillText({ version, duration, at, actor, failed }: Drill, now: number): string {
+function drillText({ version, duration, at, actor, failed, worked }: Drill, now: number): string {
   const when = `${agoText(at, now)} by ${actor}`;
   return failed === undefined
     ? colors.dim(`drill: ready to go back to ${version} after ${durationText(duration)}, ${when}`)
-    : `${colors.red('✗')} drill: going back to ${version} would have failed, ${when}: ${failed}`;
+    : `${colors.red('✗')} drill: going back to ${version} would have failed, ${when}: ${failed}` +
+        (worked
+          ? colors.dim(
+              `; to ${worked.version} it was ready after ${durationText(worked.duration)} ${agoText(worked.at, now)}`,
+            )
+          : '');
 }
 
 /** Shows a lock: `locked by anna@desk 20 s ago: promote 1.4.0; lease ends in 75 s` */

@@ -1,0 +1,57 @@
+import { InterruptedError, LockageError } from '../../../pipelines/errors.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
+import { rollbackCandidates } from '../../../pipelines/model/ledger.ts';
+import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { perform } from '../../../pipelines/operations/perform.ts';
+import { ExitCode, exitCodeOf } from '../exit-codes.ts';
+import type { CommandContext } from '../open-context.ts';
+import { waitOf, type Flags } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+import { drillLines, type DrillEnd } from '../views/drill.ts';
+
+interface DrillFlags extends Flags {
+  /** each environment that has something to go back to */
+  readonly all?: boolean;
+}
+
+/** Runs `lockage drill`. */
+export async function drillCommand(names: readonly string[], flags: DrillFlags, signal: AbortSignal): Promise<void> {
+  await runCommand(flags, signal, async (context) => {
+    if ((flags.all ?? false) === names.length > 0) throw whichOnes();
+    const { project } = context;
+    const chosen = flags.all ? project.environments : names.map((name) => environmentNamed(project, name));
+    const ends: DrillEnd[] = [];
+    // One after the other: each shows its own steps, and hosts may be shared.
+    for (const environment of chosen) ends.push(await drillOf(context, environment, flags));
+    context.terminal.result({ environments: ends }, drillLines(ends));
+    process.exitCode = worstOf(ends);
+  });
+}
+
+function whichOnes(): LockageError {
+  return new LockageError('say which environments, or --all', { hint: 'Run `lockage drill --all`, or name them.' });
+}
+
+/** Drills one environment. What fails there keeps no other one from being drilled. */
+async function drillOf(context: CommandContext, { name }: Environment, flags: DrillFlags): Promise<DrillEnd> {
+  const { ledger } = await context.records.environment(name);
+  if (flags.all && rollbackCandidates(ledger).length === 0)
+    return { environment: name, outcome: 'nothing to go back to' };
+  try {
+    const request = { environment: name, startedAt: context.now() };
+    return { environment: name, ...(await perform(context, 'drill', request, waitOf(flags))) };
+  } catch (error) {
+    if (!(error instanceof LockageError) || error instanceof InterruptedError) throw error;
+    const { message, details } = error;
+    return { environment: name, outcome: 'failed', error: { message, details, code: exitCodeOf(error) } };
+  }
+}
+
+/** The codes of failures, from the one that says most about what would happen. */
+const order = [ExitCode.broken, ExitCode.rolledBack, ExitCode.partial, ExitCode.refused, ExitCode.locked];
+
+/** Returns the exit code of drills. */
+export function worstOf(ends: readonly DrillEnd[]): number {
+  const codes = ends.flatMap(({ error }) => (error ? [error.code] : []));
+  return order.find((code) => codes.includes(code)) ?? codes[0] ?? ExitCode.ok;
+}
