@@ -125,6 +125,8 @@ export class PretendEngine {
         return this.#rename(found, query.get('name') ?? '');
       case 'start':
         return this.#start(found);
+      case 'update':
+        return this.#did(`update ${name}`);
       case 'stop':
         this.setRunning(name, false);
         return this.#did(`stop ${name}`);
