@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import ts from 'typescript';
+import { driftTable } from './support/drift-kinds.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -39,6 +40,10 @@ describe('what reliability.md cites', () => {
 });
 
 describe('the docs', () => {
+  test('have the table of what is done by hand, as it is tried', () => {
+    expect(read('docs/drift.md')).toContain(`\n\n${driftTable()}\n\n`);
+  });
+
   test.each(pages)('%s names files that exist', (page) => {
     const named = [...read(page).matchAll(/`((?:pipelines|infra|scripts|test|docs)\/[\w./-]*)`/g)];
     const paths = named.map(([, path = '']) => path).filter((path) => !/[A-Z]/.test(path));

@@ -12,6 +12,8 @@ export interface Drive {
   readonly fresh?: boolean;
   /** bytes that each request sends; absent: a GET */
   readonly body?: number;
+  /** who is refused comes again after the time that he was told, and not at once */
+  readonly patient?: boolean;
 }
 
 export interface Driven {
@@ -99,7 +101,10 @@ class Driver {
       if (end < 0 || text.length < end + 4 + length) return;
       socket.off('data', hear);
       this.#count(text.slice(9, 12), performance.now() - started);
-      if (this.#options.fresh) socket.destroy();
+      const { fresh = false, patient = false } = this.#options;
+      const wait = patient ? Number(/retry-after: (\d+)/i.exec(text)?.[1] ?? 0) : 0;
+      if (fresh) socket.destroy();
+      else if (wait > 0) setTimeout(() => this.#next(socket), wait * 1000).unref();
       else this.#next(socket);
     };
     socket.on('data', hear);

@@ -6,24 +6,50 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { caddyConfig } from '../../infra/edge/caddy-config.ts';
+import { haproxyConfig } from '../../infra/machines/load-balancer/haproxy-config.ts';
 import { ensureCaddy } from '../../scripts/setup/caddy.ts';
+import { NameServer } from '../support/name-server.ts';
 import { drive } from './edge-client.ts';
 
-export const contestants = ['application alone', 'HAProxy', 'plain Caddy', 'edge before', 'edge'] as const;
+/** `edge of several` is that of a swarm, or of a role with several containers; `load balancer` is the front of machines. */
+export const contestants = [
+  'application alone',
+  'HAProxy',
+  'plain Caddy',
+  'edge before',
+  'edge',
+  'edge of several',
+  'load balancer',
+] as const;
 export type Contestant = (typeof contestants)[number];
 
 const application = 7801;
 /** The requests under way that an edge of 256 MiB takes. */
 export const connections = 2048;
+/** Where the application is for those who spread requests. */
+const addresses = ['127.0.1.1', '127.0.1.2', '127.0.1.3'];
 
-const program = `require('node:http').createServer((asked, response) => {
+/** The application: one process at all its addresses. It counts what came to each, and tells who asks for that. */
+const program = (frontPort: number) => `const counts = {};
+const server = require('node:http').createServer((asked, response) => {
+  if (asked.url === '/counts') return response.end(JSON.stringify(counts));
+  const { localAddress } = asked.socket;
+  counts[localAddress] = (counts[localAddress] ?? 0) + 1;
   asked.resume().on('end', () => response.end('{"version":"1.0.0"}'));
-}).listen(${application}, '127.0.0.1')`;
+});
+server.listen(${application}, '127.0.0.1');
+for (const address of ${JSON.stringify(addresses)}) {
+  for (const port of [${application}, ${frontPort}]) {
+    require('node:http').createServer((...both) => server.emit('request', ...both)).listen(port, address);
+  }
+}`;
 
 /** The processes of the comparison, and what they need. */
 export class Contest {
   readonly #folder: string;
   readonly #processes = new Map<Contestant, ChildProcess>();
+  readonly #names = new NameServer();
+  #resolver: string | undefined;
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -45,26 +71,42 @@ export class Contest {
     const target = `127.0.0.1:${application}`;
     await this.#route(target);
     const caddy = await ensureCaddy();
-    const edge = caddyConfig([portOf('edge')], { connections }).replaceAll('/live/', `${this.#folder}/`);
     const before = beforeConfig(portOf('edge before'), this.#folder);
-    await this.#begin('application alone', process.execPath, ['-e', program]);
+    await this.#begin('application alone', process.execPath, ['-e', program(portOf('load balancer'))]);
     const proxies: [Contestant, string, string][] = [
       ['plain Caddy', caddy, plainConfig(portOf('plain Caddy'), target)],
       ['edge before', caddy, before],
-      ['edge', caddy, edge],
+      ['edge', caddy, await this.#edgeConfig('edge')],
+      ['edge of several', caddy, await this.#edgeConfig('edge of several')],
     ];
     for (const [name, file, config] of proxies) {
       await this.#begin(name, file, ['run', '--config', await this.#write(`${name}.json`, config)]);
     }
     const haproxy = await this.#write('haproxy.cfg', haproxyText(portOf('HAProxy'), target));
     await this.#begin('HAProxy', 'haproxy', ['-db', '-f', haproxy]);
+    const servers = addresses.map((address) => ({ name: address, address }));
+    const text = haproxyConfig({ address: '127.0.0.1', ports: [portOf('load balancer')], servers });
+    const front = await this.#write('front.cfg', text);
+    await this.#begin('load balancer', 'haproxy', ['-db', '-C', this.#folder, '-f', front]);
   }
 
-  /** The routes of both edges, as their sets are. */
+  async #edgeConfig(name: Contestant): Promise<string> {
+    this.#resolver ??= JSON.stringify({ addresses: [await this.#names.start()] });
+    return caddyConfig([portOf(name)], { connections })
+      .replaceAll('/live/', `${this.#folder}/`)
+      .replaceAll('"source":"a"', `"source":"a","resolver":${this.#resolver}`);
+  }
+
+  /** The routes of all edges, as their sets are. */
   async #route(target: string): Promise<void> {
-    const names = join(this.#folder, 'sets/a/to', String(portOf('edge')));
-    await mkdir(names, { recursive: true });
-    await writeFile(join(names, `${target},${target}`), '');
+    this.#names.names.set('several', addresses);
+    const several = `several:${application}`;
+    const routes = { edge: `${target},${target}`, 'edge of several': `${several},${several},${addresses.length}` };
+    for (const name of ['edge', 'edge of several'] as const) {
+      const names = join(this.#folder, 'sets/a/to', String(portOf(name)));
+      await mkdir(names, { recursive: true });
+      await writeFile(join(names, routes[name]), '');
+    }
     for (const file of ['', '.fallback']) await this.#write(`sets/a/${portOf('edge before')}${file}`, target);
     await symlink('sets/a', join(this.#folder, 'now'));
   }
@@ -99,12 +141,24 @@ export class Contest {
     return Number(/VmRSS:\s+(\d+)/.exec(await this.#read(name, 'status'))?.[1] ?? 0) * 1024;
   }
 
+  /** Returns the bytes of memory that it has for itself, without its program, which all share that run it. */
+  async ownMemory(name: Contestant): Promise<number> {
+    return Number(/RssAnon:\s+(\d+)/.exec(await this.#read(name, 'status'))?.[1] ?? 0) * 1024;
+  }
+
+  /** Returns how many requests have come to each address of the application, of those that are spread. */
+  async counts(): Promise<number[]> {
+    const counts = (await (await fetch(`http://127.0.0.1:${application}/counts`)).json()) as Record<string, number>;
+    return addresses.map((address) => counts[address] ?? 0);
+  }
+
   #read(name: Contestant, file: string): Promise<string> {
     return readFile(`/proc/${this.#processes.get(name)?.pid}/${file}`, 'utf8');
   }
 
   async close(): Promise<void> {
     for (const child of this.#processes.values()) child.kill('SIGKILL');
+    if (this.#resolver !== undefined) this.#names.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

@@ -15,27 +15,57 @@ export interface Deed {
   readonly end?: string;
   /** edges are replaced, whose ports are closed for a moment */
   readonly interrupts?: true;
+  /** where nothing is left to do it takes no lock, so one that was killed keeps its own, which the next command takes over */
+  readonly keepsLock?: true;
 }
 
 const promote = (version: string) => ['promote', version, '--to', 'prod', '--yes'];
 const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '20s' } };
 
-/** Brings prod to `second`, with `first` as its standby. */
-async function stand(project: TestProject, first = '1.0.0', second = '1.1.0'): Promise<void> {
-  await project.configure({ roles: { web } });
+const versions = ['1.0.0', '1.1.0', '1.2.0'] as const;
+
+/** The releases as they are named here: what is a standby, what serves, and the other one; and which each is this time. */
+let parts: readonly string[] = versions;
+/** networks, edges or accessories may be others than a deed begins with */
+let isOther = false;
+
+/** Returns a text with the releases that are meant this time. */
+export const named = (text: string) =>
+  text.replaceAll(/1\.[012]\.0/g, (version) => parts[Number(version[2])] ?? version);
+
+/** Brings prod to 1.1.0, with 1.0.0 as its standby. Where a deed has left one release beside another, these are what is meant. */
+async function stand(project: TestProject): Promise<void> {
+  await project.configure({ roles: { web }, accessories: {} });
   await project.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes', '--json');
-  await project.run('resume', 'prod', '--json');
-  for (const version of [first, second]) await project.succeed('promote', version, '--to', 'prod');
+  const { json: status } = await project.succeed('status', '--env', 'prod');
+  if (status.hold) await project.run('resume', 'prod', '--json');
+  const standby = status.rollback.find(({ from }: { from: string }) => from === 'standby')?.version;
+  const isWell = !isOther && status.problems.length === 0 && [status.version, standby].every(isOurs);
+  const other = versions.find((version) => ![status.version, standby].includes(version)) ?? '';
+  parts = isWell ? (status.hold ? [status.version, other, standby] : [standby, status.version, other]) : versions;
+  const missing = isWell ? (status.hold ? ['1.1.0'] : []) : ['1.0.0', '1.1.0'];
+  for (const version of missing) await project.succeed('promote', named(version), '--to', 'prod');
+  isOther = false;
+}
+
+const isOurs = (version: unknown) => versions.some((each) => each === version);
+
+/** Configures something else than the deeds begin with. */
+async function change(project: TestProject, settings: Record<string, unknown>): Promise<void> {
+  isOther = true;
+  await project.configure(settings);
 }
 
 /** Brings prod to where nothing is. */
 async function nothing(project: TestProject): Promise<void> {
-  await project.configure({ roles: { web } });
+  parts = versions;
+  await project.configure({ roles: { web }, accessories: {} });
   await project.succeed('destroy', 'prod');
 }
 
 let releases = 0;
 let scalings = 0;
+let foundations = 0;
 
 /** All operations on hosts, each with where it begins and where it ends. */
 export const deeds: Readonly<Record<string, Deed>> = {
@@ -56,7 +86,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
     prepare: async (project) => {
       await stand(project);
       for (const { name } of project.hosts('prod')) {
-        const labels = { 'lockage.release': '1.0.0' };
+        const labels = { 'lockage.release': named('1.0.0') };
         for (const { Id } of await project.engine(name).listContainers({ all: true, labels }))
           await project.engine(name).removeContainer(Id, { force: true });
       }
@@ -74,7 +104,8 @@ export const deeds: Readonly<Record<string, Deed>> = {
   'a change of the foundation': {
     prepare: async (project) => {
       await stand(project);
-      await project.configure({ roles: { web, admin: { ...web, publish: 8100 } } });
+      // An earlier port stays open while something that is kept serves there.
+      await change(project, { roles: { web, admin: { ...web, publish: 8100 + (foundations += 1) } } });
     },
     words: promote('1.1.0'),
     serves: ['1.1.0'],
@@ -85,9 +116,9 @@ export const deeds: Readonly<Record<string, Deed>> = {
     prepare: async (project) => {
       await stand(project);
       const cache = { image: `${project.lab.registry}/lockage-base/edge`, command: ['sleep', '86400'] };
-      await project.configure({ roles: { web }, accessories: { cache } });
-      await project.succeed('promote', '1.1.0', '--to', 'prod');
-      await project.configure({ roles: { web } });
+      await change(project, { roles: { web }, accessories: { cache } });
+      await project.succeed('promote', named('1.1.0'), '--to', 'prod');
+      await change(project, { roles: { web }, accessories: {} });
     },
     words: promote('1.2.0'),
     serves: ['1.1.0', '1.2.0'],
@@ -105,6 +136,20 @@ export const deeds: Readonly<Record<string, Deed>> = {
       await project.succeed('host', 'cordon', 'prod-2', '--env', 'prod');
     },
     words: ['host', 'uncordon', 'prod-2', '--env', 'prod', '--yes'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+  },
+  'a healing': {
+    prepare: async (project) => {
+      await stand(project);
+      for (const version of ['1.0.0', '1.1.0']) {
+        const labels = { 'lockage.release': version };
+        const [found] = await project.engine('prod-1').listContainers({ all: true, labels });
+        const more = 300 * 2 ** 20;
+        await project.engine('prod-1').updateContainer(found?.Id ?? '', { Memory: more, MemorySwap: more });
+      }
+    },
+    words: ['heal', 'prod', '--yes'],
     serves: ['1.1.0'],
     end: '1.1.0',
   },
@@ -140,6 +185,19 @@ export const deeds: Readonly<Record<string, Deed>> = {
     serves: ['1.1.0'],
     end: '1.1.0',
   },
+  'a pruning': {
+    prepare: async (project) => {
+      await stand(project);
+      for (const { name } of project.hosts('prod')) {
+        const labels = { 'lockage.app': 'trial', 'lockage.environment': 'prod', 'lockage.part': 'release' };
+        await project.engine(name).createVolume(Date.now().toString(16).padStart(64, '0'), { Labels: labels });
+      }
+    },
+    words: ['prune', 'prod', '--yes'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+    keepsLock: true,
+  },
   'a destruction': { prepare: (project) => stand(project), words: ['destroy', 'prod', '--yes'], serves: ['1.1.0'] },
   'a release': {
     prepare: async (project) => {
@@ -153,8 +211,9 @@ export const deeds: Readonly<Record<string, Deed>> = {
 };
 
 /** The words of a deed as they are this time: a release is another one each time, and a number one that no standby has. */
-export function wordsOf(project: TestProject, { words }: Deed): string[] {
-  return words.map((word) =>
+export function wordsOf(project: TestProject, { words, environment }: Deed): string[] {
+  const meant = environment === undefined ? words.map(named) : words;
+  return meant.map((word) =>
     word.startsWith('build-')
       ? `${project.lab.registry}/trial:${word.replace('N', String(releases))}`
       : word.replace('3.0.N', `3.0.${releases}`).replace('COUNT', String(2 + (scalings % 2))),

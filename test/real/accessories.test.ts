@@ -184,7 +184,7 @@ describe.runIf(labsWork)('an accessory', () => {
   });
 
   test('stays, as public ports do, until a release that does without it is recorded', async () => {
-    const { port, ...web } = { port: 8080, publish: 9000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
+    const { port, ...web } = { port: 8080, publish: 9000, health: { path: '/healthz', timeout: '10s' }, stop: '4s' };
     await project.publish({ '1.1.0': {}, '2.0.0': { unhealthy: true } });
     await project.configure({ accessories: {}, roles: { web: { port, ...web } } });
     const before = await detailsOf();

@@ -116,6 +116,21 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     await expectClean(now);
   });
 
+  test('when the switch was confirmed is not what the next one goes back to, which says so', async () => {
+    const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
+    await project.succeed('promote', now, '--to', 'prod');
+    await startUsers();
+    await project.killedAt('after:watch', 'promote', next, '--to', 'prod', '--yes');
+    expect(await project.versions('prod')).toEqual([next, next]);
+
+    const failed = await project.promote('1.2.0', 'prod');
+    expect([failed.code, failed.json?.error.details], failed.stderr).toEqual([
+      5,
+      expect.arrayContaining([`all hosts serve ${now}, as recorded`]),
+    ]);
+    await expectClean(now);
+  });
+
   test('between switch and confirmation is taken back by the hosts themselves', async () => {
     const next = now === '1.0.0' ? '1.1.0' : '1.0.0';
     const users = await startUsers();
@@ -125,7 +140,7 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
     expect(await project.versions('prod')).toEqual([next, next]);
 
     // The users have to have seen the switch before they can see it taken back.
-    await users.waitUntilVersion(next, project.urls('prod'), 10_000);
+    await users.waitUntilVersion(next, project.urls('prod'), 60_000);
     await users.waitUntilVersion(now, project.urls('prod'), 60_000);
     expect(await project.versions('prod')).toEqual([now, now]);
   });

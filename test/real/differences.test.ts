@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBody } from '../../infra/workloads/container/create-request.ts';
 import { differencesOf, type Difference } from '../../infra/workloads/container/differences.ts';
 import type { ContainerBody } from '../../infra/docker/api/client.ts';
+import { networkSettings } from '../../infra/workloads/container/network-settings.ts';
 import { edgeBody } from '../../infra/workloads/foundation/edge-container.ts';
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import {
@@ -35,7 +36,7 @@ beforeAll(async () => {
   await docker('rm', from);
   await docker('network', 'create', network);
   await docker('network', 'create', `${prefix}-other`);
-}, 60_000);
+});
 
 afterAll(async () => {
   // One image is made of another, which goes last.
@@ -168,4 +169,17 @@ describe('a container', () => {
     if (!found || !before) throw new Error('it is gone');
     expect(differencesOf(moving, before, found).map(({ member }) => member)).toContain('Image');
   });
+});
+
+test('a network that somebody made again by hand differs in what he set, and one as it is made in nothing', async () => {
+  const name = `${prefix}-closed`;
+  await docker('network', 'create', '--internal', '--opt', 'com.docker.network.bridge.enable_icc=false', name);
+  const [plain, closed] = await Promise.all([network, name].map((each) => engine.inspectNetwork(each)));
+  await docker('network', 'rm', name);
+  if (!plain || !closed) throw new Error('it is gone');
+  expect(networkSettings(plain)).toEqual([]);
+  expect(networkSettings(closed).map(({ member }) => member)).toEqual([
+    'Internal',
+    'Options.com.docker.network.bridge.enable_icc',
+  ]);
 });

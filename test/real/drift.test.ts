@@ -1,12 +1,12 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startLoad } from '../../scripts/load/load.ts';
+import { doByHand, partsOn } from '../support/by-hand.ts';
+import { driftGroups } from '../support/drift-kinds.ts';
 import { command } from '../support/engine-fixture.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
-
-const policy = 'HostConfig.RestartPolicy.Name';
-const unlessStopped = '--restart unless-stopped';
-const idle = '--detach --entrypoint sleep';
-const ownLabels = '--label lockage.app=trial --label lockage.environment=prod --label lockage.part=release';
-const memory = (megabytes: number) => `--memory ${megabytes}m --memory-swap ${megabytes}m`;
 
 interface Found {
   readonly what: string;
@@ -15,15 +15,13 @@ interface Found {
   readonly actual: string;
 }
 
+const network = 'trial-prod';
+
 describe.runIf(labsWork)('drift', () => {
   let project: TestProject;
-  let web: string;
-  let standby: string;
-  let image: string;
 
-  const edge = 'trial-prod-edge';
-  const network = 'trial-prod';
-  const docker = (...words: string[]) => command('docker', '-H', project.lab.host('prod-1').dockerHost, ...words);
+  const docker = (host: string, ...words: string[]) =>
+    command('docker', '-H', project.lab.host(host).dockerHost, ...words);
 
   /** Returns what is found, and sees that the exit code says it. */
   async function look(): Promise<Found[]> {
@@ -34,131 +32,134 @@ describe.runIf(labsWork)('drift', () => {
     return found;
   }
 
+  const names = (host: string) => partsOn(project, host, { serving: '1.1.0', standby: '1.0.0' });
+
   beforeAll(async () => {
     const settings = { secrets: { TOKEN: { env: 'TOKEN' } }, env: { GREETING: 'hello' } };
-    project = await TestProject.open({ environments: { prod: { hosts: 1, reach: 'unix' } }, app: 'small-app' });
-    const route = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, secrets: ['TOKEN'] };
-    const cache = {
+    project = await TestProject.open({ environments: { prod: { hosts: 2, reach: 'unix' } }, app: 'small-app' });
+    const health = { path: '/healthz', timeout: '10s' };
+    const web = { port: 8080, publish: 8000, count: 2, health, secrets: ['TOKEN'] };
+    const worker = { health: { running: '1s' }, secrets: ['TOKEN'], stop: '1s' };
+    const standing = {
       image: `${project.lab.registry}/lockage-base/edge`,
       command: ['sleep', '86400'],
-      volumes: { data: '/data' },
+      init: true,
+      host: 'prod-1',
     };
-    await project.configure({ ...settings, roles: { web: route }, accessories: { cache } });
-    project.env['TOKEN'] = 'a token';
+    const cache = { ...standing, volumes: { data: '/data' } };
+    await project.configure({ ...settings, roles: { web, worker }, accessories: { cache, queue: standing } });
+    project.env['TOKEN'] = 'a token that nobody sees';
     await project.publish({ '1.0.0': {}, '1.1.0': {} });
     for (const version of ['1.0.0', '1.1.0']) await project.succeed('promote', version, '--to', 'prod');
-    const names = async (version: string) =>
-      docker('ps', '--filter', `label=lockage.release=${version}`, '--format', '{{.Names}}');
-    [web, standby] = [await names('1.1.0'), await names('1.0.0')];
-    image = await docker('inspect', '--format', '{{.Config.Image}}', web);
+    await docker('prod-1', 'exec', '--user', '0', `${network}-cache`, 'sh', '-c', 'echo kept > /data/kept');
   }, setupTime);
 
   afterAll(async () => project?.remove());
 
-  test('is none after a promotion', async () => {
+  test('is none after a promotion, and there is nothing to heal', async () => {
     expect(await look()).toEqual([]);
     const { stdout } = await project.run('drift', 'prod');
-    expect(stdout.trim()).toBe('✓ prod  1 host as recorded');
+    expect(stdout.trim()).toBe('✓ prod  2 hosts as recorded');
+    const healed = await project.run('heal', 'prod');
+    expect([healed.code, healed.stdout.trim()]).toEqual([0, '✓ prod  nothing drifted']);
   });
 
-  // What was done by hand, on what, what shows it, and what takes it back.
-  const cases: [string, string, string, string, string][] = [
-    ['a container that was stopped', 'WEB', 'state', 'stop -t 0 WEB', 'start WEB'],
-    ['a container that was paused', 'WEB', 'state', 'pause WEB', 'unpause WEB'],
-    ['a standby that was killed', 'STANDBY', 'state', 'kill STANDBY', 'start STANDBY'],
-    ['more memory', 'WEB', 'HostConfig.Memory', `update ${memory(300)} WEB`, `update ${memory(256)} WEB`],
-    ['an edge with another restart policy', 'EDGE', policy, 'update --restart no EDGE', `update ${unlessStopped} EDGE`],
-    [
-      'a standby that starts always',
-      'STANDBY',
-      policy,
-      'update --restart always STANDBY',
-      `update ${unlessStopped} STANDBY`,
-    ],
-    [
-      'a container on one more network',
-      'WEB',
-      'Networks',
-      'network connect bridge WEB',
-      'network disconnect bridge WEB',
-    ],
-    ['a container that was renamed', 'WEB', 'container', 'rename WEB renamed', 'rename renamed WEB'],
-    [
-      'a stranger on its network',
-      'stranger',
-      'network',
-      `run ${idle} --name stranger --network NETWORK IMAGE 999`,
-      'rm -f stranger',
-    ],
-    [
-      'a container under its labels',
-      'twin',
-      'container',
-      `run ${idle} --name twin ${ownLabels} IMAGE 999`,
-      'rm -f twin',
-    ],
-    [
-      'a guard that does not live',
-      'EDGE',
-      'guard',
-      'exec EDGE ln -sfn 1.1.1 /live/guard',
-      'exec EDGE rm -f /live/guard',
-    ],
-    [
-      'an edited route',
-      'EDGE',
-      'routes',
-      'exec EDGE ln -sfn sets/none /live/now',
-      'exec EDGE ln -sfn BEFORE /live/now',
-    ],
-  ];
-
-  test.each(cases)(
-    'finds %s',
-    async (_, what, member, byHand, back) => {
-      const names: Record<string, string> = { WEB: web, STANDBY: standby, EDGE: edge, NETWORK: network, IMAGE: image };
-      const before = await docker('exec', edge, 'readlink', '/live/now');
-      const words = (line: string) => line.split(' ').map((word) => ({ ...names, BEFORE: before })[word] ?? word);
-      try {
-        await docker(...words(byHand));
-        expect(await look()).toContainEqual(expect.objectContaining({ what: names[what] ?? what, member }));
-      } finally {
-        await docker(...words(back));
-      }
+  test.each([
+    'what was done to containers that serve on',
+    'what was done to what stands by',
+    'what was done to containers that then served no more',
+    'what was done to an edge or an accessory',
+    'lost rules of the firewall',
+    'a network and a volume that were removed',
+    'what is for a person to decide',
+  ])(
+    'finds and heals %s',
+    async (group) => {
+      const { kinds = [], served = [], stays } = driftGroups.find(({ name }) => name === group) ?? {};
+      const known = { 'prod-1': await names('prod-1'), 'prod-2': await names('prod-2') };
+      const named = [];
+      for (const each of kinds) named.push(await doByHand(project, each, known[each.host ?? 'prod-1']));
+      // What ended comes back by itself, and is counted then.
+      await sleep(1000);
+      const found = await look();
+      for (const [index, { member, what: kind }] of kinds.entries())
+        expect(found, kind).toContainEqual(expect.objectContaining({ what: named[index], member }));
+      const load = await startLoad({
+        urls: served.map((at) => project.urls('prod')[at] ?? ''),
+        rate: 60,
+        connections: 'both',
+      });
+      const healed = await project.run('heal', 'prod', '--yes', '--json', '--reason', 'by hand');
+      const { failed, sent, failures } = await load.stop();
+      expect([failed, sent > 0], JSON.stringify(failures.slice(0, 3))).toEqual([0, true]);
+      expect(healed.code, healed.stderr).toBe(stays ? 5 : 0);
+      if (stays) return expectLeft(named, healed.json.error.details);
+      expect(await look()).toEqual([]);
+      expect(await project.versions('prod')).toEqual(['1.1.0', '1.1.0']);
+      const [{ kind, reason, result }] = (await project.succeed('history', 'prod')).json.revisions;
+      expect({ kind, reason, result }).toEqual({ kind: 'repair', reason: 'by hand', result: 'succeeded' });
     },
-    60_000,
+    240_000,
   );
 
+  async function expectLeft(named: readonly string[], details: readonly string[]): Promise<void> {
+    for (const name of named) {
+      expect(details.join('\n')).toContain(`prod-1: ${name}: `);
+      expect(await docker('prod-1', 'inspect', '--format', '{{.State.Status}}', name)).toBe('running');
+      await docker('prod-1', 'rm', '--force', name);
+    }
+  }
+
+  test('keeps what was found of what went, without secrets, and the data of an accessory', async () => {
+    const folder = join(project.folder, '.lockage/drift/prod');
+    const all = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.txt'));
+    const texts = await Promise.all(all.map((name) => readFile(join(folder, name), 'utf8')));
+    expect(texts.join('\n')).toMatch(/HostConfig\.Memory: expected 268435456, found 314572800/);
+    expect(texts.join('\n')).toContain('changed /etc/passwd');
+    expect(texts.join('\n')).toContain('serving initial configuration');
+    expect(texts.join('\n')).not.toContain('a token that nobody sees');
+    expect(await docker('prod-1', 'exec', `${network}-cache`, 'cat', '/data/kept')).toBe('kept');
+  });
+
   test('finds a container that somebody made again with another variable, and does not show its value', async () => {
-    await docker('rename', web, 'aside');
-    await docker('run', '-d', '--name', web, '--network', network, '--env', 'GREETING=a secret', image);
+    const { WEB: web = '', IMAGE: image = '' } = await names('prod-1');
+    await docker('prod-1', 'rename', web, 'aside');
+    await docker('prod-1', 'run', '-d', '--name', web, '--network', network, '--env', 'GREETING=a secret', image);
     const found = await look();
     expect(found).toContainEqual(expect.objectContaining({ what: web, member: 'Config.Env.GREETING' }));
     expect(JSON.stringify(found)).not.toContain('a secret');
-    await docker('rm', '-f', web);
-    await docker('rename', 'aside', web);
-  });
-
-  test('is none after all of it was taken back', async () => {
+    await docker('prod-1', 'rm', '-f', web);
+    await docker('prod-1', 'rename', 'aside', web);
     expect(await look()).toEqual([]);
   });
 
-  test('finds a file that was changed inside, and which', async () => {
-    await docker('exec', '--user', '0', 'trial-prod-cache', 'sh', '-c', 'echo added > /run/socket');
+  test('that a rule of the firewall hides a port is said, and nothing is promoted for it', async () => {
+    const host = project.lab.host('prod-2');
+    // Where visitors pass, and where the host itself does, which asks once more.
+    const rules = ['FORWARD', 'OUTPUT'].map((chain) => [chain, '-p', 'tcp', '--dport', '8000', '-j', 'DROP']);
+    for (const rule of rules) await host.exec(['iptables', '-w', '10', '-I', ...rule]);
+    try {
+      const { code, json, stderr } = await project.run('heal', 'prod', '--yes', '--json');
+      expect([code, json.error?.message, json.error?.hint], stderr).toEqual([
+        5,
+        expect.stringContaining('the edge proxies of prod-2 were made again'),
+        expect.stringContaining('Look at the firewall rules of prod-2'),
+      ]);
+    } finally {
+      for (const rule of rules) await host.exec(['iptables', '-w', '10', '-D', ...rule]);
+    }
     expect(await look()).toEqual([]);
-    await docker('exec', '--user', '0', 'trial-prod-cache', 'sh', '-c', 'echo changed >> /etc/passwd');
-    expect(await look()).toEqual([
-      expect.objectContaining({ what: 'trial-prod-cache', member: 'files', actual: '/etc/passwd' }),
-    ]);
   });
 
-  test('is unknown where a host does not answer', async () => {
+  test('is unknown where a host does not answer, and nothing is healed then', async () => {
     await project.lab.host('prod-1').stopDocker();
     const { code, json } = await project.run('drift', 'prod', '--json');
     expect(code).toBe(5);
     expect(json.environments[0]).toMatchObject({
       drifted: 'unknown',
-      hosts: [{ name: 'prod-1', error: expect.any(String) }],
+      hosts: [{ name: 'prod-1', error: expect.any(String) }, { name: 'prod-2' }],
     });
+    const healed = await project.run('heal', 'prod', '--yes', '--json');
+    expect([healed.code, healed.json.error.details]).toEqual([2, [expect.stringContaining('prod-1: ')]]);
   });
 });

@@ -57,6 +57,62 @@ test('more requests than are allowed are refused at once, on their port alone, u
   }
 });
 
+describe('where a name leads to several containers', () => {
+  const answered: Record<string, number> = {};
+  const containers = ['a', 'b', 'c'].map((name): RequestListener => async (asked, response) => {
+    await sleep(asked.url === '/slow' && name === 'b' ? 400 : 2);
+    answered[name] = (answered[name] ?? 0) + 1;
+    response.end(name);
+  });
+  const askAll = async (count: number, visitors: number, path = '/') => {
+    for (const name of ['a', 'b', 'c']) answered[name] = 0;
+    const statuses: unknown[] = [];
+    const visit = async () => {
+      while (statuses.length < count) statuses.push((await edge.ask(port, path)).status);
+    };
+    await Promise.all(Array.from({ length: visitors }, visit));
+    return statuses.filter((status) => status !== 200);
+  };
+  const shares = () => Object.values(answered).map((count) => count / Object.values(answered).reduce((a, b) => a + b));
+
+  beforeAll(async () => {
+    const primary = await edge.releaseOf('web', containers);
+    await edge.switchTo({ [port]: { primary, fallback: primary, among: 3 } });
+  });
+
+  test.each([1, 20])('requests of %i visitors are spread evenly over them', async (visitors) => {
+    expect(await askAll(600, visitors)).toEqual([]);
+    for (const share of shares()) expect([share > 0.23, share < 0.43], String(shares())).toEqual([true, true]);
+  });
+
+  test('one that is slow gets fewer', async () => {
+    expect(await askAll(600, 20, '/slow')).toEqual([]);
+    expect(answered['b']).toBeLessThan(150);
+  });
+
+  test('one that ended costs no request, before and after its name is gone', async () => {
+    expect(await askAll(100, 10)).toEqual([]);
+    edge.end('127.0.1.2');
+    expect(await askAll(600, 10)).toEqual([]);
+    edge.names.names.set('web', ['127.0.1.1', '127.0.1.3']);
+    expect(await askAll(300, 10)).toEqual([]);
+    expect([answered['a'], answered['c']].map((count = 0) => count > 100)).toEqual([true, true]);
+  });
+
+  test('they are asked for once a second, and a name that is gone is like nobody at all', async () => {
+    const before = edge.names.asked;
+    await askAll(600, 10);
+    expect(edge.names.asked - before).toBeLessThan(20);
+    edge.names.names.clear();
+    for (const address of ['127.0.1.1', '127.0.1.3']) edge.end(address);
+    await sleep(1000);
+    const [lost, found] = [edge.ask(port, '/'), edge.ask(port, '/', { method: 'POST', body: 'x' })];
+    await sleep(500);
+    await routes(await edge.release((_, response) => response.end('next')));
+    expect([(await lost).body, (await found).body]).toEqual(['next', 'next']);
+  });
+});
+
 describe('a request', () => {
   test('that the release does not take is given to the one before, with its body', async () => {
     const before = await edge.release((asked, response) => {

@@ -35,7 +35,7 @@ beforeAll(() => importShellImage(image), 60_000);
 afterAll(async () => {
   await removeAll(prefix);
   engine.close();
-}, 60_000);
+});
 
 describe('the engine itself', () => {
   it('answers ping, version and info', async () => {

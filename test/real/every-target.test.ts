@@ -11,6 +11,9 @@ const timeout = 240_000;
 /** Each is an environment of the same pipeline: only its `targets` differ. Virtual machines have a file of their own. */
 const kinds = ['unix', 'ssh', 'tls', 'swarm', 'lxc'] as const;
 
+/** Those with several containers behind one edge. */
+const several: Readonly<Record<string, number>> = { unix: 3, swarm: 3 };
+
 describe.runIf(labsWork)('the same promises hold', () => {
   let project: TestProject;
 
@@ -26,14 +29,16 @@ describe.runIf(labsWork)('the same promises hold', () => {
         swarm: { hosts: 3, reach: 'unix', managers: 3 },
       },
     });
-    const health = { path: '/healthz', timeout: '6s' };
+    const health = { path: '/healthz', timeout: '10s' };
     await project.configure({
       pipeline: ['dev', ...kinds.map((name) => ({ name, after: ['dev'] }))],
       roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } },
     });
     // They have it from the operator's computer, as no other kind has here.
     await project.configureMachines('lxc', { kind: 'lxc', count: 2 }, { registry: { through: 'ssh' } });
-    await project.configureEnvironment('swarm', { roles: { web: { count: 3 } } });
+    for (const name of Object.keys(several)) {
+      await project.configureEnvironment(name, { roles: { web: { count: several[name] } } });
+    }
     await project.publish(storyReleases);
     for (const version of Object.keys(storyReleases)) await project.succeed('promote', version, '--to', 'dev');
   }, setupTime);
@@ -50,7 +55,8 @@ describe.runIf(labsWork)('the same promises hold', () => {
       before = await project.snapshot(environment);
     });
 
-    const stage = { project: () => project, environment, timeout };
+    const containers = several[environment] ?? 1;
+    const stage = { project: () => project, environment, timeout, containers };
     promisesHold(stage);
     nothingIsLeft(stage, () => before);
   });

@@ -160,6 +160,9 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect(await project.snapshot('prod')).toEqual(before.hosts);
     await project.succeed('adopt', 'prod');
     expect(await everything()).toEqual(before);
+    // Networks and edges, too.
+    const drift = await project.run('drift', 'prod');
+    expect([drift.code, drift.stdout]).toEqual([0, expect.stringContaining('as recorded')]);
 
     const { json } = await project.succeed('rollback', 'prod');
     expect(json.trafficBack).toBeGreaterThan(0);
@@ -218,6 +221,24 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect(late.json?.error?.message).toBe('another operation has taken over prod');
     expect([await settled(), await history()]).toEqual(before);
     expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
+
+  test('in the middle of its change, and is killed before it goes on, leaves what was recorded meanwhile', async () => {
+    const words = ['promote', '1.2.0', '--to', 'prod', '--yes', '--json'];
+    const anna = project.start(words, { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: 'stop:at:start' });
+    await anna.saw(/start/);
+    const bob = (...command: string[]) => project.start(command, { LOCKAGE_ACTOR: 'bob' }).ended;
+    expect((await bob('unlock', 'prod', '--yes')).code).toBe(0);
+    const done = await bob('promote', '1.1.0', '--to', 'prod', '--yes', '--json');
+    expect(done.code, done.stderr).toBe(0);
+    const before = [await settled(), await history()];
+
+    anna.kill('SIGKILL');
+    await anna.ended;
+    expect(await project.leftProcesses(20_000, /pulumi-resource-docker/)).toEqual([]);
+    expect([await settled(), await history()]).toEqual(before);
+    expect((await project.run('status', '--env', 'prod', '--check')).code).toBe(0);
+    await project.succeed('promote', '1.0.0', '--to', 'prod');
   });
 
   test('is nobody who lives: not where its process is not seen, and not by who waits for it', async () => {

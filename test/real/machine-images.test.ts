@@ -38,7 +38,7 @@ describe.runIf(labsWork)('machines of a new image', () => {
   }, replacing);
 
   const roles = (secret: string) => ({
-    web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '8s' }, stop: '2s', secrets: [secret] },
+    web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '2s', secrets: [secret] },
   });
   const own = (environment: string, settings: Record<string, unknown> = {}) =>
     project.configureMachines(environment, { kind: 'lxc', count: 1 }, settings);

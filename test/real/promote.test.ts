@@ -99,7 +99,7 @@ describe.runIf(labsWork)('a promotion', () => {
       NetworkMode: 'trial-prod',
       PortBindings: null,
       // Only once it has proved itself may its engine bring it back.
-      RestartPolicy: { Name: 'unless-stopped' },
+      RestartPolicy: { Name: 'always' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '3495253', 'max-file': '3' } },
     });
     expect(details?.HostConfig.Privileged).toBe(false);
@@ -121,6 +121,16 @@ describe.runIf(labsWork)('a promotion', () => {
     expect((await project.engine('dev-1').inspectContainer(id))?.HostConfig.ReadonlyRootfs).toBe(false);
   });
 
+  test('what differs between two environments is told, and of one as it runs nothing', async () => {
+    const { code, json } = await project.run('diff', 'prod', 'dev', '--json');
+    expect([code, json.notes]).toEqual([5, []]);
+    expect(json.differences).toContainEqual({ what: 'version', change: 'changed', a: '1.0.0', b: '1.4.0' });
+    const hardening = { what: 'hardening.readOnly', role: 'web', change: 'changed', a: 'true', b: 'false' };
+    expect(json.differences).toContainEqual(hardening);
+    expect(json.layers.shared.count).toBeGreaterThan(0);
+    expect((await project.run('diff', 'prod@running', 'prod')).code).toBe(0);
+  });
+
   describe('that fails', () => {
     test('leaves the old release serving without one failed request', async () => {
       await project.configureEnvironment('dev', { watch: '0s', roles: { web: { health: { path: '/version' } } } });
@@ -134,7 +144,7 @@ describe.runIf(labsWork)('a promotion', () => {
       const never = await project.promote('1.1.0', 'prod');
       expect([never.code, never.json.error.message]).toEqual([
         3,
-        expect.stringMatching(/web 1\.1\.0 was not healthy within 4 s/),
+        expect.stringMatching(/web 1\.1\.0 was not healthy within 10 s/),
       ]);
       const details: string[] = never.json.error.details;
       expect(details).toContain('last health answers:');
@@ -176,8 +186,8 @@ describe.runIf(labsWork)('a promotion', () => {
     });
 
     test('after it was healthy, while another container proves itself, is not switched to', async () => {
-      const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
-      await project.configure({ roles: { web, worker: { health: { running: '3s' }, stop: '1s' } } });
+      const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '4s' };
+      await project.configure({ roles: { web, worker: { health: { running: '20s' }, stop: '1s' } } });
       const crashed = await project.promote('1.6.0', 'prod');
       expect([crashed.code, crashed.json.error.message]).toEqual([
         3,

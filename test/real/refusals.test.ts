@@ -204,7 +204,7 @@ describe.runIf(labsWork)('refused before any change', () => {
   });
 
   describe('a change of the edges', () => {
-    const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' };
+    const web = { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '4s' };
 
     test('to a port that a program of the host has', async () => {
       const host = project.lab.host('prod-2');

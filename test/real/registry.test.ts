@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PullProgress } from '../../infra/docker/api/client.ts';
+import { storedOn } from '../../infra/hosts/stored.ts';
 import { RegistryClient } from '../../infra/registry/client.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
 import { docker, importShellImage, openEngine, removeAll, testPrefix } from '../support/engine-fixture.ts';
+import { host } from '../pipelines/model/values.ts';
 import { registryUser, TestRegistry } from '../support/registry-fixture.ts';
 
 const prefix = testPrefix();
@@ -30,7 +32,7 @@ beforeAll(async () => {
     await docker('--config', login, 'push', '-q', target);
   }
   digest = await new RegistryClient().resolve(repository, '1');
-}, 60_000);
+});
 
 afterAll(async () => {
   const names = (await docker('images', '--format', '{{.Repository}}@{{.Digest}} {{.ID}}')).split('\n');
@@ -41,7 +43,7 @@ afterAll(async () => {
   await closed.stop();
   await rm(login, { recursive: true, force: true });
   engine.close();
-}, 60_000);
+});
 
 describe('a registry', () => {
   const registry = new RegistryClient();
@@ -83,6 +85,43 @@ describe('a registry', () => {
       hint: expect.stringContaining('docker login'),
     });
     expect(await stranger.registryAuthHeader(target)).toBeUndefined();
+  });
+});
+
+describe('what a registry and an engine store', () => {
+  it('is measured, listed with who uses it, and removed with all its names', async () => {
+    const other = `${open.address}/${prefix}/gone`;
+    await docker('tag', `${prefix}:1`, `${other}:2`);
+    await docker('push', '-q', `${other}:2`);
+    const registry = new RegistryClient();
+    const found = await registry.resolve(other, '2');
+    expect(await registry.size(other, found)).toEqual({ bytes: expect.any(Number) });
+    await docker('create', '--name', `${prefix}-user`, `${prefix}:1`, 'sh');
+    const place = { app: prefix, environment: 'prod', repositories: [other] };
+    const { images } = await storedOn(engine, host('here'), place, {});
+    expect(images).toMatchObject([{ digests: [found], usedBy: [`${prefix}-user`], bytes: expect.any(Number) }]);
+    expect(images[0]?.names.toSorted()).toEqual([`${other}:2`, `${other}@${found}`]);
+    await docker('rm', `${prefix}-user`);
+    for (const name of images[0]?.names ?? []) await engine.removeImage(name);
+    expect((await storedOn(engine, host('here'), place, {})).images).toEqual([]);
+    // Others have it under a name of theirs.
+    expect(await engine.inspectImage(`${prefix}:1`)).toBeDefined();
+    expect(await registry.remove(other, found)).toBe(true);
+    expect(await registry.size(other, found)).toBeUndefined();
+    expect(await registry.remove(other, found)).toBe(true);
+  });
+
+  it('stays where the registry allows no deletion', async () => {
+    const keeping = await TestRegistry.start({ keeps: true });
+    const target = `${keeping.address}/shop`;
+    await docker('tag', `${prefix}:1`, `${target}:1`);
+    await docker('push', '-q', `${target}:1`);
+    const registry = new RegistryClient();
+    const found = await registry.resolve(target, '1');
+    expect(await registry.remove(target, found)).toBe(false);
+    expect(await registry.exists(target, found)).toBe(true);
+    await docker('rmi', `${target}:1`);
+    await keeping.stop();
   });
 });
 

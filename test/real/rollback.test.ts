@@ -53,6 +53,28 @@ describe.runIf(labsWork)('a rollback', () => {
     expect(status.drill).toEqual(proven.json.drill);
   });
 
+  test('is said to be possible beforehand, and hosts and containers are checked as the CIS benchmark does', async () => {
+    const { code, json, stderr } = await project.run('doctor', 'prod', '--cis', '--json');
+    expect(code, stderr).toBe(0);
+    const said = (name: string) => json.checks.find((each: any) => each.name === name);
+    expect(said('promote')).toMatchObject({ group: 'prod', level: 'good' });
+    expect(said('roll back')?.text).toMatch(
+      /^yes: to 1\.1\.0 \(revision 2, a switch\), 1\.0\.0 \(revision 1, from its image\)$/,
+    );
+    expect(said('images')?.text).toBe('what serves and all that can be gone back to is on every host');
+    expect([said('lock')?.text, said('clocks')?.level]).toEqual(['free', 'good']);
+    const passes = ['5.4', '5.5', '5.10', '5.11', '5.16', '5.17', '5.26', '5.31', '5.32'];
+    expect(passes.map((id) => said(id)?.text.split(':')[0])).toEqual(passes.map(() => 'pass'));
+    expect(said('5.15')).toMatchObject({ level: 'good', text: expect.stringMatching(/^accepted: /) });
+  });
+
+  test('is proven for all environments by one command, for a schedule', async () => {
+    const { code, json, stderr } = await project.run('drill', '--all', '--json');
+    expect(code, stderr).toBe(0);
+    expect(json.environments).toMatchObject([{ environment: 'prod', outcome: 'proven', drill: { version: '1.1.0' } }]);
+    expect((await project.run('drill', '--json')).code).toBe(2);
+  });
+
   test('that cannot be recorded leaves the traffic on the earlier release, and is recorded when it is run again', async () => {
     await expectServed('1.2.0', 'good evening', 'token-three');
     const { revisions } = (await project.succeed('history', 'prod')).json;
@@ -118,7 +140,8 @@ describe.runIf(labsWork)('a rollback', () => {
     expect(revisions.map(({ number, kind, release }: any) => `${number} ${kind} ${release.version}`).reverse()).toEqual(
       [
         ...['1 promote 1.0.0', '2 promote 1.1.0', '3 promote 1.2.0', '4 rollback 1.1.0', '5 rollback 1.0.0'],
-        '6 promote 1.2.0',
+        // The resume took a number.
+        '7 promote 1.2.0',
       ],
     );
   });

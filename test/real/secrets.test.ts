@@ -14,7 +14,7 @@ describe.runIf(labsWork)('the value of a secret', () => {
     const web = {
       port: 8080,
       publish: 8000,
-      health: { path: '/healthz', timeout: '3s' },
+      health: { path: '/healthz', timeout: '10s' },
       secrets: ['TOKEN'],
       stop: '2s',
     };

@@ -46,7 +46,7 @@ beforeAll(async () => {
   process.env.XDG_RUNTIME_DIR = lab.folder;
   server = await lab.server();
   await importShellImage(`${prefix}:1`);
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const each of opened.splice(0)) await each.close({ disconnect: true });
@@ -55,7 +55,7 @@ afterEach(async () => {
 afterAll(async () => {
   await lab.close();
   await removeAll(prefix);
-}, 60_000);
+});
 
 describe('an engine over ssh', () => {
   it('answers, streams and takes stdin like a local one', async () => {
@@ -111,7 +111,7 @@ describe('an engine over ssh', () => {
     const outputs = await Promise.all(Array.from({ length: 5 }, () => command(process.execPath, program)));
     expect(new Set(outputs).size).toBe(1);
     expect(await lab.masterPids()).toHaveLength(1);
-  }, 30_000);
+  });
 
   it('keeps what it writes from other users', async () => {
     const stateDir = join(lab.folder, 'private');
@@ -135,7 +135,7 @@ describe('an sshd at which too many log in at once', () => {
     const loiterer = await busy.connectIdle();
     const connecting = connections().engine(pinned(busy));
     connecting.catch(() => undefined);
-    await expect.poll(() => busy.log(), { timeout: 10_000 }).toMatch(throttles);
+    await expect.poll(() => busy.log()).toMatch(throttles);
     loiterer.destroy();
     expect((await (await connecting).info()).OSType).toBe('linux');
     expect(await lab.masterPids()).toHaveLength(1);
@@ -187,14 +187,14 @@ describe('what is offered to a machine', () => {
     expect(await script).toMatchObject({ code: 0, stdout: 'done\n' });
     await offer.end();
     await expect.poll(() => ask(offer.port).catch(() => 'nobody')).toBe('nobody');
-  }, 30_000);
+  });
 
   it('needs an sshd that allows it', async () => {
     const strict = await lab.server(['AllowTcpForwarding local']);
     const refused = connections().link(pinned(strict)).reverseForward(hello());
     await expect(refused).rejects.toThrow(/^prod-1: its sshd opens no port/);
     await expect(refused).rejects.toMatchObject({ hint: expect.stringContaining('AllowTcpForwarding') });
-  }, 30_000);
+  });
 });
 
 describe('host keys', () => {
@@ -253,7 +253,7 @@ describe('a host behind another', () => {
     expect((second as HostKeyUnknownError).keys.map((key) => key.fingerprint)).toEqual([server.fingerprint]);
     await mine.trustHostKey(host, server.fingerprint);
     await (await mine.engine(host)).ping();
-  }, 30_000);
+  });
 
   it('is refused when the key behind it, or its own, is another', async () => {
     const jump = await lab.server();
@@ -271,7 +271,7 @@ describe('a host behind another', () => {
     await jump.start();
     const refused = connections(stateDir).engine(pinned(server, { jump: jump.login }));
     await expect(refused).rejects.toMatchObject({ details: shown(old, jump) });
-  }, 30_000);
+  });
 });
 
 describe('what keeps a host from answering is said by name', () => {
@@ -285,23 +285,19 @@ describe('what keeps a host from answering is said by name', () => {
     ['a key that is not there', async () => ({ identity: join(lab.folder, 'absent') }), /absent cannot be read/],
     ['a key the host does not accept', async () => ({ identity: await otherKey() }), /no key was accepted/],
     ['no engine there', async () => ({ url: `${server.url}/run/absent.sock` }), /there is no \/run\/absent\.sock on/],
-  ])(
-    '%s',
-    async (_, change, message) => {
-      const failure = connections().engine(pinned(server, await change()));
-      await expect(failure).rejects.toThrow(message);
-      await expect(failure).rejects.toThrow(/^prod-1: /);
-      await expect(failure).rejects.toBeInstanceOf(LockageError);
-    },
-    30_000,
-  );
+  ])('%s', async (_, change, message) => {
+    const failure = connections().engine(pinned(server, await change()));
+    await expect(failure).rejects.toThrow(message);
+    await expect(failure).rejects.toThrow(/^prod-1: /);
+    await expect(failure).rejects.toBeInstanceOf(LockageError);
+  });
 
   it('forwarding that sshd forbids', async () => {
     const strict = await lab.server(['AllowStreamLocalForwarding no']);
     const failure = connections().engine(pinned(strict));
     await expect(failure).rejects.toThrow(/^prod-1: no Docker Engine answers/);
     await expect(failure).rejects.toMatchObject({ hint: expect.stringContaining('AllowStreamLocalForwarding') });
-  }, 30_000);
+  });
 
   it('and the others are connected all the same', async () => {
     const good = pinned(server);
@@ -313,7 +309,7 @@ describe('what keeps a host from answering is said by name', () => {
       ['prod-2', false],
       ['here', true],
     ]);
-  }, 30_000);
+  });
 });
 
 async function otherKey(): Promise<string> {

@@ -13,7 +13,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
   beforeAll(async () => {
     const prod = { hosts: 4, reach: 'unix' as const, managers: 3 };
     project = await TestProject.open({ environments: { dev: { hosts: 1, reach: 'unix' }, prod } }, { standby: 0 });
-    const health = { path: '/healthz', timeout: '8s' };
+    const health = { path: '/healthz', timeout: '10s' };
     project.env['TOKEN'] = 'a token';
     await project.configure({
       roles: { web: { port: 8080, publish: 8000, health, secrets: ['TOKEN'], stop: '2s' } },
@@ -62,7 +62,7 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     await project.succeed('promote', now, '--to', 'prod');
     await expectClean(now);
     const failed = await project.promote('1.2.0', 'dev');
-    const why = expect.stringMatching(/dev-1: web 1\.2\.0 was not healthy within 8 s/);
+    const why = expect.stringMatching(/dev-1: web 1\.2\.0 was not healthy within 10 s/);
     expect([failed.code, failed.json?.error.message], failed.stderr).toEqual([3, why]);
     expect((await project.promote('1.2.0', 'prod')).code).toBe(2);
     const back = await project.succeed('rollback', 'dev');
@@ -102,14 +102,19 @@ describe.runIf(labsWork)('things that go wrong on a swarm', () => {
     await expectClean(now);
   });
 
-  test('a service that is changed by hand afterwards is seen, and replaced by promoting the same release', async () => {
+  test('a service that is changed by hand afterwards is seen, and healed by another one', async () => {
     const [service] = await services();
-    await docker('service', 'update', '--detach', '--env-add', 'GREETING=by hand', service?.name ?? '');
+    const byHand = ['--env-add', 'GREETING=by hand', '--host-add', 'db:10.0.0.9'];
+    await docker('service', 'update', '--detach', ...byHand, service?.name ?? '');
     await until('it is seen', async () => (await status()).problems.length > 0);
-    expect((await status()).problems).toEqual([`swarm: web ${now} is changed by hand: Env`]);
-    expect(await drift()).toEqual([{ code: 5, what: service?.name, actual: 'changed by hand: Env' }]);
-    const repaired = await project.promote(now, 'prod');
-    expect([repaired.code, repaired.json?.revision.kind], repaired.stderr).toEqual([0, 'repair']);
+    expect((await status()).problems).toEqual([`swarm: web ${now} is changed by hand: Env, Hosts`]);
+    expect(await drift()).toEqual([{ code: 5, what: service?.name, actual: 'changed by hand: Env, Hosts' }]);
+    const load = await startLoad({ urls: project.urls('prod'), rate: 50, connections: 'both' });
+    const healed = await project.run('heal', 'prod', '--yes', '--json');
+    expect((await load.stop()).failed).toBe(0);
+    const [{ revision, treated }] = healed.json?.environments ?? [{}];
+    expect([healed.code, revision?.kind], healed.stderr).toEqual([0, 'repair']);
+    expect(treated).toMatchObject([{ host: 'swarm', what: service?.name, by: 'replace' }]);
     expect((await project.answers('prod')).map(({ greeting }) => greeting)).toEqual(['', '', '']);
     await expectClean(now);
     expect(await drift()).toEqual([]);

@@ -161,7 +161,7 @@ describe.runIf(labsWork)('an environment on a swarm', () => {
     await project.succeed('destroy', 'prod', '--volumes');
     // A node forgets what has ended when it comes to it.
     const ended = async () => Object.values(await project.snapshot('prod')).flatMap(({ containers }) => containers);
-    await expect.poll(ended, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(ended).toEqual([]);
     for (const { containers, networks, volumes } of Object.values(await project.snapshot('prod'))) {
       expect([containers, volumes]).toEqual([[], []]);
       // What the swarm itself makes on a node, the first time that it needs it.

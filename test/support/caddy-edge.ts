@@ -8,6 +8,7 @@ import { caddyConfig, type EdgeConfig } from '../../infra/edge/caddy-config.ts';
 import type { PortTarget } from '../../infra/edge/edge.ts';
 import { ensureCaddy } from '../../scripts/setup/caddy.ts';
 import { EdgeFixture } from './edge-fixture.ts';
+import { NameServer } from './name-server.ts';
 
 export interface Answer {
   /** absent where the connection ended without one */
@@ -25,6 +26,8 @@ interface Asking {
 
 export class CaddyEdge {
   readonly script = new EdgeFixture();
+  /** what its engine would say of names */
+  readonly names = new NameServer();
   readonly #servers: Server[] = [];
   readonly #agent = new Agent({ keepAlive: true });
   #caddy: ChildProcess | undefined;
@@ -33,7 +36,12 @@ export class CaddyEdge {
   /** Starts Caddy. */
   async start(ports: readonly number[], settings: EdgeConfig = {}): Promise<void> {
     const config = this.script.live('caddy.json');
-    writeFileSync(config, caddyConfig(ports, settings).replaceAll('/live/', `${this.script.live()}/`));
+    const resolver = JSON.stringify({ addresses: [await this.names.start()] });
+    const text = caddyConfig(ports, settings)
+      .replaceAll('/live/', `${this.script.live()}/`)
+      .replaceAll('"source":"a"', `"source":"a","resolver":${resolver}`)
+      .replaceAll('"protocol":"http"', `"protocol":"http","resolver":${resolver}`);
+    writeFileSync(config, text);
     this.#caddy = spawn(await ensureCaddy(), ['run', '--config', config], { stdio: 'ignore' });
     const answers = async () => (await this.ask(ports[0] ?? 0, '/', { method: 'OPTIONS' })).status !== undefined;
     await this.switchTo(Object.fromEntries(ports.map((port) => [port, { primary: '-:-', fallback: '-:-' }])));
@@ -42,10 +50,34 @@ export class CaddyEdge {
 
   /** Starts a release. Returns where it is. */
   async release(listener: RequestListener): Promise<string> {
+    return `127.0.0.1:${await this.#listen(listener, { host: '127.0.0.1', port: 0 })}`;
+  }
+
+  /**
+   * Starts a release of several containers, each at an address of its own, under one name. Returns where it is; the
+   * addresses are in `names`.
+   */
+  async releaseOf(name: string, listeners: readonly RequestListener[]): Promise<string> {
+    const addresses = listeners.map((_, index) => `127.0.1.${index + 1}`);
+    let port = 0;
+    for (const [index, listener] of listeners.entries()) {
+      port = await this.#listen(listener, { host: addresses[index], port });
+    }
+    this.names.names.set(name, addresses);
+    return `${name}:${port}`;
+  }
+
+  /** Ends a container of a release as a crash does. */
+  end(address: string): void {
+    const ended = this.#servers.find((server) => (server.address() as AddressInfo | null)?.address === address);
+    ended?.close().closeAllConnections();
+  }
+
+  async #listen(listener: RequestListener, at: { host: string | undefined; port: number }): Promise<number> {
     const server = createServer(listener);
     this.#servers.push(server);
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await once(server.listen(at), 'listening');
+    return (server.address() as AddressInfo).port;
   }
 
   /** Sends traffic elsewhere. */
@@ -76,6 +108,7 @@ export class CaddyEdge {
 
   async remove(): Promise<void> {
     this.#agent.destroy();
+    this.names.close();
     for (const server of this.#servers) server.close().closeAllConnections();
     if (this.#caddy?.exitCode === null) {
       this.#caddy.kill('SIGKILL');

@@ -122,9 +122,10 @@ export class EdgeFixture {
   /** Brings a set, as a delivery does. Returns its name. */
   deliver(set: RouteSet, name = setName(set)): string {
     mkdirSync(this.live('incoming', name), { recursive: true });
-    for (const [port, { primary, fallback }] of Object.entries(set)) {
+    for (const [port, { primary, fallback, among }] of Object.entries(set)) {
       writeFileSync(this.live('incoming', name, port), primary);
       writeFileSync(this.live('incoming', name, `${port}.fallback`), fallback);
+      if (among !== undefined) writeFileSync(this.live('incoming', name, `${port}.among`), String(among));
     }
     return name;
   }
@@ -176,7 +177,7 @@ export class EdgeFixture {
   remove(): void {
     for (const child of this.#children) child.kill('SIGKILL');
     this.unpublish();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 

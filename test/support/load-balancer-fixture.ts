@@ -84,7 +84,7 @@ export class FrontSite {
       await command('ip', 'netns', 'delete', this.#space(name));
     }
     await removeBridge(this.#prefix, this.#subnet);
-    await rm(this.#base, { recursive: true, force: true });
+    await rm(this.#base, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
   #space(name: string): string {

@@ -5,12 +5,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from '../../infra/docker/api/client.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
 import type { BaseImage } from '../../scripts/setup/images/base-images.ts';
+import { packageRoot } from '../../scripts/tools/cache.ts';
 import { command } from './engine-fixture.ts';
 
 /** The condition of every test of a pipeline: it needs bare hosts, which only root on Linux can make. */
@@ -19,10 +20,10 @@ export const labsWork = process.platform === 'linux' && process.getuid?.() === 0
 /** Milliseconds for a lab and its first release, also on a machine that is busy with other things. */
 export const setupTime = 360_000;
 
-const root = resolve(import.meta.dirname, '../..');
+const root = packageRoot();
 const program = process.env['LOCKAGE_TEST_CLI'] ?? join(root, 'dist', 'lockage.mjs');
 /** Milliseconds for a command, also for an image that is built on a busy machine. */
-const longestCommand = 240_000;
+const longestCommand = 600_000;
 
 export interface CommandResult {
   readonly code: number | null;
@@ -101,7 +102,7 @@ export class TestProject {
       build: { context: 'app', args: { BASE: `${lab.registry}/lockage-base/node` } },
       edge: { image: `${lab.registry}/lockage-base/edge` },
       pipeline: [...new Set(lab.hosts.map(({ environment }) => environment))],
-      roles: { web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '4s' }, stop: '4s' } },
+      roles: { web: { port: 8080, publish: 8000, health: { path: '/healthz', timeout: '10s' }, stop: '4s' } },
       watch: '1s',
     };
   }

@@ -11,7 +11,7 @@ export const registryUser = { username: 'tester', password: 's3cret-canary' };
 /** bcrypt of the password above */
 const passwordLine = 'tester:$2y$05$abcdefghijklmnopqrstuullx5kP6GYZcFnepqhmI2H03s5Hsbhlm';
 
-/** A real docker-registry on a free loopback port, empty; with `login` it demands the credentials above. */
+/** A real docker-registry on a free loopback port, empty; with `login` it demands the credentials above, and with `keeps` it allows no deletion. */
 export class TestRegistry {
   readonly address: string;
   readonly #folder: string;
@@ -24,7 +24,7 @@ export class TestRegistry {
     this.#config = join(folder, 'config.yml');
   }
 
-  static async start(options: { readonly login?: boolean } = {}): Promise<TestRegistry> {
+  static async start(options: { readonly login?: boolean; readonly keeps?: boolean } = {}): Promise<TestRegistry> {
     const folder = await mkdtemp(join(tmpdir(), 'lockage-registry-'));
     const registry = new TestRegistry(`127.0.0.1:${await freePort()}`, folder);
     const passwords = join(folder, 'htpasswd');
@@ -32,7 +32,7 @@ export class TestRegistry {
     const config = {
       version: 0.1,
       log: { level: 'error' },
-      storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+      storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: !options.keeps } },
       http: { addr: registry.address },
       ...(options.login ? { auth: { htpasswd: { realm: 'test', path: passwords } } } : {}),
     };

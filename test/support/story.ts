@@ -16,13 +16,15 @@ export interface Stage {
   readonly timeout: number;
   /** requests a second; fewer for an emulated machine */
   readonly rate?: number;
+  /** those behind each address, if they are several */
+  readonly containers?: number;
 }
 
 /** The behaviour of each release; the last one is healthy only in the environment before, which is `dev`. */
 export const storyReleases = { '1.0.0': {}, '1.1.0': {}, '1.2.0': { healthyIn: 'dev' } };
 
 /** Tests the promises. Ends with 1.0.0 serving, and a hold. */
-export function promisesHold({ project, environment, timeout, rate = 50 }: Stage): void {
+export function promisesHold({ project, environment, timeout, rate = 50, containers = 1 }: Stage): void {
   let urls: string[];
   let load: Load | undefined;
 
@@ -57,6 +59,16 @@ export function promisesHold({ project, environment, timeout, rate = 50 }: Stage
     await serves('1.1.0');
   });
 
+  if (containers > 1) {
+    test('requests are spread evenly over its containers', { timeout }, async () => {
+      for (const url of urls) {
+        const shares = await sharesOf(url, 600);
+        expect(shares).toHaveLength(containers);
+        for (const share of shares) expect(Math.abs(share * containers - 1), String(shares)).toBeLessThan(0.3);
+      }
+    });
+  }
+
   test('a release that is never healthy is refused, and the one before serves on', { timeout }, async () => {
     const { json } = await promote('1.2.0', 3);
     expect(json.error.message).toMatch(/web 1\.2\.0 was not healthy within/);
@@ -90,6 +102,20 @@ export function nothingIsLeft({ project, environment, timeout }: Stage, before: 
     const left = await project().leftProcesses(2000);
     expect(left.filter((line) => !/ ssh -M /.test(line))).toEqual([]);
   });
+}
+
+/** Returns the share of requests that each container answered, of visitors who keep their connections. */
+async function sharesOf(url: string, count: number): Promise<number[]> {
+  const answered = new Map<string, number>();
+  let left = count;
+  const visit = async () => {
+    while ((left -= 1) >= 0) {
+      const { container } = (await (await fetch(url)).json()) as { container: string };
+      answered.set(container, (answered.get(container) ?? 0) + 1);
+    }
+  };
+  await Promise.all([visit(), visit(), visit()]);
+  return [...answered.values()].map((answers) => answers / count);
 }
 
 /** Returns a snapshot without the networks that a swarm makes on a node by itself, the first time it needs them. */

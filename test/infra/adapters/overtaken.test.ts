@@ -6,7 +6,7 @@ import { FoundationAdapter } from '../../../infra/adapters/foundation.ts';
 import { deployMachines } from '../../../infra/adapters/machines/deploy.ts';
 import type { RecordsAdapter } from '../../../infra/adapters/records.ts';
 import { RemovalAdapter } from '../../../infra/adapters/removal.ts';
-import type { PulumiStacks } from '../../../infra/pulumi/stacks.ts';
+import type { StackRunner } from '../../../infra/pulumi/stack-runner.ts';
 import type { RegistryClient } from '../../../infra/registry/client.ts';
 import { LockedError, NotStartedError, OvertakenError } from '../../../pipelines/errors.ts';
 import { environment } from '../../pipelines/model/values.ts';
@@ -26,7 +26,7 @@ function failing(error: Error) {
     throw error;
   };
   const stacks = { up: fail('up'), destroy: fail('destroy'), forgetFormerStanding: async () => undefined };
-  return { done, stacks: async () => stacks as unknown as PulumiStacks };
+  return { done, stacks: async () => stacks as unknown as StackRunner };
 }
 
 const records = {

@@ -38,16 +38,18 @@ test('a set of many ports has the name that its host finds', async () => {
   const set = {
     ...routesTo('web'),
     443: { primary: 'web:1', fallback: 'old:1' },
-    80: { primary: 'a:2', fallback: 'b:3' },
+    80: { primary: 'a:2', fallback: 'b:3', among: 4 },
   };
   await edge.prepare([set, {}]);
   expect(await edge.switch(setName(set), turn(1, 'a'), 0)).toBe('none');
   expect(await edge.switch(setName({}), turn(1, 'a'), 0)).toBe(setName(set));
 });
 
-test('a set that was named before names followed from files is known again', () => {
+test('a set that was named in an earlier way is known again', () => {
   const set = routesTo('web');
   expect([isNamed(setName(set), set), isNamed('set-none', set)]).toEqual([true, false]);
+  const ofTwo = { 8000: { primary: 'web:8080', fallback: 'web:8080', among: 2 } };
+  expect([isNamed(setName(set), ofTwo), setName(ofTwo) === setName(set)]).toEqual([true, false]);
 });
 
 test('a set that the host does not have is undefined', async () => {

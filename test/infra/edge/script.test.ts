@@ -134,6 +134,13 @@ describe('a switch', () => {
     expect(readdirSync(edge.live('now', 'to', '8000'))).toEqual(['new:8080,old:8080']);
   });
 
+  test('names how many containers a port sends to, if they are several', async () => {
+    const set = { 8000: { primary: 'new:8080', fallback: 'old:8080', among: 3, fallbackAmong: 2 } };
+    const next = edge.deliver(set);
+    expect((await edge.run('switch', next, '2:op:1:', '0')).code).toBe(0);
+    expect(readdirSync(edge.live('now', 'to', '8000'))).toEqual(['new:8080,old:8080,3']);
+  });
+
   test('fails where its link cannot be replaced, and says what stands in the way', async () => {
     await serving('old');
     rmSync(edge.live('now'));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { availableMemory, clockOf, diskOf } from '../../../infra/hosts/facts.ts';
+import { diskOf } from '../../../infra/edge/disk.ts';
+import { availableMemory, clockOf } from '../../../infra/hosts/facts.ts';
 
 describe('the file system in the output of df', () => {
   const header = 'Filesystem           1024-blocks    Used Available Capacity Mounted on\n';

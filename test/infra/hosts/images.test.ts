@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../infra/docker/api/errors.ts';
-import { overSshError } from '../../../infra/hosts/images.ts';
+import { overSshError, removeUnusedImages } from '../../../infra/hosts/images.ts';
+import { Engine } from '../../../infra/docker/api/client.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 
 const image = { repository: 'r.example.com/shop', digest: `sha256:${'a'.repeat(64)}` } as const;
@@ -40,4 +45,27 @@ describe('a pull over ssh that fails', () => {
       hint,
     });
   });
+});
+
+it('removes images that nothing needs any more, and none that only another app knows', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lockage-images-'));
+  const named = (digit: string) => `r.example.com/shop@sha256:${digit.repeat(64)}`;
+  const gone: string[] = [];
+  const server = createServer(({ method, url = '' }, response) => {
+    if (method === 'DELETE') gone.push(decodeURIComponent(url.replace(/^.*\/images\//, '')));
+    const isOwn = url.includes(encodeURIComponent('"r.example.com/shop"'));
+    const images = isOwn ? [{ RepoDigests: ['a', 'b'].map(named), RepoTags: null }] : [];
+    response.end(JSON.stringify(url === '/version' ? { ApiVersion: '1.41', Version: '20.10.24' } : images));
+  });
+  const socketPath = join(folder, 'docker.sock');
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  const engine = new Engine({ host: 'prod-1', socketPath });
+  try {
+    await removeUnusedImages(engine, 'r.example.com/shop', new Set([`sha256:${'a'.repeat(64)}`]));
+  } finally {
+    engine.close();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+  expect(gone).toEqual([named('a')]);
 });

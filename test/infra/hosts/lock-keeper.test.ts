@@ -176,12 +176,51 @@ describe('a command that has slept', () => {
     await anna.check();
   });
 
-  it('asks nobody while its lease holds', async () => {
+  it('hears of it by itself, and so does whatever it runs', async () => {
+    const anna = operator('anna');
+    await anna.take(prod('A', 'B'), 'promote 1.1.0');
+    const stopped: string[] = [];
+    anna.onLost((error) => stopped.push(error.message));
+    await unlocks('bert', prod('A', 'B'));
+    sleeps(10, []);
+    await expect.poll(() => stopped).toEqual(['another operation has taken over prod']);
+  });
+});
+
+/** A person gives somebody's lock to nobody, though its lease holds. */
+async function unlocks(actor: string, place: ReturnType<typeof prod>): Promise<void> {
+  const theirs = operator(actor);
+  const taken = await theirs.take(place, 'unlock', (await theirs.find(place))?.holder);
+  await taken.release();
+}
+
+describe('a command whose lease holds', () => {
+  it('hears before its next step that a person has unlocked it, though one host is silent', async () => {
+    const anna = operator('anna');
+    await anna.take(prod('A', 'B'), 'promote 1.1.0');
+    engine('A').isDown = true;
+    await unlocks('bert', prod('A', 'B'));
+    sleeps(2, []);
+    await expect(anna.check()).rejects.toMatchObject({ name: 'OvertakenError' });
+  });
+
+  it('asks at most once a second', async () => {
     const anna = operator('anna');
     await anna.take(prod('A'), 'promote 1.1.0');
     const before = asked.length;
     await anna.check();
     expect(asked).toHaveLength(before);
+    sleeps(1, []);
+    for (let step = 0; step < 3; step += 1) await anna.check();
+    expect(asked).toHaveLength(before + 1);
+  });
+
+  it('goes on where no host answers now', async () => {
+    const anna = operator('anna');
+    await anna.take(prod('A', 'B'), 'promote 1.1.0');
+    for (const each of hosts.values()) each.isDown = true;
+    sleeps(2, []);
+    await anna.check();
   });
 });
 

@@ -43,6 +43,7 @@ class OneContainer {
     return {
       host: 'prod-1',
       inspectContainer: async () => call('inspect', () => (this.state === 'none' ? undefined : this.#details())),
+      inspectImage: async () => undefined,
       createContainer: async () =>
         call('create', () => {
           this.state = 'created';
@@ -93,6 +94,7 @@ beforeEach(() => {
     engine: async () => engine,
     progress: ({ step }: { step: string }) => steps.push(step),
     signal: stop.signal,
+    checkLock: async () => undefined,
   } as unknown as ProviderContext;
 });
 

@@ -77,7 +77,7 @@ describe('a rehearsal on all hosts', () => {
 
   test('is a failure where one of them could not switch, whatever another is', async () => {
     ofBefore('prod-1');
-    rmSync(fixtures['prod-2'].live('sets'), { recursive: true });
+    rmSync(fixtures['prod-2'].live('sets'), { recursive: true, maxRetries: 10, retryDelay: 100 });
     const { name, details } = await rehearse();
     expect([name, details.length]).toEqual(['LockageError', 2]);
   });

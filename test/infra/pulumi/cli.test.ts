@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runPulumi } from '../../../infra/pulumi/cli.ts';
 import { cachedPulumi } from '../../../infra/pulumi/find-pulumi.ts';
-import { readStack } from '../../../infra/pulumi/state.ts';
+import { listStacks, readStack } from '../../../infra/pulumi/state.ts';
 
 let folder: string;
 
@@ -50,4 +50,22 @@ test('a state is read as a whole, however long it is', async () => {
   writeFileSync(join(folder, 'state.json'), `{"deployment":{"resources":${resources}}}`);
   pulumiThat(`cat ${folder}/state.json`);
   expect((await readStack(settings(), 'shop', 'prod'))?.resources.at(-1)?.urn).toBe('last');
+});
+
+test('the stacks of a project are listed, with and without their organization, and what is no list is an error', async () => {
+  pulumiThat(`echo '[{"name":"prod"},{"name":"organization/shop/qa"},{"name":"organization/other/dev"}]'`);
+  expect(await listStacks(settings(), 'shop')).toEqual(['prod', 'qa']);
+  pulumiThat('echo warning');
+  await expect(listStacks(settings(), 'shop')).rejects.toThrow('is not JSON');
+  pulumiThat('exit 1');
+  await expect(listStacks(settings(), 'shop')).rejects.toThrow('cannot be listed');
+});
+
+test('the stacks of a backend that is a folder are its files, and none where nothing was recorded', async () => {
+  const backend = `file://${folder}`;
+  expect(await listStacks({ ...settings(), backend }, 'shop')).toEqual([]);
+  const stacks = join(folder, '.pulumi/stacks/shop');
+  mkdirSync(stacks, { recursive: true });
+  for (const name of ['prod.json', 'prod.json.bak']) writeFileSync(join(stacks, name), '{}');
+  expect(await listStacks({ ...settings(), backend }, 'shop')).toEqual(['prod']);
 });

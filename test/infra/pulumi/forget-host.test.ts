@@ -35,7 +35,7 @@ const deployment: Deployment = {
     {
       urn: urn('lockage:index:Ledger', 'ledger'),
       type: 'lockage:index:Ledger',
-      inputs: { revisions: '[]', cordons: [{ host: 'prod-1' }] },
+      inputs: { app: 'shop', environment: 'prod', revisions: '[{"number":4}]', cordons: [{ host: 'prod-1' }] },
     },
   ],
 };
@@ -59,7 +59,12 @@ test('a host that is gone leaves nothing in a stack, and its neighbour of a long
     edges: { 'prod-11': 'b' },
     hosts: [],
   });
-  expect(found('Ledger')?.inputs).toEqual({ revisions: '[]' });
+  expect(found('Ledger')?.inputs).toEqual({
+    app: 'shop',
+    environment: 'prod',
+    revisions: '[{"number":4}]',
+    changed: 5,
+  });
 });
 
 test('edges and accessories of ours go with their host too', () => {

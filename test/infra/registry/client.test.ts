@@ -126,6 +126,15 @@ describe('a registry', () => {
     }
   });
 
+  it('says of an index what it is made of, and of an image how large it is', async () => {
+    const repository = `${await serveContents(index, manifest)}/shop`;
+    const client = new RegistryClient();
+    expect(await client.size(repository, hash(index))).toEqual({
+      parts: [hash(manifest), hash('other'), hash('attestation')],
+    });
+    expect(await client.size(repository, hash(manifest))).toEqual({ bytes: config.length });
+  });
+
   it('that answers with other bytes than the digest is refused', async () => {
     const registry = await serve((_, response) => response.end(manifest));
     await expect(new RegistryClient().manifest(`${registry}/shop`, hash('wanted'))).rejects.toThrow(/sent .* for /);
@@ -365,4 +374,22 @@ describe('credentials', () => {
     const folder = await dockerConfig({ credsStore: '../evil' });
     await expect(storedCredentials('r.example.com', folder)).rejects.toThrow('no name of a credential helper');
   });
+});
+
+it('tells the layers of an image, also of the one for a platform in an index', async () => {
+  const layers = [
+    { digest: hash('base'), size: 30 },
+    { digest: hash('own'), size: 12 },
+  ];
+  const image = JSON.stringify({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {}, layers });
+  const entry = { digest: hash(image), size: image.length, platform: { os: 'linux', architecture: 'arm64' } };
+  const both = JSON.stringify({
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [{ digest: hash('other'), size: 5, platform: { os: 'linux', architecture: 'amd64' } }, entry],
+  });
+  const repository = `${await serveContents(image, both)}/shop`;
+  const found = layers.map(({ digest, size }) => ({ digest, bytes: size }));
+  const client = new RegistryClient();
+  expect(await client.layers(repository, hash(image))).toEqual(found);
+  expect(await client.layers(repository, hash(both), 'linux/arm64')).toEqual(found);
 });

@@ -1,11 +1,40 @@
 import { describe, expect, test } from 'vitest';
-import { createBody } from '../../../infra/workloads/container/create-request.ts';
+import { createBody, withNamelessVolumes } from '../../../infra/workloads/container/create-request.ts';
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import { spec } from '../../pipelines/model/values.ts';
 
 const settings = (changes: Partial<ContainerSpec> = {}) =>
   createBody('shop', 'prod', spec('web-1.0.0', 'prod-1', changes))['HostConfig'] as Record<string, unknown>;
 const { limits, hardening } = spec('web-1.0.0');
+
+describe('the volumes that an image declares', () => {
+  const image = (...paths: string[]) => ({ Config: { Volumes: Object.fromEntries(paths.map((path) => [path, {}])) } });
+  const mountsOf = (body: ReturnType<typeof createBody>, ...paths: string[]) =>
+    withNamelessVolumes(body, image(...paths) as never).HostConfig?.Mounts ?? [];
+
+  test('say whose they are, beside the mounts that there are', () => {
+    const body = createBody('shop', 'prod', spec('web-1.0.0', 'prod-1', { secrets: { TOKEN: 'v1' } }));
+    const [secrets, volume] = mountsOf(body, '/data');
+    expect(secrets).toMatchObject({ Target: '/run/secrets' });
+    expect(volume).toEqual({
+      ...{ Type: 'volume', Target: '/data' },
+      VolumeOptions: {
+        Labels: { 'lockage.app': 'shop', 'lockage.environment': 'prod', 'lockage.part': 'release' },
+      },
+    });
+  });
+
+  test('are left out where a folder in memory lies', () => {
+    const tmpfs = { '/data': 2 ** 20 };
+    const body = createBody('shop', 'prod', spec('web-1.0.0', 'prod-1', { hardening: { ...hardening, tmpfs } }));
+    expect(mountsOf(body, '/data/')).toEqual([]);
+  });
+
+  test('are none where the image declares none', () => {
+    const body = createBody('shop', 'prod', spec('web-1.0.0'));
+    expect(withNamelessVolumes(body, { Config: {} } as never)).toBe(body);
+  });
+});
 
 describe('a release container', () => {
   test('has Docker’s init, limits of its own and rotating logs', () => {

@@ -11,6 +11,7 @@ test('an edge has all of the processor unless a share is set, and memory within 
   expect(edgeBody({ ...place, ports: [80], limits: { memory: 64 * mebibyte, cpus: 0.5 } }).HostConfig).toMatchObject({
     ...{ Memory: 64 * mebibyte, MemorySwap: 64 * mebibyte, NanoCpus: 5e8 },
     Ulimits: [{ Name: 'nofile', Soft: 2048, Hard: 2048 }],
+    PidsLimit: 4096,
   });
 });
 

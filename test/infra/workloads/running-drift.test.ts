@@ -21,10 +21,25 @@ describe('a container', () => {
     ]);
   });
 
+  test('of which its engine does not note since when does not say it', () => {
+    const never = '0001-01-01T00:00:00Z';
+    for (const Status of ['paused', 'created', 'exited'])
+      expect(stateDrift(details({ Status, FinishedAt: never }), false)).toEqual([
+        { member: 'state', expected: 'running', actual: expect.stringContaining(Status) },
+      ]);
+    expect(stateDrift(details({ Status: 'paused' }), false)[0]).not.toHaveProperty('since');
+  });
+
   test('that may rest is fine when it was stopped or never started, and not when it is paused', () => {
     expect(stateDrift(details({ Status: 'exited' }), true)).toEqual([]);
     expect(stateDrift(details({ Status: 'created' }), true)).toEqual([]);
     expect(stateDrift(details({ Status: 'paused' }), true)).toHaveLength(1);
+  });
+
+  test('that has to rest must not work beside what serves', () => {
+    expect(stateDrift(details(), true)).toEqual([
+      { member: 'state', expected: 'resting', actual: 'running', since: started },
+    ]);
   });
 
   test('that was restarted, lacks memory or is unhealthy has drifted though it runs', () => {

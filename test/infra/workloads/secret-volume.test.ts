@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tarArchive, readTar } from '../../../infra/docker/api/tar.ts';
-import { problemsOf } from '../../../infra/hosts/secret-check.ts';
+import { otherSecrets, problemsOf } from '../../../infra/workloads/secret-problems.ts';
 import { findOwner } from '../../../infra/workloads/secret-owner.ts';
 import { isFormerFolder, secretEntries, secretVolumeName } from '../../../infra/workloads/secret-volume.ts';
 
@@ -76,4 +76,10 @@ describe('the look at secrets on a host', () => {
   it('knows where secrets were before they had volumes', () => {
     expect(['/run/lockage/shop/prod/web-1', '/run/lockages', ''].map(isFormerFolder)).toEqual([true, false, false]);
   });
+});
+
+it('files of secrets that are missing or that nobody put there are named', () => {
+  const entries = ['secrets', 'secrets/TOKEN', 'secrets/left'].map((path) => ({ path }));
+  expect(otherSecrets(entries, ['TOKEN', 'KEY'])).toEqual(['KEY is missing', 'left is not of this release']);
+  expect(otherSecrets(entries.slice(0, 2), ['TOKEN'])).toEqual([]);
 });

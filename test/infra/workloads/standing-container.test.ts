@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { partKey } from '../../../infra/context/provider-context.ts';
 import { restartingContainers } from '../../../infra/hosts/standing.ts';
 import { untilAccessoryWorks } from '../../../infra/workloads/foundation/accessory-container.ts';
 import {
@@ -86,10 +87,20 @@ describe('a container that stays', () => {
       `rename ${name} ${name}.old`,
       `rename ${name}.new ${name}`,
       `stop ${name}.old`,
+      `update ${name}.old`,
       `start ${name}`,
       `remove ${name}.old`,
     ]);
     expect(engine.containers()).toEqual([`${name} two running`]);
+  });
+
+  test('is replaced by its like where somebody changed it', async () => {
+    await ensure('one');
+    engine.revive();
+    const replaced = new Set([partKey(host(), name)]);
+    await ensureStanding({ ...contextIn(folder), replaced }, wanted('one'));
+    expect(engine.changes).toContain(`rename ${name} ${name}.old`);
+    expect(engine.containers()).toEqual([`${name} one running`]);
   });
 
   test('of before is there again when the next one does not work', async () => {
@@ -230,7 +241,7 @@ describe('a container that stays', () => {
     test('has lost nothing when the next one had served for long and is given up then', async () => {
       engine.declared = { ...engine.declared, two: [data, '/var/lib/more'] };
       engine.changes.length = 0;
-      Object.assign(engine, { loses: 5, staysDead: true });
+      Object.assign(engine, { loses: 6, staysDead: true });
       await replace(keeps('two'));
       engine.revive();
       expect(engine.containers()).toEqual([`${name} two running`, `${name}.old one exited`]);
@@ -315,12 +326,13 @@ describe('a container that stays', () => {
 
 /** What is there when a replacement of one by two is cut at a change: killed, nothing is put back. */
 function leftAt(change: number, killed: boolean): string[] {
-  if (change === 6) return [`${name} two running`];
+  if (change === 7) return [`${name} two running`];
   if (!killed) return [`${name} one running`];
   return [
     [`${name} one running`, `${name}.new two created`],
     [`${name}.new two created`, `${name}.old one running`],
     [`${name} two created`, `${name}.old one running`],
+    [`${name} two created`, `${name}.old one exited`],
     [`${name} two created`, `${name}.old one exited`],
     [`${name} two running`, `${name}.old one exited`],
   ][change - 1] as string[];
@@ -330,7 +342,7 @@ describe.each([
   ['a command that was killed', true],
   ['a lost answer', false],
 ])('after %s', (_, staysDead) => {
-  describe.each([1, 2, 3, 4, 5, 6])('at change %i of a replacement', (change) => {
+  describe.each([1, 2, 3, 4, 5, 6, 7])('at change %i of a replacement', (change) => {
     beforeEach(async () => {
       await ensure('one');
       engine.changes.length = 0;
@@ -366,7 +378,7 @@ describe.each([
     expect(engine.containers()).toEqual([`${name} one running`]);
   });
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
     'at change %i of a replacement that fails, the one before can be had again',
     async (change) => {
       await ensure('one');

@@ -20,6 +20,8 @@ function service(change: (spec: Mutable) => void = () => undefined): ServiceDeta
   const { TaskTemplate: template } = copy;
   template.ContainerSpec.Isolation = 'default';
   template.Runtime = 'container';
+  template.ContainerSpec.DNSConfig = {};
+  template.Resources.Reservations = {};
   template.Networks = [{ Target: 'zjqob5gon70c' }];
   delete template.Placement;
   delete template.ForceUpdate;
@@ -125,6 +127,13 @@ describe('a service', () => {
       'a constraint',
       ({ TaskTemplate }) => (TaskTemplate.Placement = { Constraints: ['a==b'] }),
       'Placement.Constraints',
+    ],
+    ['a name of a host', ({ TaskTemplate }) => (TaskTemplate.ContainerSpec.Hosts = ['10.0.0.9 db']), 'Hosts'],
+    ['a setting of the kernel', ({ TaskTemplate }) => (TaskTemplate.ContainerSpec.Sysctls = { a: '1' }), 'Sysctls'],
+    [
+      'memory that is kept for it',
+      ({ TaskTemplate }) => (TaskTemplate.Resources.Reservations = { MemoryBytes: 7 }),
+      'Resources.Reservations',
     ],
     ['one more network', ({ TaskTemplate }) => TaskTemplate.Networks.push({ Target: 'x' }), 'Networks'],
     ['a published port', ({ EndpointSpec }) => (EndpointSpec.Ports = [{ TargetPort: 80 }]), 'EndpointSpec.Ports'],

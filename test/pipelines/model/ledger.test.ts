@@ -2,15 +2,13 @@ import { describe, expect, test } from 'vitest';
 import {
   currentRevision,
   ledgerLength,
-  neededDigests,
   nextNumber,
   rollbackCandidates,
   sameContainers,
   withRevision,
 } from '../../../pipelines/model/ledger.ts';
-import type { Release } from '../../../pipelines/model/release.ts';
 import type { Ledger, Revision } from '../../../pipelines/model/revision.ts';
-import { failed, release, revision, rolledBackTo, spec } from './values.ts';
+import { failed, revision, rolledBackTo, spec } from './values.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];
 const numbers = (revisions: readonly Revision[]) => revisions.map(({ number }) => number);
@@ -77,31 +75,6 @@ describe('a ledger', () => {
   test('keeps its hold', () => {
     const hold = { since: '', actor: '', reason: '', version: '' };
     expect(withRevision({ revisions: [], hold }, r1)).toEqual({ revisions: [r1], hold });
-  });
-});
-
-describe('hosts keep the image of', () => {
-  const digits = '123456789abcdef'.split('');
-  const releases = digits.map((digit, index) => release(`${index + 1}.0.0`, digit));
-  const ran = (...majors: number[]): Ledger => ({
-    revisions: majors.map((major) => revision(major, `${major}.0.0`)),
-  });
-  const kept = (ledgers: readonly Ledger[], recorded: readonly Release[]) =>
-    [...neededDigests(ledgers, recorded)].map((digest) => digits.indexOf(digest.slice(-1)) + 1).sort((a, b) => a - b);
-
-  test.each<[string, number[], Ledger[], Release[]]>([
-    ['the last good releases of each environment', [1, 2, 5, 6, 7, 8, 9], [ran(4, 5, 6, 7, 8, 9), ran(1, 2)], []],
-    ['a release that no environment has yet', [1, 2, 3], [ran(1, 2), ran(1)], releases.slice(0, 3)],
-    [
-      'one that failed, which may be tried again',
-      [1, 2],
-      [{ revisions: [r1, failed(2, '2.0.0')] }],
-      releases.slice(0, 2),
-    ],
-    ['no more than ten that wait', [1, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], [ran(1)], releases],
-    ['none that ran well and is left behind', [2, 3, 4, 5, 6], [ran(1, 2, 3, 4, 5, 6)], releases.slice(0, 6)],
-  ])('%s', (_case, expected, ledgers, recorded) => {
-    expect(kept(ledgers, recorded)).toEqual(expected);
   });
 });
 

@@ -52,6 +52,20 @@ describe('a drill of a rollback', () => {
   });
 });
 
+test('a drill that fails keeps when one worked last, and how long that took', async () => {
+  const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+  const { drill } = await world.perform('drill', request);
+  const { at, version, duration } = drill;
+  world.fail('hosts.rehearse', new LockageError('prod-2: web is silent'));
+  for (let times = 0; times < 2; times += 1) {
+    await errorOf(world, 'drill', request);
+    expect(world.place().known().ledger.drill).toMatchObject({
+      failed: 'prod-2: web is silent',
+      worked: { at, version, duration },
+    });
+  }
+});
+
 test('a drill that somebody else kept from beginning is tried later, and takes nothing of theirs away', async () => {
   const world = await worldOf(onHosts(), '1.0.0', '2.0.0', '3.0.0');
   const other = world.copy();

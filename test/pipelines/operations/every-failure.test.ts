@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import {
-  BrokenError,
-  InterruptedError,
-  LockageError,
-  PartialError,
-  RolledBackError,
-} from '../../../pipelines/errors.ts';
+import { BrokenError, InterruptedError, PartialError, RolledBackError } from '../../../pipelines/errors.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
+import { canFail, failureAt } from './failure-at.ts';
+import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Happening, MemoryWorld } from './memory-world.ts';
 import { errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
@@ -25,8 +21,22 @@ const environment = 'prod';
 const rollback = (to?: string) => (world: MemoryWorld) =>
   errorOf(world, 'rollback', { environment, startedAt: 0, ...(to === undefined ? {} : { to }) });
 const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'promote', { environment, version });
+const heal = (world: MemoryWorld) => errorOf(world, 'heal', { environment });
 const green = ['prod-1b', 'prod-2b'];
 const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
+
+/** Where somebody changed a container that serves, a standby and an edge, all on one host. */
+async function drifted(prod: Environment, on: string): Promise<MemoryWorld> {
+  const world = await worldOf(prod, '1.0.0', '2.0.0');
+  for (const version of ['1.0.0', '2.0.0']) {
+    const [changed] = world
+      .place()
+      .record.containers.filter(({ host, spec }) => host.name === on && spec.version === version && spec.route);
+    world.place().changed.set(`${on}/${changed?.spec.name}`, 'HostConfig.Memory');
+  }
+  world.place().changed.set('prod-1/shop-prod-edge', 'HostConfig.Memory');
+  return world;
+}
 
 /** Routes to what is gone again are answered as if there were none. */
 const nobodyServedBefore = /settled$/;
@@ -83,6 +93,20 @@ const cases: Readonly<Record<string, Case>> = {
     after: onServices,
     goal: '1.0.0',
   },
+  'a healing': {
+    prepare: () => drifted(onHosts(), 'prod-1'),
+    run: heal,
+    before: everywhere('2.0.0'),
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
+  },
+  'a healing of services': {
+    prepare: () => drifted(onSwarm(), 'swarm'),
+    run: heal,
+    before: everywhere('2.0.0', ['swarm']),
+    after: everywhere('2.0.0', ['swarm']),
+    goal: '2.0.0',
+  },
   'a return of a host': {
     prepare: async () => {
       const world = await worldOf(onHosts(), '1.0.0');
@@ -94,6 +118,30 @@ const cases: Readonly<Record<string, Case>> = {
     before: [...everywhere('2.0.0', ['prod-1']), ...everywhere('1.0.0', ['prod-2'])],
     after: everywhere('2.0.0'),
     goal: '2.0.0',
+  },
+  'a pruning': {
+    prepare: async () => {
+      const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+      const old = { digests: ['sha256:old'], names: ['registry.example.com/shop@sha256:old'], bytes: 1, usedBy: [] };
+      world.stored.set('prod-2', { images: [old as never], volumes: [{ name: 'left', bytes: 1 }] });
+      return world;
+    },
+    run: (world) => errorOf(world, 'prune', { environment }),
+    before: everywhere('2.0.0'),
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
+  },
+  'a return of a host with what comes back as its standby': {
+    prepare: async () => {
+      const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+      await world.perform('cordon', { environment, host: 'prod-2' });
+      await world.perform('promote', { environment, version: '1.0.0' });
+      return world;
+    },
+    run: (world) => errorOf(world, 'uncordon', { environment, host: 'prod-2' }),
+    before: [...everywhere('1.0.0', ['prod-1']), ...everywhere('2.0.0', ['prod-2'])],
+    after: everywhere('1.0.0'),
+    goal: '1.0.0',
   },
   'a replacement of machines': {
     prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
@@ -113,15 +161,7 @@ async function momentsOf({ run, without }: Case, start: MemoryWorld): Promise<[m
     moment,
     world.moments.slice(0, index + 1).filter((each) => each === moment).length,
   ]);
-  return found.filter(([moment]) => !/^hosts\.(lock done|unlock|startAndStop$)/.test(moment) && !without?.test(moment));
-}
-
-/** What a port throws there, as its contract says. */
-function failureAt(moment: string): Error {
-  if (moment.startsWith('stacks.deploy')) return new BrokenError('Pulumi could not change prod');
-  if (/^(stacks\.foundation|machines\.ensure)( |$)/.test(moment)) return new RolledBackError('could not be made');
-  if (moment.startsWith('hosts.switchNow')) return new PartialError('the routes did not switch on 1 of 2 hosts');
-  return new LockageError(`${moment} is not possible`);
+  return found.filter(([moment]) => canFail(moment) && !without?.test(moment));
 }
 
 /** What an error says of what serves is true, and whatever it is, visitors are answered. */
@@ -149,6 +189,7 @@ function expectGoodEnd(world: MemoryWorld, { after, goal }: Case): void {
   const { record } = world.place();
   expect(world.place().serves()).toEqual(after);
   expect(currentRevision(record.ledger)?.release.version).toBe(goal);
+  expect([...world.place().changed]).toEqual([]);
   const recorded = record.containers.map(({ host, spec }) => `${host.name}/${spec.name}`);
   expect(world.place().present().toSorted()).toEqual(recorded.toSorted());
 }

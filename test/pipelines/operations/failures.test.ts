@@ -10,7 +10,7 @@ import {
 } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { deed, everywhere, onHosts, onMachines, onSwarm, type Deed } from './situations.ts';
+import { deed, errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf, type Deed } from './situations.ts';
 
 const environment = 'prod';
 const two: [Environment, ...string[]] = [onHosts(), '1.0.0', '2.0.0'];
@@ -92,6 +92,15 @@ describe('an error is honest', () => {
       '2 2.0.0 succeeded',
     ],
     [
+      'an image that cannot be pulled refuses a rollback that makes containers again',
+      again,
+      'hosts.pull',
+      silent,
+      LockageError,
+      everywhere('3.0.0'),
+      '3 3.0.0 succeeded',
+    ],
+    [
       'a silent host refuses a promotion',
       promote,
       'hosts.preflight',
@@ -152,7 +161,7 @@ describe('an error is honest', () => {
       unhealthy,
       RolledBackError,
       mixed,
-      '4 3.0.0 failed',
+      '5 3.0.0 failed',
     ],
     [
       'an uncordoned host serves what it served where it fails after the watch has settled',
@@ -161,7 +170,7 @@ describe('an error is honest', () => {
       unable,
       RolledBackError,
       mixed,
-      '4 3.0.0 failed',
+      '5 3.0.0 failed',
     ],
     [
       'a cordon that is not recorded is none',
@@ -282,6 +291,54 @@ describe('going back', () => {
     expect(recorded(world).at(-1)).toBe('3 1.0.0 succeeded');
   });
 
+  test('from a repair leads hosts to what is recorded, and says that they served something else', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    const engines = ['prod-1', 'prod-2'].map((name) => world.place().engine(name));
+    const routes = engines.map((engine) => engine.routes);
+    await world.perform('promote', { environment, version: '2.0.0' });
+    engines.forEach((engine, index) => (engine.routes = routes[index] ?? []));
+    for (const { containers } of engines)
+      for (const each of containers.values()) each.running = each.placed.spec.route !== undefined;
+    world.fail('stacks.deploy made', unable);
+    const error = await errorOf(world, 'promote', { environment, version: '2.0.0' });
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error).toMatchObject({
+      message: 'prod was not repaired to its end: Pulumi could not change prod',
+      details: [
+        'all hosts serve 2.0.0, as recorded',
+        expect.stringMatching(/^it was otherwise before: prod-1: /),
+        expect.any(String),
+      ],
+    });
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
+  test('by a promotion of what serves lets a standby rest that a killed one had woken', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    world.at('stacks.deploy made', () => world.kill());
+    await errorOf(world, 'promote', { environment, version: '1.0.0' });
+    world.calm();
+    expect(world.place().serves()).toContain('prod-1 worker 1.0.0');
+    await world.perform('promote', { environment, version: '2.0.0' });
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
+  test('from a promotion that followed a killed one says that hosts had served what nobody recorded', async () => {
+    const world = await promote.prepare();
+    world.at('stacks.deploy settled', () => world.kill());
+    await promote.perform(world);
+    world.calm();
+    expect(world.place().answers()).toEqual(['prod-1 web 3.0.0', 'prod-2 web 3.0.0']);
+    world.fail('stacks.deploy made', unhealthy);
+    const error = await errorOf(world, 'promote', { environment, version: '1.0.0' });
+    expect(error).toBeInstanceOf(PartialError);
+    expect(error).toMatchObject({
+      message: '1.0.0 was not promoted to prod: prod-1: web was not healthy',
+      details: expect.arrayContaining(['all hosts serve 2.0.0, as recorded']),
+    });
+    expect(world.place().serves()).toEqual(everywhere('2.0.0'));
+  });
+
   test('with a host that is cordoned again, and cannot be led back, names it', async () => {
     const world = await uncordon.prepare();
     world.fail('stacks.deploy settled', unable);
@@ -310,71 +367,6 @@ describe('going back', () => {
     world.fail('machines.reconcile', unable);
     expect(await replace.perform(world)).toBeInstanceOf(BrokenError);
     expect([...world.place().machines.keys()]).toEqual(['prod-1', 'prod-2', 'prod-1b', 'prod-2b']);
-  });
-});
-
-describe('a release', () => {
-  const release = deed([onHosts()], 'release', { version: '4.0.0' });
-  const versions = (world: MemoryWorld) => world.releases.map(({ version }) => version);
-
-  test.each(['builder.tree', 'registry.tagged', 'builder.build', 'builder.push'])(
-    'is not recorded when %s fails',
-    async (moment) => {
-      const world = await release.prepare();
-      world.fail(moment, silent);
-      expect(await release.perform(world)).toBe(silent);
-      expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0']);
-    },
-  );
-
-  test('whose image was pushed, but not recorded, is recorded by the same command', async () => {
-    const world = await release.prepare();
-    world.fail('records.addRelease', silent);
-    await release.perform(world);
-    world.calm();
-    expect(await release.perform(world)).toBeUndefined();
-    expect(versions(world)).toEqual(['1.0.0', '2.0.0', '3.0.0', '4.0.0']);
-    expect(world.calls.filter((each) => each === 'builder.push')).toEqual([]);
-  });
-
-  test('is not pushed over what somebody else pushed', async () => {
-    const world = await release.prepare();
-    world.tags.set('4.0.0', `sha256:${'f'.repeat(64)}`);
-    expect(await release.perform(world)).toMatchObject({
-      message: 'registry.example.com/shop:4.0.0 exists in the registry and is not a recorded release',
-    });
-  });
-
-  test('is made of what is committed', async () => {
-    const world = await release.prepare();
-    world.tree = { commit: 'c1', changes: ['app.ts'] };
-    expect(await release.perform(world)).toMatchObject({ message: 'there are uncommitted changes' });
-    expect(world.calls).not.toContain('builder.build');
-  });
-});
-
-describe('images of machines', () => {
-  const build = (version?: string) =>
-    deed([onMachines()], 'buildMachineImages', version === undefined ? {} : { version });
-  const versions = (world: MemoryWorld) => world.images.map(({ version }) => version);
-
-  test('get the next version', async () => {
-    const world = await build().prepare();
-    expect(await build().perform(world)).toBeUndefined();
-    expect(versions(world)).toEqual(['1.0.0', '1.1.0', '1.2.0']);
-  });
-
-  test('never change once they are built', async () => {
-    const world = await build('1.1.0').prepare();
-    expect(await build('1.1.0').perform(world)).toMatchObject({
-      message: 'there is an image 1.1.0 of lxc machines already',
-    });
-    expect(world.calls).not.toContain('machines.build');
-  });
-
-  test('are built where an environment makes machines', async () => {
-    const world = await deed([onHosts()], 'buildMachineImages', {}).prepare();
-    expect(await build().perform(world)).toMatchObject({ message: 'no environment makes machines of its own' });
   });
 });
 

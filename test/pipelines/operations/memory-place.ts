@@ -1,12 +1,13 @@
 import { OvertakenError, RecordChangedError } from '../../../pipelines/errors.ts';
-import { onActiveHosts, withoutCordoned } from '../../../pipelines/model/cordons.ts';
+import { onActiveHosts, withoutCordon, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
-import type { Fence, Turn } from '../../../pipelines/model/fence.ts';
+import { counted, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
+import type { HostDrift } from '../../../pipelines/inspection/drift.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
-import { withPending, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
+import { currentRevision, withPending, type EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
 import { copyOf, textOfCopy, type KeptRecord, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
@@ -42,6 +43,12 @@ export class MemoryPlace {
   readonly nameless = new Map<string, string>();
   /** hosts that do not answer when they are asked for their copies */
   readonly silent = new Set<string>();
+  /** what somebody changed by hand, as `prod-1/shop-prod-edge` → what of it */
+  readonly changed = new Map<string, string>();
+  /** what was kept of containers before they went */
+  readonly evidence: string[] = [];
+  /** strangers on the environment's network, as `prod-1/theirs` */
+  readonly strangers = new Set<string>();
   /** machines that the one address of the environment leads to */
   backends: readonly string[] = [];
   #attempts: readonly Attempt[] | undefined;
@@ -69,8 +76,9 @@ export class MemoryPlace {
     this.#attempts = attempts;
   }
 
-  /** As the script of the edges decides it. */
+  /** As the script of the edges decides it, where there are any. */
   #claim({ revision, operation, recorded, over }: Turn): void {
+    if (![...this.engines.values()].some(({ edge }) => edge)) return;
     const held = this.fence ?? { revision: 0, operation: '-', recorded: 0 };
     const isSame = revision === held.revision && recorded < held.revision;
     const isTheirs = isSame && operation !== held.operation && !over.includes(held.operation);
@@ -89,6 +97,8 @@ export class MemoryPlace {
     for (const [name, volume] of other.nameless) this.nameless.set(name, volume);
     for (const [name, data] of other.data) this.data.set(name, data);
     for (const name of other.silent) this.silent.add(name);
+    for (const [part, member] of other.changed) this.changed.set(part, member);
+    for (const part of other.strangers) this.strangers.add(part);
     for (const [name, image] of other.machines) this.machines.set(name, image);
     for (const [name, engine] of structuredClone(other.engines)) this.engines.set(name, engine);
   }
@@ -169,6 +179,18 @@ export class MemoryPlace {
     for (const name of hosts) this.copies.set(name, copyOf(textOfCopy(copy)));
   }
 
+  /** Hosts know nothing any more. */
+  forgetAll(): void {
+    this.fence = undefined;
+    this.copies.clear();
+  }
+
+  /** Hosts hear what is recorded, and the last change that is. */
+  tell(hosts: readonly string[], turn: Turn): void {
+    this.#claim(turn);
+    this.copyTo(hosts, turn.operation);
+  }
+
   /** What a host tells an operator who has lost the record. */
   kept(target: Target): KeptRecord {
     const { name } = target;
@@ -194,6 +216,33 @@ export class MemoryPlace {
       data: volume === undefined ? [] : [volume],
       containers: edge ? [...found, { name: 'edge', part: 'edge', running: edge }] : found,
     };
+  }
+
+  /** What is not as it is recorded: as somebody changed it, missing, or stopped. */
+  drift(environment: Environment, { containers }: EnvironmentRecord): HostDrift[] {
+    const serving = new Set((currentRevision(this.record.ledger)?.containers ?? []).map(({ name }) => name));
+    return hostNames(environment).map((name) => {
+      if (this.silent.has(name)) return { host: targetOf(environment, name), error: 'does not answer' };
+      const { containers: found } = this.engine(name);
+      const own = containers.filter((placed) => placed.host.name === name).map(({ spec }) => spec);
+      const missing = own.filter((spec) => !found.has(spec.name)).map((spec) => [spec.name, 'container'] as const);
+      const stopped = own.filter(
+        (spec) => found.get(spec.name)?.running === false && (spec.route ?? serving.has(spec.name)),
+      );
+      const by = (parts: Iterable<string>) =>
+        [...parts].filter((part) => part.startsWith(`${name}/`)).map((part) => part.slice(name.length + 1));
+      const changed = by(this.changed.keys()).map((what) => [what, this.changed.get(`${name}/${what}`) ?? ''] as const);
+      const theirs = by(this.strangers).map((what) => [what, 'network'] as const);
+      const all = [...missing, ...stopped.map((spec) => [spec.name, 'state'] as const), ...changed, ...theirs];
+      const drift = all.map(([what, member]) => ({ what, member, expected: 'as made', actual: 'otherwise' }));
+      return { host: targetOf(environment, name), drift };
+    });
+  }
+
+  /** A container goes, with what somebody changed on it. */
+  remove({ host: on, spec }: PlacedContainer): void {
+    this.engine(on.name).containers.delete(spec.name);
+    this.changed.delete(`${on.name}/${spec.name}`);
   }
 
   create(placed: PlacedContainer, running = true): void {
@@ -236,7 +285,7 @@ export class MemoryPlace {
     for (const name of hosts) {
       const { containers } = this.engine(name);
       for (const { placed } of containers.values())
-        if (!kept.some((other) => samePlace(other, placed))) containers.delete(placed.spec.name);
+        if (!kept.some((other) => samePlace(other, placed))) this.remove(placed);
     }
   }
 
@@ -264,7 +313,9 @@ export class MemoryPlace {
 
   forgetHost(name: string): void {
     const containers = this.record.containers.filter((placed) => placed.host.name !== name);
-    this.record = { ...this.record, containers };
+    const { ledger } = this.record;
+    const isCordoned = ledger.cordons?.some((cordon) => cordon.host === name);
+    this.record = { ...this.record, containers, ledger: isCordoned ? counted(withoutCordon(ledger, name)) : ledger };
   }
 
   /** All of it but the locks and the record's mark, as text: what is equal has not changed. */
@@ -274,7 +325,8 @@ export class MemoryPlace {
       const runs = [...containers].map(([each, { running }]) => `${each} ${running}`);
       return { name, routes, edge, runs };
     });
-    return `${textOf(this.record)} ${JSON.stringify([engines, [...this.machines], this.backends, [...this.data]])}`;
+    const beside = [[...this.machines], this.backends, [...this.data], [...this.changed]];
+    return `${textOf(this.record)} ${JSON.stringify([engines, ...beside])}`;
   }
 }
 
@@ -292,3 +344,6 @@ function textOf(found: EnvironmentRecord): string {
 export const hostNames = (environment: Environment) => [
   ...new Set([...environment.hosts, ...placesOf(environment)].map(({ name }) => name)),
 ];
+
+const targetOf = (environment: Environment, name: string): Target =>
+  [...environment.hosts, ...placesOf(environment)].find((each) => each.name === name) ?? host(name);

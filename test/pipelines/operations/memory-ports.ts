@@ -3,6 +3,7 @@ import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
+import { ended, lastNumber } from '../../../pipelines/model/fence.ts';
 import { isSameHolder, type LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
 import { withRelease } from '../../../pipelines/model/releases.ts';
@@ -24,6 +25,8 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     stacks: noted(world, 'stacks', stacks(world)),
     removal: noted(world, 'removal', removal(world)),
     accessories: noted(world, 'accessories', accessories(world)),
+    storage: noted(world, 'storage', storage(world)),
+    drift: noted(world, 'drift', drift(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
@@ -39,6 +42,7 @@ function noted<Port extends object>(world: MemoryWorld, name: string, port: Port
 }
 
 const records = (world: MemoryWorld): Ports['records'] => ({
+  environments: async () => [...world.places.keys()],
   environment: async (name) => world.place(name).known(),
   releases: async () => world.releases,
   addRelease: async (added) => {
@@ -173,20 +177,23 @@ function reconcileMachines(place: MemoryPlace): void {
 }
 
 const stacks = (world: MemoryWorld): Ports['stacks'] => ({
-  foundationNotes: async ({ active }) => {
+  foundationNotes: async ({ active, drifted = [] }) => {
     const missing = hostNames(active).some((name) => !world.place(active.name).engine(name).edge);
-    return missing ? ['networks, edge proxies and accessories are made first'] : [];
+    return missing || drifted.length > 0 ? ['networks, edge proxies and accessories are made first'] : [];
   },
-  foundation: async ({ active }: FoundationRequest) => {
-    for (const name of hostNames(active)) world.place(active.name).engine(name).edge = true;
+  foundation: async ({ active, drifted = [] }: FoundationRequest) => {
+    const place = world.place(active.name);
+    for (const name of hostNames(active)) place.engine(name).edge = true;
+    for (const { host: on, what } of drifted) place.changed.delete(`${on.name}/${what}`);
   },
   recordAttempt: async (desired) => world.place(desired.environment).takeTurn(desired),
   deploy: async (desired) => deploy(world, desired),
   adopt: async (desired) => adopt(world, desired),
+  adoptFoundation: async () => [],
   copyRecord: async ({ environment, hosts: to, turn }) =>
-    world.place(environment).copyTo(
+    world.place(environment).tell(
       to.map(({ name }) => name),
-      turn.operation,
+      turn,
     ),
 });
 
@@ -203,7 +210,8 @@ function adopt(world: MemoryWorld, desired: DesiredState): void {
 
 function tell(place: MemoryPlace, desired: DesiredState): void {
   const told = hostRoutes(desired).map(({ host: on }) => on.name);
-  place.copyTo(told, desired.operation);
+  const { turn, ledger } = desired;
+  place.tell(told, lastNumber(ledger) >= turn.revision ? ended(turn) : turn);
 }
 
 /** As the environment's program does it: containers, proof, routes, record, and only then what is not needed goes. */
@@ -211,7 +219,9 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   const place = world.place(desired.environment);
   const { serving, standby, secrets: needed, migration, handover } = desired;
   place.takeTurn(desired);
+  world.reach('stacks.deploy claimed');
   if (desired.guarded) world.signal.throwIfAborted();
+  for (const placed of desired.anew ?? []) place.remove(placed);
   for (const placed of serving) place.create(placed);
   for (const placed of standby) place.create(placed, placed.spec.route !== undefined);
   for (const placed of desired.again ?? []) place.run(placed, placed.spec.route !== undefined || !desired.drill);
@@ -242,7 +252,7 @@ const removal = (world: MemoryWorld): Ports['removal'] => ({
   recorded: async (name) => {
     const { record: recorded, engines } = world.place(name);
     const parts = new Set<'releases' | 'foundation'>();
-    if (recorded.ledger.revisions.length > 0) parts.add('releases');
+    if (lastNumber(recorded.ledger) > 0) parts.add('releases');
     if ([...engines.values()].some(({ edge }) => edge)) parts.add('foundation');
     return parts;
   },
@@ -259,6 +269,8 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
     else [engine.routes] = [[], engine.containers.clear()];
   }
   if (part === 'releases') place.record = record([]);
+  // What hosts know lies with their edges.
+  else place.forgetAll();
 }
 
 const accessories = (world: MemoryWorld): Ports['accessories'] => ({
@@ -268,6 +280,40 @@ const accessories = (world: MemoryWorld): Ports['accessories'] => ({
   restore: async ({ environment, accessory }, file) => {
     world.place(environment.name).data.set(accessory.name, file);
     world.reach('accessories.restore taken');
+  },
+});
+
+const storage = (world: MemoryWorld): Ports['storage'] => ({
+  onHosts: async ({ name }, asked) =>
+    asked.map((each) => {
+      const { silent, fence } = world.place(name);
+      if (silent.has(each.name)) return { host: each, error: 'does not answer' };
+      const stored = world.stored.get(each.name) ?? { images: [], volumes: [] };
+      return { host: each, ...stored, ...(fence ? { fence } : {}) };
+    }),
+  removeImage: async ({ name }, names) => {
+    const { images, volumes } = world.stored.get(name) ?? { images: [], volumes: [] };
+    world.stored.set(name, { volumes, images: images.filter((image) => image.names[0] !== names[0]) });
+  },
+  removeVolume: async ({ name }, gone) => {
+    const { images, volumes } = world.stored.get(name) ?? { images: [], volumes: [] };
+    world.stored.set(name, { images, volumes: volumes.filter((volume) => volume.name !== gone) });
+  },
+  inRegistry: async (wanted) => world.registry.filter(({ digest }) => wanted.some((each) => each.digest === digest)),
+  removeFromRegistry: async ({ digest }) => {
+    if (!world.deletes) return false;
+    world.registry = world.registry.filter((image) => image.digest !== digest);
+    return true;
+  },
+  machineImages: async () => world.cache,
+  removeMachineImage: async (gone) => void (world.cache = world.cache.filter(({ digest }) => digest !== gone)),
+});
+
+const drift = (world: MemoryWorld): Ports['drift'] => ({
+  find: async (environment, recorded) => world.place(environment.name).drift(environment, recorded),
+  keep: async (name, evidence) => {
+    for (const { host: on, what } of evidence) world.place(name).evidence.push(`${on.name}/${what}`);
+    return `.lockage/drift/${name}`;
   },
 });
 
@@ -291,6 +337,7 @@ const terminal = (world: MemoryWorld): Terminal => ({
   plan: (plan) => void world.plans.push(plan),
   adoption: (adoption) => void world.adoptions.push(adoption),
   inventory: () => undefined,
+  pruning: (things) => void world.prunings.push(things),
   machines: () => undefined,
   get asks() {
     return world.asks;

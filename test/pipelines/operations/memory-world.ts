@@ -3,6 +3,7 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { Plan } from '../../../pipelines/model/plan.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
+import type { RegistryImage, StoredMachineImage, StoredOnHost } from '../../../pipelines/model/storage.ts';
 import {
   perform,
   type OperationName,
@@ -12,6 +13,7 @@ import {
 } from '../../../pipelines/operations/perform.ts';
 import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { Adoption } from '../../../pipelines/planning/plan-adoption.ts';
+import type { StoredThing } from '../../../pipelines/planning/plan-pruning.ts';
 import { MemoryPlace } from './memory-place.ts';
 import { memoryPorts } from './memory-ports.ts';
 
@@ -21,6 +23,9 @@ export interface Happening {
   readonly nth: number;
   readonly act: () => void;
 }
+
+/** The end of an operator's program: what it had not done by then is not done. */
+export class KilledError extends Error {}
 
 /** All that operations can change, in memory. Every call is noted, and something can happen at any moment of one. */
 export class MemoryWorld {
@@ -36,6 +41,16 @@ export class MemoryWorld {
   readonly tags = new Map<string, Release['digest']>();
   /** the labels of images, by digest */
   readonly labels = new Map<string, Readonly<Record<string, string>>>();
+  /** host → what it stores for releases */
+  readonly stored = new Map<string, Pick<StoredOnHost, 'images' | 'volumes'>>();
+  registry: readonly RegistryImage[] = [];
+  /** the registry allows deletion */
+  deletes = true;
+  /** the images of machines on this computer */
+  cache: readonly StoredMachineImage[] = [];
+  prunings: (readonly StoredThing[])[] = [];
+  /** environments that are recorded, and not configured in this clone of the project */
+  unconfigured: readonly string[] = [];
   /** a person is asked before anything is changed */
   asks = true;
   /** what was called, in order: `stacks.deploy` */
@@ -51,6 +66,8 @@ export class MemoryWorld {
   /** that somebody else has the lock by now */
   overtaken: OvertakenError | undefined;
   #happenings: Happening[] = [];
+  #nthMoment: Pick<Happening, 'nth' | 'act'> | undefined;
+  #killed = false;
   #stop = new AbortController();
   #clock = Date.parse('2026-01-02T00:00:00Z');
   #operations = 0;
@@ -67,6 +84,8 @@ export class MemoryWorld {
     // Two operators never give one name to two operations.
     other.#operations = this.#operations + 1000;
     other.asks = this.asks;
+    for (const [name, stored] of this.stored) other.stored.set(name, stored);
+    [other.registry, other.deletes, other.cache] = [this.registry, this.deletes, this.cache];
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     return other;
   }
@@ -84,7 +103,7 @@ export class MemoryWorld {
     options: PerformOptions = {},
   ): Promise<ResultOf<Name>> {
     [this.calls, this.changes, this.moments, this.notes] = [[], [], [], []];
-    [this.plans, this.adoptions] = [[], []];
+    [this.plans, this.adoptions, this.prunings] = [[], [], []];
     this.#stop = new AbortController();
     this.#before = this.state();
     return perform(this.#context(), name, request, options);
@@ -102,6 +121,17 @@ export class MemoryWorld {
     this.at(moment, act, nth);
   }
 
+  /** Lets something happen at the nth moment of the next operation, whichever it is. */
+  atMoment(nth: number, act: () => void): void {
+    this.#nthMoment = { nth, act };
+  }
+
+  /** The operator's program is gone: nothing of it is done any more, and nobody hears of it. */
+  kill(): never {
+    this.#killed = true;
+    throw new KilledError('killed');
+  }
+
   /** The operator presses Ctrl-C. */
   interrupt(): void {
     this.#stop.abort();
@@ -110,6 +140,10 @@ export class MemoryWorld {
   /** From here on nothing happens any more. */
   calm(): void {
     this.#happenings = [];
+    this.#nthMoment = undefined;
+    // The lock of a program that is gone stops nobody.
+    if (this.#killed) for (const { locks } of this.places.values()) locks.clear();
+    this.#killed = false;
   }
 
   refuseOvertaken(): void {
@@ -120,10 +154,12 @@ export class MemoryWorld {
     this.moments.push(moment);
     const count = this.moments.filter((each) => each === moment).length;
     for (const each of this.#happenings) if (each.moment === moment && each.nth === count) each.act();
+    if (this.#nthMoment?.nth === this.moments.length) this.#nthMoment.act();
   }
 
   /** Carries out a call of a port, and notes it. */
   async call<T>(name: string, work: () => T): Promise<Awaited<T>> {
+    if (this.#killed) throw new KilledError('killed');
     this.calls.push(name);
     this.reach(name);
     try {
@@ -170,7 +206,9 @@ export class MemoryWorld {
       build: { context: '.', dockerfile: 'Dockerfile', args: {} },
       insecureRegistries: [],
       edgeImage: 'caddy:2',
-      environments: [...this.places.values()].map((place) => place.withAddresses()),
+      environments: [...this.places.values()]
+        .filter(({ configured }) => !this.unconfigured.includes(configured.name))
+        .map((place) => place.withAddresses()),
     };
   }
 }

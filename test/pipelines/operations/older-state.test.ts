@@ -57,6 +57,40 @@ describe('an older copy of the state changes nothing', () => {
     expectRefused(() => worldOf(onMachines(), '1.0.0', '2.0.0'), 'replaceMachines', { environment, version: '1.1.0' }));
 });
 
+describe('a state from before a change that made no revision changes nothing', () => {
+  /** Performs something, and puts the state back from before. */
+  const older = (prepare: () => Promise<MemoryWorld>, change: (world: MemoryWorld) => Promise<unknown>) => async () => {
+    const world = await prepare();
+    const { record: before } = world.place();
+    await change(world);
+    world.place().restore(before);
+    world.calm();
+    return world;
+  };
+  const changes = {
+    'a cordon': older(hosts, (world) => world.perform('cordon', { environment, host: 'prod-2' })),
+    'the return of a host': older(cordoned, (world) => world.perform('uncordon', { environment, host: 'prod-2' })),
+    'a resume': older(onHold, (world) => world.perform('resume', { environment })),
+    'a removal of a host that is gone': older(cordoned, (world) =>
+      world.perform('removeHost', { environment, host: 'prod-2', gone: true }),
+    ),
+  };
+
+  test.each(Object.entries(changes))('%s', async (_, prepare) => {
+    const world = await prepare();
+    const before = world.state();
+    const error = await errorOf(world, 'rollback', { environment, startedAt: 0 });
+    expect(error?.message).toMatch(/^hosts of prod know revision \d+, this state knows \d+$/);
+    expect(world.state()).toBe(before);
+  });
+
+  test('a drill is no such change', async () => {
+    const world = await older(hosts, (drilled) => drilled.perform('drill', { environment, startedAt: 0 }))();
+    await world.perform('promote', { environment, version: '3.0.0' });
+    expect(world.place().record.ledger.revisions.at(-1)?.number).toBe(3);
+  });
+});
+
 describe('a state that was lost changes nothing on hosts that know revisions', () => {
   const lost = () => worldOf(onHosts());
   const lostWithReleases = async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { pending } from '../../../pipelines/model/target.ts';
 import { checking, good } from '../../../scripts/cli/check.ts';
-import { factChecks, parityChecks, type HostCheck } from '../../../scripts/cli/doctor/hosts.ts';
+import { factChecks, parityChecks, unaskedChecks, type HostCheck } from '../../../scripts/cli/doctor/hosts.ts';
 import { nodeCheck } from '../../../scripts/cli/doctor/machine.ts';
+import { environment, host as hostNamed } from '../../pipelines/model/values.ts';
 
 const info = {
   CgroupVersion: '2',
@@ -100,4 +102,13 @@ test('what could not be found out is a problem with its hint, and the name is no
     { name: 'prod-1', level: 'bad', text: 'does not answer', details: [], hint: 'Check that it is up.' },
   ]);
   expect(await checking('a', async () => good('a', 'fine'))).toEqual([{ name: 'a', level: 'good', text: 'fine' }]);
+});
+
+test('a host that is cordoned or not made yet is not asked, and is no problem', () => {
+  const prod = environment({ hosts: [hostNamed('prod-1'), hostNamed('prod-2'), pending('prod-3')] });
+  const cordons = [{ host: 'prod-2', since: '', actor: 'ben@ci', reason: 'its disk is full' }];
+  expect(texts(unaskedChecks(prod, { revisions: [], cordons }))).toEqual([
+    'warning: is not asked: cordoned by ben@ci, its disk is full',
+    'good: is not made yet: the next promotion makes it',
+  ]);
 });

@@ -65,6 +65,13 @@ describe('text of somebody else', () => {
   });
 });
 
+test('a bug is a JSON document too, where one is expected', () => {
+  terminal(true).bug(new TypeError(said));
+  const message = said.replace('hunter2-of-prod', '[secret]');
+  expect(JSON.parse(out)).toEqual({ error: { message, code: 70, details: [] } });
+  expect(err).toContain('This is a bug of Lockage');
+});
+
 test('colours of Lockage stay where there are any, and no other sequence does', () => {
   const red = '\u001b[31mred\u001b[39m';
   expect(visible(red, true)).toBe(red);

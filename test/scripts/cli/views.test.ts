@@ -57,6 +57,31 @@ test('all environments, a line each, with what a person should know below', () =
   ]);
 });
 
+test('twelve environments on a narrow terminal: what can be looked up otherwise is left out', () => {
+  const names = [
+    'dev-anna',
+    'dev',
+    'test-bert',
+    'test',
+    'qa',
+    'uat',
+    'load-test',
+    'live-staging',
+    'prod-eu',
+    'prod-us',
+  ];
+  const all = [...names, 'archive', 'partner'].map((name) => ({ ...prod, name, problems: [] }));
+  const at = (width: number) => plain(overviewLines(all, now, width));
+  expect(at(120)[1]).toBe(
+    'dev-anna      2.0.0    222222222222  12   5 min ago  anna@desk  1/2    1.0.0 ready, 0.9.0 ready',
+  );
+  expect(at(94)[1]).toBe('dev-anna      2.0.0    222222222222  12   5 min ago  anna@desk  1/2    1.0.0 ready, 1 more');
+  expect(at(80)).toHaveLength(13);
+  expect(at(80).every((line) => line.length <= 80)).toBe(true);
+  expect(at(80)[8]).toBe('live-staging  2.0.0    12   5 min ago  anna@desk  1/2    1.0.0 ready, 1 more');
+  expect(at(20)[9]).toBe('prod-eu       2.0.0    12   5 min ago  1/2    1.0.0 ready, 1 more');
+});
+
 test('where a rollback makes containers again, and where there is none', () => {
   const fromImage = { ...prod, rollback: [{ version: '1.0.0', revision: 11, from: 'image' as const }] };
   const lines = plain(overviewLines([fromImage, { ...prod, rollback: [] }], now)).filter((line) =>

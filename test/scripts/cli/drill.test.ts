@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { worstOf } from '../../../scripts/cli/commands/drill.ts';
+import { drillLines, type DrillEnd } from '../../../scripts/cli/views/drill.ts';
+
+const drill = { at: '', actor: 'ci', version: '1.0.0', revision: 1, from: 'standby' as const, duration: 340 };
+const failed = (code: number): DrillEnd => ({
+  ...{ environment: 'prod', outcome: 'failed' },
+  error: { message: 'a rollback would fail', code, details: ['prod-2: web is silent'] },
+});
+
+test('drills of several environments end with the code that says most', () => {
+  const proven: DrillEnd = { environment: 'qa', outcome: 'proven', drill };
+  expect(worstOf([proven, { environment: 'dev', outcome: 'nothing to go back to' }])).toBe(0);
+  expect(worstOf([failed(75), failed(3), proven])).toBe(3);
+  expect(worstOf([failed(75), failed(4), failed(3)])).toBe(4);
+  expect(worstOf([proven, failed(75)])).toBe(75);
+});
+
+test('each of them has a line', () => {
+  const lines = drillLines([
+    { environment: 'dev', outcome: 'nothing to go back to' },
+    { environment: 'qa', outcome: 'proven', drill },
+    failed(3),
+  ]);
+  expect(lines).toEqual([
+    '- dev has nothing to go back to',
+    '✓ qa can go back to 1.0.0 (revision 1) by its standby: ready after 340 ms',
+    '✗ prod: a rollback would fail',
+    '    prod-2: web is silent',
+  ]);
+});
