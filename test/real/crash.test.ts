@@ -128,6 +128,9 @@ describe.runIf(labsWork)('a promotion that is cut short', () => {
       5,
       expect.arrayContaining([`all hosts serve ${now}, as recorded`]),
     ]);
+    expect(await project.versions('prod')).toEqual([now, now]);
+    // What was killed had made containers of an earlier release again: they are kept to go back to, until the next promotion.
+    await project.succeed('promote', now, '--to', 'prod');
     await expectClean(now);
   });
 
