@@ -349,11 +349,15 @@ describe('the pipeline', () => {
   });
 });
 
+const sample = (name: string) => {
+  const root = path.resolve(import.meta.dirname, '../../../environments', name);
+  const names = ['lockage.yaml', ...readdirSync(path.join(root, 'environments')).map((file) => `environments/${file}`)];
+  const files = names.map((file) => ({ path: file, text: readFileSync(path.join(root, file), 'utf8') }));
+  return loadConfiguration(files, '/srv/shop');
+};
+
 test('the sample loads', () => {
-  const root = path.resolve(import.meta.dirname, '../../../environments/sample');
-  const names = ['lockage.yaml', ...readdirSync(path.join(root, 'environments')).map((name) => `environments/${name}`)];
-  const files = names.map((name) => ({ path: name, text: readFileSync(path.join(root, name), 'utf8') }));
-  const project = loadConfiguration(files, '/srv/shop');
+  const project = sample('sample');
   expect(project.environments.map(({ name, hosts }) => `${name} ${hosts.length}`)).toEqual([
     'dev 1',
     'qa 1',
@@ -361,6 +365,23 @@ test('the sample loads', () => {
     'prod 2',
   ]);
   expect(project.environments[3]?.roles.map(({ name, count }) => `${name} ${count}`)).toEqual(['web 2', 'worker 1']);
+});
+
+test('the sample of every kind of environment loads, in an order that each release can go', () => {
+  const { environments } = sample('kinds');
+  expect(environments.map(({ name, after }) => `${name} after ${after.join(' and ') || 'nothing'}`)).toEqual([
+    'dev after nothing',
+    'dev-anna after nothing',
+    'test-bert after dev',
+    'test after dev',
+    'qa after test',
+    'uat after qa',
+    'load-test after qa',
+    'live-staging after uat and load-test',
+    'prod-eu after live-staging',
+    'prod-us after prod-eu',
+    'partner after prod-eu',
+  ]);
 });
 
 test('what is set for edges is laid over what is set for all, and nothing is set by itself', () => {
