@@ -1,13 +1,23 @@
 import { LockageError } from '../../pipelines/errors.ts';
-import { shortDigest } from '../../pipelines/model/release.ts';
+import { isEmbedded } from '../../pipelines/model/embedded.ts';
+import { shortDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Registry } from '../../pipelines/operations/ports.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
+import { copyRelease, type CopyDependencies } from './release-copies.ts';
+
+/** The options of the registry as operations see it. */
+export interface ReleaseRegistryOptions {
+  /** of an image that was built for several */
+  readonly platform?: string | undefined;
+  /** absent: nothing is ever copied */
+  readonly copies?: CopyDependencies;
+}
 
 /**
  * Returns the registry as promotions see it: it still has the release, under its tag, as it was made. Of an image
  * that was built for several platforms, a release is the one for `platform`.
  */
-export function releaseRegistry(client: RegistryClient, platform?: string): Registry {
+export function releaseRegistry(client: RegistryClient, { platform, copies }: ReleaseRegistryOptions = {}): Registry {
   return {
     verify: async (release) => {
       // The tag of an adopted image was never ours, so it may move.
@@ -23,12 +33,7 @@ export function releaseRegistry(client: RegistryClient, platform?: string): Regi
           });
         }
       }
-      if (!(await client.exists(release.repository, release.digest))) {
-        throw new LockageError(`release ${release.version} is gone from the registry`, {
-          details: [`${release.repository}@${release.digest}`],
-          hint: 'Push that image again, or make a new version.',
-        });
-      }
+      if (!(await client.exists(release.repository, release.digest))) throw await goneError(client, release);
     },
     image: async (reference) => {
       const { repository, tag, digest: given } = parseReference(reference);
@@ -38,5 +43,34 @@ export function releaseRegistry(client: RegistryClient, platform?: string): Regi
     },
     labels: ({ repository, digest }) => client.labels(repository, digest),
     tagged: (repository, version, mayBeNew) => client.tagDigest(repository, version, mayBeNew),
+    copy: (release, repository) => {
+      if (!copies) throw new Error('nothing is copied here');
+      return copyRelease(client, copies, release, repository);
+    },
   };
+}
+
+/** Each operator has an embedded registry of their own, and one of the team has no releases of theirs until they are copied. */
+async function goneError(client: RegistryClient, release: Release): Promise<LockageError> {
+  const { version, repository, digest, builder } = release;
+  const details = [`${repository}@${digest}`, `made by ${builder}`];
+  if (!isEmbedded(repository)) {
+    return new LockageError(`release ${version} is gone from the registry`, {
+      details: details.slice(0, 1),
+      hint: 'Push that image again, or make a new version.',
+    });
+  }
+  const place = await client.locate(repository);
+  if (place.container === undefined) {
+    return new LockageError(`release ${version} is not in ${place.repository}`, {
+      details,
+      hint: `Run \`lockage releases push --to ${place.repository}\` on the computer where it was made.`,
+    });
+  }
+  return new LockageError(`release ${version} is not in the embedded registry of this computer`, {
+    details,
+    hint:
+      'Each operator has one, for what is released there: two need a registry in common. Run `lockage releases push ' +
+      '--to REPOSITORY` where it was made, and write `repository: REPOSITORY` in lockage.yaml.',
+  });
 }

@@ -1,4 +1,4 @@
-import type { LockageError } from '../../pipelines/errors.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import { isSshHost, type EnvironmentHost, type SshHost } from '../../pipelines/model/target.ts';
@@ -6,8 +6,8 @@ import type { Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
-import type { RegistryClient } from '../registry/client.ts';
-import { proxyName, startPullProxy } from '../registry/pull-proxy.ts';
+import type { Location, RegistryClient } from '../registry/client.ts';
+import { passingNames, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
@@ -36,16 +36,56 @@ export async function ensureImage(
 ): Promise<number> {
   const engine = await dependencies.session.connections.engine(host);
   if (await localName(engine, image)) return 0;
+  const place = await dependencies.registry.locate(image.repository);
+  if (await heldFromElsewhere(engine, image, place)) return 0;
   // A leaving host may date from when the environment was reached in another way.
-  return environment.registry.through === 'ssh' && isSshHost(host)
+  const isOverSsh = environment.registry.through === 'ssh' || place.container !== undefined;
+  return isOverSsh && isSshHost(host)
     ? pullOverSsh(dependencies, host, image)
-    : pull(dependencies, engine, image);
+    : pull(dependencies, engine, image, place);
 }
 
-async function pull({ session, registry, onProgress }: Dependencies, engine: Engine, image: Image): Promise<number> {
-  const auth = await registry.registryAuthHeader(image.repository);
+/** Gives an image that a host has from where its repository lies today the name that is recorded; returns whether it has it. */
+async function heldFromElsewhere(engine: Engine, image: Image, { repository }: Location): Promise<boolean> {
+  if (repository === image.repository) return false;
+  const held = await localName(engine, { repository, digest: image.digest });
+  if (held === undefined) return false;
+  await engine.tagImage(held, { repository: image.repository, tag: digestTag(image.digest) });
+  return true;
+}
+
+async function pull(
+  { session, registry, onProgress }: Dependencies,
+  engine: Engine,
+  image: Image,
+  { repository, container }: Location,
+): Promise<number> {
+  if (container !== undefined && !(await engine.inspectContainer(container))) throw outOfReach(engine, image);
+  const auth = container === undefined ? await registry.registryAuthHeader(image.repository) : undefined;
   const options = { ...(auth === undefined ? {} : { auth }), signal: session.signal, onProgress };
-  return (await engine.pull(image.repository, image.digest, options)).bytes;
+  const { bytes } = await engine.pull(repository, image.digest, options);
+  if (repository === image.repository) return bytes;
+  const pulled = { repository, digest: image.digest };
+  if (container !== undefined) await rename(engine, pulled, image);
+  else await engine.tagImage(imageByDigest(pulled), { repository: image.repository, tag: digestTag(image.digest) });
+  return bytes;
+}
+
+/** Takes an image that was pulled from a port, which means nothing later, to the name that is recorded. */
+async function rename(engine: Engine, pulled: Image, { repository, digest }: Image): Promise<void> {
+  await engine.tagImage(imageByDigest(pulled), { repository, tag: digestTag(digest) });
+  // A name that stays is removed with the image, when nothing needs it any more.
+  await engine.removeImage(imageByDigest(pulled)).catch(() => undefined);
+}
+
+/** Makes the error for a host whose engine is neither that of the embedded registry nor reached by ssh. */
+function outOfReach({ host }: Engine, image: Image): LockageError {
+  return new LockageError(`${host} cannot pull from the embedded registry of this computer`, {
+    details: [imageByDigest(image), 'its engine is another one than that of the registry, and is not reached by ssh'],
+    hint:
+      'Run `lockage releases push --to REPOSITORY` to copy all releases to a registry of your own, and write ' +
+      '`repository: REPOSITORY` in lockage.yaml. Or reach the host by an ssh:// target.',
+  });
 }
 
 /**
@@ -64,9 +104,7 @@ async function pullOverSsh(
     const passed = { repository: `127.0.0.1:${forward.port}/${proxy.name}`, digest: image.digest };
     const options = { auth: proxy.auth, signal: session.signal, onProgress };
     const { bytes } = await engine.pull(passed.repository, passed.digest, options);
-    await engine.tagImage(imageByDigest(passed), { repository: image.repository, tag: digestTag(image.digest) });
-    // A name that stays is removed with the image, when nothing needs it any more.
-    await engine.removeImage(imageByDigest(passed)).catch(() => undefined);
+    await rename(engine, passed, image);
     return bytes;
   } catch (error) {
     throw error instanceof EngineError ? overSshError(image, error, proxy.failure()) : error;
@@ -98,10 +136,9 @@ export async function removeUnusedImages(
   repository: string,
   unneeded: ReadonlySet<string>,
 ): Promise<void> {
-  // Images have the second name while they are pulled; after a killed command, some may still have it.
-  const lists = await Promise.all(
-    [repository, `127.0.0.1:*/${proxyName(repository)}`].map((each) => engine.listImages(each)),
-  );
+  // Images have another name while they are pulled; after a killed command, some may still have it.
+  const passing = passingNames(repository).map((name) => `127.0.0.1:*/${name}`);
+  const lists = await Promise.all([repository, ...passing].map((each) => engine.listImages(each)));
   const others = lists.flat().filter((ref) => {
     const digest = digestIn(ref);
     return digest !== undefined && unneeded.has(digest);

@@ -6,7 +6,7 @@ import { containerName } from '../docker/api/names.ts';
 import type { NamedImage } from '../docker/api/types.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { Edge } from '../edge/edge.ts';
-import { proxyName } from '../registry/pull-proxy.ts';
+import { passingNames } from '../registry/pull-proxy.ts';
 import { digestIn } from '../registry/reference.ts';
 import type { Place } from '../resources/inputs.ts';
 import { isNameless } from '../workloads/container/inventory.ts';
@@ -53,11 +53,12 @@ function storedImage(
   return [{ digests, names: own, ...(others.length > 0 ? { others } : {}), bytes, usedBy }];
 }
 
-/** Images have the second name while they are pulled over ssh; after a killed command, some may still have it. */
+/** Images have another name while they are pulled from a port; after a killed command, some may still have it. */
 function isOf(name: string, repository: string): boolean {
   const [before = ''] = name.split('@');
   const found = before.replace(/:[^/]*$/, '');
-  return found === repository || (/^127\.0\.0\.1:\d+\//.test(found) && found.endsWith(`/${proxyName(repository)}`));
+  const [, passing] = /^127\.0\.0\.1:\d+\/(.+)$/.exec(found) ?? [];
+  return found === repository || (passing !== undefined && passingNames(repository).includes(passing));
 }
 
 function uses(volume: string): (container: ContainerSummary) => boolean {

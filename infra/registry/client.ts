@@ -4,10 +4,10 @@ import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
 import { engineLogin } from './credentials.ts';
 import type { HttpStream } from './http.ts';
 import { isDigest, parseReference, type Reference } from './reference.ts';
-import { RegistryHttp, type RegistryOptions } from './requests.ts';
+import { RegistryHttp, type Location, type RegistryOptions } from './requests.ts';
 
 export { parseReference, type Reference } from './reference.ts';
-export type { RegistryOptions } from './requests.ts';
+export type { Location, RegistryOptions } from './requests.ts';
 
 /** A manifest as the registry keeps it; its digest was computed from these bytes. */
 export interface Manifest {
@@ -76,19 +76,32 @@ interface Descriptor extends Sized {
  */
 export class RegistryClient {
   readonly #http: RegistryHttp;
+  readonly #locate: RegistryOptions['locate'];
 
   constructor(options: RegistryOptions = {}) {
     this.#http = new RegistryHttp(options);
+    this.#locate = options.locate;
+  }
+
+  /** Returns where a repository is reached today: what is recorded need not say it. */
+  async locate(repository: string): Promise<Location> {
+    return this.#locate ? this.#locate(repository) : { repository };
+  }
+
+  /** Returns a reference to an image where it lies today. */
+  async #reference(repository: string, tagOrDigest = ''): Promise<Reference> {
+    const { repository: place } = await this.locate(repository);
+    return parseReference(`${place}${tagOrDigest}`);
   }
 
   /** Returns the digest of the image or index that a tag points at now. */
   async resolve(repository: string, tag: string): Promise<Digest> {
-    return (await this.#read(parseReference(`${repository}:${tag}`), tag)).digest;
+    return (await this.#read(await this.#reference(repository, `:${tag}`), tag)).digest;
   }
 
   /** Returns the manifest or index with this digest. */
   async manifest(repository: string, digest: Digest): Promise<Manifest> {
-    return this.#read(parseReference(`${repository}@${digest}`), digest);
+    return this.#read(await this.#reference(repository, `@${digest}`), digest);
   }
 
   /**
@@ -96,7 +109,7 @@ export class RegistryClient {
    * `linux/amd64/v1`.
    */
   async imageConfig(repository: string, digest: Digest, platform?: string): Promise<ImageConfig> {
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     let manifest = await this.manifest(repository, digest);
     if (indexTypes.includes(manifest.mediaType)) {
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
@@ -107,7 +120,7 @@ export class RegistryClient {
 
   /** Returns the labels of an image; of an index, those of its image where it has one alone, else none. */
   async labels(repository: string, digest: Digest): Promise<Readonly<Record<string, string>>> {
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     let manifest = await this.manifest(repository, digest);
     if (indexTypes.includes(manifest.mediaType)) {
       const [only, another] = indexEntries(manifest.bytes);
@@ -130,7 +143,7 @@ export class RegistryClient {
    * nothing was ever pushed there that is known. Many registries then refuse instead of saying so, and accept a push.
    */
   async tagDigest(repository: string, tag: string, mayBeNew = false): Promise<Digest | undefined> {
-    const reference = parseReference(`${repository}:${tag}`);
+    const reference = await this.#reference(repository, `:${tag}`);
     const isLoggedIn = mayBeNew && (await this.#http.credentials(reference.registry)) !== undefined;
     const absent = isLoggedIn ? [404, 401, 403] : [404];
     const request = { method: 'HEAD', path: `manifests/${tag}`, headers: accept, accept: absent } as const;
@@ -142,7 +155,7 @@ export class RegistryClient {
 
   /** Returns whether the registry still has the manifest. */
   async exists(repository: string, digest: Digest): Promise<boolean> {
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     return (await this.#http.request(reference, request)).status !== 404;
   }
@@ -155,7 +168,7 @@ export class RegistryClient {
     repository: string,
     digest: Digest,
   ): Promise<{ readonly bytes?: number; readonly parts?: readonly Digest[] } | undefined> {
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     const request = { method: 'GET', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
     const { status, body } = await this.#http.request(reference, request);
     if (status === 404) return undefined;
@@ -179,7 +192,7 @@ export class RegistryClient {
    * or this machine's login to it allows no deletion.
    */
   async remove(repository: string, digest: Digest): Promise<boolean> {
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     const refused = [400, 401, 403, 405, 501];
     const request = { method: 'DELETE', path: `manifests/${digest}`, accept: [404, ...refused] } as const;
     return !refused.includes((await this.#http.request(reference, request)).status);
@@ -197,13 +210,13 @@ export class RegistryClient {
     signal: AbortSignal,
   ): Promise<HttpStream> {
     const { method, kind, digest, headers } = request;
-    const reference = parseReference(`${repository}@${digest}`);
+    const reference = await this.#reference(repository, `@${digest}`);
     return this.#http.stream(reference, { method, path: `${kind}/${digest}`, headers }, signal);
   }
 
   /** Returns the credentials for a pull in the form that an engine takes; undefined when there are none. Secret. */
   async registryAuthHeader(repository: string): Promise<string | undefined> {
-    const { registry } = parseReference(repository);
+    const { registry } = await this.#reference(repository);
     const credentials = await this.#http.pullCredentials(registry);
     if (!credentials) return undefined;
     const secret = 'username' in credentials ? credentials : { identitytoken: credentials.identityToken };

@@ -1,11 +1,12 @@
 import { request as plain, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as secure } from 'node:https';
+import type { Readable } from 'node:stream';
 import { LockageError } from '../../pipelines/errors.ts';
 
 export interface HttpRequest {
   readonly method: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  readonly body?: Buffer | Readable;
   /** absent: redirects are followed */
   readonly redirects?: 'refuse';
 }
@@ -82,7 +83,10 @@ function send(url: URL, { method, headers, body }: HttpRequest, signal: AbortSig
     const outgoing = (url.protocol === 'https:' ? secure : plain)(url, { method, ...(headers && { headers }), signal });
     outgoing.on('error', reject);
     outgoing.on('response', resolve);
-    outgoing.end(body);
+    if (body === undefined || Buffer.isBuffer(body)) return void outgoing.end(body);
+    body.once('error', (error) => outgoing.destroy(error));
+    outgoing.once('close', () => body.destroy());
+    body.pipe(outgoing);
   });
 }
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
 import type { RegistryClient } from './client.ts';
 import { engineLogin } from './credentials.ts';
@@ -15,6 +16,16 @@ import { isDigest, parseReference } from './reference.ts';
 export function proxyName(repository: string): string {
   const { registry, name } = parseReference(repository);
   return `lockage-pull/${createHash('sha256').update(registry).digest('hex').slice(0, 12)}/${name}`;
+}
+
+/**
+ * Returns the names that images of a repository have while they are pulled from a port of the loopback: from a pull proxy, or
+ * from the embedded registry itself.
+ */
+export function passingNames(repository: string): readonly string[] {
+  return isEmbedded(repository)
+    ? [proxyName(repository), parseReference(repository).name]
+    : [proxyName(repository)];
 }
 
 const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'docker-content-digest', 'etag'];

@@ -17,6 +17,16 @@ export interface RegistryOptions {
   /** milliseconds until an answer must begin, or a small one must end; 30 s by default */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
+  /** returns where a repository lies today; absent: where its name says */
+  readonly locate?: (repository: string) => Promise<Location>;
+}
+
+/** The place where a repository is reached today. */
+export interface Location {
+  /** `127.0.0.1:15050/shop`, or the repository itself */
+  readonly repository: string;
+  /** id of the container that is its registry, on the operator's own engine: only that engine and this computer reach it */
+  readonly container?: string;
 }
 
 /** A request about a repository. */
@@ -74,12 +84,12 @@ export class RegistryHttp {
   /** Sends a request and reads the answer. Throws LockageError, naming the registry and what to do. */
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
-    const url = `${this.#baseUrl(registry)}/v2/${name}/${request.path}`;
-    const answer = await this.#authorized(reference, actionsOf(request), (authorization) =>
+    const url = `${this.baseUrl(registry)}/v2/${name}/${request.path}`;
+    const answer = await this.authorized(reference, actionsOf(request), (authorization) =>
       this.#send(`the registry ${registry}`, url, request, authorization),
     );
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
-    if (!fine) throw await this.#refusal(reference, request, answer);
+    if (!fine) throw await this.refusal(reference, request, answer);
     return answer;
   }
 
@@ -93,8 +103,8 @@ export class RegistryHttp {
     signal: AbortSignal,
   ): Promise<HttpStream> {
     const { registry, name } = reference;
-    const url = new URL(`${this.#baseUrl(registry)}/v2/${name}/${request.path}`);
-    const answer = await this.#authorized(reference, actionsOf(request), (authorization) =>
+    const url = new URL(`${this.baseUrl(registry)}/v2/${name}/${request.path}`);
+    const answer = await this.authorized(reference, actionsOf(request), (authorization) =>
       this.#repeated(
         `the registry ${registry}`,
         async () => {
@@ -111,11 +121,11 @@ export class RegistryHttp {
     );
     if (![401, 403].includes(answer.status) && !isBusy(answer.status)) return answer;
     answer.body.destroy();
-    throw await this.#refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
+    throw await this.refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
   }
 
-  /** Sends a request with the credentials that the registry asks for. */
-  async #authorized<T extends HttpHead>(
+  /** Sends a request with the credentials that the registry asks for. `actions` as tokens name them: `pull,push`. */
+  async authorized<T extends HttpHead>(
     reference: Reference,
     actions: string,
     send: (authorization: string | undefined) => Promise<T>,
@@ -124,7 +134,7 @@ export class RegistryHttp {
     const key = `${repository} ${actions}`;
     const answer = await send(this.#authorization.get(key));
     // The login is for the registry: where it redirects to may ask for none.
-    if (answer.status !== 401 || answer.at.origin !== new URL(this.#baseUrl(registry)).origin) return answer;
+    if (answer.status !== 401 || answer.at.origin !== new URL(this.baseUrl(registry)).origin) return answer;
     const header = await this.#authorize(reference, actions, answer.header('www-authenticate') ?? '');
     if (header === undefined) return answer;
     const again = await send(header);
@@ -132,7 +142,8 @@ export class RegistryHttp {
     return again;
   }
 
-  #baseUrl(registry: string): string {
+  /** Returns the URL under which a registry's API lies. */
+  baseUrl(registry: string): string {
     const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
     return `${this.#isPlain(registry) ? 'http' : 'https'}://${host}`;
   }
@@ -245,9 +256,10 @@ export class RegistryHttp {
     }
   }
 
-  async #refusal(
+  /** Makes the error for an answer that is none: what the registry refuses, and what to do. */
+  async refusal(
     reference: Reference,
-    request: Pick<RegistryRequest, 'method' | 'path'>,
+    request: { readonly method: string; readonly path: string },
     answer: HttpAnswer,
   ): Promise<LockageError> {
     const { registry, name } = reference;

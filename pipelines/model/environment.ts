@@ -208,7 +208,7 @@ export interface Project {
   readonly root: string;
   /** Pulumi backend URL; `file://` URLs are absolute */
   readonly backend: string;
-  /** repository releases are pushed to, without tag: `registry.example.com/shop` */
+  /** repository releases are pushed to, without tag: `registry.example.com/shop`, or one of the embedded registry */
   readonly repository: string;
   readonly build: Build;
   /** registries that are reached without TLS, as `10.0.0.1:5000` */

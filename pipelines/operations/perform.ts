@@ -17,6 +17,7 @@ import { heal } from './heal.ts';
 import type { Context } from './ports.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
+import { pushReleases } from './push-releases.ts';
 import { release } from './release.ts';
 import { removeHost } from './remove-host.ts';
 import { replaceMachines } from './replace-machines.ts';
@@ -51,6 +52,7 @@ const operations = {
   backUpAccessory,
   restoreAccessory,
   prune,
+  pushReleases,
 };
 
 export type OperationName = keyof typeof operations;

@@ -81,6 +81,19 @@ export interface Registry {
   tagged(repository: string, version: string, mayBeNew: boolean): Promise<Digest | undefined>;
   /** Returns the labels of an image; none where it is one of several platforms. Throws LockageError. */
   labels(image: Pick<Release, 'repository' | 'digest'>): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Copies the image of a release from this computer's embedded registry, with all that it is made of, to a repository, under
+   * its version. What is there already is not sent again. Throws LockageError, also when the digest there is another one
+   * afterwards.
+   */
+  copy(release: Release, repository: string): Promise<CopiedImage>;
+}
+
+/** The outcome of copying an image. `absent`: it is in none of the two registries. */
+export interface CopiedImage {
+  readonly outcome: 'copied' | 'present' | 'absent';
+  /** bytes that were sent */
+  readonly bytes: number;
 }
 
 /** An image in a registry, as far as a release records it. */

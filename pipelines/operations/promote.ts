@@ -1,3 +1,4 @@
+import { asConfigured } from '../model/embedded.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
@@ -32,9 +33,10 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   if (releases.length === 0) {
     await refuseLost(context, environment, await context.records.environment(environment.name));
   }
-  const release = releaseNamed(releases, request.version);
-  checkUser(release, environment);
-  await context.registry.verify(release);
+  const recorded = releaseNamed(releases, request.version);
+  checkUser(recorded, environment);
+  await context.registry.verify(recorded);
+  const release = asConfigured(recorded, context.project.repository);
   const checkMayEnter = async (record: EnvironmentRecord) =>
     checkGates(release, environment, record, await upstreamRecords(context, environment));
   const { version: _, ...rest } = request;

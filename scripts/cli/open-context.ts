@@ -10,6 +10,7 @@ import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
 import { RecordsAdapter } from '../../infra/adapters/records.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
+import type { CopyDependencies } from '../../infra/adapters/release-copies.ts';
 import { RemovalAdapter } from '../../infra/adapters/removal.ts';
 import { StacksAdapter } from '../../infra/adapters/stacks.ts';
 import { StorageAdapter } from '../../infra/adapters/storage.ts';
@@ -20,13 +21,16 @@ import { Connections } from '../../infra/docker/connections.ts';
 import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
-import { RegistryClient } from '../../infra/registry/client.ts';
+import { RegistryClient, type Location } from '../../infra/registry/client.ts';
+import { RegistryWriter } from '../../infra/registry/writer.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
+import { EmbeddedRegistry } from '../project/embedded-registry.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
 import { SecretStore } from '../project/secret-store.ts';
@@ -52,6 +56,7 @@ export interface CommandContext extends Context {
   readonly accessories: AccessoriesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
+  readonly embedded: EmbeddedRegistry;
   /** loads Pulumi, which is only needed for changes */
   readonly loadPulumi: () => Promise<StackRunner>;
   readonly terminal: ConsoleTerminal;
@@ -68,7 +73,8 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const passphrase = await passphraseOf(options, stateFolder, backend);
   redactor.add(passphrase === '' ? [] : [passphrase]);
   const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
-  const registry = registryOf(configured, signal);
+  const embedded = new EmbeddedRegistry({ tell: (text) => terminal.note(text), signal });
+  const { registry, copies } = registriesOf(configured, embedded, terminal, signal);
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const configuredHosts = () => project.environments.flatMap(({ hosts }) => hosts);
@@ -91,6 +97,8 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
     settings,
     session,
     registry,
+    embedded,
+    copies,
     records,
     locks,
     machines,
@@ -106,6 +114,8 @@ interface Opened extends StoreParts {
   readonly root: string;
   readonly actor: string;
   readonly registry: RegistryClient;
+  readonly embedded: EmbeddedRegistry;
+  readonly copies: CopyDependencies;
   readonly records: RecordsAdapter;
   readonly locks: EnvironmentLocks;
   readonly machines: MachinesAdapter;
@@ -117,6 +127,8 @@ function contextOf({
   root,
   actor,
   registry,
+  embedded,
+  copies,
   locks,
   machines,
   drift,
@@ -135,7 +147,7 @@ function contextOf({
     now: steadyNow,
     newOperation: () => randomUUID().slice(0, 8),
     records,
-    registry: releaseRegistry(registry, project.build.platform),
+    registry: releaseRegistry(registry, { platform: project.build.platform, copies }),
     builder: new DockerBuilder({ project, registry, terminal, signal }),
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, session, registry, locks),
@@ -150,6 +162,7 @@ function contextOf({
     signal,
     connections,
     registryClient: registry,
+    embedded,
     loadPulumi: stacks,
   };
 }
@@ -160,9 +173,33 @@ async function passphraseOf({ keyless }: GlobalOptions, stateFolder: string, bac
   return isNeeded ? readPassphrase(stateFolder, backend) : '';
 }
 
-function registryOf({ insecureRegistries: insecure }: Project, signal: AbortSignal): RegistryClient {
+/**
+ * Returns the registries: what is recorded as lying in the embedded one lies in the repository of the project once it names
+ * one, except to what copies it there.
+ */
+function registriesOf(
+  { insecureRegistries: insecure, repository: configured }: Project,
+  embedded: EmbeddedRegistry,
+  terminal: ConsoleTerminal,
+  signal: AbortSignal,
+): { readonly registry: RegistryClient; readonly copies: CopyDependencies } {
   const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
-  return new RegistryClient({ insecure, ...(pullConfig ? { pullConfig } : {}), signal });
+  const options = { insecure, ...(pullConfig ? { pullConfig } : {}), signal };
+  const inEmbedded = async (repository: string): Promise<Location> => {
+    if (!isEmbedded(repository)) return { repository };
+    const { address, container } = await embedded.running();
+    return { repository: repository.replace(embeddedRegistry, address), container };
+  };
+  const today = async (repository: string): Promise<Location> =>
+    isEmbedded(repository) && !isEmbedded(configured) ? { repository: configured } : inEmbedded(repository);
+  return {
+    registry: new RegistryClient({ ...options, locate: today }),
+    copies: {
+      embedded: new RegistryClient({ ...options, locate: inEmbedded }),
+      writer: new RegistryWriter(options),
+      progress: (event) => terminal.host(event),
+    },
+  };
 }
 
 interface StoreParts {

@@ -115,7 +115,7 @@ export class ConsoleTerminal implements Terminal {
       this.#draw();
       return;
     }
-    if (event.step === 'pulled') this.#pulls.delete(event.host);
+    if (event.step === 'pulled' || event.step === 'copied') this.#pulls.delete(event.host);
     const moved = event.bytes === 0 ? 'present' : event.bytes === undefined ? '' : bytesText(event.bytes);
     const took = event.took === undefined ? '' : ` after ${durationText(event.took)}`;
     this.#line(

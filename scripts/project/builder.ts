@@ -67,12 +67,29 @@ export class DockerBuilder implements Builder {
     const tag = this.#tag(version);
     const platform = (await this.#docker('inspect the image', platformArguments(tag))).trim();
     terminal.step('push', tag);
-    const digest = await this.#pushed(version, await this.#docker('push the image', pushArguments(tag)));
+    const digest = await this.#pushTag(version);
     failpoint('after:push');
     const answered = await registry.resolve(repository, version);
     if (answered !== digest) throw notWhatWasPushed(tag, digest, answered);
     const { user } = await registry.imageConfig(repository, digest, platform);
     return { repository, digest, platform, user };
+  }
+
+  /** Pushes the image of a version to where its repository lies today. Returns the digest that was pushed. */
+  async #pushTag(version: string): Promise<Digest> {
+    const { project, registry } = this.#dependencies;
+    const tag = this.#tag(version);
+    const place = (await registry.locate(project.repository)).repository;
+    if (place === project.repository)
+      return this.#pushed(version, place, await this.#docker('push the image', pushArguments(tag)));
+    const placed = `${place}:${version}`;
+    await this.#docker('name the image', ['docker', 'image', 'tag', tag, placed]);
+    try {
+      return await this.#pushed(version, place, await this.#docker('push the image', pushArguments(placed)));
+    } finally {
+      // The port in that name means nothing later.
+      await this.#docker('name the image', ['docker', 'image', 'rm', '--no-prune', placed]);
+    }
   }
 
   #tag(version: string): string {
@@ -83,10 +100,9 @@ export class DockerBuilder implements Builder {
    * Returns the digest that was pushed. The push itself says it: whoever can push to the registry can change what
    * that answers a moment later.
    */
-  async #pushed(version: string, output: string): Promise<Digest> {
+  async #pushed(version: string, repository: string, output: string): Promise<Digest> {
     const said = pushedDigest(output, version);
     if (said) return said;
-    const { repository } = this.#dependencies.project;
     const listed = await this.#docker('inspect the image', digestsArguments(this.#tag(version)));
     const found = digestOfRepository(JSON.parse(listed) as string[], familiarName(repository));
     if (found) return found;

@@ -1,9 +1,30 @@
 import { isSshHost } from '../../model/target.ts';
 import type { Checked } from './context.ts';
 
-/** Checks that images are sent over ssh only to hosts that are reached by ssh. */
-export function checkRegistry({ resolved, report }: Checked): void {
-  if (resolved.registry.through !== 'ssh') return;
+/** Checks that images can come to the hosts: from the embedded registry, and over ssh where that is wanted. */
+export function checkRegistry(checked: Checked): void {
+  if (checked.file.repository === undefined) checkEmbedded(checked);
+  if (checked.resolved.registry.through === 'ssh') checkOverSsh(checked);
+}
+
+/**
+ * Checks that no host has to find this computer by itself: the embedded registry is reached over ssh, or by the very engine
+ * that it runs on.
+ */
+function checkEmbedded({ resolved, report }: Checked): void {
+  const instead = 'write `repository: registry.example.com/shop` in lockage.yaml';
+  if (resolved.orchestrator) {
+    report(['targets'], `a swarm's nodes pull for themselves, and no repository is configured: ${instead}`);
+    return;
+  }
+  const others = resolved.hosts.flatMap((host) =>
+    host.kind === 'host' && host.endpoint.kind === 'tcp' ? [`${host.name} (tcp://)`] : [],
+  );
+  if (others.length === 0) return;
+  report(['targets'], `${others.join(', ')} cannot reach the embedded registry, which takes ssh: ${instead}`);
+}
+
+function checkOverSsh({ resolved, report }: Checked): void {
   const path = ['registry', 'through'];
   const instead = "write `registry: { through: network }` in that environment's file";
   if (resolved.orchestrator) {

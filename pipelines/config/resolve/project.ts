@@ -1,3 +1,4 @@
+import { embeddedRepository } from '../../model/embedded.ts';
 import type {
   Accessory,
   Environment,
@@ -25,11 +26,12 @@ export function resolveProject(
   environments: ReadonlyMap<string, EnvironmentFile>,
   root: string,
 ): Project {
+  const backend = resolveBackend(file.backend ?? defaults.backend, root);
   return {
     app: file.app,
     root,
-    backend: resolveBackend(file.backend ?? defaults.backend, root),
-    repository: file.repository,
+    backend,
+    repository: file.repository ?? embeddedRepository(file.app, backend),
     build: {
       context: file.build?.context ?? '.',
       dockerfile: file.build?.dockerfile ?? 'Dockerfile',

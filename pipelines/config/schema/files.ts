@@ -3,6 +3,7 @@
  * lockage.yaml first, and only what both leave open gets its default (defaults.ts).
  */
 import * as z from 'zod';
+import { isEmbedded } from '../../model/embedded.ts';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
@@ -58,7 +59,14 @@ const repository = z
   .regex(repositoryPattern, { error: (issue) => repositoryMessage(String(issue.input)), abort: true })
   .refine((value) => isRegistry(value.split('/')[0] ?? ''), {
     error: 'names no registry: write it as registry.example.com/shop',
-  });
+    abort: true,
+  })
+  .refine((value) => !isEmbedded(value), { error: 'is the embedded registry: leave `repository` out for that one' });
+
+/** Returns why a text is no repository that can be configured; undefined when it is one. */
+export function repositoryProblem(text: string): string | undefined {
+  return repository.safeParse(text).error?.issues[0]?.message;
+}
 
 const registryMessage = expected('host:port of a registry, as 10.0.0.1:5000');
 const registry = z
@@ -105,7 +113,9 @@ const inBoth = {
 /** lockage.yaml: the application and what its environments have in common. */
 export const projectFile = mapping({
   app: name.meta({ description: 'Name of the application.' }),
-  repository: repository.meta({ description: 'Where releases are pushed, without a tag.' }),
+  repository: repository
+    .optional()
+    .meta({ description: 'Where releases are pushed, without a tag. Default: a registry on this computer.' }),
   backend: z
     .string({ error: expected('a Pulumi backend URL') })
     .regex(/^(?:file|s3|gs|azblob|postgres|https?):\/\/[^\s]+$/, {

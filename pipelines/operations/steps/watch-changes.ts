@@ -5,7 +5,7 @@ import type { Context, Ports } from '../ports.ts';
  * and starting what is recorded change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
   records: ['addRelease', 'addReleases'],
-  registry: [],
+  registry: ['copy'],
   builder: ['push'],
   configuration: ['removeHost'],
   hosts: ['forgetImages', 'switchNow', 'startAndStop', 'removeOthers', 'liftLock'],
@@ -19,7 +19,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'build', 'ensure', 'foundation', 'push'],
+  ...['adopt', 'addReleases', 'build', 'copy', 'ensure', 'foundation', 'push'],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 

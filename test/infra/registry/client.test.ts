@@ -111,7 +111,7 @@ describe('a registry', () => {
       message: expect.stringContaining('no image for one platform alone'),
       hint: expect.stringContaining('`build: { platform: linux/arm64/v8 }`'),
     });
-    const release = await releaseRegistry(client, 'linux/arm64').image(`${repository}@${digest}`);
+    const release = await releaseRegistry(client, { platform: 'linux/arm64' }).image(`${repository}@${digest}`);
     expect(release).toEqual({ repository, digest, platform: 'linux/arm64', user: 'app' });
   });
 

@@ -61,6 +61,7 @@ const registry = (world: MemoryWorld): Ports['registry'] => ({
   },
   tagged: async (_repository, version) => world.tags.get(version),
   labels: async ({ digest }) => world.labels.get(digest) ?? {},
+  copy: async () => ({ outcome: 'copied', bytes: 1000 }),
 });
 
 const builder = (world: MemoryWorld): Ports['builder'] => ({
