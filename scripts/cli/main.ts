@@ -7,6 +7,7 @@ import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { json, planOption, revisionOptions, wait, yes } from './options.ts';
+import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 
@@ -52,19 +53,7 @@ program
   .option('--force', 'replace files that are in the way')
   .action(async (flags) => (await import('./commands/init.ts')).initCommand(flags));
 
-program
-  .command('release')
-  .argument('[version]', 'semver, as 1.4.0')
-  .description('build the image from a clean git tree, push it and record its digest')
-  .addOption(new Option('--bump <part>', 'next version after the latest release').choices(['patch', 'minor', 'major']))
-  .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
-  .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
-  .addOption(json())
-  .addHelpText(
-    'after',
-    '\nExamples:\n  $ lockage release 1.4.0\n  $ lockage release --bump minor\n  $ lockage release 1.4.0 --image registry.example.com/shop:build-812',
-  )
-  .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
+addReleaseCommand(program, interrupt);
 
 revisionOptions(
   program
@@ -180,11 +169,7 @@ program
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));
 
-program
-  .command('releases')
-  .description('the releases there are, and how far each one came')
-  .addOption(json())
-  .action(async (flags) => (await import('./commands/releases.ts')).releasesCommand(flags, interrupt()));
+addReleasesCommands(program, interrupt);
 
 program
   .command('logs')

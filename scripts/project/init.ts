@@ -6,6 +6,8 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { stateFolderName } from './state-folder.ts';
 
 const files = ['lockage.yaml', 'environments/dev.yaml', 'environments/prod.yaml', 'Pulumi.yaml'];
+/** What the templates have for the engine of this computer. */
+const usualEngine = 'unix:///var/run/docker.sock';
 const ignored = `${stateFolderName}/`;
 
 export interface InitOptions {
@@ -14,13 +16,15 @@ export interface InitOptions {
   readonly app?: string | undefined;
   /** replace files that are in the way */
   readonly force?: boolean | undefined;
+  /** the Docker Engine of this computer; absent: at `unix:///var/run/docker.sock` */
+  readonly engine?: string | undefined;
 }
 
 /**
  * Writes a first configuration that loads as it is, and returns the paths it created or changed, relative to `cwd`.
  * @throws LockageError (refused) if the name is unusable, or listing the files that are in the way.
  */
-export async function init({ cwd, app, force = false }: InitOptions): Promise<string[]> {
+export async function init({ cwd, app, force = false, engine }: InitOptions): Promise<string[]> {
   const name = appName(cwd, app);
   const inTheWay = files.filter((file) => lstatSync(path.join(cwd, file), { throwIfNoEntry: false }) !== undefined);
   if (inTheWay.length > 0 && !force) {
@@ -30,7 +34,7 @@ export async function init({ cwd, app, force = false }: InitOptions): Promise<st
     });
   }
   const port = await exposedPort(path.join(cwd, 'Dockerfile'));
-  const contents = await Promise.all(files.map((file) => fromTemplate(file, name, port)));
+  const contents = await Promise.all(files.map((file) => fromTemplate(file, { name, port, engine })));
 
   const created: string[] = [];
   try {
@@ -75,7 +79,13 @@ async function exposedPort(dockerfile: string): Promise<number | undefined> {
   return numbers.find((port) => port >= 1 && port <= 65535);
 }
 
-async function fromTemplate(file: string, name: string, port: number | undefined): Promise<string> {
+/** The values that a template is filled with. */
+interface Values extends Pick<InitOptions, 'engine'> {
+  readonly name: string;
+  readonly port: number | undefined;
+}
+
+async function fromTemplate(file: string, { name, port, engine }: Values): Promise<string> {
   const folder = templateFolder();
   const text = await readFile(path.join(folder, file), 'utf8');
   const schemas = path.posix.join(
@@ -84,7 +94,8 @@ async function fromTemplate(file: string, name: string, port: number | undefined
   );
   const named = text
     .replaceAll('SCHEMAS', schemas.startsWith('.') ? schemas : `./${schemas}`)
-    .replaceAll('my-app', name);
+    .replaceAll('my-app', name)
+    .replaceAll(usualEngine, engine ?? usualEngine);
   if (port === undefined || file !== 'lockage.yaml') return named;
   return named
     .replace(

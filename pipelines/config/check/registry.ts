@@ -9,7 +9,7 @@ export function checkRegistry(checked: Checked): void {
 
 /**
  * Checks that no host has to find this computer by itself: the embedded registry is reached over ssh, or by the very engine
- * that it runs on.
+ * that it runs on, which shows when that is asked.
  */
 function checkEmbedded({ resolved, report }: Checked): void {
   const instead = 'write `repository: registry.example.com/shop` in lockage.yaml';
@@ -18,7 +18,7 @@ function checkEmbedded({ resolved, report }: Checked): void {
     return;
   }
   const others = resolved.hosts.flatMap((host) =>
-    host.kind === 'host' && host.endpoint.kind === 'tcp' ? [`${host.name} (tcp://)`] : [],
+    host.kind === 'host' && host.endpoint.kind === 'tcp' && host.endpoint.tls ? [`${host.name} (tcp://)`] : [],
   );
   if (others.length === 0) return;
   report(['targets'], `${others.join(', ')} cannot reach the embedded registry, which takes ssh: ${instead}`);

@@ -1,13 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backendFolder } from '../../../infra/system/backend-folder.ts';
-import type { Digest } from '../../../pipelines/model/release.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
-
-/** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
-const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
+import { registryCheck } from './registry.ts';
 
 /** Checks what belongs to the project: passphrase, record, registry and secrets. */
 export async function projectChecks(context: CommandContext): Promise<Check[]> {
@@ -20,11 +17,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
       return good('backend', `${project.backend}, ${releases.length} releases`);
     }),
     checking('backend', () => checkBackendFolder(project.backend)),
-    checking('registry', async () => {
-      const started = performance.now();
-      await context.registryClient.exists(project.repository, nothing);
-      return good('registry', `${project.repository} answers in ${Math.round(performance.now() - started)} ms`);
-    }),
+    checking('registry', () => registryCheck(context)),
     ...project.environments.map((environment) =>
       checking('secrets', async () => {
         const names = Object.keys(await context.secrets.read(environment));

@@ -62,6 +62,16 @@ describe('a first service needs six lines', () => {
   });
 });
 
+describe('a project that names no repository', () => {
+  const without = common.replace(/^repository.*\n/m, '');
+
+  test('has one in the registry of this computer, of its own for each state', () => {
+    expect(load(without).repository).toMatch(/^embedded\.lockage\.internal\/shop-[0-9a-f]{8}$/);
+    expect(load(without).repository).toBe(load(without).repository);
+    expect(load(`${without}backend: s3://states\n`).repository).not.toBe(load(without).repository);
+  });
+});
+
 describe('an environment lies over what is common', () => {
   test('variables: common, environment, common role, environment’s role, later ones winning', () => {
     const lockage = `${common.replace('{ port: 8080 }', '{ port: 8080, env: { B: role, C: role } }')}env: { A: all, B: all, C: all, D: all }\n`;

@@ -66,7 +66,6 @@ describe('keys', () => {
   test('missing', () => {
     expect(problemsOf('roles: { web: { port: 80 } }\n')).toEqual([
       'lockage.yaml:1  app  is missing: expected a name',
-      'lockage.yaml:1  repository  is missing: expected a repository such as registry.example.com/shop',
     ]);
     expect(problemsOf(common, { dev: 'watch: 1s\n' })).toEqual([
       'environments/dev.yaml:1  targets  is missing: expected a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }',
@@ -181,6 +180,7 @@ describe('repository', () => {
     ['registry.example.com', 'names a registry without a repository: write registry.example.com/NAME'],
     ['localhost:5000', 'names a registry without a repository: write localhost:5000/NAME'],
     ['acme/shop', 'names no registry: write it as registry.example.com/shop'],
+    ['embedded.lockage.internal/shop', 'is the embedded registry: leave `repository` out for that one'],
     ['shop', 'expected a repository such as registry.example.com/shop, got "shop"'],
     ['[a]', 'expected a repository such as registry.example.com/shop, got a list'],
   ])('%s', (repository, message) => {

@@ -18,7 +18,7 @@ const text = (file: string) => readFile(path.join(cwd, file), 'utf8');
 test('writes a configuration that loads', async () => {
   expect(await init({ cwd, app: 'shop' })).toEqual(written);
   const project = await loadProject(cwd);
-  expect(project).toMatchObject({ app: 'shop', repository: 'localhost:5000/shop' });
+  expect(project).toMatchObject({ app: 'shop', repository: expect.stringMatching(/^embedded\.lockage\.internal\/shop-/) });
   expect(project.environments.map(({ name, after }) => [name, after])).toEqual([
     ['dev', []],
     ['prod', ['dev']],
@@ -40,6 +40,12 @@ test('what is commented out loads as well', async () => {
   expect(dev?.roles.map(({ name }) => name)).toEqual(['web', 'worker']);
   expect(dev?.accessories.map(({ name }) => name)).toEqual(['db']);
   expect(dev?.migration?.secrets).toEqual(['DB_PASSWORD']);
+});
+
+test('takes the Docker Engine that is used here', async () => {
+  await init({ cwd, engine: 'unix:///home/anna/.docker/run/docker.sock' });
+  const [dev] = (await loadProject(cwd)).environments;
+  expect(dev?.hosts).toMatchObject([{ endpoint: { kind: 'unix', socket: '/home/anna/.docker/run/docker.sock' } }]);
 });
 
 test('takes the name from the folder', async () => {

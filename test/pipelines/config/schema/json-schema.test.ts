@@ -14,7 +14,7 @@ test.each(Object.entries(jsonSchemas()))('environments/schema/%s is current', as
 test('editors know the keys, what they mean and that there are no others', () => {
   const schema = JSON.parse(jsonSchemas()['lockage.schema.json'] ?? '');
   expect(schema.$schema).toBe('http://json-schema.org/draft-07/schema#');
-  expect(schema.required).toEqual(['app', 'repository']);
+  expect(schema.required).toEqual(['app']);
   expect(schema.additionalProperties).toBe(false);
   expect(schema.properties.standby).toMatchObject({
     type: 'integer',
