@@ -404,7 +404,7 @@ async function processesIn(folder: string): Promise<string[]> {
   return found.flat();
 }
 
-async function endSshMasters(folder: string): Promise<void> {
+export async function endSshMasters(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.endsWith('.ctl')) continue;
     await command('ssh', '-F', 'none', '-S', join(folder, name), '-O', 'exit', 'any').catch(() => undefined);

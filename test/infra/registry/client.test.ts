@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
-import { parseReference, RegistryClient } from '../../../infra/registry/client.ts';
+import { parseReference, RegistryClient, type Location } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 
@@ -56,6 +56,44 @@ afterEach(async () => {
   server?.closeAllConnections();
   server?.close();
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+describe('a release of an embedded registry', () => {
+  const digest = hash('release');
+  const release = {
+    ...{ version: '1.0.0', repository: 'embedded.lockage.internal/shop-1', digest, platform: 'linux/amd64' },
+    ...{ builder: 'bob@tower', createdAt: '2026-01-01T00:00:00.000Z' },
+  } as const;
+  const verify = async (place: (address: string) => Location) => {
+    const asked: string[] = [];
+    const address = await serve(({ url = '' }, response) => {
+      asked.push(url);
+      response.writeHead(404).end();
+    });
+    const client = new RegistryClient({ locate: async () => place(address) });
+    const error: unknown = await releaseRegistry(client)
+      .verify(release)
+      .catch((thrown: unknown) => thrown);
+    return { asked, error, address };
+  };
+
+  it('that another operator made is not here, and it is said how to get it here', async () => {
+    const { asked, error } = await verify((address) => ({ repository: `${address}/shop-1`, container: 'c0ffee' }));
+    expect(asked).toEqual(['/v2/shop-1/manifests/1.0.0', `/v2/shop-1/manifests/${digest}`]);
+    expect(error).toMatchObject({
+      message: 'release 1.0.0 is not in the embedded registry of this computer',
+      details: [`embedded.lockage.internal/shop-1@${digest}`, 'made by bob@tower'],
+      hint: expect.stringMatching(/two need a registry in common.*`lockage releases push --to REPOSITORY`/),
+    });
+  });
+
+  it('that was not copied before a repository was configured is named with the command', async () => {
+    const { error, address } = await verify((at) => ({ repository: `${at}/team/shop` }));
+    expect(error).toMatchObject({
+      message: `release 1.0.0 is not in ${address}/team/shop`,
+      hint: expect.stringContaining(`\`lockage releases push --to ${address}/team/shop\``),
+    });
+  });
 });
 
 describe('an image reference', () => {

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { RegistryClient } from '../../../infra/registry/client.ts';
+import { RegistryClient, type RegistryOptions } from '../../../infra/registry/client.ts';
 import { copyImage } from '../../../infra/registry/copy.ts';
 import { RegistryWriter } from '../../../infra/registry/writer.ts';
 import type { Digest } from '../../../pipelines/model/release.ts';
@@ -21,7 +24,10 @@ class MemoryRegistry {
   breaks = 0;
   /** where blobs are sent; absent: here */
   elsewhere: string | undefined;
+  /** of each request, in order */
   readonly logins: string[] = [];
+  /** the login that it demands; absent: none */
+  demands: string | undefined;
   readonly #server: Server;
 
   constructor() {
@@ -54,7 +60,10 @@ class MemoryRegistry {
     const at = new URL(url, 'http://registry');
     const [, kind = '', name = ''] = /^\/v2\/shop\/(blobs|manifests)\/(.+)$/.exec(at.pathname) ?? [];
     this.asked.push(`${method} ${kind}/${name}`);
-    this.logins.push(request.headers.authorization ?? 'nobody');
+    const { authorization = 'nobody' } = request.headers;
+    this.logins.push(authorization);
+    if (this.demands !== undefined && authorization !== this.demands)
+      return void response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="here"' }).end();
     if (method === 'POST') return this.#begin(response);
     if (method === 'PUT') return this.#take(request, response, kind, name, at);
     const found = (kind === 'blobs' ? this.blobs : this.manifests).get(name);
@@ -100,17 +109,19 @@ class MemoryRegistry {
 
 let from: MemoryRegistry;
 let to: MemoryRegistry;
-let copy: (digest: Digest, signal?: AbortSignal) => Promise<number>;
+let target: string;
+let copy: (digest: Digest, options?: RegistryOptions) => Promise<number>;
 
 beforeEach(async () => {
   from = new MemoryRegistry();
   to = new MemoryRegistry();
-  const [source, target] = [await from.start(), await to.start()];
+  const source = await from.start();
+  target = await to.start();
   const here = async () => ({ repository: `${source}/shop` });
-  copy = (digest, signal) =>
+  copy = (digest, options = {}) =>
     copyImage({
       from: new RegistryClient({ locate: here }),
-      to: new RegistryWriter(signal ? { signal } : {}),
+      to: new RegistryWriter(options),
       ...{ repository: 'embedded.lockage.internal/shop', digest, target: `${target}/shop`, tag: '1.0.0' },
     });
 });
@@ -176,5 +187,27 @@ test('what the registry refuses is said', async () => {
 test('whoever stops is not kept waiting', async () => {
   const { digest } = image('c');
   const reason = new Error('interrupted');
-  await expect(copy(digest, AbortSignal.abort(reason))).rejects.toBe(reason);
+  await expect(copy(digest, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+test('the login is for the registry, and not for where it wants its blobs', async () => {
+  const storage = new MemoryRegistry();
+  const dockerConfig = await mkdtemp(join(tmpdir(), 'lockage-copy-'));
+  try {
+    const auth = Buffer.from('anna:secret').toString('base64');
+    await writeFile(join(dockerConfig, 'config.json'), JSON.stringify({ auths: { [target]: { auth } } }));
+    to.demands = `Basic ${auth}`;
+    to.elsewhere = `http://${await storage.start()}`;
+    const { digest } = image('d');
+    // The storage keeps them to itself here, so the registry misses them.
+    await expect(copy(digest, { dockerConfig })).rejects.toMatchObject({ message: expect.stringContaining('1.0.0') });
+    expect(storage.blobs.size).toBe(3);
+    expect(new Set(storage.logins)).toEqual(new Set(['nobody']));
+    await expect(copy(digest, { dockerConfig: tmpdir() })).rejects.toMatchObject({
+      hint: `Log in with \`docker login ${target}\`.`,
+    });
+  } finally {
+    storage.stop();
+    await rm(dockerConfig, { recursive: true, force: true });
+  }
 });
