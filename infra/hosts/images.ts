@@ -66,13 +66,13 @@ async function pull(
   const { bytes } = await engine.pull(repository, image.digest, options);
   if (repository === image.repository) return bytes;
   const pulled = { repository, digest: image.digest };
-  if (container !== undefined) await rename(engine, pulled, image);
+  if (container !== undefined) await giveName(engine, pulled, image);
   else await engine.tagImage(imageByDigest(pulled), { repository: image.repository, tag: digestTag(image.digest) });
   return bytes;
 }
 
 /** Takes an image that was pulled from a port, which means nothing later, to the name that is recorded. */
-async function rename(engine: Engine, pulled: Image, { repository, digest }: Image): Promise<void> {
+async function giveName(engine: Engine, pulled: Image, { repository, digest }: Image): Promise<void> {
   await engine.tagImage(imageByDigest(pulled), { repository, tag: digestTag(digest) });
   // A name that stays is removed with the image, when nothing needs it any more.
   await engine.removeImage(imageByDigest(pulled)).catch(() => undefined);
@@ -104,7 +104,7 @@ async function pullOverSsh(
     const passed = { repository: `127.0.0.1:${forward.port}/${proxy.name}`, digest: image.digest };
     const options = { auth: proxy.auth, signal: session.signal, onProgress };
     const { bytes } = await engine.pull(passed.repository, passed.digest, options);
-    await rename(engine, passed, image);
+    await giveName(engine, passed, image);
     return bytes;
   } catch (error) {
     throw error instanceof EngineError ? overSshError(image, error, proxy.failure()) : error;

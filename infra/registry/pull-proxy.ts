@@ -23,9 +23,7 @@ export function proxyName(repository: string): string {
  * from the embedded registry itself.
  */
 export function passingNames(repository: string): readonly string[] {
-  return isEmbedded(repository)
-    ? [proxyName(repository), parseReference(repository).name]
-    : [proxyName(repository)];
+  return isEmbedded(repository) ? [proxyName(repository), parseReference(repository).name] : [proxyName(repository)];
 }
 
 const kept = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'docker-content-digest', 'etag'];

@@ -67,13 +67,20 @@ export class RegistryWriter {
     const path = `manifests/${tagOrDigest}`;
     const headers = { 'Content-Type': mediaType, 'Content-Length': String(bytes.length) };
     const request: Sending = { method: 'PUT', url: this.#url(reference, path), headers, body: async () => bytes };
-    const answer = await this.#repeated(reference, () => this.#watched((signal) => this.#send(reference, request, signal)));
+    const answer = await this.#repeated(reference, () =>
+      this.#watched((signal) => this.#send(reference, request, signal)),
+    );
     if (answer.status !== 201) throw await this.#refusal(reference, 'PUT', path, answer);
   }
 
   #begin(reference: Reference): Promise<HttpAnswer> {
     const url = this.#url(reference, 'blobs/uploads/');
-    const request: Sending = { method: 'POST', url, headers: { 'Content-Length': '0' }, body: async () => Buffer.alloc(0) };
+    const request: Sending = {
+      method: 'POST',
+      url,
+      headers: { 'Content-Length': '0' },
+      body: async () => Buffer.alloc(0),
+    };
     return this.#watched((signal) => this.#send(reference, request, signal));
   }
 

@@ -99,7 +99,9 @@ function refuseMissing(
 function notesOn(releases: readonly PushedRelease[]): string[] {
   return releases
     .filter(({ outcome }) => outcome === 'absent')
-    .map(({ version }) => `${version} is no more in the registry of this computer: it was pruned, and cannot be promoted`);
+    .map(
+      ({ version }) => `${version} is no more in the registry of this computer: it was pruned, and cannot be promoted`,
+    );
 }
 
 function staysElsewhere({ version, repository }: Release): string {

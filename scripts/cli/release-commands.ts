@@ -7,7 +7,9 @@ export function addReleaseCommand(program: Command, interrupt: () => AbortSignal
     .command('release')
     .argument('[version]', 'semver, as 1.4.0')
     .description('build the image from a clean git tree, push it and record its digest')
-    .addOption(new Option('--bump <part>', 'next version after the latest release').choices(['patch', 'minor', 'major']))
+    .addOption(
+      new Option('--bump <part>', 'next version after the latest release').choices(['patch', 'minor', 'major']),
+    )
     .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
     .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
     .addOption(json())

@@ -96,14 +96,12 @@ export class EmbeddedRegistry {
   }
 
   async #inspect(): Promise<Inspected | undefined> {
-    const asked = await this.#docker(['container', 'inspect', '--format', '{{json .}}', registryName]);
-    if (asked.code !== 0) {
-      if (/no such (container|object)/i.test(asked.stderr)) return undefined;
-      throw new LockageError('the embedded registry needs the Docker Engine of this computer, which does not answer', {
-        details: linesOf(asked),
-        hint: `Start Docker, or ${instead}.`,
-      });
-    }
+    const words = ['container', 'inspect', '--format', '{{json .}}', registryName];
+    const asked = await this.#docker(words).catch((error: unknown) => {
+      throw noDocker([messageOf(error)], error);
+    });
+    if (asked.code !== 0 && /no such (container|object)/i.test(asked.stderr)) return undefined;
+    if (asked.code !== 0) throw noDocker(linesOf(asked));
     const found = JSON.parse(asked.stdout) as Inspected;
     if (found.Config.Labels?.[label] === undefined) {
       throw new LockageError(`there is a container ${registryName} that is not Lockage's`, {
@@ -160,10 +158,13 @@ export class EmbeddedRegistry {
     this.#options.tell(`pull ${official}, which the embedded registry is made from`);
     const pulled = await this.#docker(['image', 'pull', '--quiet', official], pullTimeout);
     if (pulled.code === 0) return official;
-    throw new LockageError(`the embedded registry cannot be made: there is no ${ofSetup}, and ${official} cannot be pulled`, {
-      details: linesOf(pulled),
-      hint: `Run \`npm run setup\` in a clone of Lockage, which makes that image; or ${instead}.`,
-    });
+    throw new LockageError(
+      `the embedded registry cannot be made: there is no ${ofSetup}, and ${official} cannot be pulled`,
+      {
+        details: linesOf(pulled),
+        hint: `Run \`npm run setup\` in a clone of Lockage, which makes that image; or ${instead}.`,
+      },
+    );
   }
 
   /** Waits until the registry answers this process. */
@@ -220,6 +221,14 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+function noDocker(details: readonly string[], cause?: unknown): LockageError {
+  return new LockageError('the embedded registry needs the Docker Engine of this computer, which does not answer', {
+    details,
+    hint: `Start Docker, or ${instead}.`,
+    cause,
   });
 }
 

@@ -153,7 +153,11 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     await desk.succeed(shop, 'rollback', 'prod', '--yes');
     expect(await answerOf('prod-1', 80)).toBe('1.0.0 of shop');
     await prod.exec(['sh', '-c', 'docker rm -f $(docker ps -aq --filter label=lockage.release=1.1.0)']);
-    await prod.exec(['sh', '-c', `docker images --format '{{.Repository}}:{{.Tag}}' | grep ${digests['1.1.0']?.slice(7)} | xargs docker rmi`]);
+    await prod.exec([
+      'sh',
+      '-c',
+      `docker images --format '{{.Repository}}:{{.Tag}}' | grep ${digests['1.1.0']?.slice(7)} | xargs docker rmi`,
+    ]);
     await desk.succeed(shop, 'rollback', 'prod', '--to', '1.1.0', '--yes');
     expect(await answerOf('prod-1', 80)).toBe('1.1.0 of shop');
     expect(await desk.docker('container', 'ls', '--all', '--format', '{{.Names}}')).not.toContain('lockage-registry');
@@ -166,6 +170,8 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     expect(await answerOf('desk-1', 8081)).toBe('1.0.0 of twin');
     await desk.succeed(twin, 'destroy', 'dev', '--volumes', '--yes');
     expect((await registryOf()).State.Running).toBe(true);
-    expect(await command('docker', '-H', desk.host.dockerHost, 'volume', 'ls', '--quiet')).toContain('lockage-registry');
+    expect(await command('docker', '-H', desk.host.dockerHost, 'volume', 'ls', '--quiet')).toContain(
+      'lockage-registry',
+    );
   });
 });

@@ -80,7 +80,12 @@ export class Desk {
   async run(folder: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const argv = [`--net=/run/netns/${this.lab.name}-desk-1`, process.execPath, program, ...words];
     // A runtime folder of its own, so that the ssh connections end with the lab.
-    const own = { XDG_RUNTIME_DIR: this.#base, DOCKER_HOST: this.host.dockerHost, NO_COLOR: '1', LOCKAGE_ACTOR: 'anna' };
+    const own = {
+      XDG_RUNTIME_DIR: this.#base,
+      DOCKER_HOST: this.host.dockerHost,
+      NO_COLOR: '1',
+      LOCKAGE_ACTOR: 'anna',
+    };
     const options = { cwd: folder, env: { ...process.env, ...own, ...env }, timeout, maxBuffer: mostOutput };
     const ended = await promisify(execFile)('nsenter', argv, options).then(
       ({ stdout, stderr }) => ({ code: 0, signal: null, stdout, stderr }),

@@ -16,9 +16,7 @@ export async function releasesPushCommand(flags: ReleasesPushFlags, signal: Abor
     const [copied, present] = (['copied', 'present'] as const).map((outcome) =>
       releases.filter((each) => each.outcome === outcome),
     );
-    const next = isEmbedded(context.project.repository)
-      ? [`next: write \`repository: ${to}\` in lockage.yaml`]
-      : [];
+    const next = isEmbedded(context.project.repository) ? [`next: write \`repository: ${to}\` in lockage.yaml`] : [];
     context.terminal.result(result, [
       `${copied?.length} releases copied to ${to}, ${bytesText(bytes)}; ${present?.length} were there already`,
       ...notes,

@@ -14,7 +14,9 @@ export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> 
     checking('node', async () => nodeCheck(process.versions.node)),
     checking('pulumi', checkPulumi),
     checking('pulumi', checkDockerPlugin),
-    checking('docker', () => checkProgram('docker', ['--version'], 'only `lockage release` needs it, to build images')),
+    checking('docker', () =>
+      checkProgram('docker', ['--version'], 'needed to build images, and by projects without a `repository`'),
+    ),
     checking('git', () => checkProgram('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
     ...(projectNeedsSsh ? [checking('ssh', () => checkProgram('ssh', ['-V']))] : []),
   ]);

@@ -4,7 +4,7 @@ import { backendFolder } from '../../../infra/system/backend-folder.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
-import { registryCheck } from './registry.ts';
+import { registryChecks } from './registry.ts';
 
 /** Checks what belongs to the project: passphrase, record, registry and secrets. */
 export async function projectChecks(context: CommandContext): Promise<Check[]> {
@@ -17,7 +17,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
       return good('backend', `${project.backend}, ${releases.length} releases`);
     }),
     checking('backend', () => checkBackendFolder(project.backend)),
-    checking('registry', () => registryCheck(context)),
+    checking('registry', () => registryChecks(context)),
     ...project.environments.map((environment) =>
       checking('secrets', async () => {
         const names = Object.keys(await context.secrets.read(environment));

@@ -1,3 +1,4 @@
+import { backendFolder } from '../../../infra/system/backend-folder.ts';
 import { isEmbedded } from '../../../pipelines/model/embedded.ts';
 import type { Digest } from '../../../pipelines/model/release.ts';
 import { registryImages, registryName } from '../../project/embedded-registry.ts';
@@ -8,7 +9,15 @@ import type { CommandContext } from '../open-context.ts';
 const nothing = `sha256:${'0'.repeat(64)}` satisfies Digest;
 
 /** Checks the registry that releases are pushed to. One on this computer that does not run is not started for it. */
-export async function registryCheck({ project, registryClient, embedded }: CommandContext): Promise<Check> {
+export async function registryChecks(context: CommandContext): Promise<readonly Check[]> {
+  const { repository, backend } = context.project;
+  const isAlone = isEmbedded(repository) && backendFolder(backend) === undefined;
+  const hint = 'Run `lockage releases push --to REPOSITORY`, and write `repository: REPOSITORY` in lockage.yaml.';
+  const shared = warning('registry', 'the state is shared, and what is released here is on this computer alone', hint);
+  return [await answerCheck(context), ...(isAlone ? [shared] : [])];
+}
+
+async function answerCheck({ project, registryClient, embedded }: CommandContext): Promise<Check> {
   const { repository } = project;
   const asked = async () => {
     const started = performance.now();

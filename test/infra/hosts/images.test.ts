@@ -80,8 +80,16 @@ describe('an image of the registry of this computer', () => {
     const { engine, did, end } = await engineWith(has);
     try {
       const session = { connections: { engine: async () => engine }, signal: new AbortController().signal };
-      const dependencies = { session, registry: new RegistryClient({ dockerConfig: tmpdir(), locate: async () => place }) };
-      await ensureImage(dependencies as never, { registry: { through: 'network' } }, hostWith('dev-1', { url: 'unix:///run/docker.sock' }), embedded);
+      const dependencies = {
+        session,
+        registry: new RegistryClient({ dockerConfig: tmpdir(), locate: async () => place }),
+      };
+      await ensureImage(
+        dependencies as never,
+        { registry: { through: 'network' } },
+        hostWith('dev-1', { url: 'unix:///run/docker.sock' }),
+        embedded,
+      );
       return did;
     } finally {
       await end();

@@ -99,7 +99,8 @@ class MemoryRegistry {
     const { config, layers = [], manifests = [] } = JSON.parse(content.toString());
     const blobs = [config, ...layers].filter((each) => each && !each.urls);
     const isWhole =
-      blobs.every((each) => this.blobs.has(each.digest)) && manifests.every((each: any) => this.manifests.has(each.digest));
+      blobs.every((each) => this.blobs.has(each.digest)) &&
+      manifests.every((each: any) => this.manifests.has(each.digest));
     if (!isWhole) return void response.writeHead(404).end('{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}');
     this.manifests.set(name, content);
     this.manifests.set(hash(content), content);
@@ -179,7 +180,9 @@ test('a blob that is gone here is named, and no manifest is stored without it', 
 test('what the registry refuses is said', async () => {
   const { digest } = image('refused');
   to.elsewhere = 'http://127.0.0.1:9';
-  await expect(copy(digest)).rejects.toMatchObject({ message: expect.stringMatching(/^cannot reach the registry 127\./) });
+  await expect(copy(digest)).rejects.toMatchObject({
+    message: expect.stringMatching(/^cannot reach the registry 127\./),
+  });
   to.elsewhere = 'https://127.0.0.1:9/a b';
   await expect(copy(digest)).rejects.toMatchObject({ name: 'LockageError' });
 });

@@ -164,7 +164,11 @@ describe('the registry of this computer', () => {
   const withTls = '{ url: "tcp://10.0.0.1:2376", tls: { ca: ca.pem, cert: cert.pem, key: key.pem } }';
 
   test('serves hosts that are reached by ssh, machines, and engines of this computer', () => {
-    for (const targets of ['[ssh://a, unix:///run/docker.sock, "tcp://127.0.0.1:2375"]', '{ kind: lxc }', '{ kind: vm }'])
+    for (const targets of [
+      '[ssh://a, unix:///run/docker.sock, "tcp://127.0.0.1:2375"]',
+      '{ kind: lxc }',
+      '{ kind: vm }',
+    ])
       expect(problemsOf(embedded, { dev: `targets: ${targets}\n` })).toEqual([]);
   });
 
@@ -173,7 +177,8 @@ describe('the registry of this computer', () => {
       `environments/dev.yaml:1  targets  dev-2 (tcp://) cannot reach the embedded registry, which takes ssh: ${instead}`,
     ]);
     expect(problemsOf(embedded, { dev: 'targets: { kind: swarm, managers: [ssh://a] }\n' })).toEqual([
-      "environments/dev.yaml:1  targets  a swarm's nodes pull for themselves, and no repository is configured: " + instead,
+      "environments/dev.yaml:1  targets  a swarm's nodes pull for themselves, and no repository is configured: " +
+        instead,
     ]);
     expect(problemsOf(common, { dev: `targets: [ssh://a, ${withTls}]\n` })).toEqual([]);
   });

@@ -64,9 +64,7 @@ describe('keys', () => {
   });
 
   test('missing', () => {
-    expect(problemsOf('roles: { web: { port: 80 } }\n')).toEqual([
-      'lockage.yaml:1  app  is missing: expected a name',
-    ]);
+    expect(problemsOf('roles: { web: { port: 80 } }\n')).toEqual(['lockage.yaml:1  app  is missing: expected a name']);
     expect(problemsOf(common, { dev: 'watch: 1s\n' })).toEqual([
       'environments/dev.yaml:1  targets  is missing: expected a list of targets, { kind: swarm, … }, { kind: lxc, … } or { kind: vm, … }',
     ]);

@@ -42,7 +42,11 @@ function open({ releases, there = {}, absent = [] }: Setting) {
 
 describe('all releases of this computer’s registry', () => {
   test('are copied in their order, and what is there counts for nothing', async () => {
-    const releases = [made('1.0.0'), made('1.1.0'), made('2.0.0', { repository: 'other.example.com/x', adopted: true })];
+    const releases = [
+      made('1.0.0'),
+      made('1.1.0'),
+      made('2.0.0', { repository: 'other.example.com/x', adopted: true }),
+    ];
     const { context, copied } = open({ releases, there: { '1.0.0': release('1.0.0').digest } });
     expect(await pushReleases(context, { to })).toMatchObject({
       to,
@@ -85,9 +89,12 @@ describe('all releases of this computer’s registry', () => {
     expect((await pushReleases(context, { to })).notes).toEqual([expect.stringContaining('1.0.0 is no more')]);
   });
 
-  test.each(['shop', 'https://r.example.com/shop', 'r.example.com/shop:1', embedded])('are not copied to %s', async (wrong) => {
-    const { context, copied } = open({ releases: [made('1.0.0')] });
-    await expect(pushReleases(context, { to: wrong })).rejects.toBeInstanceOf(LockageError);
-    expect(copied).toEqual([]);
-  });
+  test.each(['shop', 'https://r.example.com/shop', 'r.example.com/shop:1', embedded])(
+    'are not copied to %s',
+    async (wrong) => {
+      const { context, copied } = open({ releases: [made('1.0.0')] });
+      await expect(pushReleases(context, { to: wrong })).rejects.toBeInstanceOf(LockageError);
+      expect(copied).toEqual([]);
+    },
+  );
 });

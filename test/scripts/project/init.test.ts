@@ -18,7 +18,10 @@ const text = (file: string) => readFile(path.join(cwd, file), 'utf8');
 test('writes a configuration that loads', async () => {
   expect(await init({ cwd, app: 'shop' })).toEqual(written);
   const project = await loadProject(cwd);
-  expect(project).toMatchObject({ app: 'shop', repository: expect.stringMatching(/^embedded\.lockage\.internal\/shop-/) });
+  expect(project).toMatchObject({
+    app: 'shop',
+    repository: expect.stringMatching(/^embedded\.lockage\.internal\/shop-/),
+  });
   expect(project.environments.map(({ name, after }) => [name, after])).toEqual([
     ['dev', []],
     ['prod', ['dev']],
