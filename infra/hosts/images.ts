@@ -80,8 +80,9 @@ async function giveName(engine: Engine, pulled: Image, { repository, digest }: I
 
 /** Makes the error for a host whose engine is neither that of the embedded registry nor reached by ssh. */
 function outOfReach({ host }: Engine, image: Image): LockageError {
-  return new LockageError(`${host} cannot pull from the embedded registry of this computer`, {
-    details: [imageByDigest(image), 'its engine is another one than that of the registry, and is not reached by ssh'],
+  const why = 'its engine is another one than that of the registry, and is not reached by ssh';
+  return new LockageError(`${host}: cannot pull from the embedded registry of this computer: ${why}`, {
+    details: [imageByDigest(image)],
     hint:
       'Run `lockage releases push --to REPOSITORY` to copy all releases to a registry of your own, and write ' +
       '`repository: REPOSITORY` in lockage.yaml. Or reach the host by an ssh:// target.',

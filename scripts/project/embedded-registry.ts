@@ -38,7 +38,7 @@ export interface RunningRegistry {
 /** The container as Docker tells of it; only what is read. */
 interface Inspected {
   readonly Id: string;
-  readonly State: { readonly Running: boolean };
+  readonly State: { readonly Running: boolean; readonly Paused?: boolean };
   readonly Config: { readonly Image: string; readonly Labels?: Readonly<Record<string, string>> | null };
   readonly HostConfig: {
     readonly PortBindings?: Readonly<Record<string, readonly { readonly HostPort: string }[] | null>> | null;
@@ -89,6 +89,7 @@ export class EmbeddedRegistry {
 
   async #ensure(): Promise<RunningRegistry> {
     const found = (await this.#inspect()) ?? (await this.#make());
+    if (found.State.Paused) await this.#docker(['container', 'unpause', registryName]);
     const started = found.State.Running ? found : await this.#start(found);
     const running = describe(started);
     await this.#answers(running);

@@ -96,6 +96,19 @@ describe.runIf(labsWork)('a project that names no repository', () => {
     expect((await registryOf()).HostConfig.PortBindings).toEqual(before.PortBindings);
   });
 
+  test('goes on when somebody else took its port, with all that was released', async () => {
+    const { HostConfig: before } = await registryOf();
+    const taken = Number(before.PortBindings['5000/tcp'][0].HostPort);
+    await desk.docker('stop', '--time', '1', 'lockage-registry');
+    const other = await desk.listen(taken);
+    try {
+      expect((await promote('1.1.0', 'prod')).outcome).toBe('unchanged');
+      expect(Number((await registryOf()).HostConfig.PortBindings['5000/tcp'][0].HostPort)).toBeGreaterThan(taken);
+    } finally {
+      other.kill();
+    }
+  });
+
   test('does not mix with another one of the same name, which has the same registry', async () => {
     twin = await desk.folder('twin');
     expect((await desk.run(twin, ['init', '--app', 'shop'])).code).toBe(0);
@@ -125,7 +138,7 @@ describe.runIf(labsWork)('a project that names no repository', () => {
       2,
       { hint: expect.stringContaining('lockage releases push --to REPOSITORY') },
     ]);
-    expect(refused.stderr).toContain('far-1 cannot pull from the embedded registry of this computer');
+    expect(refused.stderr).toContain('far-1: cannot pull from the embedded registry of this computer');
     expect((await desk.lab.host('far-1').exec(['docker', 'ps', '--all', '--quiet'])).trim()).toBe('');
   });
 

@@ -2,7 +2,8 @@
  * A computer that an operator works on: a host of a lab, with a loopback and a Docker Engine of its own, which nobody else
  * shares. Commands run in its network, and see that engine as the one of the current context.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,6 +39,10 @@ export class Desk {
       await rm(base, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  get #network(): string {
+    return `--net=/run/netns/${this.lab.name}-desk-1`;
   }
 
   get host(): BareHost {
@@ -78,7 +83,7 @@ export class Desk {
 
   /** Runs a command in a folder, on this computer. */
   async run(folder: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    const argv = [`--net=/run/netns/${this.lab.name}-desk-1`, process.execPath, program, ...words];
+    const argv = [this.#network, process.execPath, program, ...words];
     // A runtime folder of its own, so that the ssh connections end with the lab.
     const own = {
       XDG_RUNTIME_DIR: this.#base,
@@ -93,6 +98,16 @@ export class Desk {
     );
     const { code, signal, stdout, stderr } = ended;
     return { code, signal, stdout, stderr, json: parsed(stdout) };
+  }
+
+  /** Listens at a port of this computer's loopback. */
+  async listen(port: number): Promise<ChildProcess> {
+    const script = `require('node:net').createServer().listen(${port}, '127.0.0.1', () => console.log('listening'))`;
+    const child = spawn('nsenter', [this.#network, process.execPath, '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    return child;
   }
 
   /** Runs a command that must end with 0, with `--json`. */
