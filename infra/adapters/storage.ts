@@ -21,11 +21,14 @@ export class StorageAdapter implements Storage {
   readonly #app: string;
   readonly #session: Session;
   readonly #registry: RegistryClient;
+  readonly #free: (() => Promise<void>) | undefined;
 
-  constructor(app: string, session: Session, registry: RegistryClient) {
+  /** `free` has the registry collect its garbage; absent: it is somebody else's, and does so by itself. */
+  constructor(app: string, session: Session, registry: RegistryClient, free?: () => Promise<void>) {
     this.#app = app;
     this.#session = session;
     this.#registry = registry;
+    this.#free = free;
   }
 
   async onHosts(
@@ -72,6 +75,10 @@ export class StorageAdapter implements Storage {
 
   removeFromRegistry({ repository, digest }: RegistryImage): Promise<boolean> {
     return this.#registry.remove(repository, digest);
+  }
+
+  async freeRegistry(): Promise<void> {
+    await this.#free?.();
   }
 
   async machineImages(): Promise<readonly StoredMachineImage[]> {

@@ -370,6 +370,8 @@ export interface Storage {
   inRegistry(releases: readonly Release[]): Promise<readonly RegistryImage[]>;
   /** Removes an image with its tags. Returns false where the registry allows no deletion. Throws LockageError. */
   removeFromRegistry(image: RegistryImage): Promise<boolean>;
+  /** Frees the disk of what was removed from the registry of this computer; others do it by themselves. Throws LockageError. */
+  freeRegistry(): Promise<void>;
   /** Returns the images of machines on this computer. */
   machineImages(): Promise<readonly StoredMachineImage[]>;
   removeMachineImage(digest: string): Promise<void>;

@@ -183,12 +183,14 @@ async function pruneShown(context: Context, scope: Scope, shown: readonly Stored
     ...(await pruneMachineImages(context, due)),
   ];
   const gone = ends.filter(({ problem, refused }) => problem === undefined && refused === undefined);
+  const unfreed = await freeRegistry(context, gone);
   return {
     outcome: 'pruned',
     things: [...gone.map(({ thing }) => thing), ...things.filter(({ kept }) => kept)],
     freed: gone.reduce((sum, { thing }) => sum + (thing.bytes ?? 0), 0),
     failed: [
       ...now.silent,
+      ...unfreed,
       ...ends.flatMap(({ thing, problem }) => (problem === undefined ? [] : [{ place: thing.place, reason: problem }])),
     ],
     notes: [...new Set(ends.flatMap(({ refused }) => refused ?? []))],
@@ -250,6 +252,18 @@ async function pruneRegistry(context: Context, { registry }: Survey, due: readon
     ends.push(await ending(context, thing, remove));
   }
   return ends;
+}
+
+/** What is removed from a registry keeps its disk until that registry collects its garbage. */
+async function freeRegistry({ storage }: Context, gone: readonly End[]): Promise<PruneResult['failed']> {
+  if (!gone.some(({ thing }) => thing.place === 'registry')) return [];
+  try {
+    await storage.freeRegistry();
+    return [];
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    return [{ place: 'registry', reason: messageOf(error) }];
+  }
 }
 
 async function pruneMachineImages(context: Context, due: readonly StoredThing[]): Promise<End[]> {

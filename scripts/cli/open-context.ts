@@ -155,7 +155,7 @@ function contextOf({
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories: new AccessoriesAdapter(app, session),
-    storage: new StorageAdapter(app, session, registry),
+    storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
     secrets: secretStore(parts),
     terminal,
@@ -165,6 +165,11 @@ function contextOf({
     embedded,
     loadPulumi: stacks,
   };
+}
+
+/** Returns what frees the disk of a registry that is this computer's. */
+function freeing({ repository }: Project, embedded: EmbeddedRegistry): (() => Promise<void>) | undefined {
+  return isEmbedded(repository) ? () => embedded.collect() : undefined;
 }
 
 /** Returns the passphrase of the state; nothing where the command needs none. */

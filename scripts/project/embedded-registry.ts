@@ -4,10 +4,13 @@
  * connections. What is recorded never names that port, so a container that is gone is made again at another one if need be.
  */
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange } from '../../infra/registry/http.ts';
 import { childEnvironment, variablesFor } from '../../infra/system/environment.ts';
+import { withFileLock } from '../../infra/system/file-lock.ts';
 import { runToEnd, type Ended } from '../../infra/system/process.ts';
+import { runtimeFolder } from '../../infra/system/runtime-folder.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /** The name of the container, and of the volume with its data. */
@@ -16,6 +19,8 @@ export const registryName = 'lockage-registry';
 export const registryImages = { ofSetup: 'lockage-base/registry', official: 'registry:3' } as const;
 
 const label = 'lockage.registry';
+/** Where both images have their configuration. */
+const configFile = '/etc/distribution/config.yml';
 const volumePath = '/var/lib/registry';
 const innerPort = 5000;
 /** Below the ports that computers take for outgoing connections: one of those may be taken when Docker comes up. */
@@ -23,6 +28,7 @@ const ports = Array.from({ length: 100 }, (_, index) => 15_050 + index);
 const portTaken = /port is already allocated|address already in use|ports are not available/i;
 const questionTimeout = 30_000;
 const pullTimeout = 10 * 60_000;
+const collectTimeout = 10 * 60_000;
 const answerTimeout = 15_000;
 const instead = 'write `repository: REPOSITORY` in lockage.yaml for a registry of your own';
 
@@ -46,6 +52,8 @@ interface Inspected {
 }
 
 export interface EmbeddedRegistryOptions {
+  /** of the container and its volume; `lockage-registry` by default */
+  readonly name?: string;
   /** says what is done for the first time */
   readonly tell: (text: string) => void;
   readonly signal?: AbortSignal;
@@ -54,10 +62,12 @@ export interface EmbeddedRegistryOptions {
 /** The embedded registry of this computer. */
 export class EmbeddedRegistry {
   readonly #options: EmbeddedRegistryOptions;
+  readonly #name: string;
   #running: Promise<RunningRegistry> | undefined;
 
   constructor(options: EmbeddedRegistryOptions) {
     this.#options = options;
+    this.#name = options.name ?? registryName;
   }
 
   /**
@@ -87,17 +97,50 @@ export class EmbeddedRegistry {
     return undefined;
   }
 
+  /**
+   * Frees the disk of what was removed from it. It rests meanwhile: an upload that began and has no manifest yet would be
+   * taken for garbage, and fails instead. Throws LockageError.
+   */
+  async collect(): Promise<void> {
+    const { image } = await this.running();
+    this.#running = undefined;
+    const collected = await this.#alone(async () => {
+      await this.#docker(['container', 'stop', this.#name]);
+      return this.#docker(collectArguments(this.#name, image), collectTimeout);
+    });
+    await this.running();
+    if (collected.code === 0) return;
+    throw new LockageError('the embedded registry cannot free the disk of what was removed', {
+      details: linesOf(collected),
+      hint: 'Nothing that is needed is gone. Run `lockage prune` again when more is removed.',
+    });
+  }
+
   async #ensure(): Promise<RunningRegistry> {
-    const found = (await this.#inspect()) ?? (await this.#make());
-    if (found.State.Paused) await this.#docker(['container', 'unpause', registryName]);
-    const started = found.State.Running ? found : await this.#start(found);
-    const running = describe(started);
+    const found = await this.#inspect();
+    const isUp = found !== undefined && found.State.Running && !found.State.Paused;
+    const running = describe(isUp ? found : await this.#alone(() => this.#bringUp()));
     await this.#answers(running);
     return running;
   }
 
+  /** Runs what no other command of this computer may do at the same time. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    return withFileLock(join(await runtimeFolder(), `${this.#name}.lock`), 2 * collectTimeout, work);
+  }
+
+  /** Makes or starts what another command has not brought up meanwhile. */
+  async #bringUp(): Promise<Inspected> {
+    // What collects its garbage goes on when its command was killed, and must see no upload.
+    await this.#docker(['container', 'wait', garbageName(this.#name)], collectTimeout);
+    const found = await this.#inspect();
+    if (!found) return this.#make();
+    if (found.State.Paused) await this.#docker(['container', 'unpause', this.#name]);
+    return found.State.Running ? found : this.#start(found);
+  }
+
   async #inspect(): Promise<Inspected | undefined> {
-    const words = ['container', 'inspect', '--format', '{{json .}}', registryName];
+    const words = ['container', 'inspect', '--format', '{{json .}}', this.#name];
     const asked = await this.#docker(words).catch((error: unknown) => {
       throw noDocker([messageOf(error)], error);
     });
@@ -105,7 +148,7 @@ export class EmbeddedRegistry {
     if (asked.code !== 0) throw noDocker(linesOf(asked));
     const found = JSON.parse(asked.stdout) as Inspected;
     if (found.Config.Labels?.[label] === undefined) {
-      throw new LockageError(`there is a container ${registryName} that is not Lockage's`, {
+      throw new LockageError(`there is a container ${this.#name} that is not Lockage's`, {
         details: [`it is made from ${found.Config.Image}`],
         hint: `Give it another name with \`docker rename\`, or ${instead}.`,
       });
@@ -115,7 +158,7 @@ export class EmbeddedRegistry {
 
   async #make(): Promise<Inspected> {
     const image = (await this.image()) ?? (await this.#pull());
-    this.#options.tell(`no repository is configured: a registry on this computer serves (container ${registryName})`);
+    this.#options.tell(`no repository is configured: a registry on this computer serves (container ${this.#name})`);
     return this.#create(image, ports);
   }
 
@@ -127,27 +170,26 @@ export class EmbeddedRegistry {
       });
     }
     if (!(await isFree(port))) return this.#create(image, others);
-    const created = await this.#docker(createArguments(image, port));
-    // Another command may have been faster, and its container is as good.
-    if (created.code !== 0 && !/already in use by container/i.test(created.stderr)) throw notMade(created);
-    const started = await this.#docker(['container', 'start', registryName]);
+    const created = await this.#docker(createArguments(this.#name, image, port));
+    if (created.code !== 0) throw notMade(created);
+    const started = await this.#docker(['container', 'start', this.#name]);
     if (started.code !== 0 && portTaken.test(started.stderr)) {
-      await this.#docker(['container', 'rm', registryName]);
+      await this.#docker(['container', 'rm', this.#name]);
       return this.#create(image, others);
     }
-    if (started.code !== 0) throw notStarted(started);
+    if (started.code !== 0) throw notStarted(this.#name, started);
     const found = await this.#inspect();
     if (found?.State.Running) return found;
-    throw notStarted(await this.#docker(['container', 'logs', '--tail', '5', registryName]));
+    throw notStarted(this.#name, await this.#docker(['container', 'logs', '--tail', '5', this.#name]));
   }
 
   /** Starts the container that is there. Where somebody has its port by now, another one takes its place, with the same data. */
   async #start(found: Inspected): Promise<Inspected> {
-    const started = await this.#docker(['container', 'start', registryName]);
+    const started = await this.#docker(['container', 'start', this.#name]);
     if (started.code !== 0) {
-      if (!portTaken.test(started.stderr)) throw notStarted(started);
+      if (!portTaken.test(started.stderr)) throw notStarted(this.#name, started);
       this.#options.tell(`${describe(found).address} is taken: the embedded registry moves to another port`);
-      await this.#docker(['container', 'rm', registryName]);
+      await this.#docker(['container', 'rm', this.#name]);
       return this.#create(found.Config.Image, ports);
     }
     this.#options.tell('the embedded registry was stopped, and is started again');
@@ -184,10 +226,10 @@ export class EmbeddedRegistry {
       }
       await sleep(50);
     }
-    const logs = await this.#docker(['container', 'logs', '--tail', '5', registryName]);
+    const logs = await this.#docker(['container', 'logs', '--tail', '5', this.#name]);
     throw new LockageError(`the embedded registry does not answer at ${address}: ${reason}`, {
       details: linesOf(logs),
-      hint: `Look at \`docker logs ${registryName}\`. Where Docker runs on another computer than this command, ${instead}.`,
+      hint: `Look at \`docker logs ${this.#name}\`. Where Docker runs on another computer than this command, ${instead}.`,
     });
   }
 
@@ -196,13 +238,15 @@ export class EmbeddedRegistry {
   }
 }
 
+const hardened = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
+
 /** Returns the arguments of the Docker CLI to create the container. */
-export function createArguments(image: string, port: number): string[] {
+export function createArguments(name: string, image: string, port: number): string[] {
   return [
-    ...['container', 'create', '--name', registryName, '--label', `${label}=embedded`],
+    ...['container', 'create', '--name', name, '--label', `${label}=embedded`],
     ...['--restart', 'unless-stopped', '--publish', `127.0.0.1:${port}:${innerPort}`],
-    ...['--mount', `type=volume,source=${registryName},target=${volumePath}`],
-    ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+    ...['--mount', `type=volume,source=${name},target=${volumePath}`],
+    ...hardened,
     ...['--env', `REGISTRY_HTTP_ADDR=:${innerPort}`, '--env', 'REGISTRY_STORAGE_DELETE_ENABLED=true'],
     ...['--env', 'REGISTRY_LOG_LEVEL=warn', '--env', 'REGISTRY_LOG_ACCESSLOG_DISABLED=true'],
     // The official image sends traces to an address of its own choice otherwise.
@@ -210,6 +254,14 @@ export function createArguments(image: string, port: number): string[] {
     image,
   ];
 }
+
+/** Returns the arguments of the Docker CLI to remove what no manifest in the volume needs. */
+function collectArguments(name: string, image: string): string[] {
+  const once = ['container', 'run', '--rm', '--name', garbageName(name), '--network', 'none', '--volumes-from', name];
+  return [...once, ...hardened, image, 'garbage-collect', configFile];
+}
+
+const garbageName = (name: string) => `${name}-garbage`;
 
 function describe({ Id: container, Config, HostConfig }: Inspected): RunningRegistry {
   const port = HostConfig.PortBindings?.[`${innerPort}/tcp`]?.[0]?.HostPort ?? '';
@@ -240,10 +292,10 @@ function notMade(ended: Ended): LockageError {
   });
 }
 
-function notStarted(ended: Ended): LockageError {
+function notStarted(name: string, ended: Ended): LockageError {
   return new LockageError('the embedded registry cannot be started', {
     details: linesOf(ended),
-    hint: `Put right what Docker says: \`docker start ${registryName}\` has to work. Or ${instead}.`,
+    hint: `Put right what Docker says: \`docker start ${name}\` has to work. Or ${instead}.`,
   });
 }
 

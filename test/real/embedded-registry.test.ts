@@ -1,12 +1,54 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RegistryClient } from '../../infra/registry/client.ts';
+import { EmbeddedRegistry } from '../../scripts/project/embedded-registry.ts';
 import { baseImages } from '../../scripts/setup/images/base-images.ts';
 import { Desk } from '../support/desk.ts';
-import { command, docker } from '../support/engine-fixture.ts';
+import { command, docker, importShellImage, testPrefix } from '../support/engine-fixture.ts';
 import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
 
-// The tests of this file are one story: each goes on where the one before ended.
+describe('the registry of this computer', () => {
+  const name = testPrefix();
+  const told: string[] = [];
+  const registry = new EmbeddedRegistry({ name, tell: (text) => void told.push(text) });
+  const client = new RegistryClient();
+
+  afterAll(async () => {
+    const images = (await docker('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n');
+    for (const image of images.filter((each) => each.includes(name))) await docker('rmi', '--force', image);
+    await docker('rm', '--force', name);
+    await docker('volume', 'rm', '--force', name);
+  });
+
+  const stored = async () => {
+    const inside = await docker('system', 'df', '--verbose', '--format', '{{json .Volumes}}');
+    return (JSON.parse(inside) as { Name: string; Size: string }[]).find((volume) => volume.Name === name)?.Size;
+  };
+
+  test('frees the disk of what was removed, and keeps all else', async () => {
+    const commands = [registry, new EmbeddedRegistry({ name, tell: (text) => void told.push(text) })];
+    const [first, second] = await Promise.all(commands.map((each) => each.running()));
+    expect([second, told.length]).toEqual([first, 1]);
+    const repository = `${first?.address}/${name}`;
+    for (const version of ['1', '2']) {
+      await importShellImage(`${repository}:${version}`, `${name}-${version}`);
+      await docker('push', '--quiet', `${repository}:${version}`);
+    }
+    const [gone, kept] = [await client.resolve(repository, '1'), await client.resolve(repository, '2')];
+    const before = await stored();
+    await client.remove(repository, gone);
+    expect(await stored()).toBe(before);
+    await registry.collect();
+    expect(Number.parseFloat((await stored()) ?? '')).toBeLessThan(Number.parseFloat(before ?? '') * 0.6);
+    expect(await registry.running()).toEqual(first);
+    expect([await client.exists(repository, gone), await client.exists(repository, kept)]).toEqual([false, true]);
+    await docker('push', '--quiet', `${repository}:1`);
+    expect(await client.resolve(repository, '1')).toBe(gone);
+  });
+});
+
+// The tests of the group below are one story: each goes on where the one before ended.
 describe.runIf(labsWork)('a project that names no repository', () => {
   let desk: Desk;
   let shop: string;

@@ -306,6 +306,7 @@ const storage = (world: MemoryWorld): Ports['storage'] => ({
     world.registry = world.registry.filter((image) => image.digest !== digest);
     return true;
   },
+  freeRegistry: async () => undefined,
   machineImages: async () => world.cache,
   removeMachineImage: async (gone) => void (world.cache = world.cache.filter(({ digest }) => digest !== gone)),
 });

@@ -216,6 +216,16 @@ describe('a pruning of everything', () => {
     expect([freed, notes]).toEqual([20, []]);
   });
 
+  test('has the registry of this computer free what was removed there, and says where it could not', async () => {
+    const world = await releasedWorld();
+    world.fail('storage.freeRegistry', new LockageError('the disk is full'));
+    const { failed } = await world.perform('prune', {});
+    expect(failed).toEqual([{ place: 'registry', reason: 'the disk is full' }]);
+    expect(world.registry).toHaveLength(10);
+    await world.perform('prune', {});
+    expect(world.calls.filter((call) => call === 'storage.freeRegistry')).toHaveLength(1);
+  });
+
   test('keeps in the registry what an image is made of that is kept', async () => {
     const world = await releasedWorld();
     const [first, second, third] = world.registry;

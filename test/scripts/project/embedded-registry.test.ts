@@ -7,7 +7,7 @@ import { createArguments, EmbeddedRegistry } from '../../../scripts/project/embe
 afterEach(() => vi.unstubAllEnvs());
 
 test('the registry of this computer is reached from nowhere else, and no folder of it is mounted', () => {
-  const words = createArguments('registry:3', 15_050);
+  const words = createArguments('lockage-registry', 'registry:3', 15_050);
   const valuesOf = (option: string) => words.filter((_, index) => words[index - 1] === option);
   expect(valuesOf('--publish')).toEqual(['127.0.0.1:15050:5000']);
   expect(valuesOf('--mount')).toEqual(['type=volume,source=lockage-registry,target=/var/lib/registry']);
