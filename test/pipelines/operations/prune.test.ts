@@ -222,8 +222,7 @@ describe('a pruning of everything', () => {
     const { failed } = await world.perform('prune', {});
     expect(failed).toEqual([{ place: 'registry', reason: 'the disk is full' }]);
     expect(world.registry).toHaveLength(10);
-    await world.perform('prune', {});
-    expect(world.calls.filter((call) => call === 'storage.freeRegistry')).toHaveLength(1);
+    expect((await world.perform('prune', {})).outcome).toBe('nothing to do');
   });
 
   test('keeps in the registry what an image is made of that is kept', async () => {
