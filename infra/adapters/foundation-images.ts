@@ -12,7 +12,7 @@ interface Use {
 }
 
 interface Dependencies {
-  readonly session: Pick<Session, 'connections' | 'signal' | 'progress'>;
+  readonly session: Pick<Session, 'connections' | 'bundle' | 'signal' | 'progress'>;
   readonly registry: RegistryClient;
 }
 

@@ -24,6 +24,7 @@ import type {
   MachineNetworkInputs,
   MigrationInputs,
   RoutesInputs,
+  SecretFilesInputs,
   SecretInputs,
   TurnInputs,
 } from '../resources/inputs.ts';
@@ -59,13 +60,22 @@ export class RecordsAdapter implements Records {
   readonly #project: string;
   readonly #session: Session;
   readonly #stacks: () => Promise<StackRunner>;
+  readonly #elsewhere: () => Promise<readonly Release[]>;
   readonly #seen = new Map<string, EnvironmentRecord>();
 
-  constructor(settings: PulumiSettings, project: string, session: Session, stacks: () => Promise<StackRunner>) {
+  /** `elsewhere`: releases that are recorded in another state, and are to be found here as well */
+  constructor(
+    settings: PulumiSettings,
+    project: string,
+    session: Session,
+    stacks: () => Promise<StackRunner>,
+    elsewhere: () => Promise<readonly Release[]> = () => Promise.resolve([]),
+  ) {
     this.#settings = settings;
     this.#project = project;
     this.#session = session;
     this.#stacks = stacks;
+    this.#elsewhere = elsewhere;
   }
 
   async environments(): Promise<readonly string[]> {
@@ -105,6 +115,13 @@ export class RecordsAdapter implements Records {
     return { edges: inputsOf<EdgeInputs>(state, 'Edge'), accessories: inputsOf<AccessoryInputs>(state, 'Accessory') };
   }
 
+  /** Returns who reads the secrets of accessories, where that was configured: volume → user. */
+  async secretOwners(environment: string): Promise<ReadonlyMap<string, string>> {
+    const state = await readStack(this.#settings, this.#project, foundationStack(environment));
+    const files = inputsOf<SecretFilesInputs>(state, 'SecretFiles');
+    return new Map(files.flatMap(({ volume, user }) => (volume === undefined || !user ? [] : [[volume, user]])));
+  }
+
   /** Returns the hosts of which a foundation's network is recorded. */
   async foundationNetworks(environment: string): Promise<ReadonlySet<string>> {
     const state = await readStack(this.#settings, this.#project, foundationStack(environment));
@@ -124,7 +141,9 @@ export class RecordsAdapter implements Records {
   }
 
   async releases(): Promise<readonly Release[]> {
-    return (await this.#read<Release>(releasesRecord)).value;
+    const own = (await this.#read<Release>(releasesRecord)).value;
+    const others = await this.#elsewhere();
+    return [...own, ...others.filter(({ version }) => !own.some((release) => release.version === version))];
   }
 
   /** Returns the images that machines are made from, oldest first. */

@@ -1,4 +1,5 @@
 import type { Connections } from '../docker/connections.ts';
+import type { Bundle } from '../registry/bundle/bundle.ts';
 import type { MachineFolders } from '../system/state-folders.ts';
 import type { HeldLock } from './held-lock.ts';
 import type { Progress, ProviderContext } from './provider-context.ts';
@@ -14,6 +15,8 @@ export interface Session {
   readonly machines: MachineFolders;
   /** absent: nothing is locked, as in a plain run of Pulumi */
   readonly lock?: HeldLock;
+  /** a file with images, which are taken from it instead of a registry */
+  readonly bundle?: Bundle;
   readonly signal: AbortSignal;
 }
 

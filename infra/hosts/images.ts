@@ -7,13 +7,14 @@ import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
 import type { PullProgress } from '../docker/api/types.ts';
 import type { Location, RegistryClient } from '../registry/client.ts';
+import type { ImageArchive } from '../registry/bundle/bundle.ts';
 import { passingNames, startPullProxy } from '../registry/pull-proxy.ts';
 import { digestIn, digestTag, imageByTag } from '../registry/reference.ts';
 
 type Image = Pick<Release, 'repository' | 'digest'>;
 
 interface Dependencies {
-  readonly session: Pick<Session, 'connections' | 'signal'>;
+  readonly session: Pick<Session, 'connections' | 'bundle' | 'signal'>;
   readonly registry: RegistryClient;
   readonly onProgress?: (progress: PullProgress) => void;
 }
@@ -36,6 +37,8 @@ export async function ensureImage(
 ): Promise<number> {
   const engine = await dependencies.session.connections.engine(host);
   if (await localName(engine, image)) return 0;
+  const bundled = await dependencies.session.bundle?.image(imageByDigest(image));
+  if (bundled) return loadImage(engine, bundled, dependencies.session.signal);
   const place = await dependencies.registry.locate(image.repository);
   if (await heldFromElsewhere(engine, image, place)) return 0;
   // A leaving host may date from when the environment was reached in another way.
@@ -87,6 +90,29 @@ function outOfReach({ host }: Engine, image: Image): LockageError {
       'Run `lockage releases push --to REPOSITORY` to copy all releases to a registry of your own, and write ' +
       '`repository: REPOSITORY` in lockage.yaml. Or reach the host by an ssh:// target.',
   });
+}
+
+/**
+ * Gives an engine an image out of a file. Layers that it has are not sent, unless it keeps images as they come from registries:
+ * then it knows them by other hashes.
+ */
+async function loadImage(engine: Engine, archive: ImageArchive, signal: AbortSignal): Promise<number> {
+  const { Driver, DriverStatus } = await engine.info();
+  const keepsBlobs = JSON.stringify([Driver, DriverStatus]).includes('io.containerd.snapshotter');
+  const skipped = keepsBlobs ? 0 : await layersThere(engine, archive.layers);
+  await engine.loadImage(archive.name, () => archive.read(skipped), { signal });
+  return archive.bytes(skipped);
+}
+
+/** Returns how many of an image's layers, from the lowest on, an engine has in the same order. */
+async function layersThere(engine: Engine, layers: readonly string[]): Promise<number> {
+  const images = await engine.namedImages();
+  const there = images.map(async ({ id }) => {
+    const found = (await engine.inspectImage(id))?.RootFS.Layers ?? [];
+    const first = layers.findIndex((layer, index) => found[index] !== layer);
+    return first < 0 ? layers.length : first;
+  });
+  return Math.max(0, ...(await Promise.all(there)));
 }
 
 /**

@@ -31,6 +31,10 @@ export interface Environment {
   readonly registry: Pulling;
   /** what is set for its edge proxies; absent: nothing */
   readonly edge?: EdgeSettings;
+  /** it is a revision of another environment that runs here once more: this computer's engine is not its own */
+  readonly reproduces?: { readonly environment: string; readonly revision: number };
+  /** a platform that its hosts run besides their own, by emulation */
+  readonly emulates?: string;
 }
 
 /** The settings of an environment's edge proxies. */

@@ -21,6 +21,7 @@ import { pushReleases } from './push-releases.ts';
 import { release } from './release.ts';
 import { removeHost } from './remove-host.ts';
 import { replaceMachines } from './replace-machines.ts';
+import { reproduce } from './reproduce.ts';
 import { resume } from './resume.ts';
 import { rollback } from './rollback.ts';
 import { scale } from './scale.ts';
@@ -53,6 +54,7 @@ const operations = {
   restoreAccessory,
   prune,
   pushReleases,
+  reproduce,
 };
 
 export type OperationName = keyof typeof operations;

@@ -86,7 +86,7 @@ async function agreeTo(context: Context, returning: Returning): Promise<Agreemen
   const inputs = inputsOf(context, returning);
   if (!inputs) return undefined;
   checkReturn(inputs, returning);
-  return agree(context, inputs, returning.whole);
+  return agree(context, inputs, { whole: returning.whole });
 }
 
 function checkReturn(inputs: RolloutInputs, { reports }: Returning): void {

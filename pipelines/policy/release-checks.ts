@@ -3,8 +3,13 @@ import type { Environment } from '../model/environment.ts';
 import type { ContainerChange } from '../model/plan.ts';
 import type { Release } from '../model/release.ts';
 
-/** Refuses hosts that cannot run the release's platform, by name. */
-export function checkPlatform(release: Release, hosts: readonly { host: { name: string }; platform: string }[]): void {
+/** Refuses hosts that cannot run the release's platform, by name. `emulates`: one that they run besides their own. */
+export function checkPlatform(
+  release: Release,
+  hosts: readonly { host: { name: string }; platform: string }[],
+  emulates?: string,
+): void {
+  if (release.platform === emulates) return;
   const wrong = hosts.filter(({ platform }) => platform !== release.platform);
   if (wrong.length === 0) return;
   throw new LockageError(`release ${release.version} was built for ${release.platform}`, {

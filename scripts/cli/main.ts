@@ -8,6 +8,7 @@ import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { json, planOption, revisionOptions, wait, yes } from './options.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
+import { addReproductionCommands } from './reproduction-commands.ts';
 
 const stopping = 'stopping at the next safe point; once more to stop at once (see `lockage status` then)';
 
@@ -256,6 +257,7 @@ program
 addHostCommands(program, interrupt);
 addAccessoryCommands(program, interrupt);
 addMachineCommands(program, interrupt);
+addReproductionCommands(program, interrupt);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

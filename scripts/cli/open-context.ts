@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
@@ -21,18 +21,22 @@ import { Connections } from '../../infra/docker/connections.ts';
 import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
+import type { Bundle } from '../../infra/registry/bundle/bundle.ts';
 import { RegistryClient, type Location } from '../../infra/registry/client.ts';
 import { RegistryWriter } from '../../infra/registry/writer.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
+import type { Release } from '../../pipelines/model/release.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
 import { EmbeddedRegistry } from '../project/embedded-registry.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
+import { findReproduction, projectOf, type FoundReproduction } from '../project/reproductions.ts';
 import { SecretStore } from '../project/secret-store.ts';
 import { openStateFolder } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
@@ -47,6 +51,8 @@ export interface GlobalOptions {
   readonly cwd?: string;
   /** the command reads what is recorded and no secret: where the state is a folder, it needs no passphrase */
   readonly keyless?: boolean;
+  /** the environment that the command is about: one that is reproduced here has a project and a state of its own */
+  readonly about?: string | undefined;
 }
 
 /** The outside world as operations see it, with what commands that only read need besides. */
@@ -62,31 +68,87 @@ export interface CommandContext extends Context {
   readonly terminal: ConsoleTerminal;
 }
 
-/** Opens the context of a command, from the configuration of the folder it runs in. Throws LockageError. */
+/** A project, and where it keeps what is its own. */
+interface Place {
+  readonly configured: Project;
+  /** state, passphrase and what Pulumi needs */
+  readonly folder: string;
+  /** the accepted keys of hosts */
+  readonly keys: string;
+  /** returns releases that are recorded elsewhere, and can run here too */
+  readonly elsewhere?: () => Promise<readonly Release[]>;
+  readonly bundle?: Bundle;
+}
+
+/**
+ * Opens the context of a command, from the configuration of the folder it runs in, or from the record of the reproduction that
+ * it is about. Throws LockageError.
+ */
 export async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
-  const configured = await loadProject(options.cwd ?? process.cwd());
+  const cwd = options.cwd ?? process.cwd();
+  const reproduced = options.about === undefined ? undefined : await findReproduction(cwd, options.about);
+  if (reproduced) return openReproduction(reproduced, options, signal);
+  const configured = await loadProject(cwd);
+  const folder = await openStateFolder(configured.root);
+  return openPlace({ configured, folder, keys: folder }, options, signal);
+}
+
+/**
+ * Opens the context of a reproduction, which sees nothing of its original but releases that can be promoted to it. `bundle`: a
+ * file that has its images. Throws LockageError.
+ */
+export async function openReproduction(
+  found: FoundReproduction,
+  options: GlobalOptions & { readonly bundle?: Bundle },
+  signal: AbortSignal,
+): Promise<CommandContext> {
+  const { folder, reproduction } = found;
+  const root = dirname(dirname(dirname(folder)));
+  const place = {
+    configured: projectOf(found),
+    folder,
+    keys: await openStateFolder(root),
+    elsewhere: async () => [reproduction.of.release, ...(await releasesOf(root, signal))],
+    ...(options.bundle ? { bundle: options.bundle } : {}),
+  };
+  return openPlace(place, options, signal);
+}
+
+/** Returns the releases of the project that a reproduction lies in; none where that cannot be read. */
+async function releasesOf(root: string, signal: AbortSignal): Promise<readonly Release[]> {
+  try {
+    const context = await openContext({ cwd: root, keyless: true, yes: true }, signal);
+    return await context.records.releases().finally(() => context.connections.close());
+  } catch (error) {
+    if (error instanceof LockageError) return [];
+    throw error;
+  }
+}
+
+async function openPlace(place: Place, options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
+  const { configured, folder, bundle } = place;
   const { app, root, backend } = configured;
   const redactor = new Redactor();
   const { json = false, yes = false } = options;
   const terminal = new ConsoleTerminal({ json, yes, redactor, signal });
-  const stateFolder = await openStateFolder(root);
-  const passphrase = await passphraseOf(options, stateFolder, backend);
+  const passphrase = await passphraseOf(options, folder, backend);
   redactor.add(passphrase === '' ? [] : [passphrase]);
-  const settings = { backend, passphrase, folder: join(stateFolder, 'pulumi') };
+  const settings = { backend, passphrase, folder: join(folder, 'pulumi') };
   const embedded = new EmbeddedRegistry({ tell: (text) => terminal.note(text), signal });
   const { registry, copies } = registriesOf(configured, embedded, terminal, signal);
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const configuredHosts = () => project.environments.flatMap(({ hosts }) => hosts);
-  const connections = new Connections({ stateDir: stateFolder, configured: configuredHosts });
+  const connections = new Connections({ stateDir: place.keys, configured: configuredHosts });
   const actor = actorOf();
   const keeper = new LockKeeper({ app, actor, connections, lease: leaseOf(process.env) });
   const key = new SecretKey(app, passphrase);
-  const session = sessionOf({ stateFolder, connections, terminal, registry, key, lock: keeper, signal });
+  const held = { connections, lock: keeper, signal, ...(bundle ? { bundle } : {}) };
+  const session = sessionOf({ stateFolder: folder, terminal, registry, key, ...held });
   const stacks = pulumiLoader(settings, app, keeper);
-  const records = new RecordsAdapter(settings, app, session, stacks);
+  const records = new RecordsAdapter(settings, app, session, stacks, place.elsewhere);
   const mask = (text: string) => redactor.redact(text);
-  const drift = new DriftAdapter({ app, session, records, folder: join(stateFolder, 'drift'), mask });
+  const drift = new DriftAdapter({ app, session, records, folder: join(folder, 'drift'), mask });
   const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
@@ -219,7 +281,7 @@ function secretStore({ session, terminal, ...parts }: StoreParts): SecretStore {
   return new SecretStore({ ...parts, values: session.secrets, tell: (text) => terminal.note(text) });
 }
 
-interface SessionParts extends Pick<Session, 'connections' | 'lock' | 'signal'> {
+interface SessionParts extends Pick<Session, 'connections' | 'lock' | 'bundle' | 'signal'> {
   readonly stateFolder: string;
   readonly terminal: ConsoleTerminal;
   readonly registry: RegistryClient;

@@ -11,7 +11,15 @@ export async function runCommand(
   signal: AbortSignal,
   work: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
-  const context = await openContext(options, signal);
+  await runIn(await openContext(options, signal), work);
+}
+
+/** Runs a command as `runCommand` does, in a context that is open. */
+export async function runIn(
+  context: CommandContext,
+  work: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  const { signal } = context;
   try {
     await work(context);
   } catch (error) {

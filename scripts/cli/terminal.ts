@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import type { Progress } from '../../infra/context/provider-context.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
 import { InterruptedError, LockageError, messageOf } from '../../pipelines/errors.ts';
@@ -149,6 +150,30 @@ export class ConsoleTerminal implements Terminal {
       throw new LockageError('not confirmed: nothing was changed');
     }
     this.#started = performance.now();
+  }
+
+  /**
+   * Asks for a value that is not shown while it is typed. Undefined where nobody types one, or can be asked. Throws
+   * InterruptedError.
+   */
+  async secret(question: string): Promise<string | undefined> {
+    if (!this.asks || !process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+    this.#clear();
+    process.stderr.write(`${this.#shown(question)}: `);
+    const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const reader = createInterface({ input: process.stdin, output: silent, terminal: true });
+    const { signal, redactor } = this.#options;
+    const typed = await reader
+      .question('', signal ? { signal } : {})
+      .catch((cause: unknown) => {
+        throw signal?.aborted ? signal.reason : new InterruptedError('not answered: nothing was changed', { cause });
+      })
+      .finally(() => {
+        reader.close();
+        process.stderr.write('\n');
+      });
+    redactor.add([typed]);
+    return typed === '' ? undefined : typed;
   }
 
   /** Prints the result of a command: lines for people, or one JSON document. */

@@ -15,6 +15,9 @@ import type {
   VolumeDetails,
 } from './types.ts';
 
+/** Milliseconds for an image to be sent and unpacked: it may be large, and the disk slow. */
+const loadTimeout = 3600_000;
+
 /** The images, networks and volumes of an engine. Nothing is ever pruned; each removal names its object. */
 export class EngineResources extends EngineApi {
   /** Returns undefined when the host does not have the image. */
@@ -41,6 +44,16 @@ export class EngineResources extends EngineApi {
     } catch (error) {
       throw options.signal?.aborted ? options.signal.reason : error;
     }
+  }
+
+  /** Takes an image in from an archive of any size, as `docker load` does. Throws EngineError. */
+  async loadImage(name: string, upload: () => AsyncIterable<Buffer>, options: CallOptions = {}): Promise<void> {
+    const what = `load image ${name}`;
+    const call = { query: { quiet: true }, upload, deadline: loadTimeout, ...options };
+    const { body } = await this.call(what, 'POST', '/images/load', call);
+    // A failure after the beginning of the answer is a line of it.
+    const failure = /"errorDetail":\{[^}]*"message":"((?:[^"\\]|\\.)*)"/.exec(body.toString('utf8'))?.[1];
+    if (failure !== undefined) throw new EngineError(this.host, what, failure);
   }
 
   /** Adds a name to an image that the host has. Another image with that name loses it. */

@@ -1,6 +1,7 @@
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import type { Duplex } from 'node:stream';
+import { Readable, type Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Deadline, defaultDeadline } from '../../system/deadline.ts';
 import type { EngineAddress } from '../address.ts';
 import { tlsOptions } from '../tls/options.ts';
@@ -156,7 +157,9 @@ export class Transport {
         if (head.length > 0) socket.unshift(head);
         resolve({ response, socket });
       });
-      outgoing.end(payload);
+      if (call.upload === undefined) outgoing.end(payload);
+      // What cannot be read any more must not look like an archive that ends.
+      else pipeline(Readable.from(call.upload()), outgoing).catch((error: Error) => outgoing.destroy(error));
     });
   }
 

@@ -7,7 +7,7 @@ export function encodeBody(
   call: Call,
   upgrade: boolean,
 ): { payload: Buffer | undefined; headers: OutgoingHttpHeaders } {
-  const { body } = call;
+  const { body, upload } = call;
   const raw = Buffer.isBuffer(body);
   const payload = raw ? body : body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   return {
@@ -15,11 +15,16 @@ export function encodeBody(
     headers: {
       Host: 'docker',
       ...(payload ? { 'Content-Type': raw ? 'application/x-tar' : 'application/json' } : {}),
-      ...(call.method === 'POST' || call.method === 'PUT' ? { 'Content-Length': payload?.length ?? 0 } : {}),
+      ...lengthOf(call, payload, upload !== undefined),
       ...(upgrade ? { Connection: 'Upgrade', Upgrade: 'tcp' } : {}),
       ...call.headers,
     },
   };
+}
+
+function lengthOf({ method }: Call, payload: Buffer | undefined, isUpload: boolean): OutgoingHttpHeaders {
+  if (isUpload) return { 'Content-Type': 'application/x-tar', 'Transfer-Encoding': 'chunked' };
+  return method === 'POST' || method === 'PUT' ? { 'Content-Length': payload?.length ?? 0 } : {};
 }
 
 /** Returns the query string; undefined members are left out. */
@@ -62,6 +67,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   /** a buffer is sent as it is (a tar archive), anything else as JSON */
   readonly body?: unknown;
+  /** an archive of any size, in the place of a body; called once for each time that it is sent */
+  readonly upload?: () => AsyncIterable<Buffer>;
   readonly headers?: OutgoingHttpHeaders;
   /** milliseconds for the whole answer; for a stream, until its headers */
   readonly deadline?: number;

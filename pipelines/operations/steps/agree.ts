@@ -23,7 +23,7 @@ export interface Agreement {
 export async function agree(
   context: Context,
   inputs: RolloutInputs,
-  whole: Environment,
+  { whole, question }: { readonly whole: Environment; readonly question?: string | undefined },
 ): Promise<Agreement | undefined> {
   const { terminal, stacks } = context;
   if (!terminal.asks) return undefined;
@@ -34,7 +34,7 @@ export async function agree(
   if (!rollout.unchanged) {
     checkNames(inputs.app, plan.containers, inputs.reports);
     terminal.plan(plan);
-    await terminal.confirm(questionOf(inputs));
+    await terminal.confirm(question ?? questionOf(inputs));
   } else if (notes.length > 0) {
     for (const text of notes) terminal.note(text);
     await terminal.confirm(`Change what ${inputs.environment.name} stands on?`);

@@ -28,6 +28,8 @@ export interface Arrival {
   /** role → its number of containers from now on */
   readonly counts?: Readonly<Record<string, number>>;
   readonly reason?: string;
+  /** what a person is asked; absent: whether the release is promoted */
+  readonly question?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
   /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
@@ -85,7 +87,7 @@ async function decide(context: Context, arrival: Arrival, draft: Draft): Promise
     const notes = await context.stacks.foundationNotes(foundationRequest(inputs, draft.whole));
     return planned(context, inputs, notes);
   }
-  const agreed = await agree(context, inputs, draft.whole);
+  const agreed = await agree(context, inputs, { whole: draft.whole, question: arrival.question });
   const { environment } = draft.known;
   const purpose = arrival.heals ? 'heal' : `promote ${arrival.release.version}`;
   return withEnvironmentLock(context, { environment, purpose }, () => bringInLocked(context, arrival, draft, agreed));

@@ -20,7 +20,7 @@ export async function preflight(
     context.hosts.preflight(environment, environment.same),
     traitsBefore(context, environment),
   ]);
-  checkPlatform(release, reports);
+  checkPlatform(release, reports, environment.emulates);
   for (const { host, warnings } of reports) for (const text of warnings) context.terminal.note(`${host.name}: ${text}`);
   refuseUnlike(environment, reports, before);
   return reports;

@@ -190,7 +190,8 @@ async function clearUp(
     // Without reports, which are from before: what they miss has been made, and an edge must not be made again.
     await context.stacks.foundation(foundation, { leaving: 'go' });
     const { containers } = await context.records.environment(environment.name);
-    const unneeded = await unneededImages(context);
+    // Other environments of this computer may need what a reproduction of one of them does not.
+    const unneeded = environment.reproduces ? new Set<string>() : await unneededImages(context);
     await Promise.all([
       context.hosts.removeOthers(environment, containers),
       context.hosts.forgetImages(environment, release.repository, unneeded),

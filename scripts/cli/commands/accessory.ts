@@ -23,7 +23,7 @@ export interface AccessoryCall {
 /** Runs `lockage accessory restart`. */
 export async function accessoryRestartCommand(call: AccessoryCall, flags: Flags): Promise<void> {
   const { environment, name: accessory } = call;
-  await runCommand(flags, call.signal, async (context) => {
+  await runCommand({ ...flags, about: call.environment }, call.signal, async (context) => {
     const request = { environment, accessory };
     const { duration } = await perform(context, 'restartAccessory', request, waitOf(flags));
     const line = `${accessory} of ${environment} was restarted and works: ${durationText(duration)}`;
@@ -37,7 +37,7 @@ export async function accessoryLogsCommand(
   flags: Flags & { readonly follow?: boolean; readonly tail: string },
 ): Promise<void> {
   const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
-  await runCommand(flags, call.signal, async (context) => {
+  await runCommand({ ...flags, about: call.environment }, call.signal, async (context) => {
     const { accessories, terminal } = context;
     const place = placeOf(context, call);
     await maskAccessory(context, place);
@@ -54,7 +54,7 @@ export async function accessoryExecCommand(
   argv: readonly string[],
   flags: { readonly interactive?: boolean },
 ): Promise<void> {
-  await runCommand({}, call.signal, async (context) => {
+  await runCommand({ about: call.environment }, call.signal, async (context) => {
     const { accessories, terminal } = context;
     const readers = { stdout: new LineReader(), stderr: new LineReader() };
     const place = placeOf(context, call);
@@ -79,7 +79,7 @@ export async function accessoryBackupCommand(
   path: string,
   flags: Flags & { readonly test: boolean },
 ): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: environment }, signal, async (context) => {
     const file = resolve(path);
     const request = { environment, accessory, file, prove: flags.test };
     const { bytes, took, proven } = await perform(context, 'backUpAccessory', request);
@@ -96,7 +96,7 @@ export async function accessoryRestoreCommand(
   path: string,
   flags: Flags,
 ): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: environment }, signal, async (context) => {
     const file = resolve(path);
     const request = { environment, accessory, file };
     const { duration } = await perform(context, 'restoreAccessory', request, waitOf(flags));

@@ -1,4 +1,5 @@
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
+import { findReproduction, removeReproduction } from '../../project/reproductions.ts';
 import { colors } from '../../tools/colors.ts';
 import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -9,10 +10,17 @@ interface DestroyFlags extends Flags {
 
 /** Runs `lockage destroy`. */
 export async function destroyCommand(environment: string, flags: DestroyFlags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  const reproduced = await findReproduction(process.cwd(), environment);
+  await runCommand({ ...flags, about: environment }, signal, async (context) => {
     const result = await perform(context, 'destroy', { environment, withData: flags.volumes ?? false }, waitOf(flags));
+    // Data that stay can be read by nothing but the secrets that are kept here.
+    if (reproduced && !keepsData(result)) await removeReproduction(reproduced.folder);
     context.terminal.result(jsonOf(result), linesOf(result));
   });
+}
+
+function keepsData(result: ResultOf<'destroy'>): boolean {
+  return result.outcome === 'destroyed' && (result.kept ?? []).length > 0;
 }
 
 function jsonOf(result: ResultOf<'destroy'>): unknown {

@@ -3,6 +3,7 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { isSshHost } from '../../../pipelines/model/target.ts';
 import { loadProject } from '../../project/load.ts';
+import { findReproduction, projectOf } from '../../project/reproductions.ts';
 import { Redactor } from '../../tools/redactor.ts';
 import { checking, good, type Check } from '../check.ts';
 import { cisChecks, cisTitle } from '../doctor/cis.ts';
@@ -27,7 +28,8 @@ export async function doctorCommand(asked: string | undefined, given: DoctorFlag
   const flags = { ...given, ...(asked === undefined ? {} : { env: asked }) };
   let project: Project | undefined;
   const configuration = await checking('configuration', async () => {
-    project = await loadProject(process.cwd());
+    const reproduced = flags.env === undefined ? undefined : await findReproduction(process.cwd(), flags.env);
+    project = reproduced ? projectOf(reproduced) : await loadProject(process.cwd());
     if (flags.env !== undefined) environmentNamed(project, flags.env);
     const { app, root, environments } = project;
     return good('configuration', `${app} in ${root}: ${environments.map(({ name }) => name).join(', ')}`);
@@ -50,7 +52,7 @@ async function projectGroups(
 ): Promise<CheckGroup[]> {
   let groups: CheckGroup[] = [];
   const opening = await checking('project', async () => {
-    const context = await openContext(flags, signal);
+    const context = await openContext({ ...flags, about: flags.env }, signal);
     const environments = context.project.environments.filter(({ name }) => (flags.env ?? name) === name);
     const [own, ...each] = await Promise.all([
       projectChecks(context),

@@ -25,7 +25,7 @@ export async function driftCommand(
   interrupt: () => AbortSignal,
 ): Promise<void> {
   const signal = flags.watch ? quietEnd() : interrupt();
-  await runCommand({ ...flags, keyless: true }, signal, async (context) => {
+  await runCommand({ ...flags, about: name, keyless: true }, signal, async (context) => {
     const { project } = context;
     const environments = name === undefined ? project.environments : [environmentNamed(project, name)];
     await look(context, environments, flags);

@@ -16,7 +16,9 @@ interface DrillFlags extends Flags {
 
 /** Runs `lockage drill`. */
 export async function drillCommand(names: readonly string[], flags: DrillFlags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  // One reproduction alone: each has a context of its own.
+  const about = names.length === 1 ? names[0] : undefined;
+  await runCommand({ ...flags, about }, signal, async (context) => {
     if ((flags.all ?? false) === names.length > 0) throw whichOnes();
     const { project } = context;
     const chosen = flags.all ? project.environments : names.map((name) => environmentNamed(project, name));

@@ -22,7 +22,7 @@ interface ExecFlags {
 
 /** Runs `lockage exec`. */
 export async function execCommand(argv: readonly string[], flags: ExecFlags, signal: AbortSignal): Promise<void> {
-  await runCommand({}, signal, async (context) => {
+  await runCommand({ about: flags.env }, signal, async (context) => {
     const environment = environmentNamed(context.project, flags.env);
     const record = await context.records.environment(environment.name);
     const role = flags.role ?? environment.roles[0]?.name;

@@ -9,7 +9,7 @@ import { healJson, healLines } from '../views/heal.ts';
 
 /** Runs `lockage heal`: for all environments one after the other, up to the first that is not healed. */
 export async function healCommand(name: string | undefined, flags: Flags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: name }, signal, async (context) => {
     const { project, terminal } = context;
     const all = name === undefined ? await thoseThatRun(context) : [environmentNamed(project, name).name];
     const results: [environment: string, result: HealResult][] = [];

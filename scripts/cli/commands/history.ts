@@ -11,7 +11,7 @@ export async function historyCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const limit = countOf(flags.limit, '-n');
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: name }, signal, async (context) => {
     const environment = environmentNamed(context.project, name);
     const history = historyOf(environment.name, await context.records.environment(environment.name), limit);
     context.terminal.result(history, historyLines(history, context.now()));

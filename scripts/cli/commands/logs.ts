@@ -21,7 +21,7 @@ interface LogsFlags extends Flags {
 export async function logsCommand(flags: LogsFlags): Promise<void> {
   const signal = quietEnd();
   const tail = flags.tail === '0' ? 0 : countOf(flags.tail, '-n');
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: flags.env }, signal, async (context) => {
     const environment = environmentNamed(context.project, flags.env);
     const record = () => context.records.environment(environment.name);
     const selection = { ...(flags.role ? { role: flags.role } : {}), ...(flags.host ? { host: flags.host } : {}) };

@@ -17,7 +17,7 @@ export async function promoteCommand(
   if (environment === undefined) {
     throw new LockageError('which environment?', { hint: `Run \`lockage promote ${version} --to ENVIRONMENT\`.` });
   }
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: environment }, signal, async (context) => {
     // Pulumi's libraries load while the registry and the hosts are asked.
     if (!flags.plan) void context.loadPulumi().catch(() => undefined);
     const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) }, waitOf(flags));

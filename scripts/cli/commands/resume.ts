@@ -5,7 +5,7 @@ import { runCommand } from '../run-command.ts';
 
 /** Runs `lockage resume`. */
 export async function resumeCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: name }, signal, async (context) => {
     const result = await perform(context, 'resume', { environment: name }, waitOf(flags));
     const { hold } = result;
     const line = hold

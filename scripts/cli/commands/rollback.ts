@@ -14,7 +14,7 @@ export async function rollbackCommand(
 ): Promise<void> {
   // The user waits since the process was started, not since this line.
   const startedAt = performance.timeOrigin;
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: name }, signal, async (context) => {
     const target = { environment: name, ...(flags.to ? { to: flags.to } : {}), startedAt };
     if (flags.drill) {
       refuseWithDrill(flags);

@@ -12,7 +12,7 @@ export async function scaleCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const counts = countsOf(written);
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: environment }, signal, async (context) => {
     const request = { environment, counts, ...requestOf(flags) };
     const result = await perform(context, 'scale', request, waitOf(flags));
     const revision = result.outcome === 'planned' ? undefined : result.revision;

@@ -9,7 +9,8 @@ import {
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { ExitCode } from '../exit-codes.ts';
-import type { CommandContext } from '../open-context.ts';
+import { listReproductions, type FoundReproduction } from '../../project/reproductions.ts';
+import { openReproduction, type CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { environmentJson, environmentLines, hostDetails, overviewLines } from '../views/status.ts';
@@ -19,10 +20,10 @@ const timeouts: Timeouts = { first: 2000, total: 10_000 };
 
 /** Runs `lockage status`. */
 export async function statusCommand(flags: StatusFlags, signal: AbortSignal): Promise<void> {
-  await runCommand(flags, signal, async (context) => {
+  await runCommand({ ...flags, about: flags.env }, signal, async (context) => {
     const shown =
       flags.env === undefined
-        ? await showAll(context)
+        ? await showAll(context, signal)
         : [await showOne(context, environmentNamed(context.project, flags.env))];
     if (flags.check) process.exitCode = exitCodes[soundnessOf(shown)];
   });
@@ -40,21 +41,32 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
   'not at all': ExitCode.broken,
 };
 
-/** Shows every environment on a line. */
-async function showAll(context: CommandContext): Promise<EnvironmentStatus[]> {
-  const environments = await Promise.all(
-    context.project.environments.map(async (environment) => {
-      const record = await context.records.environment(environment.name);
+/** Shows every environment on a line: those of the pipeline, and after them what is reproduced here. */
+async function showAll(context: CommandContext, signal: AbortSignal): Promise<EnvironmentStatus[]> {
+  const reproduced = await listReproductions(process.cwd());
+  const all = await Promise.all([statusOf(context), ...reproduced.map((each) => statusOfReproduction(each, signal))]);
+  const environments = all.flat();
+  const lines = overviewLines(environments, context.now(), process.stdout.columns);
+  context.terminal.result({ app: context.project.app, environments }, lines);
+  return environments;
+}
+
+function statusOf({ project, records, connections, machines }: CommandContext): Promise<EnvironmentStatus[]> {
+  return Promise.all(
+    project.environments.map(async (environment) => {
+      const record = await records.environment(environment.name);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
-        observe(context.connections, context.project.app, environment, record, { timeouts }),
-        context.machines.loadBalancer(environment),
+        observe(connections, project.app, environment, record, { timeouts }),
+        machines.loadBalancer(environment),
       ]);
       return environmentStatus(environment, record, hosts, lock, loadBalancer);
     }),
   );
-  const lines = overviewLines(environments, context.now(), process.stdout.columns);
-  context.terminal.result({ app: context.project.app, environments }, lines);
-  return environments;
+}
+
+async function statusOfReproduction(found: FoundReproduction, signal: AbortSignal): Promise<EnvironmentStatus[]> {
+  const context = await openReproduction(found, { keyless: true }, signal);
+  return statusOf(context).finally(() => context.connections.close());
 }
 
 async function showOne(context: CommandContext, environment: Environment): Promise<EnvironmentStatus> {

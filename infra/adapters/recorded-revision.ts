@@ -1,0 +1,110 @@
+import { LockageError } from '../../pipelines/errors.ts';
+import type { Accessory, Project } from '../../pipelines/model/environment.ts';
+import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { withoutVersions, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
+import type { Revision } from '../../pipelines/model/revision.ts';
+import { edgeHosts, schedulesReplicas, type Target } from '../../pipelines/model/target.ts';
+import { chooseRevision, type RevisionName } from '../../pipelines/planning/choose-revision.ts';
+import { ownVariables } from '../../pipelines/planning/reproduced-environment.ts';
+import { didYouMean } from '../../pipelines/text/suggest.ts';
+import type { AccessoryInputs } from '../resources/inputs.ts';
+import { accessoryName } from '../workloads/foundation/accessory-container.ts';
+import type { RecordsAdapter } from './records.ts';
+
+/** A recorded revision, and the targets on which its containers are recorded: nobody has to ask them for anything. */
+export interface FoundRevision {
+  readonly recorded: RecordedRevision;
+  readonly targets: readonly Target[];
+}
+
+/**
+ * Reads a revision out of the state, and nothing else: neither the configuration of today, nor hosts, nor values of secrets.
+ * Networks, edges and accessories are those that stand now, as they have no revisions. Throws LockageError (refused).
+ */
+export async function recordedRevision(
+  records: RecordsAdapter,
+  project: Pick<Project, 'app' | 'edgeImage' | 'insecureRegistries'>,
+  name: RevisionName,
+): Promise<FoundRevision> {
+  await refuseUnknown(records, project.app, name.environment);
+  const { environment } = name;
+  const [record, standing, owners] = await Promise.all([
+    records.environment(environment),
+    records.standing(environment),
+    records.secretOwners(environment),
+  ]);
+  const revision = chooseRevision(record.ledger, name);
+  const targets = targetsOf(record, revision, standing.edges[0]?.host);
+  const swarm = targets.find(schedulesReplicas)?.name;
+  const { app, insecureRegistries } = project;
+  const [edge] = standing.edges;
+  return {
+    targets,
+    recorded: {
+      ...{ app, environment, number: revision.number, release: revision.release, insecureRegistries },
+      containers: revision.containers.map(withoutVersions),
+      accessories: standing.accessories.map((inputs) => accessoryOf(inputs, owners)),
+      edge: {
+        image: edge?.pinned ?? project.edgeImage,
+        ...(edge?.limits ? { limits: edge.limits } : {}),
+        ...(edge?.proxies ? { trustedProxies: edge.proxies } : {}),
+      },
+      ...migrationOf(record),
+      hosts: [...new Set(revision.containers.map(({ host }) => host))],
+      ...(swarm === undefined ? {} : { swarm }),
+    },
+  };
+}
+
+async function refuseUnknown(records: RecordsAdapter, app: string, environment: string): Promise<void> {
+  const known = await records.environments();
+  if (known.includes(environment)) return;
+  throw new LockageError(
+    `nothing is recorded of an environment ${JSON.stringify(environment)} of ${app}${didYouMean(environment, known)}`,
+    { details: [known.length === 0 ? 'no environment is' : `recorded are ${[...known].sort().join(', ')}`] },
+  );
+}
+
+function targetsOf({ containers }: EnvironmentRecord, revision: Revision, edge: Target | undefined): Target[] {
+  const names = new Set(revision.containers.map(({ host }) => host));
+  const found = new Map(containers.map(({ host }) => [host.name, host]));
+  const placed = [...found.values()].filter(({ name }) => names.has(name));
+  return placed.length > 0 || !edge ? placed : [edge];
+}
+
+/** Returns the hosts of targets that an engine can be asked of. */
+export function hostsOf(targets: readonly Target[]): Target[] {
+  return targets.flatMap((target) => [...edgeHosts(target)]);
+}
+
+/** Returns an accessory as it is recorded, as if it were configured so: its port is in the variables that lead to it. */
+function accessoryOf(inputs: AccessoryInputs, owners: ReadonlyMap<string, string>): Accessory {
+  const { name, host, pinned, command, env, secrets, volumes, health, memory, cpus, shmSize, init, log } = inputs;
+  const owner = secrets && owners.get(secrets.volume);
+  const own = `${accessoryName(inputs)}-`;
+  const named = Object.entries(volumes).map(([volume, path]) => [withoutStart(volume, own), path]);
+  return {
+    ...{ name, image: pinned, host: host.name, env, secrets: secrets?.names ?? [], memory },
+    ...(command ? { command } : {}),
+    ...(owner === undefined ? {} : { secretsOwner: owner }),
+    volumes: Object.fromEntries(named) as Record<string, string>,
+    ...(health ? { health } : {}),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(shmSize === undefined ? {} : { shmSize }),
+    ...(init === undefined ? {} : { init }),
+    ...(log ? { log } : {}),
+  };
+}
+
+function withoutStart(text: string, start: string): string {
+  return text.startsWith(start) ? text.slice(start.length) : text;
+}
+
+function migrationOf({ migration }: EnvironmentRecord): Pick<RecordedRevision, 'migration'> {
+  if (!migration) return {};
+  const { spec, timeout } = migration;
+  const { command = [], version } = spec;
+  return {
+    migration: { command, timeout, secrets: Object.keys(spec.secrets), env: ownVariables(spec), version },
+  };
+}

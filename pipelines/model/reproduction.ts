@@ -1,0 +1,20 @@
+import type { RecordedRevision } from './recorded-revision.ts';
+import type { Host } from './target.ts';
+
+/** The ways in which a secret of a reproduction got its value. The value of another environment is none of them. */
+export type SecretOrigin = 'file' | 'asked' | 'generated';
+
+/** A recorded revision that runs once more, under a name of its own on the engine at hand, and the choices made for it. */
+export interface Reproduction {
+  /** as an environment */
+  readonly name: string;
+  readonly of: RecordedRevision;
+  readonly host: Host;
+  /** public port of the original → public port here */
+  readonly ports: Readonly<Record<string, number>>;
+  /** role → number of its containers; absent: one */
+  readonly counts: Readonly<Record<string, number>>;
+  /** the platform of the images, where the engine only emulates it */
+  readonly emulates?: string;
+  readonly secrets: Readonly<Record<string, SecretOrigin>>;
+}

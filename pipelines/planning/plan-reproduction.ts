@@ -1,0 +1,143 @@
+import { LockageError } from '../errors.ts';
+import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
+import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
+import type { Host } from '../model/target.ts';
+import { didYouMean } from '../text/suggest.ts';
+
+/** Everything that a reproduction is decided from. */
+export interface ReproductionInputs {
+  readonly of: RecordedRevision;
+  readonly name: string;
+  readonly host: Host;
+  readonly engine: HereFacts;
+  /** role → number of its containers, as the operator says */
+  readonly scale: Readonly<Record<string, number>>;
+  /** how the secrets that have a value got it */
+  readonly secrets: Readonly<Record<string, SecretOrigin>>;
+  /** the reproduction that has the name already */
+  readonly before?: Reproduction;
+}
+
+/** The facts of the engine at hand that count for what can run on it. */
+export interface HereFacts {
+  /** `linux/amd64` */
+  readonly platform: string;
+  /** the other platforms that it emulates */
+  readonly emulates: readonly string[];
+  /** public port → who has it */
+  readonly taken: ReadonlyMap<number, string>;
+}
+
+/** The longest name of an environment. */
+const longestName = 40;
+
+/** Returns the name of a reproduction that was given none: `prod-here`. Throws LockageError where that is no name. */
+export function reproductionName(environment: string, given?: string): string {
+  const name = given ?? `${environment}-here`;
+  const isTaken = /-(?:foundation|machines)$/.test(name) || ['releases', 'machine-images'].includes(name);
+  if (/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= longestName && !isTaken) return name;
+  throw new LockageError(`${JSON.stringify(name)} cannot be the name of an environment`, {
+    details: [
+      isTaken
+        ? 'that is a name of Lockage’s own records'
+        : `allowed are lower-case letters, digits and inner hyphens, at most ${longestName} characters`,
+    ],
+    hint: 'Name it with `--as NAME`.',
+  });
+}
+
+/**
+ * Decides how a recorded revision runs on one engine: where its public ports are, how many containers it has, and whether its
+ * images are emulated. What runs there already keeps its ports. Throws LockageError (refused) for what cannot run here.
+ */
+export function planReproduction(inputs: ReproductionInputs): Reproduction {
+  const { of, name, host, scale, secrets, before } = inputs;
+  refuseOther(inputs);
+  refuseUnknownRoles(of, scale);
+  const emulates = emulationOf(inputs);
+  const needed = new Set(secretsOf(of));
+  return {
+    ...{ name, of, host },
+    ports: portsOf(inputs),
+    counts: { ...knownCounts(of, before), ...scale },
+    ...(emulates === undefined ? {} : { emulates }),
+    secrets: Object.fromEntries(Object.entries(secrets).filter(([secret]) => needed.has(secret))),
+  };
+}
+
+/** Refuses to take a name that something else has. */
+function refuseOther({ of, name, before, host }: ReproductionInputs): void {
+  if (!before) return;
+  const isOther = before.of.app !== of.app || before.of.environment !== of.environment;
+  const isElsewhere = before.host.endpoint.url !== host.endpoint.url;
+  if (!isOther && !isElsewhere) return;
+  throw new LockageError(
+    isOther
+      ? `${name} reproduces ${before.of.environment} of ${before.of.app}`
+      : `${name} runs on another engine: ${before.host.endpoint.url}`,
+    { hint: `Give this one another name with \`--as NAME\`, or remove that one with \`lockage destroy ${name}\`.` },
+  );
+}
+
+function refuseUnknownRoles({ containers, environment }: RecordedRevision, scale: ReproductionInputs['scale']): void {
+  const roles = [...new Set(containers.map(({ role }) => role))];
+  const unknown = Object.keys(scale).find((role) => !roles.includes(role));
+  if (unknown === undefined) return;
+  throw new LockageError(`${environment} has no role ${unknown}${didYouMean(unknown, roles)}`, {
+    details: [`there are ${roles.join(', ')}`],
+  });
+}
+
+function knownCounts({ containers }: RecordedRevision, before: Reproduction | undefined): Record<string, number> {
+  const roles = new Set(containers.map(({ role }) => role));
+  return Object.fromEntries(Object.entries(before?.counts ?? {}).filter(([role]) => roles.has(role)));
+}
+
+/** Returns the platform to be emulated; undefined where the engine runs it as it is. */
+function emulationOf({ of: { release, environment }, engine }: ReproductionInputs): string | undefined {
+  const { platform, emulates } = engine;
+  if (platform === release.platform) return undefined;
+  if (emulates.includes(release.platform)) return release.platform;
+  throw new LockageError(`${environment} runs images for ${release.platform}, and the engine here is ${platform}`, {
+    details: ['it emulates no other platform, as far as can be told'],
+    hint: `Reproduce it on a computer of that platform, or install emulation for it (\`qemu-user-static\` on Debian).`,
+  });
+}
+
+/**
+ * Returns the public port here of each of the original: its own where that is free, else the next one that is. Below 1024 that
+ * is one of the customary ones above 8000: on many computers, not everybody may open the others.
+ */
+function portsOf({ of, engine: { taken }, before }: ReproductionInputs): Record<string, number> {
+  const ports: Record<string, number> = {};
+  const isFree = (port: number) => !taken.has(port) && !Object.values(ports).includes(port);
+  for (const original of publicPorts(of)) {
+    const port = before?.ports[original] ?? choicesOf(original).find(isFree);
+    if (port === undefined) {
+      throw new LockageError(`no port is free here in place of ${original}`, {
+        details: [`tried were ${choicesOf(original).join(', ')}`],
+      });
+    }
+    ports[original] = port;
+  }
+  return ports;
+}
+
+/** Returns the ports that a reproduction may come to have, all of which have to be known as free or taken. */
+export function portsInQuestion(of: RecordedRevision): number[] {
+  return [...new Set(publicPorts(of).flatMap(choicesOf))];
+}
+
+function publicPorts({ containers }: RecordedRevision): number[] {
+  const ports = containers.flatMap(({ route }) => (route ? [route.publish] : []));
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+/** How many ports besides its own may take a port's place. */
+const otherPorts = 40;
+
+function choicesOf(original: number): number[] {
+  const next = original < 1024 ? original + 8000 : original + 1;
+  const others = Array.from({ length: otherPorts }, (_, index) => next + index);
+  return [original, ...others.filter((port) => port <= 65_535)];
+}

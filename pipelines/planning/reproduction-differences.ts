@@ -1,0 +1,118 @@
+import type { HostTraits, Trait, Traits } from '../model/host-traits.ts';
+import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
+import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
+
+/** Something of a reproduction that is not as in the original, and the reason. */
+export interface ReproductionDifference {
+  readonly what: string;
+  /** the role, port, secret or accessory that it is about */
+  readonly of?: string;
+  readonly original: string;
+  readonly here: string;
+  readonly why: string;
+}
+
+/** The facts that are not in a record: what the hosts of the original are made of, as far as they said, and this one. */
+export interface MadeOf {
+  readonly original: readonly HostTraits[];
+  readonly here: Traits;
+  /** public port → who has it */
+  readonly taken: ReadonlyMap<number, string>;
+}
+
+/** Returns what differs between a reproduction and its original, and why. */
+export function reproductionDifferences(reproduction: Reproduction, facts: MadeOf): ReproductionDifference[] {
+  return [
+    ...placeRows(reproduction),
+    ...countRows(reproduction),
+    ...portRows(reproduction, facts),
+    ...secretRows(reproduction),
+    ...dataRows(reproduction.of),
+    ...migrationRows(reproduction.of),
+    ...platformRows(reproduction),
+    ...traitRows(facts),
+  ];
+}
+
+function placeRows({ of: { hosts, swarm }, host }: Reproduction): ReproductionDifference[] {
+  const original = swarm === undefined ? hosts.join(', ') : `swarm ${swarm}`;
+  return [{ what: 'hosts', original, here: host.endpoint.url, why: 'it runs on the engine at hand' }];
+}
+
+function countRows({ of: { containers }, counts }: Reproduction): ReproductionDifference[] {
+  const roles = [...new Set(containers.map(({ role }) => role))];
+  return roles.flatMap((role) => {
+    const own = containers.filter((spec) => spec.role === role);
+    const original = own.reduce((sum, { replicas = 1 }) => sum + replicas, 0);
+    const here = counts[role] ?? 1;
+    const why = counts[role] === undefined ? 'one is enough here; --scale has more' : 'as --scale says';
+    return original === here
+      ? []
+      : [{ what: 'containers', of: role, original: String(original), here: String(here), why }];
+  });
+}
+
+function portRows({ ports }: Reproduction, { taken }: MadeOf): ReproductionDifference[] {
+  return Object.entries(ports).flatMap(([original, here]) => {
+    if (Number(original) === here) return [];
+    const holder = taken.get(Number(original));
+    const why = holder === undefined ? 'it was taken when this was made' : `${holder} has it`;
+    return [{ what: 'port', of: original, original, here: String(here), why }];
+  });
+}
+
+const origins: Readonly<Record<SecretOrigin, string>> = {
+  file: 'from the file that was given',
+  asked: 'as it was typed',
+  generated: 'generated here',
+};
+
+function secretRows({ of, secrets }: Reproduction): ReproductionDifference[] {
+  return secretsOf(of).map((name) => ({
+    ...{ what: 'secret', of: name, original: `of ${of.environment}`, here: origins[secrets[name] ?? 'generated'] },
+    why: 'values of another environment are never copied',
+  }));
+}
+
+function dataRows({ accessories }: RecordedRevision): ReproductionDifference[] {
+  return accessories
+    .filter(({ volumes }) => Object.keys(volumes).length > 0)
+    .map(({ name }) => ({
+      ...{ what: 'data', of: name, original: 'its own', here: 'empty at its start' },
+      why: 'data of another environment are never copied',
+    }));
+}
+
+/** Of a migration only the last one is recorded, which may be that of another release. */
+function migrationRows({ migration, release, environment }: RecordedRevision): ReproductionDifference[] {
+  if (!migration || migration.version === release.version) return [];
+  return [
+    {
+      ...{ what: 'migration', original: 'not recorded', here: `the command of ${migration.version}` },
+      why: `the last one of ${environment} is recorded alone`,
+    },
+  ];
+}
+
+function platformRows({ emulates, of: { release } }: Reproduction): ReproductionDifference[] {
+  if (emulates === undefined) return [];
+  const why = 'this computer has another processor: slower, and no measure of speed';
+  return [{ what: 'platform', original: release.platform, here: `${emulates}, emulated`, why }];
+}
+
+const compared: readonly (readonly [what: string, trait: Trait])[] = [
+  ['architecture', 'architecture'],
+  ['kernel', 'kernel.minor'],
+  ['engine', 'engine'],
+];
+
+function traitRows({ original, here }: MadeOf): ReproductionDifference[] {
+  return compared.flatMap(([what, trait]) => {
+    const own = here[trait] ?? 'unknown';
+    const values = [...new Set(original.map(({ traits }) => traits[trait] ?? 'unknown'))];
+    if (values.length === 1 && values[0] === own) return [];
+    return values.length === 0
+      ? [{ what, original: 'not known', here: own, why: 'no host of the original was asked, or answered' }]
+      : [{ what, original: values.join(', '), here: own, why: 'another computer' }];
+  });
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { json, planOption, wait, yes } from './options.ts';
+
+/** Adds `lockage reproduce` and `lockage bundle`: a revision of an environment, on another computer. */
+export function addReproductionCommands(program: Command, interrupt: () => AbortSignal): void {
+  program
+    .command('reproduce')
+    .argument('[environment]', 'what runs in it; prod@12: its revision 12; prod@1.4.0: the last one with that version')
+    .description('run a revision of an environment here, as it is recorded, with secrets and data of its own')
+    .option('--as <name>', 'name of the reproduction (default: prod-here for prod)')
+    .option('--from <file>', 'from a bundle: without network, project and state')
+    .option('--secrets <file>', 'with `NAME=value` on each line (default: asked for, or generated)')
+    .option('--scale <role=number...>', 'containers of a role (default: one)')
+    .addOption(planOption())
+    .addOption(wait())
+    .addOption(yes())
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ lockage reproduce prod\n  $ lockage reproduce prod@12 --as prod-before --scale web=2' +
+        '\n  $ lockage reproduce --from prod.lockage\n  $ lockage destroy prod-here --volumes',
+    )
+    .action(async (name, flags) =>
+      (await import('./commands/reproduce.ts')).reproduceCommand(name, flags, interrupt()),
+    );
+}

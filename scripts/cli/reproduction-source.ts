@@ -1,0 +1,99 @@
+import { hostsOf, recordedRevision } from '../../infra/adapters/recorded-revision.ts';
+import type { Connections } from '../../infra/docker/connections.ts';
+import { Bundle } from '../../infra/registry/bundle/bundle.ts';
+import { askTraits } from '../../infra/workloads/container/host-report.ts';
+import { LockageError } from '../../pipelines/errors.ts';
+import type { HostTraits } from '../../pipelines/model/host-traits.ts';
+import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
+import type { Target } from '../../pipelines/model/target.ts';
+import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
+import { loadProject } from '../project/load.ts';
+import { openContext } from './open-context.ts';
+
+/** A recorded revision, and what else is known of the original. */
+export interface ReproductionSource {
+  readonly recorded: RecordedRevision;
+  /** the file that has its images */
+  readonly bundle?: Bundle;
+  /** what the hosts of the original are made of, as far as they answer soon; never rejects */
+  readonly traits: Promise<readonly HostTraits[]>;
+  /** throws LockageError when an environment of the project has that name */
+  refuseName(name: string): void;
+  close(): Promise<void>;
+}
+
+/** How long the hosts of the original have to say what they are made of, ms: nothing waits for them but a table. */
+const traitsTimeout = 3000;
+
+/** Finds the revision that a name or a bundle stands for. Throws LockageError (refused). */
+export async function sourceOf(
+  text: string | undefined,
+  bundle: string | undefined,
+  signal: AbortSignal,
+): Promise<ReproductionSource> {
+  if (text !== undefined && bundle !== undefined) {
+    throw new LockageError('name an environment or `--from FILE`, not both: a bundle is of one revision');
+  }
+  if (bundle !== undefined) return bundledSource(bundle, signal);
+  if (text !== undefined) return recordedSource(text, signal);
+  throw new LockageError('which environment?', {
+    hint: 'Run `lockage reproduce ENVIRONMENT`, or `lockage reproduce --from FILE` with a bundle.',
+  });
+}
+
+async function bundledSource(file: string, signal: AbortSignal): Promise<ReproductionSource> {
+  const bundle = await Bundle.open(file, signal);
+  const configured = await loadProject(process.cwd()).catch((error: unknown) => {
+    if (error instanceof LockageError) return undefined;
+    throw error;
+  });
+  return {
+    recorded: bundle.recorded,
+    bundle,
+    traits: Promise.resolve([]),
+    refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
+    close: () => bundle.close(),
+  };
+}
+
+/** Reads the record without the passphrase of its state, where that is a folder: no value of a secret can be read by that. */
+async function recordedSource(text: string, signal: AbortSignal): Promise<ReproductionSource> {
+  const name = parseRevisionName(text);
+  const context = await openContext({ keyless: true, yes: true, about: name.environment }, signal);
+  try {
+    const { records, project, connections } = context;
+    const { recorded, targets } = await recordedRevision(records, project, name);
+    const taken = new Set([...project.environments.map((each) => each.name), ...(await records.environments())]);
+    return {
+      recorded,
+      traits: traitsOf(connections, name.environment, hostsOf(targets)),
+      refuseName: (wanted) => refuseTaken(wanted, [...taken]),
+      close: () => connections.close(),
+    };
+  } catch (error) {
+    await context.connections.close();
+    throw error;
+  }
+}
+
+function refuseTaken(name: string, taken: readonly string[]): void {
+  if (!taken.includes(name)) return;
+  throw new LockageError(`${name} is an environment of this project`, {
+    hint: 'Give the reproduction a name of its own with `--as NAME`.',
+  });
+}
+
+/** Asks hosts what they are made of, all at once. One that does not answer in time says nothing. */
+async function traitsOf(
+  connections: Connections,
+  environment: string,
+  hosts: readonly Target[],
+): Promise<readonly HostTraits[]> {
+  const answers = hosts.map(async (host): Promise<HostTraits> => {
+    const { traits } = await askTraits(await connections.engine(host), []);
+    return { environment, host: host.name, traits };
+  });
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, traitsTimeout, undefined).unref());
+  const known = answers.map((answer) => Promise.race([answer.catch(() => undefined), late]));
+  return (await Promise.all(known)).filter((each) => each !== undefined);
+}
