@@ -64,6 +64,23 @@ export interface Layer {
   readonly bytes: number;
 }
 
+/** A part of an image, as its manifest describes it. */
+export interface PartDescriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** The parts of an image. */
+export interface ImageParts {
+  readonly root: Manifest;
+  /** the same where the root is no index */
+  readonly manifest: Manifest;
+  readonly config: PartDescriptor;
+  /** lowest first */
+  readonly layers: readonly PartDescriptor[];
+}
+
 interface Descriptor extends Sized {
   readonly digest: string;
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
@@ -185,6 +202,20 @@ export class RegistryClient {
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
     const { layers = [] } = json<{ layers?: readonly Descriptor[] }>(repository, manifest.bytes);
     return layers.map(({ digest: layer, size = 0 }) => ({ digest: layer, bytes: size }));
+  }
+
+  /** Returns an image with all that it is made of; of an index, the one for the platform, and the index as its root. */
+  async parts(repository: string, digest: Digest, platform?: string): Promise<ImageParts> {
+    const root = await this.manifest(repository, digest);
+    const manifest = indexTypes.includes(root.mediaType)
+      ? await this.manifest(repository, chooseEntry(repository, root, platform))
+      : root;
+    const { config, layers = [] } = json<{ config?: PartDescriptor; layers?: readonly PartDescriptor[] }>(
+      repository,
+      manifest.bytes,
+    );
+    if (!config) throw new LockageError(`${repository}@${shortDigest(digest)} is no image: it has no configuration`);
+    return { root, manifest, config, layers };
   }
 
   /**

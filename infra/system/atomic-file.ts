@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
+import { isAlive } from './is-alive.ts';
 
 const draftEnd = '.draft';
 
@@ -32,7 +33,7 @@ export async function streamAtomic<T>(
   write: (out: Writable) => Promise<T>,
   check: (draft: string) => Promise<void>,
 ): Promise<T> {
-  const draft = `${file}.${randomUUID()}${draftEnd}`;
+  const draft = ownDraft(file);
   const out = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true });
   try {
     // A disk that is full is told to whoever writes then, and here at the end.
@@ -47,9 +48,44 @@ export async function streamAtomic<T>(
   }
 }
 
+/**
+ * Writes what is only needed while a file is made to a draft beside it, which has room for it more likely than any other folder.
+ * `removeLeftDrafts` finds it when its process is killed.
+ */
+export async function writeDraft(
+  file: string,
+  content: AsyncIterable<Buffer>,
+): Promise<{ readonly file: string; remove(): Promise<void> }> {
+  const draft = ownDraft(file);
+  const remove = () => rm(draft, { force: true });
+  try {
+    await pipeline(content, createWriteStream(draft, { flags: 'wx', mode: 0o600 }));
+    return { file: draft, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** The name of a draft says whose it is, so that nobody removes that of a process that lives. */
+function ownDraft(file: string): string {
+  return `${file}.${process.pid}.${randomUUID()}${draftEnd}`;
+}
+
 /** Returns whether `name` is a draft that a killed writer of `file` left beside it. */
 export function isDraftOf(file: string, name: string): boolean {
   return name.startsWith(`${basename(file)}.`) && name.endsWith(draftEnd);
+}
+
+/** Removes the drafts that `streamAtomic` left beside a file where its process was killed. Returns how many there were. */
+export async function removeLeftDrafts(file: string): Promise<number> {
+  const names = (await readdir(dirname(file)).catch(() => [])).filter((name) => isDraftOf(basename(file), name));
+  const left = names.filter((name) => {
+    const pid = Number(name.slice(basename(file).length + 1).split('.')[0]);
+    return Number.isInteger(pid) && !isAlive(pid);
+  });
+  await Promise.all(left.map((name) => rm(join(dirname(file), name), { force: true })));
+  return left.length;
 }
 
 /** Writes and flushes a file: without the flush, a power cut could leave the new name with nothing behind it. */

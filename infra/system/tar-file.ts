@@ -13,6 +13,8 @@ export interface TarEntry {
   readonly at: number;
   /** bytes */
   readonly size: number;
+  /** it is a link to this path, from its own folder */
+  readonly target?: string;
 }
 
 /** The reason why a file cannot be read as a tar file. */
@@ -45,7 +47,7 @@ export function tarPadding(size: number): Buffer {
 export const tarEnd = Buffer.alloc(2 * block);
 
 /**
- * Yields the files of an archive, in its order; folders and links are left out. Throws TarError for what is none, or ends in
+ * Yields the files and links of an archive, in its order. Throws TarError for what is none, or ends in
  * the middle.
  */
 export async function* tarEntries(file: FileHandle): AsyncGenerator<TarEntry> {
@@ -68,6 +70,8 @@ export async function* tarEntries(file: FileHandle): AsyncGenerator<TarEntry> {
     if (kind === 'x') extended = paxRecords(await readAt(file, start, size));
     else {
       if (kind === '0' || kind === '\0') yield { path, at: start, size };
+      if (kind === '2')
+        yield { path, at: start, size: 0, target: extended['linkpath'] ?? textOf(head.subarray(157, 257)) };
       extended = {};
     }
     at = end;

@@ -34,12 +34,21 @@ export function textOfRecorded(recorded: RecordedRevision): string {
   return `${canonicalJson({ format, ...recorded })}\n`;
 }
 
-/** Returns the recorded revision of a text. Throws LockageError when a later version of Lockage wrote it, or nothing of that kind. */
+/**
+ * Returns the recorded revision of a text. Throws LockageError when a later version of Lockage wrote it, it is nothing of that kind,
+ * or a name in it is none: names become those of files and containers.
+ */
 export function recordedOf(text: string, from: string): RecordedRevision {
   const { format: found, ...recorded } = parsed(text, from);
-  if (found === format) return recorded;
-  throw new LockageError(`${from} has format ${String(found)}, and ${format} is known here`, {
-    hint: 'Use the version of Lockage that wrote it, or a later one.',
+  if (found !== format) {
+    throw new LockageError(`${from} has format ${String(found)}, and ${format} is known here`, {
+      hint: 'Use the version of Lockage that wrote it, or a later one.',
+    });
+  }
+  const wrong = isWhole(recorded) ? wrongName(recorded) : 'a part of its record';
+  if (wrong === undefined) return recorded;
+  throw new LockageError(`${from} cannot be used: ${wrong} is not as Lockage writes it`, {
+    hint: 'Name a file that `lockage bundle` wrote.',
   });
 }
 
@@ -49,6 +58,25 @@ function parsed(text: string, from: string): RecordedRevision & { readonly forma
   } catch (cause) {
     throw new LockageError(`${from} cannot be read: its record is no JSON`, { cause });
   }
+}
+
+function isWhole({ containers, accessories, hosts, insecureRegistries, ...rest }: Partial<RecordedRevision>): boolean {
+  const lists = [containers, accessories, hosts, insecureRegistries].every((list) => Array.isArray(list));
+  return lists && Number.isInteger(rest.number) && typeof rest.release === 'object' && typeof rest.edge === 'object';
+}
+
+const name = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+const variable = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+/** Returns what is named as nothing may be; undefined where nothing is. */
+function wrongName(recorded: RecordedRevision): string | undefined {
+  const { app, environment, containers, accessories } = recorded;
+  const names = [
+    ...[app, environment, ...containers.map(({ role }) => role)],
+    ...accessories.flatMap((each) => [each.name, ...Object.keys(each.volumes)]),
+  ];
+  const wrong = names.find((each) => !name.test(each)) ?? secretsOf(recorded).find((each) => !variable.test(each));
+  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)}`;
 }
 
 /** Returns a container without the versions of its secrets. */
@@ -64,6 +92,17 @@ export function secretsOf({ containers, accessories, migration }: RecordedRevisi
     ...(migration?.secrets ?? []),
   ];
   return [...new Set(names)].sort();
+}
+
+/** Returns a recorded revision whose accessories and edge have other references for the same images. */
+export function withImages(recorded: RecordedRevision, renamed: ReadonlyMap<string, string>): RecordedRevision {
+  const { edge, accessories } = recorded;
+  const nameOf = (image: string) => renamed.get(image) ?? image;
+  return {
+    ...recorded,
+    edge: { ...edge, image: nameOf(edge.image) },
+    accessories: accessories.map((each) => ({ ...each, image: nameOf(each.image) })),
+  };
 }
 
 /** Returns the references of all images that a recorded revision needs, each once: that of the release first. */

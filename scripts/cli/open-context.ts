@@ -36,7 +36,7 @@ import { configurationIn } from '../project/configuration.ts';
 import { EmbeddedRegistry } from '../project/embedded-registry.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
-import { findReproduction, projectOf, type FoundReproduction } from '../project/reproductions.ts';
+import { findReproduction, projectOf, projectWithout, type FoundReproduction } from '../project/reproductions.ts';
 import { SecretStore } from '../project/secret-store.ts';
 import { openStateFolder } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
@@ -88,9 +88,20 @@ export async function openContext(options: GlobalOptions, signal: AbortSignal): 
   const cwd = options.cwd ?? process.cwd();
   const reproduced = options.about === undefined ? undefined : await findReproduction(cwd, options.about);
   if (reproduced) return openReproduction(reproduced, options, signal);
-  const configured = await loadProject(cwd);
+  const { configured, keyless } = await projectAround(cwd);
   const folder = await openStateFolder(configured.root);
-  return openPlace({ configured, folder, keys: folder }, options, signal);
+  return openPlace({ configured, folder, keys: folder }, { ...options, ...(keyless ? { keyless } : {}) }, signal);
+}
+
+/** Returns the project around a folder; one without environments where there is none, but something was reproduced. */
+async function projectAround(cwd: string): Promise<{ readonly configured: Project; readonly keyless?: true }> {
+  try {
+    return { configured: await loadProject(cwd) };
+  } catch (error) {
+    const bare = error instanceof LockageError ? await projectWithout(cwd) : undefined;
+    if (bare) return { configured: bare, keyless: true };
+    throw error;
+  }
 }
 
 /**

@@ -23,4 +23,16 @@ export function addReproductionCommands(program: Command, interrupt: () => Abort
     .action(async (name, flags) =>
       (await import('./commands/reproduce.ts')).reproduceCommand(name, flags, interrupt()),
     );
+
+  program
+    .command('bundle')
+    .argument('<environment>', 'what runs in it; prod@12: its revision 12; prod@1.4.0: the last one with that version')
+    .description('write a revision of an environment to one file, with all its images and no secret')
+    .option('-o, --output <file>', 'where to')
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ lockage bundle prod -o prod.lockage\n  $ lockage reproduce --from prod.lockage',
+    )
+    .action(async (name, flags) => (await import('./commands/bundle.ts')).bundleCommand(name, flags, interrupt()));
 }

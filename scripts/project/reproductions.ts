@@ -121,6 +121,18 @@ export async function readSecrets(folder: string, names: readonly string[]): Pro
   return new Map((await Promise.all(found)).flat());
 }
 
+/** Returns a project without environments for a folder that has reproductions and no lockage.yaml; else undefined. */
+export async function projectWithout(cwd: string): Promise<Project | undefined> {
+  const isConfigured = await findRoot(cwd).then(
+    () => true,
+    () => false,
+  );
+  const [first] = isConfigured ? [] : await listReproductions(cwd);
+  if (!first) return undefined;
+  const backend = pathToFileURL(join(cwd, stateFolderName, 'state')).href;
+  return { ...projectOf(first), root: cwd, backend, environments: [] };
+}
+
 /** Returns a reproduction as a project with one environment. Nothing of the configuration that people write is in it. */
 export function projectOf({ folder, reproduction }: FoundReproduction): Project {
   const { app, release, insecureRegistries, edge } = reproduction.of;

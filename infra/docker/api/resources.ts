@@ -17,6 +17,8 @@ import type {
 
 /** Milliseconds for an image to be sent and unpacked: it may be large, and the disk slow. */
 const loadTimeout = 3600_000;
+/** Milliseconds within which the next part of an image has to come. */
+const saveSilence = 120_000;
 
 /** The images, networks and volumes of an engine. Nothing is ever pruned; each removal names its object. */
 export class EngineResources extends EngineApi {
@@ -54,6 +56,14 @@ export class EngineResources extends EngineApi {
     // A failure after the beginning of the answer is a line of it.
     const failure = /"errorDetail":\{[^}]*"message":"((?:[^"\\]|\\.)*)"/.exec(body.toString('utf8'))?.[1];
     if (failure !== undefined) throw new EngineError(this.host, what, failure);
+  }
+
+  /** Yields an image as an archive, as `docker save` writes it. Throws EngineError. */
+  async *saveImage(ref: string, { signal }: Pick<CallOptions, 'signal'> = {}): AsyncGenerator<Buffer> {
+    const path = `${await this.prefix({ signal })}/images/${imagePath(ref)}/get`;
+    // The engine gathers the layers before its first byte.
+    const call = { what: `save image ${ref}`, method: 'GET', path, signal, deadline: loadTimeout } as const;
+    yield* this.transport.chunks(call, saveSilence);
   }
 
   /** Adds a name to an image that the host has. Another image with that name loses it. */

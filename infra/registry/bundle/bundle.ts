@@ -2,9 +2,26 @@ import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
 import { imagesOf, recordedOf, type RecordedRevision } from '../../../pipelines/model/recorded-revision.ts';
-import { contentOf, tarEnd, tarEntries, TarError, tarHeader, tarPadding, type TarEntry } from '../../system/tar-file.ts';
+import {
+  contentOf,
+  tarEnd,
+  tarEntries,
+  TarError,
+  tarHeader,
+  tarPadding,
+  type TarEntry,
+} from '../../system/tar-file.ts';
 import { parseReference } from '../reference.ts';
-import { blobPath, dockerPath, loadedName, recordPath, sha256, sumsPath, sumsText, type DockerEntry } from './layout.ts';
+import {
+  blobPath,
+  dockerPath,
+  loadedName,
+  recordPath,
+  sha256,
+  sumsPath,
+  sumsText,
+  type DockerEntry,
+} from './layout.ts';
 
 /** The largest of a bundle's own files that is read as a whole: bytes. */
 const largestOwn = 32 * 2 ** 20;
@@ -137,7 +154,8 @@ async function checked(file: string, handle: FileHandle, signal: AbortSignal | u
   const texts = new Map<string, string>();
   let listed: string | undefined;
   for await (const entry of tarEntries(handle)) {
-    if (listed !== undefined || entries.has(entry.path)) throw notWhole(file, `${entry.path} does not belong there`);
+    const isOdd = entry.target !== undefined || entries.has(entry.path);
+    if (listed !== undefined || isOdd) throw notWhole(file, `${entry.path} does not belong there`);
     const keeps = !entry.path.startsWith('blobs/') && entry.size <= largestOwn;
     const { sum, text } = await hashed(handle, entry, keeps, signal);
     if (entry.path === sumsPath) listed = text;
