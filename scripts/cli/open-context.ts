@@ -75,6 +75,8 @@ interface Place {
   readonly folder: string;
   /** the accepted keys of hosts */
   readonly keys: string;
+  /** it is a reproduction’s: variables name the passphrase of another state */
+  readonly isOwn?: true;
   /** returns releases that are recorded elsewhere, and can run here too */
   readonly elsewhere?: () => Promise<readonly Release[]>;
   readonly bundle?: Bundle;
@@ -119,6 +121,7 @@ export async function openReproduction(
     configured: projectOf(found),
     folder,
     keys: await openStateFolder(root),
+    isOwn: true as const,
     elsewhere: async () => [reproduction.of.release, ...(await releasesOf(root, signal))],
     ...(options.bundle ? { bundle: options.bundle } : {}),
   };
@@ -142,7 +145,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   const redactor = new Redactor();
   const { json = false, yes = false } = options;
   const terminal = new ConsoleTerminal({ json, yes, redactor, signal });
-  const passphrase = await passphraseOf(options, folder, backend);
+  const passphrase = await passphraseOf(options, place);
   redactor.add(passphrase === '' ? [] : [passphrase]);
   const settings = { backend, passphrase, folder: join(folder, 'pulumi') };
   const embedded = new EmbeddedRegistry({ tell: (text) => terminal.note(text), signal });
@@ -246,9 +249,10 @@ function freeing({ repository }: Project, embedded: EmbeddedRegistry): (() => Pr
 }
 
 /** Returns the passphrase of the state; nothing where the command needs none. */
-async function passphraseOf({ keyless }: GlobalOptions, stateFolder: string, backend: string): Promise<string> {
+async function passphraseOf({ keyless }: GlobalOptions, { folder, configured, isOwn }: Place): Promise<string> {
+  const { backend } = configured;
   const isNeeded = !keyless || backendFolder(backend) === undefined;
-  return isNeeded ? readPassphrase(stateFolder, backend) : '';
+  return isNeeded ? readPassphrase(folder, backend, isOwn ? {} : process.env) : '';
 }
 
 /**

@@ -8,16 +8,20 @@ import { LockageError, messageOf } from '../../pipelines/errors.ts';
 /**
  * Returns the passphrase that encrypts secrets in the state: PULUMI_CONFIG_PASSPHRASE, the file that
  * PULUMI_CONFIG_PASSPHRASE_FILE names, or `.lockage/passphrase`, which is made (0600) for a backend that holds nothing
- * yet. Throws LockageError when there is a state and no passphrase.
+ * yet. Without `variables`, neither of the two is looked at. Throws LockageError when there is a state and no passphrase.
  */
-export async function readPassphrase(folder: string, backend: string): Promise<string> {
-  const given = process.env['PULUMI_CONFIG_PASSPHRASE'];
+export async function readPassphrase(
+  folder: string,
+  backend: string,
+  variables: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const given = variables['PULUMI_CONFIG_PASSPHRASE'];
   if (given !== undefined && given !== '') return given;
-  const file = process.env['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(folder, 'passphrase');
+  const file = variables['PULUMI_CONFIG_PASSPHRASE_FILE'] ?? join(folder, 'passphrase');
   try {
     return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || process.env['PULUMI_CONFIG_PASSPHRASE_FILE']) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || variables['PULUMI_CONFIG_PASSPHRASE_FILE']) {
       throw new LockageError(`the passphrase file cannot be read: ${messageOf(error)}`);
     }
   }

@@ -8,7 +8,8 @@ import type { Release } from '../../../pipelines/model/release.ts';
 import { compareSides, parseSide, sideOf, type Side, type SideName } from '../../../pipelines/planning/comparison.ts';
 import { commitsBetween } from '../../tools/git.ts';
 import { ExitCode } from '../exit-codes.ts';
-import type { CommandContext } from '../open-context.ts';
+import { findReproduction } from '../../project/reproductions.ts';
+import { openReproduction, type CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { diffJson, diffLines, type Comparison, type LayerShares } from '../views/diff.ts';
@@ -20,15 +21,30 @@ export async function diffCommand(
   signal: AbortSignal,
 ): Promise<void> {
   await runCommand({ ...flags, keyless: true }, signal, async (context) => {
-    const [first, second] = names.map((name) => parseSide(context.project, name));
-    if (!first || !second) return;
-    const [a, b] = await Promise.all([sideNamed(context, first), sideNamed(context, second)]);
-    const found = await comparison(context, a, b);
+    const [first, second] = names;
+    const a = await placedSide(context, first, signal);
+    const b = await placedSide(context, second, signal);
+    const others = [a, b].filter((side) => side.context !== context);
+    const found = await comparison(context, a, b).finally(() =>
+      Promise.all(others.map((side) => side.context.connections.close())),
+    );
     context.terminal.result(diffJson(found), diffLines(found, context.now()));
     const isSame = found.differences.length + found.traits.length + found.notes.length === 0;
     const isAsRecorded = [found.drift.a, found.drift.b].every((hosts) => driftedOf(hosts) === 'none');
     process.exitCode = isSame && isAsRecorded ? ExitCode.ok : ExitCode.partial;
   });
+}
+
+/** A side, with the context that knows its environment: what is reproduced here has one of its own. */
+interface PlacedSide {
+  readonly side: Side;
+  readonly context: CommandContext;
+}
+
+async function placedSide(context: CommandContext, text: string, signal: AbortSignal): Promise<PlacedSide> {
+  const reproduced = await findReproduction(process.cwd(), text.split('@')[0] ?? '');
+  const own = reproduced ? await openReproduction(reproduced, { keyless: true }, signal) : context;
+  return { side: await sideNamed(own, parseSide(own.project, text)), context: own };
 }
 
 async function sideNamed({ records }: CommandContext, name: SideName): Promise<Side> {
@@ -38,7 +54,8 @@ async function sideNamed({ records }: CommandContext, name: SideName): Promise<S
 }
 
 /** Compares by what is recorded, and asks hosts, registry and git for the rest. What does not answer is a note. */
-async function comparison(context: CommandContext, a: Side, b: Side): Promise<Comparison> {
+async function comparison(context: CommandContext, first: PlacedSide, second: PlacedSide): Promise<Comparison> {
+  const [a, b] = [first.side, second.side];
   const notes: string[] = [];
   const orNote = async <T>(work: Promise<T>): Promise<T | undefined> => {
     try {
@@ -52,9 +69,9 @@ async function comparison(context: CommandContext, a: Side, b: Side): Promise<Co
   const [layers, commits, traits, driftOfA, driftOfB] = await Promise.all([
     orNote(layerShares(context, a.release, b.release)),
     commitsOf(context, a.release, b.release),
-    orNote(traitDifferences(context, a, b)),
-    driftOf(context, a),
-    driftOf(context, b),
+    orNote(traitDifferences(first, second)),
+    driftOf(first),
+    driftOf(second),
   ]);
   return {
     ...{ a, b, differences: compareSides(a, b), traits: traits ?? [], drift: { a: driftOfA, b: driftOfB }, notes },
@@ -92,17 +109,19 @@ function commitsOf({ project }: CommandContext, a: Release, b: Release) {
 }
 
 /** Compares the hosts in service of two environments as they are now: of what they were, nothing is recorded. */
-async function traitDifferences(context: CommandContext, { name: a }: Side, { name: b }: Side): Promise<Difference[]> {
-  if (a.environment === undefined || b.environment === undefined || a.environment === b.environment) return [];
-  const traitsOf = async (name: string): Promise<readonly HostTraits[]> => {
-    const { ledger } = await context.records.environment(name);
-    return context.hosts.traits(withoutCordoned(environmentNamed(context.project, name), ledger), traitNames);
+async function traitDifferences(first: PlacedSide, second: PlacedSide): Promise<Difference[]> {
+  const [a, b] = [first, second].map(({ side }) => side.name.environment);
+  if (a === undefined || b === undefined || a === b) return [];
+  const traitsOf = async ({ records, hosts, project }: CommandContext, name: string): Promise<readonly HostTraits[]> => {
+    const { ledger } = await records.environment(name);
+    return hosts.traits(withoutCordoned(environmentNamed(project, name), ledger), traitNames);
   };
-  const [here, there] = await Promise.all([traitsOf(a.environment), traitsOf(b.environment)]);
+  const [here, there] = await Promise.all([traitsOf(first.context, a), traitsOf(second.context, b)]);
   return here.length === 0 || there.length === 0 ? [] : differencesBetween(here, there);
 }
 
-async function driftOf({ records, drift, project }: CommandContext, { name }: Side): Promise<readonly HostDrift[]> {
+async function driftOf({ side: { name }, context }: PlacedSide): Promise<readonly HostDrift[]> {
+  const { records, drift, project } = context;
   if (!name.running || name.environment === undefined) return [];
   return drift.find(environmentNamed(project, name.environment), await records.environment(name.environment));
 }

@@ -93,7 +93,7 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   preflight: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
   traits: async () => [],
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
-  forgetImages: async () => undefined,
+  forgetImages: async (_environment, _repository, unneeded) => void world.forgotten.push(...unneeded),
   switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),
   rehearse: async ({ environment, serving }) => {
     const { engines } = world.place(environment);

@@ -49,6 +49,8 @@ export class MemoryWorld {
   /** the images of machines on this computer */
   cache: readonly StoredMachineImage[] = [];
   prunings: (readonly StoredThing[])[] = [];
+  /** digests of images that hosts were told to forget */
+  forgotten: string[] = [];
   /** environments that are recorded, and not configured in this clone of the project */
   unconfigured: readonly string[] = [];
   /** a person is asked before anything is changed */
