@@ -30,7 +30,7 @@ interface Pin {
  */
 export async function pinImages(
   dependencies: Dependencies,
-  environment: Pick<Environment, 'registry'>,
+  environment: Pick<Environment, 'registry' | 'emulates'>,
   uses: readonly Use[],
   known: Readonly<Record<string, string>>,
 ): Promise<Pick<FoundationPlan, 'images' | 'held'>> {
@@ -89,7 +89,7 @@ async function pin(registry: RegistryClient, image: string): Promise<Pin> {
 /** Returns the name by which the host has the image, and pulls it first where it is missing. */
 async function ensureOnHost(
   dependencies: Dependencies,
-  environment: Pick<Environment, 'registry'>,
+  environment: Pick<Environment, 'registry' | 'emulates'>,
   host: EnvironmentHost,
   image: string,
   { reference, failure }: Pin,

@@ -5,7 +5,7 @@ import { isSshHost, type EnvironmentHost, type SshHost } from '../../pipelines/m
 import type { Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import { EngineError } from '../docker/api/errors.ts';
-import type { PullProgress } from '../docker/api/types.ts';
+import type { PullOptions, PullProgress } from '../docker/api/types.ts';
 import type { Location, RegistryClient } from '../registry/client.ts';
 import type { ImageArchive } from '../registry/bundle/bundle.ts';
 import { passingNames, startPullProxy } from '../registry/pull-proxy.ts';
@@ -31,7 +31,7 @@ export async function localName(engine: Engine, image: Image): Promise<string | 
  */
 export async function ensureImage(
   dependencies: Dependencies,
-  environment: Pick<Environment, 'registry'>,
+  environment: Pick<Environment, 'registry' | 'emulates'>,
   host: EnvironmentHost,
   image: Image,
 ): Promise<number> {
@@ -45,7 +45,7 @@ export async function ensureImage(
   const isOverSsh = environment.registry.through === 'ssh' || place.container !== undefined;
   return isOverSsh && isSshHost(host)
     ? pullOverSsh(dependencies, host, image)
-    : pull(dependencies, engine, image, place);
+    : pull(dependencies, engine, image, { ...place, emulates: environment.emulates });
 }
 
 /** Gives an image that a host has from where its repository lies today the name that is recorded; returns whether it has it. */
@@ -61,17 +61,33 @@ async function pull(
   { session, registry, onProgress }: Dependencies,
   engine: Engine,
   image: Image,
-  { repository, container }: Location,
+  { repository, container, emulates }: Location & Pick<Environment, 'emulates'>,
 ): Promise<number> {
   if (container !== undefined && !(await engine.inspectContainer(container))) throw outOfReach(engine, image);
   const auth = container === undefined ? await registry.registryAuthHeader(image.repository) : undefined;
   const options = { ...(auth === undefined ? {} : { auth }), signal: session.signal, onProgress };
-  const { bytes } = await engine.pull(repository, image.digest, options);
-  if (repository === image.repository) return bytes;
   const pulled = { repository, digest: image.digest };
+  const { bytes } = await pullFor(engine, pulled, options, emulates);
+  if (repository === image.repository) return bytes;
   if (container !== undefined) await giveName(engine, pulled, image);
   else await engine.tagImage(imageByDigest(pulled), { repository: image.repository, tag: digestTag(image.digest) });
   return bytes;
+}
+
+/** Pulls an image for the engine's own platform, or where there is none, for the one that it emulates. */
+async function pullFor(
+  engine: Engine,
+  { repository, digest }: Image,
+  options: PullOptions,
+  emulates: string | undefined,
+): Promise<{ readonly bytes: number }> {
+  try {
+    return await engine.pull(repository, digest, options);
+  } catch (error) {
+    const isOther = emulates !== undefined && error instanceof EngineError && /no match/.test(error.reason);
+    if (!isOther) throw error;
+    return engine.pull(repository, digest, { ...options, platform: emulates });
+  }
 }
 
 /** Takes an image that was pulled from a port, which means nothing later, to the name that is recorded. */

@@ -18,6 +18,8 @@ export interface EnvironmentStatus {
   readonly since?: string;
   readonly actor?: string;
   readonly hosts: { readonly ready: number; readonly total: number };
+  /** the revision of another environment that it was made from */
+  readonly reproduces?: Environment['reproduces'];
   readonly front?: LoadBalancerView & { readonly problem?: string };
   /** one line for each host, and for the load balancer, that is not as it should be */
   readonly problems: readonly string[];
@@ -73,6 +75,7 @@ export function environmentStatus(
     name: environment.name,
     ...(current ? runningOf(current) : {}),
     hosts: { ready: ready.length, total: views.filter(isHost).length },
+    ...(environment.reproduces ? { reproduces: environment.reproduces } : {}),
     ...(loadBalancer ? { front: { ...loadBalancer, ...(problem === undefined ? {} : { problem }) } } : {}),
     problems: [...problems, problem].filter((each) => each !== undefined),
     ...(warnings.length > 0 ? { warnings } : {}),

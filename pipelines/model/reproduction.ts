@@ -16,5 +16,7 @@ export interface Reproduction {
   readonly counts: Readonly<Record<string, number>>;
   /** the platform of the images, where the engine only emulates it */
   readonly emulates?: string;
+  /** the platform of the engine, where the release’s digest has an image for that one as well as for the original’s */
+  readonly platform?: string;
   readonly secrets: Readonly<Record<string, SecretOrigin>>;
 }

@@ -1,5 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
+import type { Release } from '../model/release.ts';
 import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
 import type { Host } from '../model/target.ts';
 import { didYouMean } from '../text/suggest.ts';
@@ -22,6 +23,8 @@ export interface ReproductionInputs {
 export interface HereFacts {
   /** `linux/amd64` */
   readonly platform: string;
+  /** the release’s digest has an image for that platform, whichever the original runs */
+  readonly isNative?: boolean;
   /** the other platforms that it emulates */
   readonly emulates: readonly string[];
   /** public port → who has it */
@@ -54,15 +57,22 @@ export function planReproduction(inputs: ReproductionInputs): Reproduction {
   const { of, name, host, scale, secrets, before } = inputs;
   refuseOther(inputs);
   refuseUnknownRoles(of, scale);
-  const emulates = emulationOf(inputs);
+  const { isNative = false, platform } = inputs.engine;
+  const emulates = isNative ? undefined : emulationOf(inputs);
   const needed = new Set(secretsOf(of));
   return {
     ...{ name, of, host },
     ports: portsOf(inputs),
     counts: { ...knownCounts(of, before), ...scale },
     ...(emulates === undefined ? {} : { emulates }),
+    ...(isNative && platform !== of.release.platform ? { platform } : {}),
     secrets: Object.fromEntries(Object.entries(secrets).filter(([secret]) => needed.has(secret))),
   };
+}
+
+/** Returns the release that a reproduction runs: of several platforms under one digest, the engine’s own. */
+export function reproducedRelease({ of: { release }, platform }: Pick<Reproduction, 'of' | 'platform'>): Release {
+  return platform === undefined ? release : { ...release, platform };
 }
 
 /** Refuses to take a name that something else has. */

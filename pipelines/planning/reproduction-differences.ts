@@ -94,7 +94,11 @@ function migrationRows({ migration, release, environment }: RecordedRevision): R
   ];
 }
 
-function platformRows({ emulates, of: { release } }: Reproduction): ReproductionDifference[] {
+function platformRows({ emulates, platform, of: { release } }: Reproduction): ReproductionDifference[] {
+  if (platform !== undefined) {
+    const why = 'its digest has an image for each: of the same source, and not the same bytes';
+    return [{ what: 'platform', original: release.platform, here: platform, why }];
+  }
   if (emulates === undefined) return [];
   const why = 'this computer has another processor: slower, and no measure of speed';
   return [{ what: 'platform', original: release.platform, here: `${emulates}, emulated`, why }];

@@ -31,6 +31,7 @@ import { embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts'
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
+import { reproducedRelease } from '../../pipelines/planning/plan-reproduction.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
 import { EmbeddedRegistry } from '../project/embedded-registry.ts';
@@ -122,7 +123,7 @@ export async function openReproduction(
     folder,
     keys: await openStateFolder(root),
     isOwn: true as const,
-    elsewhere: async () => [reproduction.of.release, ...(await releasesOf(root, signal))],
+    elsewhere: async () => [reproducedRelease(reproduction), ...(await releasesOf(root, signal))],
     ...(options.bundle ? { bundle: options.bundle } : {}),
   };
   return openPlace(place, options, signal);

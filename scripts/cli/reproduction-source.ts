@@ -5,10 +5,11 @@ import { askTraits } from '../../infra/workloads/container/host-report.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { HostTraits } from '../../pipelines/model/host-traits.ts';
 import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
+import type { Release } from '../../pipelines/model/release.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { loadProject } from '../project/load.ts';
-import { openContext } from './open-context.ts';
+import { openContext, type CommandContext } from './open-context.ts';
 
 /** A recorded revision, and what else is known of the original. */
 export interface ReproductionSource {
@@ -17,6 +18,8 @@ export interface ReproductionSource {
   readonly bundle?: Bundle;
   /** what the hosts of the original are made of, as far as they answer soon; never rejects */
   readonly traits: Promise<readonly HostTraits[]>;
+  /** Returns whether the release’s digest has an image for a platform; false where nobody can be asked. */
+  hasImageFor(platform: string): Promise<boolean>;
   /** throws LockageError when an environment of the project has that name */
   refuseName(name: string): void;
   close(): Promise<void>;
@@ -51,6 +54,7 @@ async function bundledSource(file: string, signal: AbortSignal): Promise<Reprodu
     recorded: bundle.recorded,
     bundle,
     traits: Promise.resolve([]),
+    hasImageFor: () => Promise.resolve(false),
     refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
     close: () => bundle.close(),
   };
@@ -66,12 +70,27 @@ async function recordedSource(text: string, signal: AbortSignal): Promise<Reprod
     const taken = new Set([...project.environments.map((each) => each.name), ...(await records.environments())]);
     return {
       recorded,
+      hasImageFor: (platform) => hasImageFor(context, recorded.release, platform),
       traits: traitsOf(connections, name.environment, hostsOf(targets)),
       refuseName: (wanted) => refuseTaken(wanted, [...taken]),
       close: () => connections.close(),
     };
   } catch (error) {
     await context.connections.close();
+    throw error;
+  }
+}
+
+async function hasImageFor(
+  { registryClient }: CommandContext,
+  { repository, digest }: Release,
+  platform: string,
+): Promise<boolean> {
+  try {
+    const { os, architecture } = await registryClient.imageConfig(repository, digest, platform);
+    return `${os}/${architecture}` === platform;
+  } catch (error) {
+    if (error instanceof LockageError) return false;
     throw error;
   }
 }

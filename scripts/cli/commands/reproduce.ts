@@ -5,7 +5,12 @@ import { Connections } from '../../../infra/docker/connections.ts';
 import { InterruptedError, isRefusal, LockageError } from '../../../pipelines/errors.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
-import { planReproduction, portsInQuestion, reproductionName } from '../../../pipelines/planning/plan-reproduction.ts';
+import {
+  planReproduction,
+  portsInQuestion,
+  reproducedRelease,
+  reproductionName,
+} from '../../../pipelines/planning/plan-reproduction.ts';
 import { reproductionDifferences } from '../../../pipelines/planning/reproduction-differences.ts';
 import {
   findReproduction,
@@ -79,7 +84,18 @@ async function prepare(source: ReproductionSource, flags: ReproduceFlags, signal
   const host = await engineAtHand(process.env);
   const report = await asked(root, { of, host, name, isNew: before === undefined });
   const terminal = new ConsoleTerminal({ json, yes: yes || flags.plan === true, redactor: new Redactor(), signal });
-  const inputs = { of, name, host, engine: report.facts, scale, secrets: {}, ...(before ? { before } : {}) };
+  const { platform } = report.facts;
+  // Only where the platforms differ has the registry to be asked.
+  const isNative = platform !== of.release.platform && (await source.hasImageFor(platform));
+  const inputs = {
+    of,
+    name,
+    host,
+    engine: { ...report.facts, isNative },
+    scale,
+    secrets: {},
+    ...(before ? { before } : {}),
+  };
   // What cannot run here is refused before anybody types a secret.
   const draft = planReproduction(inputs);
   for (const line of warnings(draft, report)) terminal.note(line);
@@ -137,8 +153,12 @@ async function carriedOut(
   flags: ReproduceFlags,
 ): Promise<ResultOf<'reproduce'>> {
   const { found, undo } = prepared;
-  const { name, of } = found.reproduction;
-  const request = { environment: name, release: of.release, ...(flags.plan ? { planOnly: true } : {}) };
+  const { name } = found.reproduction;
+  const request = {
+    environment: name,
+    release: reproducedRelease(found.reproduction),
+    ...(flags.plan ? { planOnly: true } : {}),
+  };
   try {
     const result = await perform(context, 'reproduce', request, waitOf(flags));
     if (result.outcome === 'planned') await undo();

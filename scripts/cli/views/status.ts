@@ -68,8 +68,9 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, cordons, lock, failed, drill } = status;
+  const { hold, cordons, lock, failed, drill, reproduces } = status;
   const notes = [
+    ...(reproduces ? [colors.dim(`made from revision ${reproduces.revision} of ${reproduces.environment}`)] : []),
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),

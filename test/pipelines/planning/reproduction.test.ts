@@ -12,6 +12,7 @@ import { chooseRevision, parseRevisionName } from '../../../pipelines/planning/c
 import {
   planReproduction,
   portsInQuestion,
+  reproducedRelease,
   reproductionName,
   type HereFacts,
   type ReproductionInputs,
@@ -152,6 +153,19 @@ describe('a reproduction', () => {
     const emulating = { ...here, platform: 'linux/arm64', emulates: ['linux/amd64'] };
     expect(reproducedEnvironment(planned({ engine: emulating })).emulates).toBe('linux/amd64');
     expect(planned().emulates).toBeUndefined();
+  });
+
+  test('runs the image for the engine’s platform where the digest has one for each', () => {
+    const native = planned({ engine: { ...here, platform: 'linux/arm64', isNative: true } });
+    expect([native.emulates, reproducedRelease(native)]).toEqual([
+      undefined,
+      { ...recorded.release, platform: 'linux/arm64' },
+    ]);
+    const rows = reproductionDifferences(native, { original: [], here: {}, taken: new Map() });
+    expect(rows).toContainEqual(
+      expect.objectContaining({ what: 'platform', original: 'linux/amd64', here: 'linux/arm64' }),
+    );
+    expect(reproducedRelease(planned())).toBe(recorded.release);
   });
 
   test('takes no name that something else has, and none that is no name', () => {
