@@ -103,7 +103,7 @@ export class Bundle {
     for (const path of paths) {
       const entry = this.#entry(path);
       yield tarHeader(path, entry.size);
-      yield* contentOf(this.#handle, entry);
+      yield* this.#read(entry);
       yield tarPadding(entry.size);
     }
     yield tarEnd;
@@ -113,8 +113,17 @@ export class Bundle {
     const entry = this.#entry(path);
     if (entry.size > largestOwn) throw notWhole(this.file, `${path} is too large`);
     const chunks: Buffer[] = [];
-    for await (const bytes of contentOf(this.#handle, entry)) chunks.push(bytes);
+    for await (const bytes of this.#read(entry)) chunks.push(bytes);
     return Buffer.concat(chunks);
+  }
+
+  /** Somebody may have written over it since it was checked. */
+  async *#read(entry: TarEntry): AsyncGenerator<Buffer> {
+    try {
+      yield* contentOf(this.#handle, entry);
+    } catch (error) {
+      throw error instanceof TarError ? notWhole(this.file, error.message) : error;
+    }
   }
 
   #entry(path: string): TarEntry {

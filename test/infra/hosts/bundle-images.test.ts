@@ -1,0 +1,182 @@
+import { once } from 'node:events';
+import { mkdtemp, open, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Engine } from '../../../infra/docker/api/client.ts';
+import { findImage } from '../../../infra/hosts/bundle-images.ts';
+import { ensureImage } from '../../../infra/hosts/images.ts';
+import { Bundle } from '../../../infra/registry/bundle/bundle.ts';
+import { imageOfSave } from '../../../infra/registry/bundle/saved-image.ts';
+import { writeBundle } from '../../../infra/registry/bundle/write-bundle.ts';
+import { RegistryClient } from '../../../infra/registry/client.ts';
+import { tarEnd, tarEntries, tarHeader, tarPadding } from '../../../infra/system/tar-file.ts';
+import { imageByDigest } from '../../../pipelines/model/release.ts';
+import { host } from '../../pipelines/model/values.ts';
+import { digestOf, recordedWith, testImage } from '../registry/values.ts';
+
+const own = testImage('base', 'the application');
+const edge = testImage('base', 'the proxy');
+const recorded = recordedWith(own, edge);
+const signal = new AbortController().signal;
+const registry = new RegistryClient();
+
+let folder: string;
+let server: Server;
+let engine: Engine;
+/** what the engine has, and was sent */
+let answers: Record<string, unknown>;
+let loaded: Buffer | undefined;
+let said: unknown;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockage-load-'));
+  [loaded, said] = [undefined, { stream: 'Loaded image' }];
+  answers = {
+    '/version': { ApiVersion: '1.41' },
+    '/info': { Driver: 'overlay2' },
+    '/images/json': [{ Id: 'sha256:0a', Size: 1, RepoTags: ['other:1'] }],
+    '/images/sha256%3A0a/json': { RootFS: { Layers: ['base', 'another'].map(digestOf) } },
+  };
+  server = createServer(async (request, response) => {
+    const path = new URL(request.url ?? '', 'http://engine').pathname.replace(/^\/v1\.41/, '');
+    if (path === '/images/load') {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+      loaded = Buffer.concat(chunks);
+      return response.end(JSON.stringify(said));
+    }
+    const found = answers[path];
+    response.writeHead(found === undefined ? 404 : 200);
+    return response.end(Buffer.isBuffer(found) ? found : JSON.stringify(found ?? { message: 'no such image' }));
+  });
+  const socketPath = join(folder, 'docker.sock');
+  server.listen(socketPath);
+  await once(server, 'listening');
+  engine = new Engine({ host: 'here', socketPath });
+});
+
+afterEach(async () => {
+  engine.close();
+  server.closeAllConnections();
+  server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function bundle(): Promise<Bundle> {
+  const file = join(folder, 'prod.lockage');
+  const images = [own.toBundle(imageByDigest(recorded.release)), edge.toBundle(recorded.edge.image)];
+  await writeBundle(file, recorded, images, signal);
+  return Bundle.open(file);
+}
+
+const load = (from: Bundle) => {
+  const session = { connections: { engine: async () => engine } as never, bundle: from, signal };
+  return ensureImage({ session, registry }, { registry: { through: 'network' } }, host('here'), recorded.release);
+};
+
+async function pathsIn(archive: Buffer): Promise<string[]> {
+  const file = join(folder, 'read.tar');
+  await writeFile(file, archive);
+  const handle = await open(file);
+  const paths: string[] = [];
+  for await (const { path } of tarEntries(handle)) paths.push(path);
+  await handle.close();
+  return paths;
+}
+
+const blob = (index: number) => `blobs/${[...own.blobs.keys()][index]?.replace(':', '/')}`;
+const sizeOf = (index: number) => [...own.blobs.values()][index]?.length;
+
+test('an image of a bundle is given to an engine without the layers that it has', async () => {
+  const from = await bundle();
+  expect(await load(from)).toBe(sizeOf(3));
+  expect(await pathsIn(loaded ?? Buffer.alloc(0))).toEqual(['manifest.json', blob(0), blob(3)]);
+  await from.close();
+});
+
+test('an engine that keeps images as registries send them gets all of it', async () => {
+  answers['/info'] = { Driver: 'overlayfs', DriverStatus: [['driver-type', 'io.containerd.snapshotter.v1']] };
+  const from = await bundle();
+  expect(await load(from)).toBe((sizeOf(2) ?? 0) + (sizeOf(3) ?? 0));
+  expect(await pathsIn(loaded ?? Buffer.alloc(0))).toEqual(['manifest.json', blob(0), blob(2), blob(3)]);
+  await from.close();
+});
+
+test('an image that the engine has is not sent', async () => {
+  const name = `registry.example.com/shop:${own.digest.replace(':', '-')}`;
+  answers[`/images/${name.split('/').map(encodeURIComponent).join('/')}/json`] = { Id: 'sha256:1' };
+  const from = await bundle();
+  expect([await load(from), loaded]).toEqual([0, undefined]);
+  await from.close();
+});
+
+test('a failure that an engine tells inside its answer is one, and so is a file that became shorter', async () => {
+  const from = await bundle();
+  said = { errorDetail: { message: 'no space left on device' }, error: 'no space left on device' };
+  await expect(load(from)).rejects.toThrow(/load image .*: no space left on device$/);
+  await truncate(from.file, 4096);
+  await expect(load(from)).rejects.toThrow(/prod.lockage is not as it was written: it ends in the middle of/);
+  await from.close();
+});
+
+/** An archive as `docker save` of 20.10 writes it, in which the second layer is the same as the first. */
+function saved(): Buffer {
+  const layer = Buffer.from('layer');
+  const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: [digestOf(layer), digestOf(layer)] } }));
+  const id = digestOf(config).slice(7);
+  const manifest = [{ Config: `${id}.json`, RepoTags: null, Layers: ['a/layer.tar', 'b/layer.tar'] }];
+  const link = tarHeader('b/layer.tar', 0);
+  link.write('2', 156);
+  link.write('../a/layer.tar', 157);
+  // The sum of the header's bytes, which it has changed.
+  link.fill(' ', 148, 156);
+  const sum = link.reduce((total, byte) => total + byte, 0);
+  link.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  const file = (path: string, content: Buffer) => [
+    ...[tarHeader(path, content.length), content, tarPadding(content.length)],
+  ];
+  const text = Buffer.from(JSON.stringify(manifest));
+  return Buffer.concat([
+    ...file('a/layer.tar', layer),
+    link,
+    ...file(`${id}.json`, config),
+    ...file('manifest.json', text),
+    tarEnd,
+  ]);
+}
+
+test('an image that no registry gives is taken from the engine, under its own configuration', async () => {
+  const away = createServer((_request, response) => response.writeHead(404).end());
+  away.listen(0, '127.0.0.1');
+  await once(away, 'listening');
+  const repository = `127.0.0.1:${(away.address() as AddressInfo).port}/shop`;
+  const reference = `${repository}@sha256:${'7'.repeat(64)}`;
+  const file = join(folder, 'prod.lockage');
+  const sources = { registry, engine: async () => engine, file, signal };
+  await expect(findImage(sources, reference, 'linux/amd64')).rejects.toThrow(
+    new RegExp(`and the engine here does not have ${reference}$`),
+  );
+  const path = reference.split('/').map(encodeURIComponent).join('/');
+  answers[`/images/${path}/json`] = { Id: 'sha256:1' };
+  answers[`/images/${path}/get`] = saved();
+  const found = await findImage(sources, reference, 'linux/amd64');
+  expect([found.from, found.image.reference, found.image.layers.length]).toEqual(['engine', reference, 2]);
+  expect(found.image.layers.map(({ digest }) => digest)).toEqual([digestOf('layer'), digestOf('layer')]);
+  const drafts = () => readdir(folder).then((names) => names.filter((name) => name.endsWith('.draft')));
+  expect(await drafts()).toHaveLength(1);
+  await found.close();
+  expect(await drafts()).toEqual([]);
+  away.close();
+});
+
+test('an image that was recorded by a tag gets a reference by its digest', async () => {
+  const file = join(folder, 'saved.tar');
+  await writeFile(file, saved());
+  const handle = await open(file);
+  const image = await imageOfSave(handle, 'registry.example.com/edge:2');
+  expect(image.reference).toBe(`registry.example.com/edge@${image.manifest.digest}`);
+  await handle.close();
+});
