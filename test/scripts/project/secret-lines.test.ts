@@ -20,19 +20,26 @@ test.each<[string, string, Record<string, string>]>([
   ['as it is', 'TOKEN=a=b c#d', { TOKEN: 'a=b c#d' }],
   ['with a line end of Windows', 'A=1\r\nB=2\r\n', { A: '1', B: '2' }],
   ['in single quotes', `TOKEN='a\\n"b'`, { TOKEN: 'a\\n"b' }],
-  ['in double quotes, with what a backslash stands for', String.raw`KEY="one\ntwo \"3\" \\n"`, { KEY: 'one\ntwo "3" \\n' }],
+  [
+    'in double quotes, with what a backslash stands for',
+    String.raw`KEY="one\ntwo \"3\" \\n"`,
+    { KEY: 'one\ntwo "3" \\n' },
+  ],
   ['after export', 'export TOKEN=x', { TOKEN: 'x' }],
   ['beside comments and empty lines', '# TOKEN=no\n\n  # more\nTOKEN=yes\n', { TOKEN: 'yes' }],
 ])('a value is read %s', async (_name, text, expected) => expect(await read(text)).toEqual(expected));
 
-test.each<[string, RegExp]>([
-  ['TOKEN=x\nsecret-of-prod', /line 2 is not `NAME=value`$/],
-  ['TOKEN=', /line 1 has no value for TOKEN$/],
-  ['2TOKEN=secret-of-prod', /line 1 is not `NAME=value`$/],
-])('%s is refused by its line, and not quoted', async (text, message) => {
-  const error = await read(text).catch((thrown: unknown) => thrown as Error & { hint: string });
-  expect(error).toMatchObject({ message: expect.stringMatching(message) });
-  expect(JSON.stringify([(error as Error).message, error.hint])).not.toContain('secret-of-prod');
+test('a line that is none is refused by its number, and not quoted', async () => {
+  const wrong: [string, RegExp][] = [
+    ['TOKEN=x\nsecret-of-prod', /line 2 is not `NAME=value`$/],
+    ['TOKEN=', /line 1 has no value for TOKEN$/],
+    ['2TOKEN=secret-of-prod', /line 1 is not `NAME=value`$/],
+  ];
+  for (const [text, message] of wrong) {
+    const error = await read(text).catch((thrown: unknown) => thrown as Error & { hint: string });
+    expect(error).toMatchObject({ message: expect.stringMatching(message) });
+    expect(JSON.stringify([(error as Error).message, error.hint])).not.toContain('secret-of-prod');
+  }
 });
 
 test('a file that is not there is refused', async () => {
