@@ -41,14 +41,17 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
   'not at all': ExitCode.broken,
 };
 
-/** Shows every environment on a line: those of the pipeline, and after them what is reproduced here. */
+/** Shows every environment on a line: those of the pipeline, which are returned, and after them what is reproduced here. */
 async function showAll(context: CommandContext, signal: AbortSignal): Promise<EnvironmentStatus[]> {
   const reproduced = await listReproductions(process.cwd());
-  const all = await Promise.all([statusOf(context), ...reproduced.map((each) => statusOfReproduction(each, signal))]);
-  const environments = all.flat();
+  const [pipeline, ...others] = await Promise.all([
+    statusOf(context),
+    ...reproduced.map((each) => statusOfReproduction(each, signal)),
+  ]);
+  const environments = [...pipeline, ...others.flat()];
   const lines = overviewLines(environments, context.now(), process.stdout.columns);
   context.terminal.result({ app: context.project.app, environments }, lines);
-  return environments;
+  return pipeline;
 }
 
 function statusOf({ project, records, connections, machines }: CommandContext): Promise<EnvironmentStatus[]> {
