@@ -61,7 +61,7 @@ async function pull(
   { session, registry, onProgress }: Dependencies,
   engine: Engine,
   image: Image,
-  { repository, container, emulates }: Location & Pick<Environment, 'emulates'>,
+  { repository, container, emulates }: Location & { readonly emulates: string | undefined },
 ): Promise<number> {
   if (container !== undefined && !(await engine.inspectContainer(container))) throw outOfReach(engine, image);
   const auth = container === undefined ? await registry.registryAuthHeader(image.repository) : undefined;
@@ -109,13 +109,17 @@ function outOfReach({ host }: Engine, image: Image): LockageError {
 }
 
 /**
- * Gives an engine an image out of a file. Layers that it has are not sent, unless it keeps images as they come from registries:
- * then it knows them by other hashes.
+ * Gives an engine an image out of a file, and returns the bytes of the layers that were sent: those that it lacks. An engine that
+ * keeps images as they come from registries gets all of it, as it does not know them by their unpacked content.
  */
 async function loadImage(engine: Engine, archive: ImageArchive, signal: AbortSignal): Promise<number> {
   const { Driver, DriverStatus } = await engine.info();
   const keepsBlobs = JSON.stringify([Driver, DriverStatus]).includes('io.containerd.snapshotter');
-  const skipped = keepsBlobs ? 0 : await layersThere(engine, archive.layers);
+  if (keepsBlobs) {
+    await engine.loadImage(archive.name, () => archive.readLayout(), { signal });
+    return archive.bytes(0);
+  }
+  const skipped = await layersThere(engine, archive.layers);
   await engine.loadImage(archive.name, () => archive.read(skipped), { signal });
   return archive.bytes(skipped);
 }

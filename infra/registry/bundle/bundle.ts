@@ -15,6 +15,10 @@ import { parseReference } from '../reference.ts';
 import {
   blobPath,
   dockerPath,
+  imageNameKey,
+  indexPath,
+  layoutPath,
+  layoutText,
   loadedName,
   recordPath,
   sha256,
@@ -32,10 +36,12 @@ export interface ImageArchive {
   readonly name: string;
   /** hashes of the unpacked layers, lowest first: what engines know layers by */
   readonly layers: readonly string[];
-  /** bytes of the layers that are sent, without the lowest `skipped` ones, which the engine has */
+  /** bytes of the layers, without the lowest `skipped` ones, which the engine has */
   bytes(skipped: number): number;
-  /** the archive that `docker load` takes */
+  /** the archive that `docker load` takes, without them */
   read(skipped: number): AsyncGenerator<Buffer>;
+  /** the same as an image layout, for an engine that keeps images as registries send them: it has the same digest there */
+  readLayout(): AsyncGenerator<Buffer>;
 }
 
 /** A file with a recorded revision and all its images, of which every byte was checked. */
@@ -47,6 +53,7 @@ export class Bundle {
   readonly #handle: FileHandle;
   readonly #entries: ReadonlyMap<string, TarEntry>;
   readonly #images: readonly DockerEntry[];
+  readonly #index: LayoutIndex;
 
   private constructor(file: string, handle: FileHandle, { entries, own, digest }: Checked) {
     this.file = file;
@@ -55,6 +62,7 @@ export class Bundle {
     this.#handle = handle;
     this.#entries = entries;
     this.#images = JSON.parse(own(dockerPath)) as DockerEntry[];
+    this.#index = JSON.parse(own(indexPath)) as LayoutIndex;
     this.#refuseIncomplete();
   }
 
@@ -92,21 +100,43 @@ export class Bundle {
       layers: config.rootfs?.diff_ids ?? [],
       bytes: (skipped) => sizes.slice(skipped).reduce((sum, size) => sum + size, 0),
       read: (skipped) => this.#archive(found, skipped),
+      readLayout: () => this.#layout(name),
     };
   }
 
   async *#archive(image: DockerEntry, skipped: number): AsyncGenerator<Buffer> {
-    const manifest = Buffer.from(JSON.stringify([image]));
-    yield* [tarHeader(dockerPath, manifest.length), manifest, tarPadding(manifest.length)];
+    yield* textEntry(dockerPath, JSON.stringify([image]));
+    yield* this.#entriesOf([image.Config, ...image.Layers.slice(skipped)]);
+    yield tarEnd;
+  }
+
+  async *#layout(name: string): AsyncGenerator<Buffer> {
+    const manifests = this.#index.manifests.filter(({ annotations }) => annotations?.[imageNameKey] === name);
+    yield* textEntry(layoutPath, layoutText);
+    yield* textEntry(indexPath, JSON.stringify({ ...this.#index, manifests }));
+    for (const { digest } of manifests) yield* this.#entriesOf(await this.#blobsBelow(digest));
+    yield tarEnd;
+  }
+
+  /** Returns the paths of a manifest and of all that it is made of; of an index, of those of its manifests that are here. */
+  async #blobsBelow(digest: string): Promise<string[]> {
+    const path = blobPath(digest);
+    const manifest = JSON.parse((await this.#content(path)).toString('utf8')) as Partial<LayoutManifest>;
+    const { config, layers = [], manifests = [] } = manifest;
+    const own = [...(config ? [config] : []), ...layers].map((each) => blobPath(each.digest));
+    const there = manifests.filter((each) => this.#entries.has(blobPath(each.digest)));
+    const below = await Promise.all(there.map((each) => this.#blobsBelow(each.digest)));
+    return [path, ...own, ...below.flat()];
+  }
+
+  async *#entriesOf(all: readonly string[]): AsyncGenerator<Buffer> {
     // One layer may be there twice, as empty ones are.
-    const paths = new Set([image.Config, ...image.Layers.slice(skipped)]);
-    for (const path of paths) {
+    for (const path of new Set(all)) {
       const entry = this.#entry(path);
       yield tarHeader(path, entry.size);
       yield* this.#read(entry);
       yield tarPadding(entry.size);
     }
-    yield tarEnd;
   }
 
   async #content(path: string): Promise<Buffer> {
@@ -138,6 +168,21 @@ export class Bundle {
     const missing = imagesOf(this.recorded).find((reference) => !has(reference));
     if (missing !== undefined) throw notWhole(this.file, `image ${missing} is not in it`);
   }
+}
+
+/** The index of an image layout; only what is read. */
+interface LayoutIndex {
+  readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
+}
+
+interface LayoutManifest extends LayoutIndex {
+  readonly config: { readonly digest: string };
+  readonly layers: readonly { readonly digest: string }[];
+}
+
+function textEntry(path: string, text: string): Buffer[] {
+  const content = Buffer.from(text);
+  return [tarHeader(path, content.length), content, tarPadding(content.length)];
 }
 
 interface ImageConfiguration {

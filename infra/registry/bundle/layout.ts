@@ -16,7 +16,9 @@ export const indexPath = 'index.json';
 /** The last entry: without it a bundle is not whole. */
 export const sumsPath = 'SHA256SUMS';
 
-const layoutText = '{"imageLayoutVersion":"1.0.0"}';
+export const layoutText = '{"imageLayoutVersion":"1.0.0"}';
+/** The annotation by which an image of a layout is named. */
+export const imageNameKey = 'io.containerd.image.name';
 const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /** A blob, as manifests describe it. */
@@ -71,7 +73,7 @@ export function smallFiles(images: readonly BundledImage[], record: string): Rea
   const manifests = images.map(({ reference, root }) => ({
     ...root,
     annotations: {
-      'io.containerd.image.name': loadedName(reference),
+      [imageNameKey]: loadedName(reference),
       'org.opencontainers.image.ref.name': digestTag(parseReference(reference).digest ?? ''),
     },
   }));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { askEngine, engineAtHand } from '../../../infra/hosts/engine-at-hand.ts';
 import { refuseLeftovers } from '../../../infra/hosts/leftovers.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
-import { InterruptedError, isRefusal, LockageError } from '../../../pipelines/errors.ts';
+import { InterruptedError, isRefusal, LockageError, RolledBackError } from '../../../pipelines/errors.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
 import { perform, type ResultOf } from '../../../pipelines/operations/perform.ts';
 import {
@@ -164,17 +164,20 @@ async function carriedOut(
     if (result.outcome === 'planned') await undo();
     return result;
   } catch (error) {
-    if (isRefusal(error) || (prepared.isNew && (await isUntouched(context, prepared, error)))) await undo();
+    if (await isAsBefore(context, prepared, error)) await undo();
     throw error;
   }
 }
 
-/** Returns whether nothing was made by the time when somebody stopped it. */
-async function isUntouched(context: CommandContext, { found }: Prepared, error: unknown): Promise<boolean> {
-  if (!(error instanceof InterruptedError)) return false;
+/** Returns whether what was there before is what there is; where it is new, that is nothing. */
+async function isAsBefore(context: CommandContext, { found, isNew }: Prepared, error: unknown): Promise<boolean> {
+  const wentBack = isRefusal(error) || error instanceof InterruptedError || error instanceof RolledBackError;
+  if (!wentBack || !isNew) return wentBack;
   const { host, name, of } = found.reproduction;
-  const engine = await context.connections.engine(host);
-  return refuseLeftovers(engine, { app: of.app, environment: name }).then(
+  const asked = context.connections.engine(host).then((engine) => {
+    return refuseLeftovers(engine, { app: of.app, environment: name });
+  });
+  return asked.then(
     () => true,
     (refusal: unknown) => {
       if (refusal instanceof LockageError) return false;

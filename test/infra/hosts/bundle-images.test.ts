@@ -101,7 +101,12 @@ test('an engine that keeps images as registries send them gets all of it', async
   answers['/info'] = { Driver: 'overlayfs', DriverStatus: [['driver-type', 'io.containerd.snapshotter.v1']] };
   const from = await bundle();
   expect(await load(from)).toBe((sizeOf(2) ?? 0) + (sizeOf(3) ?? 0));
-  expect(await pathsIn(loaded ?? Buffer.alloc(0))).toEqual(['manifest.json', blob(0), blob(2), blob(3)]);
+  const paths = await pathsIn(loaded ?? Buffer.alloc(0));
+  expect(paths).toEqual(['oci-layout', 'index.json', blob(1), blob(0), blob(2), blob(3)]);
+  // Under the name that is looked for, and with the digest of the original.
+  const [index = ''] = /\{"manifests":\[[^\]]*\]/.exec(loaded?.toString('latin1') ?? '') ?? [];
+  expect([...index.matchAll(/"digest":"([^"]*)"/g)].map(([, digest]) => digest)).toEqual([own.digest]);
+  expect(index).toContain(`registry.example.com/shop:${own.digest.replace(':', '-')}`);
   await from.close();
 });
 
