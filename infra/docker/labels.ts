@@ -10,10 +10,14 @@ export const labels = {
   host: 'lockage.host',
   image: 'lockage.image',
   process: 'lockage.process',
+  deadline: 'lockage.deadline',
 } as const;
 
 /** What stands on a host only while a command asks something of it: an edge or a backup that is tried, and who visits public ports. */
 export const passingParts = { trial: 'edge-trial', visit: 'edge-visit', proof: 'accessory-trial' } as const;
+
+/** The part of what removes an environment from its host after its time. */
+export const reaperPart = 'reaper';
 
 /** Returns the labels that tell an environment's own containers from all others. */
 export function ownerLabels(app: string, environment: string, part: string): Record<string, string> {

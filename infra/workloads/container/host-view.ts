@@ -8,7 +8,7 @@ import { messageOf } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
-import { labels, passingParts } from '../../docker/labels.ts';
+import { labels, passingParts, reaperPart } from '../../docker/labels.ts';
 import { diskOfEngine } from '../../edge/disk.ts';
 import { Edge, isNamed, silenceText, type RouteSet, type Visited } from '../../edge/edge.ts';
 import { hostRoutes } from '../../edge/host-routes.ts';
@@ -30,7 +30,7 @@ export async function hostView(engine: Engine, host: EnvironmentHost, look: Look
   const seenBriefly: HostView = {
     host,
     ...(version ? { engine: version.Version } : {}),
-    containers: containers.filter((container) => !keepsSecrets(container) && !isVisit(container)).map(seen),
+    containers: containers.filter((container) => !isHidden(container)).map(seen),
     ...(lost.length > 0 ? { faults: lost.map((volume) => `${volume} is empty since a restart`) } : {}),
     warnings,
   };
@@ -95,17 +95,14 @@ function routesOf({ pending, now, silent }: Visited, set: RouteSet): NonNullable
   return silent.length === 0 ? 'as recorded' : 'no answer';
 }
 
-/** Returns whether a container keeps secrets in memory: as long as it does, it is none that somebody looks for. */
-function keepsSecrets({ Labels, State }: ContainerSummary): boolean {
-  return State === 'running' && isSecretPart(Labels[labels.part]);
-}
-
 /**
- * Returns whether a container visits public ports for `status`: it is nothing of the
- * environment.
+ * Returns whether a container is none that somebody looks for: it keeps secrets in memory or waits for the environment's end, as
+ * long as it does that, or it visits public ports for `status`.
  */
-function isVisit({ Labels }: ContainerSummary): boolean {
-  return Labels[labels.part] === passingParts.visit;
+function isHidden({ Labels, State }: ContainerSummary): boolean {
+  const part = Labels[labels.part];
+  if (part === passingParts.visit) return true;
+  return State === 'running' && (isSecretPart(part) || part === reaperPart);
 }
 
 function seen(container: ContainerSummary): SeenContainer {
