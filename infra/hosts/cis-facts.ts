@@ -2,7 +2,7 @@ import type { CisContainer, CisHost } from '../../pipelines/inspection/cis.ts';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Target } from '../../pipelines/model/target.ts';
 import type { ContainerDetails, Engine, EngineInfo } from '../docker/api/client.ts';
-import { labels } from '../docker/labels.ts';
+import { labels, reaperPart } from '../docker/labels.ts';
 import type { Place } from '../resources/inputs.ts';
 
 /** The environment whose containers are looked at, with what is recorded of them. */
@@ -20,7 +20,8 @@ export async function cisFacts(engine: Engine, host: Target, place: CisPlace): P
     engine.inspectNetwork('bridge'),
     engine.listContainers({ all: true, labels: own }),
   ]);
-  const lasting = listed.filter(({ Labels }) => ['release', 'edge', 'accessory'].includes(Labels[labels.part] ?? ''));
+  const parts = ['release', 'edge', 'accessory', reaperPart];
+  const lasting = listed.filter(({ Labels }) => parts.includes(Labels[labels.part] ?? ''));
   const details = await Promise.all(lasting.map(({ Id }) => engine.inspectContainer(Id)));
   return {
     ...hostFacts(info),

@@ -24,7 +24,7 @@ export interface CisHost {
 /** The facts about a container of an environment that checks of the benchmark need. */
 export interface CisContainer {
   readonly name: string;
-  /** `release`, `edge`, `accessory` */
+  /** `release`, `edge`, `accessory`, `reaper` */
   readonly part: string;
   readonly user: string;
   readonly appArmor: string;
@@ -121,17 +121,26 @@ interface ContainerCheck {
   /** field of the configuration by which a person opens it */
   readonly field?: string;
   /** why Lockage itself does it so, for these parts */
-  readonly byDesign?: { readonly parts: readonly string[]; readonly reason: string };
+  readonly byDesign?: readonly ByDesign[];
+}
+
+interface ByDesign {
+  readonly parts: readonly string[];
+  readonly reason: string;
 }
 
 const all = ['release', 'edge', 'accessory'];
-const publishes = { parts: ['edge', 'accessory'], reason: 'visitors and other hosts come in there, as configured' };
+const publishes = [{ parts: ['edge', 'accessory'], reason: 'visitors and other hosts come in there, as configured' }];
+const removes = {
+  parts: ['reaper'],
+  reason: 'it removes its environment after its time, and has the engine’s socket for that; nothing reaches it',
+};
 
 const containerChecks: readonly ContainerCheck[] = [
   {
     ...{ id: '4.1', title: 'no container runs as root', field: 'allowRoot' },
     problem: ({ user }) => unless(!/^(|0|root)(:|$)/.test(user), user === '' ? 'root' : user),
-    byDesign: { parts: ['edge'], reason: 'it has one capability, nothing of the host, and no secret' },
+    byDesign: [{ parts: ['edge'], reason: 'it has one capability, nothing of the host, and no secret' }, removes],
   },
   {
     ...{ id: '5.2', title: 'an AppArmor profile is in force, where the host has AppArmor' },
@@ -142,6 +151,7 @@ const containerChecks: readonly ContainerCheck[] = [
     ...{ id: '5.3', title: 'SELinux options are in force, where the host has SELinux' },
     problem: ({ security: own }, { security }) =>
       unless(!security.includes('name=selinux') || !own.includes('label=disable'), 'label=disable'),
+    byDesign: [removes],
   },
   {
     ...{ id: '5.4', title: 'no capability beyond those that Docker gives', field: 'capabilities' },
@@ -169,10 +179,9 @@ const containerChecks: readonly ContainerCheck[] = [
   {
     ...{ id: '5.12', title: 'the share of the processor is set' },
     problem: ({ cpus }) => unless(cpus > 0, 'no limit'),
-    byDesign: {
-      parts: ['edge'],
-      reason: 'no share is held back from it, so that it stands any load: `edge.limits.cpus`',
-    },
+    byDesign: [
+      { parts: ['edge'], reason: 'no share is held back from it, so that it stands any load: `edge.limits.cpus`' },
+    ],
   },
   {
     ...{ id: '5.13', title: 'the root file system is read-only', field: 'readOnly' },
@@ -186,7 +195,7 @@ const containerChecks: readonly ContainerCheck[] = [
     ...{ id: '5.15', title: 'restarted no more than five times after a failure' },
     problem: ({ restart: { policy, most } }) =>
       unless(policy === 'no' || policy === '' || (policy === 'on-failure' && most > 0 && most <= 5), policy),
-    byDesign: { parts: all, reason: 'what serves has to serve again after any restart of its host' },
+    byDesign: [{ parts: all, reason: 'what serves has to serve again after any restart of its host' }, removes],
   },
   {
     id: '5.16',
@@ -226,19 +235,22 @@ const containerChecks: readonly ContainerCheck[] = [
   {
     ...{ id: '5.27', title: 'health is checked at run time' },
     problem: ({ checked }) => unless(checked, 'not by Docker'),
-    byDesign: {
-      parts: ['release', 'edge'],
-      reason: 'Lockage asks it itself before a switch, in the watch, and for `status`',
-    },
+    byDesign: [
+      { parts: ['release', 'edge'], reason: 'Lockage asks it itself before a switch, in the watch, and for `status`' },
+      removes,
+    ],
   },
   { id: '5.29', title: 'the number of processes is limited', problem: ({ pids }) => unless(pids > 0, 'no limit') },
   {
     ...{ id: '5.30', title: 'not on the default bridge' },
     problem: ({ spaces }) => unless(!/^(default|bridge)$/.test(spaces.network), spaces.network),
   },
-  { id: '5.31', title: 'not among the host’s users', problem: ({ spaces }) => unless(spaces.user !== 'host', 'host') },
   {
-    ...{ id: '5.32', title: 'Docker’s socket is not mounted' },
+    ...{ id: '5.31', title: 'not among the host’s users', byDesign: [removes] },
+    problem: ({ spaces }) => unless(spaces.user !== 'host', 'host'),
+  },
+  {
+    ...{ id: '5.32', title: 'Docker’s socket is not mounted', byDesign: [removes] },
     problem: ({ mounts }) =>
       listed(mounts.map(({ source }) => source).filter((source) => source.endsWith('docker.sock'))),
   },
@@ -273,8 +285,8 @@ export function cisResults(hosts: readonly CisHost[]): CisResult[] {
 }
 
 function containerFinding(check: ContainerCheck, container: CisContainer, host: CisHost): Finding[] {
-  const { field = '', byDesign } = check;
-  const own = byDesign?.parts.includes(container.part) ? byDesign.reason : undefined;
+  const { field = '', byDesign = [] } = check;
+  const own = byDesign.find(({ parts }) => parts.includes(container.part))?.reason;
   const reason = container.reasons[field] ?? own;
   return finding(`${host.name} ${container.name}`, check.problem(container, host), reason);
 }

@@ -4,7 +4,7 @@ import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import type { ContainerSummary } from '../../docker/api/types.ts';
-import { labels, passingParts } from '../../docker/labels.ts';
+import { labels, passingParts, reaperPart } from '../../docker/labels.ts';
 import type { Place } from '../../resources/inputs.ts';
 import { stopGrace } from '../stop-grace.ts';
 
@@ -56,7 +56,7 @@ function isLasting({ Labels, State }: ContainerSummary): boolean {
   return Labels[labels.part] !== passingParts.visit || State !== 'running';
 }
 
-function listed(container: ContainerSummary): Inventory['containers'][number] {
+function listed(container: ContainerSummary): Listed {
   const part = container.Labels[labels.part] ?? '';
   return { name: containerName(container), part, running: container.State === 'running' };
 }
@@ -77,16 +77,24 @@ export function isNameless<M extends { readonly Name?: string | undefined }>(
   return /^[0-9a-f]{64}$/.test(mount.Name ?? '');
 }
 
-/** Removes all of it, containers first; data only if `withData`. What is gone already is fine. */
+/**
+ * Removes all of it, containers first; data only if `withData`. What is gone already is fine. What would remove the environment
+ * after its time goes last: it ends what is interrupted here.
+ */
 export async function removeHostInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void> {
-  await Promise.all(
-    inventory.containers.map(async ({ name, part, running }) => {
-      if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
-      await engine.removeContainer(name, { force: true, keepsVolumes: part === accessoryPart });
-    }),
-  );
+  const isReaper = ({ part }: Listed) => part === reaperPart;
+  const remove = (containers: readonly Listed[]) => Promise.all(containers.map((each) => removeListed(engine, each)));
+  await remove(inventory.containers.filter((each) => !isReaper(each)));
   await Promise.all([
     ...inventory.networks.map((name) => engine.removeNetwork(name)),
     ...[...inventory.volumes, ...(withData ? inventory.data : [])].map((name) => engine.removeVolume(name)),
   ]);
+  await remove(inventory.containers.filter(isReaper));
+}
+
+type Listed = Inventory['containers'][number];
+
+async function removeListed(engine: Engine, { name, part, running }: Listed): Promise<void> {
+  if (running) await engine.stopContainer(name, stopGrace).catch(() => undefined);
+  await engine.removeContainer(name, { force: true, keepsVolumes: part === accessoryPart });
 }

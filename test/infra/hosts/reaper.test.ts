@@ -249,14 +249,17 @@ describe('on a host', () => {
     expect(host.containers()).toEqual(['shop-try.reaper-1 caddy running']);
   });
 
-  test('status shows it when it does not run, and destroy removes it', async () => {
-    const { engine, add, runtime } = await opened();
+  test('status shows it when it does not run, and destroy removes it at last', async () => {
+    const { host, engine, add, runtime } = await opened();
     await add('shop-try.reaper-1', 2000, true);
     await add('shop-try.reaper-2', 3000, false);
+    await engine.createContainer('shop-try-web', { Image: 'web', Labels: own('release') });
     const look = { ...place, record: record([]), detailed: false, signal: new AbortController().signal };
     const { containers } = await runtime.view(engine, look);
-    expect(containers.map(({ name }) => name)).toEqual(['shop-try.reaper-2']);
+    expect(containers.map(({ name }) => name).sort()).toEqual(['shop-try-web', 'shop-try.reaper-2']);
     const inventory = await runtime.inventory(engine, place, false);
-    expect(inventory.containers.map(({ part }) => part)).toEqual(['reaper', 'reaper']);
+    host.changes.length = 0;
+    await runtime.removeInventory(engine, inventory, true);
+    expect([host.changes[0], host.containers()]).toEqual(['remove shop-try-web', []]);
   });
 });

@@ -125,4 +125,13 @@ describe('a container', () => {
     expect(result('5.14', host({ containers: [container({ part: 'edge', ports })] }))?.result).toBe('accepted');
     expect(result('5.27', host({ containers: [container({ part: 'accessory' })] }))?.result).toBe('fail');
   });
+
+  test('that removes its environment after its time has the engine’s socket for that, which is said', () => {
+    const reaper = container({ part: 'reaper', user: '0:0', ...mount('/run/docker.sock') });
+    expect(result('5.32', host({ containers: [reaper] }))).toMatchObject({
+      result: 'accepted',
+      details: [expect.stringContaining('/run/docker.sock (chosen: it removes its environment after its time')],
+    });
+    expect(failed(host({ containers: [reaper] }))).toEqual(['2.1']);
+  });
 });
