@@ -1,3 +1,4 @@
+import type { FreezeWindow } from './freeze.ts';
 import type { Trait } from './host-traits.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 
@@ -24,6 +25,10 @@ export interface Environment {
   readonly secretsAt?: 'memory';
   /** how long a release is watched after the routes switched, before it is recorded */
   readonly watch: number;
+  /** how long a release has to have run well in each environment before this one; absent: no time */
+  readonly soak?: number;
+  /** when no release may enter; absent: never */
+  readonly freeze?: readonly FreezeWindow[];
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */

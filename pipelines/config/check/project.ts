@@ -10,6 +10,7 @@ import { Findings } from './findings.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
+import { checkSoak } from './soak.ts';
 import { checkTargets } from './targets.ts';
 
 /** Finds problems that only show once lockage.yaml and the environments' files are seen together. */
@@ -37,6 +38,7 @@ export function checkProject(
     checkRoles(environment);
     checkAccessories(environment);
     checkRegistry(environment);
+    checkSoak(environment);
   }
   checkPorts(checked);
   return findings.problems(checked.map(({ resolved }) => resolved.name));

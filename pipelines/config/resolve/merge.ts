@@ -9,6 +9,8 @@ export interface Written {
   readonly secrets: NonNullable<ProjectFile['secrets']>;
   readonly secretsAt: ProjectFile['secretsAt'];
   readonly watch: string | undefined;
+  readonly soak: string | undefined;
+  readonly freeze: ProjectFile['freeze'];
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
@@ -30,6 +32,8 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     secrets: { ...project.secrets, ...environment.secrets },
     secretsAt: environment.secretsAt ?? project.secretsAt,
     watch: environment.watch ?? project.watch,
+    soak: environment.soak ?? project.soak,
+    freeze: environment.freeze ?? project.freeze,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },

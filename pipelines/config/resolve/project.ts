@@ -11,6 +11,7 @@ import type {
 } from '../../model/environment.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import { freezeWindow } from '../schema/freeze.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
@@ -69,10 +70,20 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     secrets: written.secrets as Environment['secrets'],
     ...(written.secretsAt === 'memory' ? { secretsAt: 'memory' as const } : {}),
     watch: duration(written.watch) ?? defaults.watch,
+    ...resolveGates(stage, written),
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },
     ...resolveEdge(written.edge),
+  };
+}
+
+/** Before an environment that comes after none there is nothing in which a release could run. */
+function resolveGates({ after }: Stage, { soak, freeze = [] }: Written): Pick<Environment, 'soak' | 'freeze'> {
+  const time = after.length === 0 ? 0 : (duration(soak) ?? 0);
+  return {
+    ...(time === 0 ? {} : { soak: time }),
+    ...(freeze.length === 0 ? {} : { freeze: freeze.map(freezeWindow) }),
   };
 }
 

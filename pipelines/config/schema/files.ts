@@ -7,6 +7,7 @@ import { isEmbedded } from '../../model/embedded.ts';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
+import { freeze } from './freeze.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import {
@@ -26,6 +27,9 @@ import {
 
 const watch = duration('10s', '0s', '24h').meta({
   description: 'How long a release is watched after the switch, before it is recorded. Default 10s.',
+});
+const soak = duration('2h', '0s', '8760h').meta({
+  description: 'How long a release has to have run well in each environment before this one. Default 0s.',
 });
 const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
@@ -105,6 +109,8 @@ const inBoth = {
   secrets: secrets.optional(),
   secretsAt: secretsAt.optional(),
   watch: watch.optional(),
+  soak: soak.optional(),
+  freeze: freeze.optional(),
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),
