@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Block, ReleaseList } from '../../pipelines/model/block.ts';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { withPending, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
@@ -33,16 +34,24 @@ import type { StandingRecord } from '../workloads/runtime.ts';
 import { withFileLock } from '../system/file-lock.ts';
 import { changeRecord, type Stored } from './change-record.ts';
 
-/** A list that is recorded for all environments together: in a stack of its own, with one resource. */
-interface ListRecord {
+/** What is recorded for all environments together: in a stack of its own, with one resource. */
+interface CommonRecord<Value> {
   readonly stack: string;
   readonly type: string;
-  /** which of the resource's inputs the list is */
-  readonly member: string;
+  /** Returns what is recorded, from the resource's inputs; there are none where nothing is recorded yet. */
+  readonly valueOf: (inputs: Partial<Value>) => Value;
 }
 
-const releasesRecord: ListRecord = { stack: 'releases', type: 'Releases', member: 'releases' };
-const machineImagesRecord: ListRecord = { stack: 'machine-images', type: 'MachineImages', member: 'images' };
+const releasesRecord: CommonRecord<ReleaseList> = {
+  stack: 'releases',
+  type: 'Releases',
+  valueOf: ({ releases = [], blocks = [] }) => ({ releases, blocks }),
+};
+const machineImagesRecord: CommonRecord<{ readonly images: readonly MachineImage[] }> = {
+  stack: 'machine-images',
+  type: 'MachineImages',
+  valueOf: ({ images = [] }) => ({ images }),
+};
 
 /** How long the other commands on this computer may take to record what they have: ms. */
 const turnTimeout = 300_000;
@@ -141,14 +150,18 @@ export class RecordsAdapter implements Records {
   }
 
   async releases(): Promise<readonly Release[]> {
-    const own = (await this.#read<Release>(releasesRecord)).value;
+    const own = (await this.#read(releasesRecord)).value.releases;
     const others = await this.#elsewhere();
     return [...own, ...others.filter(({ version }) => !own.some((release) => release.version === version))];
   }
 
+  async blocks(): Promise<readonly Block[]> {
+    return (await this.#read(releasesRecord)).value.blocks;
+  }
+
   /** Returns the images that machines are made from, oldest first. */
   async machineImages(): Promise<readonly MachineImage[]> {
-    return (await this.#read<MachineImage>(machineImagesRecord)).value;
+    return (await this.#read(machineImagesRecord)).value.images;
   }
 
   /** Changes the images that machines are made from by a function of those recorded. Returns those recorded then. */
@@ -157,54 +170,88 @@ export class RecordsAdapter implements Records {
   ): Promise<readonly MachineImage[]> {
     const { MachineImages } = await import('../resources/classes.ts');
     const app = this.#project;
-    const write = (images: readonly MachineImage[], basis: Basis) => new MachineImages({ app, images }, basis);
-    return this.#change(machineImagesRecord, change, write);
+    const changed = await this.#change(machineImagesRecord, {
+      change: (stored) => {
+        const images = change(stored.images);
+        return images === stored.images ? stored : { images };
+      },
+      declare: ({ images }, basis) => new MachineImages({ app, images }, basis),
+    });
+    return changed.images;
   }
 
   async addRelease(release: Release): Promise<Release> {
-    return releaseNamed(await this.#addReleases([release]), release.version);
+    return releaseNamed((await this.#addReleases([release])).releases, release.version);
   }
 
   async addReleases(releases: readonly Release[]): Promise<void> {
     await this.#addReleases(releases);
   }
 
-  async #addReleases(added: readonly Release[]): Promise<readonly Release[]> {
-    const { Releases } = await import('../resources/classes.ts');
-    const app = this.#project;
-    const add = (releases: readonly Release[]) => added.reduce(withRelease, releases);
-    const write = (releases: readonly Release[], basis: Basis) => new Releases({ app, releases }, basis);
-    return this.#change(releasesRecord, add, write);
+  #addReleases(added: readonly Release[]): Promise<ReleaseList> {
+    return this.#changeReleases((stored) => {
+      const releases = added.reduce(withRelease, stored.releases);
+      return releases === stored.releases ? stored : { ...stored, releases };
+    });
   }
 
-  async #read<Element>({ stack, type, member }: ListRecord): Promise<Stored<readonly Element[]>> {
+  async changeBlocks(
+    change: (blocks: readonly Block[]) => readonly Block[],
+    message: string,
+  ): Promise<readonly Block[]> {
+    const changed = await this.#changeReleases((stored) => {
+      const blocks = change(stored.blocks);
+      return blocks === stored.blocks ? stored : { ...stored, blocks };
+    }, message);
+    return changed.blocks;
+  }
+
+  async #changeReleases(change: (stored: ReleaseList) => ReleaseList, message?: string): Promise<ReleaseList> {
+    const { Releases } = await import('../resources/classes.ts');
+    const app = this.#project;
+    return this.#change(releasesRecord, {
+      change,
+      declare: ({ releases, blocks }, basis) =>
+        new Releases({ app, releases, ...(blocks.length > 0 ? { blocks } : {}) }, basis),
+      ...(message === undefined ? {} : { message }),
+    });
+  }
+
+  async #read<Value>({ stack, type, valueOf }: CommonRecord<Value>): Promise<Stored<Value>> {
     const state = await readStack(this.#settings, this.#project, stack);
     const inputs = state?.resources.find((resource) => resource.type === `lockage:index:${type}`)?.inputs;
-    const lists = unpacked(inputs ?? {}) as Readonly<Record<string, readonly Element[] | undefined>>;
-    return { value: lists[member] ?? [], basis: basisOf(inputs) };
+    return { value: valueOf(unpacked(inputs ?? {}) as Partial<Value>), basis: basisOf(inputs) };
   }
 
   /**
-   * Changes a list that is recorded. Commands on this computer share Pulumi's folder for the stack, so they take
-   * turns; others meet in the backend.
+   * Changes what is recorded for all environments. Commands on this computer share Pulumi's folder for the stack, so they
+   * take turns; others meet in the backend.
    */
-  async #change<Element>(
-    record: ListRecord,
-    change: (stored: readonly Element[]) => readonly Element[],
-    declare: (list: readonly Element[], basis: Basis) => unknown,
-  ): Promise<readonly Element[]> {
+  async #change<Value>(
+    record: CommonRecord<Value>,
+    { change, declare, message = `record ${record.stack}` }: CommonChange<Value>,
+  ): Promise<Value> {
     const { stack } = record;
-    const write = async (list: readonly Element[], basis: Basis) => {
+    const write = async (value: Value, basis: Basis) => {
       const stacks = await this.#stacks();
-      const program = async () => void declare(list, basis);
-      await stacks.up(stack, program, providerContext(this.#session, false), { message: `record ${stack}` });
+      const program = async () => void declare(value, basis);
+      await stacks.up(stack, program, providerContext(this.#session, false), { message });
     };
     const { folder } = this.#settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return withFileLock(join(folder, `${stack}.lock`), turnTimeout, () =>
-      changeRecord({ read: () => this.#read<Element>(record), write }, change),
+      changeRecord({ read: () => this.#read(record), write }, change),
     );
   }
+}
+
+/** A change of what is recorded for all environments. */
+interface CommonChange<Value> {
+  /** Returns what is to be recorded; the very same value where nothing changes. */
+  readonly change: (stored: Value) => Value;
+  readonly declare: (value: Value, basis: Basis) => unknown;
+  /** for the stack's history */
+  readonly message?: string;
 }
 
 function environmentRecord(state: StackState | undefined): EnvironmentRecord {
@@ -231,6 +278,7 @@ function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
   return {
     revisions,
     ...(inputs.hold ? { hold: inputs.hold } : {}),
+    ...(inputs.resumed === undefined ? {} : { resumed: inputs.resumed }),
     ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
     ...(inputs.drill ? { drill: inputs.drill } : {}),
     ...(inputs.changed === undefined ? {} : { changed: inputs.changed }),

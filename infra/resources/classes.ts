@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { Block } from '../../pipelines/model/block.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { basedOn, type Basis } from './basis.ts';
@@ -179,9 +180,9 @@ export class LoadBalancer extends Resource {
   }
 }
 
-/** The record of an application's releases. */
+/** The record of an application's releases, and of what blocks some of them. */
 export class Releases extends Resource {
-  constructor(inputs: { app: string; releases: readonly Release[] }, basis: Basis) {
+  constructor(inputs: { app: string; releases: readonly Release[]; blocks?: readonly Block[] }, basis: Basis) {
     super('Releases', 'releases', basedOn(basis, packed(inputs)));
   }
 }

@@ -154,6 +154,7 @@ export interface LedgerInputs extends Place {
   /** a list of Revision as JSON: Pulumi passes text on as it is, and takes a second to pass on as many small values */
   readonly revisions: string;
   readonly hold?: Hold;
+  readonly resumed?: string;
   readonly cordons?: readonly Cordon[];
   readonly drill?: Drill;
   readonly changed?: number;

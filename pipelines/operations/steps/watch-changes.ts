@@ -4,7 +4,7 @@ import type { Context, Ports } from '../ports.ts';
 /** The calls that change something outside, by port. Taking a lock, asking, pulling images
  * and starting what is recorded change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
-  records: ['addRelease', 'addReleases'],
+  records: ['addRelease', 'addReleases', 'changeBlocks'],
   registry: ['copy'],
   builder: ['push'],
   configuration: ['removeHost'],
@@ -19,7 +19,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'build', 'copy', 'ensure', 'foundation', 'push'],
+  ...['adopt', 'addReleases', 'changeBlocks', 'build', 'copy', 'ensure', 'foundation', 'push'],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 
