@@ -2,7 +2,7 @@ import { LockageError, messageOf, PartialError } from '../../pipelines/errors.ts
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
-import type { PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
+import type { ClockAnswer, PreflightReport, HostReport } from '../../pipelines/model/host-report.ts';
 import type { HostTraits, Trait } from '../../pipelines/model/host-traits.ts';
 import type { FoundLock, LockHolder } from '../../pipelines/model/lock-holder.ts';
 import type { KeptRecord } from '../../pipelines/model/record-copy.ts';
@@ -14,8 +14,10 @@ import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';
 import { hostRoutes } from '../edge/host-routes.ts';
 import { allOf } from '../hosts/all-hosts.ts';
+import { clockOn } from '../hosts/facts.ts';
 import { ensureImage, removeUnusedImages } from '../hosts/images.ts';
 import { keptRecords } from '../hosts/kept-record.ts';
+import { queryHosts, type Timeouts } from '../hosts/query.ts';
 import { servingAnswers } from '../hosts/serving-answers.ts';
 import { rehearseSwitch } from '../provider/rehearse.ts';
 import { switchRoutes } from '../provider/switch-routes.ts';
@@ -24,6 +26,9 @@ import { askTraits } from '../workloads/container/host-report.ts';
 import type { Survey } from '../workloads/runtime.ts';
 import { runtimeOf, workloadFor } from '../workloads/runtimes.ts';
 import type { EnvironmentLocks } from './environment-lock.ts';
+
+/** The time that hosts have to say what time it is. */
+const clockTimeouts: Timeouts = { first: 5000, total: 10_000 };
 
 /** The hosts of an environment, queried and changed all at once. */
 export class HostsAdapter implements Hosts {
@@ -103,6 +108,20 @@ export class HostsAdapter implements Hosts {
       }),
     );
     return allOf(hosts, found, (failed) => `${failed} of ${hosts.length} hosts of ${name} cannot be compared with`);
+  }
+
+  async clocks({ hosts }: Environment): Promise<readonly ClockAnswer[]> {
+    const { connections } = this.#session;
+    const found = await queryHosts(hosts, clockTimeouts, async (host, signal, heard) => {
+      const engine = await connections.engine(host);
+      heard();
+      return clockOn(engine, signal);
+    });
+    return found.map((each) => {
+      const host = each.host.name;
+      if ('error' in each) return { host, error: each.error };
+      return each.answer ? { host, ...each.answer } : { host, error: 'its engine does not tell' };
+    });
   }
 
   async pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>> {

@@ -1,3 +1,4 @@
+import { blockOf, type Block, type ReleaseList } from '../model/block.ts';
 import type { ContainerSpec } from '../model/container-spec.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
@@ -10,6 +11,8 @@ export interface ShownRevision extends Omit<Revision, 'containers'> {
   readonly containers: readonly ShownSpec[];
   /** it is the revision that runs */
   readonly current: boolean;
+  /** its release is blocked */
+  readonly blocked?: Block;
 }
 
 export interface History {
@@ -20,8 +23,14 @@ export interface History {
   readonly hold?: Hold;
 }
 
+/** The things that a history is made of. */
+export interface HistoryFacts {
+  readonly record: EnvironmentRecord;
+  readonly blocks: readonly Block[];
+}
+
 /** Returns the newest `limit` revisions of an environment, newest first. */
-export function historyOf(environment: string, { ledger }: EnvironmentRecord, limit: number): History {
+export function historyOf(environment: string, { record: { ledger }, blocks }: HistoryFacts, limit: number): History {
   const current = currentRevision(ledger);
   const revisions = [...ledger.revisions]
     .reverse()
@@ -30,6 +39,7 @@ export function historyOf(environment: string, { ledger }: EnvironmentRecord, li
       ...revision,
       containers: revision.containers.map(({ env: _, ...shown }) => shown),
       current: revision.number === current?.number,
+      ...blockedBy(blocks, revision.release),
     }));
   return {
     environment,
@@ -39,6 +49,11 @@ export function historyOf(environment: string, { ledger }: EnvironmentRecord, li
   };
 }
 
+function blockedBy(blocks: readonly Block[], release: Release): { readonly blocked?: Block } {
+  const blocked = blockOf(blocks, release);
+  return blocked ? { blocked } : {};
+}
+
 export interface ReleaseStatus extends Release {
   /** environments that run it, in pipeline order */
   readonly runs: readonly string[];
@@ -46,11 +61,13 @@ export interface ReleaseStatus extends Release {
   readonly ran: readonly string[];
   /** environments where it was tried and never succeeded */
   readonly failed: readonly string[];
+  /** it enters no environment */
+  readonly blocked?: Block;
 }
 
 /** Returns releases, newest first, and how far each one came. `records` in pipeline order. */
 export function releaseStatuses(
-  releases: readonly Release[],
+  { releases, blocks }: ReleaseList,
   records: readonly (readonly [environment: string, record: EnvironmentRecord])[],
 ): ReleaseStatus[] {
   return [...releases].reverse().map((release) => {
@@ -62,6 +79,6 @@ export function releaseStatuses(
       const ran = mine.some(({ result }) => result === 'succeeded');
       where[runs ? 'runs' : ran ? 'ran' : 'failed'].push(environment);
     }
-    return { ...release, ...where };
+    return { ...release, ...where, ...blockedBy(blocks, release) };
   });
 }

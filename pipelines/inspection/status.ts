@@ -1,3 +1,4 @@
+import type { Block } from '../model/block.ts';
 import type { ContainerSpec } from '../model/container-spec.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
@@ -32,6 +33,8 @@ export interface EnvironmentStatus {
     readonly from: 'standby' | 'image';
   }[];
   readonly hold?: Hold;
+  /** what it runs is blocked: that is among the problems, too */
+  readonly blocked?: Block;
   /** the last rollback that was only tried */
   readonly drill?: Drill;
   readonly cordons: readonly Cordon[];

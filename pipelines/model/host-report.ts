@@ -24,3 +24,13 @@ export interface PreflightReport extends HostReport {
   /** those that were wanted, and those that cost no question */
   readonly traits: Traits;
 }
+
+/** The offset of a host's clock from the operator's (behind: below 0), and how far off that may be, in milliseconds. */
+export interface HostClock {
+  readonly host: string;
+  readonly ahead: number;
+  readonly precision: number;
+}
+
+/** The answer of a host that was asked what time it is. */
+export type ClockAnswer = HostClock | { readonly host: string; readonly error: string };

@@ -1,4 +1,5 @@
 import type { PlacedContainer } from './desired-state.ts';
+import type { Gate } from './gate.ts';
 import type { Release } from './release.ts';
 import type { Hold, Revision } from './revision.ts';
 
@@ -34,6 +35,8 @@ export interface Plan {
   readonly differences: readonly Difference[];
   readonly migration: boolean;
   readonly hold?: Hold;
+  /** what the release has passed to get there */
+  readonly gates?: readonly Gate[];
   readonly notes: readonly string[];
 }
 

@@ -85,6 +85,8 @@ export interface Drill {
 export interface Ledger {
   readonly revisions: readonly Revision[];
   readonly hold?: Hold;
+  /** ISO 8601: when the last hold was lifted */
+  readonly resumed?: string;
   readonly cordons?: readonly Cordon[];
   /** the last one */
   readonly drill?: Drill;

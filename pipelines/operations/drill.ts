@@ -4,12 +4,13 @@ import { samePlace, type DesiredState, type SecretVersion } from '../model/desir
 import type { Environment } from '../model/environment.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Drill } from '../model/revision.ts';
-import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
+import { planRollback, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { recordedState } from '../planning/recorded-state.ts';
 import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
+import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
 import { operationInfo } from './steps/operation-info.ts';
 import { recordAgain } from './steps/record-again.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
@@ -38,10 +39,10 @@ export interface DrillResult {
  */
 export async function drill(context: Context, request: DrillRequest): Promise<DrillResult> {
   const configured = environmentNamed(context.project, request.environment);
-  const record = await context.records.environment(configured.name);
+  const [record, blocks] = await Promise.all([context.records.environment(configured.name), knownBlocks(context)]);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
   if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
-  const target = rollbackTarget(environment.name, record.ledger, request.to);
+  const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
   return withEnvironmentLock(context, { environment, purpose: 'rollback drill' }, async () => {
     const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);

@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
+import { block, unblock } from './block.ts';
 import { buildMachineImages } from './build-machine-images.ts';
 import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
@@ -38,6 +39,8 @@ const operations = {
   rollback,
   drill,
   resume,
+  block,
+  unblock,
   scale,
   cordon,
   uncordon,

@@ -1,8 +1,9 @@
 import type { Drift, HostDrift } from '../inspection/drift.ts';
+import type { Block } from '../model/block.ts';
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Accessory, Environment, Project } from '../model/environment.ts';
 import type { Turn } from '../model/fence.ts';
-import type { HostReport, PreflightReport } from '../model/host-report.ts';
+import type { ClockAnswer, HostReport, PreflightReport } from '../model/host-report.ts';
 import type { HostTraits, Trait } from '../model/host-traits.ts';
 import type { Inventory } from '../model/inventory.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
@@ -62,6 +63,12 @@ export interface Records {
    * was made of something else meanwhile.
    */
   addRelease(release: Release): Promise<Release>;
+  /** Returns what keeps releases out of all environments. */
+  blocks(): Promise<readonly Block[]>;
+  /**
+   * Changes the blocks by a function of those recorded by then. Returns those recorded after it. `message` for the history.
+   */
+  changeBlocks(change: (blocks: readonly Block[]) => readonly Block[], message: string): Promise<readonly Block[]>;
   machineImages(): Promise<readonly MachineImage[]>;
 }
 
@@ -164,6 +171,8 @@ export interface Hosts {
   preflight(environment: Environment, wanted?: readonly Trait[]): Promise<readonly PreflightReport[]>;
   /** Asks at once what hosts are made of. Throws LockageError naming each one that does not answer. */
   traits(environment: Environment, wanted: readonly Trait[]): Promise<readonly HostTraits[]>;
+  /** Asks all hosts at once what time it is. Never throws for a host: one that does not answer says why. */
+  clocks(environment: Environment): Promise<readonly ClockAnswer[]>;
   /** Pulls a release by digest on every host at once. Returns bytes moved by host name. Nothing has changed after it. */
   pull(environment: Environment, release: Release): Promise<Readonly<Record<string, number>>>;
   /**

@@ -1,12 +1,11 @@
 import { asConfigured } from '../model/embedded.ts';
-import type { Environment } from '../model/environment.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { releaseNamed } from '../model/releases.ts';
-import { checkGates } from '../policy/gates.ts';
 import { checkUser } from '../policy/release-checks.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
+import { askForImage, passGates } from './steps/gates-of.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 
 /** The release that is to come into an environment. */
@@ -35,15 +34,9 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   }
   const recorded = releaseNamed(releases, request.version);
   checkUser(recorded, environment);
-  await context.registry.verify(recorded);
+  const image = await askForImage(context, recorded);
   const release = asConfigured(recorded, context.project.repository);
-  const checkMayEnter = async (record: EnvironmentRecord) =>
-    checkGates(release, environment, record, await upstreamRecords(context, environment));
+  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image });
   const { version: _, ...rest } = request;
   return bringIn(context, { ...rest, release, checkMayEnter, startedAt });
-}
-
-async function upstreamRecords(context: Context, { after }: Environment): Promise<Record<string, EnvironmentRecord>> {
-  const records = after.map(async (name) => [name, await context.records.environment(name)] as const);
-  return Object.fromEntries(await Promise.all(records));
 }

@@ -96,7 +96,8 @@ async function checkedReplacement(context: Context, request: ReplaceMachinesRequ
   const image = imageNamed(await context.records.machineImages(), machines.kind, request.version);
   const seen = await context.records.environment(name);
   const { release } = servingOn(serving, seen);
-  checkImageGates(image, serving, seen, await recordsBefore(context, serving));
+  const before = await recordsBefore(context, serving);
+  checkImageGates(image, serving, seen, { before, now: startedAt });
   refuseAccessories(serving);
   await context.registry.verify(release);
   const versions = await context.secrets.read(serving, currentRevision(seen.ledger)?.secretVersions);

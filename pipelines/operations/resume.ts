@@ -40,8 +40,9 @@ export async function resume(context: Context, request: ResumeRequest): Promise<
     if (!hold) return { outcome: 'not on hold' };
     const reports = await context.hosts.look(environment);
     refuseAhead(environment, record, reports);
-    const { hold: _, ...lifted } = record.ledger;
-    await recordAgain(context, environment, { record, ledger: counted(lifted), reports, message: 'resume' });
+    const { hold: _, ...rest } = record.ledger;
+    const ledger = counted({ ...rest, resumed: new Date(context.now()).toISOString() });
+    await recordAgain(context, environment, { record, ledger, reports, message: 'resume' });
     const after = await context.records.environment(environment.name);
     if (after.ledger.hold) throw new LockageError(`the hold of ${environment.name} was not lifted`);
     return { outcome: 'resumed', hold };

@@ -7,12 +7,13 @@ import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
-import { planRollback, rollbackTarget, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
+import { planRollback, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
-import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
+import { refuseBlocked, refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
+import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
 import { execute } from './steps/execute.ts';
 import { finishRollback, unfinishedRollback } from './steps/finish-rollback.ts';
 import { operationInfo } from './steps/operation-info.ts';
@@ -49,7 +50,7 @@ export interface RollbackResult {
  */
 export async function rollback(context: Context, request: RollbackRequest): Promise<RollbackResult> {
   const configured = environmentNamed(context.project, request.environment);
-  const record = await context.records.environment(configured.name);
+  const [record, blocks] = await Promise.all([context.records.environment(configured.name), knownBlocks(context)]);
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
   if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
   const unfinished = await unfinishedRollback(context, environment, record, request.to);
@@ -58,7 +59,7 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
     await finishRollback(context, environment, unfinished);
     return { outcome: 'finished', revision: unfinished.revision };
   }
-  const target = rollbackTarget(environment.name, record.ledger, request.to);
+  const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
@@ -119,9 +120,10 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   const { configured, environment } = draft;
   // Whoever cannot be asked keeps it from beginning.
   await draft.reports;
-  const now = await context.records.environment(environment.name);
+  const [now, blocks] = await Promise.all([context.records.environment(environment.name), knownBlocks(context)]);
   refuseOtherHosts(configured, draft.record, now);
   refuseChanged(environment, draft.record, now);
+  refuseBlocked(environment, draft.target, blocks);
   const inputs = await inputsOf(context, { ...draft, record: now });
   refuseAhead(environment, now, inputs.reports);
   const plan = planRollback(inputs);

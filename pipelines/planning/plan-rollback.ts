@@ -4,16 +4,9 @@ import { samePlace, type DesiredState, type PlacedContainer } from '../model/des
 import { placesOf, type Environment } from '../model/environment.ts';
 import { turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
-import {
-  completed,
-  currentRevision,
-  existingContainers,
-  nextNumber,
-  rollbackCandidates,
-  type EnvironmentRecord,
-} from '../model/ledger.ts';
+import { currentRevision, existingContainers, nextNumber, type EnvironmentRecord } from '../model/ledger.ts';
 import { changesOf, type Plan } from '../model/plan.ts';
-import type { Hold, Ledger, PlannedRevision, Revision } from '../model/revision.ts';
+import type { Hold, PlannedRevision, Revision } from '../model/revision.ts';
 import type { OperationInfo } from './rollout-inputs.ts';
 import { differencesOf } from './differences.ts';
 import { secretsToRecord, standbyFor } from './standby.ts';
@@ -151,32 +144,6 @@ function planOf({ environment, record, reports, target }: RollbackInputs, outcom
     hold,
     notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],
   };
-}
-
-/**
- * Returns the revision to go back to: the one that `to` names by its number or version, else the last good one. Throws
- * LockageError when there is none.
- */
-export function rollbackTarget(environment: string, ledger: Ledger, to?: string): Revision {
-  const candidates = rollbackCandidates(ledger);
-  const current = currentRevision(ledger);
-  if (to === undefined) {
-    const [last] = candidates;
-    if (last) return last;
-    throw new LockageError(`${environment} has no earlier good revision to go back to`, {
-      details: current ? [`it runs ${current.release.version} (revision ${current.number})`] : ['nothing runs in it'],
-    });
-  }
-  const good = ledger.revisions.filter(({ result }) => result === 'succeeded');
-  const found = good.findLast(({ number, release }) => String(number) === to || release.version === to);
-  if (found && current && found.number === current.number) {
-    throw new LockageError(`${environment} runs ${to} already (revision ${current.number})`);
-  }
-  if (found) return completed(ledger, found);
-  throw new LockageError(`${environment} has no good revision ${to}`, {
-    details: candidates.map(({ number, release }) => `revision ${number}: ${release.version}`),
-    hint: `Run \`lockage history ${environment}\` to see them all.`,
-  });
 }
 
 /**

@@ -153,6 +153,7 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
     containers: changesOf({ ...outcome, existing: record.containers }),
     differences: differencesOf(current?.containers ?? outcome.specs, outcome.specs),
     migration: outcome.migration?.runs ?? false,
+    ...(inputs.gates ? { gates: inputs.gates } : {}),
     notes: [
       ...olderNotes(release, current),
       ...countNotes(outcome.counts),

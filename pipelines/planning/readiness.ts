@@ -1,13 +1,14 @@
-import { LockageError } from '../errors.ts';
 import { expiryWarnings, type Certificate } from '../hosts/certificates.ts';
 import type { HostView, LockView } from '../inspection/observation.ts';
 import { wayBackOf } from '../inspection/status.ts';
+import { blockOf, type Block } from '../model/block.ts';
 import type { Environment } from '../model/environment.ts';
+import type { HostClock } from '../model/host-report.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { Revision } from '../model/revision.ts';
 import { schedulesReplicas } from '../model/target.ts';
-import { checkGates } from '../policy/gates.ts';
+import { freezeGate, judgeGates } from '../policy/gates.ts';
 
 /** An answer to one question about an environment, with what helps. */
 export interface Answer {
@@ -25,6 +26,7 @@ export interface ReadinessFacts {
   readonly releases: readonly Release[];
   /** environments before this one, by name */
   readonly upstream: Readonly<Record<string, EnvironmentRecord>>;
+  readonly blocks: readonly Block[];
   readonly views: readonly HostView[];
   /** what hosts that answer refuse a change for */
   readonly obstacle?: Obstacle;
@@ -46,13 +48,6 @@ export interface Obstacle {
   readonly text: string;
   readonly details: readonly string[];
   readonly hint?: string;
-}
-
-/** The offset of a host's clock from the operator's, and how far off that may be, in milliseconds. */
-export interface HostClock {
-  readonly host: string;
-  readonly ahead: number;
-  readonly precision: number;
 }
 
 /** Milliseconds by which clocks may differ: logs and records of several machines are read side by side. */
@@ -81,7 +76,7 @@ function neededRevisions({ ledger }: EnvironmentRecord): Revision[] {
 }
 
 function promoteAnswer(facts: ReadinessFacts): Answer {
-  const { environment, record, releases, upstream } = facts;
+  const { environment, record, now } = facts;
   const question = 'promote';
   const { name } = environment;
   const { hold, cordons = [] } = record.ledger;
@@ -91,7 +86,9 @@ function promoteAnswer(facts: ReadinessFacts): Answer {
   }
   const stopped = stoppedBy(facts);
   if (stopped) return { question, ...stopped };
-  const text = entering({ environment, record, releases, upstream });
+  const frozen = freezeGate(environment, now).find(({ met }) => !met);
+  if (frozen) return { question, level: 'warning', text: `no: ${frozen.text}` };
+  const text = entering(facts);
   if (cordons.length === 0) return { question, level: 'good', text };
   const hint = `Run \`lockage host uncordon HOST --env ${name}\` when it is well again.`;
   return { question, level: 'warning', text: `${text}; without ${cordons.map(({ host }) => host).join(', ')}`, hint };
@@ -119,34 +116,21 @@ function silentAmong(views: readonly HostView[]): readonly HostView[] {
 /** How many releases are named. */
 const most = 5;
 
-function entering({
-  environment,
-  record,
-  releases,
-  upstream,
-}: Pick<ReadinessFacts, 'environment' | 'record' | 'releases' | 'upstream'>): string {
-  const current = currentRevision(record.ledger)?.release.digest;
-  const may = releases.filter(
-    (release) => release.digest !== current && passes(release, environment, record, upstream),
-  );
+function entering(facts: ReadinessFacts): string {
+  const current = currentRevision(facts.record.ledger)?.release.digest;
+  const may = facts.releases.filter((release) => release.digest !== current && passes(release, facts));
   if (may.length === 0) return 'yes, and no release waits that passed what is before';
   const newest = may.slice(-most).map(({ version }) => version);
   return `yes: ${newest.reverse().join(', ')}${may.length > most ? ` and ${may.length - most} earlier ones` : ''}`;
 }
 
-function passes(release: Release, ...rest: [Environment, EnvironmentRecord, ReadinessFacts['upstream']]): boolean {
-  try {
-    checkGates(release, ...rest);
-    return true;
-  } catch (error) {
-    if (error instanceof LockageError) return false;
-    throw error;
-  }
+function passes(release: Release, { environment, record, upstream, blocks, now }: ReadinessFacts): boolean {
+  return judgeGates({ release, environment, record, upstream, blocks, now }).every(({ met }) => met);
 }
 
 function rollbackAnswer(facts: ReadinessFacts): Answer {
   const question = 'roll back';
-  const candidates = rollbackCandidates(facts.record.ledger);
+  const candidates = rollbackCandidates(facts.record.ledger).filter(({ release }) => !blockOf(facts.blocks, release));
   if (candidates.length === 0) {
     const hint = 'A second release has to run well there first.';
     return { question, level: 'warning', text: 'no: there is no earlier good revision', hint };

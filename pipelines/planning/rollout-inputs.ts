@@ -1,4 +1,5 @@
 import type { Environment } from '../model/environment.ts';
+import type { Gate } from '../model/gate.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
@@ -31,6 +32,8 @@ export interface RolloutInputs extends OperationInfo {
   readonly counts?: Readonly<Record<string, number>>;
   /** the machines that those of the environment take over from, with everything; the record is as if they had run it */
   readonly replaces?: readonly EnvironmentHost[];
+  /** the gates that the release has passed, for people to read; absent where it runs already */
+  readonly gates?: readonly Gate[];
   /** what drifted, and is made again: the reports do not count it as there */
   readonly heals?: Healing;
 }

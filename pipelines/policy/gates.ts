@@ -1,42 +1,183 @@
 import { LockageError } from '../errors.ts';
-import type { Environment } from '../model/environment.ts';
+import { blockOf, type Block } from '../model/block.ts';
+import type { Environment, Project } from '../model/environment.ts';
+import type { Gate } from '../model/gate.ts';
+import type { ClockAnswer } from '../model/host-report.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
-import { whenText } from '../text/moment.ts';
+import { zonedText } from '../model/zoned-time.ts';
+import { spanText, whenText } from '../text/moment.ts';
+import { freezeAt } from './freeze.ts';
+import { clockTolerance, serviceOf } from './soak.ts';
+
+/** Everything that follows whether a release may enter an environment. */
+export interface GateInputs {
+  readonly release: Release;
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  /** environments before this one, by name */
+  readonly upstream: Readonly<Record<string, EnvironmentRecord>>;
+  readonly blocks: readonly Block[];
+  /** whether the registry has it as it was released; absent: nobody asked it */
+  readonly image?: ImageAnswer;
+  /** the clocks of its hosts; absent: no time counts here, or nobody asked them */
+  readonly clocks?: readonly ClockAnswer[];
+  /** milliseconds since 1970 */
+  readonly now: number;
+}
+
+/** The answer of a registry: it has a release as it was made, or what is wrong, and what helps. */
+export interface ImageAnswer {
+  readonly problem?: string;
+  readonly remedy?: string;
+}
+
+/** Returns everything that must hold before a release may enter an environment, whether it does or not. */
+export function judgeGates(inputs: GateInputs): readonly Gate[] {
+  const { environment } = inputs;
+  return [
+    holdGate(environment, inputs.record),
+    blockGate(inputs),
+    ...(inputs.image ? [imageGate(inputs.release, inputs.image)] : []),
+    ...environment.after.map((name) => upstreamGate(inputs, name)),
+    ...(environment.soak ? environment.after.map((name) => soakGate(inputs, name, environment.soak ?? 0)) : []),
+    ...freezeGate(environment, inputs.now),
+    ...(inputs.clocks ? [clockGate(inputs.clocks)] : []),
+  ];
+}
 
 /**
- * Checks that a release may enter an environment: there is no hold, and it ran well in every environment before. Throws
- * LockageError with every condition that is not met.
+ * Returns whether times matter to an environment: a clock that is wrong would open it, or record when a release came there,
+ * which an environment after it counts from.
  */
-export function checkGates(
-  release: Release,
-  environment: Environment,
-  record: EnvironmentRecord,
-  upstream: Readonly<Record<string, EnvironmentRecord>>,
-): void {
-  const reasons: string[] = [];
-  const hints: string[] = [];
-  const { hold } = record.ledger;
-  if (hold) {
-    reasons.push(`${environment.name} is on hold since ${whenText(hold.since)} by ${hold.actor}: ${hold.reason}`);
-    hints.push(`lockage resume ${environment.name}`);
-  }
-  for (const name of environment.after) {
-    const before = upstream[name];
-    if (before && ranWell(before, release)) continue;
-    const current = before && currentRevision(before.ledger);
-    reasons.push(
-      current
-        ? `${release.version} has not run well in ${name}, which runs ${current.release.version}`
-        : `${release.version} has not run well in ${name}, where nothing runs yet`,
-    );
-    hints.push(`lockage promote ${release.version} --to ${name}`);
-  }
-  if (reasons.length === 0) return;
-  throw new LockageError(`release ${release.version} may not enter ${environment.name}`, {
-    details: reasons,
-    hint: `Run ${hints.map((hint) => `\`${hint}\``).join(', then ')}.`,
+export function timeCounts(
+  { environments }: Pick<Project, 'environments'>,
+  { name, soak, freeze }: Environment,
+): boolean {
+  const isCounted = environments.some((each) => each.soak !== undefined && each.after.includes(name));
+  return soak !== undefined || freeze !== undefined || isCounted;
+}
+
+/** Throws LockageError with every gate that is not met, and with the commands that help. */
+export function refuseUnmet(what: string, into: string, gates: readonly Gate[]): void {
+  const unmet = gates.filter(({ met }) => !met);
+  if (unmet.length === 0) return;
+  throw new LockageError(`${what} may not enter ${into}`, {
+    details: unmet.map(({ text }) => text),
+    hint: hintOf(unmet),
   });
+}
+
+/** Returns what a person can do about gates that are not met; undefined where that is nothing. */
+export function hintOf(unmet: readonly Gate[]): string | undefined {
+  const commands = [...new Set(unmet.flatMap(({ command }) => command ?? []))];
+  const remedies = unmet.flatMap(({ remedy }) => remedy ?? []);
+  const latest = unmet
+    .flatMap(({ until }) => until ?? [])
+    .toSorted()
+    .at(-1);
+  const sentences = [
+    ...(commands.length > 0 ? [`Run ${commands.map((each) => `\`${each}\``).join(', then ')}.`] : []),
+    ...remedies,
+    ...(latest === undefined ? [] : [`Run the same command again after ${whenText(latest)}.`]),
+  ];
+  return sentences.length === 0 ? undefined : sentences.join(' ');
+}
+
+function holdGate({ name }: Environment, { ledger: { hold } }: EnvironmentRecord): Gate {
+  const gate = 'hold';
+  if (!hold) return { gate, met: true, text: `${name} is not on hold` };
+  const text = `${name} is on hold since ${whenText(hold.since)} by ${hold.actor}: ${hold.reason}`;
+  return { gate, met: false, text, by: hold.actor, command: `lockage resume ${name}` };
+}
+
+function blockGate({ release, environment, record, blocks }: GateInputs): Gate {
+  const gate = 'block';
+  const block = blockOf(blocks, release);
+  if (!block) return { gate, met: true, text: `${release.version} is not blocked` };
+  const by = block.actor;
+  if (serves(record, release)) {
+    return { gate, met: true, text: `${blockText(block, release)}; ${environment.name} runs it and may go on`, by };
+  }
+  return { gate, met: false, text: blockText(block, release), by, command: `lockage unblock ${release.version}` };
+}
+
+/** Says who has blocked a release, since when and why. */
+export function blockText({ version, since, actor, reason }: Block, release: Pick<Release, 'version'>): string {
+  const what = version === release.version ? version : `${release.version} is the same image as ${version}, which`;
+  return `${what} is blocked since ${whenText(since)} by ${actor}: ${reason.split('\n')[0] ?? ''}`;
+}
+
+function imageGate({ version }: Release, { problem, remedy }: ImageAnswer): Gate {
+  const gate = 'image';
+  if (problem === undefined) return { gate, met: true, text: `the registry has ${version} as it was released` };
+  return { gate, met: false, text: problem, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+function upstreamGate({ release: { version }, release, upstream }: GateInputs, name: string): Gate {
+  const gate = { gate: 'upstream', from: name } as const;
+  const before = upstream[name];
+  if (before && ranWell(before, release)) return { ...gate, met: true, text: `${version} ran well in ${name}` };
+  const current = before && currentRevision(before.ledger);
+  const where = current ? `which runs ${current.release.version}` : 'where nothing runs yet';
+  const text = `${version} has not run well in ${name}, ${where}`;
+  return { ...gate, met: false, text, command: `lockage promote ${version} --to ${name}` };
+}
+
+function soakGate({ release, record, upstream, now }: GateInputs, name: string, soak: number): Gate {
+  const { version } = release;
+  const gate = { gate: 'soak', from: name } as const;
+  if (serves(record, release)) return { ...gate, met: true, text: `${version} runs here already` };
+  const { longest, since, held, future } = serviceOf(upstream[name] ?? nothing, release, now);
+  const wanted = `${spanText(soak)} are wanted`;
+  if (future !== undefined) {
+    const recorded = Number.isFinite(future) ? `${whenText(new Date(future).toISOString())}` : 'at an unknown time';
+    const text = `${name} was changed ${recorded}, which is later than it is now (${whenText(new Date(now).toISOString())}): a clock is wrong, and ${wanted}`;
+    return { ...gate, met: false, text, remedy: clockRemedy };
+  }
+  if (longest >= soak) return { ...gate, met: true, text: `${version} served ${spanText(longest)} in ${name}` };
+  const served = `${version} has served ${spanText(longest)} in ${name}, and ${wanted}`;
+  if (held) return { ...gate, met: false, text: `${served}; ${name} is on hold`, command: `lockage resume ${name}` };
+  if (since !== undefined) return { ...gate, met: false, text: served, until: new Date(since + soak).toISOString() };
+  const text = `${served}; it does not serve there now`;
+  return { ...gate, met: false, text, command: `lockage promote ${version} --to ${name}` };
+}
+
+const nothing: EnvironmentRecord = { basis: '', ledger: { revisions: [] }, containers: [], secrets: [] };
+
+function serves({ ledger }: EnvironmentRecord, { digest }: Release): boolean {
+  return currentRevision(ledger)?.release.digest === digest;
+}
+
+/** Returns the gate that the calendar is, for an environment that has one. */
+export function freezeGate({ name, freeze = [] }: Pick<Environment, 'name' | 'freeze'>, now: number): Gate[] {
+  if (freeze.length === 0) return [];
+  const gate = 'freeze';
+  const found = freezeAt(freeze, now);
+  if (!found) return [{ gate, met: true, text: `${name} is not frozen now` }];
+  const { until, zone, reason = 'no reason is configured' } = found;
+  if (until === undefined) {
+    const remedy = `\`freeze\` of ${name} in the configuration leaves no time for it.`;
+    return [{ gate, met: false, text: `${name} is frozen, and no end is in sight: ${reason}`, remedy }];
+  }
+  const text = `${name} is frozen until ${zonedText(until, zone)}: ${reason}`;
+  return [{ gate, met: false, text, until: new Date(until).toISOString() }];
+}
+
+const clockRemedy = 'Set the clock of this computer, or of the hosts that are named, by NTP.';
+
+/** A clock that is wrong would open what time opens, and record times from which others count. */
+function clockGate(clocks: readonly ClockAnswer[]): Gate {
+  const gate = 'clock';
+  const wrong = clocks.flatMap((clock) => {
+    if ('error' in clock) return [`${clock.host} does not say what time it is: ${clock.error}`];
+    const { host, ahead, precision } = clock;
+    if (Math.abs(ahead) - precision <= clockTolerance) return [];
+    return [`the clock of this computer is ${spanText(Math.abs(ahead))} ${ahead > 0 ? 'behind' : 'ahead of'} ${host}`];
+  });
+  if (wrong.length > 0) return { gate, met: false, text: wrong.join('; '), remedy: clockRemedy };
+  const text = clocks.length === 0 ? 'there is no host yet whose clock to compare' : 'the clocks of hosts agree';
+  return { gate, met: true, text };
 }
 
 /** Returns whether a release ran well: exactly that digest served, and it was not followed by a rollback from it. */

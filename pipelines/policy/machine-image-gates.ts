@@ -3,6 +3,7 @@ import type { Project, Environment } from '../model/environment.ts';
 import { type EnvironmentRecord, currentRevision } from '../model/ledger.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import { upstream } from '../model/pipeline.ts';
+import { freezeGate, hintOf } from './gates.ts';
 
 /**
  * Returns the environments before this one whose machines are of the same kind: an image has to run in each of them
@@ -12,16 +13,24 @@ export function machinesBefore(project: Project, environment: Environment): read
   return upstream(project, environment).filter(({ machines }) => machines?.kind === environment.machines?.kind);
 }
 
+/** What else the gates of an image follow from. */
+export interface ImageGateFacts {
+  /** the environments before with such machines */
+  readonly before: readonly { readonly name: string; readonly record: EnvironmentRecord }[];
+  /** milliseconds since 1970 */
+  readonly now: number;
+}
+
 /**
  * Checks that an environment's machines may be replaced by those of an image: there is no hold and no cordoned host,
- * and a release ran well on exactly that image in every environment before that has such machines, or here. Throws
- * LockageError with every condition that is not met.
+ * and a release ran well on exactly that image in every environment before that has such machines, or here. One that ran here
+ * may come back in a freeze, too. Throws LockageError with every condition that is not met.
  */
 export function checkImageGates(
   image: MachineImage,
   environment: Environment,
   record: EnvironmentRecord,
-  before: readonly { readonly name: string; readonly record: EnvironmentRecord }[],
+  { before, now }: ImageGateFacts,
 ): void {
   const { name } = environment;
   const { hold, cordons = [] } = record.ledger;
@@ -40,10 +49,13 @@ export function checkImageGates(
     reasons.push(`nothing has run on image ${image.version} in ${upstreamed.name}`);
     hints.push(`lockage vm-image promote ${image.version} --to ${upstreamed.name}`);
   }
+  const frozen = ranOn(record, image) ? [] : freezeGate(environment, now).filter(({ met }) => !met);
+  reasons.push(...frozen.map(({ text }) => text));
   if (reasons.length === 0) return;
+  const commands = hints.length === 0 ? [] : [`Run ${hints.map((hint) => `\`${hint}\``).join(', then ')}.`];
   throw new LockageError(`image ${image.version} may not enter ${name}`, {
     details: reasons,
-    hint: `Run ${hints.map((hint) => `\`${hint}\``).join(', then ')}.`,
+    hint: [...commands, ...frozen.map((gate) => hintOf([gate]) ?? '')].join(' '),
   });
 }
 

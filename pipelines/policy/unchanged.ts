@@ -1,8 +1,11 @@
 import { RecordChangedError } from '../errors.ts';
+import { blockOf, type Block } from '../model/block.ts';
 import { cordonedHosts } from '../model/cordons.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { currentPool } from '../model/machine-pool.ts';
+import type { Revision } from '../model/revision.ts';
+import { blockText } from './gates.ts';
 
 /**
  * Throws RecordChangedError when the hosts in service have changed: what was prepared for some hosts must not be carried out
@@ -26,5 +29,15 @@ export function refuseChanged({ name }: Environment, seen: EnvironmentRecord, no
   if (seen.basis === now.basis) return;
   throw new RecordChangedError(`${name} was changed by somebody else meanwhile: nothing was done`, {
     hint: `Look at \`lockage history ${name}\`, then run the same command again.`,
+  });
+}
+
+/** Throws RecordChangedError when the release to go back to was blocked after it was chosen. */
+export function refuseBlocked({ name }: Environment, { release }: Revision, blocks: readonly Block[]): void {
+  const block = blockOf(blocks, release);
+  if (!block) return;
+  throw new RecordChangedError(`${release.version} has just been blocked: nothing was done`, {
+    details: [blockText(block, release)],
+    hint: `Run \`lockage rollback ${name}\` again, which chooses another revision.`,
   });
 }

@@ -16,3 +16,17 @@ export function agoText(when: string, now: number): string {
   if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
+
+/** Writes a span of milliseconds in its two largest units, rounded down: `45 s`, `2 h`, `3 d 4 h`. */
+export function spanText(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const units = [
+    ['d', Math.floor(seconds / 86_400)],
+    ['h', Math.floor(seconds / 3600) % 24],
+    ['min', Math.floor(seconds / 60) % 60],
+    ['s', seconds % 60],
+  ] as const;
+  const first = units.findIndex(([, count]) => count > 0);
+  const shown = units.slice(first, first + 2).filter(([, count]) => count > 0);
+  return first < 0 ? '0 s' : shown.map(([unit, count]) => `${count} ${unit}`).join(' ');
+}

@@ -62,7 +62,8 @@ export function refuseOtherPlan(agreed: Agreement, plan: Plan): void {
   });
 }
 
-function contentOf({ from, ...plan }: Plan): string {
+/** Gates are passed again under the lock, and say how long ago something was. */
+function contentOf({ from, gates: _, ...plan }: Plan): string {
   return canonicalJson({ ...plan, from: from?.number ?? 0 });
 }
 

@@ -1,5 +1,6 @@
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
+import type { Gate } from '../../model/gate.ts';
 import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { Plan } from '../../model/plan.ts';
@@ -21,8 +22,11 @@ import { withEnvironmentLock, withEnvironmentLockIfReachable } from './with-lock
 export interface Arrival {
   readonly environment: string;
   readonly release: Release;
-  /** throws LockageError while the release may not enter; asked again under the lock */
-  readonly checkMayEnter: (record: EnvironmentRecord) => Promise<void>;
+  /**
+   * Returns the gates that it has passed; nothing where what runs comes in once more. Throws LockageError while it may not
+   * enter; asked again under the lock.
+   */
+  readonly checkMayEnter: (record: EnvironmentRecord) => Promise<readonly Gate[] | void>;
   /** milliseconds since 1970: when the command began */
   readonly startedAt: number;
   /** role → its number of containers from now on */
@@ -47,20 +51,22 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const asConfigured = environmentNamed(context.project, arrival.environment);
   context.terminal.step('check');
   const seen = await context.records.environment(asConfigured.name);
-  await arrival.checkMayEnter(seen);
+  const gates = await arrival.checkMayEnter(seen);
+  const passed = gates ? { gates } : {};
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {
     const environment = withoutCordoned(asConfigured, seen.ledger);
-    return planned(context, inputsOf(context, arrival, { environment, record: seen, reports: [], versions }), missing);
+    const known = { environment, record: seen, reports: [], versions, ...passed };
+    return planned(context, inputsOf(context, arrival, known), missing);
   }
   const whole = missing.length > 0 ? await makeMachines(context, asConfigured, seen, missing) : asConfigured;
   const environment = withoutCordoned(whole, seen.ledger);
   const reports = await preflight(context, environment, arrival.release);
-  return decide(context, arrival, { whole, known: { environment, record: seen, reports, versions } });
+  return decide(context, arrival, { whole, known: { environment, record: seen, reports, versions, ...passed } });
 }
 
-type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions' | 'heals'>;
+type Known = Pick<RolloutInputs, 'environment' | 'record' | 'reports' | 'versions' | 'heals' | 'gates'>;
 
 /** The facts about an environment before anybody is kept from changing it. */
 interface Draft {
@@ -105,14 +111,15 @@ async function bringInLocked(
 ): Promise<ArrivalResult> {
   const { environment } = known;
   const record = await context.records.environment(environment.name);
-  await arrival.checkMayEnter(record);
+  const gates = await arrival.checkMayEnter(record);
   refuseOtherHosts(whole, known.record, record);
   // While a person thinks, hosts may change as well.
   const isOld = agreed !== undefined || record.basis !== known.record.basis;
   const reports = isOld ? await context.hosts.preflight(environment) : known.reports;
   refuseAhead(environment, record, reports);
   const heals = isOld ? await arrival.heals?.again(record) : undefined;
-  return rollOut(context, inputsOf(context, arrival, { ...known, record, reports, ...(heals ? { heals } : {}) }), {
+  const now = { ...known, record, reports, ...(heals ? { heals } : {}), ...(gates ? { gates } : {}) };
+  return rollOut(context, inputsOf(context, arrival, now), {
     startedAt: agreed?.at ?? arrival.startedAt,
     whole,
     ...(agreed ? { agreed } : {}),

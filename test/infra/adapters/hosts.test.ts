@@ -14,6 +14,8 @@ import { sessionIn } from '../../support/context-fixture.ts';
 let folder: string;
 let server: Server;
 let asked: string[];
+/** what the clock of the host says; absent: it says nothing */
+let time: (() => number) | undefined;
 const { signal } = new AbortController();
 
 const answers: Readonly<Record<string, unknown>> = {
@@ -32,10 +34,13 @@ const answers: Readonly<Record<string, unknown>> = {
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lockage-preflight-'));
   asked = [];
+  time = undefined;
   server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/^\/v1\.\d+/, '').replace(/\?.*/, '');
     asked.push(path);
-    response.end(JSON.stringify(answers[path] ?? {}));
+    const answer = answers[path] ?? {};
+    const told = path === '/info' && time ? { ...answer, SystemTime: new Date(time()).toISOString() } : answer;
+    response.end(JSON.stringify(told));
   });
   await new Promise<void>((resolve) => server.listen(join(folder, 'docker.sock'), resolve));
 });
@@ -71,6 +76,20 @@ test('one that compares storage asks each host once more', async () => {
   const [report] = await engines().preflight(here(), ['storage']);
   expect(report?.traits).toEqual({ ...cheap, os: 'Debian 12', storage: 'overlay2', cgroup: '2' });
   expect(asked.filter((path) => path === '/info')).toHaveLength(1);
+});
+
+test('hosts say what time it is, and one that does not answer, or has no clock, says why', async () => {
+  const [prod] = here().hosts;
+  const gone = hostWith('prod-2', { url: `unix://${folder}/gone.sock` });
+  const hosts = [...(prod ? [prod] : []), gone];
+  expect(await engines().clocks(environment({ hosts }))).toEqual([
+    { host: 'prod-1', error: 'its engine does not tell' },
+    { host: 'prod-2', error: expect.stringContaining('prod-2') },
+  ]);
+  time = () => Date.now() + 86_400_000;
+  const [clock] = await engines().clocks(here());
+  if (!clock || 'error' in clock) throw new Error('it tells its time');
+  expect(Math.abs(clock.ahead - 86_400_000)).toBeLessThanOrEqual(clock.precision + 2);
 });
 
 test('hosts to be compared with that do not answer are named', async () => {

@@ -207,20 +207,20 @@ test('a revision runs from the end of its operation on', () => {
 
 test('history is newest first, marks what runs, and has no values of variables', () => {
   const withEnv = revision(1, '1.0.0', { containers: [spec('web-1.0.0', 'prod-1', { env: { KEY: 'value' } })] });
-  const history = historyOf('prod', record([withEnv, r2, failed(3, '3.0.0')], [], { hold }), 2);
+  const history = historyOf('prod', { record: record([withEnv, r2, failed(3, '3.0.0')], [], { hold }), blocks: [] }, 2);
   expect(history.revisions.map(({ number, current }) => [number, current])).toEqual([
     [3, false],
     [2, true],
   ]);
   expect(history).toMatchObject({ environment: 'prod', older: 1, hold });
-  expect(JSON.stringify(historyOf('prod', record([withEnv]), 20))).not.toMatch(/KEY|value/);
+  expect(JSON.stringify(historyOf('prod', { record: record([withEnv]), blocks: [] }, 20))).not.toMatch(/KEY|value/);
 });
 
 test('releases are newest first, with how far each one came', () => {
   const dev = record([r1, r2, failed(3, '3.0.0')]);
   const prod = record([r1, r2, rolledBackTo(3, r1)]);
   const releases = [release('1.0.0'), release('2.0.0'), release('3.0.0')];
-  const came = releaseStatuses(releases, [
+  const came = releaseStatuses({ releases, blocks: [] }, [
     ['dev', dev],
     ['prod', prod],
   ]);

@@ -50,11 +50,16 @@ const records = (world: MemoryWorld): Ports['records'] => ({
     return world.releases.find(({ version }) => version === added.version) ?? added;
   },
   addReleases: async (added) => void (world.releases = added.reduce(withRelease, world.releases)),
+  blocks: async () => world.blocks,
+  changeBlocks: async (change) => (world.blocks = change(world.blocks)),
   machineImages: async () => world.images,
 });
 
 const registry = (world: MemoryWorld): Ports['registry'] => ({
-  verify: async () => undefined,
+  verify: async () => {
+    if (world.moved)
+      throw new LockageError('tag was moved since the release was made', { hint: 'Make a new version.' });
+  },
   image: async (reference) => {
     const { repository, digest, platform } = release(reference.split(':').at(-1) ?? '');
     return { repository, digest, platform };
@@ -92,6 +97,12 @@ const hosts = (world: MemoryWorld): Ports['hosts'] => ({
   kept: async ({ name }, targets) => targets.map((each) => world.place(name).kept(each)),
   preflight: async (environment) => hostNames(environment).map((name) => world.place(environment.name).report(name)),
   traits: async () => [],
+  clocks: async (environment) =>
+    hostNames(environment).map((on) =>
+      world.place(environment.name).silent.has(on)
+        ? { host: on, error: 'does not answer' }
+        : { host: on, ahead: world.ahead, precision: 5 },
+    ),
   pull: async (environment) => Object.fromEntries(hostNames(environment).map((name) => [name, 1000])),
   forgetImages: async (_environment, _repository, unneeded) => void world.forgotten.push(...unneeded),
   switchNow: async (desired) => void world.place(desired.environment).switchTo(desired),

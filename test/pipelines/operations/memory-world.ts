@@ -1,4 +1,5 @@
 import type { OvertakenError } from '../../../pipelines/errors.ts';
+import type { Block } from '../../../pipelines/model/block.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { Plan } from '../../../pipelines/model/plan.ts';
@@ -30,6 +31,11 @@ export class KilledError extends Error {}
 /** All that operations can change, in memory. Every call is noted, and something can happen at any moment of one. */
 export class MemoryWorld {
   releases: readonly Release[] = [];
+  blocks: readonly Block[] = [];
+  /** the registry has another image under the tag of a release */
+  moved = false;
+  /** milliseconds by which the clocks of all hosts are ahead of the operator's */
+  ahead = 0;
   images: readonly MachineImage[] = [];
   readonly places: ReadonlyMap<string, MemoryPlace>;
   /** secret → its value's version, as the sources have it */
@@ -89,6 +95,7 @@ export class MemoryWorld {
     for (const [name, stored] of this.stored) other.stored.set(name, stored);
     [other.registry, other.deletes, other.cache] = [this.registry, this.deletes, this.cache];
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
+    [other.blocks, other.moved, other.ahead] = [this.blocks, this.moved, this.ahead];
     return other;
   }
 
@@ -108,7 +115,7 @@ export class MemoryWorld {
     [this.plans, this.adoptions, this.prunings] = [[], [], []];
     this.#stop = new AbortController();
     this.#before = this.state();
-    return perform(this.#context(), name, request, options);
+    return perform(this.context(), name, request, options);
   }
 
   /** Lets something happen at a moment, when it comes for the nth time. What it throws, the call throws. */
@@ -137,6 +144,11 @@ export class MemoryWorld {
   /** The operator presses Ctrl-C. */
   interrupt(): void {
     this.#stop.abort();
+  }
+
+  /** Time passes: milliseconds. */
+  pass(milliseconds: number): void {
+    this.#clock += milliseconds;
   }
 
   /** From here on nothing happens any more. */
@@ -176,14 +188,18 @@ export class MemoryWorld {
   }
 
   state(): string {
-    return [JSON.stringify(this.releases), ...[...this.places.values()].map((place) => place.state())].join('\n');
+    return [
+      JSON.stringify([this.releases, this.blocks]),
+      ...[...this.places.values()].map((place) => place.state()),
+    ].join('\n');
   }
 
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
-  #context(): Context {
+  /** The outside as a command that only reads has it. */
+  context(): Context {
     return {
       ...memoryPorts(this),
       project: this.#project(),

@@ -25,6 +25,7 @@ const facts = (changes: Partial<ReadinessFacts> = {}): ReadinessFacts => ({
   upstream: { qa: record([revision(1, '3.0.0')]) },
   views: [{ host: host('prod-1'), containers: [running('1.0.0'), running('2.0.0')] }],
   images: new Map([['prod-1', digests('1.0.0', '2.0.0')]]),
+  blocks: [],
   registry: digests('1.0.0', '2.0.0', '3.0.0'),
   clocks: [{ host: 'prod-1', ahead: 300, precision: 5 }],
   certificates: [{ host: 'prod-1', certificates: [] }],
@@ -177,4 +178,19 @@ test.each([
 ])('a certificate that ends %s is %s', (expires, expected) => {
   const certificates = [{ host: 'prod-1', certificates: [{ use: 'server' as const, expires }] }];
   expect(said('certificates', { certificates })).toBe(expected);
+});
+
+test('a freeze is told with its end, and what is blocked or has not served long enough is not named', () => {
+  const day = 86_400_000;
+  const feast = { kind: 'fixed', from: now - day, until: now + day, zone: 'UTC', reason: 'the feast' } as const;
+  expect(said('promote', { environment: environment({ after: ['qa'], freeze: [feast] }) })).toBe(
+    'warning: no: prod is frozen until 2026-01-03 00:00 UTC: the feast',
+  );
+  const block = { ...{ version: '3.0.0', since: '2026-01-01T00:00:00Z', actor: 'ben@ci', reason: 'bad' } };
+  const none = 'good: yes, and no release waits that passed what is before';
+  expect(said('promote', { blocks: [{ ...block, digest: release('3.0.0').digest }] })).toBe(none);
+  expect(said('promote', { environment: environment({ after: ['qa'], soak: 2 * day }) })).toBe(none);
+  expect(said('roll back', { blocks: [{ ...block, digest: release('1.0.0').digest }] })).toBe(
+    'warning: no: there is no earlier good revision',
+  );
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rollbackTarget } from '../../../pipelines/planning/plan-rollback.ts';
+import { rollbackTarget } from '../../../pipelines/planning/rollback-target.ts';
 import { failed, refusal, revision, rolledBackTo } from '../model/values.ts';
 
 const [r1, r2, r3] = [revision(1, '1.0.0'), revision(2, '2.0.0'), revision(3, '3.0.0')];

@@ -50,12 +50,10 @@ describe('an image may enter', () => {
   const next = image('1.9.0');
   const judged = (here: Parameters<typeof checkImageGates>[2], ...before: Parameters<typeof checkImageGates>[2][]) =>
     refusal(() =>
-      checkImageGates(
-        next,
-        prod,
-        here,
-        before.map((each, index) => ({ name: `qa-${index + 1}`, record: each })),
-      ),
+      checkImageGates(next, prod, here, {
+        before: before.map((each, index) => ({ name: `qa-${index + 1}`, record: each })),
+        now: Date.parse('2026-12-24T12:00:00Z'),
+      }),
     );
 
   test('where something ran well on it in every environment before', () => {
@@ -68,6 +66,18 @@ describe('an image may enter', () => {
 
   test('where it ran before, which is how one goes back', () => {
     expect(judged(ran('1.9.0'), ran('1.0.0'))).toBe('no refusal');
+  });
+
+  test('not in a freeze, unless it ran here before', () => {
+    const [from, until] = [Date.parse('2026-12-20T00:00:00Z'), Date.parse('2027-01-02T23:00:00Z')];
+    const feast = { kind: 'fixed', from, until, zone: 'Europe/Berlin', reason: 'the feast' } as const;
+    const frozen = { ...prod, freeze: [feast] };
+    const facts = { before: [], now: Date.parse('2026-12-24T12:00:00Z') };
+    expect(refusal(() => checkImageGates(next, frozen, record([]), facts))).toBe(
+      'image 1.9.0 may not enter prod | prod is frozen until 2027-01-03 00:00 Europe/Berlin: the feast' +
+        ' | Run the same command again after 2027-01-02 23:00 UTC.',
+    );
+    expect(refusal(() => checkImageGates(next, frozen, ran('1.9.0'), facts))).toBe('no refusal');
   });
 
   test('not while there is a hold or a cordon', () => {

@@ -1,0 +1,17 @@
+/** What must hold before a release may enter an environment, and whether it does. */
+export interface Gate {
+  readonly gate: 'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'freeze' | 'clock';
+  /** of `upstream` and `soak`: the environment that the release comes from */
+  readonly from?: string;
+  readonly met: boolean;
+  /** what is so, as a sentence without a full stop */
+  readonly text: string;
+  /** ISO 8601: when it opens by itself, if nothing happens until then */
+  readonly until?: string;
+  /** `user@machine`: who has closed it */
+  readonly by?: string;
+  /** the command that helps */
+  readonly command?: string;
+  /** what helps where no command does, as a sentence */
+  readonly remedy?: string;
+}

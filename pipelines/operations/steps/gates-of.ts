@@ -1,0 +1,57 @@
+import { isRefusal, LockageError } from '../../errors.ts';
+import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
+import type { Environment } from '../../model/environment.ts';
+import type { Gate } from '../../model/gate.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
+import type { Release } from '../../model/release.ts';
+import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
+import type { Context } from '../ports.ts';
+
+/** A release before an environment. */
+export interface Entrance {
+  readonly release: Release;
+  /** with its cordoned hosts */
+  readonly environment: Environment;
+  readonly record: EnvironmentRecord;
+  readonly image: ImageAnswer;
+}
+
+type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now'>;
+
+/** Returns all gates before an environment, from what is recorded now. Throws LockageError when that cannot be read. */
+export async function gatesOf(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
+  const { records, hosts, project } = context;
+  const { environment, record } = entrance;
+  const active = withoutPending(withoutCordoned(environment, record.ledger));
+  const [upstream, blocks, clocks] = await Promise.all([
+    Promise.all(environment.after.map(async (name) => [name, await records.environment(name)] as const)),
+    records.blocks(),
+    timeCounts(project, environment) ? hosts.clocks(active) : undefined,
+  ]);
+  return judgeGates({
+    ...entrance,
+    upstream: Object.fromEntries(upstream),
+    blocks,
+    ...(clocks ? { clocks } : {}),
+    now: context.now(),
+  });
+}
+
+/** Returns all gates, which are met. Throws LockageError with every one that is not. */
+export async function passGates(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
+  const gates = await gatesOf(context, entrance);
+  refuseUnmet(`release ${entrance.release.version}`, entrance.environment.name, gates);
+  return gates;
+}
+
+/** Asks the registry whether it has a release as it was made. What it refuses closes a gate beside others. */
+export async function askForImage({ registry }: Pick<Context, 'registry'>, release: Release): Promise<ImageAnswer> {
+  try {
+    await registry.verify(release);
+    return {};
+  } catch (error) {
+    if (!(error instanceof LockageError) || !isRefusal(error)) throw error;
+    const { message, details, hint } = error;
+    return { problem: [message, ...details].join('; '), ...(hint === undefined ? {} : { remedy: hint }) };
+  }
+}
