@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
 import { ExitCode } from './exit-codes.ts';
+import { addGateCommands } from './gate-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
@@ -127,6 +128,8 @@ program
   .action(async (given, flags) =>
     (await import('./commands/promote.ts')).promoteCommand(given, { ...flags, plan: true }, interrupt()),
   );
+
+addGateCommands(program, interrupt);
 
 program
   .command('status')

@@ -67,6 +67,14 @@ let releases = 0;
 let scalings = 0;
 let foundations = 0;
 
+/** Brings prod to 1.1.0, with one more release that was never promoted. */
+async function newRelease(project: TestProject): Promise<void> {
+  await stand(project);
+  const version = `3.0.${(releases += 1)}`;
+  await project.build(version);
+  await project.succeed('release', version, '--image', `${project.lab.registry}/trial:build-${version}`);
+}
+
 /** All operations on hosts, each with where it begins and where it ends. */
 export const deeds: Readonly<Record<string, Deed>> = {
   'a first promotion': { prepare: nothing, words: promote('1.0.0'), serves: [], end: '1.0.0' },
@@ -205,6 +213,21 @@ export const deeds: Readonly<Record<string, Deed>> = {
       await project.build(`3.0.${(releases += 1)}`);
     },
     words: ['release', '3.0.N', '--image', 'build-3.0.N'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+  },
+  'a block': {
+    prepare: newRelease,
+    words: ['block', '3.0.N', '--reason', 'trial'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+  },
+  'an unblock': {
+    prepare: async (project) => {
+      await newRelease(project);
+      await project.succeed('block', `3.0.${releases}`, '--reason', 'trial');
+    },
+    words: ['unblock', '3.0.N'],
     serves: ['1.1.0'],
     end: '1.1.0',
   },

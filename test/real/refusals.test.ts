@@ -101,6 +101,20 @@ describe.runIf(labsWork)('refused before any change', () => {
     await expectRefused(await project.promote('1.0.0', 'spare'), 'tag 1.0.0 was moved since the release was made');
   });
 
+  test('a release that is blocked enters nothing, and why says so', async () => {
+    await project.succeed('block', '1.1.0', '--reason', 'loses orders');
+    const refused = await project.promote('1.1.0', 'spare');
+    await expectRefused(refused, /1\.1\.0 is blocked since .*: loses orders/, 'lockage unblock 1.1.0');
+    const why = await project.run('why', '1.1.0', '--to', 'spare', '--json');
+    expect([why.code, why.json.mayEnter], why.stderr).toEqual([2, false]);
+    const closed = why.json.gates.filter(({ met }: { met: boolean }) => !met);
+    expect(closed).toMatchObject([{ gate: 'block', command: 'lockage unblock 1.1.0' }]);
+    const { releases } = (await project.succeed('releases')).json;
+    expect(releases).toContainEqual(expect.objectContaining({ version: '1.1.0', blocked: expect.anything() }));
+    await project.succeed('unblock', '1.1.0');
+    expect((await project.succeed('why', '1.1.0', '--to', 'spare')).json).toMatchObject({ mayEnter: true });
+  });
+
   test('a release for another architecture', async () => {
     await pushForArm('build-1.1.0', 'arm');
     await project.succeed('release', '1.3.0', '--image', tagged('arm'));

@@ -69,6 +69,17 @@ export const operations: readonly Deed[] = [
     },
   },
   {
+    name: 'a block, a promotion that it refuses, and an unblock',
+    play: async (stage, random) => {
+      await stage.resumed();
+      const version = stage.another(random);
+      await stage.lockage(['block', version, '--reason', 'soak']);
+      await stage.lockage(promoting(version), [2]);
+      await stage.lockage(['why', version, '--to', environment], [2]);
+      await stage.lockage(['unblock', version]);
+    },
+  },
+  {
     name: 'a drill of a rollback',
     play: async (stage, random) => {
       await wayBack(stage, random);

@@ -13,7 +13,9 @@ export async function historyCommand(
   const limit = countOf(flags.limit, '-n');
   await runCommand({ ...flags, about: name }, signal, async (context) => {
     const environment = environmentNamed(context.project, name);
-    const history = historyOf(environment.name, await context.records.environment(environment.name), limit);
+    const { records } = context;
+    const [record, blocks] = await Promise.all([records.environment(environment.name), records.blocks()]);
+    const history = historyOf(environment.name, { record, blocks }, limit);
     context.terminal.result(history, historyLines(history, context.now()));
   });
 }

@@ -7,11 +7,12 @@ import { releaseLines } from '../views/history.ts';
 export async function releasesCommand(flags: Flags, signal: AbortSignal): Promise<void> {
   await runCommand(flags, signal, async (context) => {
     const { app, environments } = context.project;
-    const [releases, records] = await Promise.all([
+    const [releases, blocks, records] = await Promise.all([
       context.records.releases(),
+      context.records.blocks(),
       Promise.all(environments.map(async ({ name }) => [name, await context.records.environment(name)] as const)),
     ]);
-    const statuses = releaseStatuses(releases, records);
+    const statuses = releaseStatuses({ releases, blocks }, records);
     context.terminal.result({ app, releases: statuses }, releaseLines(statuses, context.now()));
   });
 }

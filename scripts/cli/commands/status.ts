@@ -1,5 +1,6 @@
 import { observe } from '../../../infra/hosts/observe.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
+import { withBlocks } from '../../../pipelines/inspection/blocked.ts';
 import {
   environmentStatus,
   soundnessOf,
@@ -54,7 +55,8 @@ async function showAll(context: CommandContext, signal: AbortSignal): Promise<En
   return pipeline;
 }
 
-function statusOf({ project, records, connections, machines }: CommandContext): Promise<EnvironmentStatus[]> {
+async function statusOf({ project, records, connections, machines }: CommandContext): Promise<EnvironmentStatus[]> {
+  const blocks = await records.blocks();
   return Promise.all(
     project.environments.map(async (environment) => {
       const record = await records.environment(environment.name);
@@ -62,7 +64,7 @@ function statusOf({ project, records, connections, machines }: CommandContext): 
         observe(connections, project.app, environment, record, { timeouts }),
         machines.loadBalancer(environment),
       ]);
-      return environmentStatus(environment, record, hosts, lock, loadBalancer);
+      return withBlocks(environmentStatus(environment, record, hosts, lock, loadBalancer), record, blocks);
     }),
   );
 }
@@ -75,11 +77,13 @@ async function statusOfReproduction(found: FoundReproduction, signal: AbortSigna
 async function showOne(context: CommandContext, environment: Environment): Promise<EnvironmentStatus> {
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
-  const [seen, loadBalancer] = await Promise.all([
+  const [seen, loadBalancer, blocks] = await Promise.all([
     observe(context.connections, app, environment, record, { timeouts, detailed: true }),
     context.machines.loadBalancer(environment),
+    context.records.blocks(),
   ]);
-  const status = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);
+  const bare = environmentStatus(environment, record, seen.hosts, seen.lock, loadBalancer);
+  const status = withBlocks(bare, record, blocks);
   const hosts = hostDetails(record, seen.hosts);
   context.terminal.result({ app, ...environmentJson(status, hosts) }, environmentLines(status, hosts, context.now()));
   return status;

@@ -27,7 +27,11 @@ function checkOf({ question, level, text, details, hint }: Answer): Check {
 
 async function factsOf(context: CommandContext, environment: Environment): Promise<ReadinessFacts> {
   const { records, connections, project, now } = context;
-  const [record, releases] = await Promise.all([records.environment(environment.name), records.releases()]);
+  const [record, releases, blocks] = await Promise.all([
+    records.environment(environment.name),
+    records.releases(),
+    records.blocks(),
+  ]);
   const before = upstream(project, environment).map(
     async ({ name }) => [name, await records.environment(name)] as const,
   );
@@ -48,7 +52,7 @@ async function factsOf(context: CommandContext, environment: Environment): Promi
   const obstacle = isSilent || hosts.length === 0 ? undefined : await obstacleOf(context, active, record);
   const told = clocks.flatMap((each) => ('answer' in each ? [{ host: each.host.name, ...each.answer }] : []));
   return {
-    ...{ environment, record, releases, images, registry, now: now() },
+    ...{ environment, record, releases, blocks, images, registry, now: now() },
     upstream: Object.fromEntries(upstreamed),
     views: seen.hosts,
     ...(obstacle ? { obstacle } : {}),

@@ -49,6 +49,7 @@ function noteLines({ missing, unknown, lostSecrets, releases, begun }: Adoption)
         `  the value of ${name} of ${revisionsText(revisions)} is not known here (version ${version}): its containers cannot be made again`,
     ),
     ...(releases.length > 0 ? [`  releases are recorded: ${releases.map(({ version }) => version).join(', ')}`] : []),
+    ...(releases.length > 0 ? ['  hosts know of no block: `lockage block` again what was blocked'] : []),
     ...begun.map(
       ({ revision, operation }) =>
         `  revision ${revision} was begun by operation ${operation} and is in no copy: the next operation takes over`,

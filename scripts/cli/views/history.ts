@@ -1,3 +1,4 @@
+import type { Block } from '../../../pipelines/model/block.ts';
 import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
@@ -21,7 +22,7 @@ export function historyLines(history: History, now: number): string[] {
     revision.current ? colors.green('>') : '',
     String(revision.number),
     revision.kind,
-    revision.release.version,
+    revision.blocked ? `${revision.release.version} ${colors.red('blocked')}` : revision.release.version,
     results[revision.result](revision.result),
     revision.actor,
     agoText(revision.startedAt, now),
@@ -34,8 +35,19 @@ export function historyLines(history: History, now: number): string[] {
     ...(older > 0
       ? [colors.dim(`${older} older: lockage history ${history.environment} -n ${history.revisions.length + older}`)]
       : []),
+    ...blockLines(history.revisions, now),
     ...(hold ? [`${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}`] : []),
   ];
+}
+
+function blockLines(revisions: History['revisions'], now: number): string[] {
+  const blocks = new Map(revisions.flatMap(({ blocked }) => (blocked ? [[blocked.digest, blocked] as const] : [])));
+  return [...blocks.values()].map((block) => `${colors.red('BLOCKED')} ${block.version} ${blockedText(block, now)}`);
+}
+
+/** Says who blocked a release, and why. */
+export function blockedText({ actor, since, reason }: Block, now: number): string {
+  return `by ${actor} ${agoText(since, now)}: ${firstLine(reason)}`;
 }
 
 function restored(revision: History['revisions'][number]): string {
@@ -59,14 +71,15 @@ export function releaseLines(releases: readonly ReleaseStatus[], now: number): s
     agoText(release.createdAt, now),
     release.builder,
     release.platform,
-    whereText(release),
+    whereText(release, now),
   ]);
   const dirty = releases.some((release) => release.commit && release.dirty);
   return [...table([header, ...rows]), ...(dirty ? [colors.dim('+ built with uncommitted changes')] : [])];
 }
 
-function whereText({ runs, ran, failed }: ReleaseStatus): string {
+function whereText({ runs, ran, failed, blocked }: ReleaseStatus, now: number): string {
   return [
+    ...(blocked ? [`${colors.red('blocked')} ${blockedText(blocked, now)}`] : []),
     ...(runs.length > 0 ? [`runs in ${colors.green(runs.join(', '))}`] : []),
     ...(ran.length > 0 ? [colors.dim(`ran in ${ran.join(', ')}`)] : []),
     ...(failed.length > 0 ? [colors.red(`failed in ${failed.join(', ')}`)] : []),

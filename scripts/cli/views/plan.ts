@@ -2,6 +2,7 @@ import type { ContainerChange, Difference, Plan } from '../../../pipelines/model
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import { colors } from '../../tools/colors.ts';
 import { table } from '../../tools/format.ts';
+import { passedLines } from './gates.ts';
 
 const actions: Record<ContainerChange['action'], (text: string) => string> = {
   create: colors.green,
@@ -35,6 +36,7 @@ export function planLines(plan: Plan): string[] {
   ]);
   return [
     title,
+    ...passedLines(plan.gates ?? []),
     ...(plan.migration ? ['  migration runs first, once'] : []),
     ...table(rows),
     ...differenceLines(plan.differences),

@@ -1,3 +1,4 @@
+import { blockProblem } from '../../../pipelines/inspection/blocked.ts';
 import type { LoadBalancerView, LockView, HostView } from '../../../pipelines/inspection/observation.ts';
 import {
   containersOf,
@@ -161,8 +162,9 @@ export function environmentLines(status: EnvironmentStatus, hosts: readonly Host
     : colors.dim('nothing runs yet');
   const rollback = rollbackText(status);
   // The problem of a host stands below that host.
-  const problem = status.front?.problem;
-  const notes = noteLines({ ...status, problems: problem === undefined ? [] : [problem] }, now);
+  const blocked = status.blocked && blockProblem(status, status.blocked);
+  const problems = [status.front?.problem, blocked].filter((problem) => problem !== undefined);
+  const notes = noteLines({ ...status, problems }, now);
   const rows = hosts.map(({ containers }) => containers.map((container) => containerRow(container, now)));
   const aligned = table(rows.flat());
   let next = 0;

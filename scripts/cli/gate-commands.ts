@@ -1,0 +1,33 @@
+import { Option, type Command } from 'commander';
+import { json } from './options.ts';
+
+/** Adds `lockage why`, `block` and `unblock`: what keeps releases out of environments. */
+export function addGateCommands(program: Command, interrupt: () => AbortSignal): void {
+  program
+    .command('why')
+    .argument('<version>', 'a recorded release')
+    .requiredOption('-e, --to <environment>', 'where to')
+    .description(
+      'every gate before an environment, met or not, and until when; ends with 2 when the release may not enter',
+    )
+    .addOption(json())
+    .action(async (version, flags) => (await import('./commands/why.ts')).whyCommand(version, flags, interrupt()));
+
+  program
+    .command('block')
+    .argument('<version>', 'a recorded release')
+    .addOption(new Option('--reason <text>', 'why; shown to whoever is refused').makeOptionMandatory())
+    .description('keep a release out of every environment; where it runs, it goes on')
+    .addOption(json())
+    .addHelpText('after', '\nExample:\n  $ lockage block 1.4.0 --reason "loses orders when the queue is full"')
+    .action(async (version, flags) => (await import('./commands/block.ts')).blockCommand(version, flags, interrupt()));
+
+  program
+    .command('unblock')
+    .argument('<version>')
+    .description('let a blocked release in again')
+    .addOption(json())
+    .action(async (version, flags) =>
+      (await import('./commands/block.ts')).unblockCommand(version, flags, interrupt()),
+    );
+}
