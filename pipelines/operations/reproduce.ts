@@ -2,10 +2,10 @@ import { LockageError } from '../errors.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Release } from '../model/release.ts';
-import { checkGates } from '../policy/gates.ts';
 import { checkUser } from '../policy/release-checks.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
+import { passGates } from './steps/gates-of.ts';
 
 /** The environment that is a revision of another one, and the release of that revision. */
 export interface ReproduceRequest {
@@ -29,7 +29,7 @@ export async function reproduce(context: Context, request: ReproduceRequest): Pr
   const what = `revision ${reproduces.revision} of ${reproduces.environment}`;
   context.terminal.step('reproduce', `${what}, ${release.version}, as ${name}`);
   checkUser(release, environment);
-  const checkMayEnter = async (record: EnvironmentRecord) => checkGates(release, environment, record, {});
+  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image: {} });
   return bringIn(context, {
     ...request,
     checkMayEnter,
