@@ -1,4 +1,4 @@
-import type { EnvironmentRecord } from '../model/ledger.ts';
+import { ledgerLength, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { Revision } from '../model/revision.ts';
 
@@ -33,17 +33,21 @@ interface Run {
 export function serviceOf({ ledger }: EnvironmentRecord, { digest }: Release, now: number): Service {
   let runs: Run[] = [];
   let since: number | undefined;
+  let last: Revision | undefined;
   // Whoever recorded it with a clock that was behind does not make it older than what was recorded before.
   let latest = Number.NEGATIVE_INFINITY;
   for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
     const isThat = revision.release.digest === digest;
     if (since !== undefined && !(isThat && goesOn(revision))) {
       const to = Date.parse(revision.startedAt);
-      runs = isAgainst(revision, isThat) ? [] : [...runs, { from: since, to }];
+      const counts = !isAgainst(revision, isThat) && !isForgotten(ledger.revisions, last);
+      runs = counts ? [...runs, { from: since, to }] : [];
       since = undefined;
     }
     latest = later(latest, recordedAt(revision));
-    if (isThat) since ??= latest;
+    if (!isThat) continue;
+    since ??= latest;
+    last = revision;
   }
   return counted({ runs, ...(since === undefined ? {} : { since }) }, ledger, { now, latest });
 }
@@ -70,6 +74,13 @@ function goesOn({ kind }: Revision): boolean {
 
 function isAgainst({ kind }: Revision, isThat: boolean): boolean {
   return kind === 'rollback' || (kind === 'repair' && isThat);
+}
+
+/** Returns whether what followed a revision may be in the record no more: nobody knows how long it served then. */
+function isForgotten(revisions: readonly Revision[], revision: Revision | undefined): boolean {
+  if (!revision || revisions.length < ledgerLength) return false;
+  const next = revisions[revisions.indexOf(revision) + 1];
+  return next !== undefined && next.number > revision.number + 1;
 }
 
 /** Returns when a revision was recorded. A time that cannot be read never comes. */

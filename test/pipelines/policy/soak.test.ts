@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Revision } from '../../../pipelines/model/revision.ts';
+import { withRevision } from '../../../pipelines/model/ledger.ts';
+import type { Ledger, Revision } from '../../../pipelines/model/revision.ts';
 import { serviceOf } from '../../../pipelines/policy/soak.ts';
 import { failed, record, release, revision, rolledBackTo } from '../model/values.ts';
 
@@ -71,6 +72,18 @@ describe('1.0.0 has served', () => {
   test('no longer than since the change before, also where it was recorded with a clock that was a day behind', () => {
     const behind = at(-20, { ...r1, number: 3 });
     expect(served(10, [at(0, r1), at(4, r2), behind])).toEqual({ hours: 6, since: 4 });
+  });
+
+  test('nothing where the record is full, and what came after it may not be in it any more', () => {
+    const later = Array.from({ length: 40 }, (_, index) => at(4 + index, { ...r2, number: index + 2, kind: 'repair' }));
+    const full = [...later].reduce<Ledger>(withRevision, { revisions: [from0] });
+    expect(full.revisions.map(({ number }) => number).slice(0, 2)).toEqual([1, 13]);
+    expect(served(100, full.revisions)).toEqual({ hours: 0 });
+    const failures = Array.from({ length: 40 }, (_, index) => at(4 + index, failed(index + 2, '2.0.0')));
+    expect(served(100, failures.reduce<Ledger>(withRevision, { revisions: [from0] }).revisions)).toEqual({
+      hours: 100,
+      since: 0,
+    });
   });
 
   test('an unknown time, where a time that is recorded is none', () => {
