@@ -26,6 +26,7 @@ export function reproductionDifferences(reproduction: Reproduction, facts: MadeO
     ...placeRows(reproduction),
     ...countRows(reproduction),
     ...portRows(reproduction, facts),
+    ...variableRows(reproduction),
     ...secretRows(reproduction),
     ...dataRows(reproduction.of),
     ...migrationRows(reproduction.of),
@@ -59,6 +60,15 @@ function portRows({ ports }: Reproduction, { taken }: MadeOf): ReproductionDiffe
     const why = holder === undefined ? 'it was taken when this was made' : `${holder} has it`;
     return [{ what: 'port', of: original, original, here: String(here), why }];
   });
+}
+
+/** A service may do something else by where it runs. */
+function variableRows({ of: { environment, hosts }, name, host }: Reproduction): ReproductionDifference[] {
+  const why = 'it is an environment of its own';
+  return [
+    { what: 'variable', of: 'LOCKAGE_ENVIRONMENT', original: environment, here: name, why },
+    { what: 'variable', of: 'LOCKAGE_HOST', original: hosts.join(', '), here: host.name, why },
+  ];
 }
 
 const origins: Readonly<Record<SecretOrigin, string>> = {

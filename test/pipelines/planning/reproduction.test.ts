@@ -192,6 +192,8 @@ describe('a reproduction', () => {
       'hosts |  | prod-1, prod-2 | unix:///run/here.sock',
       'containers | web | 4 | 1',
       'port | 80 | 80 | 8080',
+      'variable | LOCKAGE_ENVIRONMENT | prod | prod-here',
+      'variable | LOCKAGE_HOST | prod-1, prod-2 | here',
       'secret | PASSWORD | of prod | generated here',
       'secret | TOKEN | of prod | from the file that was given',
       'data | db | its own | empty at its start',
