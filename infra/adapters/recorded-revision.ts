@@ -61,7 +61,13 @@ async function refuseUnknown(records: RecordsAdapter, app: string, environment: 
   if (known.includes(environment)) return;
   throw new LockageError(
     `nothing is recorded of an environment ${JSON.stringify(environment)} of ${app}${didYouMean(environment, known)}`,
-    { details: [known.length === 0 ? 'no environment is' : `recorded are ${[...known].sort().join(', ')}`] },
+    {
+      details: [
+        known.length === 0
+          ? 'no environment is'
+          : `recorded ${known.length === 1 ? 'is' : 'are'} ${[...known].sort().join(', ')}`,
+      ],
+    },
   );
 }
 
