@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { namePattern } from '../../pipelines/config/schema/names.ts';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { ContainerBody, ContainerSummary, Engine } from '../docker/api/client.ts';
@@ -132,7 +132,8 @@ async function make(engine: Engine, { wanted, name, body, others }: Change): Pro
     await untilWorks(engine, wanted, name);
   } catch (error) {
     await removeOwn(engine, wanted, name).catch(() => undefined);
-    throw error;
+    const reason = messageOf(error);
+    throw /bind source path does not exist/.test(reason) ? unreached(engine, wanted, [reason]) : error;
   }
 }
 
@@ -144,15 +145,15 @@ async function untilWorks(engine: Engine, wanted: Reaper, name: string): Promise
     if ((await asked.catch(() => ({ code: -1 }))).code === 0) return;
     const found = await engine.inspectContainer(name);
     if (!found && isOver(wanted.deadline, (await engine.info()).SystemTime)) return;
-    if (!found || performance.now() > end) throw await failed(engine, wanted, name);
+    if (!found || performance.now() > end) throw unreached(engine, wanted, await lastLogLines(engine, name));
     await sleep(200);
   }
 }
 
-async function failed(engine: Engine, { environment, socketPath }: Reaper, name: string): Promise<LockageError> {
-  const what = `nothing would remove ${environment} after its time: ${name} does not reach its engine by ${socketPath}`;
+function unreached(engine: Engine, { environment, socketPath }: Reaper, details: readonly string[]): LockageError {
+  const what = `nothing would remove ${environment} after its time: its engine is not reached there by ${socketPath}`;
   return new LockageError(`${engine.host}: ${what}`, {
-    details: await lastLogLines(engine, name),
+    details,
     hint: `See with \`ls -l ${socketPath}\` on ${engine.host} whether its engine listens there.`,
   });
 }
