@@ -154,8 +154,9 @@ async function left(project: TestProject, deed: Deed): Promise<string[]> {
   const processes = await project.leftProcesses(20_000, /pulumi-resource-docker/);
   if (processes.length > 0) wrong.push(`still runs: ${processes.join(', ')}`);
   for (const [host, { containers, volumes }] of Object.entries(await project.snapshot(environment))) {
-    const strays = [...containers, ...volumes].filter((name) =>
-      /\.(trial|old|new|next)\b|-lock\b(?!.*\.over$)|^[0-9a-f]{64}$/.test(name),
+    const strays = [...containers, ...volumes].filter(
+      (name) =>
+        /\.(trial|old|new|next)\b|^[0-9a-f]{64}$/.test(name) || (!deed.keepsLock && /-lock\b(?!.*\.over$)/.test(name)),
     );
     if (strays.length > 0) wrong.push(`${host} still has ${strays.join(', ')}`);
   }
