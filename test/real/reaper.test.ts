@@ -45,7 +45,7 @@ describe.runIf(labsWork)('an environment with a reaper', () => {
     const edge = `${project.lab.registry}/lockage-base/edge`;
     const health = { command: ['true'] };
     const cache = { image: edge, command: ['sleep', '86400'], init: true, volumes: { data: '/data' }, health };
-    await project.configure({ pipeline: Object.keys(ports), accessories: { cache } });
+    await project.configure({ pipeline: Object.keys(ports), accessories: { cache }, watch: '0s' });
     const { url, address } = project.lab.host(host);
     for (const [name, publish] of Object.entries(ports)) {
       const content = { targets: [{ name: host, url, address }], roles: { web: { publish } } };
@@ -68,7 +68,7 @@ describe.runIf(labsWork)('an environment with a reaper', () => {
     const first = (await now()) + 8;
     await ensure('try', first);
     expect(await deadlineOf('try')).toBe(Math.ceil(first));
-    const second = first + 7;
+    const second = first + 5;
     await ensure('try', second);
     const made = await reapers('try');
     await ensure('try', second);
@@ -78,7 +78,7 @@ describe.runIf(labsWork)('an environment with a reaper', () => {
       'nothing would remove try after its time: its engine is not reached there by /var/run/none.sock',
     );
     expect(await deadlineOf('try')).toBe(Math.ceil(second));
-    while ((await now()) < first + 2) await sleep(200);
+    while ((await now()) < first + 1) await sleep(200);
     expect(await serves('try')).toEqual(['1.0.0']);
     await untilGone('try');
     expect(await now()).toBeGreaterThan(second);
