@@ -89,6 +89,8 @@ export class ReaperFixture {
     this.#child = spawn(busybox, ['sh', '-c', [...around, script].join('\n')], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // What it has in the background goes with it.
+      detached: true,
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
@@ -116,7 +118,7 @@ export class ReaperFixture {
     if (this.refused.has(what)) return [409, { message: 'it is in use' }];
     this.done.push(what);
     if (method === 'DELETE') this.things = this.things.filter((each) => each.id !== id);
-    if (id === this.self && method === 'DELETE') this.#child?.kill('SIGKILL');
+    if (id === this.self && method === 'DELETE') this.#kill();
     return [204, {}];
   }
 
@@ -137,8 +139,18 @@ export class ReaperFixture {
     return kind === 'volumes' ? { Volumes: listed, Warnings: null } : listed;
   }
 
+  #kill(): void {
+    const { pid } = this.#child ?? {};
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
   remove(): void {
-    this.#child?.kill('SIGKILL');
+    this.#kill();
     this.#server.closeAllConnections();
     this.#server.close();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
