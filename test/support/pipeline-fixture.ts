@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Engine } from '../../infra/docker/api/client.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
-import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
+import { createLab, type BareHost, type Lab, type LabEnvironment, type LabHost } from '../../scripts/lab/lab.ts';
 import type { BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
 import { command } from './engine-fixture.ts';
@@ -142,7 +142,11 @@ export class TestProject {
   }
 
   async configureEnvironment(environment: string, settings: Settings): Promise<void> {
-    const edges = this.edges(environment);
+    await this.configureOn(environment, this.edges(environment), settings);
+  }
+
+  /** Configures an environment on hosts that may be those of another one, too. */
+  async configureOn(environment: string, edges: readonly LabHost[], settings: Settings): Promise<void> {
     const written = edges.map(({ name, url, address, identity, hostKey, tls }) => ({
       ...{ name, url, address },
       ...(identity === undefined ? {} : { identity, hostKey }),
