@@ -131,8 +131,8 @@ function soakGate({ release, record, upstream, now }: GateInputs, name: string, 
   const { longest, since, held, future } = serviceOf(upstream[name] ?? nothing, release, now);
   const wanted = `${spanText(soak)} are wanted`;
   if (future !== undefined) {
-    const recorded = Number.isFinite(future) ? `${whenText(new Date(future).toISOString())}` : 'at an unknown time';
-    const text = `${name} was changed ${recorded}, which is later than it is now (${whenText(new Date(now).toISOString())}): a clock is wrong, and ${wanted}`;
+    const recorded = Number.isFinite(future) ? momentText(future) : 'at an unknown time';
+    const text = `${name} was changed ${recorded}, which is later than it is now (${momentText(now)}): a clock is wrong, and ${wanted}`;
     return { ...gate, met: false, text, remedy: clockRemedy };
   }
   if (longest >= soak) return { ...gate, met: true, text: `${version} served ${spanText(longest)} in ${name}` };
@@ -141,6 +141,10 @@ function soakGate({ release, record, upstream, now }: GateInputs, name: string, 
   if (since !== undefined) return { ...gate, met: false, text: served, until: new Date(since + soak).toISOString() };
   const text = `${served}; it does not serve there now`;
   return { ...gate, met: false, text, command: `lockage promote ${version} --to ${name}` };
+}
+
+function momentText(moment: number): string {
+  return whenText(new Date(moment).toISOString());
 }
 
 const nothing: EnvironmentRecord = { basis: '', ledger: { revisions: [] }, containers: [], secrets: [] };

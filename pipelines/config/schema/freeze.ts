@@ -20,22 +20,18 @@ const when = text('a date, a day with a time, or a time');
 const dayName = z.enum(dayNames, {
   error: (issue) => `expected one of ${dayNames.join(', ')}, got ${describe(issue.input)}`,
 });
-const zone = z
-  .string({ error: expected('a time zone such as Europe/Berlin') })
-  .refine(isZone, {
-    error: (issue) => `${instead('a time zone such as Europe/Berlin', issue.input)}${similarZone(issue.input)}`,
-  });
+const zone = z.string({ error: expected('a time zone such as Europe/Berlin') }).refine(isZone, {
+  error: (issue) => `${instead('a time zone such as Europe/Berlin', issue.input)}${similarZone(issue.input)}`,
+});
 
 const fields = mapping({
   days: list(dayName, 'days')
     .min(1, { error: 'expected at least one day' })
     .optional()
     .meta({ description: 'On each of these days of every week; it may end on the day after.' }),
-  from: when
-    .optional()
-    .meta({
-      description: '"2026-12-20", "2026-12-20T18:00", "fri 16:00"; with days "16:00". Default with days: 00:00.',
-    }),
+  from: when.optional().meta({
+    description: '"2026-12-20", "2026-12-20T18:00", "fri 16:00"; with days "16:00". Default with days: 00:00.',
+  }),
   until: when.optional().meta({ description: 'In the same form; a date includes that day. Default with days: 24:00.' }),
   zone: zone.meta({ description: 'The time zone that these times are of, as Europe/Berlin.' }),
   reason: text('a reason').optional().meta({ description: 'Shown to whoever is refused. Required with dates.' }),

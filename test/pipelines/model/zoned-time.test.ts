@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isZone, momentsOf, wallTime, weekday, zonedText } from '../../../pipelines/model/zoned-time.ts';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FreezeWindow } from '../../../pipelines/model/freeze.ts';
 import { wallTime, weekday } from '../../../pipelines/model/zoned-time.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { withRevision } from '../../../pipelines/model/ledger.ts';
 import type { Ledger, Revision } from '../../../pipelines/model/revision.ts';
