@@ -7,9 +7,7 @@ export function addGateCommands(program: Command, interrupt: () => AbortSignal):
     .command('why')
     .argument('<version>', 'a recorded release')
     .requiredOption('-e, --to <environment>', 'where to')
-    .description(
-      'every gate before an environment, met or not, and until when; ends with 2 when the release may not enter',
-    )
+    .description('every gate before an environment, met or not; ends with 2 when the release may not enter')
     .addOption(json())
     .action(async (version, flags) => (await import('./commands/why.ts')).whyCommand(version, flags, interrupt()));
 
