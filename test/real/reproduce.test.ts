@@ -61,9 +61,10 @@ describe.runIf(labsWork)('prod on a laptop', () => {
     expect(code, stderr).toBe(0);
     return stdout.trim();
   };
-  const releaseContainers = async (host: string, environment: string): Promise<ContainerDetails[]> => {
+  /** Those of one version: a standby runs beside what serves. */
+  const releaseContainers = async (host: string, environment: string, version = '1.1.0') => {
     const engine = project.engine(host);
-    const labels = { 'lockage.environment': environment, 'lockage.part': 'release' };
+    const labels = { 'lockage.environment': environment, 'lockage.part': 'release', 'lockage.release': version };
     const found = await engine.listContainers({ labels });
     const details = await Promise.all(found.map(({ Id }) => engine.inspectContainer(Id)));
     return details.filter((each) => each !== undefined);
@@ -155,7 +156,7 @@ describe.runIf(labsWork)('prod on a laptop', () => {
       secretHash: sha256('a token of mine'),
     });
     expect(await answer('laptop-1', port)).toMatchObject({ version: '1.1.0' });
-    expect(await releaseContainers('laptop-1', 'before')).toHaveLength(2);
+    expect(await releaseContainers('laptop-1', 'before', '1.0.0')).toHaveLength(2);
   });
 
   test('it is an environment like any other: commands find it by its name', async () => {
