@@ -65,8 +65,8 @@ function isWhole({ containers, accessories, hosts, insecureRegistries, ...rest }
   return lists && Number.isInteger(rest.number) && typeof rest.release === 'object' && typeof rest.edge === 'object';
 }
 
-const name = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
-const variable = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /** Returns what is named as nothing may be; undefined where nothing is. */
 function wrongName(recorded: RecordedRevision): string | undefined {
@@ -75,7 +75,8 @@ function wrongName(recorded: RecordedRevision): string | undefined {
     ...[app, environment, ...containers.map(({ role }) => role)],
     ...accessories.flatMap((each) => [each.name, ...Object.keys(each.volumes)]),
   ];
-  const wrong = names.find((each) => !name.test(each)) ?? secretsOf(recorded).find((each) => !variable.test(each));
+  const wrong =
+    names.find((each) => !namePattern.test(each)) ?? secretsOf(recorded).find((each) => !variablePattern.test(each));
   return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)}`;
 }
 

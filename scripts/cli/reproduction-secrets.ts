@@ -47,10 +47,10 @@ export async function chooseSecrets({ of, folder, before, file, terminal }: Secr
   return {
     origins,
     keep: async () => {
-      const before = await readSecrets(folder, [...values.keys()]);
+      const earlier = await readSecrets(folder, [...values.keys()]);
       for (const [name, value] of values) await writeSecret(folder, name, value);
       return async () => {
-        for (const [name, value] of before) await writeSecret(folder, name, value);
+        for (const [name, value] of earlier) await writeSecret(folder, name, value);
       };
     },
   };

@@ -59,7 +59,9 @@ export async function listReproductions(cwd: string): Promise<FoundReproduction[
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
-  const found = await Promise.all(names.sort().map((name) => readReproduction(join(folder, name))));
+  const found = await Promise.all(
+    names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => readReproduction(join(folder, name))),
+  );
   return found.filter((each) => each !== undefined);
 }
 

@@ -69,8 +69,8 @@ describe.runIf(labsWork)('prod on a laptop', () => {
     const details = await Promise.all(found.map(({ Id }) => engine.inspectContainer(Id)));
     return details.filter((each) => each !== undefined);
   };
-  const answer = async (host: string, port: number) => {
-    const url = `http://${project.lab.host(host).address}:${port}/`;
+  const answer = async (host: string, at: number) => {
+    const url = `http://${project.lab.host(host).address}:${at}/`;
     const [found] = await project.answers('prod', [url]);
     return found;
   };

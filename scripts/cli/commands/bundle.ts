@@ -30,7 +30,7 @@ export async function bundleCommand(text: string, flags: BundleFlags, signal: Ab
     const found = await imagesFor(context, file, recorded);
     terminal.step('write', flags.output);
     const images = found.map(({ image }) => image);
-    const renamed = new Map(imagesOf(recorded).map((name, index) => [name, images[index]?.reference ?? name]));
+    const renamed = new Map(imagesOf(recorded).map((image, index) => [image, images[index]?.reference ?? image]));
     const written = await writeBundle(file, withImages(recorded, renamed), images, signal).finally(() =>
       Promise.all(found.map(({ close }) => close())),
     );

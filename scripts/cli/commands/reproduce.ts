@@ -174,10 +174,10 @@ async function isAsBefore(context: CommandContext, { found, isNew }: Prepared, e
   const wentBack = isRefusal(error) || error instanceof InterruptedError || error instanceof RolledBackError;
   if (!wentBack || !isNew) return wentBack;
   const { host, name, of } = found.reproduction;
-  const asked = context.connections.engine(host).then((engine) => {
+  const looked = context.connections.engine(host).then((engine) => {
     return refuseLeftovers(engine, { app: of.app, environment: name });
   });
-  return asked.then(
+  return looked.then(
     () => true,
     (refusal: unknown) => {
       if (refusal instanceof LockageError) return false;
