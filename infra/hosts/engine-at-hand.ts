@@ -52,7 +52,12 @@ export interface EngineReport {
 }
 
 /** Asks an engine what a reproduction there has to know. Ports of the reproduction itself are not taken. Throws EngineError. */
-export async function askEngine(engine: Engine, host: Host, place: Place, ports: readonly number[]): Promise<EngineReport> {
+export async function askEngine(
+  engine: Engine,
+  host: Host,
+  place: Place,
+  ports: readonly number[],
+): Promise<EngineReport> {
   const [version, info, containers] = await Promise.all([
     engine.version(),
     engine.info(),
@@ -66,7 +71,9 @@ export async function askEngine(engine: Engine, host: Host, place: Place, ports:
     }
   }
   const own = new Set(
-    containers.filter(({ Labels }) => isOwnedBy(Labels, place)).flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)),
+    containers
+      .filter(({ Labels }) => isOwnedBy(Labels, place))
+      .flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)),
   );
   // Only where the engine's ports are this computer's can they be tried here.
   if (host.endpoint.kind === 'unix') {
@@ -101,7 +108,12 @@ function isHeld(port: number): Promise<boolean> {
 /** The processors that engines of desktops emulate in their virtual machine. */
 const desktops = /^(Docker Desktop|OrbStack)/;
 /** What the kernel's list of other programs calls processors, as engines name them. */
-const processors: Readonly<Record<string, string>> = { aarch64: 'arm64', x86_64: 'amd64', arm: 'arm', riscv64: 'riscv64' };
+const processors: Readonly<Record<string, string>> = {
+  aarch64: 'arm64',
+  x86_64: 'amd64',
+  arm: 'arm',
+  riscv64: 'riscv64',
+};
 
 /** Returns the platforms that an engine emulates, as far as can be told without starting anything. */
 async function emulated(host: Host, system: string): Promise<string[]> {

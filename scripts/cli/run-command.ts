@@ -15,10 +15,7 @@ export async function runCommand(
 }
 
 /** Runs a command as `runCommand` does, in a context that is open. */
-export async function runIn(
-  context: CommandContext,
-  work: (context: CommandContext) => Promise<void>,
-): Promise<void> {
+export async function runIn(context: CommandContext, work: (context: CommandContext) => Promise<void>): Promise<void> {
   const { signal } = context;
   try {
     await work(context);

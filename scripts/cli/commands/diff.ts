@@ -112,7 +112,10 @@ function commitsOf({ project }: CommandContext, a: Release, b: Release) {
 async function traitDifferences(first: PlacedSide, second: PlacedSide): Promise<Difference[]> {
   const [a, b] = [first, second].map(({ side }) => side.name.environment);
   if (a === undefined || b === undefined || a === b) return [];
-  const traitsOf = async ({ records, hosts, project }: CommandContext, name: string): Promise<readonly HostTraits[]> => {
+  const traitsOf = async (
+    { records, hosts, project }: CommandContext,
+    name: string,
+  ): Promise<readonly HostTraits[]> => {
     const { ledger } = await records.environment(name);
     return hosts.traits(withoutCordoned(environmentNamed(project, name), ledger), traitNames);
   };

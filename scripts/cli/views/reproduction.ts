@@ -22,7 +22,9 @@ export interface Reproduced {
 export function reproductionLines(shown: Reproduced): string[] {
   const { reproduction, folder, differences } = shown;
   const secrets = secretsOf(reproduction.of);
-  const header = ['', 'what', '', reproduction.of.environment, reproduction.name, 'why'].map((word) => colors.dim(word));
+  const header = ['', 'what', '', reproduction.of.environment, reproduction.name, 'why'].map((word) =>
+    colors.dim(word),
+  );
   return [
     ...outcomeLines(shown),
     ...table(urlsOf(reproduction).map(({ role, url }) => ['', role, url])),

@@ -37,7 +37,9 @@ test('no image is forgotten for it: other environments of this computer have the
 
 test('a plan changes nothing', async () => {
   const world = await worldOf(reproduction());
-  expect(await world.perform('reproduce', { ...request('1.0.0'), planOnly: true })).toMatchObject({ outcome: 'planned' });
+  expect(await world.perform('reproduce', { ...request('1.0.0'), planOnly: true })).toMatchObject({
+    outcome: 'planned',
+  });
   expect(world.changes).toEqual([]);
 });
 
