@@ -68,8 +68,8 @@ const repository = z
   .refine((value) => !isEmbedded(value), { error: 'is the embedded registry: leave `repository` out for that one' });
 
 /** Returns why a text is no repository that can be configured; undefined when it is one. */
-export function repositoryProblem(text: string): string | undefined {
-  return repository.safeParse(text).error?.issues[0]?.message;
+export function repositoryProblem(written: string): string | undefined {
+  return repository.safeParse(written).error?.issues[0]?.message;
 }
 
 const registryMessage = expected('host:port of a registry, as 10.0.0.1:5000');

@@ -100,7 +100,7 @@ class MemoryRegistry {
     const blobs = [config, ...layers].filter((each) => each && !each.urls);
     const isWhole =
       blobs.every((each) => this.blobs.has(each.digest)) &&
-      manifests.every((each: any) => this.manifests.has(each.digest));
+      manifests.every((each: { digest: string }) => this.manifests.has(each.digest));
     if (!isWhole) return void response.writeHead(404).end('{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}');
     this.manifests.set(name, content);
     this.manifests.set(hash(content), content);
