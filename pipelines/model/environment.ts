@@ -36,8 +36,13 @@ export interface Environment {
   readonly registry: Pulling;
   /** what is set for its edge proxies; absent: nothing */
   readonly edge?: EdgeSettings;
-  /** it is a revision of another environment that runs here once more: this computer's engine is not its own */
-  readonly reproduces?: { readonly environment: string; readonly revision: number };
+  /** it is a revision of another environment that runs once more: its engine is not its own */
+  readonly reproduces?: {
+    readonly environment: string;
+    readonly revision: number;
+    /** ISO 8601: when its host removes it; absent: never */
+    readonly until?: string;
+  };
   /** a platform that its hosts run besides their own, by emulation */
   readonly emulates?: string;
 }

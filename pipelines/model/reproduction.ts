@@ -4,7 +4,15 @@ import type { Host } from './target.ts';
 /** The ways in which a secret of a reproduction got its value. The value of another environment is none of them. */
 export type SecretOrigin = 'file' | 'asked' | 'generated';
 
-/** A recorded revision that runs once more, under a name of its own on the engine at hand, and the choices made for it. */
+/** The time of an environment that goes by itself. */
+export interface ReproductionTime {
+  /** seconds since 1970, by the clock of its host */
+  readonly until: number;
+  /** milliseconds that were asked for */
+  readonly ttl: number;
+}
+
+/** A recorded revision that runs once more, under a name of its own on one engine, and the choices made for it. */
 export interface Reproduction {
   /** as an environment */
   readonly name: string;
@@ -19,4 +27,6 @@ export interface Reproduction {
   /** the platform of the engine, where the release’s digest has an image for that one as well as for the original’s */
   readonly platform?: string;
   readonly secrets: Readonly<Record<string, SecretOrigin>>;
+  /** absent: it stays until it is destroyed */
+  readonly time?: ReproductionTime;
 }

@@ -13,6 +13,8 @@ export interface ReproduceRequest {
   readonly release: Release;
   /** show the plan and stop */
   readonly planOnly?: boolean;
+  /** makes what has to be there before anything of the environment is, once it was agreed to; safe to repeat */
+  readonly begin?: () => Promise<void>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { LockageError } from '../errors.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
 import type { Release } from '../model/release.ts';
-import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
+import type { Reproduction, ReproductionTime, SecretOrigin } from '../model/reproduction.ts';
 import type { Host } from '../model/target.ts';
 import { didYouMean } from '../text/suggest.ts';
 
@@ -15,6 +15,8 @@ export interface ReproductionInputs {
   readonly scale: Readonly<Record<string, number>>;
   /** how the secrets that have a value got it */
   readonly secrets: Readonly<Record<string, SecretOrigin>>;
+  /** absent: it stays until it is destroyed */
+  readonly time?: ReproductionTime;
   /** the reproduction that has the name already */
   readonly before?: Reproduction;
 }
@@ -35,7 +37,7 @@ export interface HereFacts {
 const longestName = 40;
 
 /** Returns the name of a reproduction that was given none: `prod-here`. Throws LockageError where that is no name. */
-export function reproductionName(environment: string, given?: string): string {
+export function reproductionName(environment: string, given?: string, hint = 'Name it with `--as NAME`.'): string {
   const name = given ?? `${environment}-here`;
   const isTaken = /-(?:foundation|machines)$/.test(name) || ['releases', 'machine-images'].includes(name);
   if (/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= longestName && !isTaken) return name;
@@ -45,7 +47,7 @@ export function reproductionName(environment: string, given?: string): string {
         ? 'that is a name of Lockage’s own records'
         : `allowed are lower-case letters, digits and inner hyphens, at most ${longestName} characters`,
     ],
-    hint: 'Name it with `--as NAME`.',
+    hint,
   });
 }
 
@@ -54,7 +56,7 @@ export function reproductionName(environment: string, given?: string): string {
  * images are emulated. What runs there already keeps its ports. Throws LockageError (refused) for what cannot run here.
  */
 export function planReproduction(inputs: ReproductionInputs): Reproduction {
-  const { of, name, host, scale, secrets, before } = inputs;
+  const { of, name, host, scale, secrets, time, before } = inputs;
   refuseOther(inputs);
   refuseUnknownRoles(of, scale);
   const { isNative = false, platform } = inputs.engine;
@@ -67,6 +69,7 @@ export function planReproduction(inputs: ReproductionInputs): Reproduction {
     ...(emulates === undefined ? {} : { emulates }),
     ...(isNative && platform !== of.release.platform ? { platform } : {}),
     secrets: Object.fromEntries(Object.entries(secrets).filter(([secret]) => needed.has(secret))),
+    ...(time ? { time } : {}),
   };
 }
 
@@ -76,17 +79,26 @@ export function reproducedRelease({ of: { release }, platform }: Pick<Reproducti
 }
 
 /** Refuses to take a name that something else has. */
-function refuseOther({ of, name, before, host }: ReproductionInputs): void {
+function refuseOther({ of, name, before, host, time }: ReproductionInputs): void {
   if (!before) return;
   const isOther = before.of.app !== of.app || before.of.environment !== of.environment;
   const isElsewhere = before.host.endpoint.url !== host.endpoint.url;
-  if (!isOther && !isElsewhere) return;
-  throw new LockageError(
-    isOther
-      ? `${name} reproduces ${before.of.environment} of ${before.of.app}`
-      : `${name} runs on another engine: ${before.host.endpoint.url}`,
-    { hint: `Give this one another name with \`--as NAME\`, or remove that one with \`lockage destroy ${name}\`.` },
-  );
+  const isOfOtherKind = (before.time === undefined) !== (time === undefined);
+  if (!isOther && !isElsewhere && !isOfOtherKind) return;
+  const what = isOther
+    ? `${name} reproduces ${before.of.environment} of ${before.of.app}`
+    : isElsewhere
+      ? `${name} runs on another engine: ${before.host.endpoint.url}`
+      : `${name} is ${before.time ? 'an environment with a time' : 'a reproduction that stays'}`;
+  const another = time ? '' : ' with `--as NAME`';
+  throw new LockageError(what, {
+    hint: `Give this one another name${another}, or remove that one with \`${removalCommand(before)}\`.`,
+  });
+}
+
+/** Returns the command that removes a reproduction. */
+export function removalCommand({ name, time }: Reproduction): string {
+  return time ? `lockage env down ${name}` : `lockage destroy ${name}`;
 }
 
 function refuseUnknownRoles({ containers, environment }: RecordedRevision, scale: ReproductionInputs['scale']): void {

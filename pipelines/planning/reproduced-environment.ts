@@ -2,6 +2,7 @@ import { secretsPath, type ContainerSpec } from '../model/container-spec.ts';
 import type { Accessory, Environment, Migration, Role, SecretSource } from '../model/environment.ts';
 import { secretsOf } from '../model/recorded-revision.ts';
 import type { Reproduction } from '../model/reproduction.ts';
+import { untilOf } from './environment-time.ts';
 
 /** How long a reproduction is watched after it serves, ms: nobody has visited it yet. */
 const watch = 1000;
@@ -14,7 +15,7 @@ export const secretsFolder = 'secrets';
  * configured so. Nothing of what is configured today is in it.
  */
 export function reproducedEnvironment(reproduction: Reproduction): Environment {
-  const { name, of, host, emulates } = reproduction;
+  const { name, of, host, emulates, time } = reproduction;
   const { migration, edge } = of;
   const { image: _, ...settings } = edge;
   return {
@@ -31,7 +32,7 @@ export function reproducedEnvironment(reproduction: Reproduction): Environment {
     same: [],
     registry: { through: host.endpoint.kind === 'ssh' ? 'ssh' : 'network' },
     ...(Object.keys(settings).length > 0 ? { edge: settings } : {}),
-    reproduces: { environment: of.environment, revision: of.number },
+    reproduces: { environment: of.environment, revision: of.number, ...(time ? { until: untilOf(time) } : {}) },
     ...(emulates === undefined ? {} : { emulates }),
   };
 }

@@ -24,6 +24,7 @@ export interface MadeOf {
 export function reproductionDifferences(reproduction: Reproduction, facts: MadeOf): ReproductionDifference[] {
   return [
     ...placeRows(reproduction),
+    ...releaseRows(reproduction.of),
     ...countRows(reproduction),
     ...portRows(reproduction, facts),
     ...variableRows(reproduction),
@@ -35,9 +36,18 @@ export function reproductionDifferences(reproduction: Reproduction, facts: MadeO
   ];
 }
 
-function placeRows({ of: { hosts, swarm }, host }: Reproduction): ReproductionDifference[] {
+function placeRows({ of: { hosts, swarm }, host, time }: Reproduction): ReproductionDifference[] {
   const original = swarm === undefined ? hosts.join(', ') : `swarm ${swarm}`;
-  return [{ what: 'hosts', original, here: host.endpoint.url, why: 'it runs on the engine at hand' }];
+  const why = time ? 'one host is enough for it' : 'it runs on the engine at hand';
+  return [{ what: 'hosts', original, here: host.endpoint.url, why }];
+}
+
+/** The containers are those of the revision; the release may be another one. */
+function releaseRows({ containers, release }: RecordedRevision): ReproductionDifference[] {
+  const original = containers[0]?.version ?? release.version;
+  return original === release.version
+    ? []
+    : [{ what: 'release', original, here: release.version, why: 'as --release says' }];
 }
 
 function countRows({ of: { containers }, counts }: Reproduction): ReproductionDifference[] {

@@ -36,6 +36,8 @@ export interface Arrival {
   readonly question?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
+  /** makes what has to be there before anything else is, once it was agreed to; safe to repeat */
+  readonly begin?: () => Promise<void>;
   /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
   readonly heals?: { readonly found: Healing; again(record: EnvironmentRecord): Promise<Healing> };
 }
@@ -94,6 +96,7 @@ async function decide(context: Context, arrival: Arrival, draft: Draft): Promise
     return planned(context, inputs, notes);
   }
   const agreed = await agree(context, inputs, { whole: draft.whole, question: arrival.question });
+  await arrival.begin?.();
   const { environment } = draft.known;
   const purpose = arrival.heals ? 'heal' : `promote ${arrival.release.version}`;
   return withEnvironmentLock(context, { environment, purpose }, () => bringInLocked(context, arrival, draft, agreed));
