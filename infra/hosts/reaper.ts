@@ -35,7 +35,7 @@ const answerTimeout = 30_000;
 export async function ensureReaper(engine: Engine, wanted: Reaper): Promise<void> {
   check(wanted);
   const { SystemTime, Swarm } = await engine.info();
-  if ((Swarm?.LocalNodeState ?? 'inactive') !== 'inactive') throw onSwarm(engine, wanted);
+  if ((Swarm?.LocalNodeState ?? 'inactive') !== 'inactive') throw swarmError(engine.host, wanted.environment);
   const body = reaperBody(wanted);
   const name = reaperName(wanted, body);
   const found = await reapersOn(engine, wanted);
@@ -165,8 +165,9 @@ function refuseOver(engine: Engine, { environment }: Place, reapers: readonly Co
   });
 }
 
-function onSwarm(engine: Engine, { environment }: Place): LockageError {
-  return new LockageError(`${engine.host}: ${environment} cannot go by itself, as its engine is part of a swarm`, {
+/** Returns the error for an environment that could not go by itself. */
+export function swarmError(host: string, environment: string): LockageError {
+  return new LockageError(`${host}: ${environment} cannot go by itself, as its engine is part of a swarm`, {
     hint: 'Name a host whose engine is in no swarm, or remove the environment yourself when its time is over.',
   });
 }

@@ -1,7 +1,7 @@
 import { hostsOf } from '../config/resolve/targets.ts';
 import { openPortProblem, urlProblem } from '../config/schema/target-url.ts';
 import { LockageError } from '../errors.ts';
-import { endpointOf, engineKey, type TlsFiles } from '../model/endpoint.ts';
+import { engineKey, type TlsFiles } from '../model/endpoint.ts';
 import type { EnvironmentHost, Host } from '../model/target.ts';
 import { didYouMean } from '../text/suggest.ts';
 
@@ -53,8 +53,7 @@ function hostAt(url: string, configured: readonly Host[], { environment, tls }: 
       hint: 'Write ssh://user@host or unix:///path; for tcp://host:port, DOCKER_CERT_PATH names the folder of its certificates.',
     });
   }
-  const key = engineKey(endpointOf(environment, { url }));
-  const known = configured.find((each) => each.endpoint.url === url && engineKey(each.endpoint) === key);
+  const known = configured.find((each) => each.endpoint.url === url);
   if (known) return known;
   const target = { url, ...(tls && url.startsWith('tcp:') ? { tls } : {}) };
   const [host] = hostsOf(environment, [target], '/');

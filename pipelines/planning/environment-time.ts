@@ -64,14 +64,18 @@ export interface Remains {
  * `absent`: nothing of it is there before its time is over; `ending`: its time is over, and it is being removed; `gone`: nothing of it is
  * there, and its time is over.
  */
-export type Life = { readonly kind: 'up' | 'stays' | 'absent' | 'ending' | 'gone'; readonly until: number };
+export interface Life extends Pick<Remains, 'now'> {
+  readonly kind: 'up' | 'stays' | 'absent' | 'ending' | 'gone';
+  /** seconds since 1970, by the clock of its host, as `now` is */
+  readonly until: number;
+}
 
 /** Judges what is left of an environment by what its host says, whose clock and deadline decide. */
 export function lifeOf(time: Pick<ReproductionTime, 'until'>, remains: Remains): Life {
   const { isEmpty, now } = remains;
   const until = remains.until ?? time.until;
   const isOver = until <= now;
-  if (isEmpty) return { kind: isOver ? 'gone' : 'absent', until };
-  if (remains.until === undefined) return { kind: 'stays', until };
-  return { kind: isOver ? 'ending' : 'up', until };
+  if (isEmpty) return { kind: isOver ? 'gone' : 'absent', until, now };
+  if (remains.until === undefined) return { kind: 'stays', until, now };
+  return { kind: isOver ? 'ending' : 'up', until, now };
 }

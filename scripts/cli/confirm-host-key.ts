@@ -5,12 +5,14 @@ import { colors } from '../tools/colors.ts';
 import { table } from '../tools/format.ts';
 import type { CommandContext } from './open-context.ts';
 
+type Contact = Pick<CommandContext, 'connections' | 'terminal'>;
+
 /**
  * Makes sure that a person has confirmed the key of a machine, and before it that of the machine to jump through: now,
  * earlier, or by the fingerprints given. Returns the machine's fingerprint. `--yes` does not answer this.
  * @throws LockageError (refused) if none is confirmed, or another key than the confirmed one is shown.
  */
-export async function firstContact(context: CommandContext, host: SshHost, given: readonly string[]): Promise<string> {
+export async function firstContact(context: Contact, host: SshHost, given: readonly string[]): Promise<string> {
   const { connections, terminal } = context;
   // There are at most two unknown machines, and then the known one.
   for (let contact = 0; contact < 3; contact += 1) {

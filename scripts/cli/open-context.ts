@@ -8,6 +8,7 @@ import { steadyNow } from '../../infra/system/clock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
+import { ReaperAdapter } from '../../infra/adapters/reaper.ts';
 import { RecordsAdapter } from '../../infra/adapters/records.ts';
 import { releaseRegistry } from '../../infra/adapters/registry.ts';
 import type { CopyDependencies } from '../../infra/adapters/release-copies.ts';
@@ -42,6 +43,7 @@ import { SecretStore } from '../project/secret-store.ts';
 import { openStateFolder } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
+import { refuseOver } from './environment-life.ts';
 import { leaseOf } from './lease.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
@@ -61,6 +63,7 @@ export interface CommandContext extends Context {
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
   readonly accessories: AccessoriesAdapter;
+  readonly reaper: ReaperAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   readonly embedded: EmbeddedRegistry;
@@ -90,7 +93,10 @@ interface Place {
 export async function openContext(options: GlobalOptions, signal: AbortSignal): Promise<CommandContext> {
   const cwd = options.cwd ?? process.cwd();
   const reproduced = options.about === undefined ? undefined : await findReproduction(cwd, options.about);
-  if (reproduced) return openReproduction(reproduced, options, signal);
+  if (reproduced) {
+    await refuseOver(reproduced);
+    return openReproduction(reproduced, options, signal);
+  }
   const { configured, keyless } = await projectAround(cwd);
   const folder = await openStateFolder(configured.root);
   return openPlace({ configured, folder, keys: folder }, { ...options, ...(keyless ? { keyless } : {}) }, signal);
@@ -232,6 +238,7 @@ function contextOf({
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories: new AccessoriesAdapter(app, session),
+    reaper: new ReaperAdapter({ project, session, registry }),
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
     secrets: secretStore(parts),

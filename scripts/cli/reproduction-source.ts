@@ -3,10 +3,12 @@ import type { Connections } from '../../infra/docker/connections.ts';
 import { Bundle } from '../../infra/registry/bundle/bundle.ts';
 import { askTraits } from '../../infra/workloads/container/host-report.ts';
 import { LockageError } from '../../pipelines/errors.ts';
+import { blockOf } from '../../pipelines/model/block.ts';
 import type { HostTraits } from '../../pipelines/model/host-traits.ts';
 import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
 import type { Release } from '../../pipelines/model/release.ts';
-import type { Target } from '../../pipelines/model/target.ts';
+import { releaseNamed } from '../../pipelines/model/releases.ts';
+import type { EnvironmentHost, Target } from '../../pipelines/model/target.ts';
 import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { loadProject } from '../project/load.ts';
 import { openContext, type CommandContext } from './open-context.ts';
@@ -22,6 +24,8 @@ export interface ReproductionSource {
   hasImageFor(platform: string): Promise<boolean>;
   /** throws LockageError when an environment of the project has that name */
   refuseName(name: string): void;
+  /** those that are configured, of all environments */
+  readonly hosts: readonly EnvironmentHost[];
   close(): Promise<void>;
 }
 
@@ -38,7 +42,7 @@ export async function sourceOf(
     throw new LockageError('name an environment or `--from FILE`, not both: a bundle is of one revision');
   }
   if (bundle !== undefined) return bundledSource(bundle, signal);
-  if (text !== undefined) return recordedSource(text, signal);
+  if (text !== undefined) return recordedSource(text, undefined, signal);
   throw new LockageError('which environment?', {
     hint: 'Run `lockage reproduce ENVIRONMENT`, or `lockage reproduce --from FILE` with a bundle.',
   });
@@ -56,29 +60,48 @@ async function bundledSource(file: string, signal: AbortSignal): Promise<Reprodu
     traits: Promise.resolve([]),
     hasImageFor: () => Promise.resolve(false),
     refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
+    hosts: configured?.environments.flatMap(({ hosts }) => hosts) ?? [],
     close: () => bundle.close(),
   };
 }
 
-/** Reads the record without the passphrase of its state, where that is a folder: no value of a secret can be read by that. */
-async function recordedSource(text: string, signal: AbortSignal): Promise<ReproductionSource> {
+/**
+ * Reads a revision as it is recorded, or with another `release` of the project in place of its own. It does so without the passphrase of
+ * the state, where that is a folder: no value of a secret can be read by that. Throws LockageError (refused).
+ */
+export async function recordedSource(
+  text: string,
+  release: string | undefined,
+  signal: AbortSignal,
+): Promise<ReproductionSource> {
   const name = parseRevisionName(text);
   const context = await openContext({ keyless: true, yes: true, about: name.environment }, signal);
   try {
     const { records, project, connections } = context;
-    const { recorded, targets } = await recordedRevision(records, project, name);
+    const { recorded: revision, targets } = await recordedRevision(records, project, name);
+    const recorded = release === undefined ? revision : { ...revision, release: await unblocked(context, release) };
     const taken = new Set([...project.environments.map((each) => each.name), ...(await records.environments())]);
     return {
       recorded,
       hasImageFor: (platform) => hasImageFor(context, recorded.release, platform),
       traits: traitsOf(connections, name.environment, hostsOf(targets)),
       refuseName: (wanted) => refuseTaken(wanted, [...taken]),
+      hosts: project.environments.flatMap(({ hosts }) => hosts),
       close: () => connections.close(),
     };
   } catch (error) {
     await context.connections.close();
     throw error;
   }
+}
+
+async function unblocked({ records }: CommandContext, version: string): Promise<Release> {
+  const release = releaseNamed(await records.releases(), version);
+  const block = blockOf(await records.blocks(), release);
+  if (!block) return release;
+  throw new LockageError(`release ${version} is blocked by ${block.actor}: ${block.reason}`, {
+    hint: `\`lockage unblock ${version}\` lets it in again.`,
+  });
 }
 
 async function hasImageFor(
@@ -98,7 +121,7 @@ async function hasImageFor(
 function refuseTaken(name: string, taken: readonly string[]): void {
   if (!taken.includes(name)) return;
   throw new LockageError(`${name} is an environment of this project`, {
-    hint: 'Give the reproduction a name of its own with `--as NAME`.',
+    hint: 'Give this one a name of its own: `reproduce` takes `--as NAME`.',
   });
 }
 

@@ -21,6 +21,15 @@ export function elapsedText(milliseconds: number): string {
   return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
 }
 
+/** Writes a moment as the clock here shows it: `16:40`, and with its date on another day than that of `now`. */
+export function clockText(at: number, now: number): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const dayOf = (date: Date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const date = new Date(at);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return dayOf(date) === dayOf(new Date(now)) ? time : `${dayOf(date)} ${time}`;
+}
+
 /** Writes a size: `1.6 kB`, `200 MB`: powers of ten, as registries and disks are labelled. */
 export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

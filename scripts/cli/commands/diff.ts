@@ -9,6 +9,7 @@ import { compareSides, parseSide, sideOf, type Side, type SideName } from '../..
 import { commitsBetween } from '../../tools/git.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { findReproduction } from '../../project/reproductions.ts';
+import { refuseOver } from '../environment-life.ts';
 import { openReproduction, type CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -43,6 +44,7 @@ interface PlacedSide {
 
 async function placedSide(context: CommandContext, text: string, signal: AbortSignal): Promise<PlacedSide> {
   const reproduced = await findReproduction(process.cwd(), text.split('@')[0] ?? '');
+  if (reproduced) await refuseOver(reproduced);
   const own = reproduced ? await openReproduction(reproduced, { keyless: true }, signal) : context;
   return { side: await sideNamed(own, parseSide(own.project, text)), context: own };
 }

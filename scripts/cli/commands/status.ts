@@ -9,6 +9,8 @@ import {
 } from '../../../pipelines/inspection/status.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { reproducedEnvironment } from '../../../pipelines/planning/reproduced-environment.ts';
+import { overOf, overText } from '../environment-life.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { listReproductions, type FoundReproduction } from '../../project/reproductions.ts';
 import { openReproduction, type CommandContext } from '../open-context.ts';
@@ -55,7 +57,13 @@ async function showAll(context: CommandContext, signal: AbortSignal): Promise<En
   return pipeline;
 }
 
-async function statusOf({ project, records, connections, machines }: CommandContext): Promise<EnvironmentStatus[]> {
+/** Returns the status of all environments of a project. */
+export async function statusOf({
+  project,
+  records,
+  connections,
+  machines,
+}: CommandContext): Promise<EnvironmentStatus[]> {
   const blocks = await records.blocks();
   return Promise.all(
     project.environments.map(async (environment) => {
@@ -70,8 +78,25 @@ async function statusOf({ project, records, connections, machines }: CommandCont
 }
 
 async function statusOfReproduction(found: FoundReproduction, signal: AbortSignal): Promise<EnvironmentStatus[]> {
+  const over = await overOf(found);
+  if (over) return [overStatus(found, overText(found, over))];
   const context = await openReproduction(found, { keyless: true }, signal);
   return statusOf(context).finally(() => context.connections.close());
+}
+
+/** Nothing of it is to be expected on its host, so nothing is missing there. */
+function overStatus({ reproduction }: FoundReproduction, text: string): EnvironmentStatus {
+  const { name, reproduces } = reproducedEnvironment(reproduction);
+  const hosts = { ready: 0, total: 0 };
+  return {
+    name,
+    hosts,
+    ...(reproduces ? { reproduces } : {}),
+    problems: [],
+    warnings: [text],
+    rollback: [],
+    cordons: [],
+  };
 }
 
 async function showOne(context: CommandContext, environment: Environment): Promise<EnvironmentStatus> {

@@ -3,11 +3,12 @@ import { secretsOf } from '../../../pipelines/model/recorded-revision.ts';
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
 import type { ResultOf } from '../../../pipelines/operations/perform.ts';
+import { untilOf } from '../../../pipelines/planning/environment-time.ts';
 import type { ReproductionDifference } from '../../../pipelines/planning/reproduction-differences.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { secretFile } from '../../project/reproductions.ts';
 import { colors } from '../../tools/colors.ts';
-import { bytesText, durationText, table } from '../../tools/format.ts';
+import { bytesText, clockText, durationText, table } from '../../tools/format.ts';
 
 /** A reproduction, and what became of it. */
 export interface Reproduced {
@@ -27,7 +28,7 @@ export function reproductionLines(shown: Reproduced): string[] {
   );
   return [
     ...outcomeLines(shown),
-    ...table(urlsOf(reproduction).map(({ role, url }) => ['', role, url])),
+    ...urlLines(reproduction),
     ...(secrets.length > 0 ? [`  values of its secrets: ${secretFile(folder, '')}`] : []),
     ...table([header, ...differences.map(rowOf)]),
   ];
@@ -39,9 +40,19 @@ function outcomeLines({ reproduction, result }: Reproduced): string[] {
   const { release } = of;
   if (result.outcome === 'planned') return [`${name} would be ${original}, ${release.version}`];
   const what = `${name} is ${original}: ${release.version} (${shortDigest(release.digest)})`;
-  if (!result.revision) return [what];
+  const time = timeLines(reproduction);
+  if (!result.revision) return [what, ...time];
   const moved = movedBy(result);
-  return [`${what}; ${durationText(result.revision.duration)}, ${bytesText(moved)} moved`];
+  return [`${what}; ${durationText(result.revision.duration)}, ${bytesText(moved)} moved`, ...time];
+}
+
+/** Says until when an environment with a time is there; nothing of others. */
+export function timeLines({ name, time, host }: Reproduction): string[] {
+  if (!time) return [];
+  const until = clockText(time.until * 1000, Date.now());
+  return [
+    `until ${until}, when ${host.name} removes it by itself (\`lockage env up ${name} --ttl 8h\` gives it more time)`,
+  ];
 }
 
 function movedBy(result: ResultOf<'reproduce'>): number {
@@ -53,8 +64,13 @@ function rowOf({ what, of = '', original, here, why }: ReproductionDifference): 
   return [colors.yellow('~'), what, of, printable(original), printable(here), colors.dim(printable(why))];
 }
 
+/** Shows where each role with traffic is visited. */
+export function urlLines(reproduction: Reproduction): string[] {
+  return table(urlsOf(reproduction).map(({ role, url }) => ['', role, url]));
+}
+
 /** Returns where each role with traffic is visited. */
-function urlsOf({ of, ports, host }: Reproduction): { readonly role: string; readonly url: string }[] {
+export function urlsOf({ of, ports, host }: Reproduction): { readonly role: string; readonly url: string }[] {
   const roles = new Map(of.containers.flatMap(({ role, route }) => (route ? [[role, route.publish] as const] : [])));
   const address = host.address.includes(':') ? `[${host.address}]` : host.address;
   return [...roles].map(([role, publish]) => ({ role, url: `http://${address}:${ports[publish] ?? publish}/` }));
@@ -62,13 +78,14 @@ function urlsOf({ of, ports, host }: Reproduction): { readonly role: string; rea
 
 /** Returns the same as `--json` has it. */
 export function reproductionJson({ reproduction, folder, differences, result, bundle }: Reproduced): object {
-  const { name, of, ports, secrets, emulates } = reproduction;
+  const { name, of, ports, secrets, emulates, time } = reproduction;
   const { version, digest } = of.release;
   return {
     ...result,
     environment: name,
     original: { app: of.app, environment: of.environment, revision: of.number, version, digest },
     urls: urlsOf(reproduction),
+    ...(time ? { until: untilOf(time) } : {}),
     ports,
     ...(emulates === undefined ? {} : { emulates }),
     secrets: secretsOf(of).map((secret) => ({

@@ -11,7 +11,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
-import { durationText, table, visibleLength } from '../../tools/format.ts';
+import { clockText, durationText, table, visibleLength } from '../../tools/format.ts';
 
 /**
  * Shows all environments on one screen: a line each, and below it what a person should know. Where a terminal of `width`
@@ -71,7 +71,7 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 function noteLines(status: EnvironmentStatus, now: number): string[] {
   const { hold, cordons, lock, failed, drill, reproduces } = status;
   const notes = [
-    ...(reproduces ? [colors.dim(`made from revision ${reproduces.revision} of ${reproduces.environment}`)] : []),
+    ...(reproduces ? [colors.dim(reproducedText(reproduces, now))] : []),
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
@@ -97,6 +97,14 @@ function noteLines(status: EnvironmentStatus, now: number): string[] {
       : []),
   ];
   return notes.map((note) => `  ${note}`);
+}
+
+function reproducedText(
+  { environment, revision, until }: NonNullable<EnvironmentStatus['reproduces']>,
+  now: number,
+): string {
+  const time = until === undefined ? '' : `, until ${clockText(Date.parse(until), now)}`;
+  return `made from revision ${revision} of ${environment}${time}`;
 }
 
 function drillText({ version, duration, at, actor, failed, worked }: Drill, now: number): string {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { askEngine, engineAtHand } from '../../../infra/hosts/engine-at-hand.ts';
+import { engineAtHand } from '../../../infra/hosts/engine-at-hand.ts';
+import { askEngine } from '../../../infra/hosts/engine-report.ts';
 import { refuseLeftovers } from '../../../infra/hosts/leftovers.ts';
 import { fromRecord } from '../../../pipelines/model/target-record.ts';
 import { hostWith } from '../../pipelines/model/values.ts';
@@ -41,7 +42,7 @@ test('an engine says what it is, and which ports are taken: those of others, and
       { Names: ['/shop-prod-here-edge'], Labels: labels('prod-here'), Ports: [{ PublicPort: 8000 }] },
     ],
   });
-  const { facts, traits } = await askEngine(engine, hostWith('here'), place, [80, 8000, port]);
+  const { facts, traits } = await askEngine(engine, { host: hostWith('here'), place, ports: [80, 8000, port] });
   expect([...facts.taken]).toEqual([
     [80, 'container shop-dev-edge'],
     [port, 'another program of this computer'],
@@ -50,8 +51,16 @@ test('an engine says what it is, and which ports are taken: those of others, and
   expect(traits).toMatchObject({ engine: '20.10.24', 'kernel.minor': '6.1', architecture: 'amd64' });
   const elsewhere = fromRecord({ name: 'here', url: 'ssh://me@box', address: 'box' });
   if (elsewhere.kind !== 'host') throw new Error('it is a host');
-  const there = await askEngine(engine, elsewhere, place, [port]);
+  const there = await askEngine(engine, { host: elsewhere, place, ports: [port] });
   expect([...there.facts.taken.keys()]).toEqual([80]);
+  const listens =
+    '   0: 00000000:1F91 00000000:0000 0A 00000000:00000000\n   1: 0100007F:1F92 0100007F:CAFE 01 00000000:00000000\n';
+  const link = { script: async () => ({ code: 0, stdout: listens, stderr: '', late: false }) as never };
+  const asked = await askEngine(engine, { host: elsewhere, place, ports: [8081, 8082], link });
+  expect([...asked.facts.taken]).toEqual([
+    [80, 'container shop-dev-edge'],
+    [8081, 'another program of here'],
+  ]);
   await close();
   program.close();
 });
