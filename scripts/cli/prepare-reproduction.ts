@@ -122,8 +122,10 @@ export async function isNothingThere(
   { connections }: CommandContext,
   { host, name, of }: Reproduction,
 ): Promise<boolean> {
-  const asked = connections.engine(host).then((engine) => refuseLeftovers(engine, { app: of.app, environment: name }));
-  return asked.then(
+  const question = connections
+    .engine(host)
+    .then((engine) => refuseLeftovers(engine, { app: of.app, environment: name }));
+  return question.then(
     () => true,
     (refusal: unknown) => {
       if (refusal instanceof LockageError) return false;
