@@ -19,7 +19,7 @@ export async function envDownCommand(name: string, flags: Flags, signal: AbortSi
   if (life?.kind === 'silent') {
     throw new LockageError(`${host} does not answer: nothing of ${name} was removed`, {
       details: [life.error],
-      hint: 'It removes that by itself when its time is over. Run the same command again when it answers.',
+      hint: `It removes that by itself when its time is over. Run the same command again when it answers; if it never does, remove ${folder}.`,
     });
   }
   if (life?.kind === 'gone' || life?.kind === 'absent') {

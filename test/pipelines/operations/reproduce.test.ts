@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { isRefusal, LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { release } from '../model/values.ts';
 import { errorOf, everywhere, onHosts, worldOf } from './situations.ts';
@@ -41,6 +42,22 @@ test('a plan changes nothing', async () => {
     outcome: 'planned',
   });
   expect(world.changes).toEqual([]);
+});
+
+test('what has to be there first is made before any change, never for a plan, and nothing follows where it fails', async () => {
+  const world = await worldOf(reproduction());
+  const seen: number[] = [];
+  const begin = async () => void seen.push(world.changes.length);
+  await world.perform('reproduce', { ...request('1.0.0'), begin, planOnly: true });
+  expect(seen).toEqual([]);
+  await world.perform('reproduce', { ...request('1.0.0'), begin });
+  expect([seen, world.changes.length > 0]).toEqual([[0], true]);
+  const other = await worldOf(reproduction());
+  const fails = async () => {
+    throw new LockageError('test-3: no reaper');
+  };
+  const error = await errorOf(other, 'reproduce', { ...request('1.0.0'), begin: fails });
+  expect([isRefusal(error), other.changes]).toEqual([true, []]);
 });
 
 test('what is no reproduction, or on hold, is refused', async () => {
