@@ -111,27 +111,22 @@ describe.runIf(labsWork)('an environment with a time', () => {
     await up('pr-1', '--ttl', '10s');
     await untilGone('prod-1', 'pr-1');
     expect([await project.snapshot('prod'), await project.versions('prod')]).toEqual([before, ['1.0.0']]);
-    const { code, json } = await project.run('logs', '-e', 'pr-1', '--json');
-    const refused = json?.error.message ?? (await project.run('status', '-e', 'pr-1', '--json')).json.error.message;
+    const { code, json } = await project.run('drift', 'pr-1', '--json');
+    const refused = json.error.message;
     expect([code, refused]).toEqual([
       2,
-      expect.stringMatching(/^the time of pr-1 was over at .*: nothing of it is left/),
+      expect.stringMatching(/^the time of pr-1 was over at .*: nothing of it is left on prod-1$/),
     ]);
     const status = succeeded(await project.run('status', '--json'));
     expect(status.environments[1]).toMatchObject({ name: 'pr-1', problems: [], warnings: [refused] });
     expect([await list(), existsSync(folderOf('pr-1'))]).toEqual([{ environments: [], gone: ['pr-1'] }, false]);
   });
 
-  test('leaves nothing when its command was killed in the middle, and is made and removed on any engine', async () => {
-    const on = project.lab.host('other-1').dockerHost;
-    const words = ['pr-2', '--from', 'prod', '--on', on];
-    await project.killedAt('after:container', 'env', 'up', ...words, '--ttl', '25s', '--yes');
+  const killedOn = () => ['pr-2', '--from', 'prod', '--on', project.lab.host('other-1').dockerHost];
+
+  test('is left half made where its command is killed', async () => {
+    await project.killedAt('after:container', 'env', 'up', ...killedOn(), '--ttl', '25s', '--yes');
     expect((await thingsOf('other-1', 'pr-2')).length).toBeGreaterThan(2);
-    await untilGone('other-1', 'pr-2');
-    const json = await up(...words);
-    expect(json).toMatchObject({ outcome: 'promoted', ports: { 8000: expect.any(Number) } });
-    succeeded(await project.run('env', 'down', 'pr-2', '--yes', '--json'));
-    expect([await thingsOf('other-1', 'pr-2'), existsSync(folderOf('pr-2'))]).toEqual([[], false]);
   });
 
   test('leaves nothing when its release does not become healthy', async () => {
@@ -139,5 +134,22 @@ describe.runIf(labsWork)('an environment with a time', () => {
     const { code, json } = await project.run('env', 'up', 'pr-3', ...words);
     expect([code, json.error.message]).toEqual([3, expect.any(String)]);
     expect([await project.snapshot('prod'), existsSync(folderOf('pr-3'))]).toEqual([before, false]);
+  });
+
+  test('leaves nothing when it is interrupted', async () => {
+    const command = project.start(['env', 'up', 'pr-4', '--from', 'prod', '--on', 'prod-1', '--yes', '--json']);
+    await command.saw(/deploy/);
+    expect(await reapersOf('prod-1', 'pr-4')).toHaveLength(1);
+    command.kill('SIGINT');
+    const { code, stderr } = await command.ended;
+    expect([code, stderr]).not.toEqual([0, stderr]);
+    expect([await project.snapshot('prod'), existsSync(folderOf('pr-4'))]).toEqual([before, false]);
+  });
+
+  test('leaves nothing when its command was killed in the middle, and is made and removed on any engine', async () => {
+    await untilGone('other-1', 'pr-2');
+    expect(await up(...killedOn())).toMatchObject({ outcome: 'promoted', ports: { 8000: expect.any(Number) } });
+    succeeded(await project.run('env', 'down', 'pr-2', '--yes', '--json'));
+    expect([await thingsOf('other-1', 'pr-2'), existsSync(folderOf('pr-2'))]).toEqual([[], false]);
   });
 });
