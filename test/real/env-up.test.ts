@@ -142,7 +142,7 @@ describe.runIf(labsWork)('an environment with a time', () => {
     expect(await reapersOf('prod-1', 'pr-4')).toHaveLength(1);
     command.kill('SIGINT');
     const { code, stderr } = await command.ended;
-    expect([code, stderr]).not.toEqual([0, stderr]);
+    expect(code, stderr).toBe(130);
     expect([await project.snapshot('prod'), existsSync(folderOf('pr-4'))]).toEqual([before, false]);
   });
 
