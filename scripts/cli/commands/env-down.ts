@@ -2,7 +2,13 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { removalCommand } from '../../../pipelines/planning/plan-reproduction.ts';
 import { didYouMean } from '../../../pipelines/text/suggest.ts';
-import { listReproductions, removeReproduction, type FoundReproduction } from '../../project/reproductions.ts';
+import { withReproductionLock } from '../../project/reproduction-lock.ts';
+import {
+  listReproductions,
+  removeReproduction,
+  reproductionsRoot,
+  type FoundReproduction,
+} from '../../project/reproductions.ts';
 import { Redactor } from '../../tools/redactor.ts';
 import { lifeOn } from '../environment-life.ts';
 import { openReproduction } from '../open-context.ts';
@@ -12,8 +18,14 @@ import { ConsoleTerminal } from '../terminal.ts';
 
 /** Runs `lockage env down`. */
 export async function envDownCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  const found = await foundNamed(name);
+  await foundNamed(name);
+  const root = await reproductionsRoot(process.cwd());
+  await withReproductionLock(root, name, async () => takeDown(await foundNamed(name), flags, signal));
+}
+
+async function takeDown(found: FoundReproduction, flags: Flags, signal: AbortSignal): Promise<void> {
   const { folder, reproduction } = found;
+  const { name } = reproduction;
   const life = await lifeOn(found);
   const host = reproduction.host.name;
   if (life?.kind === 'silent') {

@@ -1,7 +1,11 @@
+import { LockedError } from '../../../pipelines/errors.ts';
 import type { EnvironmentStatus } from '../../../pipelines/inspection/status.ts';
+import { withReproductionLock } from '../../project/reproduction-lock.ts';
 import {
+  findReproduction,
   listReproductions,
   removeReproduction,
+  reproductionsRoot,
   writeReproduction,
   type FoundReproduction,
 } from '../../project/reproductions.ts';
@@ -20,10 +24,22 @@ export async function envListCommand(flags: Flags, signal: AbortSignal): Promise
   const timed = asked.flatMap(({ found, life }) => (life ? [{ found, life }] : []));
   const rows = await Promise.all(timed.map((each) => rowOf(each, signal)));
   const gone = timed.filter(({ life }) => life.kind === 'gone');
-  for (const { found } of gone) await removeReproduction(found.folder);
+  for (const { found } of gone) await forget(found);
   const shown = { rows: rows.filter((row) => row !== undefined), gone: gone.map(({ found }) => found.reproduction) };
   const terminal = new ConsoleTerminal({ json: flags.json ?? false, yes: true, redactor: new Redactor(), signal });
   terminal.result(environmentsJson(shown), environmentsLines(shown, Date.now(), process.stdout.columns));
+}
+
+/** Forgets what is gone, unless another command makes it again. */
+async function forget({ reproduction: { name } }: FoundReproduction): Promise<void> {
+  const cwd = process.cwd();
+  const work = async () => {
+    const found = await findReproduction(cwd, name);
+    if (found && (await lifeOn(found))?.kind === 'gone') await removeReproduction(found.folder);
+  };
+  await withReproductionLock(await reproductionsRoot(cwd), name, work).catch((error: unknown) => {
+    if (!(error instanceof LockedError)) throw error;
+  });
 }
 
 interface Timed {

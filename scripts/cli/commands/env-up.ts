@@ -15,6 +15,7 @@ import {
   writeReproduction,
   type FoundReproduction,
 } from '../../project/reproductions.ts';
+import { withReproductionLock } from '../../project/reproduction-lock.ts';
 import { openStateFolder, stateFolderName } from '../../project/state-folder.ts';
 import { Redactor } from '../../tools/redactor.ts';
 import { bringUp } from '../bring-up.ts';
@@ -47,37 +48,45 @@ interface EnvUpFlags extends Flags {
 export async function envUpCommand(given: string, flags: EnvUpFlags, signal: AbortSignal): Promise<void> {
   const name = reproductionName(given, given, 'Name it as pr-128.');
   const ttl = flags.ttl === undefined ? undefined : ttlOf(flags.ttl);
-  if (flags.from === undefined) return giveTime(name, ttl, flags, signal);
-  const source = await recordedSource(flags.from, flags.release, signal);
+  const root = await reproductionsRoot(process.cwd());
+  const { from } = flags;
+  if (from === undefined) return giveTime({ root, name, ttl, flags }, signal);
+  const source = await recordedSource(from, flags.release, signal);
   try {
     source.refuseName(name);
-    const prepared = await prepare(source, { name, ttl, flags }, signal);
-    await runIn(prepared.context, async (context) => {
-      // Pulumi's libraries load while the engine is asked.
-      if (!flags.plan) void context.loadPulumi().catch(() => undefined);
-      const result = await bringUp(context, prepared, flags);
-      const shown = await reproducedOf(source, prepared, result);
-      context.terminal.result(reproductionJson(shown), reproductionLines(shown));
-    });
+    await withReproductionLock(root, name, () => make(source, { root, name, ttl, flags }, signal));
   } finally {
     await source.close();
   }
 }
 
 interface Asked {
+  /** the folder that it belongs to */
+  readonly root: string;
   readonly name: string;
   readonly ttl: number | undefined;
   readonly flags: EnvUpFlags;
 }
 
+async function make(source: ReproductionSource, asked: Asked, signal: AbortSignal): Promise<void> {
+  const { flags } = asked;
+  const prepared = await prepare(source, asked, signal);
+  await runIn(prepared.context, async (context) => {
+    // Pulumi's libraries load while the engine is asked.
+    if (!flags.plan) void context.loadPulumi().catch(() => undefined);
+    const result = await bringUp(context, prepared, flags);
+    const shown = await reproducedOf(source, prepared, result);
+    context.terminal.result(reproductionJson(shown), reproductionLines(shown));
+  });
+}
+
 async function prepare(
   source: ReproductionSource,
-  { name, ttl, flags }: Asked,
+  { root, name, ttl, flags }: Asked,
   signal: AbortSignal,
 ): Promise<Prepared> {
   const scale = countsOf(flags.scale ?? []);
-  const root = await reproductionsRoot(process.cwd());
-  const before = (await present(name, signal))?.found.reproduction;
+  const before = (await present(name))?.found.reproduction;
   const host = await hostOf(source, { name, flags, before });
   await meet(root, host, flags, signal);
   const time = ({ isInSwarm, clock }: Prepared['report']) => {
@@ -88,7 +97,7 @@ async function prepare(
   return prepareReproduction(wanted, flags, signal);
 }
 
-/** An environment that has something on its host, or is about to, and what its host says of it. */
+/** An environment that has something on its host, and what that says of it. */
 interface Present {
   readonly found: FoundReproduction;
   /** absent: it is a reproduction without a time */
@@ -96,7 +105,7 @@ interface Present {
 }
 
 /** Returns the environment of a name. One of which its host has nothing any more is forgotten. Throws LockageError. */
-async function present(name: string, signal: AbortSignal): Promise<Present | undefined> {
+async function present(name: string): Promise<Present | undefined> {
   const found = await findReproduction(process.cwd(), name);
   if (!found) return undefined;
   const life = await lifeOn(found);
@@ -114,19 +123,8 @@ async function present(name: string, signal: AbortSignal): Promise<Present | und
       throw new LockageError(overText(found, life), { hint: 'Wait until nothing of it is left, then make it again.' });
     case 'absent':
     case 'gone':
-      // A killed command may have got no further than its record, and another one may be at work.
-      if (life.kind === 'absent' && !(await everRan(found, signal))) return { found, life };
       await removeReproduction(found.folder);
       return undefined;
-  }
-}
-
-async function everRan(found: FoundReproduction, signal: AbortSignal): Promise<boolean> {
-  const context = await openReproduction(found, { keyless: true, yes: true }, signal);
-  try {
-    return (await context.records.environment(found.reproduction.name)).ledger.revisions.length > 0;
-  } finally {
-    await context.connections.close();
   }
 }
 
@@ -156,8 +154,8 @@ async function meet(root: string, host: Host, flags: EnvUpFlags, signal: AbortSi
   }
 }
 
-/** Gives an environment another time from now on, and changes nothing else of it. */
-async function giveTime(name: string, ttl: number | undefined, flags: EnvUpFlags, signal: AbortSignal): Promise<void> {
+/** Gives an environment another time from now on, and changes nothing else of it. Throws LockageError. */
+async function giveTime({ root, name, ttl, flags }: Asked, signal: AbortSignal): Promise<void> {
   const { release, on, secrets, scale, plan } = flags;
   const needless = Object.entries({ release, on, secrets, scale, plan }).find(([, value]) => value !== undefined);
   if (ttl === undefined || needless) {
@@ -166,26 +164,29 @@ async function giveTime(name: string, ttl: number | undefined, flags: EnvUpFlags
       hint: `Run \`lockage env up ${name} --from ENVIRONMENT\`; \`lockage env up ${name} --ttl 8h\` alone gives it more time.`,
     });
   }
-  const there = await present(name, signal);
-  if (!there?.life || there.life.kind === 'absent') {
-    throw new LockageError(
-      there && !there.life ? `${name} is a reproduction that stays` : `there is no environment ${name}`,
-      {
-        hint: `\`lockage env ls\` lists those with a time; \`lockage env up NAME --from ENVIRONMENT\` makes one.`,
-      },
-    );
-  }
-  const time = timeFrom(there.life.now, ttl);
-  const { folder } = there.found;
-  const reproduction = { ...there.found.reproduction, time };
-  await runIn(await openReproduction(there.found, flags, signal), async ({ reaper, terminal }) => {
-    await reaper.ensure(name, time.until);
-    await writeReproduction({ folder, reproduction });
+  if (!(await findReproduction(process.cwd(), name))) throw unknown(name);
+  await withReproductionLock(root, name, () => prolong(name, ttl, flags, signal));
+}
+
+async function prolong(name: string, ttl: number, flags: Flags, signal: AbortSignal): Promise<void> {
+  const there = await present(name);
+  if (!there) throw unknown(name);
+  const { found, life } = there;
+  if (!life) throw new LockageError(`${name} is a reproduction that stays`);
+  const reproduction = { ...found.reproduction, time: timeFrom(life.now, ttl) };
+  const { until } = reproduction.time;
+  await runIn(await openReproduction(found, flags, signal), async ({ reaper, terminal }) => {
+    await reaper.ensure(name, until);
+    await writeReproduction({ folder: found.folder, reproduction });
     const urls = urlsOf(reproduction);
-    const shown = { outcome: 'prolonged', environment: name, until: untilOf(time), urls };
-    terminal.result(shown, [
-      ...timeLines(reproduction).map((line) => `${name} is there ${line}`),
-      ...urlLines(reproduction),
-    ]);
+    const lines = timeLines(reproduction).map((line) => `${name} is there ${line}`);
+    const shown = { outcome: 'prolonged', environment: name, until: untilOf({ until }), urls };
+    terminal.result(shown, [...lines, ...urlLines(reproduction)]);
+  });
+}
+
+function unknown(name: string): LockageError {
+  return new LockageError(`there is no environment ${name}`, {
+    hint: '`lockage env ls` lists those with a time; `lockage env up NAME --from ENVIRONMENT` makes one.',
   });
 }

@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import type { Reproduction } from '../../../pipelines/model/reproduction.ts';
 import { openContext } from '../../../scripts/cli/open-context.ts';
+import { withReproductionLock } from '../../../scripts/project/reproduction-lock.ts';
 import {
   findReproduction,
   listReproductions,
@@ -101,4 +103,15 @@ test('the environment of a reproduction is made from its record alone', () => {
   const { environments, repository, edgeImage } = projectOf(found);
   expect(environments.map(({ roles }) => roles.map(({ route }) => route))).toEqual([[{ publish: 8080, port: 8080 }]]);
   expect([repository, edgeImage]).toEqual(['registry.example.com/shop', found.reproduction.of.edge.image]);
+});
+
+test('one command at a time is at work on a name', async () => {
+  const seen = await withReproductionLock(cwd, 'pr-1', async () => {
+    await expect(withReproductionLock(cwd, 'pr-1', async () => 'both')).rejects.toThrow(LockedError);
+    return withReproductionLock(cwd, 'pr-2', async () => 'another');
+  });
+  expect(seen).toBe('another');
+  const refusal = new LockageError('not this one');
+  await expect(withReproductionLock(cwd, 'pr-1', () => Promise.reject(refusal))).rejects.toBe(refusal);
+  expect(await withReproductionLock(cwd, 'pr-1', async () => 'after it')).toBe('after it');
 });
