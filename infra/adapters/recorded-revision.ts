@@ -57,6 +57,13 @@ export async function recordedRevision(
 }
 
 async function refuseUnknown(records: RecordsAdapter, app: string, environment: string): Promise<void> {
+  const { archive } = await records.environment(environment);
+  if (archive) {
+    throw new LockageError(`${environment} is archived: what it ran is in a file, and no more in the state`, {
+      details: [`revision ${archive.revision}, ${archive.version}, is in ${archive.file}`],
+      hint: `Run \`lockage reproduce --from ${archive.file}\`.`,
+    });
+  }
   const known = await records.environments();
   if (known.includes(environment)) return;
   throw new LockageError(

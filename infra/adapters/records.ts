@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { archiveOf, type Archive } from '../../pipelines/model/archive.ts';
 import type { Block, ReleaseList } from '../../pipelines/model/block.ts';
 import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { withPending, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -52,6 +53,12 @@ const machineImagesRecord: CommonRecord<{ readonly images: readonly MachineImage
   type: 'MachineImages',
   valueOf: ({ images = [] }) => ({ images }),
 };
+/** A stack of its own: releases are read often, and an archive has thirty revisions. */
+const archivesRecord: CommonRecord<{ readonly archives: readonly Archive[] }> = {
+  stack: 'archives',
+  type: 'Archives',
+  valueOf: ({ archives = [] }) => ({ archives }),
+};
 
 /** How long the other commands on this computer may take to record what they have: ms. */
 const turnTimeout = 300_000;
@@ -89,14 +96,17 @@ export class RecordsAdapter implements Records {
 
   async environments(): Promise<readonly string[]> {
     const stacks = await listStacks(this.#settings, this.#project);
-    const lists = new Set([releasesRecord.stack, machineImagesRecord.stack]);
+    const lists = new Set([releasesRecord, machineImagesRecord, archivesRecord].map(({ stack }) => stack));
     const isPart = (stack: string) =>
       stacks.some((name) => [foundationStack(name), machinesStack(name)].includes(stack));
     return stacks.filter((stack) => !lists.has(stack) && !isPart(stack));
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {
-    const record = environmentRecord(await readStack(this.#settings, this.#project, name));
+    const state = await readStack(this.#settings, this.#project, name);
+    // The ledger is the first to go where an environment is removed, and the last to come.
+    const hasLedger = state?.resources.some(({ type }) => type === 'lockage:index:Ledger') ?? false;
+    const record = environmentRecord(state, hasLedger ? undefined : archiveOf(await this.archives(), name));
     this.#seen.set(name, record);
     return record;
   }
@@ -206,6 +216,27 @@ export class RecordsAdapter implements Records {
     return changed.blocks;
   }
 
+  async archives(): Promise<readonly Archive[]> {
+    return (await this.#read(archivesRecord)).value.archives;
+  }
+
+  async changeArchives(
+    change: (archives: readonly Archive[]) => readonly Archive[],
+    message: string,
+  ): Promise<readonly Archive[]> {
+    const { Archives } = await import('../resources/classes.ts');
+    const app = this.#project;
+    const changed = await this.#change(archivesRecord, {
+      change: (stored) => {
+        const archives = change(stored.archives);
+        return archives === stored.archives ? stored : { archives };
+      },
+      declare: ({ archives }, basis) => new Archives({ app, archives }, basis),
+      message,
+    });
+    return changed.archives;
+  }
+
   async #changeReleases(change: (stored: ReleaseList) => ReleaseList, message?: string): Promise<ReleaseList> {
     const { Releases } = await import('../resources/classes.ts');
     const app = this.#project;
@@ -254,15 +285,17 @@ interface CommonChange<Value> {
   readonly message?: string;
 }
 
-function environmentRecord(state: StackState | undefined): EnvironmentRecord {
-  const [ledger] = inputsOf<LedgerInputs>(state, 'Ledger');
+function environmentRecord(state: StackState | undefined, archive?: Archive): EnvironmentRecord {
+  const [inputs] = inputsOf<LedgerInputs>(state, 'Ledger');
+  const ledger = archive?.ledger ?? ledgerOf(inputs);
   const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
   const turn = state?.resources.find(({ type }) => type === 'lockage:index:Turn')?.inputs;
   const [{ attempts } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
   return {
     // Every change of the stack takes a turn, whatever else it changes.
     basis: basisOf(turn),
-    ...withPending(ledgerOf(ledger), attempts),
+    ...withPending(ledger, attempts),
+    ...(archive ? { archive } : {}),
     containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
       host,
       spec,

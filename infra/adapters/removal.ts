@@ -31,9 +31,11 @@ export class RemovalAdapter implements Removal {
 
   async recorded(environment: string): Promise<ReadonlySet<StackPart>> {
     const { records } = this.#dependencies;
-    const { ledger, containers } = await records.environment(environment);
+    const { ledger, containers, pending, archive } = await records.environment(environment);
     const parts = new Set<StackPart>();
-    if (ledger.revisions.length > 0 || containers.length > 0) parts.add('releases');
+    // The revisions of an archive are in another stack.
+    const isRecorded = archive ? pending !== undefined : ledger.revisions.length > 0;
+    if (isRecorded || containers.length > 0) parts.add('releases');
     if ((await records.foundation(environment)) !== undefined) parts.add('foundation');
     return parts;
   }

@@ -99,6 +99,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   MachineImages: {},
   Releases: {},
+  Archives: {},
   Ledger: {},
 };
 

@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { Archive } from '../../pipelines/model/archive.ts';
 import type { Block } from '../../pipelines/model/block.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
@@ -184,5 +185,12 @@ export class LoadBalancer extends Resource {
 export class Releases extends Resource {
   constructor(inputs: { app: string; releases: readonly Release[]; blocks?: readonly Block[] }, basis: Basis) {
     super('Releases', 'releases', basedOn(basis, packed(inputs)));
+  }
+}
+
+/** The record of an application's archived environments. */
+export class Archives extends Resource {
+  constructor(inputs: { app: string; archives: readonly Archive[] }, basis: Basis) {
+    super('Archives', 'archives', basedOn(basis, packed(inputs)));
   }
 }

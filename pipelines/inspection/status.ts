@@ -1,3 +1,4 @@
+import type { ArchiveSummary } from '../model/archive.ts';
 import type { Block } from '../model/block.ts';
 import type { ContainerSpec } from '../model/container-spec.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
@@ -39,6 +40,8 @@ export interface EnvironmentStatus {
   readonly drill?: Drill;
   readonly cordons: readonly Cordon[];
   readonly lock?: LockView;
+  /** it runs nothing any more */
+  readonly archived?: ArchiveSummary;
   /** the last attempt, if it failed */
   readonly failed?: { readonly version: string; readonly at: string; readonly actor: string; readonly reason: string };
 }

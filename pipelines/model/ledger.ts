@@ -1,3 +1,4 @@
+import type { Archive } from './archive.ts';
 import type { PlacedContainer } from './desired-state.ts';
 import { lastNumber } from './fence.ts';
 import { canonicalJson } from './fingerprint.ts';
@@ -20,14 +21,22 @@ export interface EnvironmentRecord {
     readonly timeout: number;
   };
   readonly secrets: readonly { readonly name: string; readonly version: string }[];
+  /** where its ledger comes from: it is archived, and has none of its own any more */
+  readonly archive?: Archive;
 }
 
 /** The number of revisions that a ledger keeps. */
 export const ledgerLength = 30;
 
-/** Returns the revision that runs: the last one that succeeded. */
+/** Returns the revision that runs: the last one that succeeded, unless it was archived. */
 export function currentRevision(ledger: Ledger): Revision | undefined {
-  return ledger.revisions.findLast((revision) => revision.result === 'succeeded');
+  return goodRevisions(ledger).at(-1);
+}
+
+/** Returns the revisions that succeeded, oldest first, without those of a time before the environment was archived. */
+export function goodRevisions({ revisions }: Ledger): Revision[] {
+  const last = revisions.findLastIndex(({ ended }) => ended !== undefined);
+  return revisions.slice(last + 1).filter(({ result }) => result === 'succeeded');
 }
 
 /** Returns the number of the next revision. Numbers only grow, also over rollbacks and failures. */
@@ -61,6 +70,17 @@ export function withPending(
     duration: 0,
   }));
   return { ledger: revisions.reduce<Ledger>(withRevision, ledger), pending };
+}
+
+/** Returns a ledger whose environment runs nothing any more. Its revisions stay, and their numbers go on. */
+export function retired(ledger: Ledger, since: string): Ledger {
+  const { revisions, resumed, changed } = ledger;
+  const number = currentRevision(ledger)?.number;
+  return {
+    revisions: revisions.map((revision) => (revision.number === number ? { ...revision, ended: since } : revision)),
+    ...(resumed === undefined ? {} : { resumed }),
+    ...(changed === undefined ? {} : { changed }),
+  };
 }
 
 /** Returns attempts with one more; what was known of the same one before is replaced. */
@@ -117,12 +137,9 @@ export function completed(ledger: Ledger, revision: Revision): Revision {
   };
 }
 
-function containersOn(host: string, { revisions }: Ledger, like: Revision): Revision['containers'] {
-  const equal = revisions.findLast(
-    (other) =>
-      other.result === 'succeeded' &&
-      sameContainers(other, like) &&
-      other.containers.some((spec) => spec.host === host),
+function containersOn(host: string, ledger: Ledger, like: Revision): Revision['containers'] {
+  const equal = goodRevisions(ledger).findLast(
+    (other) => sameContainers(other, like) && other.containers.some((spec) => spec.host === host),
   );
   return equal?.containers.filter((spec) => spec.host === host) ?? [];
 }
@@ -133,7 +150,7 @@ function containersOn(host: string, { revisions }: Ledger, like: Revision): Revi
  */
 function goodHistory(ledger: Ledger): Revision[] {
   let line: Revision[] = [];
-  for (const revision of ledger.revisions.filter(({ result }) => result === 'succeeded')) {
+  for (const revision of goodRevisions(ledger)) {
     if (revision.kind === 'rollback') line = beforeRollback(line, revision);
     line.push(revision);
   }
@@ -156,8 +173,8 @@ export const releasesKept = 5;
 /** Returns the last good releases of an environment, newest first, each once. */
 export function keptReleases(ledger: Ledger): Release[] {
   const kept = new Map<string, Release>();
-  for (const { result, release } of [...ledger.revisions].reverse()) {
-    if (result === 'succeeded' && kept.size < releasesKept) kept.set(release.digest, release);
+  for (const { release } of goodRevisions(ledger).reverse()) {
+    if (kept.size < releasesKept) kept.set(release.digest, release);
   }
   return [...kept.values()];
 }

@@ -32,6 +32,8 @@ export interface Revision {
   readonly machineImage?: string;
   /** names of the hosts that were cordoned and did not get it */
   readonly without?: readonly string[];
+  /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
+  readonly ended?: string;
 }
 
 /** A revision before its outcome is known. */

@@ -2,7 +2,8 @@ import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { toRecord } from '../model/target-record.ts';
-import type { DestroyResult } from './destroy-result.ts';
+import { refuseChanged } from '../policy/unchanged.ts';
+import type { DestroyResult, RemovalOptions } from './destroy-result.ts';
 import type { Context, MachinesPresent } from './ports.ts';
 import { withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 
@@ -13,7 +14,7 @@ import { withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 export async function destroyMachines(
   context: Context,
   environment: Environment,
-  withData: boolean,
+  options: RemovalOptions,
 ): Promise<DestroyResult> {
   const { name } = environment;
   const [present, record, recorded] = await Promise.all([
@@ -22,14 +23,17 @@ export async function destroyMachines(
     context.removal.recorded(name),
   ]);
   const { names } = present;
-  if (!present.recorded && names.length === 0 && recorded.size === 0)
+  if (!present.recorded && names.length === 0 && recorded.size === 0 && !options.before)
     return { outcome: 'nothing to do', environment: name };
   refuseOtherHosts(name, present, record);
-  refuseDataLoss(environment, recorded.has('foundation'), withData);
+  refuseDataLoss(environment, recorded.has('foundation'), options);
   context.terminal.machines(names);
-  await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
+  await context.terminal.confirm(options.question);
   // The lock is on a machine, and goes with it.
-  await withEnvironmentLockIfReachable(context, { environment, purpose: 'destroy' }, async () => {
+  await withEnvironmentLockIfReachable(context, { environment, purpose: options.command }, async () => {
+    const now = await context.records.environment(name);
+    refuseChanged(environment, record, now);
+    await options.before?.(now);
     context.terminal.step('destroy', 'records');
     for (const part of ['releases', 'foundation'] as const) await context.removal.forgetStack(name, part);
     context.terminal.step('destroy', 'machines');
@@ -61,11 +65,15 @@ function refuseOtherHosts(environment: string, { urls }: MachinesPresent, { cont
   });
 }
 
-function refuseDataLoss({ name, accessories }: Environment, standing: boolean, withData: boolean): void {
+function refuseDataLoss(
+  { name, accessories }: Environment,
+  standing: boolean,
+  { command, withData }: RemovalOptions,
+): void {
   const owners = accessories.filter(({ volumes }) => Object.keys(volumes).length > 0);
   if (!standing || withData || owners.length === 0) return;
   throw new LockageError(`the machines of ${name} hold data, which would go with them`, {
     details: owners.map((accessory) => `${accessory.name} on ${accessory.host}`),
-    hint: `Copy it elsewhere, or run \`lockage destroy ${name} --volumes\`.`,
+    hint: `Copy it elsewhere, or run \`lockage ${command} ${name} --volumes\`.`,
   });
 }

@@ -1,3 +1,5 @@
+import type { EnvironmentRecord } from '../model/ledger.ts';
+
 /** The outcome of the removal of an environment. */
 export type DestroyResult =
   | { readonly outcome: 'nothing to do'; readonly environment: string }
@@ -11,3 +13,15 @@ export type DestroyResult =
       /** the machines that went with it, where it made its own */
       readonly machines?: readonly string[];
     };
+
+/** The way in which an environment is removed. */
+export interface RemovalOptions {
+  /** the one that a person runs, and may run again */
+  readonly command: 'destroy' | 'archive';
+  /** also the data of its accessories */
+  readonly withData: boolean;
+  /** what a person is asked */
+  readonly question: string;
+  /** Records what has to be known before anything goes, from what is recorded under the lock. */
+  before?(record: EnvironmentRecord): Promise<void>;
+}

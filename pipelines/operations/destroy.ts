@@ -1,11 +1,12 @@
 import { BrokenError, RecordChangedError } from '../errors.ts';
 import { hostsToAsk } from '../inspection/status.ts';
+import { archiveOf, withoutArchive } from '../model/archive.ts';
 import type { Environment } from '../model/environment.ts';
 import { countOf, inventoryNames, type Inventory } from '../model/inventory.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { schedulesReplicas } from '../model/target.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
-import type { DestroyResult } from './destroy-result.ts';
+import type { DestroyResult, RemovalOptions } from './destroy-result.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
 import type { Context, StackPart } from './ports.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
@@ -21,25 +22,54 @@ export interface DestroyRequest {
 export async function destroy(context: Context, request: DestroyRequest): Promise<DestroyResult> {
   const environment = environmentNamed(context.project, request.environment);
   const { name } = environment;
-  if (environment.machines) return destroyMachines(context, environment, request.withData);
+  const archived = archiveOf(await context.records.archives(), name);
+  if (archived) context.terminal.note(`${name} was archived: its revisions are forgotten, and ${archived.file} stays`);
+  return removeEnvironment(context, environment, {
+    command: 'destroy',
+    withData: request.withData,
+    question: `Remove all of this, and the record of ${name}?`,
+    ...(archived ? { before: async () => forgetArchive(context, name) } : {}),
+  });
+}
+
+async function forgetArchive({ records }: Context, environment: string): Promise<void> {
+  await records.changeArchives(
+    (archives) => withoutArchive(archives, environment),
+    `forget the archive of ${environment}`,
+  );
+}
+
+/**
+ * Removes an environment from its hosts, and its own record, after a person has agreed to it. Throws LockageError, or
+ * BrokenError when something is left.
+ */
+export async function removeEnvironment(
+  context: Context,
+  environment: Environment,
+  options: RemovalOptions,
+): Promise<DestroyResult> {
+  const { name } = environment;
+  if (environment.machines) return destroyMachines(context, environment, options);
   await refuseFormerMachines(context, name);
   const record = await context.records.environment(name);
   // Also those that are only recorded any more.
   const targets = hostsToAsk(environment, record);
   const seen = await context.removal.inventory(environment, targets);
-  const isThere = seen.some((inventory) => countOf(inventory, request.withData) > 0);
-  if (!isThere && (await context.removal.recorded(name)).size === 0)
+  const isThere = seen.some((inventory) => countOf(inventory, options.withData) > 0);
+  if (!isThere && !options.before && (await context.removal.recorded(name)).size === 0)
     return { outcome: 'nothing to do', environment: name };
-  context.terminal.inventory(seen, request.withData);
+  context.terminal.inventory(seen, options.withData);
   if (record.ledger.revisions.length === 0) {
     context.terminal.note(`nothing of ${name} is recorded here: this is all that carries its labels on these hosts`);
   }
-  await context.terminal.confirm(`Remove all of this, and the record of ${name}?`);
-  return withEnvironmentLock(context, { environment, purpose: 'destroy' }, async () => {
-    refuseChanged(environment, record, await context.records.environment(name));
+  await context.terminal.confirm(options.question);
+  return withEnvironmentLock(context, { environment, purpose: options.command }, async () => {
+    const recorded = await context.records.environment(name);
+    refuseChanged(environment, record, recorded);
     const before = await context.removal.inventory(environment, targets);
     if (context.terminal.asks) refuseOthers(name, seen, before);
-    return destroyFound(context, environment, before, request.withData);
+    await options.before?.(recorded);
+    return destroyFound(context, environment, before, options);
   });
 }
 
@@ -47,13 +77,13 @@ async function destroyFound(
   context: Context,
   environment: Environment,
   before: readonly Inventory[],
-  withData: boolean,
+  { command, withData }: RemovalOptions,
 ): Promise<DestroyResult> {
   const { name } = environment;
   await removeAll(context, environment, before, withData);
   const targets = before.map(({ host }) => host);
   const after = await context.removal.inventory(environment, targets);
-  refuseRemains(name, after, withData);
+  refuseRemains({ command, environment: name }, after, withData);
   const left = withVolumes(after, before);
   const kept = (withData ? after : left).flatMap(({ host, data }) =>
     data.map((volume) => ({ host: host.name, volume })),
@@ -129,13 +159,17 @@ async function destroyStack(
   return [part];
 }
 
-function refuseRemains(environment: string, after: readonly Inventory[], withData: boolean): void {
+function refuseRemains(
+  { command, environment }: { readonly command: string; readonly environment: string },
+  after: readonly Inventory[],
+  withData: boolean,
+): void {
   const left = after.flatMap((inventory) =>
     inventoryNames(inventory, withData).map((name) => `${inventory.host.name}: ${name}`),
   );
   if (left.length === 0) return;
   throw new BrokenError(`${environment} is not gone`, {
     details: left,
-    hint: `Run \`lockage destroy ${environment}\` again.`,
+    hint: `Run \`lockage ${command} ${environment}\` again.`,
   });
 }

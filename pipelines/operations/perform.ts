@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
+import { archive } from './archive.ts';
 import { block, unblock } from './block.ts';
 import { buildMachineImages } from './build-machine-images.ts';
 import { cordon } from './cordon.ts';
@@ -45,6 +46,7 @@ const operations = {
   cordon,
   uncordon,
   destroy,
+  archive,
   removeHost,
   unlock,
   adopt,

@@ -1,4 +1,5 @@
 import type { Drift, HostDrift } from '../inspection/drift.ts';
+import type { Archive, ArchiveFile } from '../model/archive.ts';
 import type { Block } from '../model/block.ts';
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Accessory, Environment, Project } from '../model/environment.ts';
@@ -48,12 +49,14 @@ export interface Ports {
   readonly accessories: Accessories;
   readonly storage: Storage;
   readonly drift: DriftPort;
+  readonly bundles: Bundles;
 }
 
 /** The records in the backend. */
 export interface Records {
   /** Returns the names of all environments that are recorded, also of those that are not configured here. Throws LockageError. */
   environments(): Promise<readonly string[]>;
+  /** Returns what is recorded of an environment; of one that has no ledger any more, with that of its archive. */
   environment(name: string): Promise<EnvironmentRecord>;
   releases(): Promise<readonly Release[]>;
   /** Adds releases that hosts know to those that are recorded by then. Throws LockageError as `addRelease` does. */
@@ -70,6 +73,13 @@ export interface Records {
    */
   changeBlocks(change: (blocks: readonly Block[]) => readonly Block[], message: string): Promise<readonly Block[]>;
   machineImages(): Promise<readonly MachineImage[]>;
+  /** Returns the environments that were archived; one that was promoted to again counts no more, and is among them still. */
+  archives(): Promise<readonly Archive[]>;
+  /** Changes the archives as `changeBlocks` does the blocks. */
+  changeArchives(
+    change: (archives: readonly Archive[]) => readonly Archive[],
+    message: string,
+  ): Promise<readonly Archive[]>;
 }
 
 /** The registries that images lie in. */
@@ -400,6 +410,17 @@ export interface DriftPort {
    * output, without secrets. Returns the folder. Throws LockageError when nothing can be written.
    */
   keep(environment: string, evidence: readonly Evidence[], options: { readonly output: boolean }): Promise<string>;
+}
+
+/** Files that have a revision of an environment with all its images. */
+export interface Bundles {
+  /**
+   * Writes what serves in an environment to a file, and reads all of it once more: as a whole or not at all. Throws
+   * LockageError, also when that is another revision.
+   */
+  write(environment: string, revision: number, file: string): Promise<ArchiveFile>;
+  /** Throws LockageError when a file is not there, or is not as it was written. */
+  check(file: ArchiveFile): Promise<void>;
 }
 
 /** The one door for secrets: names and versions travel, values stay behind it until a resource needs them. */

@@ -39,7 +39,7 @@ const longestName = 40;
 /** Returns the name of a reproduction that was given none: `prod-here`. Throws LockageError where that is no name. */
 export function reproductionName(environment: string, given?: string, hint = 'Name it with `--as NAME`.'): string {
   const name = given ?? `${environment}-here`;
-  const isTaken = /-(?:foundation|machines)$/.test(name) || ['releases', 'machine-images'].includes(name);
+  const isTaken = /-(?:foundation|machines)$/.test(name) || ['releases', 'machine-images', 'archives'].includes(name);
   if (/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(name) && name.length <= longestName && !isTaken) return name;
   throw new LockageError(`${JSON.stringify(name)} cannot be the name of an environment`, {
     details: [

@@ -1,6 +1,6 @@
 import { LockageError } from '../errors.ts';
 import { blockOf, type Block } from '../model/block.ts';
-import { completed, currentRevision, rollbackCandidates } from '../model/ledger.ts';
+import { completed, currentRevision, goodRevisions, rollbackCandidates } from '../model/ledger.ts';
 import type { Ledger, Revision } from '../model/revision.ts';
 import { blockText } from '../policy/gates.ts';
 
@@ -17,8 +17,9 @@ export function rollbackTarget(
   if (to === undefined) return lastGood(environment, ledger, blocks);
   const candidates = rollbackCandidates(ledger);
   const current = currentRevision(ledger);
-  const good = ledger.revisions.filter(({ result }) => result === 'succeeded');
-  const found = good.findLast(({ number, release }) => String(number) === to || release.version === to);
+  const found = goodRevisions(ledger).findLast(
+    ({ number, release }) => String(number) === to || release.version === to,
+  );
   if (found && current && found.number === current.number) {
     throw new LockageError(`${environment} runs ${to} already (revision ${current.number})`);
   }

@@ -119,7 +119,8 @@ function upstreamGate({ release: { version }, release, upstream }: GateInputs, n
   const before = upstream[name];
   if (before && ranWell(before, release)) return { ...gate, met: true, text: `${version} ran well in ${name}` };
   const current = before && currentRevision(before.ledger);
-  const where = current ? `which runs ${current.release.version}` : 'where nothing runs yet';
+  const nothingRuns = before?.archive ? 'which is archived' : 'where nothing runs yet';
+  const where = current ? `which runs ${current.release.version}` : nothingRuns;
   const text = `${version} has not run well in ${name}, ${where}`;
   return { ...gate, met: false, text, command: `lockage promote ${version} --to ${name}` };
 }

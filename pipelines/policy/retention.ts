@@ -1,5 +1,6 @@
 import {
   currentRevision,
+  goodRevisions,
   keptReleases,
   releasesKept,
   rollbackCandidates,
@@ -7,7 +8,7 @@ import {
 } from '../model/ledger.ts';
 import type { MachineImage } from '../model/machine-image.ts';
 import type { Digest, Release } from '../model/release.ts';
-import type { Ledger, Revision } from '../model/revision.ts';
+import type { Ledger } from '../model/revision.ts';
 
 /** The releases there are, and all environments that they went through or may go back to. */
 export interface ReleaseGraph {
@@ -96,9 +97,15 @@ export function reasonToGo(digest: string, { environments }: ReleaseGraph): stri
     const last = goodRevisions(record.ledger).findLast(({ release }) => release.digest === digest);
     return last ? [`${name} (revision ${last.number})`] : [];
   });
-  return ran.length === 0
-    ? `it ran well nowhere, and the last ${releasesAwaited} of that kind are kept`
-    : `it ran in ${ran.join(', ')}, where the last ${releasesKept} good releases are kept`;
+  if (ran.length > 0) return `it ran in ${ran.join(', ')}, where the last ${releasesKept} good releases are kept`;
+  const archived = environments.filter(({ record }) =>
+    record.ledger.revisions.some(({ result, release }) => result === 'succeeded' && release.digest === digest),
+  );
+  const where =
+    archived.length === 0
+      ? 'nowhere'
+      : `only in ${archived.map(({ name }) => name).join(', ')} before that was archived`;
+  return `it ran well ${where}, and the last ${releasesAwaited} of that kind are kept`;
 }
 
 function firstOf(reasons: readonly Reason[]): Kept {
@@ -142,8 +149,4 @@ function awaited(environments: readonly KnownEnvironment[], releases: readonly R
   );
   const waiting = releases.filter(({ digest }) => !ran.has(digest)).slice(-releasesAwaited);
   return waiting.map(({ digest }) => [digest, 'it may be promoted next']);
-}
-
-function goodRevisions({ revisions }: Ledger): Revision[] {
-  return revisions.filter(({ result }) => result === 'succeeded');
 }

@@ -45,9 +45,15 @@ export function serviceOf({ ledger }: EnvironmentRecord, { digest }: Release, no
       since = undefined;
     }
     latest = later(latest, recordedAt(revision));
-    if (!isThat) continue;
-    since ??= latest;
-    last = revision;
+    if (isThat) {
+      since ??= latest;
+      last = revision;
+    }
+    if (revision.ended === undefined) continue;
+    const ended = Date.parse(revision.ended);
+    latest = later(latest, ended);
+    if (since !== undefined) runs = [...runs, { from: since, to: ended }];
+    since = undefined;
   }
   return counted({ runs, ...(since === undefined ? {} : { since }) }, ledger, { now, latest });
 }

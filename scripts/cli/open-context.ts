@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
+import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
@@ -64,6 +65,7 @@ export interface CommandContext extends Context {
   readonly machines: MachinesAdapter;
   readonly accessories: AccessoriesAdapter;
   readonly reaper: ReaperAdapter;
+  readonly bundles: BundlesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   readonly embedded: EmbeddedRegistry;
@@ -241,6 +243,10 @@ function contextOf({
     reaper: new ReaperAdapter({ project, session, registry }),
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
+    bundles: new BundlesAdapter({
+      ...{ project, records, registry, connections, signal, variables: process.env },
+      tell: (text) => terminal.note(text),
+    }),
     secrets: secretStore(parts),
     terminal,
     signal,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { json, planOption, wait, yes } from './options.ts';
 
-/** Adds `lockage reproduce` and `lockage bundle`: a revision of an environment, on another computer. */
+/** Adds `lockage reproduce`, `bundle` and `archive`: a revision of an environment, on another computer, and for later. */
 export function addReproductionCommands(program: Command, interrupt: () => AbortSignal): void {
   program
     .command('reproduce')
@@ -35,4 +35,23 @@ export function addReproductionCommands(program: Command, interrupt: () => Abort
       '\nExamples:\n  $ lockage bundle prod -o prod.lockage\n  $ lockage reproduce --from prod.lockage',
     )
     .action(async (name, flags) => (await import('./commands/bundle.ts')).bundleCommand(name, flags, interrupt()));
+
+  program
+    .command('archive')
+    .argument('<environment>')
+    .description(
+      'retire an environment: a bundle of what it runs is written and read once more, then it goes from its hosts',
+    )
+    .option('-o, --output <file>', 'the bundle (default: .lockage/archive/ENV-rNUMBER.lockage)')
+    .option('--volumes', 'also remove the data of its accessories')
+    .addOption(wait())
+    .addOption(yes())
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nIts record stays: `history`, `releases` and the gates of what comes after it know what it ran.' +
+        '\n\nExamples:\n  $ lockage archive load-test --yes\n  $ lockage archive prod-us -o prod-us.lockage' +
+        '\n  $ lockage reproduce --from prod-us.lockage',
+    )
+    .action(async (name, flags) => (await import('./commands/archive.ts')).archiveCommand(name, flags, interrupt()));
 }

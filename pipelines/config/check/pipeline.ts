@@ -5,7 +5,7 @@ import type { Problem } from '../source/problem.ts';
 import type { Sources } from '../source/source.ts';
 
 /** Records that belong to the whole project, beside those of its environments. */
-const records = ['releases', 'machine-images'];
+const records = ['releases', 'machine-images', 'archives'];
 /** Suffixes of the records that an environment's parts have. */
 const parts = ['-foundation', '-machines'];
 

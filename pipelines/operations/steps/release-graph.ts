@@ -12,7 +12,9 @@ export interface RecordedGraph extends ReleaseGraph {
  * configured in this clone of the project.
  */
 export async function releaseGraph({ project, records }: Pick<Context, 'project' | 'records'>): Promise<RecordedGraph> {
-  const names = new Set([...project.environments.map(({ name }) => name), ...(await records.environments())]);
+  const [recorded, archives] = await Promise.all([records.environments(), records.archives()]);
+  const archived = archives.map(({ environment }) => environment);
+  const names = new Set([...project.environments.map(({ name }) => name), ...recorded, ...archived]);
   const [releases, ...environments] = await Promise.all([
     records.releases(),
     ...[...names].map(async (name) => ({ name, record: await records.environment(name) })),

@@ -1,10 +1,10 @@
 import { isRefusal } from '../../errors.ts';
 import type { Context, Ports } from '../ports.ts';
 
-/** The calls that change something outside, by port. Taking a lock, asking, pulling images
- * and starting what is recorded change nothing that serves. */
+/** The calls that change something outside, by port. Taking a lock, asking, pulling images,
+ * writing a file and starting what is recorded change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
-  records: ['addRelease', 'addReleases', 'changeBlocks'],
+  records: ['addRelease', 'addReleases', 'changeBlocks', 'changeArchives'],
   registry: ['copy'],
   builder: ['push'],
   configuration: ['removeHost'],
@@ -15,11 +15,12 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   accessories: ['restart', 'restore'],
   storage: ['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
   drift: [],
+  bundles: [],
 };
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'changeBlocks', 'build', 'copy', 'ensure', 'foundation', 'push'],
+  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'build', 'copy', 'ensure', 'foundation', 'push'],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 
@@ -68,6 +69,7 @@ export function watchChanges(context: Context): WatchedContext {
       accessories: watched('accessories'),
       storage: watched('storage'),
       drift: watched('drift'),
+      bundles: watched('bundles'),
     },
     progress: () => progress,
   };

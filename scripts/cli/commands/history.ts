@@ -1,4 +1,5 @@
 import { historyOf } from '../../../pipelines/inspection/history.ts';
+import { archiveOf } from '../../../pipelines/model/archive.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { countOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -12,10 +13,11 @@ export async function historyCommand(
 ): Promise<void> {
   const limit = countOf(flags.limit, '-n');
   await runCommand({ ...flags, about: name }, signal, async (context) => {
-    const environment = environmentNamed(context.project, name);
     const { records } = context;
-    const [record, blocks] = await Promise.all([records.environment(environment.name), records.blocks()]);
-    const history = historyOf(environment.name, { record, blocks }, limit);
+    // The configuration of an archived environment may be gone.
+    if (!archiveOf(await records.archives(), name)) environmentNamed(context.project, name);
+    const [record, blocks] = await Promise.all([records.environment(name), records.blocks()]);
+    const history = historyOf(name, { record, blocks }, limit);
     context.terminal.result(history, historyLines(history, context.now()));
   });
 }

@@ -1,5 +1,6 @@
 import { observe } from '../../../infra/hosts/observe.ts';
 import type { Timeouts } from '../../../infra/hosts/query.ts';
+import { archivedStatus } from '../../../pipelines/inspection/archived.ts';
 import { withBlocks } from '../../../pipelines/inspection/blocked.ts';
 import {
   environmentStatus,
@@ -44,17 +45,30 @@ const exitCodes: Readonly<Record<Soundness, number>> = {
   'not at all': ExitCode.broken,
 };
 
-/** Shows every environment on a line: those of the pipeline, which are returned, and after them what is reproduced here. */
+/**
+ * Shows every environment on a line: those of the pipeline, which are returned, and after them what is reproduced here, and
+ * what was archived and is configured no more.
+ */
 async function showAll(context: CommandContext, signal: AbortSignal): Promise<EnvironmentStatus[]> {
   const reproduced = await listReproductions(process.cwd());
   const [pipeline, ...others] = await Promise.all([
     statusOf(context),
     ...reproduced.map((each) => statusOfReproduction(each, signal)),
   ]);
-  const environments = [...pipeline, ...others.flat()];
+  const archived = await archivedElsewhere(context);
+  const environments = [...pipeline, ...others.flat(), ...archived];
   const lines = overviewLines(environments, context.now(), process.stdout.columns);
   context.terminal.result({ app: context.project.app, environments }, lines);
   return pipeline;
+}
+
+async function archivedElsewhere({ project, records }: CommandContext): Promise<EnvironmentStatus[]> {
+  const configured = new Set(project.environments.map(({ name }) => name));
+  const archives = await records.archives();
+  const left = archives.filter(({ environment }) => !configured.has(environment));
+  const found = await Promise.all(left.map(({ environment }) => records.environment(environment)));
+  // One that was promoted to again is no archive any more, whoever has its configuration.
+  return found.flatMap(({ archive }) => (archive ? [archivedStatus(archive)] : []));
 }
 
 /** Returns the status of all environments of a project. */
@@ -68,6 +82,7 @@ export async function statusOf({
   return Promise.all(
     project.environments.map(async (environment) => {
       const record = await records.environment(environment.name);
+      if (record.archive && !record.pending) return archivedStatus(record.archive);
       const [{ hosts, lock }, loadBalancer] = await Promise.all([
         observe(connections, project.app, environment, record, { timeouts }),
         machines.loadBalancer(environment),
@@ -102,6 +117,7 @@ function overStatus({ reproduction }: FoundReproduction, text: string): Environm
 async function showOne(context: CommandContext, environment: Environment): Promise<EnvironmentStatus> {
   const { app } = context.project;
   const record = await context.records.environment(environment.name);
+  if (record.archive && !record.pending) return showArchived(context, archivedStatus(record.archive));
   const [seen, loadBalancer, blocks] = await Promise.all([
     observe(context.connections, app, environment, record, { timeouts, detailed: true }),
     context.machines.loadBalancer(environment),
@@ -111,5 +127,10 @@ async function showOne(context: CommandContext, environment: Environment): Promi
   const status = withBlocks(bare, record, blocks);
   const hosts = hostDetails(record, seen.hosts);
   context.terminal.result({ app, ...environmentJson(status, hosts) }, environmentLines(status, hosts, context.now()));
+  return status;
+}
+
+function showArchived({ project, terminal, now }: CommandContext, status: EnvironmentStatus): EnvironmentStatus {
+  terminal.result({ app: project.app, ...environmentJson(status, []) }, environmentLines(status, [], now()));
   return status;
 }

@@ -27,7 +27,7 @@ export function historyLines(history: History, now: number): string[] {
     revision.actor,
     agoText(revision.startedAt, now),
     revision.result === 'unfinished' ? '' : durationText(revision.duration),
-    [restored(revision), firstLine(revision.reason)].filter((text) => text !== '').join(': '),
+    [restored(revision), ended(revision), firstLine(revision.reason)].filter((text) => text !== '').join(': '),
   ]);
   const { hold, older } = history;
   return [
@@ -52,6 +52,10 @@ export function blockedText({ actor, since, reason }: Block, now: number): strin
 
 function restored(revision: History['revisions'][number]): string {
   return revision.restores === undefined ? '' : `revision ${revision.restores} again`;
+}
+
+function ended({ ended: when }: History['revisions'][number]): string {
+  return when === undefined ? '' : `archived ${when.slice(0, 10)}`;
 }
 
 function firstLine(reason = ''): string {

@@ -11,6 +11,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
+import { archivedText } from './archive.ts';
 import { clockText, durationText, table, visibleLength } from '../../tools/format.ts';
 
 /**
@@ -49,12 +50,12 @@ function overviewRow(status: EnvironmentStatus, now: number): OverviewRow {
   const others = rollback.length > 1 ? colors.dim(`, ${rollback.length - 1} more`) : '';
   return {
     '': colors.bold(status.name),
-    version: status.version ?? colors.dim('nothing'),
+    version: status.version ?? colors.dim(status.archived ? 'archived' : 'nothing'),
     digest: status.digest ? colors.dim(shortDigest(status.digest)) : '',
     rev: status.revision === undefined ? '' : String(status.revision),
     since: status.since ? agoText(status.since, now) : '',
     by: status.actor ?? '',
-    hosts: (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
+    hosts: status.archived ? '' : (ready === total ? colors.green : colors.red)(`${ready}/${total}`),
     rollback: rollbackText({ ...status, rollback: rollback.slice(0, 1) }) + others,
     all,
   };
@@ -69,8 +70,9 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, cordons, lock, failed, drill, reproduces } = status;
+  const { hold, cordons, lock, failed, drill, reproduces, archived } = status;
   const notes = [
+    ...(archived ? [`${archivedText(archived)}: ${archived.file}`] : []),
     ...(reproduces ? [colors.dim(reproducedText(reproduces, now))] : []),
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
@@ -167,7 +169,7 @@ export function environmentLines(status: EnvironmentStatus, hosts: readonly Host
   const title = status.version
     ? `${status.version} ${colors.dim(`(${shortDigest(status.digest ?? '')}, revision ${status.revision})`)}` +
       ` since ${agoText(status.since ?? '', now)} by ${status.actor}`
-    : colors.dim('nothing runs yet');
+    : colors.dim(status.archived ? 'archived' : 'nothing runs yet');
   const rollback = rollbackText(status);
   // The problem of a host stands below that host.
   const blocked = status.blocked && blockProblem(status, status.blocked);

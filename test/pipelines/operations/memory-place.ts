@@ -1,8 +1,9 @@
 import { OvertakenError, RecordChangedError } from '../../../pipelines/errors.ts';
+import type { Archive } from '../../../pipelines/model/archive.ts';
 import { onActiveHosts, withoutCordon, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
-import { counted, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
+import { counted, lastNumber, type Fence, type Turn } from '../../../pipelines/model/fence.ts';
 import type { HostDrift } from '../../../pipelines/inspection/drift.ts';
 import type { PreflightReport } from '../../../pipelines/model/host-report.ts';
 import type { Inventory } from '../../../pipelines/model/inventory.ts';
@@ -57,9 +58,11 @@ export class MemoryPlace {
     this.configured = configured;
   }
 
-  /** What is recorded, with attempts whose outcome is not. */
-  known(): EnvironmentRecord {
-    return { ...this.record, ...withPending(this.record.ledger, this.#attempts) };
+  /** What is recorded, with attempts whose outcome is not; with the ledger of an archive where there is none of its own. */
+  known(archive?: Archive): EnvironmentRecord {
+    const found = lastNumber(this.record.ledger) === 0 ? archive : undefined;
+    const ledger = found?.ledger ?? this.record.ledger;
+    return { ...this.record, ...withPending(ledger, this.#attempts), ...(found ? { archive: found } : {}) };
   }
 
   /** A state is put in place of the one that was. */

@@ -1,5 +1,6 @@
 import { hostRoutes } from '../../../infra/edge/host-routes.ts';
 import { LockageError, LockedError } from '../../../pipelines/errors.ts';
+import { archiveOf } from '../../../pipelines/model/archive.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -27,6 +28,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     accessories: noted(world, 'accessories', accessories(world)),
     storage: noted(world, 'storage', storage(world)),
     drift: noted(world, 'drift', drift(world)),
+    bundles: noted(world, 'bundles', bundles(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
@@ -43,7 +45,7 @@ function noted<Port extends object>(world: MemoryWorld, name: string, port: Port
 
 const records = (world: MemoryWorld): Ports['records'] => ({
   environments: async () => [...world.places.keys()],
-  environment: async (name) => world.place(name).known(),
+  environment: async (name) => world.place(name).known(archiveOf(world.archives, name)),
   releases: async () => world.releases,
   addRelease: async (added) => {
     world.releases = withRelease(world.releases, added);
@@ -53,6 +55,18 @@ const records = (world: MemoryWorld): Ports['records'] => ({
   blocks: async () => world.blocks,
   changeBlocks: async (change) => (world.blocks = change(world.blocks)),
   machineImages: async () => world.images,
+  archives: async () => world.archives,
+  changeArchives: async (change) => (world.archives = change(world.archives)),
+});
+
+const bundles = (world: MemoryWorld): Ports['bundles'] => ({
+  write: async (environment, revision, file) => {
+    world.files.set(file, `revision ${revision} of ${environment}`);
+    return { file, sha256: file, bytes: 1000 };
+  },
+  check: async ({ file }) => {
+    if (!world.files.has(file)) throw new LockageError(`${file} is no bundle: there is no such file`);
+  },
 });
 
 const registry = (world: MemoryWorld): Ports['registry'] => ({
@@ -271,7 +285,7 @@ const removal = (world: MemoryWorld): Ports['removal'] => ({
   inventory: async ({ name }, targets) => targets.map((each) => world.place(name).inventory(each.name)),
   destroyStack: async (name, part) => destroyStack(world.place(name), part),
   remove: async () => undefined,
-  forgetStack: async (name, part) => void (part === 'releases' && (world.place(name).record = record([]))),
+  forgetStack: async (name, part) => void (part === 'releases' && world.place(name).restore(record([]))),
   forgetHost: async (name, gone) => world.place(name).forgetHost(gone),
 });
 
@@ -280,7 +294,7 @@ function destroyStack(place: MemoryPlace, part: 'releases' | 'foundation'): unde
     if (part === 'foundation') engine.edge = false;
     else [engine.routes] = [[], engine.containers.clear()];
   }
-  if (part === 'releases') place.record = record([]);
+  if (part === 'releases') place.restore(record([]));
   // What hosts know lies with their edges.
   else place.forgetAll();
 }

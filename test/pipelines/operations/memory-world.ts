@@ -1,4 +1,5 @@
 import type { OvertakenError } from '../../../pipelines/errors.ts';
+import type { Archive } from '../../../pipelines/model/archive.ts';
 import type { Block } from '../../../pipelines/model/block.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
@@ -32,6 +33,9 @@ export class KilledError extends Error {}
 export class MemoryWorld {
   releases: readonly Release[] = [];
   blocks: readonly Block[] = [];
+  archives: readonly Archive[] = [];
+  /** bundles by their paths */
+  readonly files = new Map<string, string>();
   /** the registry has another image under the tag of a release */
   moved = false;
   /** milliseconds by which the clocks of all hosts are ahead of the operator's */
@@ -96,6 +100,8 @@ export class MemoryWorld {
     [other.registry, other.deletes, other.cache] = [this.registry, this.deletes, this.cache];
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     [other.blocks, other.moved, other.ahead] = [this.blocks, this.moved, this.ahead];
+    other.archives = this.archives;
+    for (const [file, content] of this.files) other.files.set(file, content);
     return other;
   }
 
@@ -189,7 +195,7 @@ export class MemoryWorld {
 
   state(): string {
     return [
-      JSON.stringify([this.releases, this.blocks]),
+      JSON.stringify([this.releases, this.blocks, this.archives]),
       ...[...this.places.values()].map((place) => place.state()),
     ].join('\n');
   }

@@ -27,7 +27,12 @@ function open({ releases, there = {}, absent = [] }: Setting) {
     actor: 'anna@desk',
     signal: new AbortController().signal,
     terminal: { step: () => undefined },
-    records: { releases: async () => releases, environments: async () => [], environment: async () => record([]) },
+    records: {
+      releases: async () => releases,
+      environments: async () => [],
+      archives: async () => [],
+      environment: async () => record([]),
+    },
     registry: {
       tagged: async (_repository: string, version: string) => there[version],
       copy: async ({ version, digest }: Release, target: string): Promise<CopiedImage> => {

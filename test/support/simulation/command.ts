@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../../infra/adapters/accessories.ts';
+import { BundlesAdapter } from '../../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../../infra/adapters/environment-lock.ts';
 import { FoundationAdapter } from '../../../infra/adapters/foundation.ts';
@@ -208,6 +209,7 @@ export class Command {
       accessories: new AccessoriesAdapter(app, session),
       storage: new StorageAdapter(app, session, registry),
       drift: new DriftAdapter({ app, session, records, folder: join(folder, 'drift'), mask: (text) => text }),
+      bundles: new BundlesAdapter({ project, records, registry, connections, variables: {}, tell: nobody, signal }),
     };
   }
 }
