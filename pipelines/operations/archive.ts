@@ -8,6 +8,7 @@ import { refuseChanged } from '../policy/unchanged.ts';
 import type { DestroyResult, RemovalOptions } from './destroy-result.ts';
 import { removeEnvironment } from './destroy.ts';
 import type { Context } from './ports.ts';
+import { refuseLost } from './steps/refuse-lost.ts';
 
 /** The environment that is to be retired. */
 export interface ArchiveRequest {
@@ -36,12 +37,15 @@ export async function archive(context: Context, request: ArchiveRequest): Promis
   const begun = record.archive ?? (await earlierOf(context, record, environment.name));
   if (begun) return goOn(context, { environment, record, begun }, request);
   const revision = refuseUnfit(environment, record);
+  // What an older state knows is not what serves.
+  await refuseLost(context, environment, record);
   context.terminal.step('bundle', revision.release.version);
   const { file = defaultFile(environment.name, revision.number) } = request;
   const written = await context.bundles.write(environment.name, revision.number, file);
   const made = archiveOfRecord(context, { environment, revision, record, written });
   const before = async (now: EnvironmentRecord) => {
     refuseChanged(environment, record, now);
+    await refuseLost(context, environment, now);
     await recordArchive(context, made);
   };
   return end(context, made, await remove(context, environment, { ...request, file: written.file, before }));

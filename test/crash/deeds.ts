@@ -207,6 +207,7 @@ export const deeds: Readonly<Record<string, Deed>> = {
     keepsLock: true,
   },
   'a destruction': { prepare: (project) => stand(project), words: ['destroy', 'prod', '--yes'], serves: ['1.1.0'] },
+  'an archiving': { prepare: (project) => stand(project), words: ['archive', 'prod', '--yes'], serves: ['1.1.0'] },
   'a release': {
     prepare: async (project) => {
       await stand(project);

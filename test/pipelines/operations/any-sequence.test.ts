@@ -52,6 +52,7 @@ const commands: Readonly<Record<string, Command['run']>> = {
   'host cordon': command('cordon', { environment, host }),
   'host uncordon': command('uncordon', { environment, host }),
   destroy: command('destroy', { environment, withData: false }),
+  archive: command('archive', { environment, withData: false }),
   adopt: command('adopt', { environment }),
 };
 
@@ -122,19 +123,22 @@ async function carryOut(world: MemoryWorld, { words, run, fault: each }: Command
   // Nothing that hosts know is missing in it: from here on it is the newest.
   if (!isBehind) seen.newest = undefined;
   befall(world, each);
+  const { archives } = world;
   const error = await run(world);
   world.calm();
+  const removes = words === 'destroy' || words === 'archive';
   // What was half removed is removed by the same command, and is nothing to work on.
-  if (words === 'destroy' && error) expect(await run(world)).toBeUndefined();
+  const isBegun = words === 'destroy' || (words === 'archive' && world.archives !== archives);
+  if (isBegun && error) expect(await run(world)).toBeUndefined();
   const mayMove = words === 'adopt' || words === 'destroy';
   if (isBehind && !mayMove) expect(world.state(), 'an older state changes nothing').toBe(was);
   if (error === undefined) {
-    if (words === 'adopt' || words === 'destroy') seen.newest = undefined;
+    if (words === 'adopt' || removes) seen.newest = undefined;
     if (words.startsWith('promote')) {
       seen.damaged = false;
       expect(activeOf(place), 'what was promoted serves').toEqual(everywhere(words.slice(8), activeHosts(world)));
     }
-  } else if (error instanceof KilledError || words === 'destroy') {
+  } else if (error instanceof KilledError || (removes && isBegun)) {
     // Nobody is left to say what is true.
   } else if (error instanceof RolledBackError || error instanceof InterruptedError) {
     // What was stopped by hand may run again.
@@ -147,7 +151,7 @@ async function carryOut(world: MemoryWorld, { words, run, fault: each }: Command
     expect(world.state(), `exit code 2 of ${words}: ${error.message}`).toBe(was);
   }
   if (!(error instanceof KilledError)) expect([...place.locks.keys()]).toEqual([]);
-  if (words !== 'destroy' && !seen.damaged) expectAnswered(answers, place.answers());
+  if (!removes && !seen.damaged) expectAnswered(answers, place.answers());
 }
 
 /** Routes to what is gone again are answered as if there were none. */

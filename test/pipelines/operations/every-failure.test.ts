@@ -12,7 +12,8 @@ interface Case {
   readonly run: (world: MemoryWorld) => Promise<Error | undefined>;
   readonly before: readonly string[];
   readonly after: readonly string[];
-  readonly goal: string;
+  /** absent: nothing serves at the end */
+  readonly goal?: string;
   /** moments at which a failure is not made good */
   readonly without?: RegExp;
 }
@@ -22,6 +23,7 @@ const rollback = (to?: string) => (world: MemoryWorld) =>
   errorOf(world, 'rollback', { environment, startedAt: 0, ...(to === undefined ? {} : { to }) });
 const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'promote', { environment, version });
 const heal = (world: MemoryWorld) => errorOf(world, 'heal', { environment });
+const archive = (world: MemoryWorld) => errorOf(world, 'archive', { environment, withData: false });
 const green = ['prod-1b', 'prod-2b'];
 const onServices = ['swarm web 1.0.0', 'swarm worker 1.0.0'];
 
@@ -143,6 +145,18 @@ const cases: Readonly<Record<string, Case>> = {
     after: everywhere('1.0.0'),
     goal: '1.0.0',
   },
+  'an archiving': {
+    prepare: () => worldOf(onHosts(), '1.0.0', '2.0.0'),
+    run: archive,
+    before: everywhere('2.0.0'),
+    after: [],
+  },
+  'an archiving of machines': {
+    prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
+    run: archive,
+    before: everywhere('2.0.0'),
+    after: [],
+  },
   'a replacement of machines': {
     prepare: () => worldOf(onMachines(), '1.0.0', '2.0.0'),
     run: (world) => errorOf(world, 'replaceMachines', { environment, version: '1.1.0' }),
@@ -178,8 +192,12 @@ function expectHonest(error: Error | undefined, world: MemoryWorld, { before, af
 const isRefusal = (error: Error) => !(error instanceof BrokenError || error instanceof PartialError);
 const answersOf = (serving: readonly string[]) => serving.filter((each) => each.includes(' web '));
 
-/** The ledger says that the goal serves only where it does. */
-function expectRecordNotAhead(world: MemoryWorld, { after }: Case, revision: number | undefined): void {
+/** The ledger says that the goal serves only where it does; an archive, that all is removed only where it is. */
+function expectRecordNotAhead(world: MemoryWorld, { after, goal }: Case, revision: number | undefined): void {
+  if (goal === undefined) {
+    if (world.archives.some(({ removed }) => removed)) expect(world.place().present()).toEqual([]);
+    return;
+  }
   const current = currentRevision(world.place().record.ledger);
   if (current?.number !== revision) expect(world.place().answers()).toEqual(answersOf(after));
 }

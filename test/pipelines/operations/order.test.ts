@@ -123,6 +123,15 @@ describe('in this order', () => {
       deed(machines, 'destroy', { environment, withData: false }),
       ['terminal.confirm', ...locked('removal.forgetStack', 'removal.forgetStack', 'machines.destroy')],
     ],
+    [
+      'an archiving asks, records and removes',
+      deed(two, 'archive', { environment, withData: false }),
+      [
+        'terminal.confirm',
+        ...locked('records.changeArchives', 'removal.destroyStack', 'removal.destroyStack'),
+        'records.changeArchives',
+      ],
+    ],
     ['a host is taken out', deed(two, 'removeHost', cordon), ['terminal.confirm', 'configuration.removeHost']],
     [
       'a host that is gone is forgotten',
@@ -164,6 +173,7 @@ describe('nothing changes', () => {
     ['a scaling', deed([onSwarm(), '1.0.0'], 'scale', { environment, counts: { web: 5 } })],
     ['a destruction', deed(two, 'destroy', { environment, withData: false })],
     ['a destruction of machines', deed(machines, 'destroy', { environment, withData: true })],
+    ['an archiving', deed(two, 'archive', { environment, withData: false })],
     ['a removal of a host', deed(two, 'removeHost', cordon)],
     ['an unlocking', deed(two, 'unlock', { environment }, lockIt)],
     ['a replacement of machines', replace],
@@ -199,6 +209,7 @@ describe('nothing changes', () => {
     ['rollback', deed(two, 'rollback', back)],
     ['cordon', deed(two, 'cordon', cordon)],
     ['destroy', deed(two, 'destroy', { environment, withData: false })],
+    ['archive', deed(two, 'archive', { environment, withData: false })],
     ['replaceMachines', replace],
   ])('by %s while somebody else holds the lock', async (_case, { prepare, perform }) => {
     const world = await prepare();
@@ -236,6 +247,7 @@ describe('when another operator was faster', () => {
       deed(two, 'rollback', back, (world) => world.place().engine('prod-1').containers.clear()),
     ],
     ['a destruction', deed(two, 'destroy', { environment, withData: false })],
+    ['an archiving', deed(two, 'archive', { environment, withData: false })],
     ['a removal of a host', deed(two, 'removeHost', { environment, host: 'prod-1' })],
   ])('%s is not what was asked for at the prompt', async (_case, each) => {
     const [world, error] = await overtaken(each, (other) => meanwhile(other, ['3.0.0']), true);

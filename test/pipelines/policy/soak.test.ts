@@ -29,6 +29,17 @@ describe('1.0.0 has served', () => {
     ['since it was recorded', [from0], { hours: 10, since: 0 }],
     ['from the record, not from the begin', [{ ...from0, duration: 2 * hour }], { hours: 8, since: 2 }],
     ['until another release came', [from0, then3], { hours: 3 }],
+    ['until it was archived', [{ ...from0, ended: iso(4) }], { hours: 4 }],
+    [
+      'since it came again after that, if that is longer',
+      [{ ...from0, ended: iso(2) }, at(5, { ...r1, number: 2 })],
+      { hours: 5, since: 5 },
+    ],
+    [
+      'no longer while it was archived',
+      [{ ...from0, ended: iso(2) }, at(5, { ...r1, number: 2, ended: iso(6) })],
+      { hours: 2 },
+    ],
     ['on, where another one failed', [from0, at(3, failed(2, '2.0.0'))], { hours: 10, since: 0 }],
     [
       'on, with other numbers of containers',
