@@ -26,13 +26,11 @@ export async function recordedRevision(
   project: Pick<Project, 'app' | 'edgeImage' | 'insecureRegistries'>,
   name: RevisionName,
 ): Promise<FoundRevision> {
-  await refuseUnknown(records, project.app, name.environment);
   const { environment } = name;
-  const [record, standing, owners] = await Promise.all([
-    records.environment(environment),
-    records.standing(environment),
-    records.secretOwners(environment),
-  ]);
+  const record = await records.environment(environment);
+  refuseArchived(record);
+  await refuseUnknown(records, project.app, environment);
+  const [standing, owners] = await Promise.all([records.standing(environment), records.secretOwners(environment)]);
   const revision = chooseRevision(record.ledger, name);
   const targets = targetsOf(record, revision, standing.edges[0]?.host);
   const swarm = targets.find(schedulesReplicas)?.name;
@@ -56,14 +54,17 @@ export async function recordedRevision(
   };
 }
 
+/** Networks, edges and accessories of an archived environment are recorded in its file alone. */
+function refuseArchived({ archive }: EnvironmentRecord): void {
+  if (!archive) return;
+  const { environment, revision, version, file } = archive;
+  throw new LockageError(`${environment} is archived: what it ran is in a file, and no more in the state`, {
+    details: [`revision ${revision}, ${version}, is in ${file}`],
+    hint: `Run \`lockage reproduce --from ${file}\`.`,
+  });
+}
+
 async function refuseUnknown(records: RecordsAdapter, app: string, environment: string): Promise<void> {
-  const { archive } = await records.environment(environment);
-  if (archive) {
-    throw new LockageError(`${environment} is archived: what it ran is in a file, and no more in the state`, {
-      details: [`revision ${archive.revision}, ${archive.version}, is in ${archive.file}`],
-      hint: `Run \`lockage reproduce --from ${archive.file}\`.`,
-    });
-  }
   const known = await records.environments();
   if (known.includes(environment)) return;
   throw new LockageError(

@@ -79,9 +79,12 @@ async function goOn(
   const { file = begun.file, withData } = request;
   await context.bundles.check({ ...begun, file });
   const { removed: _, ...rest } = begun;
-  const now = { ...rest, file, ledger: record.ledger };
-  const before = () => recordArchive(context, now);
-  return end(context, now, await remove(context, environment, { file, withData, before }));
+  const made = { ...rest, file, ledger: record.ledger };
+  const before = async (now: EnvironmentRecord) => {
+    refuseChanged(environment, record, now);
+    await recordArchive(context, made);
+  };
+  return end(context, made, await remove(context, environment, { file, withData, before }));
 }
 
 function remove(
@@ -96,7 +99,7 @@ function remove(
   return removeEnvironment(context, environment, {
     command: 'archive',
     withData,
-    question: `Remove all of this? What ${environment.name} ran is in ${file}, and its record stays`,
+    question: `What ${environment.name} runs is in ${file}, and its record stays. Remove all of this?`,
     before,
   });
 }

@@ -16,6 +16,7 @@ import {
 } from '../planning/plan-pruning.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import type { Context } from './ports.ts';
+import { environmentsInUse } from './steps/in-use.ts';
 import { releaseGraph, type RecordedGraph } from './steps/release-graph.ts';
 import { withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 
@@ -46,7 +47,8 @@ export interface PruneResult {
  */
 export async function prune(context: Context, { environment, planOnly }: PruneRequest): Promise<PruneResult> {
   const { project, terminal } = context;
-  const chosen = environment === undefined ? await inUse(context) : [environmentNamed(project, environment)];
+  const chosen =
+    environment === undefined ? await environmentsInUse(context) : [environmentNamed(project, environment)];
   const scope: Scope = { environments: chosen, whole: environment === undefined };
   const seen = await survey(context, scope);
   const things = planPruning(seen);
@@ -57,14 +59,6 @@ export async function prune(context: Context, { environment, planOnly }: PruneRe
   if (due.length === 0) return { ...result, outcome: 'nothing to do' };
   await terminal.confirm(`Remove ${due.length === 1 ? 'this' : `these ${due.length} things`}?`);
   return withLocks(context, chosen, () => pruneShown(context, scope, due));
-}
-
-/** Returns the environments without those that are archived: their hosts know nothing of them, or are gone. */
-async function inUse({ project, records }: Context): Promise<readonly Environment[]> {
-  const found = project.environments.map(async (each) =>
-    (await records.environment(each.name)).archive ? [] : [each],
-  );
-  return (await Promise.all(found)).flat();
 }
 
 /** The environments that are looked at. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
+import { environmentsInUse } from '../../../pipelines/operations/steps/in-use.ts';
 import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { quietEnd } from '../interrupt.ts';
 import { movedTags } from '../moved-tags.ts';
@@ -27,7 +28,7 @@ export async function driftCommand(
   const signal = flags.watch ? quietEnd() : interrupt();
   await runCommand({ ...flags, about: name, keyless: true }, signal, async (context) => {
     const { project } = context;
-    const environments = name === undefined ? project.environments : [environmentNamed(project, name)];
+    const environments = name === undefined ? await environmentsInUse(context) : [environmentNamed(project, name)];
     await look(context, environments, flags);
     while (flags.watch && !signal.aborted) {
       await sleep(pause, undefined, { signal }).catch(() => undefined);

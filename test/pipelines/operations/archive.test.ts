@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BrokenError, LockageError, LockedError } from '../../../pipelines/errors.ts';
+import { BrokenError, LockageError, LockedError, RecordChangedError } from '../../../pipelines/errors.ts';
 import { historyOf, releaseStatuses } from '../../../pipelines/inspection/history.ts';
 import { currentRevision, rollbackCandidates } from '../../../pipelines/model/ledger.ts';
 import { environment, host, release, role } from '../model/values.ts';
@@ -232,6 +232,18 @@ describe('an archiving that was killed', () => {
     await world.perform('archive', { ...request, file: '/backup/prod.lockage' });
     await expectArchived(world);
     expect(world.archives).toMatchObject([{ file: '/backup/prod.lockage' }]);
+  });
+
+  test('is not gone on with where somebody has just promoted to it again', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    world.at('removal.destroyStack', () => world.kill(), 2);
+    await errorOf(world, 'archive', request);
+    world.calm();
+    const other = world.copy();
+    await other.perform('promote', { environment: 'prod', version: '3.0.0' });
+    world.at('bundles.check', () => world.place().become(other.place()));
+    expect(await errorOf(world, 'archive', request)).toBeInstanceOf(RecordChangedError);
+    expect(world.place().serves()).toEqual(everywhere('3.0.0'));
   });
 
   test('may be left at that: it is promoted to again', async () => {

@@ -47,6 +47,7 @@ describe('an older copy of the state changes nothing', () => {
   test('by a promotion of what it takes for serving', () =>
     expectRefused(hosts, 'promote', { environment, version: '2.0.0' }));
   test('by a rollback', () => expectRefused(hosts, 'rollback', { environment, startedAt: 0 }));
+  test('by an archiving', () => expectRefused(hosts, 'archive', { environment, withData: false }));
   test('by a resume', () => expectRefused(onHold, 'resume', { environment }));
   test('by a resume where it has no hold', () => expectRefused(hosts, 'resume', { environment }));
   test('by a cordon', () => expectRefused(hosts, 'cordon', { environment, host: 'prod-2' }));

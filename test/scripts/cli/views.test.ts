@@ -57,6 +57,23 @@ test('all environments, a line each, with what a person should know below', () =
   ]);
 });
 
+test('an environment that is archived, with its file', () => {
+  const archived = {
+    ...{ environment: 'uat', since: noon, actor: 'anna@desk', version: '1.4.0', digest: release('1.4.0').digest },
+    ...{ revision: 12, file: 'uat.lockage', sha256: 'abc', bytes: 1000 },
+  };
+  const shown: EnvironmentStatus = { ...empty, hosts: { ready: 0, total: 0 }, archived };
+  expect(plain(overviewLines([shown], now, 80))).toEqual([
+    '     version   digest  rev  since  by  hosts  rollback',
+    'uat  archived',
+    '  archived 2026-01-01 by anna@desk, 1.4.0: uat.lockage',
+  ]);
+  expect(plain(environmentLines(shown, [], now))).toEqual([
+    'uat  archived',
+    '  archived 2026-01-01 by anna@desk, 1.4.0: uat.lockage',
+  ]);
+});
+
 test('twelve environments on a narrow terminal: what can be looked up otherwise is left out', () => {
   const names = [
     'dev-anna',
