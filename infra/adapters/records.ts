@@ -2,38 +2,32 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archiveOf, type Archive } from '../../pipelines/model/archive.ts';
 import type { Block, ReleaseList } from '../../pipelines/model/block.ts';
-import type { PlacedContainer } from '../../pipelines/model/desired-state.ts';
-import { withPending, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
-import type { Ledger } from '../../pipelines/model/revision.ts';
 import type { Records } from '../../pipelines/operations/ports.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
 import type { StackRunner } from '../pulumi/stack-runner.ts';
-import { listStacks, readStack, type StackState } from '../pulumi/state.ts';
+import { listStacks, readStack } from '../pulumi/state.ts';
 import { basisOf, type Basis } from '../resources/basis.ts';
 import type {
   AccessoryInputs,
-  ContainerInputs,
   EdgeInputs,
   FoundationInputs,
   LoadBalancerInputs,
-  LedgerInputs,
   MachineInputs,
   MachineNetworkInputs,
-  MigrationInputs,
   RoutesInputs,
   SecretFilesInputs,
-  SecretInputs,
-  TurnInputs,
 } from '../resources/inputs.ts';
 import { unpacked } from '../resources/packing.ts';
 import type { StandingRecord } from '../workloads/runtime.ts';
 import { withFileLock } from '../system/file-lock.ts';
 import { changeRecord, type Stored } from './change-record.ts';
+import { environmentRecord, hasLedger, inputsOf } from './environment-record.ts';
 
 /** What is recorded for all environments together: in a stack of its own, with one resource. */
 interface CommonRecord<Value> {
@@ -104,9 +98,7 @@ export class RecordsAdapter implements Records {
 
   async environment(name: string): Promise<EnvironmentRecord> {
     const state = await readStack(this.#settings, this.#project, name);
-    // The ledger is the first to go where an environment is removed, and the last to come.
-    const hasLedger = state?.resources.some(({ type }) => type === 'lockage:index:Ledger') ?? false;
-    const record = environmentRecord(state, hasLedger ? undefined : archiveOf(await this.archives(), name));
+    const record = environmentRecord(state, hasLedger(state) ? undefined : archiveOf(await this.archives(), name));
     this.#seen.set(name, record);
     return record;
   }
@@ -283,43 +275,4 @@ interface CommonChange<Value> {
   readonly declare: (value: Value, basis: Basis) => unknown;
   /** for the stack's history */
   readonly message?: string;
-}
-
-function environmentRecord(state: StackState | undefined, archive?: Archive): EnvironmentRecord {
-  const [inputs] = inputsOf<LedgerInputs>(state, 'Ledger');
-  const ledger = archive?.ledger ?? ledgerOf(inputs);
-  const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
-  const turn = state?.resources.find(({ type }) => type === 'lockage:index:Turn')?.inputs;
-  const [{ attempts } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
-  return {
-    // Every change of the stack takes a turn, whatever else it changes.
-    basis: basisOf(turn),
-    ...withPending(ledger, attempts),
-    ...(archive ? { archive } : {}),
-    containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
-      host,
-      spec,
-    })),
-    ...(migration ? { migration: { host: migration.host, spec: migration.spec, timeout: migration.timeout } } : {}),
-    secrets: inputsOf<SecretInputs>(state, 'Secret').map(({ secret, version }) => ({ name: secret, version })),
-  };
-}
-
-function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
-  if (!inputs) return { revisions: [] };
-  const revisions = JSON.parse(inputs.revisions) as Ledger['revisions'];
-  return {
-    revisions,
-    ...(inputs.hold ? { hold: inputs.hold } : {}),
-    ...(inputs.resumed === undefined ? {} : { resumed: inputs.resumed }),
-    ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
-    ...(inputs.drill ? { drill: inputs.drill } : {}),
-    ...(inputs.changed === undefined ? {} : { changed: inputs.changed }),
-  };
-}
-
-function inputsOf<Inputs>(state: StackState | undefined, type: string): Inputs[] {
-  return (state?.resources ?? [])
-    .filter((resource) => resource.type === `lockage:index:${type}`)
-    .map((resource) => unpacked(resource.inputs) as Inputs);
 }
