@@ -20,7 +20,7 @@ import { targetKindNamed, targetKinds, type TargetKindName } from './targets.ts'
 
 const help = `Usage: npm run demo [-- options]
 
-Shows releases going from dev to prod, a rollback, and three releases that fail, under constant load.
+Shows releases going from dev to prod, a rollback, and three releases that fail, under constant load; then prod on a laptop.
 
 Options:
   --targets KIND  what the environments run on; only \`targets:\` of environments/*.yaml differs (default hosts):
@@ -126,7 +126,7 @@ async function demo(options: Options): Promise<number> {
 }
 
 async function prepare(kind: Stage['kind']): Promise<Stage> {
-  const hosts = kind === 'one-engine' ? 'this Docker Engine' : targetKinds[kind].what;
+  const hosts = kind === 'one-engine' ? 'this Docker Engine' : `${targetKinds[kind].what}; and a laptop`;
   screen.heading(`The stage: ${hosts}`);
   const started = performance.now();
   if (await clean()) screen.quote('removed what an earlier run left');

@@ -8,7 +8,7 @@ import { startProcess } from '../../infra/system/process.ts';
 import { durationText } from '../tools/format.ts';
 import { lockageProgram } from './project.ts';
 import { screen } from './screen.ts';
-import { folders, hostsOf, publicPort, type Stage } from './stage.ts';
+import { folders, hostsOf, publicPort, type Computer, type Stage } from './stage.ts';
 import type { EnvironmentName } from './targets.ts';
 import { Traffic, type Seen } from './traffic.ts';
 import { versionAt } from './visitor.ts';
@@ -37,11 +37,13 @@ export interface Answer {
   readonly revision?: { readonly number: number; readonly duration: number };
   readonly bytesMoved?: Readonly<Record<string, number>>;
   readonly trafficBack?: number;
+  readonly digest?: string;
   readonly error?: { readonly message: string };
 }
 
 export interface Ended {
   readonly answer: Answer;
+  readonly stdout: string;
   readonly ms: number;
 }
 
@@ -49,6 +51,13 @@ interface JudgeOptions {
   readonly code?: number;
   readonly json?: boolean;
   readonly note?: (ended: Ended) => string;
+  /** where it runs, if not in the project on the computer that builds */
+  readonly at?: Place;
+}
+
+interface Place {
+  readonly folder: string;
+  readonly computer: Computer;
 }
 
 /** The end of a command, with its stdout. */
@@ -110,7 +119,7 @@ export class Player {
   async lockage(words: readonly string[], options: JudgeOptions = {}): Promise<Ended> {
     screen.command(['lockage', ...words]);
     const [startedAt, started] = [Date.now(), performance.now()];
-    const ended = await this.#run(words, options.json ?? false);
+    const ended = await this.#run(words, options.json ?? false, options.at);
     const ms = performance.now() - started;
     return this.#judge(words, { ...ended, ms, startedAt }, options);
   }
@@ -135,20 +144,20 @@ export class Player {
 
   async #judge(words: readonly string[], ended: Run & { ms: number; startedAt: number }, options: JudgeOptions) {
     const { code = 0, json = false, note = () => '' } = options;
-    const { ms, startedAt } = ended;
+    const { ms, startedAt, stdout } = ended;
     const seen = await this.traffic.sinceLast();
-    const answer = parse(json ? ended.stdout : '');
+    const answer = parse(json ? stdout : '');
     const step = words.filter((word) => !word.startsWith('--') || word === '--to').join(' ');
     const held = ended.code === code;
     const result = code === 0 && held ? 'done' : `exit ${ended.code}${held ? ', as it must' : `, not ${code}`}`;
-    this.rows.push({ step, ms, result, ...(seen ? { seen } : {}), note: held ? note({ answer, ms }) : '' });
+    this.rows.push({ step, ms, result, ...(seen ? { seen } : {}), note: held ? note({ answer, stdout, ms }) : '' });
     const took = `exit code ${ended.code} after ${durationText(ms)}${seen ? `; ${seenText(seen)}` : ''}`;
     this.check(held, took, `\`lockage ${step}\`: ${took}; expected was exit code ${code}`);
     if (seen && seen.failed > 0) {
       for (const line of this.traffic.failures(startedAt)) screen.quote(line);
       this.check(false, '', `visitors saw ${seen.failed} failed requests during \`lockage ${step}\``);
     }
-    return { answer, ms };
+    return { answer, stdout, ms };
   }
 
   /** Adds to the table what is worth knowing about the command that ran last. */
@@ -182,10 +191,11 @@ export class Player {
     this.broken.push(otherwise);
   }
 
-  async #run(words: readonly string[], json: boolean): Promise<Run> {
+  async #run(words: readonly string[], json: boolean, at?: Place): Promise<Run> {
+    const { folder, computer } = at ?? { folder: folders().project, computer: this.stage.builder };
     const child = startProcess([process.execPath, lockageProgram(), ...words], {
-      cwd: folders().project,
-      env: childEnvironment({ DOCKER_HOST: this.stage.builder }),
+      cwd: folder,
+      env: childEnvironment({ DOCKER_HOST: computer.docker }),
       timeout: maxTime,
     });
     child.stdin.on('error', () => undefined).end();

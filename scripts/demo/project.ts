@@ -95,7 +95,7 @@ export function targetsOf(stage: Stage, name: EnvironmentName): object {
 async function writeWrapper({ builder }: Stage): Promise<void> {
   const file = path.join(folders().project, 'lockage');
   const words = [process.execPath, lockageProgram()].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
-  await writeFile(file, `#!/bin/sh\nDOCKER_HOST='${builder}' exec ${words.join(' ')} "$@"\n`);
+  await writeFile(file, `#!/bin/sh\nDOCKER_HOST='${builder.docker}' exec ${words.join(' ')} "$@"\n`);
   await chmod(file, 0o755);
 }
 

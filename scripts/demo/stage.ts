@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
-import { createLab, type BareHost } from '../lab/lab.ts';
+import { createLab, type BareHost, type Lab } from '../lab/lab.ts';
 import { createOneEngineLab } from '../lab/one-engine.ts';
 import {
   environmentNames,
@@ -16,6 +16,7 @@ import {
 } from './targets.ts';
 
 const labName = 'demo';
+const laptop = 'laptop';
 const seed = ['node', 'edge', 'postgres'] as const;
 /** The public port of the shop on hosts that have all ports to themselves. */
 export const publicPort = 8000;
@@ -35,6 +36,12 @@ export interface StageHost {
   readonly power?: Pick<BareHost, 'cutPower' | 'restorePower'>;
 }
 
+/** A computer that somebody works at: its Docker Engine, and where visitors find what that publishes. */
+export interface Computer {
+  readonly docker: string;
+  readonly address: string;
+}
+
 export interface Stage {
   readonly kind: TargetKindName | 'one-engine';
   /** the machines of environments that make their own */
@@ -46,15 +53,19 @@ export interface Stage {
   readonly registry: string;
   /** base image → reference by digest */
   readonly images: Readonly<Record<(typeof seed)[number], string>>;
-  /** DOCKER_HOST of the engine that builds */
-  readonly builder: string;
+  /** builds the releases, and runs every command */
+  readonly builder: Computer;
+  /** has nothing yet, where the lab is one of bare hosts */
+  readonly laptop: Computer;
   readonly hosts: readonly StageHost[];
+  /** Runs `work` while no registry answers. */
+  withoutRegistry<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Returns the fixed folders of the demo. */
 export function folders() {
   const home = path.join(cacheFolder(), 'demo');
-  return { home, lab: path.join(home, 'lab'), project: path.join(home, 'shop') };
+  return { home, lab: path.join(home, 'lab'), project: path.join(home, 'shop'), away: path.join(home, 'away') };
 }
 
 /**
@@ -79,8 +90,9 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
   const lab =
     kind === 'one-engine'
       ? await createOneEngineLab({ ...options, environments: environmentNames })
-      : await createLab({ ...options, environments: targets.lab });
+      : await createLab({ ...options, environments: { ...targets.lab, [laptop]: { hosts: 1, reach: 'unix' } } });
   const { node = '', edge = '', postgres = '' } = lab.images;
+  const computer = ({ dockerHost, address }: Lab['builder']) => ({ docker: dockerHost, address });
   return {
     kind,
     machines: targets.machines ?? {},
@@ -88,21 +100,32 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
     app: appName(kind),
     registry: lab.registry,
     images: { node, edge, postgres },
-    builder: lab.builder.dockerHost,
-    hosts: lab.hosts.map((host) => {
-      const { name, environment, url, address, identity, hostKey } = host;
-      const isNode = host.node !== undefined;
-      const publish = 'publish' in host && typeof host.publish === 'number' ? host.publish : publicPort;
-      return {
-        environment,
-        target: { name, url, address, ...(identity ? { identity } : {}), ...(hostKey ? { hostKey } : {}) },
-        isNode,
-        publish,
-        url: `http://${address}:${publish}/`,
-        ...(isNode ? {} : { docker: host.dockerHost }),
-        ...('cutPower' in host ? { power: host } : {}),
-      };
-    }),
+    builder: computer(lab.builder),
+    laptop: computer(lab.hosts.find(({ environment }) => environment === laptop) ?? lab.builder),
+    withoutRegistry: async (work) => {
+      await lab.stopRegistry();
+      try {
+        return await work();
+      } finally {
+        await lab.startRegistry();
+      }
+    },
+    hosts: lab.hosts
+      .filter(({ environment }) => environment !== laptop)
+      .map((host) => {
+        const { name, environment, url, address, identity, hostKey } = host;
+        const isNode = host.node !== undefined;
+        const publish = 'publish' in host && typeof host.publish === 'number' ? host.publish : publicPort;
+        return {
+          environment,
+          target: { name, url, address, ...(identity ? { identity } : {}), ...(hostKey ? { hostKey } : {}) },
+          isNode,
+          publish,
+          url: `http://${address}:${publish}/`,
+          ...(isNode ? {} : { docker: host.dockerHost }),
+          ...('cutPower' in host ? { power: host } : {}),
+        };
+      }),
   };
 }
 

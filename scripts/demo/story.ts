@@ -1,6 +1,7 @@
 /** The demo, scene by scene. Everything a scene promises is checked; the first thing that does not hold ends it. */
 import { run } from '../tools/command.ts';
 import { bytesText, durationText } from '../tools/format.ts';
+import { prodOnALaptop } from './laptop.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
 import { screen } from './screen.ts';
@@ -70,9 +71,8 @@ export const story: readonly Scene[] = [
   },
   {
     name: 'laptop',
-    title:
-      'Prod runs on this computer as well, from its record and then from one file, with secrets and data of its own',
-    play: onThisComputer,
+    title: 'Prod on a laptop: the same digests with a database of their own, and from one file without a registry',
+    play: prodOnALaptop,
   },
 ];
 
@@ -235,34 +235,6 @@ async function crashesInProd(player: Player): Promise<void> {
     `1.3.0 answered ${got.toLocaleString('en')} requests before it crashed; those it left open were answered by 1.1.0`,
     'no visitor of prod got 1.3.0, so its crash was never seen',
   );
-}
-
-/** Plays somebody who needs what runs in prod, and has an engine: the one that builds. */
-async function onThisComputer(player: Player): Promise<void> {
-  await player.lockage(['reproduce', 'prod', '--yes', '--json'], { json: true, note: movedText });
-  await sameImages(player, 'prod-here');
-  await player.lockage(['status']);
-  await player.lockage(['bundle', 'prod', '-o', 'prod.lockage']);
-  await player.lockage(['destroy', 'prod-here', '--volumes', '--yes']);
-  await player.lockage(['reproduce', '--from', 'prod.lockage', '--as', 'from-file', '--yes', '--json'], { json: true });
-  await sameImages(player, 'from-file');
-  await player.lockage(['destroy', 'from-file', '--volumes', '--yes']);
-  await player.serves('prod', '1.1.0');
-}
-
-/** Checks that what was reproduced runs the very images of prod, where a Docker Engine of prod can be asked. */
-async function sameImages(player: Player, name: string): Promise<void> {
-  const host = hostsOf(player.stage, 'prod').find(({ docker }) => docker !== undefined);
-  if (!host) return;
-  const imagesOf = async (docker: string, environment: string): Promise<string> => {
-    const labels = [`lockage.environment=${environment}`, 'lockage.part=release', 'lockage.release=1.1.0'];
-    const filters = labels.flatMap((label) => ['--filter', `label=${label}`]);
-    const ids = (await run(['docker', '-H', docker, 'ps', '-q', ...filters])).trim().split('\n');
-    const images = await run(['docker', '-H', docker, 'inspect', '--format', '{{.Image}}', ...ids]);
-    return [...new Set(images.trim().split('\n'))].join(' ');
-  };
-  const [here, there] = await Promise.all([imagesOf(player.stage.builder, name), imagesOf(host.docker ?? '', 'prod')]);
-  player.check(here === there, `${name} runs the image of prod: ${here}`, `${name} runs ${here}, and prod ${there}`);
 }
 
 function movedText({ answer }: Ended): string {

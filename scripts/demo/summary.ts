@@ -53,6 +53,7 @@ export function sayHowToGoOn({ kind }: Stage): void {
     ['./lockage logs -e prod', 'of all hosts'],
     ['./lockage exec -e prod -- node -v', 'in a container of every host'],
     ['./lockage plan 1.3.0 --to prod', 'what a promotion would do'],
+    ['./lockage reproduce prod', 'the same on the engine that builds, with secrets and data of its own'],
     ['./lockage rollback prod', 'the earlier containers get the traffic back at once'],
   ];
   for (const line of table(tries)) screen.line(`  ${line}`);

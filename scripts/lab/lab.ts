@@ -14,6 +14,7 @@ import {
   dataRoot,
   execInHost,
   hostSocket,
+  hostState,
   restorePower,
   startEngine,
   startHost,
@@ -91,7 +92,7 @@ export interface Lab<H extends LabHost = BareHost> {
   /** `host:port` of the registry, the same for the builder and all hosts */
   readonly registry: string;
   /** engine that builds and pushes images */
-  readonly builder: { readonly dockerHost: string };
+  readonly builder: { readonly dockerHost: string; readonly address: string };
   readonly hosts: readonly H[];
   /** base images in the registry, by digest */
   readonly images: Readonly<Partial<Record<BaseImage, string>>>;
@@ -220,7 +221,10 @@ function labOf(file: StateFile): Lab {
     name: file.state.name,
     dataDir,
     registry: file.state.registry,
-    builder: { dockerHost: `unix://${hostSocket(dataDir, builderName)}` },
+    builder: {
+      dockerHost: `unix://${hostSocket(dataDir, builderName)}`,
+      address: hostState(file, builderName).address,
+    },
     hosts,
     images: file.state.images,
     knownHosts: knownHostsFile(dataDir),

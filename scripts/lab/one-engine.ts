@@ -85,7 +85,7 @@ function labOf({ state }: StateFile, { dataDir, engine, registryContainer, hosts
     name: lab,
     dataDir,
     registry,
-    builder: { dockerHost: engine },
+    builder: { dockerHost: engine, address: '127.0.0.1' },
     hosts,
     images,
     host: (name) => {
