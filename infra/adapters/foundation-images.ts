@@ -107,7 +107,7 @@ async function ensureOnHost(
   }
   const held = await localName(engine, { repository, digest });
   if (held !== undefined) return held;
-  await ensureImage(dependencies, environment, host, { repository, digest });
-  dependencies.session.progress({ host: host.name, step: 'pulled', detail: image });
+  const bytes = await ensureImage(dependencies, environment, host, { repository, digest });
+  dependencies.session.progress({ host: host.name, step: 'pulled', detail: image, bytes });
   return (await localName(engine, { repository, digest })) ?? reference;
 }

@@ -31,7 +31,7 @@ export async function reproduce(context: Context, request: ReproduceRequest): Pr
   const what = `revision ${reproduces.revision} of ${reproduces.environment}`;
   context.terminal.step('reproduce', `${what}, ${release.version}, as ${name}`);
   checkUser(release, environment);
-  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image: {} });
+  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record });
   return bringIn(context, {
     ...request,
     checkMayEnter,

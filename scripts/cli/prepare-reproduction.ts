@@ -137,11 +137,12 @@ export async function isNothingThere(
 /** Returns what is shown of a reproduction at the end. */
 export async function reproducedOf(
   source: ReproductionSource,
-  { found, report }: Prepared,
+  { context, found, report }: Prepared,
   result: ResultOf<'reproduce'>,
 ): Promise<Reproduced> {
   const { reproduction, folder } = found;
   const facts = { original: await source.traits, here: report.traits, taken: report.facts.taken };
   const differences = reproductionDifferences(reproduction, facts);
-  return { reproduction, folder, differences, result, ...(source.bundle ? { bundle: source.bundle } : {}) };
+  const moved = context.terminal.bytesMoved;
+  return { reproduction, folder, differences, result, moved, ...(source.bundle ? { bundle: source.bundle } : {}) };
 }

@@ -59,6 +59,7 @@ export class ConsoleTerminal implements Terminal {
   #liveText = '';
   #lastDraw = 0;
   #lastWaiting = -Infinity;
+  #bytesMoved = 0;
 
   constructor(options: TerminalOptions) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class ConsoleTerminal implements Terminal {
 
   get asks(): boolean {
     return !this.#options.yes;
+  }
+
+  /** Returns the bytes of images that hosts got during this command. */
+  get bytesMoved(): number {
+    return this.#bytesMoved;
   }
 
   step(name: string, detail = ''): void {
@@ -117,10 +123,11 @@ export class ConsoleTerminal implements Terminal {
       return;
     }
     if (event.step === 'pulled' || event.step === 'copied') this.#pulls.delete(event.host);
+    if (event.step === 'pulled') this.#bytesMoved += event.bytes ?? 0;
     const moved = event.bytes === 0 ? 'present' : event.bytes === undefined ? '' : bytesText(event.bytes);
     const took = event.took === undefined ? '' : ` after ${durationText(event.took)}`;
     this.#line(
-      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim((event.detail ?? moved) + took)}`,
+      `${this.#elapsed()}    ${event.host.padEnd(10)} ${event.step.padEnd(12)} ${colors.dim([event.detail, moved].filter(Boolean).join(' ') + took)}`,
     );
     failpoint(`at:${event.step}`);
   }

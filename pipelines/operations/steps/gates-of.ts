@@ -13,7 +13,8 @@ export interface Entrance {
   /** with its cordoned hosts */
   readonly environment: Environment;
   readonly record: EnvironmentRecord;
-  readonly image: ImageAnswer;
+  /** absent: no registry was asked */
+  readonly image?: ImageAnswer;
 }
 
 type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now'>;

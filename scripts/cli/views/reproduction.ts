@@ -17,6 +17,8 @@ export interface Reproduced {
   readonly differences: readonly ReproductionDifference[];
   readonly result: ResultOf<'reproduce'>;
   readonly bundle?: Bundle;
+  /** of all images, in bytes */
+  readonly moved: number;
 }
 
 /** Shows what runs, where it is visited, and what differs from the original. */
@@ -34,7 +36,7 @@ export function reproductionLines(shown: Reproduced): string[] {
   ];
 }
 
-function outcomeLines({ reproduction, result }: Reproduced): string[] {
+function outcomeLines({ reproduction, result, moved }: Reproduced): string[] {
   const { name, of } = reproduction;
   const original = `revision ${of.number} of ${of.environment}`;
   const { release } = of;
@@ -42,7 +44,6 @@ function outcomeLines({ reproduction, result }: Reproduced): string[] {
   const what = `${name} is ${original}: ${release.version} (${shortDigest(release.digest)})`;
   const time = timeLines(reproduction);
   if (!result.revision) return [what, ...time];
-  const moved = movedBy(result);
   return [`${what}; ${durationText(result.revision.duration)}, ${bytesText(moved)} moved`, ...time];
 }
 
@@ -53,11 +54,6 @@ export function timeLines({ name, time, host }: Reproduction): string[] {
   return [
     `until ${until}, when ${host.name} removes it by itself (\`lockage env up ${name} --ttl 8h\` gives it more time)`,
   ];
-}
-
-function movedBy(result: ResultOf<'reproduce'>): number {
-  const moved = 'bytesMoved' in result ? (result.bytesMoved ?? {}) : {};
-  return Object.values(moved).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function rowOf({ what, of = '', original, here, why }: ReproductionDifference): string[] {
@@ -77,11 +73,12 @@ export function urlsOf({ of, ports, host }: Reproduction): { readonly role: stri
 }
 
 /** Returns the same as `--json` has it. */
-export function reproductionJson({ reproduction, folder, differences, result, bundle }: Reproduced): object {
+export function reproductionJson({ reproduction, folder, differences, result, bundle, moved }: Reproduced): object {
   const { name, of, ports, secrets, emulates, time } = reproduction;
   const { version, digest } = of.release;
   return {
     ...result,
+    ...('bytesMoved' in result ? { bytesMoved: { [reproduction.host.name]: moved } } : {}),
     environment: name,
     original: { app: of.app, environment: of.environment, revision: of.number, version, digest },
     urls: urlsOf(reproduction),

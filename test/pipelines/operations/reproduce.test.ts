@@ -11,7 +11,11 @@ const request = (version: string) => ({ environment: 'prod', release: release(ve
 
 test('a revision is reproduced as a promotion brings a release in, without a question to its registry', async () => {
   const world = await worldOf(reproduction());
-  expect(await world.perform('reproduce', request('1.0.0'))).toMatchObject({ outcome: 'promoted' });
+  const { outcome, plan } = await world.perform('reproduce', request('1.0.0'));
+  expect(outcome).toBe('promoted');
+  // Nor does the plan say that it has it.
+  expect(plan.gates?.map(({ gate }) => gate)).not.toContain('image');
+  expect(plan.gates?.length).toBeGreaterThan(0);
   expect(world.place().serves()).toEqual(everywhere('1.0.0'));
   expect(world.calls.filter((call) => call.startsWith('registry.'))).toEqual([]);
   expect(world.place().record.ledger.revisions.at(-1)?.reason).toBe('reproduces revision 12 of prod');

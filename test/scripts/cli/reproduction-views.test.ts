@@ -25,6 +25,7 @@ const shown = (result: Reproduced['result']): Reproduced => ({
   folder: '/work/.lockage/reproductions/prod-here',
   differences: reproductionDifferences(reproduction, { original: [], here: { engine: '20.10.24' }, taken }),
   result,
+  moved: 99_000_000,
 });
 
 test('the end says what runs, where it is visited, where its secrets are, and what differs', () => {
@@ -35,7 +36,8 @@ test('the end says what runs, where it is visited, where its secrets are, and wh
     bytesMoved: { here: 2_000_000 },
   };
   const lines = reproductionLines(shown(result));
-  expect(lines[0]).toMatch(/^prod-here is revision 12 of prod: 1\.4\.0 \([0-9a-f]{12}\); 4\.0 s, 2\.0 MB moved$/);
+  expect(lines[0]).toMatch(/^prod-here is revision 12 of prod: 1\.4\.0 \([0-9a-f]{12}\); 4\.0 s, 99 MB moved$/);
+  expect(reproductionJson(shown(result))).toMatchObject({ bytesMoved: { here: 99_000_000 } });
   expect(lines.slice(1, 3)).toEqual([
     '  web  http://127.0.0.1:8080/',
     '  values of its secrets: /work/.lockage/reproductions/prod-here/secrets',
