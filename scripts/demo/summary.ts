@@ -41,7 +41,7 @@ export function latencyLine(loads: readonly LoadStats[]): string | undefined {
 }
 
 /** Says what to try on the lab, which stays up. */
-export function sayHowToGoOn({ kind }: Stage): void {
+export function sayHowToGoOn({ kind, builder }: Stage): void {
   const where = kind === 'one-engine' ? 'The shop on this Docker Engine' : 'The lab';
   screen.heading(`${where} stays up. To try it:`);
   screen.line();
@@ -53,7 +53,7 @@ export function sayHowToGoOn({ kind }: Stage): void {
     ['./lockage logs -e prod', 'of all hosts'],
     ['./lockage exec -e prod -- node -v', 'in a container of every host'],
     ['./lockage plan 1.3.0 --to prod', 'what a promotion would do'],
-    ['./lockage reproduce prod', 'the same on the engine that builds, with secrets and data of its own'],
+    ['./lockage reproduce prod', `the same on the engine that builds; its ports are at ${builder.address}`],
     ['./lockage rollback prod', 'the earlier containers get the traffic back at once'],
   ];
   for (const line of table(tries)) screen.line(`  ${line}`);
