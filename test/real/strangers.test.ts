@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Engine } from '../../infra/docker/api/client.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { goBuild } from '../../scripts/setup/go-build.ts';
 import { command } from '../support/engine-fixture.ts';
@@ -56,7 +57,38 @@ describe.runIf(labsWork)('an application of somebody else', () => {
     for (const url of project.urls('prod')) await use(url);
   }
 
-  test('from a Go module, with a database, goes to prod and back', { timeout: building }, async () => {
+  /** What an engine runs of an environment: the digest of the release, and the hash by which the engine names the image. */
+  async function running(engine: Engine, environment: string): Promise<string[]> {
+    const found = await engine.listContainers({
+      labels: { 'lockage.environment': environment, 'lockage.part': 'release', 'lockage.release': '1.0.0' },
+    });
+    return found.map(({ Labels, ImageID }) => `${Labels['lockage.digest']} ${ImageID}`);
+  }
+
+  /** Reproduces prod on the engine that builds; `use` is what a visitor does there. Nothing of it stays. */
+  async function onALaptop(
+    use: (url: string) => Promise<void>,
+    secrets?: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const { dockerHost, address } = project.lab.builder;
+    const laptop = new Engine({ host: 'laptop', socketPath: dockerHost.replace('unix://', '') });
+    const file = join(project.folder, '.lockage', 'laptop.env');
+    const lines = Object.entries(secrets ?? {}).map(([name, value]) => `${name}=${value}\n`);
+    await writeFile(file, lines.join(''));
+    const given = secrets ? ['--secrets', file] : [];
+    const { code, stderr, json } = await project.run('reproduce', 'prod', ...given, '--yes', '--json');
+    expect(code, stderr).toBe(0);
+    const original = await running(project.engine('prod-1'), 'prod');
+    expect(original).toEqual([expect.stringMatching(`^${json.original.digest} sha256:`)]);
+    expect(await running(laptop, 'prod-here')).toEqual(original);
+    await use(`http://${address}:${json.ports[8000]}/`);
+    await project.succeed('destroy', 'prod-here', '--volumes');
+    const labels = { 'lockage.environment': 'prod-here' };
+    expect(await laptop.listContainers({ all: true, labels })).toEqual([]);
+    expect(await laptop.listVolumes(labels)).toEqual([]);
+  }
+
+  test('from a Go module, with a database, goes to prod and back, and to a laptop', { timeout: building }, async () => {
     await write('miniflux', async (folder) => {
       const program = join(cacheFolder(), 'bin', 'miniflux-2.3.5', 'miniflux');
       const module = 'test/support/strangers/miniflux';
@@ -100,20 +132,32 @@ describe.runIf(labsWork)('an application of somebody else', () => {
         },
       },
     });
-    const authorization = `Basic ${Buffer.from(`${user.name}:${user.password}`).toString('base64')}`;
     let number = 0;
-    await throughAndBack(async (url) => {
+    const addCategory = async (url: string, password: string): Promise<string[]> => {
       const title = `category ${(number += 1)}`;
+      const authorization = `Basic ${Buffer.from(`${user.name}:${password}`).toString('base64')}`;
       const headers = { authorization, 'content-type': 'application/json' };
       const categories = new URL('v1/categories', url);
       const made = await fetch(categories, { method: 'POST', headers, body: JSON.stringify({ title }) });
       expect(made.status, await made.text()).toBe(201);
       const found = (await (await fetch(categories, { headers })).json()) as { title: string }[];
       expect(found.map((each) => each.title)).toContain(title);
-    });
+      return found.map((each) => each.title);
+    };
+    await throughAndBack(async (url) => void (await addCategory(url, user.password)));
+    // What prod was given cannot be known here, and one of these has the other in it: so no random value would do.
+    const own = { POSTGRES_PASSWORD: 'of-the-laptop', ADMIN_PASSWORD: 'another password of ten words' };
+    const secrets = {
+      ...own,
+      DATABASE_URL: `postgres://miniflux:${own.POSTGRES_PASSWORD}@db:5432/miniflux?sslmode=disable`,
+    };
+    await onALaptop(async (url) => {
+      // Every user has one named All: nothing of prod's is there.
+      expect((await addCategory(url, own.ADMIN_PASSWORD)).sort()).toEqual(['All', `category ${number}`]);
+    }, secrets);
   });
 
-  test('from npm goes to prod and back', { timeout: building }, async () => {
+  test('from npm goes to prod and back, and to a laptop', { timeout: building }, async () => {
     for (const environment of ['dev', 'prod']) await project.succeed('destroy', environment, '--volumes');
     await project.configure({ app: 'packages', repository: `${project.lab.registry}/packages` });
     await write('verdaccio', (folder) => command('npm', '--prefix', folder, 'ci', '--silent', '--ignore-scripts'));
@@ -128,9 +172,11 @@ describe.runIf(labsWork)('an application of somebody else', () => {
         },
       },
     });
-    await throughAndBack(async (url) => {
+    const ping = async (url: string) => {
       const answer = await fetch(new URL('-/ping', url));
       expect([answer.status, await answer.json()]).toEqual([200, {}]);
-    });
+    };
+    await throughAndBack(ping);
+    await onALaptop(ping);
   });
 });
