@@ -1,4 +1,5 @@
 import { LockageError } from '../../pipelines/errors.ts';
+import { asConfigured } from '../../pipelines/model/embedded.ts';
 import type { Accessory, Project } from '../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import { withoutVersions, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
@@ -18,12 +19,13 @@ export interface FoundRevision {
 }
 
 /**
- * Reads a revision out of the state, and nothing else: neither the configuration of today, nor hosts, nor values of secrets.
+ * Reads a revision out of the state, and nothing else: neither the configuration of today, but for where releases lie by now, nor hosts,
+ * nor values of secrets.
  * Networks, edges and accessories are those that stand now, as they have no revisions. Throws LockageError (refused).
  */
 export async function recordedRevision(
   records: RecordsAdapter,
-  project: Pick<Project, 'app' | 'edgeImage' | 'insecureRegistries'>,
+  project: Pick<Project, 'app' | 'repository' | 'edgeImage' | 'insecureRegistries'>,
   name: RevisionName,
 ): Promise<FoundRevision> {
   const { environment } = name;
@@ -35,11 +37,12 @@ export async function recordedRevision(
   const targets = targetsOf(record, revision, standing.edges[0]?.host);
   const swarm = targets.find(schedulesReplicas)?.name;
   const { app, insecureRegistries } = project;
+  const release = asConfigured(revision.release, project.repository);
   const [edge] = standing.edges;
   return {
     targets,
     recorded: {
-      ...{ app, environment, number: revision.number, release: revision.release, insecureRegistries },
+      ...{ app, environment, number: revision.number, release, insecureRegistries },
       containers: revision.containers.map(withoutVersions),
       accessories: standing.accessories.map((inputs) => accessoryOf(inputs, owners)),
       edge: {

@@ -7,15 +7,21 @@ import { recordedRevision } from '../../../infra/adapters/recorded-revision.ts';
 import { RecordsAdapter } from '../../../infra/adapters/records.ts';
 import { packed } from '../../../infra/resources/packing.ts';
 import { textOfRecorded } from '../../../pipelines/model/recorded-revision.ts';
-import { failed, host, revision, spec } from '../../pipelines/model/values.ts';
+import { failed, host, release, revision, spec } from '../../pipelines/model/values.ts';
 
-const project = { app: 'shop', edgeImage: 'registry.example.com/edge:3', insecureRegistries: ['10.0.0.1:5000'] };
+const project = {
+  ...{ app: 'shop', repository: 'registry.example.com/shop', edgeImage: 'registry.example.com/edge:3' },
+  insecureRegistries: ['10.0.0.1:5000'],
+};
 const place = { app: 'shop', environment: 'prod' };
 const secrets = { TOKEN: 'aaaaaaaa' };
 const env = { TOKEN_FILE: '/run/secrets/TOKEN', LOCKAGE_HOST: 'prod-1', LEVEL: 'info' };
 const web = spec('web-1.4.0', 'prod-1', { secrets, env });
 const migration = spec('migration-1.4.0', 'prod-1', { secrets, env, command: ['migrate'], role: 'migration' });
-const ledger = { revisions: [revision(1, '1.3.0'), revision(2, '1.4.0', { containers: [web] }), failed(3, '1.5.0')] };
+// It was released before the project named a repository.
+const embedded = { ...release('1.3.0'), repository: 'embedded.lockage.internal/shop-0123abcd' };
+const first = revision(1, '1.3.0', { release: embedded });
+const ledger = { revisions: [first, revision(2, '1.4.0', { containers: [web] }), failed(3, '1.5.0')] };
 
 /** What a state has of prod: its stack, and that of its foundation. */
 const stacks: Readonly<Record<string, readonly [type: string, inputs: object][]>> = {
@@ -109,7 +115,7 @@ test('a revision is read out of the state as it is recorded, without a passphras
 
 test('an earlier revision is one as well, and an environment of which nothing is recorded is named', async () => {
   const { recorded } = await recordedRevision(records, project, { environment: 'prod', at: '1.3.0' });
-  expect([recorded.number, recorded.release.version]).toEqual([1, '1.3.0']);
+  expect([recorded.number, recorded.release]).toEqual([1, release('1.3.0')]);
   await expect(recordedRevision(records, project, { environment: 'prot' })).rejects.toMatchObject({
     message: expect.stringContaining('nothing is recorded of an environment "prot" of shop'),
     details: ['recorded is prod'],

@@ -22,7 +22,7 @@ const plan: Plan = {
 };
 const shown = (result: Reproduced['result']): Reproduced => ({
   reproduction,
-  folder: '/work/.lockage/reproductions/prod-here',
+  folder: '/srv/shop/.lockage/reproductions/prod-here',
   differences: reproductionDifferences(reproduction, { original: [], here: { engine: '20.10.24' }, taken }),
   result,
   moved: 99_000_000,
@@ -40,7 +40,7 @@ test('the end says what runs, where it is visited, where its secrets are, and wh
   expect(reproductionJson(shown(result))).toMatchObject({ bytesMoved: { here: 99_000_000 } });
   expect(lines.slice(1, 3)).toEqual([
     '  web  http://127.0.0.1:8080/',
-    '  values of its secrets: /work/.lockage/reproductions/prod-here/secrets',
+    '  values of its secrets: /srv/shop/.lockage/reproductions/prod-here/secrets',
   ]);
   expect(lines[3]).toMatch(/^ +what +prod +prod-here +why$/);
   expect(lines.join('\n')).toMatch(/~ {2}port +80 +80 +8080 +container shop-dev-edge has it/);
@@ -56,7 +56,7 @@ test('a plan says what would run, and JSON has all of it', () => {
     original: { app: 'shop', environment: 'prod', revision: 12, version: '1.4.0' },
     urls: [{ role: 'web', url: 'http://127.0.0.1:8080/' }],
     ports: { 80: 8080 },
-    secrets: [{ name: 'TOKEN', from: 'generated', file: '/work/.lockage/reproductions/prod-here/secrets/TOKEN' }],
+    secrets: [{ name: 'TOKEN', from: 'generated', file: '/srv/shop/.lockage/reproductions/prod-here/secrets/TOKEN' }],
     differences: expect.arrayContaining([expect.objectContaining({ what: 'hosts', why: expect.any(String) })]),
   });
 });

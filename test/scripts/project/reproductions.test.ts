@@ -99,7 +99,7 @@ test('a folder without a configuration has its reproductions, and a project none
 });
 
 test('the environment of a reproduction is made from its record alone', () => {
-  const found = { folder: '/work/.lockage/reproductions/prod-here', reproduction: made('prod-here') };
+  const found = { folder: '/srv/shop/.lockage/reproductions/prod-here', reproduction: made('prod-here') };
   const { environments, repository, edgeImage } = projectOf(found);
   expect(environments.map(({ roles }) => roles.map(({ route }) => route))).toEqual([[{ publish: 8080, port: 8080 }]]);
   expect([repository, edgeImage]).toEqual(['registry.example.com/shop', found.reproduction.of.edge.image]);
