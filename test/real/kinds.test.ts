@@ -83,6 +83,22 @@ describe.runIf(labsWork)('the pipeline with every kind of environment', () => {
     },
   );
 
+  test(
+    'has one more for a tester, on a machine that shares no folder with this computer',
+    { timeout: 3 * minutes },
+    async () => {
+      const words = ['env', 'up', 'pr-7', '--from', 'prod-eu', '--on', 'load-test-1', '--ttl', '1h', '--yes', '--json'];
+      const made = await project.run(...words);
+      expect(made.code, made.stderr).toBe(0);
+      const { json } = await project.succeed('env', 'ls');
+      const [{ urls, state }] = json.environments as [{ urls: { url: string }[]; state: string }];
+      const addresses = urls.map(({ url }) => url);
+      expect([await project.versions('pr-7', addresses), state]).toEqual([['1.0.0'], 'serves']);
+      const gone = await project.run('env', 'down', 'pr-7', '--yes', '--json');
+      expect(gone.code, gone.stderr).toBe(0);
+    },
+  );
+
   test('keeps nothing of an elastic one that is not needed any more', { timeout: 3 * minutes }, async () => {
     await project.succeed('destroy', 'load-test');
     const { json } = await project.succeed('host', 'ls', 'load-test');
