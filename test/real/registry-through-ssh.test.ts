@@ -95,7 +95,8 @@ describe.runIf(labsWork)('hosts that cannot reach the registry', () => {
 
       const promote = ['promote', '2.0.0', '--to', 'dev', '--yes', '--json'];
       const stranger = await project.start(promote, { DOCKER_CONFIG: tmpdir() }).ended;
-      expect([stranger.code, stranger.json?.error.message]).toEqual([2, expect.stringContaining('demands a login')]);
+      expect([stranger.code, stranger.json?.error.details]).toEqual([2, [expect.stringContaining('demands a login')]]);
+      expect(stranger.json?.error.hint).toContain('docker login');
       const promoted = await project.start(promote, login).ended;
       expect([promoted.code, await project.versions('dev')], promoted.stderr).toEqual([0, ['2.0.0']]);
 
