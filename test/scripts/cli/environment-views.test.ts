@@ -114,7 +114,13 @@ test('status and the end of `env up` say until when it is there', () => {
     '  made from revision 12 of prod, until 16:40',
   );
   const result = { outcome: 'unchanged' } as never;
-  const lines = reproductionLines({ reproduction: made('pr-128'), folder: '/srv/shop', differences: [], result, moved: 0 });
+  const lines = reproductionLines({
+    reproduction: made('pr-128'),
+    folder: '/srv/shop',
+    differences: [],
+    result,
+    moved: 0,
+  });
   expect(plain(lines)[1]).toMatch(
     /^until (2026-11-29 )?16:40, when test-3 removes it by itself \(`lockage env up pr-128 --ttl 8h`/,
   );
