@@ -24,8 +24,8 @@ export function tlsOf({ DOCKER_CERT_PATH: folder }: NodeJS.ProcessEnv): TlsFiles
   return { ca: join(folder, 'ca.pem'), cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
 }
 
-/** Undefined where Docker's command line is not there: an engine needs none. */
-async function contextUrl(): Promise<string | undefined> {
+/** Returns the engine's URL of Docker's current context. Undefined where Docker's command line is not there: an engine needs none. */
+export async function contextUrl(): Promise<string | undefined> {
   const words = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
   const env = childEnvironment(variablesFor('docker'));
   const ended = await runToEnd('docker', words, contextTimeout, { env }).catch((error: unknown) => {

@@ -1,5 +1,4 @@
-import { childEnvironment, variablesFor } from '../../infra/system/environment.ts';
-import { runToEnd } from '../../infra/system/process.ts';
+import { contextUrl } from '../../infra/hosts/engine-at-hand.ts';
 
 /** A socket whose path needs no quotes in a configuration. */
 const socketPattern = /^unix:\/\/\/[\w./@+-]+$/;
@@ -9,9 +8,6 @@ const socketPattern = /^unix:\/\/\/[\w./@+-]+$/;
  * another one than Linux. Undefined where there is no CLI, or its engine is on another computer.
  */
 export async function currentEngine(): Promise<string | undefined> {
-  const words = ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'];
-  const options = { env: childEnvironment(variablesFor('docker')) };
-  const asked = await runToEnd('docker', words, 10_000, options).catch(() => undefined);
-  const url = asked?.code === 0 ? asked.stdout.trim() : '';
+  const url = (await contextUrl()) ?? '';
   return socketPattern.test(url) ? url : undefined;
 }
