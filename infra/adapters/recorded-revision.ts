@@ -1,5 +1,6 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { asConfigured } from '../../pipelines/model/embedded.ts';
+import { surroundingsOf } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Project } from '../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import { withoutVersions, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
@@ -96,7 +97,8 @@ export function hostsOf(targets: readonly Target[]): Target[] {
 
 /** Returns an accessory as it is recorded, as if it were configured so: its port is in the variables that lead to it. */
 function accessoryOf(inputs: AccessoryInputs, owners: ReadonlyMap<string, string>): Accessory {
-  const { name, host, pinned, command, env, secrets, volumes, health, memory, cpus, shmSize, init, log } = inputs;
+  const { name, host, pinned, command, env, secrets, volumes, health, memory, cpus, shmSize, ulimits, init, log } =
+    inputs;
   const owner = secrets && owners.get(secrets.volume);
   const own = `${accessoryName(inputs)}-`;
   const named = Object.entries(volumes).map(([volume, path]) => [withoutStart(volume, own), path]);
@@ -108,8 +110,10 @@ function accessoryOf(inputs: AccessoryInputs, owners: ReadonlyMap<string, string
     ...(health ? { health } : {}),
     ...(cpus === undefined ? {} : { cpus }),
     ...(shmSize === undefined ? {} : { shmSize }),
+    ...(ulimits ? { ulimits } : {}),
     ...(init === undefined ? {} : { init }),
     ...(log ? { log } : {}),
+    ...surroundingsOf(inputs),
   };
 }
 

@@ -1,4 +1,4 @@
-import { neighboursOf, publishAddress } from '../../pipelines/model/container-spec.ts';
+import { neighboursOf, publishAddress, surroundingsOf } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
@@ -39,7 +39,7 @@ export function edgeSetting(app: string, environment: Environment, host: Environ
 /** Returns an accessory, as it has to be. */
 export function accessoryInputs(plan: FoundationPlan, host: EnvironmentHost, accessory: Accessory): AccessoryInputs {
   const { app, environment } = plan;
-  const { name, command, env, port, health, memory, cpus, shmSize, init, log } = accessory;
+  const { name, command, env, port, health, memory, cpus, shmSize, ulimits, init, log } = accessory;
   const container = accessoryName({ app, environment: environment.name, name });
   const secrets = secretsOf(environment, container, accessory);
   const volumes = Object.entries(accessory.volumes).map(([volume, path]) => [`${container}-${volume}`, path]);
@@ -49,8 +49,10 @@ export function accessoryInputs(plan: FoundationPlan, host: EnvironmentHost, acc
     ...{ app, environment: environment.name, host, name, env, memory },
     ...(cpus === undefined ? {} : { cpus }),
     ...(shmSize === undefined ? {} : { shmSize }),
+    ...(ulimits ? { ulimits } : {}),
     ...(init === undefined ? {} : { init }),
     ...(log ? { log } : {}),
+    ...surroundingsOf(accessory),
     pinned: images.pinned,
     ...(command ? { command } : {}),
     ...(secrets ? { secrets } : {}),

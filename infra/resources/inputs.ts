@@ -1,5 +1,5 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
-import type { EdgeLimits, Log, Migration } from '../../pipelines/model/environment.ts';
+import type { EdgeLimits, Log, Migration, Surroundings, Ulimits } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
 import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
@@ -49,7 +49,7 @@ export interface EdgeInputs extends StandingInputs {
 }
 
 /** An accessory: other people's image, with data that stays. */
-export interface AccessoryInputs extends StandingInputs {
+export interface AccessoryInputs extends StandingInputs, Surroundings {
   readonly name: string;
   readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -66,6 +66,7 @@ export interface AccessoryInputs extends StandingInputs {
   readonly cpus?: number;
   /** bytes */
   readonly shmSize?: number;
+  readonly ulimits?: Ulimits;
   readonly init?: boolean;
   readonly log?: Log;
   readonly health?: { readonly command: readonly string[]; readonly timeout: number };

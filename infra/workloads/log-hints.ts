@@ -1,42 +1,166 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 
-interface LogHint {
+/** What is known of a role when one of its containers fails. */
+export type Failing = Pick<ContainerSpec, 'role' | 'hardening' | 'limits'> & Pick<Partial<ContainerSpec>, 'route'>;
+
+/** A kind of failure that a container's settings may have caused. */
+export interface Symptom {
+  /** as people search for it: errno, or the words of the message */
+  readonly name: string;
   readonly sign: RegExp;
-  /** says what its configuration has to do with it, or nothing */
-  readonly text: (spec: Pick<ContainerSpec, 'role' | 'hardening'>) => string | undefined;
+  /** what it means, one sentence without full stop */
+  readonly cause: string;
+  /** the keys of a role that have to do with it */
+  readonly keys: readonly string[];
+  /** what to do about it, with `KEY` for each of the keys in turn */
+  readonly remedy: string;
+  /** false where this role's settings have nothing to do with it; absent: always */
+  readonly applies?: (spec: Failing) => boolean;
 }
 
-const hints: readonly LogHint[] = [
+/**
+ * The failures that are known, what is told apart most exactly first. `docs/troubleshooting.md` has the same table, and a test
+ * compares them.
+ */
+export const symptoms: readonly Symptom[] = [
   {
-    sign: /EROFS|read-only file ?system/i,
-    text: ({ role, hardening }) =>
-      hardening.readOnly
-        ? `its files are read-only: name the folder in \`hardening.tmpfs\` of ${role}, or set \`hardening.readOnly\` to false`
-        : undefined,
+    name: 'out of memory',
+    sign: /out of memory|OutOfMemoryError|cannot allocate memory|ENOMEM|MemoryError|std::bad_alloc/i,
+    cause: 'it needed more memory than its limit, which folders in memory count towards',
+    keys: ['limits.memory'],
+    remedy: 'raise KEY, or let the program use less',
   },
   {
+    name: 'exec format error',
     sign: /exec format error/i,
-    text: () => 'its program is for another kind of processor than the host has: build the image for that platform',
+    cause: 'its program is for another kind of processor than the host has',
+    keys: [],
+    remedy: 'build the image for the platform of the hosts: `build.platform` in `lockage.yaml`',
   },
   {
+    name: 'failed to map segment',
+    sign: /failed to map segment from shared object/i,
+    cause: 'a library that was unpacked into a folder in memory may not be run from there',
+    keys: ['hardening.tmpfs'],
+    remedy: 'write `{ size: 64MiB, exec: true, reason: why }` for that folder in KEY',
+  },
+  {
+    name: 'missing library',
+    sign: /error while loading shared libraries|cannot open shared object file|version `?GLIBC\w*_[\d.]+'? not found|Error relocating/i,
+    cause: 'its image lacks a library that its program was built with, often as it was built on another distribution',
+    keys: [],
+    remedy: 'build the program in the image that it runs in, or install the library there',
+  },
+  {
+    name: 'unknown user',
+    sign: /unable to find (user|group)|no matching entries in (passwd|group) file|getpwuid|no user exists for uid|uid not found/i,
+    cause: 'its image has no account for the user that it runs as',
+    keys: ['hardening.user'],
+    remedy:
+      'name a user of the image in KEY, or write it as numbers; a program that asks for its own name needs an account in the image',
+  },
+  {
+    name: 'executable file not found',
+    sign: /executable file not found|exec: .*: no such file or directory|no such file or directory: unknown/i,
+    cause: 'the command is not in the image, or the interpreter in its first line is not',
+    keys: ['command'],
+    remedy: 'see KEY; each of its words is passed on as it is, and no shell reads them',
+  },
+  {
+    name: 'port below 1024',
+    sign: /(EACCES|permission denied)[^\n]*(:|port )\d{1,3}\b(?!\d)|(:|port )\d{1,3}\b[^\n]*(EACCES|permission denied)/i,
+    cause: 'it has no right to listen on a port below 1024',
+    keys: ['port', 'hardening.capabilities'],
+    remedy: 'let it listen on a port above, with KEY, or give back CAP_NET_BIND_SERVICE in KEY',
+  },
+  {
+    name: 'EADDRINUSE',
+    sign: /EADDRINUSE|address already in use/i,
+    cause: 'two processes of one container listen on the same port; containers do not share theirs',
+    keys: ['port', 'command'],
+    remedy: 'see what KEY is and what KEY starts',
+  },
+  {
+    name: '/dev/shm',
+    sign: /\/dev\/shm|shared memory segment|bus error|SIGBUS/i,
+    cause: 'shared memory is full, or too small for it',
+    keys: ['limits.shmSize'],
+    remedy: 'raise KEY',
+  },
+  {
+    name: 'ENOSPC',
+    sign: /ENOSPC|no space left on device/i,
+    cause: "a folder in memory is full, or the host's disk is",
+    keys: ['hardening.tmpfs'],
+    remedy: 'give that folder more in KEY; `lockage doctor` tells how much the disks have left',
+  },
+  {
+    name: 'EROFS',
+    sign: /EROFS|read-only file ?system/i,
+    cause: 'its files are read-only',
+    keys: ['hardening.tmpfs', 'hardening.readOnly'],
+    remedy: 'name the folder in KEY, or set KEY to false',
+    applies: ({ hardening }) => hardening.readOnly,
+  },
+  {
+    name: 'EMFILE',
+    sign: /EMFILE|ENFILE|too many open files/i,
+    cause: 'it has more files and connections open than its limit',
+    keys: ['limits.files'],
+    remedy: 'raise KEY',
+  },
+  {
+    name: 'EAGAIN',
+    sign: /resource temporarily unavailable|can't start new thread|unable to create (new )?native thread|fork: retry|pthread_create failed/i,
+    cause: 'it has more processes and threads than its limit',
+    keys: ['limits.pids'],
+    remedy: 'raise KEY',
+  },
+  {
+    name: 'memlock',
+    sign: /RLIMIT_MEMLOCK|mlockall?|memory locking requested|unable to lock JVM memory/i,
+    cause: 'it may lock no memory',
+    keys: ['limits.ulimits'],
+    remedy: 'set `memlock: unlimited` in KEY',
+  },
+  {
+    name: 's6-overlay',
+    sign: /can only run as pid 1|trying to run as pid|not running as pid 1/i,
+    cause: "its image has an init of its own, which has to be process 1 in place of Docker's",
+    keys: ['init'],
+    remedy: 'set KEY to false',
+  },
+  {
+    name: 'name not found',
+    sign: /ENOTFOUND|EAI_AGAIN|temporary failure in name resolution|no such host|could not resolve|name or service not known/i,
+    cause: 'a host name that it asks for leads nowhere',
+    keys: ['dns', 'extraHosts'],
+    remedy: 'an accessory is found by its name in every environment; other names come from the host, or KEY and KEY',
+  },
+  {
+    name: 'EPERM',
     sign: /EPERM|operation not permitted/i,
-    text: ({ role }) =>
-      `it has no Linux capabilities but those in \`hardening.capabilities\` of ${role}, and a program that brings its own ` +
-      'also needs `hardening.noNewPrivileges: false`',
+    cause: 'it has no Linux capabilities but those that were given back',
+    keys: ['hardening.capabilities', 'hardening.noNewPrivileges'],
+    remedy: 'name what it needs in KEY; a program that brings its own also needs KEY at false',
   },
   {
+    name: 'EACCES',
     sign: /EACCES|permission denied/i,
-    text: ({ role, hardening }) =>
-      `it runs as ${hardening.user ?? "the image's user"} and without the rights of root: see \`hardening.user\`, ` +
-      `\`hardening.tmpfs\` and \`hardening.capabilities\` of ${role}`,
+    cause: 'its user may not do that, as it has none of the rights of root',
+    keys: ['hardening.user', 'hardening.tmpfs', 'hardening.capabilities'],
+    remedy: 'see KEY, KEY and KEY, and who owns the files of the image',
   },
 ];
 
 /** Returns what its configuration has to do with what a container wrote; undefined where nothing is known. */
-export function logHint(lines: readonly string[], spec: Pick<ContainerSpec, 'role' | 'hardening'>): string | undefined {
+export function logHint(lines: readonly string[], spec: Failing): string | undefined {
   const text = lines.join('\n');
-  return hints
-    .filter(({ sign }) => sign.test(text))
-    .map((hint) => hint.text(spec))
-    .find((found) => found !== undefined);
+  const found = symptoms.find(({ sign, applies }) => sign.test(text) && (applies?.(spec) ?? true));
+  return found && `${found.cause}: ${remedyOf(found, (key) => `\`${key}\` of ${spec.role}`)}`;
+}
+
+/** Returns what to do about a failure, with its keys as they are written there. */
+export function remedyOf({ remedy, keys }: Pick<Symptom, 'remedy' | 'keys'>, written: (key: string) => string): string {
+  return keys.reduce((text, key) => text.replace('KEY', written(key)), remedy);
 }

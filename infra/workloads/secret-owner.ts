@@ -33,7 +33,7 @@ export async function ownerIn(engine: Engine, container: string, user: string, i
   const accounts = numbers ? { passwd: '', group: '' } : await accountsOf(engine, container);
   const found = findOwner(user, accounts);
   if (!('unknown' in found)) return found;
-  throw new LockageError(`${engine.host}: image ${image} has no ${found.unknown}, which is to read its secrets`, {
+  throw new LockageError(`${engine.host}: image ${image} has no ${found.unknown}`, {
     hint: 'Write the user as numbers, as "1000:1000".',
   });
 }

@@ -20,7 +20,7 @@ export async function workloadError(
     inTime(part.diagnosis(signal), ''),
     inTime(part.lastLines(20, signal), []),
   ]);
-  const hint = logHint([...log, ...answers], spec);
+  const hint = logHint([trouble, ...log, ...answers], spec);
   return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} ${why}${printable(trouble)}`, {
     details: [
       ...(hint === undefined ? [] : [hint]),

@@ -1,4 +1,12 @@
-import { placesOf, type Accessory, type Environment, type Health, type Log, type Role } from './environment.ts';
+import {
+  placesOf,
+  type Accessory,
+  type Environment,
+  type Health,
+  type Log,
+  type Role,
+  type Surroundings,
+} from './environment.ts';
 import { fingerprint } from './fingerprint.ts';
 import { imageByDigest, type Release } from './release.ts';
 import { schedulesReplicas, type EnvironmentHost, type Target } from './target.ts';
@@ -10,7 +18,7 @@ export const secretsPath = '/run/secrets';
  * A release container as it will run on one host, or a service as it will run on a swarm, resolved to the last field. Its
  * name follows from its content.
  */
-export interface ContainerSpec {
+export interface ContainerSpec extends Surroundings {
   /** `shop-prod-web-3f9a1c20-1`: any difference below gives another name */
   readonly name: string;
   /** name on the network, shared by all containers of the role on that host or swarm: `shop-prod-web-3f9a1c20` */
@@ -96,6 +104,7 @@ export function roleContainers(
     hardening: role.hardening,
     ...(role.init === undefined ? {} : { init: role.init }),
     ...(role.log ? { log: role.log } : {}),
+    ...surroundingsOf(role),
     stopGrace: role.stopGrace,
     ...(schedulesReplicas(host) ? { replicas: role.count } : {}),
   };
@@ -103,6 +112,15 @@ export function roleContainers(
   const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, count: role.count, attempt })}`;
   if (schedulesReplicas(host)) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
+}
+
+/** Returns what is said of a container's network and its end, and nothing where nothing is. */
+export function surroundingsOf({ extraHosts, dns, stopSignal }: Surroundings): Surroundings {
+  return {
+    ...(extraHosts ? { extraHosts } : {}),
+    ...(dns ? { dns } : {}),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+  };
 }
 
 /** Returns `DB_HOST` and `DB_PORT` for an accessory `db`. Its name leads to it from every host, in every environment. */

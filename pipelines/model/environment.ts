@@ -72,7 +72,7 @@ export interface Pulling {
 }
 
 /** A process kind of the release: web, worker. */
-export interface Role {
+export interface Role extends Surroundings {
   readonly name: string;
   /** replaces the image's command */
   readonly command?: readonly string[];
@@ -92,7 +92,7 @@ export interface Role {
   readonly init?: false;
   /** absent: Docker's own rotating files, of `limits.log` bytes */
   readonly log?: Log;
-  /** how long a stop waits between TERM and KILL */
+  /** how long a stop waits between the stop signal and KILL */
   readonly stopGrace: number;
 }
 
@@ -132,8 +132,49 @@ export interface Limits {
   readonly pids: number;
   /** open files */
   readonly files: number;
+  /** other limits of its processes; absent: none but that of core files, which is 0 */
+  readonly ulimits?: Ulimits;
   /** bytes of log kept per container */
   readonly log: number;
+}
+
+/** The limits of processes that may be set, by ulimit's names (setrlimit(2)); open files have a key of their own. */
+export const ulimitNames = [
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+] as const;
+
+/** name → soft and hard limit; -1: none */
+export type Ulimits = Readonly<
+  Partial<Record<(typeof ulimitNames)[number], { readonly soft: number; readonly hard: number }>>
+>;
+
+/** The way a container looks names up; absent fields: as its host does. */
+export interface Dns {
+  readonly servers?: readonly string[];
+  readonly search?: readonly string[];
+  readonly options?: readonly string[];
+}
+
+/** What an image's own settings, or its host's, leave to be said about a container's network and its end. */
+export interface Surroundings {
+  /** names in its /etc/hosts: host name → address */
+  readonly extraHosts?: Readonly<Record<string, string>>;
+  readonly dns?: Dns;
+  /** absent: the image's own, else SIGTERM */
+  readonly stopSignal?: string;
 }
 
 /** The destination of a container's output: a log driver with its options, or what the host's engine does by itself. */
@@ -153,7 +194,7 @@ export interface Hardening {
   /** capabilities added back, as `CAP_NET_BIND_SERVICE` */
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
-  /** `uid[:gid]`; absent: the image's own user, which must not be root unless `allowRoot` */
+  /** `uid[:gid]`, or names of the image's; absent: the image's own user, which must not be root unless `allowRoot` */
   readonly user?: string;
   readonly allowRoot: boolean;
   /** field → why it was opened */
@@ -164,7 +205,7 @@ export interface Hardening {
  * A stateful neighbour, such as a database. A promotion makes it if it is missing or configured otherwise than before,
  * and leaves it alone otherwise.
  */
-export interface Accessory {
+export interface Accessory extends Surroundings {
   readonly name: string;
   readonly image: string;
   readonly host: string;
@@ -188,6 +229,8 @@ export interface Accessory {
   readonly cpus?: number;
   /** bytes of /dev/shm; absent: Docker's own 64 MiB */
   readonly shmSize?: number;
+  /** limits of its processes; absent: as the host's engine has them */
+  readonly ulimits?: Ulimits;
   /** absent: what the host's engine does by itself */
   readonly init?: boolean;
   /** absent: Docker's own rotating files */

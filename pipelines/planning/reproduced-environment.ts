@@ -1,4 +1,4 @@
-import { secretsPath, type ContainerSpec } from '../model/container-spec.ts';
+import { secretsPath, surroundingsOf, type ContainerSpec } from '../model/container-spec.ts';
 import type { Accessory, Environment, Migration, Role, SecretSource } from '../model/environment.ts';
 import { secretsOf } from '../model/recorded-revision.ts';
 import type { Reproduction } from '../model/reproduction.ts';
@@ -52,6 +52,7 @@ function rolesOf({ of: { containers }, host, ports, counts }: Reproduction): Rol
       ...(route ? { route: { ...route, publish: ports[route.publish] ?? route.publish } } : {}),
       ...{ health, limits, hardening, stopGrace },
       ...(init === undefined ? {} : { init }),
+      ...surroundingsOf(spec),
       ...(log ? { log } : {}),
     };
   });

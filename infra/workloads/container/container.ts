@@ -8,6 +8,8 @@ import { isOwnedBy, labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import { addressOf } from '../../system/look-up.ts';
 import { withHeldImage } from '../held-image.ts';
+import { logHint } from '../log-hints.ts';
+import { ownerIn } from '../secret-owner.ts';
 import {
   fillSecretVolume,
   removeSecretVolume,
@@ -31,7 +33,9 @@ export async function createContainer(context: ProviderContext, inputs: Containe
     if (!inputs.rests) await engine.startContainer(spec.name);
   } catch (error) {
     await removeContainer(context, inputs);
-    throw new LockageError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
+    const hint = logHint([messageOf(error)], spec);
+    const options = { cause: error, ...(hint === undefined ? {} : { hint }) };
+    throw new LockageError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, options);
   }
   context.progress({ host: host.name, step: inputs.rests ? 'standby' : 'start', detail: spec.name });
   return { id };
@@ -54,13 +58,29 @@ async function made(engine: Engine, context: ProviderContext, inputs: ContainerI
     if (hasSecrets(spec)) await fillSecretVolume(context, secretVolumeOf({ app, environment }, host, spec));
     return await withHeldImage(engine, spec.image, async (image) => {
       const request = withNamelessVolumes(body, await engine.inspectImage(image));
-      return engine.createContainer(spec.name, { ...request, Image: image });
+      const id = await engine.createContainer(spec.name, { ...request, Image: image });
+      await checkNamedUser(engine, spec).catch(async (error: unknown) => {
+        await engine.removeContainer(id, { force: true });
+        throw error;
+      });
+      return id;
     });
   } catch (error) {
     // What kept it from being made explains more than what keeps its secrets from being removed.
     if (hasSecrets(spec)) await removeSecretVolume(engine, inputs, secretVolumeName(spec.name)).catch(() => undefined);
     throw error;
   }
+}
+
+/** Refuses a user by name whom the image does not know, or who is its root under another name. Throws LockageError. */
+async function checkNamedUser(engine: Engine, { name, image, hardening }: ContainerSpec): Promise<void> {
+  const { user, allowRoot } = hardening;
+  if (user === undefined || /^\d+(:\d+)?$/.test(user)) return;
+  const { uid } = await ownerIn(engine, name, user, image);
+  if (uid !== 0 || allowRoot) return;
+  throw new LockageError(`${engine.host}: user ${user} of image ${image} is its root`, {
+    hint: 'Name another one, or open hardening.allowRoot, with a reason.',
+  });
 }
 
 /** Returns the request that a release container is made by, with accessories' addresses as they are now. Throws LockageError. */
@@ -70,7 +90,7 @@ export async function requestOf(
   spec: ContainerSpec,
 ): Promise<ContainerBody> {
   const request = createBody(app, environment, spec);
-  const found = extraHosts(await addressesOf(host, spec.neighbours));
+  const found = extraHosts({ ...spec.extraHosts, ...(await addressesOf(host, spec.neighbours)) });
   return { ...request, HostConfig: { ...request.HostConfig, ...found } };
 }
 

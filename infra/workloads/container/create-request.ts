@@ -1,5 +1,5 @@
 import { secretsPath, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
-import type { Log } from '../../../pipelines/model/environment.ts';
+import type { Dns, Log } from '../../../pipelines/model/environment.ts';
 import { fingerprint } from '../../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { ContainerBody, ImageDetails } from '../../docker/api/client.ts';
@@ -18,6 +18,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
     ...(spec.command ? { Cmd: [...spec.command] } : {}),
     ...(hardening.user ? { User: hardening.user } : {}),
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    ...(spec.stopSignal === undefined ? {} : { StopSignal: spec.stopSignal }),
     StopTimeout: Math.ceil(spec.stopGrace / 1000),
     Labels: {
       ...ownerLabels(app, environment, 'release'),
@@ -42,6 +43,7 @@ export function createBody(app: string, environment: string, spec: ContainerSpec
       PidsLimit: limits.pids,
       Ulimits: ulimits(limits),
       LogConfig: logConfig(limits.log, spec.log),
+      ...dnsOf(spec.dns),
       Mounts: secretMounts(spec) as never,
     },
     NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: [spec.alias] } } },
@@ -81,19 +83,31 @@ function folders({ tmpfs, executable = [] }: ContainerSpec['hardening']): Record
   return Object.fromEntries(Object.entries(tmpfs).map(([path, bytes]) => [path, optionsOf(path, bytes)]));
 }
 
-/** Returns the names that lead a container to accessories on other hosts: accessory → address. */
-export function extraHosts(neighbours: Readonly<Record<string, string>> = {}): { readonly ExtraHosts?: string[] } {
-  const lines = Object.entries(neighbours).map(([name, address]) => `${name}:${address}`);
+/** Returns the names that lead a container to other hosts, accessories of its environment among them: name → address. */
+export function extraHosts(names: Readonly<Record<string, string>> = {}): { readonly ExtraHosts?: string[] } {
+  const lines = Object.entries(names).map(([name, address]) => `${name}:${address}`);
   return lines.length === 0 ? {} : { ExtraHosts: lines.sort() };
 }
 
 /** Returns the limits of a container's processes. A core file would have its secrets in it, somewhere on the host. */
-export function ulimits({ files }: Pick<ContainerSpec['limits'], 'files'>) {
-  // By name, as Docker's command line puts them whenever it changes a service.
-  return [
-    { Name: 'core', Soft: 0, Hard: 0 },
-    { Name: 'nofile', Soft: files, Hard: files },
-  ];
+export function ulimits({ files, ulimits: others = {} }: Pick<ContainerSpec['limits'], 'files' | 'ulimits'>) {
+  return ulimitList({ core: { soft: 0, hard: 0 }, ...others, nofile: { soft: files, hard: files } });
+}
+
+/** Returns limits by name, as Docker's command line puts them whenever it changes a service. */
+export function ulimitList(limits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>> = {}) {
+  return Object.entries(limits)
+    .map(([Name, { soft, hard }]) => ({ Name, Soft: soft, Hard: hard }))
+    .sort((a, b) => (a.Name < b.Name ? -1 : 1));
+}
+
+/** Returns the way a container looks names up; nothing where its host's is meant. */
+export function dnsOf({ servers = [], search = [], options = [] }: Dns = {}) {
+  return {
+    ...(servers.length === 0 ? {} : { Dns: [...servers] }),
+    ...(search.length === 0 ? {} : { DnsSearch: [...search] }),
+    ...(options.length === 0 ? {} : { DnsOptions: [...options] }),
+  };
 }
 
 /** Returns the log driver; by default Docker's own rotating one, in three files of a third each. */

@@ -8,7 +8,7 @@ import type { ContainerBody, ContainerDetails, Engine } from '../../docker/api/c
 import { labels } from '../../docker/labels.ts';
 import type { AccessoryInputs } from '../../resources/inputs.ts';
 import { runsFor } from '../runs-for.ts';
-import { extraHosts, logConfig, restartPolicies } from '../container/create-request.ts';
+import { dnsOf, extraHosts, logConfig, restartPolicies, ulimitList } from '../container/create-request.ts';
 import { lastLogLines } from '../last-lines.ts';
 import { volumeMount } from '../secret-volume.ts';
 import { ensureStanding, removeStanding, standingLabels, type StandingContainer } from './standing-container.ts';
@@ -68,6 +68,7 @@ export function accessorySpecOf(setting: AccessorySetting): string {
 function accessoryBody(setting: AccessorySetting): ContainerBody {
   const { network } = environmentNames(setting.app, setting.environment);
   const { command, env, secrets, volumes, publish, memory, cpus, shmSize, init, log, health } = setting;
+  const limits = ulimitList(setting.ulimits);
   const port = `${publish?.port}/tcp`;
   return {
     ...(command ? { Cmd: [...command] } : {}),
@@ -77,10 +78,13 @@ function accessoryBody(setting: AccessorySetting): ContainerBody {
     ],
     ...(publish ? { ExposedPorts: { [port]: {} } } : {}),
     ...(health ? { Healthcheck: healthcheck(health) } : {}),
+    ...(setting.stopSignal === undefined ? {} : { StopSignal: setting.stopSignal }),
     StopTimeout: accessoryGrace / 1000,
     HostConfig: {
       NetworkMode: network,
-      ...extraHosts(setting.neighbours),
+      ...extraHosts({ ...setting.extraHosts, ...setting.neighbours }),
+      ...dnsOf(setting.dns),
+      ...(limits.length === 0 ? {} : { Ulimits: limits }),
       ...(publish ? { PortBindings: { [port]: [{ HostIp: publish.address, HostPort: String(publish.port) }] } } : {}),
       Mounts: [
         ...Object.entries(volumes).map(([Source, Target]) => ({ Type: 'volume', Source, Target })),

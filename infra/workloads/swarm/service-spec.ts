@@ -85,6 +85,7 @@ function containerSpec(place: Place, spec: ContainerSpec) {
     CapabilityDrop: ['ALL'],
     CapabilityAdd: [...hardening.capabilities].sort(),
     Ulimits: ulimits(limits),
+    ...(spec.stopSignal === undefined ? {} : { StopSignal: spec.stopSignal }),
     StopGracePeriod: spec.stopGrace * nanoseconds,
     // A service has no other way to the size of its shared memory.
     Mounts: Object.entries({
@@ -100,6 +101,17 @@ function containerSpec(place: Place, spec: ContainerSpec) {
       SecretName: secretName(place, name, version),
     })),
     Healthcheck: healthcheck(spec),
+    ...namesOf(spec),
+  };
+}
+
+/** A swarm writes hosts as the file does: the address first. */
+function namesOf({ extraHosts = {}, dns }: ContainerSpec) {
+  const hosts = Object.entries(extraHosts).map(([name, address]) => `${address} ${name}`);
+  const { servers = [], search = [], options = [] } = dns ?? {};
+  return {
+    ...(hosts.length === 0 ? {} : { Hosts: hosts.sort() }),
+    ...(dns ? { DNSConfig: { Nameservers: [...servers], Search: [...search], Options: [...options] } } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Accessory } from '../../model/environment.ts';
 import { isIpAddress, isPrivateAddress } from '../../model/ip-address.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import type { Checked } from './context.ts';
-import { checkEnv, checkLog, checkSecrets, checkSharedMemory } from './roles.ts';
+import { checkEnv, checkLog, checkNames, checkSecrets, checkSharedMemory, checkUlimits } from './roles.ts';
 
 /** Reserved names: an accessory's container would get the name of one of Lockage's own things on the host. */
 const reserved = ['edge', 'live', 'lock'];
@@ -29,6 +29,8 @@ export function checkAccessories(checked: Checked): void {
     checkVolumes(checked, path, accessory.volumes);
     checkSharedMemory(checked, path, accessory);
     if (asWritten) checkLog(checked, path, asWritten);
+    checkNames(checked, path, accessory);
+    checkUlimits(checked, path, accessory);
   }
 }
 

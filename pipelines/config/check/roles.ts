@@ -29,6 +29,8 @@ export function checkRoles(checked: Checked): void {
     checkHardening(checked, role);
     checkSharedMemory(checked, ['roles', role.name], role.limits);
     checkLog(checked, ['roles', role.name], asWritten);
+    checkNames(checked, ['roles', role.name], role);
+    checkUlimits(checked, ['roles', role.name], role.limits);
     if (asWritten.publish !== undefined && asWritten.port === undefined) {
       report(['roles', role.name, 'publish'], 'needs the port that its containers listen on: set port too');
     }
@@ -98,6 +100,27 @@ export function checkLog({ report }: Checked, owner: readonly string[], { log }:
   report([...owner, 'log', 'options'], "goes with a driver that is named: host takes the engine's own settings");
 }
 
+/** Checks that no name is written that leads to an accessory already. */
+export function checkNames(
+  { resolved, report }: Checked,
+  owner: readonly string[],
+  { extraHosts = {} }: Pick<Role, 'extraHosts'>,
+): void {
+  for (const { name } of resolved.accessories.filter((accessory) => Object.hasOwn(extraHosts, accessory.name)))
+    report([...owner, 'extraHosts', name], `leads to accessory ${name} already`);
+}
+
+/** Checks that no process may begin with more than it may have. */
+export function checkUlimits(
+  { report }: Checked,
+  owner: readonly string[],
+  { ulimits = {} }: Pick<Role['limits'], 'ulimits'>,
+): void {
+  const most = (value: number) => (value === -1 ? Infinity : value);
+  for (const [name, { soft, hard }] of Object.entries(ulimits))
+    if (most(soft) > most(hard)) report([...owner, 'limits', 'ulimits', name], 'has a soft limit above its hard one');
+}
+
 /** Checks that no variable is set that Lockage sets itself: its value would be lost without a warning. */
 export function checkEnv(
   { report }: Checked,
@@ -132,7 +155,7 @@ function checkHardening({ resolved, report }: Checked, role: Role): void {
   const { user, allowRoot, tmpfs, executable = [] } = role.hardening;
   for (const folder of resolved.orchestrator ? executable : [])
     report([...path, 'tmpfs', folder], 'is on a swarm, which mounts none that programs can be run from');
-  if (user !== undefined && Number(user.split(':')[0]) === 0 && !allowRoot) {
+  if (user !== undefined && /^(0+|root)(:|$)/.test(user) && !allowRoot) {
     report([...path, 'user'], 'is root: allowRoot: { value: true, reason: why } is needed too');
   }
   for (const [folder, bytes] of Object.entries(tmpfs)) {

@@ -1,6 +1,7 @@
 import { embeddedRepository } from '../../model/embedded.ts';
 import type {
   Accessory,
+  Dns,
   Environment,
   Hardening,
   Health,
@@ -8,6 +9,8 @@ import type {
   Migration,
   Project,
   Role,
+  Surroundings,
+  Ulimits,
 } from '../../model/environment.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
@@ -135,11 +138,13 @@ function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Ro
       ...sharedMemory(limits.shmSize),
       pids: limits.pids ?? defaults.limits.pids,
       files: limits.files ?? defaults.limits.files,
+      ...processLimits(limits.ulimits),
       log: size(limits.log) ?? defaults.limits.log,
     },
     hardening: resolveHardening(role.hardening ?? {}),
     ...(role.init === false ? { init: false as const } : {}),
     ...(role.log ? { log: resolveLog(role.log) } : {}),
+    ...surroundings(role),
     stopGrace: duration(role.stop) ?? defaults.stopGrace,
   };
 }
@@ -154,6 +159,29 @@ function processors(cpus: number | 'none'): { cpus?: number } {
 
 function sharedMemory(written: string | undefined): { shmSize?: number } {
   return written === undefined ? {} : { shmSize: size(written) ?? 0 };
+}
+
+function processLimits(written: NonNullable<RoleFile['limits']>['ulimits']): { ulimits?: Ulimits } {
+  if (written === undefined) return {};
+  const count = (value: Count) => (value === 'unlimited' ? -1 : value);
+  return {
+    ulimits: mapValues(written as Readonly<Record<string, Ulimit>>, (value) => {
+      const { soft, hard } = typeof value === 'object' ? value : { soft: value, hard: value };
+      return { soft: count(soft), hard: count(hard) };
+    }),
+  };
+}
+
+type Count = number | 'unlimited';
+type Ulimit = Count | { readonly soft: Count; readonly hard: Count };
+
+/** Returns what was written, and no more: it is part of what a container is identified by. */
+function surroundings({ extraHosts, dns, stopSignal }: RoleFile | AccessoryFile): Surroundings {
+  return {
+    ...(extraHosts === undefined ? {} : { extraHosts }),
+    ...(dns === undefined ? {} : { dns: dns as Dns }),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+  };
 }
 
 function resolveLog({ driver, options = {} }: NonNullable<RoleFile['log']>): Log {
@@ -238,8 +266,10 @@ function resolveAccessory(name: string, accessory: AccessoryFile, hosts: readonl
     memory: size(accessory.limits?.memory) ?? defaults.accessory.memory,
     ...processors(accessory.limits?.cpus ?? defaults.accessory.cpus),
     ...sharedMemory(accessory.limits?.shmSize),
+    ...processLimits(accessory.limits?.ulimits),
     ...(accessory.init === undefined ? {} : { init: accessory.init }),
     ...(accessory.log ? { log: resolveLog(accessory.log) } : {}),
+    ...surroundings(accessory),
   };
 }
 

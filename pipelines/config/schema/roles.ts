@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isIpAddress } from '../../model/ip-address.ts';
+import { ulimitNames } from '../../model/environment.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { capabilities } from './capabilities.ts';
 import {
@@ -57,6 +58,18 @@ export const cpus = z.union(
   { error: expected('a number of CPUs such as 0.5') },
 );
 
+const ulimitMessage = expected('a number, unlimited, or { soft: 1024, hard: 2048 }');
+const ulimitValue = z.union([z.int().min(0), z.literal('unlimited')], { error: ulimitMessage });
+const ulimit = z.union([ulimitValue, mapping({ soft: ulimitValue, hard: ulimitValue })], { error: ulimitMessage });
+const ulimits = mapping(
+  Object.fromEntries(ulimitNames.map((limit) => [limit, ulimit.optional()])) as Record<
+    (typeof ulimitNames)[number],
+    ReturnType<typeof ulimit.optional>
+  >,
+).meta({
+  description: "Limits of its processes by ulimit's names, such as memlock. Open files have a key of their own.",
+});
+
 const limits = mapping({
   memory: size('256MiB', '6MiB', '64TiB').optional().meta({ description: 'Default 256MiB.' }),
   cpus: cpus.optional().meta({ description: 'Default 1. none: no limit, for hosts whose kernel has none.' }),
@@ -67,6 +80,7 @@ const limits = mapping({
     .optional()
     .meta({ description: 'Processes and threads. Default 256.' }),
   files: integer('a number of open files', 16, 1_048_576).optional().meta({ description: 'Open files. Default 4096.' }),
+  ulimits: ulimits.optional(),
   log: size('10MiB', '64KiB', '1TiB').optional().meta({ description: 'Log kept per container. Default 10MiB.' }),
 });
 
@@ -92,7 +106,10 @@ const capability = z.enum(capabilities, {
   },
 });
 
-const userMessage = expected('a numeric user as "1000:1000"');
+const userMessage = expected('a user as 1000, "1000:1000" or a name of its image');
+
+/** uid, or a name of the image's, and a group after it. */
+const userPattern = /^[A-Za-z0-9_][\w.-]*(?::[A-Za-z0-9_][\w.-]*)?$/;
 
 const ownerMessage = expected('a user as "999", "999:999" or a name of its image');
 
@@ -143,13 +160,44 @@ const hardening = mapping({
     .meta({ description: 'Capabilities given back. Default none.' }),
   noNewPrivileges: guarded(true).optional().meta({ description: 'Default true.' }),
   user: z
-    .union([z.int().min(0).max(4_294_967_294), z.string().regex(/^\d{1,10}(?::\d{1,10})?$/, { error: userMessage })], {
+    .union([z.int().min(0).max(4_294_967_294), z.string().regex(userPattern, { error: userMessage })], {
       error: userMessage,
     })
     .optional()
-    .meta({ description: "uid or uid:gid. Default: the image's own user, which must not be root." }),
+    .meta({ description: 'uid, uid:gid or names of its image. Default: its own user, which must not be root.' }),
   allowRoot: guarded(false).optional().meta({ description: 'Default false.' }),
 });
+
+const stopSignal = z
+  .string({ error: expected('a signal such as SIGQUIT') })
+  .regex(/^SIG(?:TERM|QUIT|INT|HUP|USR1|USR2|WINCH|ABRT|ALRM|CONT|PWR|RTMIN(?:\+(?:[0-9]|1[0-5]))?)$/, {
+    error: expected('a signal such as SIGQUIT'),
+  })
+  .meta({ description: "What asks it to end. Default: the image's own, else SIGTERM." });
+
+const hostNameMessage = expected('a host name such as mail.example.com');
+const hostName = z
+  .string({ error: hostNameMessage })
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, { error: hostNameMessage });
+const ipAddress = (what: string) => z.string({ error: expected(what) }).refine(isIpAddress, { error: expected(what) });
+const dnsOptionMessage = expected('an option of resolv.conf such as ndots:1');
+
+const network = {
+  extraHosts: z
+    .record(hostName, ipAddress('an IPv4 or IPv6 address'), { error: expected('a mapping of names to addresses') })
+    .optional()
+    .meta({ description: 'Names in its /etc/hosts: host name to address.' }),
+  dns: mapping({
+    servers: list(ipAddress('the address of a name server'), 'addresses').optional(),
+    search: list(hostName, 'domains').optional(),
+    options: list(
+      z.string({ error: dnsOptionMessage }).regex(/^[a-z0-9-]+(?::\d{1,4})?$/, { error: dnsOptionMessage }),
+      'options',
+    ).optional(),
+  })
+    .optional()
+    .meta({ description: "How it looks names up. Default: as its host does; Docker's own names always come first." }),
+};
 
 export const role = mapping({
   command: command.optional().meta({ description: "Replaces the image's command." }),
@@ -171,7 +219,9 @@ export const role = mapping({
     .optional()
     .meta({ description: "false: the image's own program is process 1, in place of Docker's init. Default true." }),
   log: log.optional(),
-  stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between TERM and KILL. Default 10s.' }),
+  ...network,
+  stopSignal: stopSignal.optional(),
+  stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between the stop signal and KILL. Default 10s.' }),
 }).meta({ description: 'One process kind of the release.' });
 
 const imagePattern =
@@ -198,13 +248,9 @@ export const accessory = mapping({
   env: env.optional(),
   secrets: secretNames.optional(),
   secretsOwner: z
-    .union(
-      [
-        z.int().min(0).max(4_294_967_294),
-        z.string().regex(/^[A-Za-z0-9_][\w.-]*(?::[A-Za-z0-9_][\w.-]*)?$/, { error: ownerMessage }),
-      ],
-      { error: ownerMessage },
-    )
+    .union([z.int().min(0).max(4_294_967_294), z.string().regex(userPattern, { error: ownerMessage })], {
+      error: ownerMessage,
+    })
     .optional()
     .meta({ description: 'Who reads its secrets, where it is not the user that its image starts as.' }),
   health: mapping({
@@ -221,12 +267,15 @@ export const accessory = mapping({
     memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,
     shmSize: limits.shape.shmSize,
+    ulimits: limits.shape.ulimits,
   }).optional(),
   init: z
     .boolean({ error: expected('true or false') })
     .optional()
     .meta({ description: "Whether Docker's init is its process 1. Default: as the host's engine does." }),
   log: log.optional(),
+  ...network,
+  stopSignal: stopSignal.optional(),
 }).meta({
   description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
 });

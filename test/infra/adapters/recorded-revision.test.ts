@@ -54,6 +54,8 @@ const stacks: Readonly<Record<string, readonly [type: string, inputs: object][]>
           env: { PGDATA: '/data' },
           memory: 512,
           shmSize: 64,
+          ulimits: { memlock: { soft: -1, hard: -1 } },
+          stopSignal: 'SIGINT',
           spec: 's',
         },
         ...{ image: 'x', configured: 'postgres:16', pinned: `docker.io/library/postgres@sha256:${'d'.repeat(64)}` },
@@ -105,6 +107,7 @@ test('a revision is read out of the state as it is recorded, without a passphras
     {
       ...{ name: 'db', image: `docker.io/library/postgres@sha256:${'d'.repeat(64)}`, host: 'prod-1', memory: 512 },
       ...{ env: { PGDATA: '/data' }, secrets: ['PASSWORD'], secretsOwner: '999', shmSize: 64 },
+      ...{ ulimits: { memlock: { soft: -1, hard: -1 } }, stopSignal: 'SIGINT' },
       ...{ volumes: { data: '/data' }, health: { command: ['pg_isready'], timeout: 30_000 } },
     },
   ]);

@@ -54,6 +54,23 @@ describe('a release container', () => {
     expect(settings({ limits: { ...limits, shmSize: 2 ** 27 } })).toMatchObject({ ShmSize: 2 ** 27 });
   });
 
+  test('has the limits of processes, names and stop signal that are configured', () => {
+    const surroundings = {
+      extraHosts: { mail: '10.0.0.9' },
+      dns: { servers: ['10.0.0.2'], options: ['ndots:1'] },
+      stopSignal: 'SIGQUIT',
+    };
+    const memlock = { soft: -1, hard: -1 };
+    const found = settings({ ...surroundings, limits: { ...limits, ulimits: { memlock } } });
+    expect(found).toMatchObject({ Dns: ['10.0.0.2'], DnsOptions: ['ndots:1'] });
+    expect(found).not.toHaveProperty('DnsSearch');
+    expect(found['Ulimits']).toEqual([
+      { Name: 'core', Soft: 0, Hard: 0 },
+      { Name: 'memlock', Soft: -1, Hard: -1 },
+      { Name: 'nofile', Soft: limits.files, Hard: limits.files },
+    ]);
+  });
+
   test('has no limit of processors where there is none', () => {
     const { cpus: _, ...others } = limits;
     expect(settings({ limits: others })).not.toHaveProperty('NanoCpus');

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { lastLinesOf } from '../../../infra/workloads/last-lines.ts';
-import { logHint } from '../../../infra/workloads/log-hints.ts';
+import { logHint, remedyOf, symptoms } from '../../../infra/workloads/log-hints.ts';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { spec } from '../../pipelines/model/values.ts';
 
@@ -10,15 +12,60 @@ const open = { ...web, hardening: { ...web.hardening, readOnly: false } };
 test.each<[string, typeof web, RegExp | undefined]>([
   ["Error: EROFS: read-only file system, mkdir '/app/cache'", web, /`hardening\.tmpfs` of web.*`hardening\.readOnly`/],
   ['touch: /app/x: Read-only file system', web, /`hardening\.tmpfs`/],
+  ['OSError: [Errno 30] Read-only file system: b"/app/x"', web, /`hardening\.tmpfs`/],
   ['touch: /app/x: Read-only file system', open, undefined],
   ['exec /usr/bin/ping: operation not permitted', web, /`hardening\.capabilities` of web.*noNewPrivileges/],
   ["Error: EACCES: permission denied, open '/data/db'", web, /`hardening\.user`.*`hardening\.capabilities`/],
-  ['exec /app/server: exec format error', web, /another kind of processor/],
+  ['PermissionError: [Errno 13] Permission denied: "/srv/x"', web, /`hardening\.user`/],
+  ['Error: listen EACCES: permission denied 0.0.0.0:80', web, /listen on a port below 1024: .*CAP_NET_BIND_SERVICE/],
+  ['nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)', web, /below 1024/],
+  ['listen tcp :443: bind: permission denied', web, /below 1024/],
+  ["Error: EACCES: permission denied, open '/data:8080'", web, /none of the rights of root/],
+  ['exec /app/server: exec format error', web, /another kind of processor.*`build\.platform`/],
+  ['standard_init_linux.go:228: exec user process caused: exec format error', web, /another kind of processor/],
+  ['write /tmp/upload: no space left on device', web, /`hardening\.tmpfs`/],
+  ['ENOSPC: no space left on device, write', web, /`hardening\.tmpfs`/],
+  ['could not resize shared memory segment "/PostgreSQL.1": No space left on device', web, /`limits\.shmSize`/],
+  ['worker was ended by SIGBUS', web, /`limits\.shmSize`/],
+  ['error while loading shared libraries: libpq.so.5: cannot open shared object file', web, /lacks a library/],
+  ["/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found", web, /lacks a library/],
+  ['Error relocating /app/server: __printf_chk: symbol not found', web, /lacks a library/],
+  ['/tmp/jna-1/jna.tmp: failed to map segment from shared object', web, /exec: true/],
+  ['unable to find user node: no matching entries in passwd file', web, /`hardening\.user`/],
+  ["KeyError: 'getpwuid(): uid not found: 1000'", web, /`hardening\.user`/],
+  ['exec: "serve": executable file not found in $PATH: unknown', web, /`command` of web/],
+  ['exec /app/run.sh: no such file or directory: unknown', web, /interpreter/],
+  ['Error: listen EADDRINUSE: address already in use :::8080', web, /`port` of web/],
+  ['OSError: [Errno 98] Address already in use', web, /`port` of web/],
+  [' (exit code 137, out of memory)', web, /`limits\.memory` of web/],
+  ['FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory', web, /`limits\.memory`/],
+  ['java.lang.OutOfMemoryError: Java heap space', web, /`limits\.memory`/],
+  ['accept: too many open files', web, /`limits\.files`/],
+  ["RuntimeError: can't start new thread", web, /`limits\.pids`/],
+  ['sh: fork: retry: Resource temporarily unavailable', web, /`limits\.pids`/],
+  ['memory locking requested for elasticsearch process but memory is not locked', web, /memlock: unlimited/],
+  ['s6-overlay-suexec: fatal: can only run as pid 1', web, /`init` of web to false/],
+  ['getaddrinfo ENOTFOUND database', web, /`dns` of web.*`extraHosts` of web/],
+  ['psql: could not translate host name "db": Temporary failure in name resolution', web, /leads nowhere/],
   ['listening on 8080', web, undefined],
+  ['GET /permissions 200', web, undefined],
 ])('a log with %j', (line, of, expected) => {
   const hint = logHint(['first', line], of);
   if (expected) expect(hint).toMatch(expected);
   else expect(hint).toBeUndefined();
+});
+
+test('no remedy has a place for a key that is not there', () => {
+  for (const { keys, remedy } of symptoms) expect(remedy.split('KEY')).toHaveLength(keys.length + 1);
+});
+
+test('docs/troubleshooting.md tells the same', async () => {
+  const file = path.resolve(import.meta.dirname, '../../../docs/troubleshooting.md');
+  const rows = symptoms.map(
+    (symptom) => `| ${symptom.name} | ${symptom.cause} | ${remedyOf(symptom, (key) => `\`${key}\``)} |`,
+  );
+  const text = (await readFile(file, 'utf8')).replaceAll(/ +\|/g, ' |');
+  expect(text.split('\n')).toEqual(expect.arrayContaining(rows));
 });
 
 test('a log that floods is read to 64 KiB, and a line kept to 2000 characters', async () => {

@@ -78,6 +78,21 @@ describe('what is asked of a swarm', () => {
     expect(made['Resources']).toEqual({ Limits: { MemoryBytes: 256, Pids: 100 } });
   });
 
+  test('has the limits of processes, names and stop signal that are configured', () => {
+    const own = spec('web-1.0.0', 'swarm', {
+      limits: { ...web.limits, ulimits: { memlock: { soft: -1, hard: -1 } } },
+      extraHosts: { mail: '10.0.0.9' },
+      dns: { servers: ['10.0.0.2'], search: ['corp.example'] },
+      stopSignal: 'SIGQUIT',
+    });
+    expect((serviceSpec(place, own).TaskTemplate as Record<string, Free>)['ContainerSpec']).toMatchObject({
+      Ulimits: expect.arrayContaining([{ Name: 'memlock', Soft: -1, Hard: -1 }]),
+      Hosts: ['10.0.0.9 mail'],
+      DNSConfig: { Nameservers: ['10.0.0.2'], Search: ['corp.example'], Options: [] },
+      StopSignal: 'SIGQUIT',
+    });
+  });
+
   test('a variable means what it says, and the node is named', () => {
     expect(container.Env).toEqual(['GREETING=hello {{"{{"}}name}}', 'LOCKAGE_HOST={{.Node.Hostname}}']);
   });

@@ -184,13 +184,22 @@ describe('values', () => {
     const settings = `
     init: false
     log: { driver: journald, options: { tag: shop, labels-count: 2 } }
-    limits: { cpus: none, shmSize: 128MiB }
+    limits: { cpus: none, shmSize: 128MiB, ulimits: { memlock: unlimited, nproc: { soft: 64, hard: 128 }, core: 0 } }
+    stopSignal: SIGQUIT
+    extraHosts: { mail.internal: 10.0.0.9, six: 'fd00::9' }
+    dns: { servers: [10.0.0.2], search: [corp.example], options: ['ndots:1'] }
     hardening: { tmpfs: { /tmp: { size: 64MiB, exec: true, reason: unpacks a library }, /var/run: 1MiB } }`;
     const found = role(common.replace('{ port: 8080 }', settings));
     expect(found).toMatchObject({
       init: false,
       log: { driver: 'journald', options: { tag: 'shop', 'labels-count': '2' } },
-      limits: { shmSize: 2 ** 27 },
+      limits: {
+        shmSize: 2 ** 27,
+        ulimits: { memlock: { soft: -1, hard: -1 }, nproc: { soft: 64, hard: 128 }, core: { soft: 0, hard: 0 } },
+      },
+      stopSignal: 'SIGQUIT',
+      extraHosts: { 'mail.internal': '10.0.0.9', six: 'fd00::9' },
+      dns: { servers: ['10.0.0.2'], search: ['corp.example'], options: ['ndots:1'] },
       hardening: {
         tmpfs: { '/tmp': 2 ** 26, '/var/run': 2 ** 20 },
         executable: ['/tmp'],
@@ -210,9 +219,10 @@ describe('values', () => {
       'secrets',
       'stopGrace',
     ]);
-    const db = `accessories: { db: { image: postgres:16, init: true, log: { driver: host }, limits: { cpus: none, shmSize: 256MiB } } }`;
+    const db = `accessories: { db: { image: postgres:16, init: true, log: { driver: host }, limits: { cpus: none, shmSize: 256MiB, ulimits: { memlock: unlimited } }, stopSignal: SIGINT } }`;
     const [accessory] = environment(`${common}${db}\n`)?.accessories ?? [];
-    expect(accessory).toMatchObject({ init: true, log: { driver: 'host' }, shmSize: 2 ** 28 });
+    expect(accessory).toMatchObject({ init: true, log: { driver: 'host' }, shmSize: 2 ** 28, stopSignal: 'SIGINT' });
+    expect(accessory?.ulimits).toEqual({ memlock: { soft: -1, hard: -1 } });
     expect(accessory).not.toHaveProperty('cpus');
   });
 
