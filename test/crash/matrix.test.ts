@@ -88,7 +88,7 @@ const visitors = (project: TestProject, deed: Deed) =>
 
 /** A rollback that came to its end before it was cut short has nothing to go back to again. */
 const isDone = (words: readonly string[], stderr: string) =>
-  words[0] === 'rollback' && /no earlier good revision|runs that already|is what runs/.test(stderr);
+  words[0] === 'rollback' && /no earlier good revision|runs \S+ already|is what runs/.test(stderr);
 
 async function fail(project: TestProject, deed: Deed, way: Way, point: string): Promise<string[]> {
   if (way === 'hang') return hang(project, deed, point);
