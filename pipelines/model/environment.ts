@@ -1,5 +1,6 @@
 import type { FreezeWindow } from './freeze.ts';
 import type { Trait } from './host-traits.ts';
+import type { VerificationJob } from './verification.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 
 /**
@@ -29,6 +30,10 @@ export interface Environment {
   readonly soak?: number;
   /** when no release may enter; absent: never */
   readonly freeze?: readonly FreezeWindow[];
+  /** `lockage pipeline run` promotes here what passes the gates; absent: a person does */
+  readonly promote?: 'auto';
+  /** what a release has to pass here before it may go on; absent: nothing */
+  readonly verification?: readonly VerificationJob[];
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */

@@ -60,6 +60,13 @@ export function withRelease(releases: readonly Release[], release: Release): rea
   return alreadyReleased(releases, { version, digest }) ? releases : [...releases, release];
 }
 
+/** Returns the release of the highest version. Throws LockageError when there is none. */
+export function newestRelease(releases: readonly Release[]): Release {
+  const newest = [...releases].sort((a, b) => compareVersions(a.version, b.version)).at(-1);
+  if (newest) return newest;
+  throw new LockageError('there are no releases yet', { hint: 'Make one with `lockage release 0.1.0`.' });
+}
+
 /** Returns the recorded release of a version. Throws LockageError naming the versions there are. */
 export function releaseNamed(releases: readonly Release[], version: string): Release {
   const found = releases.find((release) => release.version === version);

@@ -1,6 +1,7 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { Release } from './release.ts';
 import type { Counts } from './role-counts.ts';
+import type { JobResult } from './verification.ts';
 
 /**
  * A numbered change of an environment, done or failed: everything that is needed to run it again exactly, except the
@@ -32,6 +33,8 @@ export interface Revision {
   readonly machineImage?: string;
   /** names of the hosts that were cordoned and did not get it */
   readonly without?: readonly string[];
+  /** how the jobs of its environment ended, of each the last time */
+  readonly verification?: readonly JobResult[];
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
 }

@@ -9,6 +9,7 @@ import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { json, planOption, revisionOptions, wait, yes } from './options.ts';
+import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 import { addReproductionCommands } from './reproduction-commands.ts';
 
@@ -131,6 +132,7 @@ program
   );
 
 addGateCommands(program, interrupt);
+addPipelineCommands(program, interrupt);
 
 program
   .command('status')

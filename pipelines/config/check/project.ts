@@ -11,6 +11,7 @@ import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
 import { checkSoak } from './soak.ts';
+import { checkVerification } from './verification.ts';
 import { checkTargets } from './targets.ts';
 
 /** Finds problems that only show once lockage.yaml and the environments' files are seen together. */
@@ -39,6 +40,7 @@ export function checkProject(
     checkAccessories(environment);
     checkRegistry(environment);
     checkSoak(environment);
+    checkVerification(environment);
   }
   checkPorts(checked);
   return findings.problems(checked.map(({ resolved }) => resolved.name));

@@ -21,6 +21,7 @@ import { parseDuration, parseSize } from '../schema/units.ts';
 import { defaults } from './defaults.ts';
 import { mapValues, mergeEnvironment, textValues, type Written } from './merge.ts';
 import type { Stage } from './order.ts';
+import { resolveVerification } from './verification.ts';
 import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
 
 /** Returns the project with every default filled in. `environments` are the files' contents by name. */
@@ -74,6 +75,8 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     ...(written.secretsAt === 'memory' ? { secretsAt: 'memory' as const } : {}),
     watch: duration(written.watch) ?? defaults.watch,
     ...resolveGates(stage, written),
+    ...(written.promote === 'auto' ? { promote: 'auto' as const } : {}),
+    ...resolveVerification(written.verification, written.env),
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },

@@ -10,6 +10,7 @@ import { environmentEdge, projectEdge } from './edge.ts';
 import { freeze } from './freeze.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
+import { verification } from './verification.ts';
 import {
   command,
   describe,
@@ -45,6 +46,10 @@ const trait = z.enum(traitNames, {
 const same = list(trait, 'what hosts have in common').meta({
   description:
     'In what the hosts have to be like each other and like those before them; else nothing is promoted there.',
+});
+
+const promote = z.enum(['auto', 'manual'], { error: expected('auto or manual') }).meta({
+  description: 'auto: `lockage pipeline run` promotes here whatever passes the gates. Default manual.',
 });
 
 const pulling = mapping({
@@ -111,6 +116,8 @@ const inBoth = {
   watch: watch.optional(),
   soak: soak.optional(),
   freeze: freeze.optional(),
+  promote: promote.optional(),
+  verification: verification.optional(),
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),
