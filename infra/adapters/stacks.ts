@@ -1,6 +1,7 @@
 import { messageOf, RecordChangedError } from '../../pipelines/errors.ts';
 import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import { ended, lastNumber } from '../../pipelines/model/fence.ts';
+import type { JobResult } from '../../pipelines/model/verification.ts';
 import { textOfCopy } from '../../pipelines/model/record-copy.ts';
 import type { CopyRequest, FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
 import { partKey, type ProviderContext } from '../context/provider-context.ts';
@@ -67,7 +68,8 @@ export class StacksAdapter implements Stacks {
     const wereTried = attempts.some(({ number }) => number < turn.revision);
     if (wereTried) await this.copyRecord({ environment, hosts: hostRoutes(desired).map(({ host }) => host), turn });
     try {
-      await this.#up(desired, { ...context, ...(delivered ? { delivered } : {}) }, { message });
+      const jobResults: JobResult[] = [];
+      await this.#up(desired, { ...context, jobResults, ...(delivered ? { delivered } : {}) }, { message });
     } finally {
       await delivered?.catch(() => undefined);
     }
@@ -106,7 +108,7 @@ export class StacksAdapter implements Stacks {
       import('../programs/attempt.ts'),
     ]);
     const { environment } = desired;
-    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets);
+    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets, context.jobResults);
     try {
       await pulumi.up(environment, program, context, options);
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { JobResult } from '../../pipelines/model/verification.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { SshHost, Target } from '../../pipelines/model/target.ts';
 import type { Engine } from '../docker/api/client.ts';
@@ -35,6 +36,10 @@ export interface ProviderContext {
    */
   checkLock(): Promise<void>;
   progress(event: Progress): void;
+  /** Returns a text without the secrets that this process knows, as it may be recorded. */
+  mask(text: string): string;
+  /** receives how jobs ended, for the record; absent: nobody records it */
+  readonly jobResults?: JobResult[];
   readonly machines: MachineFolders;
   /** the routes of this operation while they are sent to every host; absent: not sent yet */
   readonly delivered?: Promise<void>;

@@ -12,6 +12,8 @@ export interface Session {
   /** Returns the credentials for a repository, in the form that engines take; undefined where none are stored. */
   registryAuth(repository: string): Promise<string | undefined>;
   progress(event: Progress): void;
+  /** Returns a text without the secrets that this process knows, as it may be recorded. */
+  mask(text: string): string;
   readonly machines: MachineFolders;
   /** absent: nothing is locked, as in a plain run of Pulumi */
   readonly lock?: HeldLock;
@@ -32,6 +34,7 @@ export function providerContext(session: Session, stoppable: boolean): ProviderC
     secrets: session.secrets,
     checkLock: async () => session.lock?.check(),
     progress: (event) => session.progress(event),
+    mask: (text) => session.mask(text),
     machines: session.machines,
     signal: stoppable ? session.signal : new AbortController().signal,
   };

@@ -1,3 +1,5 @@
+import { withoutOldLogs } from '../../pipelines/model/job-results.ts';
+import type { JobResult } from '../../pipelines/model/verification.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
@@ -14,9 +16,13 @@ const guardMargin = 15;
 /**
  * Returns the Pulumi program of an environment. Its order is the promotion: the migration, then all new containers
  * beside the serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record.
- * What is not declared any more is removed by Pulumi after all of that.
+ * What is not declared any more is removed by Pulumi after all of that. `results`: where the watch notes how jobs ended.
  */
-export function environmentProgram(desired: DesiredState, values: SecretValues): () => Promise<void> {
+export function environmentProgram(
+  desired: DesiredState,
+  values: SecretValues,
+  results: readonly JobResult[] = [],
+): () => Promise<void> {
   return async () => {
     const { app, environment, operation, turn } = desired;
     const sealed = await sealedSecrets(desired, values);
@@ -44,7 +50,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
       { dependsOn: [...containers, ...migration] },
     );
     const guarded = desired.guarded && !desired.handover;
-    const guard = guarded ? Math.ceil(desired.watch / 1000) + guardMargin : 0;
+    const guard = guarded ? Math.ceil((desired.watch + jobsTime(desired)) / 1000) + guardMargin : 0;
     const routes = new Routes({ ...place, operation, turn, hosts, guard }, { dependsOn: [verification] });
     // Machines that nobody sends anything to yet have their routes for good: what is taken back is the handover.
     const handover = desired.handover && { ...place, operation, ...handoverOf(desired.handover, hosts) };
@@ -52,7 +58,7 @@ export function environmentProgram(desired: DesiredState, values: SecretValues):
     const watched = { ...watchOf(desired), ...(handover ? { handover } : {}), guarded, hosts };
     const watch = new Watch({ ...place, ...watched }, { dependsOn: [traffic] });
     // Only when the watch is over is it known how long the operation took.
-    const revisions = watch.id.apply(() => JSON.stringify(timed(desired)));
+    const revisions = watch.id.apply(() => JSON.stringify(verified(timed(desired), results)));
     new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
   };
 }
@@ -82,8 +88,24 @@ function watchOf(desired: DesiredState) {
     containers: onActiveHosts(ledger, serving),
     ...(watchesAccessories(desired) ? { accessories: true as const } : {}),
     stop: withoutTraffic(desired),
+    ...(desired.jobs ? { jobs: desired.jobs } : {}),
     ...(kept ? { kept } : {}),
   };
+}
+
+/** Milliseconds that a container may need to be made and removed. */
+const jobMargin = 15_000;
+
+/** Returns how long all tries of all jobs may take, in milliseconds: no host goes back by itself before. */
+function jobsTime({ jobs = [] }: DesiredState): number {
+  return jobs.reduce((sum, { timeout, retries }) => sum + (timeout + jobMargin) * (retries + 1), 0);
+}
+
+/** Adds how jobs ended to the revision that is made. */
+function verified(revisions: readonly Revision[], results: readonly JobResult[]): readonly Revision[] {
+  const last = revisions.at(-1);
+  if (!last || results.length === 0) return revisions;
+  return withoutOldLogs({ revisions: [...revisions.slice(0, -1), { ...last, verification: results }] }).revisions;
 }
 
 /** Returns whether accessories are watched: going back must not wait for what may be the reason for it. */

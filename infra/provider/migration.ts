@@ -1,18 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
-import { EngineError, type ContainerDetails, type Engine } from '../docker/api/client.ts';
+import type { ContainerDetails } from '../docker/api/client.ts';
 import { isOwnedBy, labels } from '../docker/labels.ts';
 import type { MigrationInputs } from '../resources/inputs.ts';
 import { placeContainer } from '../workloads/container/container.ts';
 import { ContainerWorkload } from '../workloads/container/container-workload.ts';
 import { workloadError } from '../workloads/workload-error.ts';
-
-/** Milliseconds of one question whether it has ended: a connection that is dead does not say so by itself. */
-const questionTimeout = 20_000;
-/** Milliseconds between two attempts to reach a host again. */
-const pause = 1000;
+import { endOf, questionTimeout } from './run-to-end.ts';
 
 /**
  * Runs a release's migration to its end, in a container of its own. One that runs already is waited for, and one that
@@ -73,74 +67,6 @@ const killed = [255, 143, 137];
 
 function wasKilled({ State: { ExitCode, OOMKilled } }: ContainerDetails): boolean {
   return killed.includes(ExitCode) && !OOMKilled;
-}
-
-/** Returns its exit code, or that its time is over. Throws LockageError when its host does not say. */
-async function endOf(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
-  for (const end = performance.now() + inputs.timeout; ;) {
-    const deadline = Math.min(end - performance.now(), questionTimeout);
-    if (deadline <= 0) return lastLook(context, inputs);
-    try {
-      const code = await goOn(context, inputs, deadline);
-      if (code !== undefined) return code;
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (error instanceof WorkloadFailedError) throw error;
-      await sleep(Math.max(0, Math.min(pause, end - performance.now())), undefined, { signal: context.signal });
-    }
-  }
-}
-
-/**
- * Starts it where it was not started yet, and waits for it. Returns its exit code once it is seen to have ended: an engine
- * says 0 also of one that has not begun.
- */
-async function goOn(context: ProviderContext, inputs: MigrationInputs, deadline: number): Promise<number | undefined> {
-  const { host, spec } = inputs;
-  const asking = { deadline, signal: context.signal };
-  const engine = await context.engine(host);
-  const found = await engine.inspectContainer(spec.name, asking);
-  if (!found) throw gone(inputs);
-  if (found.State.Status === 'created') await start(context, inputs, engine);
-  else if (!found.State.Running) return found.State.ExitCode;
-  await engine.waitContainer(spec.name, asking);
-  return undefined;
-}
-
-async function start(context: ProviderContext, inputs: MigrationInputs, engine: Engine): Promise<void> {
-  const { host, spec } = inputs;
-  try {
-    await engine.startContainer(spec.name, { signal: context.signal });
-  } catch (error) {
-    // Without an answer, it may run.
-    if (!(error instanceof EngineError) || error.status === undefined) throw error;
-    await new ContainerWorkload(context, inputs).remove();
-    throw new WorkloadFailedError(`${host.name}: ${spec.name} does not start: ${messageOf(error)}`, { cause: error });
-  }
-  context.progress({ host: host.name, step: 'start', detail: spec.name });
-}
-
-async function lastLook(context: ProviderContext, inputs: MigrationInputs): Promise<number | 'late'> {
-  const { host, spec } = inputs;
-  let found: ContainerDetails | undefined;
-  try {
-    found = await (await context.engine(host)).inspectContainer(spec.name, { deadline: questionTimeout });
-  } catch (error) {
-    throw new WorkloadFailedError(`${host.name}: the connection was lost while ${spec.role} ${spec.version} ran`, {
-      details: [
-        `it was not found again within ${inputs.timeout / 1000} s: ${messageOf(error)}`,
-        'nothing has stopped it: it may run to its end',
-      ],
-      hint: 'Run the same command again when the host answers: it goes on with what it finds.',
-      cause: error,
-    });
-  }
-  if (!found) throw gone(inputs);
-  return found.State.Running ? 'late' : found.State.ExitCode;
-}
-
-function gone({ host, spec }: MigrationInputs): WorkloadFailedError {
-  return new WorkloadFailedError(`${host.name}: ${spec.role} ${spec.version} is gone: somebody removed ${spec.name}`);
 }
 
 /** Makes the error of a migration that failed. What explains it is read before its container goes. */

@@ -18,6 +18,7 @@ const context = providerContext(
   {
     connections: new Connections({ stateDir }),
     secrets: new SecretValues(),
+    mask: (text) => text,
     registryAuth: async () => undefined,
     progress: ({ host, step, detail = '' }) => process.stderr.write(`${host} ${step} ${detail}\n`),
     machines: {

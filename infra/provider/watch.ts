@@ -17,6 +17,7 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
+import { refuseFailed, runJobs } from './run-jobs.ts';
 import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 
@@ -26,19 +27,47 @@ import { overtaken } from './turn.ts';
  */
 export async function watchRelease(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   if (inputs.handover || inputs.guarded) {
+    const jobs = beginJobs(context, inputs);
     try {
-      await watch(context, inputs);
+      await watch(context, inputs, jobs);
       context.signal.throwIfAborted();
       // What has proven itself may be brought back from now on. It ends before anything is taken back or for good.
       if (inputs.guarded) await keepRunning(context, inputs);
     } catch (error) {
+      jobs.stop();
       await takeBack(context, inputs);
+      await jobs.ended;
       // What explains it is only asked for now: a host that keeps it back keeps nobody from serving.
       throw error instanceof WatchFailure ? await error.explained() : error;
     }
   }
   if (inputs.guarded) await confirm(context, inputs);
   await finalize(context, inputs);
+}
+
+/** Jobs that run while a release is watched. */
+interface RunningJobs {
+  readonly state: { over: boolean; error?: unknown };
+  /** resolves when the containers of all of them are gone; never rejects */
+  readonly ended: Promise<void>;
+  stop(): void;
+}
+
+function beginJobs(context: ProviderContext, inputs: WatchInputs): RunningJobs {
+  const { environment, jobs = [] } = inputs;
+  const stop = new AbortController();
+  const state: RunningJobs['state'] = { over: false };
+  const run = async () => {
+    if (jobs.length === 0) return;
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const results = await runJobs({ ...context, signal }, inputs, jobs, { untilFailed: true });
+    context.jobResults?.push(...results);
+    refuseFailed(environment, results);
+  };
+  const ended = run()
+    .catch((error: unknown) => void (state.error = error ?? new Error('unknown')))
+    .finally(() => (state.over = true));
+  return { state, ended, stop: () => stop.abort() };
 }
 
 async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<void> {
@@ -51,7 +80,7 @@ async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<
   });
 }
 
-async function watch(context: ProviderContext, inputs: WatchInputs): Promise<void> {
+async function watch(context: ProviderContext, inputs: WatchInputs, { state: jobs }: RunningJobs): Promise<void> {
   const end = performance.now() + inputs.duration;
   const neighbours = inputs.accessories ? await accessoryStarts(context, inputs) : [];
   const watched = inputs.containers.map((placed) => {
@@ -59,8 +88,11 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
     return { placed, part: workloadFor(context, { app, environment, ...placed }) };
   });
   const first = await Promise.all(watched.map(state));
-  for (let round = 1; performance.now() < end; round += 1) {
-    await sleep(Math.min(250, Math.max(0, end - performance.now())), undefined, { signal: context.signal });
+  for (let round = 1; performance.now() < end || !jobs.over; round += 1) {
+    // Those jobs which take longer than the watch lengthen it.
+    const left = jobs.over ? Math.max(0, end - performance.now()) : 250;
+    await sleep(Math.min(250, left), undefined, { signal: context.signal });
+    if (jobs.error !== undefined) throw jobs.error;
     const asks = round % 8 === 0;
     await Promise.all(
       watched.map(async (each, index) => {
@@ -71,6 +103,7 @@ async function watch(context: ProviderContext, inputs: WatchInputs): Promise<voi
     );
     if (asks) await visitAll(context, inputs);
   }
+  if (jobs.error !== undefined) throw jobs.error;
   await visitAll(context, inputs);
   if (inputs.accessories) await refuseRestarted(context, inputs, neighbours);
 }

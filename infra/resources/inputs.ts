@@ -121,6 +121,19 @@ export interface HandoverInputs extends Place {
   readonly to: readonly Backend[];
 }
 
+/** A job of a verification, in a container like the release's own. */
+export interface JobInputs {
+  readonly host: Target;
+  readonly spec: ContainerSpec;
+  readonly job: string;
+  /** see `definitionOf` */
+  readonly definition: string;
+  /** milliseconds of one try */
+  readonly timeout: number;
+  /** tries after the first */
+  readonly retries: number;
+}
+
 /** The time after the switch in which a failure takes all hosts back. */
 export interface WatchInputs extends Place {
   readonly operation: string;
@@ -134,6 +147,8 @@ export interface WatchInputs extends Place {
   readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** where the traffic came from, and goes back to */
   readonly handover?: HandoverInputs;
+  /** run one after the other meanwhile: one that fails takes all hosts back */
+  readonly jobs?: readonly JobInputs[];
   /** the accessories on these hosts are watched as well */
   readonly accessories?: true;
   /** containers of earlier releases without traffic: stopped once the new release stands */

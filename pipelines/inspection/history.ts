@@ -1,8 +1,9 @@
+import { LockageError } from '../errors.ts';
 import { blockOf, type Block, type ReleaseList } from '../model/block.ts';
 import type { ContainerSpec } from '../model/container-spec.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
-import type { Hold, Revision } from '../model/revision.ts';
+import type { Hold, Ledger, Revision } from '../model/revision.ts';
 
 /** A container spec without the values of its environment variables. */
 type ShownSpec = Omit<ContainerSpec, 'env'>;
@@ -29,10 +30,17 @@ export interface HistoryFacts {
   readonly blocks: readonly Block[];
 }
 
-/** Returns the newest `limit` revisions of an environment, newest first. */
-export function historyOf(environment: string, { record: { ledger }, blocks }: HistoryFacts, limit: number): History {
+/** The part of a history that is shown: its newest `limit` revisions, or the one of that number. */
+export interface HistoryPart {
+  readonly limit: number;
+  readonly number?: number | undefined;
+}
+
+/** Returns revisions of an environment, newest first. Throws LockageError when there is none of that number. */
+export function historyOf(environment: string, { record: { ledger }, blocks }: HistoryFacts, { limit, number }: HistoryPart): History {
   const current = currentRevision(ledger);
-  const revisions = [...ledger.revisions]
+  const wanted = number === undefined ? ledger.revisions : [revisionNumbered(environment, ledger, number)];
+  const revisions = [...wanted]
     .reverse()
     .slice(0, limit)
     .map((revision) => ({
@@ -44,9 +52,19 @@ export function historyOf(environment: string, { record: { ledger }, blocks }: H
   return {
     environment,
     revisions,
-    older: ledger.revisions.length - revisions.length,
+    older: number === undefined ? ledger.revisions.length - revisions.length : 0,
     ...(ledger.hold ? { hold: ledger.hold } : {}),
   };
+}
+
+function revisionNumbered(environment: string, { revisions }: Ledger, number: number): Revision {
+  const found = revisions.find((revision) => revision.number === number);
+  if (found) return found;
+  const known = revisions.map((revision) => revision.number);
+  throw new LockageError(`there is no revision ${number} of ${environment}`, {
+    ...(known.length === 0 ? {} : { details: [`recorded are ${known.join(', ')}`] }),
+    hint: `Run \`lockage history ${environment}\`.`,
+  });
 }
 
 function blockedBy(blocks: readonly Block[], release: Release): { readonly blocked?: Block } {

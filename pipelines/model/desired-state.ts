@@ -9,6 +9,17 @@ export interface PlacedContainer {
   readonly spec: ContainerSpec;
 }
 
+/** A job of a verification, and the container that it runs in. */
+export interface PlacedJob extends PlacedContainer {
+  readonly job: string;
+  /** see `definitionOf` */
+  readonly definition: string;
+  /** milliseconds of one try */
+  readonly timeout: number;
+  /** tries after the first */
+  readonly retries: number;
+}
+
 /** Returns whether two are the same container on the same host. */
 export function samePlace(a: PlacedContainer, b: PlacedContainer): boolean {
   return a.host.name === b.host.name && a.spec.name === b.spec.name;
@@ -54,6 +65,8 @@ export interface DesiredState {
   readonly guarded: boolean;
   /** machines of the environment that take over from others: all traffic moves from these to those at once */
   readonly handover?: { readonly from: readonly EnvironmentHost[]; readonly to: readonly EnvironmentHost[] };
+  /** run against what serves while it is watched: one that fails takes it back */
+  readonly jobs?: readonly PlacedJob[];
   readonly migration?: { readonly host: Target; readonly spec: ContainerSpec; readonly timeout: number };
   /** secret versions that the containers above need */
   readonly secrets: readonly SecretVersion[];

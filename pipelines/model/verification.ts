@@ -30,6 +30,8 @@ export interface JobResult {
   readonly tries: number;
   /** the last lines of its output, secrets masked */
   readonly log: readonly string[];
+  /** what it ran in: by digest where a registry knows one */
+  readonly image: string;
 }
 
 /** Returns what a job is known by: how long it may take, and how often, says nothing of what it shows. */

@@ -32,6 +32,7 @@ import { whenUnlocked } from './steps/wait-for-lock.ts';
 import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
 import { unlock } from './unlock.ts';
+import { verify } from './verify.ts';
 
 /** Everything that changes something. */
 const operations = {
@@ -49,6 +50,7 @@ const operations = {
   archive,
   removeHost,
   unlock,
+  verify,
   adopt,
   heal,
   buildMachineImages,

@@ -14,6 +14,7 @@ import { compareVersions } from '../model/version.ts';
 import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
 import { driftedAmong, healingNotes } from './healing.ts';
+import { planJobs } from './plan-verification.ts';
 import { planMigration, type MigrationPlan } from './plan-migration.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 import { secretsToRecord, standbyAgain, standbyFor } from './standby.ts';
@@ -108,9 +109,17 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
     ...migrated,
+    ...jobsOf(inputs, outcome),
     secrets: secretsToRecord([...serving, ...standby], { ...record, ...migrated }, versions),
     ledger: record.ledger,
   };
+}
+
+/** Returns the jobs that what comes in has to pass; none where it is only repaired or scaled, which must not wait. */
+function jobsOf(inputs: RolloutInputs, outcome: Outcome): Pick<DesiredState, 'jobs'> {
+  const isAsked = ['promote', 'image'].includes(kindOf(inputs, outcome.repairs));
+  if (!isAsked || !inputs.environment.verification || isUnchanged(inputs, outcome)) return {};
+  return { jobs: planJobs(inputs) };
 }
 
 /** Returns whether a container exists that does not run: a standby without traffic. */

@@ -5,9 +5,11 @@ import type { Gate } from '../model/gate.ts';
 import type { ClockAnswer } from '../model/host-report.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
+import type { VerificationJob } from '../model/verification.ts';
 import { zonedText } from '../model/zoned-time.ts';
 import { spanText, whenText } from '../text/moment.ts';
 import { freezeAt } from './freeze.ts';
+import { verificationGate } from './verification.ts';
 import { clockTolerance, serviceOf } from './soak.ts';
 
 /** Everything that follows whether a release may enter an environment. */
@@ -17,6 +19,8 @@ export interface GateInputs {
   readonly record: EnvironmentRecord;
   /** environments before this one, by name */
   readonly upstream: Readonly<Record<string, EnvironmentRecord>>;
+  /** environments before this one that have jobs, with these, by name */
+  readonly jobs?: Readonly<Record<string, readonly VerificationJob[]>>;
   readonly blocks: readonly Block[];
   /** whether the registry has it as it was released; absent: nobody asked it */
   readonly image?: ImageAnswer;
@@ -41,6 +45,7 @@ export function judgeGates(inputs: GateInputs): readonly Gate[] {
     ...(inputs.image ? [imageGate(inputs.release, inputs.image)] : []),
     ...environment.after.map((name) => upstreamGate(inputs, name)),
     ...(environment.soak ? environment.after.map((name) => soakGate(inputs, name, environment.soak ?? 0)) : []),
+    ...verificationGates(inputs),
     ...freezeGate(environment, inputs.now),
     ...(inputs.clocks ? [clockGate(inputs.clocks)] : []),
   ];
@@ -142,6 +147,15 @@ function soakGate({ release, record, upstream, now }: GateInputs, name: string, 
   if (since !== undefined) return { ...gate, met: false, text: served, until: new Date(since + soak).toISOString() };
   const text = `${served}; it does not serve there now`;
   return { ...gate, met: false, text, command: `lockage promote ${version} --to ${name}` };
+}
+
+function verificationGates({ environment, record, release, upstream, jobs = {} }: GateInputs): Gate[] {
+  const asking = environment.after.flatMap((from) => (jobs[from] ? [{ from, jobs: jobs[from] }] : []));
+  if (serves(record, release)) {
+    const text = `${release.version} runs here already`;
+    return asking.map(({ from }) => ({ gate: 'verification', from, met: true, text }));
+  }
+  return asking.map((each) => verificationGate({ ...each, release, before: upstream[each.from] }));
 }
 
 function momentText(moment: number): string {

@@ -172,6 +172,7 @@ program
   .command('history')
   .argument('<environment>')
   .option('-n, --limit <count>', 'how many revisions', '20')
+  .option('--revision <number>', 'only this one, with the output of its jobs')
   .description('revisions of an environment: result, actor, reason, duration')
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));

@@ -28,6 +28,7 @@ import { RegistryClient, type Location } from '../../infra/registry/client.ts';
 import { RegistryWriter } from '../../infra/registry/writer.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { VerificationAdapter } from '../../infra/adapters/verification.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
@@ -167,7 +168,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   const keeper = new LockKeeper({ app, actor, connections, lease: leaseOf(process.env) });
   const key = new SecretKey(app, passphrase);
   const held = { connections, lock: keeper, signal, ...(bundle ? { bundle } : {}) };
-  const session = sessionOf({ stateFolder: folder, terminal, registry, key, ...held });
+  const session = sessionOf({ stateFolder: folder, terminal, redactor, registry, key, ...held });
   const stacks = pulumiLoader(settings, app, keeper);
   const records = new RecordsAdapter(settings, app, session, stacks, place.elsewhere);
   const mask = (text: string) => redactor.redact(text);
@@ -243,6 +244,7 @@ function contextOf({
     reaper: new ReaperAdapter({ project, session, registry }),
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
+    verification: new VerificationAdapter(app, session, registry),
     bundles: new BundlesAdapter({
       ...{ project, records, registry, connections, signal, variables: process.env },
       tell: (text) => terminal.note(text),
@@ -313,16 +315,18 @@ function secretStore({ session, terminal, ...parts }: StoreParts): SecretStore {
 interface SessionParts extends Pick<Session, 'connections' | 'lock' | 'bundle' | 'signal'> {
   readonly stateFolder: string;
   readonly terminal: ConsoleTerminal;
+  readonly redactor: Redactor;
   readonly registry: RegistryClient;
   readonly key: SecretKey;
 }
 
-function sessionOf({ stateFolder, terminal, registry, key, ...parts }: SessionParts): Session {
+function sessionOf({ stateFolder, terminal, redactor, registry, key, ...parts }: SessionParts): Session {
   return {
     ...parts,
     secrets: new SecretValues(key),
     registryAuth: (repository) => registry.registryAuthHeader(repository),
     progress: (event) => terminal.host(event),
+    mask: (text) => redactor.redact(text),
     machines: {
       machines: join(stateFolder, 'machines'),
       loadBalancers: join(stateFolder, 'fronts'),

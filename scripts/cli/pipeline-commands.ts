@@ -18,4 +18,14 @@ export function addPipelineCommands(program: Command, interrupt: () => AbortSign
       '\nExamples:\n  $ lockage pipeline run --json\n  $ lockage pipeline run --release 1.4.0 --wait',
     )
     .action(async (flags) => (await import('./commands/pipeline-run.ts')).pipelineRunCommand(flags, interrupt()));
+
+  program
+    .command('verify')
+    .argument('<environment>')
+    .option('--job <name>', 'only this one')
+    .description('run the jobs of an environment against what serves there; nothing that serves is changed')
+    .addOption(wait())
+    .addOption(json())
+    .addHelpText('after', '\nExamples:\n  $ lockage verify qa\n  $ lockage verify qa --job load')
+    .action(async (name, flags) => (await import('./commands/verify.ts')).verifyCommand(name, flags, interrupt()));
 }

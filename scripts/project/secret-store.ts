@@ -91,10 +91,11 @@ function refuseUnknown(
   });
 }
 
-function secretNames({ roles, accessories, migration }: Environment): Set<string> {
+function secretNames({ roles, accessories, migration, verification = [] }: Environment): Set<string> {
   return new Set([
     ...roles.flatMap(({ secrets }) => secrets),
     ...accessories.flatMap(({ secrets }) => secrets),
     ...(migration?.secrets ?? []),
+    ...verification.flatMap(({ secrets }) => secrets),
   ]);
 }

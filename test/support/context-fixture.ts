@@ -10,6 +10,7 @@ export function sessionIn(folder: string, parts: Partial<Session> = {}): Session
   return {
     connections: new Connections({ stateDir: folder }),
     secrets: new SecretValues(),
+    mask: (text) => text,
     registryAuth: async () => undefined,
     progress: () => undefined,
     machines: { machines: at('machines'), keys: at('keys'), loadBalancers: at('load-balancers'), images: at('images') },

@@ -14,6 +14,7 @@ import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
+import { VerificationFailedError } from '../../model/verification-failed.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
 import { begun, failed } from './attempt.ts';
@@ -115,7 +116,7 @@ async function revert(
   let back: DesiredState;
   try {
     if (aside) await setAside(context, desired, aside);
-    back = await deployBefore(context, operation, why);
+    back = await deployBefore(context, operation, { why, error });
   } catch (second) {
     return second instanceof PartialError
       ? leftInPart(operation, { why, error, second })
@@ -149,7 +150,7 @@ async function setAside(context: Context, desired: DesiredState, aside: DesiredS
 }
 
 /** Returns what was put back. */
-async function deployBefore(context: Context, operation: Operation, why: string): Promise<DesiredState> {
+async function deployBefore(context: Context, operation: Operation, { why, error }: Omit<Failure, 'second'>): Promise<DesiredState> {
   const { desired, before, revision, startedAt } = operation;
   const { app, environment } = desired;
   // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
@@ -165,7 +166,8 @@ async function deployBefore(context: Context, operation: Operation, why: string)
   // Known from the start, as going back may not come to its end.
   const reason = context.secrets.mask(why);
   const attempts = withAttempt(back.attempts, failed(revision, reason));
-  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason });
+  const results = error instanceof VerificationFailedError ? { verification: error.results } : {};
+  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason, ...results });
   await context.stacks.deploy({ ...back, attempts, ledger, startedAt }, `go back from ${revision.release.version}`);
   return back;
 }

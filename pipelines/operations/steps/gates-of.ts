@@ -32,10 +32,17 @@ export async function gatesOf(context: Asked, entrance: Entrance): Promise<reado
   return judgeGates({
     ...entrance,
     upstream: Object.fromEntries(upstream),
+    jobs: jobsBefore(project, environment),
     blocks,
     ...(clocks ? { clocks } : {}),
     now: context.now(),
   });
+}
+
+/** Returns the environments before one that have jobs, with these, by name. */
+function jobsBefore({ environments }: Context['project'], { after }: Environment) {
+  const before = environments.filter(({ name, verification }) => verification && after.includes(name));
+  return Object.fromEntries(before.map(({ name, verification = [] }) => [name, verification]));
 }
 
 /** Returns all gates, which are met. Throws LockageError with every one that is not. */

@@ -15,6 +15,7 @@ import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
 import { foundationRequest } from './foundation-request.ts';
+import { withJobImages } from './job-images.ts';
 import { releaseGraph } from './release-graph.ts';
 import { keepEvidence, refuseHidden } from './heal-steps.ts';
 
@@ -66,6 +67,7 @@ export async function rollOut(
   if (inputs.replaces ?? rollout.desired.anew) await recallStandby(context, rollout.desired);
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
   const bytesMoved = await pull(context, inputs, rollout.desired);
+  const jobs = await withJobImages(context, inputs.environment, rollout.desired);
   const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
   const before = options.before ?? inputs.record;
   const basis = await changeFoundation(context, {
@@ -76,7 +78,7 @@ export async function rollOut(
     notes,
   });
   const recorded = await execute(context, {
-    desired: { ...rollout.desired, basis },
+    desired: { ...rollout.desired, basis, ...(jobs.length > 0 ? { jobs } : {}) },
     before,
     revision,
     startedAt: options.startedAt,

@@ -16,6 +16,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   storage: ['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
   drift: [],
   bundles: [],
+  verification: [],
 };
 
 /** The changing calls that leave what serves as it is. */
@@ -70,6 +71,7 @@ export function watchChanges(context: Context): WatchedContext {
       storage: watched('storage'),
       drift: watched('drift'),
       bundles: watched('bundles'),
+      verification: watched('verification'),
     },
     progress: () => progress,
   };

@@ -59,7 +59,7 @@ describe('an environment that is archived', () => {
     const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
     await world.perform('archive', request);
     const record = await archived(world);
-    const { revisions } = historyOf('prod', { record, blocks: [] }, 20);
+    const { revisions } = historyOf('prod', { record, blocks: [] }, { limit: 20 });
     expect(revisions.map(({ number, current, ended }) => [number, current, ended !== undefined])).toEqual([
       [2, false, true],
       [1, false, false],

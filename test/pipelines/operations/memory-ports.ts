@@ -2,12 +2,15 @@ import { hostRoutes } from '../../../infra/edge/host-routes.ts';
 import { LockageError, LockedError } from '../../../pipelines/errors.ts';
 import { archiveOf } from '../../../pipelines/model/archive.ts';
 import { onActiveHosts } from '../../../pipelines/model/cordons.ts';
-import { samePlace, type DesiredState } from '../../../pipelines/model/desired-state.ts';
+import { samePlace, type DesiredState, type PlacedJob } from '../../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import { ended, lastNumber } from '../../../pipelines/model/fence.ts';
 import { isSameHolder, type LockHolder } from '../../../pipelines/model/lock-holder.ts';
 import { currentPool, otherPool } from '../../../pipelines/model/machine-pool.ts';
 import { withRelease } from '../../../pipelines/model/releases.ts';
+import type { Ledger } from '../../../pipelines/model/revision.ts';
+import type { JobResult } from '../../../pipelines/model/verification.ts';
+import { VerificationFailedError } from '../../../pipelines/model/verification-failed.ts';
 import { toRecord } from '../../../pipelines/model/target-record.ts';
 import type { Context, FoundationRequest, Ports, Secrets, Terminal } from '../../../pipelines/operations/ports.ts';
 import { host, record, release } from '../model/values.ts';
@@ -29,6 +32,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     storage: noted(world, 'storage', storage(world)),
     drift: noted(world, 'drift', drift(world)),
     bundles: noted(world, 'bundles', bundles(world)),
+    verification: noted(world, 'verification', verification(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
@@ -255,9 +259,12 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   for (const placed of desired.wake) place.run(placed, true);
   world.reach('stacks.deploy made');
   const takeBack = place.switchTo(desired);
+  const results = (desired.jobs ?? []).map((job) => resultOf(world, job));
   if (handover) place.backends = handover.to.map(({ name }) => name);
   try {
     world.reach('stacks.deploy switched');
+    for (const result of results)
+      if (!result.passed) throw new VerificationFailedError(`${result.job} failed`, results, { details: result.log });
   } catch (error) {
     // Hosts go back by themselves when nobody confirms.
     if (desired.guarded && !handover) takeBack();
@@ -265,13 +272,19 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   }
   for (const placed of onActiveHosts(desired.ledger, standby)) if (!placed.spec.route) place.run(placed, false);
   world.reach('stacks.deploy settled');
-  place.record = { ...place.record, ledger: desired.ledger, secrets: needed };
+  place.record = { ...place.record, ledger: verified(desired.ledger, results), secrets: needed };
   world.reach('stacks.deploy recorded');
   const kept = [...serving, ...standby];
   const containers = place.record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
   place.removeOthers([...place.engines.keys()], kept);
   place.record = { ...place.record, containers };
   tell(place, desired);
+}
+
+function verified(ledger: Ledger, results: readonly JobResult[]): Ledger {
+  const last = ledger.revisions.at(-1);
+  if (!last || results.length === 0) return ledger;
+  return { ...ledger, revisions: [...ledger.revisions.slice(0, -1), { ...last, verification: results }] };
 }
 
 const removal = (world: MemoryWorld): Ports['removal'] => ({
@@ -343,6 +356,21 @@ const drift = (world: MemoryWorld): Ports['drift'] => ({
     return `.lockage/drift/${name}`;
   },
 });
+
+const verification = (world: MemoryWorld): Ports['verification'] => ({
+  prepare: async (_environment, images) => Object.fromEntries(images.map(({ image }) => [image, `${image}@pinned`])),
+  run: async (_environment, jobs) => jobs.map((job) => resultOf(world, job)),
+});
+
+/** How a job ends, and what it would print. */
+function resultOf(world: MemoryWorld, { job, definition, spec }: PlacedJob): JobResult {
+  const passed = !world.failing.has(job);
+  return {
+    ...{ job, definition, passed, tries: 1, duration: 100, image: spec.image, at: '2026-01-02T00:00:00.000Z' },
+    ...(passed ? {} : { why: 'exit code 1' }),
+    log: [`${job} says ${passed ? 'yes' : 'no'}`],
+  };
+}
 
 const secrets = (world: MemoryWorld): Secrets => ({
   read: async () => world.versions,

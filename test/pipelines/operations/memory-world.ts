@@ -46,6 +46,8 @@ export class MemoryWorld {
   versions: Readonly<Record<string, string>> = {};
   /** the value of a secret, which nothing that is recorded may have in it */
   readonly secret = 'hunter2-of-prod';
+  /** jobs that fail */
+  readonly failing = new Set<string>();
   /** the source tree, and the tags of the registry */
   tree = { commit: 'c1', changes: [] as string[] };
   readonly tags = new Map<string, Release['digest']>();
@@ -101,6 +103,7 @@ export class MemoryWorld {
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     [other.blocks, other.moved, other.ahead] = [this.blocks, this.moved, this.ahead];
     other.archives = this.archives;
+    for (const job of this.failing) other.failing.add(job);
     for (const [file, content] of this.files) other.files.set(file, content);
     return other;
   }

@@ -60,7 +60,7 @@ test('releases and a history say what is blocked, by whom and why', () => {
   const statuses = releaseStatuses({ releases, blocks: [block] }, [['prod', ran]]);
   const [, newest] = plain(releaseLines(statuses, now));
   expect(newest).toMatch(/blocked by ben@ci 5 min ago: loses orders; runs in prod$/);
-  const history = plain(historyLines(historyOf('prod', { record: ran, blocks: [block] }, 20), now));
+  const history = plain(historyLines(historyOf('prod', { record: ran, blocks: [block] }, { limit: 20 }), now));
   expect(history.filter((line) => /blocked/i.test(line))).toEqual([
     expect.stringMatching(/^> +2 +promote +2\.0\.0 blocked +succeeded/),
     'BLOCKED 2.0.0 by ben@ci 5 min ago: loses orders',

@@ -13,6 +13,7 @@ import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { RemovalAdapter } from '../../../infra/adapters/removal.ts';
 import { StacksAdapter } from '../../../infra/adapters/stacks.ts';
 import { StorageAdapter } from '../../../infra/adapters/storage.ts';
+import { VerificationAdapter } from '../../../infra/adapters/verification.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { LockKeeper } from '../../../infra/hosts/lock-keeper.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
@@ -209,6 +210,7 @@ export class Command {
       accessories: new AccessoriesAdapter(app, session),
       storage: new StorageAdapter(app, session, registry),
       drift: new DriftAdapter({ app, session, records, folder: join(folder, 'drift'), mask: (text) => text }),
+      verification: new VerificationAdapter(app, session, registry),
       bundles: new BundlesAdapter({ project, records, registry, connections, variables: {}, tell: nobody, signal }),
     };
   }
