@@ -15,6 +15,11 @@ import { wholeBackup } from '../hosts/backup-file.ts';
 import { dataProgramOf } from '../hosts/data-program.ts';
 import { accessoryGrace, accessoryName, untilAccessoryWorks } from '../workloads/foundation/accessory-container.ts';
 
+interface FoundAccessory {
+  readonly engine: Engine;
+  readonly found: ContainerDetails;
+}
+
 /** The accessories of environments, on their hosts. */
 export class AccessoriesAdapter implements Accessories {
   readonly #app: string;
@@ -23,6 +28,11 @@ export class AccessoriesAdapter implements Accessories {
   constructor(app: string, session: Pick<Session, 'connections' | 'signal'>) {
     this.#app = app;
     this.#session = session;
+  }
+
+  /** Returns whether it was made already. Throws LockageError when its host does not say. */
+  async isThere(place: AccessoryPlace): Promise<boolean> {
+    return (await this.#lookFor(place)) !== undefined;
   }
 
   async restart(place: AccessoryPlace): Promise<void> {
@@ -107,18 +117,21 @@ export class AccessoriesAdapter implements Accessories {
     await untilAccessoryWorks(engine, name, accessory.health?.timeout);
   }
 
-  async #find({
-    environment,
-    accessory,
-  }: AccessoryPlace): Promise<{ readonly engine: Engine; readonly found: ContainerDetails }> {
+  async #find(wanted: AccessoryPlace): Promise<FoundAccessory> {
+    const found = await this.#lookFor(wanted);
+    if (found) return found;
+    const { environment, accessory } = wanted;
+    throw new LockageError(`${accessory.host}: accessory ${accessory.name} is not there`, {
+      hint: `A promotion to ${environment.name} makes it.`,
+    });
+  }
+
+  async #lookFor({ environment, accessory }: AccessoryPlace): Promise<FoundAccessory | undefined> {
     const place = { app: this.#app, environment: environment.name };
     const host = environment.hosts.find(({ name }) => name === accessory.host);
     const engine = host && (await this.#session.connections.engine(host));
     const found = await engine?.inspectContainer(accessoryName({ ...place, name: accessory.name }));
-    if (engine && found && isOwnedBy(found.Config.Labels, place)) return { engine, found };
-    throw new LockageError(`${accessory.host}: accessory ${accessory.name} is not there`, {
-      hint: `A promotion to ${environment.name} makes it.`,
-    });
+    return engine && found && isOwnedBy(found.Config.Labels, place) ? { engine, found } : undefined;
   }
 }
 

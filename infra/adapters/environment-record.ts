@@ -43,6 +43,8 @@ function ledgerOf(inputs: LedgerInputs | undefined): Ledger {
     ...(inputs.resumed === undefined ? {} : { resumed: inputs.resumed }),
     ...(inputs.cordons?.length ? { cordons: inputs.cordons } : {}),
     ...(inputs.drill ? { drill: inputs.drill } : {}),
+    ...(inputs.schema ? { schema: inputs.schema } : {}),
+    ...(inputs.dumps?.length ? { dumps: inputs.dumps } : {}),
     ...(inputs.changed === undefined ? {} : { changed: inputs.changed }),
   };
 }

@@ -108,7 +108,9 @@ export class StacksAdapter implements Stacks {
       import('../programs/attempt.ts'),
     ]);
     const { environment } = desired;
-    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets, context.jobResults);
+    const program = options.only
+      ? attemptProgram(desired)
+      : environmentProgram(desired, session.secrets, context.jobResults);
     try {
       await pulumi.up(environment, program, context, options);
     } catch (error) {

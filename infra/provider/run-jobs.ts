@@ -65,7 +65,11 @@ async function runJob(context: ProviderContext, place: Place, job: JobInputs): P
   const started = performance.now();
   const { image } = job.spec;
   for (let tries = 1; ; tries += 1) {
-    const { why, log } = await tryOnce(context, { ...place, ...job, spec: { ...job.spec, name: `${job.spec.name}-${tries}` } });
+    const { why, log } = await tryOnce(context, {
+      ...place,
+      ...job,
+      spec: { ...job.spec, name: `${job.spec.name}-${tries}` },
+    });
     if (why !== undefined && tries <= job.retries) continue;
     return {
       ...{ job: job.job, definition: job.definition, passed: why === undefined },

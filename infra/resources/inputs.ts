@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { EdgeLimits, Log, Migration, Surroundings, Ulimits } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
-import type { Attempt, Cordon, Drill, Hold } from '../../pipelines/model/revision.ts';
+import type { Attempt, Cordon, DataDump, DataSchema, Drill, Hold } from '../../pipelines/model/revision.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from '../../pipelines/model/target.ts';
 import type { HostRoutes } from '../edge/host-routes.ts';
 
@@ -173,6 +173,8 @@ export interface LedgerInputs extends Place {
   readonly resumed?: string;
   readonly cordons?: readonly Cordon[];
   readonly drill?: Drill;
+  readonly schema?: DataSchema;
+  readonly dumps?: readonly DataDump[];
   readonly changed?: number;
 }
 

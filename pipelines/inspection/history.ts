@@ -37,7 +37,11 @@ export interface HistoryPart {
 }
 
 /** Returns revisions of an environment, newest first. Throws LockageError when there is none of that number. */
-export function historyOf(environment: string, { record: { ledger }, blocks }: HistoryFacts, { limit, number }: HistoryPart): History {
+export function historyOf(
+  environment: string,
+  { record: { ledger }, blocks }: HistoryFacts,
+  { limit, number }: HistoryPart,
+): History {
   const current = currentRevision(ledger);
   const wanted = number === undefined ? ledger.revisions : [revisionNumbered(environment, ledger, number)];
   const revisions = [...wanted]

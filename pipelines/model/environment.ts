@@ -255,6 +255,10 @@ export interface Migration {
   /** names of the secrets it gets as files in /run/secrets */
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** names of the accessories whose data are dumped before it runs; absent: none */
+  readonly dump?: readonly string[];
+  /** how many dumps of each are kept */
+  readonly keep?: number;
 }
 
 /** The place on the operator's machine that a secret's value is read from. `raw`: all of its bytes, whatever they are. */
@@ -275,6 +279,9 @@ export interface Project {
   readonly build: Build;
   /** registries that are reached without TLS, as `10.0.0.1:5000` */
   readonly insecureRegistries: readonly string[];
+  /** what the next release declares of its data: see `Release` */
+  readonly schema?: number;
+  readonly compatible?: number;
   /** image of the edge proxy */
   readonly edgeImage: string;
   /** in pipeline order: an environment comes after those in its `after` */

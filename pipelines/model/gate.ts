@@ -1,6 +1,6 @@
 /** What must hold before a release may enter an environment, and whether it does. */
 export interface Gate {
-  readonly gate: 'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'verification' | 'freeze' | 'clock';
+  readonly gate: 'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'verification' | 'schema' | 'freeze' | 'clock';
   /** of `upstream`, `soak` and `verification`: the environment that the release comes from */
   readonly from?: string;
   readonly met: boolean;

@@ -21,6 +21,10 @@ export interface Release {
   readonly user?: string;
   /** built from a tree with uncommitted changes, because the user said so */
   readonly dirty?: boolean;
+  /** the schema that its migration brings data to; absent: it declares none, which counts as 0 */
+  readonly schema?: number;
+  /** the oldest schema whose code still runs with its own; absent: only its own */
+  readonly compatible?: number;
   /** built elsewhere and taken over by its digest */
   readonly adopted?: boolean;
 }

@@ -27,6 +27,8 @@ export interface Revision {
   readonly reason?: string;
   /** roles whose number of containers differed from the configuration's */
   readonly counts?: Counts;
+  /** why it came there although its code may not run with the data */
+  readonly forcedSchema?: string;
   /** of a rollback: the revision whose containers serve again */
   readonly restores?: number;
   /** `sha256:…` of the image of the machines it ran on, where they are the environment's own */
@@ -86,6 +88,33 @@ export interface Drill {
   readonly worked?: Pick<Drill, 'at' | 'version' | 'duration'>;
 }
 
+/** The schema that data have. */
+export interface DataSchema {
+  readonly version: number;
+  /** the oldest schema whose code runs with it */
+  readonly compatible: number;
+  /** the version that brought it; empty: none did */
+  readonly release: string;
+  /** number of the last revision by then: later ones may have brought a higher one */
+  readonly revision: number;
+}
+
+/** The data of an accessory as they were before a migration, in a file of whoever promoted. */
+export interface DataDump {
+  readonly accessory: string;
+  /** from the project's folder */
+  readonly file: string;
+  readonly bytes: number;
+  /** ISO 8601 */
+  readonly at: string;
+  /** number of the revision whose migration came after it, and its version */
+  readonly revision: number;
+  readonly version: string;
+  readonly schema: DataSchema;
+  /** `user@machine`, where the file is */
+  readonly actor: string;
+}
+
 /** The ledger that an environment's stack records: the revisions, newest last, a hold, and cordoned hosts. */
 export interface Ledger {
   readonly revisions: readonly Revision[];
@@ -95,6 +124,10 @@ export interface Ledger {
   readonly cordons?: readonly Cordon[];
   /** the last one */
   readonly drill?: Drill;
+  /** the schema of its data, as far as it does not follow from the revisions after it */
+  readonly schema?: DataSchema;
+  /** those that were taken before migrations, oldest first */
+  readonly dumps?: readonly DataDump[];
   /** number of the last change that made no revision, as a cordon: it counts as one, so that a state from before it is known as older */
   readonly changed?: number;
 }

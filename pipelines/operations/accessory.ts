@@ -1,5 +1,8 @@
+import { withoutCordoned, withoutPending } from '../model/cordons.ts';
+import { lastNumber } from '../model/fence.ts';
 import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
 import type { AccessoryPlace, BackupResult, Context } from './ports.ts';
+import { recordAgain } from './steps/record-again.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
@@ -44,7 +47,31 @@ export async function restoreAccessory(context: Context, request: AccessoryFileR
   const place = placeOf(context, request);
   await context.accessories.checkBackup(place, file);
   await context.terminal.confirm(`Replace the data of ${accessory} of ${environment} by those of ${file}?`);
-  return locked(context, place, 'restore', () => context.accessories.restore(place, file));
+  return locked(context, place, 'restore', async () => {
+    await context.accessories.restore(place, file);
+    await recordRestored(context, place, file);
+  });
+}
+
+/** Records that data are again of the schema from before a migration, which runs once more then: they come from its dump. */
+async function recordRestored(
+  context: Context,
+  { environment, accessory }: AccessoryPlace,
+  file: string,
+): Promise<void> {
+  const { name } = environment;
+  const record = await context.records.environment(name);
+  const dump = record.ledger.dumps?.findLast(
+    (each) => each.accessory === accessory.name && file.endsWith(`/${each.file}`),
+  );
+  if (!dump) return;
+  const schema = { ...dump.schema, revision: lastNumber(record.ledger) };
+  const { migration: _, ...without } = record;
+  const active = withoutPending(withoutCordoned(environment, record.ledger));
+  const reports = await context.hosts.look(active);
+  const ledger = { ...record.ledger, schema };
+  await recordAgain(context, environment, { record: without, ledger, reports, message: `restore ${accessory.name}` });
+  context.terminal.note(`the data of ${name} are of schema ${schema.version} again`);
 }
 
 function placeOf({ project }: Context, request: AccessoryRequest): AccessoryPlace {

@@ -8,6 +8,7 @@ import { planRollback, type RollbackInputs, type RollbackPlan } from '../plannin
 import { recordedState } from '../planning/recorded-state.ts';
 import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
+import { refuseSchema } from '../policy/schema.ts';
 import { refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { chooseTarget, knownBlocks } from './steps/choose-target.ts';
@@ -43,6 +44,7 @@ export async function drill(context: Context, request: DrillRequest): Promise<Dr
   const environment = withoutPending(withoutCordoned(configured, record.ledger));
   if (record.ledger.revisions.length === 0) await refuseLost(context, configured, record);
   const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
+  refuseSchema({ environment: environment.name, release: target.release, record });
   return withEnvironmentLock(context, { environment, purpose: 'rollback drill' }, async () => {
     const now = await context.records.environment(environment.name);
     refuseOtherHosts(configured, record, now);

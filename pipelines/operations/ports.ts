@@ -18,6 +18,7 @@ import type { EnvironmentHost, Host, MachineSet, Target } from '../model/target.
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
@@ -52,6 +53,7 @@ export interface Ports {
   readonly drift: DriftPort;
   readonly bundles: Bundles;
   readonly verification: Verification;
+  readonly dumps: Dumps;
 }
 
 /** The records in the backend. */

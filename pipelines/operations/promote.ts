@@ -13,6 +13,8 @@ export interface PromoteRequest {
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
+  /** why it comes there although its code may not run with the data */
+  readonly forceSchema?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
 }
@@ -36,7 +38,9 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   checkUser(recorded, environment);
   const image = await askForImage(context, recorded);
   const release = asConfigured(recorded, context.project.repository);
-  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image });
-  const { version: _, ...rest } = request;
-  return bringIn(context, { ...rest, release, checkMayEnter, startedAt });
+  const { version: _, forceSchema, ...rest } = request;
+  const checkMayEnter = (record: EnvironmentRecord) =>
+    passGates(context, { release, environment, record, image, forceSchema });
+  const forced = forceSchema === undefined ? {} : { forcedSchema: forceSchema };
+  return bringIn(context, { ...rest, ...forced, release, checkMayEnter, startedAt });
 }

@@ -15,6 +15,9 @@ export interface ReleaseRequest {
   readonly image?: string;
   /** build although there are changes that are not committed */
   readonly allowDirty?: boolean;
+  /** in place of what is configured */
+  readonly schema?: number;
+  readonly compatible?: number;
 }
 
 /** The outcome of a release. */
@@ -27,11 +30,28 @@ export interface ReleaseResult {
 export async function release(context: Context, request: ReleaseRequest): Promise<ReleaseResult> {
   const releases = await context.records.releases();
   const version = nextVersion(releases, request.version, request.bump);
+  const declared = declaredSchema(context.project, request);
   const made = request.image
     ? await adopt(context, releases, version, request.image)
     : await build(context, version, request.allowDirty ?? false);
   if (made.outcome === 'unchanged') return made;
-  return { ...made, release: await context.records.addRelease(made.release) };
+  return { ...made, release: await context.records.addRelease({ ...made.release, ...declared }) };
+}
+
+/** Returns what the release declares of its data. Throws LockageError where that contradicts itself. */
+function declaredSchema(project: Project, request: ReleaseRequest): Pick<Release, 'schema' | 'compatible'> {
+  const schema = request.schema ?? project.schema;
+  const compatible = request.compatible ?? project.compatible;
+  if (compatible === undefined) return schema === undefined ? {} : { schema };
+  if (schema !== undefined && compatible <= schema) return { schema, compatible };
+  throw new LockageError(
+    schema === undefined
+      ? `compatible is ${compatible}, and no schema is declared`
+      : `compatible is ${compatible}, which is later than the schema that is declared, ${schema}`,
+    {
+      hint: 'Write both in lockage.yaml, `schema` as what the migration brings data to and `compatible` as the oldest whose code runs with it.',
+    },
+  );
 }
 
 async function build(context: Context, version: string, allowDirty: boolean): Promise<ReleaseResult> {

@@ -10,6 +10,7 @@ import type { Revision } from '../model/revision.ts';
 import { planRollback, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { neededSecrets } from '../planning/standby.ts';
 import { refuseAhead } from '../policy/fence.ts';
+import { refuseSchema } from '../policy/schema.ts';
 import { refuseBlocked, refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
 import type { Context } from './ports.ts';
 import { refuseOlderState } from './steps/agree.ts';
@@ -27,6 +28,8 @@ export interface RollbackRequest {
   /** a revision's number or a version; absent: the last good revision */
   readonly to?: string;
   readonly reason?: string;
+  /** why it goes there although its code may not run with the data */
+  readonly forceSchema?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
   /** milliseconds since 1970: since when the operator waits */
@@ -60,6 +63,8 @@ export async function rollback(context: Context, request: RollbackRequest): Prom
     return { outcome: 'finished', revision: unfinished.revision };
   }
   const target = chooseTarget(context, { environment: environment.name, record, to: request.to, blocks });
+  const { name } = environment;
+  refuseSchema({ environment: name, release: target.release, record, force: request.forceSchema });
   const asked = context.hosts.look(environment);
   // It is awaited below, where the lock is let go of if it fails.
   asked.catch(() => undefined);
@@ -92,7 +97,11 @@ interface Draft {
 
 async function inputsOf(context: Context, draft: Draft): Promise<RollbackInputs> {
   const { environment, record, target, request } = draft;
-  const reason = request.reason ? { reason: request.reason } : {};
+  const { forceSchema } = request;
+  const reason = {
+    ...(request.reason ? { reason: request.reason } : {}),
+    ...(forceSchema === undefined ? {} : { forcedSchema: forceSchema }),
+  };
   return { ...operationInfo(context), environment, record, target, reports: await draft.reports, ...reason };
 }
 

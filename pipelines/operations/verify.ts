@@ -53,7 +53,12 @@ export async function verify(context: Context, request: VerifyRequest): Promise<
     refuseAhead(environment, now, reports);
     const results = await runAll(context, environment, current);
     const ledger = withoutOldLogs(verified(now.ledger, current, results));
-    await recordAgain(context, environment, { record: now, ledger, reports, message: `verify ${current.release.version}` });
+    await recordAgain(context, environment, {
+      record: now,
+      ledger,
+      reports,
+      message: `verify ${current.release.version}`,
+    });
     refuseUnverified(name, current, results);
     return { environment: name, version: current.release.version, revision: current.number, results };
   });

@@ -19,6 +19,8 @@ export interface RollbackInputs extends OperationInfo {
   readonly reports: readonly HostReport[];
   /** the revision to go back to: see `rollbackTarget` */
   readonly target: Revision;
+  /** why it goes there although its code may not run with the data */
+  readonly forcedSchema?: string;
   /** why, as the operator says */
   readonly reason?: string;
 }
@@ -107,7 +109,7 @@ function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
 }
 
 function revisionOf(inputs: RollbackInputs, serving: readonly PlacedContainer[]): PlannedRevision {
-  const { environment, record, target, actor, now, reason } = inputs;
+  const { environment, record, target, actor, now, reason, forcedSchema } = inputs;
   return {
     number: nextNumber(record.ledger),
     release: target.release,
@@ -121,6 +123,7 @@ function revisionOf(inputs: RollbackInputs, serving: readonly PlacedContainer[])
     ...skippedHosts(record.ledger),
     ...(target.counts ? { counts: target.counts } : {}),
     ...(reason ? { reason } : {}),
+    ...(forcedSchema === undefined ? {} : { forcedSchema }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Release } from '../model/release.ts';
 import type { PlannedRevision, Revision } from '../model/revision.ts';
 import { countNotes, countsNow, withCounts, type Counts } from '../model/role-counts.ts';
 import { compareVersions } from '../model/version.ts';
+import { schemaNotes } from '../policy/schema.ts';
 import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
 import { driftedAmong, healingNotes } from './healing.ts';
@@ -165,10 +166,18 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
     ...(inputs.gates ? { gates: inputs.gates } : {}),
     notes: [
       ...olderNotes(release, current),
+      ...schemaNotes({ release, record }),
+      ...dumpNotes(environment, outcome),
       ...countNotes(outcome.counts),
       ...(inputs.heals ? healingNotes(inputs.heals) : []),
     ],
   };
+}
+
+function dumpNotes({ migration }: Environment, { migration: planned, servingBefore }: Outcome): string[] {
+  const { dump = [] } = migration ?? {};
+  if (!planned?.runs || dump.length === 0 || servingBefore.length === 0) return [];
+  return [`before its migration, a dump is taken of ${dump.join(', ')}`];
 }
 
 /** Notes that a release is older. A person may have mistaken a version: going back is what a rollback is for. */

@@ -90,10 +90,7 @@ function addressesOf({ app, environment }: JobsInputs, host: EnvironmentHost): R
 }
 
 /** Returns jobs whose images have the names that hosts have them by: as configured → name. */
-export function withImages(
-  jobs: readonly PlacedJob[],
-  images: Readonly<Record<string, string>>,
-): readonly PlacedJob[] {
+export function withImages(jobs: readonly PlacedJob[], images: Readonly<Record<string, string>>): readonly PlacedJob[] {
   return jobs.map((job) => ({ ...job, spec: { ...job.spec, image: images[job.spec.image] ?? job.spec.image } }));
 }
 

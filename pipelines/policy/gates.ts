@@ -9,6 +9,7 @@ import type { VerificationJob } from '../model/verification.ts';
 import { zonedText } from '../model/zoned-time.ts';
 import { spanText, whenText } from '../text/moment.ts';
 import { freezeAt } from './freeze.ts';
+import { schemaGate } from './schema.ts';
 import { verificationGate } from './verification.ts';
 import { clockTolerance, serviceOf } from './soak.ts';
 
@@ -22,6 +23,8 @@ export interface GateInputs {
   /** environments before this one that have jobs, with these, by name */
   readonly jobs?: Readonly<Record<string, readonly VerificationJob[]>>;
   readonly blocks: readonly Block[];
+  /** why it comes there although its code may not run with the data */
+  readonly forceSchema?: string | undefined;
   /** whether the registry has it as it was released; absent: nobody asked it */
   readonly image?: ImageAnswer;
   /** the clocks of its hosts; absent: no time counts here, or nobody asked them */
@@ -46,6 +49,7 @@ export function judgeGates(inputs: GateInputs): readonly Gate[] {
     ...environment.after.map((name) => upstreamGate(inputs, name)),
     ...(environment.soak ? environment.after.map((name) => soakGate(inputs, name, environment.soak ?? 0)) : []),
     ...verificationGates(inputs),
+    ...schemaGate({ ...inputs, environment: environment.name, force: inputs.forceSchema }),
     ...freezeGate(environment, inputs.now),
     ...(inputs.clocks ? [clockGate(inputs.clocks)] : []),
   ];

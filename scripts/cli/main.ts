@@ -8,7 +8,7 @@ import { addGateCommands } from './gate-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
-import { json, planOption, revisionOptions, wait, yes } from './options.ts';
+import { forceSchema, json, planOption, revisionOptions, wait, yes } from './options.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 import { addReproductionCommands } from './reproduction-commands.ts';
@@ -65,6 +65,7 @@ revisionOptions(
     .argument('<version>', 'a recorded release')
     .option('-e, --to <environment>', 'where to')
     .addOption(new Option('--env <environment>').hideHelp())
+    .addOption(forceSchema())
     .description('bring a release into an environment: all hosts serve it, or all keep what they serve'),
 )
   .addHelpText(
@@ -78,6 +79,7 @@ revisionOptions(
     .command('rollback')
     .argument('<environment>')
     .option('--to <revision|version>', 'default: the last good revision before this one')
+    .addOption(forceSchema())
     .option('--drill', 'prove that it would work and time it, without moving traffic; recorded')
     .description('put the earlier containers back, with their configuration and secrets, and hold the environment'),
 )

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
 import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
+import { DumpsAdapter } from '../../infra/adapters/dumps.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
@@ -179,6 +180,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   return contextOf({
     project,
     root,
+    stateFolder: folder,
     actor,
     settings,
     session,
@@ -197,6 +199,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
 
 /** The parts of a context that others are made from. */
 interface Opened extends StoreParts {
+  readonly stateFolder: string;
   readonly root: string;
   readonly actor: string;
   readonly registry: RegistryClient;
@@ -211,6 +214,7 @@ interface Opened extends StoreParts {
 
 function contextOf({
   root,
+  stateFolder,
   actor,
   registry,
   embedded,
@@ -225,6 +229,7 @@ function contextOf({
   const { project, session, terminal } = parts;
   const { connections, signal } = session;
   const { app } = project;
+  const accessories = new AccessoriesAdapter(app, session);
   const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
   return {
     project,
@@ -240,7 +245,8 @@ function contextOf({
     machines,
     stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
-    accessories: new AccessoriesAdapter(app, session),
+    accessories,
+    dumps: new DumpsAdapter(join(stateFolder, 'dumps'), root, accessories),
     reaper: new ReaperAdapter({ project, session, registry }),
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,

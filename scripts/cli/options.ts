@@ -9,6 +9,9 @@ export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
 export const planOption = () => new Option('--plan', 'show what would happen, container by container, and stop');
 export const reason = () => new Option('--reason <text>', 'why; recorded with the revision');
 
+export const forceSchema = () =>
+  new Option('--force-schema <reason>', 'although its code may not run with the data, and why; recorded');
+
 export const wait = () =>
   new Option('--wait [duration]', 'wait while somebody else has the environment, as 30s or 5m').preset('10m');
 
@@ -28,8 +31,9 @@ export function waitOf({ wait: text }: { readonly wait?: string }): PerformOptio
 }
 
 /** Returns the part of a flow's request that these options give. */
-export function requestOf(flags: { readonly reason?: string; readonly plan?: boolean }) {
+export function requestOf(flags: { readonly reason?: string; readonly plan?: boolean; readonly forceSchema?: string }) {
   return {
+    ...(flags.forceSchema ? { forceSchema: flags.forceSchema } : {}),
     ...(flags.reason ? { reason: flags.reason } : {}),
     ...(flags.plan ? { planOnly: true } : {}),
   };
@@ -41,6 +45,7 @@ export interface Flags {
   readonly yes?: boolean;
   readonly plan?: boolean;
   readonly reason?: string;
+  readonly forceSchema?: string;
   /** a duration */
   readonly wait?: string;
 }
@@ -49,4 +54,10 @@ export interface Flags {
 export function countOf(text: string, option: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new LockageError(`${option} takes a number of at least 1, not ${JSON.stringify(text)}`);
+}
+
+/** Parses a whole number. Throws LockageError naming the option. */
+export function numberOf(text: string, option: string): number {
+  if (/^(0|[1-9]\d{0,8})$/.test(text)) return Number(text);
+  throw new LockageError(`${option} takes a number, not ${JSON.stringify(text)}`);
 }

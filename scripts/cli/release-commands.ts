@@ -12,6 +12,11 @@ export function addReleaseCommand(program: Command, interrupt: () => AbortSignal
     )
     .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
     .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
+    .option('--schema <number>', 'the schema that its migration brings data to (default: as configured)')
+    .option(
+      '--compatible <number>',
+      'the oldest schema whose code runs with that (default: as configured, or the same)',
+    )
     .addOption(json())
     .addHelpText(
       'after',

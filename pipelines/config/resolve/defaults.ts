@@ -10,6 +10,7 @@ export const defaults = {
   standby: 1,
   registryThrough: 'network',
   stopGrace: 10 * second,
+  dumpsKept: 3,
   migrationTimeout: 300 * second,
   health: { interval: 100, healthy: 3, timeout: 60 * second, path: '/', running: 5 * second },
   limits: { memory: 256 * mebibyte, cpus: 1, pids: 256, files: 4096, log: 10 * mebibyte },

@@ -44,6 +44,8 @@ export function resolveProject(
       ...(file.build?.platform === undefined ? {} : { platform: file.build.platform }),
     },
     insecureRegistries: file.insecureRegistries ?? [],
+    ...(file.schema === undefined ? {} : { schema: file.schema }),
+    ...(file.compatible === undefined ? {} : { compatible: file.compatible }),
     edgeImage: file.edge?.image ?? defaults.edgeImage,
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);
@@ -284,6 +286,7 @@ function resolveMigration(
     command: migration.command,
     timeout: duration(migration.timeout) ?? defaults.migrationTimeout,
     secrets: migration.secrets ?? [],
+    ...(migration.dump ? { dump: migration.dump, keep: migration.keep ?? defaults.dumpsKept } : {}),
     env: { ...env, ...textValues(migration.env ?? {}) },
   };
 }

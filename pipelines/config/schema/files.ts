@@ -167,7 +167,19 @@ export const projectFile = mapping({
     timeout: duration('5m', '1s', '24h').optional().meta({ description: 'Default 5m.' }),
     env: env.optional(),
     secrets: secretNames.optional(),
+    dump: list(name, 'accessories')
+      .optional()
+      .meta({ description: 'Accessories whose data are written to a file before it runs.' }),
+    keep: integer('a number of dumps', 1, 100)
+      .optional()
+      .meta({ description: 'How many dumps of each accessory are kept. Default 3.' }),
   }).optional(),
+  schema: integer('a number', 0, 1_000_000_000)
+    .optional()
+    .meta({ description: 'The schema that the migration of the next release brings data to: higher for each change.' }),
+  compatible: integer('a number', 0, 1_000_000_000)
+    .optional()
+    .meta({ description: 'The oldest schema whose code runs with it. Default: only its own.' }),
   ...inBoth,
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 

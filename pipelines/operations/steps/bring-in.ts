@@ -32,6 +32,8 @@ export interface Arrival {
   /** role → its number of containers from now on */
   readonly counts?: Readonly<Record<string, number>>;
   readonly reason?: string;
+  /** recorded with the revision: see `Revision` */
+  readonly forcedSchema?: string;
   /** what a person is asked; absent: whether the release is promoted */
   readonly question?: string;
   /** show the plan and stop */
@@ -127,6 +129,7 @@ async function bringInLocked(
     whole,
     ...(agreed ? { agreed } : {}),
     ...(arrival.reason ? { reason: arrival.reason } : {}),
+    ...(arrival.forcedSchema === undefined ? {} : { forcedSchema: arrival.forcedSchema }),
   });
 }
 

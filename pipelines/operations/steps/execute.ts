@@ -14,6 +14,7 @@ import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { PlannedRevision, Revision } from '../../model/revision.ts';
+import { withSchema } from '../../model/schema.ts';
 import { VerificationFailedError } from '../../model/verification-failed.ts';
 import { recordedState } from '../../planning/recorded-state.ts';
 import type { Context } from '../ports.ts';
@@ -47,7 +48,7 @@ export async function execute(context: Context, operation: Operation): Promise<R
   context.terminal.step('deploy', message);
   const otherwise = await servedOtherwise(context, operation);
   try {
-    const ledger = withRevision(desired.ledger, succeeded);
+    const ledger = withRevision(withSchema(desired.ledger, operation.before), succeeded);
     const attempt = { ...begun(operation.revision), operation: desired.operation };
     const attempts = withAttempt(desired.attempts, attempt);
     await context.stacks.deploy({ ...desired, attempts, startedAt, ledger }, message);
@@ -150,7 +151,11 @@ async function setAside(context: Context, desired: DesiredState, aside: DesiredS
 }
 
 /** Returns what was put back. */
-async function deployBefore(context: Context, operation: Operation, { why, error }: Omit<Failure, 'second'>): Promise<DesiredState> {
+async function deployBefore(
+  context: Context,
+  operation: Operation,
+  { why, error }: Omit<Failure, 'second'>,
+): Promise<DesiredState> {
   const { desired, before, revision, startedAt } = operation;
   const { app, environment } = desired;
   // What was made to take over may be what died: it goes as a whole, and nothing is asked of it.
@@ -167,7 +172,13 @@ async function deployBefore(context: Context, operation: Operation, { why, error
   const reason = context.secrets.mask(why);
   const attempts = withAttempt(back.attempts, failed(revision, reason));
   const results = error instanceof VerificationFailedError ? { verification: error.results } : {};
-  const ledger = withRevision(before.ledger, { ...revision, result: 'failed', duration: 0, reason, ...results });
+  const ledger = withRevision(withSchema(before.ledger, now), {
+    ...revision,
+    result: 'failed',
+    duration: 0,
+    reason,
+    ...results,
+  });
   await context.stacks.deploy({ ...back, attempts, ledger, startedAt }, `go back from ${revision.release.version}`);
   return back;
 }

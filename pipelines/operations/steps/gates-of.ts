@@ -15,6 +15,8 @@ export interface Entrance {
   readonly record: EnvironmentRecord;
   /** absent: no registry was asked */
   readonly image?: ImageAnswer;
+  /** see `GateInputs` */
+  readonly forceSchema?: string | undefined;
 }
 
 type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now'>;

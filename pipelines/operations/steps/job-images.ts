@@ -11,7 +11,9 @@ export async function withJobImages(
   { jobs = [] }: Pick<DesiredState, 'jobs'>,
 ): Promise<readonly PlacedJob[]> {
   const named = new Set(imagesOf(environment));
-  const wanted = jobs.flatMap(({ host, spec: { image } }) => (named.has(image) ? [{ host: host as EnvironmentHost, image }] : []));
+  const wanted = jobs.flatMap(({ host, spec: { image } }) =>
+    named.has(image) ? [{ host: host as EnvironmentHost, image }] : [],
+  );
   if (wanted.length === 0) return jobs;
   return withImages(jobs, await verification.prepare(environment, wanted));
 }

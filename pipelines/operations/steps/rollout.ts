@@ -15,6 +15,7 @@ import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
 import { execute, reconcile } from './execute.ts';
 import { foundationRequest } from './foundation-request.ts';
+import { takeDumps } from './take-dumps.ts';
 import { withJobImages } from './job-images.ts';
 import { releaseGraph } from './release-graph.ts';
 import { keepEvidence, refuseHidden } from './heal-steps.ts';
@@ -26,6 +27,8 @@ export interface RolloutOptions {
   /** the environment with its cordoned hosts */
   readonly whole: Environment;
   readonly reason?: string;
+  /** see `Revision` */
+  readonly forcedSchema?: string;
   /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
   /** what a person has seen, and said yes to */
@@ -68,8 +71,18 @@ export async function rollOut(
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const jobs = await withJobImages(context, inputs.environment, rollout.desired);
-  const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
-  const before = options.before ?? inputs.record;
+  const revision = {
+    ...rollout.revision,
+    ...(options.reason ? { reason: options.reason } : {}),
+    ...(options.forcedSchema === undefined ? {} : { forcedSchema: options.forcedSchema }),
+  };
+  const { environment, record } = inputs;
+  const dumps = rollout.plan.migration
+    ? await takeDumps(context, { environment, record, revision })
+    : record.ledger.dumps;
+  const known = dumps?.length ? { dumps } : {};
+  const old = options.before ?? record;
+  const before = { ...old, ledger: { ...old.ledger, ...known } };
   const basis = await changeFoundation(context, {
     inputs,
     before,
@@ -78,7 +91,12 @@ export async function rollOut(
     notes,
   });
   const recorded = await execute(context, {
-    desired: { ...rollout.desired, basis, ...(jobs.length > 0 ? { jobs } : {}) },
+    desired: {
+      ...rollout.desired,
+      ledger: { ...rollout.desired.ledger, ...known },
+      basis,
+      ...(jobs.length > 0 ? { jobs } : {}),
+    },
     before,
     revision,
     startedAt: options.startedAt,

@@ -17,6 +17,7 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   drift: [],
   bundles: [],
   verification: [],
+  dumps: [],
 };
 
 /** The changing calls that leave what serves as it is. */
@@ -72,6 +73,7 @@ export function watchChanges(context: Context): WatchedContext {
       drift: watched('drift'),
       bundles: watched('bundles'),
       verification: watched('verification'),
+      dumps: watched('dumps'),
     },
     progress: () => progress,
   };

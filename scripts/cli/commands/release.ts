@@ -1,13 +1,15 @@
 import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Bump } from '../../../pipelines/model/version.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
-import type { Flags } from '../options.ts';
+import { numberOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 
 export interface ReleaseFlags extends Flags {
   readonly bump?: Bump;
   readonly image?: string;
   readonly allowDirty?: boolean;
+  readonly schema?: string;
+  readonly compatible?: string;
 }
 
 /** Runs `lockage release`. */
@@ -23,6 +25,8 @@ export async function releaseCommand(
       ...(bump ? { bump } : {}),
       ...(image ? { image } : {}),
       ...(allowDirty ? { allowDirty } : {}),
+      ...(flags.schema === undefined ? {} : { schema: numberOf(flags.schema, '--schema') }),
+      ...(flags.compatible === undefined ? {} : { compatible: numberOf(flags.compatible, '--compatible') }),
     };
     const result = await perform(context, 'release', request);
     const { release, outcome } = result;

@@ -207,13 +207,19 @@ test('a revision runs from the end of its operation on', () => {
 
 test('history is newest first, marks what runs, and has no values of variables', () => {
   const withEnv = revision(1, '1.0.0', { containers: [spec('web-1.0.0', 'prod-1', { env: { KEY: 'value' } })] });
-  const history = historyOf('prod', { record: record([withEnv, r2, failed(3, '3.0.0')], [], { hold }), blocks: [] }, { limit: 2 });
+  const history = historyOf(
+    'prod',
+    { record: record([withEnv, r2, failed(3, '3.0.0')], [], { hold }), blocks: [] },
+    { limit: 2 },
+  );
   expect(history.revisions.map(({ number, current }) => [number, current])).toEqual([
     [3, false],
     [2, true],
   ]);
   expect(history).toMatchObject({ environment: 'prod', older: 1, hold });
-  expect(JSON.stringify(historyOf('prod', { record: record([withEnv]), blocks: [] }, { limit: 20 }))).not.toMatch(/KEY|value/);
+  expect(JSON.stringify(historyOf('prod', { record: record([withEnv]), blocks: [] }, { limit: 20 }))).not.toMatch(
+    /KEY|value/,
+  );
 });
 
 test('releases are newest first, with how far each one came', () => {

@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { PlacedContainer } from '../../../pipelines/model/desired-state.ts';
-import type { Environment, Role } from '../../../pipelines/model/environment.ts';
+import type { Accessory, Environment, Role } from '../../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
@@ -60,6 +60,11 @@ export function environment(changes: Partial<Environment> = {}): Environment {
     ...changes,
   };
 }
+
+/** A database on prod-1. */
+export const accessory = (name: string): Accessory => ({
+  ...{ name, image: 'postgres:16', host: 'prod-1', env: {}, secrets: [], volumes: {}, memory: 256 },
+});
 
 /** A container by its name: `web-1.0.0` is of role web and version 1.0.0. One of role web gets traffic. */
 export function spec(name: string, on = 'prod-1', changes: Partial<ContainerSpec> = {}): ContainerSpec {

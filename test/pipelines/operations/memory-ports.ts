@@ -32,6 +32,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     storage: noted(world, 'storage', storage(world)),
     drift: noted(world, 'drift', drift(world)),
     bundles: noted(world, 'bundles', bundles(world)),
+    dumps: noted(world, 'dumps', dumps(world)),
     verification: noted(world, 'verification', verification(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
@@ -277,7 +278,8 @@ function deploy(world: MemoryWorld, desired: DesiredState): void {
   const kept = [...serving, ...standby];
   const containers = place.record.containers.filter((placed) => kept.some((other) => samePlace(other, placed)));
   place.removeOthers([...place.engines.keys()], kept);
-  place.record = { ...place.record, containers };
+  const { migration: _, ...rest } = place.record;
+  place.record = { ...(migration ? place.record : rest), containers };
   tell(place, desired);
 }
 
@@ -354,6 +356,14 @@ const drift = (world: MemoryWorld): Ports['drift'] => ({
   keep: async (name, evidence) => {
     for (const { host: on, what } of evidence) world.place(name).evidence.push(`${on.name}/${what}`);
     return `.lockage/drift/${name}`;
+  },
+});
+
+const dumps = (world: MemoryWorld): Ports['dumps'] => ({
+  take: async ({ environment, accessory }, name) => {
+    const file = `.lockage/dumps/${environment.name}/${name}.dump`;
+    world.files.set(file, world.place(environment.name).data.get(accessory.name) ?? 'data');
+    return { file, bytes: 1000 };
   },
 });
 

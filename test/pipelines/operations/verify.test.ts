@@ -69,9 +69,7 @@ describe('the jobs of an environment', () => {
     const world = behindQa(smoke);
     await world.perform('promote', toQa);
     Object.assign(world.place('qa').configured, { verification: [job('smoke', { command: ['node', 'all.mjs'] })] });
-    expect((await gateOf(world))?.text).toBe(
-      '1.0.0 is not verified in qa: smoke was run as it was configured before',
-    );
+    expect((await gateOf(world))?.text).toBe('1.0.0 is not verified in qa: smoke was run as it was configured before');
     // How long it may take, and how often it is tried, says nothing of what it shows.
     Object.assign(world.place('qa').configured, { verification: [job('smoke', { timeout: 1000, retries: 2 })] });
     expect(await gateOf(world)).toMatchObject({ met: true });

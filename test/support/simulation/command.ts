@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../../infra/adapters/accessories.ts';
 import { BundlesAdapter } from '../../../infra/adapters/bundles.ts';
+import { DumpsAdapter } from '../../../infra/adapters/dumps.ts';
 import { DriftAdapter } from '../../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../../infra/adapters/environment-lock.ts';
 import { FoundationAdapter } from '../../../infra/adapters/foundation.ts';
@@ -198,6 +199,7 @@ export class Command {
     const settings = { backend, passphrase: '', folder: join(folder, 'pulumi') };
     const records = new RecordsAdapter(settings, app, session, stacks);
     const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
+    const accessories = new AccessoriesAdapter(app, session);
     const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
     return {
       ...nothingElse,
@@ -207,7 +209,8 @@ export class Command {
       machines: new MachinesAdapter({ project, session, actor, records, stacks }),
       stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
       removal: new RemovalAdapter({ app, session, records, stacks }),
-      accessories: new AccessoriesAdapter(app, session),
+      accessories,
+      dumps: new DumpsAdapter(join(folder, 'dumps'), folder, accessories),
       storage: new StorageAdapter(app, session, registry),
       drift: new DriftAdapter({ app, session, records, folder: join(folder, 'drift'), mask: (text) => text }),
       verification: new VerificationAdapter(app, session, registry),

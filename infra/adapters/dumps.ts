@@ -1,0 +1,42 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import type { DumpPlace, Dumps } from '../../pipelines/operations/dumps-port.ts';
+import type { AccessoriesAdapter } from './accessories.ts';
+
+/** The dumps of data that are taken before migrations: files beside the state of whoever promotes. */
+export class DumpsAdapter implements Dumps {
+  readonly #folder: string;
+  readonly #root: string;
+  readonly #accessories: AccessoriesAdapter;
+
+  /** `root`: the project's folder, from which people give paths */
+  constructor(folder: string, root: string, accessories: AccessoriesAdapter) {
+    this.#folder = folder;
+    this.#root = root;
+    this.#accessories = accessories;
+  }
+
+  async take(
+    place: DumpPlace,
+    name: string,
+    keep: number,
+  ): Promise<{ readonly file: string; readonly bytes: number } | undefined> {
+    if (!(await this.#accessories.isThere(place))) return undefined;
+    const folder = join(this.#folder, place.environment.name);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, `${name}.dump`);
+    const { bytes } = await this.#accessories.backUp(place, file, { prove: false });
+    await keepNewest(folder, `${place.accessory.name}-r`, keep);
+    return { file: relative(this.#root, file), bytes };
+  }
+}
+
+/** Removes all but the newest files that begin so, whichever command wrote them. */
+async function keepNewest(folder: string, beginning: string, keep: number): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(beginning) && name.endsWith('.dump'));
+  const written = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
+  );
+  const old = written.sort((a, b) => b.at - a.at).slice(keep);
+  for (const { name } of old) await rm(join(folder, name), { force: true });
+}
