@@ -17,9 +17,9 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
-import { refuseFailed, runJobs } from './run-jobs.ts';
 import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
+import { beginJobs, type WatchedJobs } from './watched-jobs.ts';
 
 /**
  * Watches the containers that serve now. A failure, or an operator who stops, takes all hosts back; else the switch is
@@ -45,31 +45,6 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
   await finalize(context, inputs);
 }
 
-/** Jobs that run while a release is watched. */
-interface RunningJobs {
-  readonly state: { over: boolean; error?: unknown };
-  /** resolves when the containers of all of them are gone; never rejects */
-  readonly ended: Promise<void>;
-  stop(): void;
-}
-
-function beginJobs(context: ProviderContext, inputs: WatchInputs): RunningJobs {
-  const { environment, jobs = [] } = inputs;
-  const stop = new AbortController();
-  const state: RunningJobs['state'] = { over: false };
-  const run = async () => {
-    if (jobs.length === 0) return;
-    const signal = AbortSignal.any([context.signal, stop.signal]);
-    const results = await runJobs({ ...context, signal }, inputs, jobs, { untilFailed: true });
-    context.jobResults?.push(...results);
-    refuseFailed(environment, results);
-  };
-  const ended = run()
-    .catch((error: unknown) => void (state.error = error ?? new Error('unknown')))
-    .finally(() => (state.over = true));
-  return { state, ended, stop: () => stop.abort() };
-}
-
 async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   if (!inputs.handover) {
     await revertRoutes(context, inputs);
@@ -80,7 +55,7 @@ async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<
   });
 }
 
-async function watch(context: ProviderContext, inputs: WatchInputs, { state: jobs }: RunningJobs): Promise<void> {
+async function watch(context: ProviderContext, inputs: WatchInputs, jobs: WatchedJobs): Promise<void> {
   const end = performance.now() + inputs.duration;
   const neighbours = inputs.accessories ? await accessoryStarts(context, inputs) : [];
   const watched = inputs.containers.map((placed) => {
@@ -88,11 +63,11 @@ async function watch(context: ProviderContext, inputs: WatchInputs, { state: job
     return { placed, part: workloadFor(context, { app, environment, ...placed }) };
   });
   const first = await Promise.all(watched.map(state));
-  for (let round = 1; performance.now() < end || !jobs.over; round += 1) {
+  for (let round = 1; performance.now() < end || !jobs.isOver(); round += 1) {
     // Those jobs which take longer than the watch lengthen it.
-    const left = jobs.over ? Math.max(0, end - performance.now()) : 250;
+    const left = jobs.isOver() ? Math.max(0, end - performance.now()) : 250;
     await sleep(Math.min(250, left), undefined, { signal: context.signal });
-    if (jobs.error !== undefined) throw jobs.error;
+    jobs.refuseFailed();
     const asks = round % 8 === 0;
     await Promise.all(
       watched.map(async (each, index) => {
@@ -103,7 +78,7 @@ async function watch(context: ProviderContext, inputs: WatchInputs, { state: job
     );
     if (asks) await visitAll(context, inputs);
   }
-  if (jobs.error !== undefined) throw jobs.error;
+  jobs.refuseFailed();
   await visitAll(context, inputs);
   if (inputs.accessories) await refuseRestarted(context, inputs, neighbours);
 }
