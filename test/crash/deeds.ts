@@ -29,13 +29,19 @@ let parts: readonly string[] = versions;
 /** networks, edges or accessories may be others than a deed begins with */
 let isOther = false;
 
+let releases = 0;
+let scalings = 0;
+let foundations = 0;
+
 /** Returns a text with the releases that are meant this time. */
 export const named = (text: string) =>
-  text.replaceAll(/1\.[012]\.0/g, (version) => parts[Number(version[2])] ?? version);
+  text
+    .replaceAll(/1\.[012]\.0/g, (version) => parts[Number(version[2])] ?? version)
+    .replace('3.0.N', `3.0.${releases}`);
 
 /** Brings prod to 1.1.0, with 1.0.0 as its standby. Where a deed has left one release beside another, these are what is meant. */
 async function stand(project: TestProject): Promise<void> {
-  await project.configure({ roles: { web }, accessories: {} });
+  await project.configure({ roles: { web }, accessories: {}, verification: [] });
   await project.run('host', 'uncordon', 'prod-2', '--env', 'prod', '--yes', '--json');
   const { json: status } = await project.succeed('status', '--env', 'prod');
   if (status.hold) await project.run('resume', 'prod', '--json');
@@ -59,13 +65,9 @@ async function change(project: TestProject, settings: Record<string, unknown>): 
 /** Brings prod to where nothing is. */
 async function nothing(project: TestProject): Promise<void> {
   parts = versions;
-  await project.configure({ roles: { web }, accessories: {} });
+  await project.configure({ roles: { web }, accessories: {}, verification: [] });
   await project.succeed('destroy', 'prod');
 }
-
-let releases = 0;
-let scalings = 0;
-let foundations = 0;
 
 /** Brings prod to 1.1.0, with one more release that was never promoted. */
 async function newRelease(project: TestProject): Promise<void> {
@@ -108,6 +110,33 @@ export const deeds: Readonly<Record<string, Deed>> = {
     words: ['rollback', 'prod', '--drill'],
     serves: ['1.1.0'],
     end: '1.1.0',
+  },
+  'a promotion with a verification': {
+    prepare: async (project) => {
+      await stand(project);
+      await project.configure({ verification: [{ name: 'smoke', command: ['busybox', 'true'] }] });
+    },
+    words: promote('1.2.0'),
+    serves: ['1.1.0', '1.2.0'],
+    end: '1.2.0',
+  },
+  'a verification': {
+    prepare: async (project) => {
+      await stand(project);
+      await project.configure({ verification: [{ name: 'smoke', command: ['busybox', 'true'] }] });
+    },
+    words: ['verify', 'prod'],
+    serves: ['1.1.0'],
+    end: '1.1.0',
+  },
+  'a run of the pipeline': {
+    prepare: async (project) => {
+      await newRelease(project);
+      await project.configureEnvironment('prod', { promote: 'auto' });
+    },
+    words: ['pipeline', 'run', '--release', '3.0.N'],
+    serves: ['1.1.0', '3.0.N'],
+    end: '3.0.N',
   },
   'a change of the foundation': {
     prepare: async (project) => {

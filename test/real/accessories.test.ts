@@ -107,6 +107,34 @@ describe.runIf(labsWork)('an accessory', () => {
     expect(stdout).toMatch(/database system is ready/);
   });
 
+  test('is dumped before a migration that closes the way back, which that dump opens again', async () => {
+    await project.configure({ schema: 2, migration: { command: ['node', 'web.mjs', 'migrate'], dump: ['db'] } });
+    await project.publish({ '1.0.1': {} });
+    const planned = await project.run('plan', '1.0.1', '--to', 'prod', '--json');
+    expect(planned.json.plan.notes).toContain('before its migration, a dump is taken of db');
+    await project.succeed('promote', '1.0.1', '--to', 'prod');
+    await sql('DROP TABLE notes');
+    const file = '.lockage/dumps/prod/db-r2-before-1.0.1.dump';
+    expect((await stat(join(project.folder, file))).mode & 0o777).toBe(0o600);
+    for (const more of [[], ['--drill']]) {
+      const { code, json } = await project.run(
+        'rollback',
+        'prod',
+        ...more,
+        '--json',
+        ...(more.length ? [] : ['--yes']),
+      );
+      expect([code, json.error.hint]).toEqual([2, expect.stringContaining(`accessory restore prod db ${file}`)]);
+    }
+    expect(await project.versions('prod')).toEqual(['1.0.1', '1.0.1']);
+    await project.succeed('accessory', 'restore', 'prod', 'db', file, '--yes');
+    expect(await sql('SELECT count(*) FROM notes')).toBe('50000');
+    await project.succeed('rollback', 'prod');
+    expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+    await project.succeed('resume', 'prod');
+    await project.configure({ schema: undefined, migration: undefined });
+  });
+
   test('is there again with its data when the next one does not work, and is replaced by one that does', async () => {
     const before = await detailsOf();
     await project.configure({ accessories: { db: { ...db, command: ['postgres', '-c', 'no_such_setting=1'] } } });

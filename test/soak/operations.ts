@@ -92,6 +92,21 @@ export const operations: readonly Deed[] = [
     },
   },
   {
+    name: 'a promotion that has a job to pass, the job once more, and one that it does not pass',
+    play: async (stage, random) => {
+      await stage.resumed();
+      const job = (...command: string[]) => ({ verification: [{ name: 'smoke', command }] });
+      await stage.project.configure(job('node', '--version'));
+      const version = stage.another(random);
+      await stage.lockage(promoting(version));
+      stage.serves = [version];
+      await stage.lockage(['verify', environment]);
+      await stage.project.configure(job('false'));
+      await stage.lockage(['verify', environment], [3]);
+      await stage.project.configure({ verification: [] });
+    },
+  },
+  {
     name: 'a cordon and the return of the host',
     play: async (stage, random) => {
       const { name } = random.pick(stage.hosts);

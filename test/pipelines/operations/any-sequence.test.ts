@@ -41,6 +41,7 @@ const command =
     errorOf(world, name, request);
 
 const host = 'prod-2';
+const smoke = { name: 'smoke', command: ['true'], env: {}, secrets: [], timeout: 1000, retries: 0 };
 const commands: Readonly<Record<string, Command['run']>> = {
   'promote 1.0.0': command('promote', { environment, version: '1.0.0' }),
   'promote 2.0.0': command('promote', { environment, version: '2.0.0' }),
@@ -54,6 +55,7 @@ const commands: Readonly<Record<string, Command['run']>> = {
   destroy: command('destroy', { environment, withData: false }),
   archive: command('archive', { environment, withData: false }),
   adopt: command('adopt', { environment }),
+  verify: command('verify', { environment }),
 };
 
 const nothing: Command['run'] = async () => undefined;
@@ -204,7 +206,7 @@ const minutes = 10 * 60_000;
 test(
   'whatever is done in whatever order, the promises hold, and all can be made well again',
   async () => {
-    const start = await worldOf(onHosts(), '1.0.0');
+    const start = await worldOf(onHosts({ verification: [smoke] }), '1.0.0');
     const named = steps.map((each) =>
       each.map((step) => Object.assign(step, { [fc.toStringMethod]: () => nameOf(step) })),
     );

@@ -4,6 +4,7 @@ import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { canFail, failureAt } from './failure-at.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
 import type { Happening, MemoryWorld } from './memory-world.ts';
+import { accessory } from '../model/values.ts';
 import { errorOf, everywhere, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
 /** A command in a situation: what serves before it, and what after it. */
@@ -19,6 +20,9 @@ interface Case {
 }
 
 const environment = 'prod';
+const image = 'registry.example.com/k6:1';
+const smoke = { name: 'smoke', command: ['k6'], image, env: {}, secrets: [], timeout: 1000, retries: 0 };
+const migration = { command: ['migrate'], timeout: 1000, secrets: [], env: {}, dump: ['db'], keep: 2 };
 const rollback = (to?: string) => (world: MemoryWorld) =>
   errorOf(world, 'rollback', { environment, startedAt: 0, ...(to === undefined ? {} : { to }) });
 const promote = (version: string) => (world: MemoryWorld) => errorOf(world, 'promote', { environment, version });
@@ -58,6 +62,27 @@ const cases: Readonly<Record<string, Case>> = {
     before: everywhere('2.0.0'),
     after: everywhere('3.0.0'),
     goal: '3.0.0',
+  },
+  'a promotion with jobs': {
+    prepare: () => worldOf(onHosts({ verification: [smoke] }), '1.0.0', '2.0.0'),
+    run: promote('3.0.0'),
+    before: everywhere('2.0.0'),
+    after: everywhere('3.0.0'),
+    goal: '3.0.0',
+  },
+  'a promotion that is dumped before': {
+    prepare: () => worldOf(onHosts({ migration, accessories: [accessory('db')] }), '1.0.0', '2.0.0'),
+    run: promote('3.0.0'),
+    before: everywhere('2.0.0'),
+    after: everywhere('3.0.0'),
+    goal: '3.0.0',
+  },
+  'a verification': {
+    prepare: () => worldOf(onHosts({ verification: [smoke] }), '1.0.0', '2.0.0'),
+    run: (world) => errorOf(world, 'verify', { environment }),
+    before: everywhere('2.0.0'),
+    after: everywhere('2.0.0'),
+    goal: '2.0.0',
   },
   'a promotion to machines': {
     prepare: () => worldOf(onMachines(), '1.0.0'),
