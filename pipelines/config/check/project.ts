@@ -7,12 +7,13 @@ import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
 import { Findings } from './findings.ts';
+import { checkMigration } from './migration.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
 import { checkSoak } from './soak.ts';
-import { checkVerification } from './verification.ts';
 import { checkTargets } from './targets.ts';
+import { checkVerification } from './verification.ts';
 
 /** Finds problems that only show once lockage.yaml and the environments' files are seen together. */
 export function checkProject(
@@ -37,6 +38,7 @@ export function checkProject(
   }
   for (const environment of checked) {
     checkRoles(environment);
+    checkMigration(environment);
     checkAccessories(environment);
     checkRegistry(environment);
     checkSoak(environment);

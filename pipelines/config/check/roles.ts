@@ -2,6 +2,7 @@ import { secretsPath } from '../../model/container-spec.ts';
 import type { Role } from '../../model/environment.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import type { RoleFile } from '../schema/roles.ts';
+import type { Path } from '../source/problem.ts';
 import type { Checked } from './context.ts';
 
 /** Docker's and the edge proxy's resolvers take no longer name for a container: it is one DNS label. */
@@ -87,7 +88,7 @@ function checkHealth({ report }: Checked, role: Role, { health = {}, port }: Rol
 /** Checks that shared memory fits into the memory that it is a part of. */
 export function checkSharedMemory(
   { report }: Checked,
-  owner: readonly string[],
+  owner: Path,
   { shmSize = 0, memory }: { readonly shmSize?: number; readonly memory: number },
 ): void {
   if (shmSize > memory)
@@ -95,7 +96,7 @@ export function checkSharedMemory(
 }
 
 /** Checks that no option is written for a driver that the host chooses. */
-export function checkLog({ report }: Checked, owner: readonly string[], { log }: Pick<RoleFile, 'log'>): void {
+export function checkLog({ report }: Checked, owner: Path, { log }: Pick<RoleFile, 'log'>): void {
   if (log?.driver !== 'host' || log.options === undefined) return;
   report([...owner, 'log', 'options'], "goes with a driver that is named: host takes the engine's own settings");
 }
@@ -124,7 +125,7 @@ export function checkUlimits(
 /** Checks that no variable is set that Lockage sets itself: its value would be lost without a warning. */
 export function checkEnv(
   { report }: Checked,
-  owner: readonly string[],
+  owner: Path,
   env: Readonly<Record<string, string>>,
   secrets: readonly string[],
 ): void {
@@ -138,11 +139,7 @@ export function checkEnv(
 }
 
 /** Checks that each secret that is used has a source. */
-export function checkSecrets(
-  { resolved, report }: Checked,
-  owner: readonly string[],
-  secrets: readonly string[],
-): void {
+export function checkSecrets({ resolved, report }: Checked, owner: Path, secrets: readonly string[]): void {
   const declared = Object.keys(resolved.secrets);
   for (const secret of secrets) {
     if (declared.includes(secret)) continue;

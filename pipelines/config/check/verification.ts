@@ -5,7 +5,7 @@ import { checkEnv, checkSecrets } from './roles.ts';
 export function checkVerification(checked: Checked): void {
   const { verification = [] } = checked.resolved;
   for (const [index, { name, env, secrets }] of verification.entries()) {
-    const path = ['verification', String(index)];
+    const path = ['verification', index];
     if (verification.findIndex((other) => other.name === name) < index) {
       checked.report([...path, 'name'], `is the name of another job as well: ${name}`);
     }
