@@ -7,7 +7,9 @@ import type { HostClock } from '../model/host-report.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Release } from '../model/release.ts';
 import type { Revision } from '../model/revision.ts';
+import { runsWith, schemaOf } from '../model/schema.ts';
 import { schedulesReplicas } from '../model/target.ts';
+import type { VerificationJob } from '../model/verification.ts';
 import { freezeGate, judgeGates } from '../policy/gates.ts';
 
 /** An answer to one question about an environment, with what helps. */
@@ -27,6 +29,8 @@ export interface ReadinessFacts {
   /** environments before this one, by name */
   readonly upstream: Readonly<Record<string, EnvironmentRecord>>;
   readonly blocks: readonly Block[];
+  /** those of them that have jobs, with these */
+  readonly jobs?: Readonly<Record<string, readonly VerificationJob[]>>;
   readonly views: readonly HostView[];
   /** what hosts that answer refuse a change for */
   readonly obstacle?: Obstacle;
@@ -124,13 +128,16 @@ function entering(facts: ReadinessFacts): string {
   return `yes: ${newest.reverse().join(', ')}${may.length > most ? ` and ${may.length - most} earlier ones` : ''}`;
 }
 
-function passes(release: Release, { environment, record, upstream, blocks, now }: ReadinessFacts): boolean {
-  return judgeGates({ release, environment, record, upstream, blocks, now }).every(({ met }) => met);
+function passes(release: Release, facts: ReadinessFacts): boolean {
+  const { environment, record, upstream, blocks, jobs = {}, now } = facts;
+  return judgeGates({ release, environment, record, upstream, blocks, jobs, now }).every(({ met }) => met);
 }
 
 function rollbackAnswer(facts: ReadinessFacts): Answer {
   const question = 'roll back';
-  const candidates = rollbackCandidates(facts.record.ledger).filter(({ release }) => !blockOf(facts.blocks, release));
+  const data = schemaOf(facts.record);
+  const isOpen = ({ release }: Revision) => !blockOf(facts.blocks, release) && runsWith(release, data);
+  const candidates = rollbackCandidates(facts.record.ledger).filter(isOpen);
   if (candidates.length === 0) {
     const hint = 'A second release has to run well there first.';
     return { question, level: 'warning', text: 'no: there is no earlier good revision', hint };

@@ -1,6 +1,8 @@
+import type { Environment, Project } from '../model/environment.ts';
 import type { Gate } from '../model/gate.ts';
 import { resultsOf } from '../model/job-results.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
+import { upstream } from '../model/pipeline.ts';
 import type { Release } from '../model/release.ts';
 import { definitionOf, type VerificationJob } from '../model/verification.ts';
 
@@ -13,6 +15,15 @@ export interface VerificationInputs {
   readonly before: EnvironmentRecord | undefined;
   /** its jobs, as they are configured now */
   readonly jobs: readonly VerificationJob[];
+}
+
+/** Returns the environments before one that have jobs, with these, by name. */
+export function jobsBefore(
+  project: Project,
+  environment: Environment,
+): Readonly<Record<string, readonly VerificationJob[]>> {
+  const before = upstream(project, environment).filter(({ verification }) => verification);
+  return Object.fromEntries(before.map(({ name, verification = [] }) => [name, verification]));
 }
 
 /** Judges whether a release has passed all jobs of an environment before: with these commands, and with no others. */

@@ -5,6 +5,7 @@ import type { Gate } from '../../model/gate.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
+import { jobsBefore } from '../../policy/verification.ts';
 import type { Context } from '../ports.ts';
 
 /** A release before an environment. */
@@ -39,12 +40,6 @@ export async function gatesOf(context: Asked, entrance: Entrance): Promise<reado
     ...(clocks ? { clocks } : {}),
     now: context.now(),
   });
-}
-
-/** Returns the environments before one that have jobs, with these, by name. */
-function jobsBefore({ environments }: Context['project'], { after }: Environment) {
-  const before = environments.filter(({ name, verification }) => verification && after.includes(name));
-  return Object.fromEntries(before.map(({ name, verification = [] }) => [name, verification]));
 }
 
 /** Returns all gates, which are met. Throws LockageError with every one that is not. */

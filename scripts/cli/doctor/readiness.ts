@@ -10,6 +10,7 @@ import type { Host } from '../../../pipelines/model/target.ts';
 import { neededReleases, readiness, type Answer, type ReadinessFacts } from '../../../pipelines/planning/readiness.ts';
 import { refuseUnlike, traitsBefore } from '../../../pipelines/operations/steps/preflight.ts';
 import { refuseAhead } from '../../../pipelines/policy/fence.ts';
+import { jobsBefore } from '../../../pipelines/policy/verification.ts';
 import { checking, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
 
@@ -54,6 +55,7 @@ async function factsOf(context: CommandContext, environment: Environment): Promi
   return {
     ...{ environment, record, releases, blocks, images, registry, now: now() },
     upstream: Object.fromEntries(upstreamed),
+    jobs: jobsBefore(project, environment),
     views: seen.hosts,
     ...(obstacle ? { obstacle } : {}),
     ...(seen.lock ? { lock: seen.lock } : {}),

@@ -89,6 +89,20 @@ describe('the jobs of an environment', () => {
     expect(await gateOf(world)).toMatchObject({ met: true });
   });
 
+  test('are asked of each environment that comes before', async () => {
+    const us = { ...qa(smoke), name: 'us', hosts: [host('us-1')], roles: [role({ hosts: ['us-1'] })] };
+    const world = new MemoryWorld([qa(smoke), us, onHosts({ after: ['qa', 'us'] })]);
+    world.releases = [release('1.0.0')];
+    await world.perform('promote', toQa);
+    const closed = async () => {
+      const { gates } = await why(world.context(), { version: '1.0.0', environment: 'prod' });
+      return gates.filter(({ met }) => !met).map(({ gate, from }) => `${gate} ${from}`);
+    };
+    expect(await closed()).toEqual(['upstream us', 'verification us']);
+    await world.perform('promote', { ...toQa, environment: 'us' });
+    expect(await closed()).toEqual([]);
+  });
+
   test('of another release counts nothing, and the gate names the promotion', async () => {
     const world = behindQa(smoke);
     await world.perform('promote', { ...toQa, version: '2.0.0' });
