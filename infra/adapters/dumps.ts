@@ -26,14 +26,14 @@ export class DumpsAdapter implements Dumps {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, `${name}.dump`);
     const { bytes } = await this.#accessories.backUp(place, file, { prove: false });
-    await keepNewest(folder, `${place.accessory.name}-r`, keep);
+    await keepNewest(folder, new RegExp(`^${place.accessory.name}-r\\d+-before-.*\\.dump$`), keep);
     return { file: relative(this.#root, file), bytes };
   }
 }
 
-/** Removes all but the newest files that begin so, whichever command wrote them. */
-async function keepNewest(folder: string, beginning: string, keep: number): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => name.startsWith(beginning) && name.endsWith('.dump'));
+/** Removes all but the newest files that are named so, whichever command wrote them. */
+async function keepNewest(folder: string, pattern: RegExp, keep: number): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => pattern.test(name));
   const written = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
   );

@@ -75,9 +75,10 @@ function waysOut(environment: string, release: Release, { ledger }: EnvironmentR
   ];
 }
 
-/** Returns the newest dump of each accessory that the code of a release runs with, all from before one migration. */
+/** Returns the dumps that the code of a release runs with, all from before one migration: the last one. */
 function dumpsFor(dumps: readonly DataDump[], release: Release): readonly DataDump[] {
-  const fitting = dumps.filter(({ schema }) => runsWith(release, schema));
-  const newest = fitting.at(-1);
-  return newest ? fitting.filter(({ revision }) => revision === newest.revision) : [];
+  // Data that are older than its code would have to be migrated first.
+  const fitting = dumps.filter(({ schema }) => runsWith(release, schema) && schema.version >= (release.schema ?? 0));
+  const last = Math.max(...fitting.map(({ revision }) => revision));
+  return fitting.filter(({ revision }) => revision === last);
 }

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { namelessVolumes } from '../../infra/workloads/container/inventory.ts';
@@ -108,7 +108,13 @@ describe.runIf(labsWork)('an accessory', () => {
   });
 
   test('is dumped before a migration that closes the way back, which that dump opens again', async () => {
-    await project.configure({ schema: 2, migration: { command: ['node', 'web.mjs', 'migrate'], dump: ['db'] } });
+    await project.configure({
+      schema: 2,
+      migration: { command: ['node', 'web.mjs', 'migrate'], dump: ['db'], keep: 1 },
+    });
+    const folder = join(project.folder, '.lockage/dumps/prod');
+    await mkdir(folder, { recursive: true });
+    for (const name of ['db', 'db-replica']) await writeFile(join(folder, `${name}-r1-before-0.9.0.dump`), 'older');
     await project.publish({ '1.0.1': {} });
     const planned = await project.run('plan', '1.0.1', '--to', 'prod', '--json');
     expect(planned.json.plan.notes).toContain('before its migration, a dump is taken of db');
@@ -116,6 +122,8 @@ describe.runIf(labsWork)('an accessory', () => {
     await sql('DROP TABLE notes');
     const file = '.lockage/dumps/prod/db-r2-before-1.0.1.dump';
     expect((await stat(join(project.folder, file))).mode & 0o777).toBe(0o600);
+    // As many as are configured, of this accessory.
+    expect((await readdir(folder)).sort()).toEqual(['db-r2-before-1.0.1.dump', 'db-replica-r1-before-0.9.0.dump']);
     for (const more of [[], ['--drill']]) {
       const { code, json } = await project.run(
         'rollback',

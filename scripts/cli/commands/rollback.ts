@@ -45,8 +45,9 @@ export async function rollbackCommand(
  * Refuses options beside a drill: it changes nothing that could be planned, and makes no revision that a reason is
  * recorded with.
  */
-function refuseWithDrill({ plan, reason }: Flags): void {
-  const other = plan ? '--plan' : reason ? '--reason' : undefined;
+function refuseWithDrill({ plan, reason, forceSchema }: Flags): void {
+  const others = { '--plan': plan, '--reason': reason, '--force-schema': forceSchema };
+  const [other] = Object.entries(others).find(([, given]) => given) ?? [];
   if (other === undefined) return;
   throw new LockageError(`--drill and ${other} exclude each other`, {
     hint: 'A drill moves no traffic and makes no revision: leave it out.',
