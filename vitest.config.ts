@@ -24,6 +24,7 @@ const longest = [
   'secret-volumes',
   'swarm',
   'promote',
+  'verification',
   'machines',
   'host-add',
   'fence',
