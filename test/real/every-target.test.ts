@@ -14,6 +14,9 @@ const kinds = ['unix', 'ssh', 'tls', 'swarm', 'lxc'] as const;
 /** Those with several containers behind one edge. */
 const several: Readonly<Record<string, number>> = { unix: 3, swarm: 3 };
 
+/** What each release has to pass there: it is what visitors come to. */
+const smoke = 'busybox wget -q -O - "$LOCKAGE_URL" | busybox grep -F "\\"version\\":\\"$LOCKAGE_VERSION\\""';
+
 describe.runIf(labsWork)('the same promises hold', () => {
   let project: TestProject;
 
@@ -33,6 +36,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
     await project.configure({
       pipeline: ['dev', ...kinds.map((name) => ({ name, after: ['dev'] }))],
       roles: { web: { port: 8080, publish: 8000, health, stop: '2s' } },
+      verification: [{ name: 'smoke', command: ['busybox', 'sh', '-c', smoke] }],
     });
     // They have it from the operator's computer, as no other kind has here.
     await project.configureMachines('lxc', { kind: 'lxc', count: 2 }, { registry: { through: 'ssh' } });
