@@ -1,3 +1,4 @@
+import type { ApprovalRule, Wanted } from './evidence/signature-policy.ts';
 import type { FreezeWindow } from './freeze.ts';
 import type { Trait } from './host-traits.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
@@ -30,6 +31,10 @@ export interface Environment {
   readonly soak?: number;
   /** when no release may enter; absent: never */
   readonly freeze?: readonly FreezeWindow[];
+  /** evidence that a release has to have, signed by keys that count here; absent: none */
+  readonly evidence?: readonly Wanted[];
+  /** absent: nobody has to approve */
+  readonly approvals?: ApprovalRule;
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */

@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container-spec.ts';
+import type { SignaturePolicy } from './evidence/signature-policy.ts';
 import type { Release } from './release.ts';
 import type { Counts } from './role-counts.ts';
 
@@ -32,6 +33,8 @@ export interface Revision {
   readonly machineImage?: string;
   /** names of the hosts that were cordoned and did not get it */
   readonly without?: readonly string[];
+  /** what was asked of signatures when it came in; absent: nothing, or it came in by no gate */
+  readonly policy?: SignaturePolicy;
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
 }

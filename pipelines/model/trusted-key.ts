@@ -9,7 +9,6 @@ export const statementKinds = [
   'approval',
   'promotion',
   'rollback',
-  'policy',
   'audit',
 ] as const;
 
@@ -27,6 +26,8 @@ export interface TrustedKey extends PublicKey {
   readonly until?: number;
   /** why nothing that it has ever signed counts any more: who has a stolen key may give signatures any date */
   readonly revoked?: string;
+  /** what names its owner in provenance, where that is a URI of another system; absent: one made of its name */
+  readonly builder?: string;
   /** where its private key is; absent: in the user's folder of keys, under its name */
   readonly private?: PrivateKeySource;
 }

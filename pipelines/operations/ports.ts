@@ -18,6 +18,7 @@ import type { EnvironmentHost, Host, MachineSet, Target } from '../model/target.
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import type { EvidencePort } from './evidence-port.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -50,6 +51,7 @@ export interface Ports {
   readonly storage: Storage;
   readonly drift: DriftPort;
   readonly bundles: Bundles;
+  readonly evidence: EvidencePort;
 }
 
 /** The records in the backend. */

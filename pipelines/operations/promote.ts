@@ -7,6 +7,7 @@ import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { askForImage, passGates } from './steps/gates-of.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { signPassage } from './steps/sign-passage.ts';
 
 /** The release that is to come into an environment. */
 export interface PromoteRequest {
@@ -38,5 +39,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const release = asConfigured(recorded, context.project.repository);
   const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image });
   const { version: _, ...rest } = request;
-  return bringIn(context, { ...rest, release, checkMayEnter, startedAt });
+  const result = await bringIn(context, { ...rest, release, checkMayEnter, startedAt });
+  if (result.outcome !== 'planned') await signPassage(context, { environment, release, result });
+  return result;
 }

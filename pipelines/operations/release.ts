@@ -5,6 +5,7 @@ import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { alreadyReleased, nextVersion } from '../model/releases.ts';
 import type { Bump } from '../model/version.ts';
 import type { Context, ReleasedImage } from './ports.ts';
+import { signRelease, withSequence } from './steps/sign-release.ts';
 
 /** The version and source of a release to make. */
 export interface ReleaseRequest {
@@ -27,11 +28,19 @@ export interface ReleaseResult {
 export async function release(context: Context, request: ReleaseRequest): Promise<ReleaseResult> {
   const releases = await context.records.releases();
   const version = nextVersion(releases, request.version, request.bump);
+  // Who is to sign is found before anything is built.
+  const signer = await context.evidence.signer();
   const made = request.image
     ? await adopt(context, releases, version, request.image)
     : await build(context, version, request.allowDirty ?? false);
-  if (made.outcome === 'unchanged') return made;
-  return { ...made, release: await context.records.addRelease(made.release) };
+  if (made.outcome === 'unchanged') {
+    if (signer) await signRelease(context, made.release, signer);
+    return made;
+  }
+  const counted = signer ? withSequence(made.release, await context.records.releases()) : made.release;
+  const recorded = await context.records.addRelease(counted);
+  if (signer) await signRelease(context, recorded, signer);
+  return { ...made, release: recorded };
 }
 
 async function build(context: Context, version: string, allowDirty: boolean): Promise<ReleaseResult> {

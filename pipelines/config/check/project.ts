@@ -6,6 +6,7 @@ import type { Problem } from '../source/problem.ts';
 import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
+import { checkEvidence } from './evidence.ts';
 import { Findings } from './findings.ts';
 import { checkKeys } from './keys.ts';
 import { checkPorts } from './ports.ts';
@@ -40,6 +41,7 @@ export function checkProject(
     checkAccessories(environment);
     checkRegistry(environment);
     checkSoak(environment);
+    checkEvidence(environment);
   }
   checkPorts(checked);
   const found = findings.problems(checked.map(({ resolved }) => resolved.name));

@@ -11,6 +11,8 @@ export interface Written {
   readonly watch: string | undefined;
   readonly soak: string | undefined;
   readonly freeze: ProjectFile['freeze'];
+  readonly evidence: ProjectFile['evidence'];
+  readonly approvals: ProjectFile['approvals'];
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
@@ -34,6 +36,8 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     watch: environment.watch ?? project.watch,
     soak: environment.soak ?? project.soak,
     freeze: environment.freeze ?? project.freeze,
+    evidence: environment.evidence ?? project.evidence,
+    approvals: environment.approvals ?? project.approvals,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },

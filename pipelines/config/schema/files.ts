@@ -7,6 +7,7 @@ import { isEmbedded } from '../../model/embedded.ts';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
+import { approvals, evidence } from './evidence.ts';
 import { freeze } from './freeze.ts';
 import { keys } from './keys.ts';
 import { accessories, roles, secrets } from './roles.ts';
@@ -112,6 +113,8 @@ const inBoth = {
   watch: watch.optional(),
   soak: soak.optional(),
   freeze: freeze.optional(),
+  evidence: evidence.optional(),
+  approvals: approvals.optional(),
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),

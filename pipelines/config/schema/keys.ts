@@ -34,6 +34,11 @@ const key = mapping({
   environments: list(nameText, 'environments').optional().meta({
     description: 'For which environments it may sign. Default: all.',
   }),
+  builder: z
+    .string({ error: expected('a URI') })
+    .regex(/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i, { error: expected('a URI') })
+    .optional()
+    .meta({ description: 'The builder that provenance signed by it names. Default: urn:lockage:builder:NAME.' }),
   from: moment.optional().meta({ description: 'What it signed before does not count.' }),
   until: moment.optional().meta({ description: 'What it signed from then on does not count.' }),
   revoked: text('why it is revoked').optional().meta({ description: 'Nothing that it has ever signed counts.' }),
@@ -67,6 +72,7 @@ export function trustedKeys(written: z.output<typeof keys>): readonly TrustedKey
       ...parsed,
       signs: rest.signs,
       ...(rest.environments ? { environments: rest.environments } : {}),
+      ...(rest.builder === undefined ? {} : { builder: rest.builder }),
       ...(from === undefined ? {} : { from: Date.parse(from) }),
       ...(until === undefined ? {} : { until: Date.parse(until) }),
       ...(rest.revoked === undefined ? {} : { revoked: rest.revoked }),

@@ -16,11 +16,12 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   storage: ['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
   drift: [],
   bundles: [],
+  evidence: ['add'],
 };
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'build', 'copy', 'ensure', 'foundation', 'push'],
+  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'add', 'build', 'copy', 'ensure', 'foundation', 'push'],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 
@@ -70,6 +71,7 @@ export function watchChanges(context: Context): WatchedContext {
       storage: watched('storage'),
       drift: watched('drift'),
       bundles: watched('bundles'),
+      evidence: watched('evidence'),
     },
     progress: () => progress,
   };

@@ -41,7 +41,7 @@ test('all that is wrong about keys is said at once', () => {
   ];
   expect(problemsOf(withKeys(...lines))).toEqual([
     'lockage.yaml:6  keys.a.public  expected a public key, Ed25519 or P-256: PEM (BEGIN PUBLIC KEY), or a line such as ssh-ed25519 AAAA…',
-    'lockage.yaml:7  keys.b.signs[0]  expected one of provenance, release, sbom, verification, approval, promotion, rollback, policy, audit, got "aproval", did you mean approval?',
+    'lockage.yaml:7  keys.b.signs[0]  expected one of provenance, release, sbom, verification, approval, promotion, rollback, audit, got "aproval", did you mean approval?',
     'lockage.yaml:7  keys.b.until  expected a date such as 2026-12-20, or 2026-12-20T18:00Z, got "2026-02-30"',
     'lockage.yaml:8  keys.c.signs  expected at least one kind of statements',
     'lockage.yaml:9  keys.d.private.file  is missing: expected a file',
