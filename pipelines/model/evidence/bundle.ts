@@ -29,7 +29,8 @@ export async function signBundle(signer: Signer, statement: string): Promise<str
     dsseEnvelope: {
       payload: payload.toString('base64'),
       payloadType,
-      signatures: [{ sig: signature.toString('base64'), keyid: hint }],
+      // No id of the key: it is not signed, and programs that have another idea of it would refuse the signature.
+      signatures: [{ sig: signature.toString('base64') }],
     },
   });
 }

@@ -17,6 +17,8 @@ export const predicateTypes: Readonly<Record<EvidenceKind, string>> = {
 };
 
 export const statementType = 'https://in-toto.io/Statement/v1';
+/** The version before, which says the same in the same members: cosign still writes it. */
+const earlierType = 'https://in-toto.io/Statement/v0.1';
 
 /** What a statement says about its subject. */
 export type Predicate = Readonly<Record<string, unknown>>;
@@ -49,7 +51,7 @@ export function statementText(
 export function parseStatement(text: string): Statement {
   const read = parsed(text);
   const { _type: type, subject, predicateType, predicate } = read;
-  if (type !== statementType) throw new LockageError('it is no in-toto Statement v1');
+  if (type !== statementType && type !== earlierType) throw new LockageError('it is no in-toto Statement v1');
   const kind = (Object.keys(predicateTypes) as EvidenceKind[]).find((each) => predicateTypes[each] === predicateType);
   if (!kind) throw new LockageError('its predicate is of a type that is not known here');
   if (!isMapping(predicate)) throw new LockageError('its predicate is no mapping');

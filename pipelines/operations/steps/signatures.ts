@@ -30,7 +30,7 @@ export async function signaturesFor(
     app: project.app,
     ...(policy ? { policy } : {}),
     configuration: configurationHash(environment, project.keys),
-    bundles: found.bundles,
+    ...found,
     ...(signer ? { promoter: signer.keyId } : {}),
   };
 }

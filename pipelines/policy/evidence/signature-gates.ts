@@ -17,6 +17,8 @@ export interface SignatureInputs {
   readonly configuration: string;
   /** bundles, wherever they were found */
   readonly bundles: readonly string[];
+  /** why not all that there may be was found */
+  readonly problem?: string;
   /** id of the key of who promotes */
   readonly promoter?: string;
 }
@@ -54,7 +56,8 @@ function gatesUnder(
   { evidence, approvals, keys }: SignaturePolicy,
 ): Gate[] {
   const { release, environment, now } = entering;
-  const bundles = readBundles(inputs.bundles, release.digest, keys);
+  const { signed, refused } = readBundles(inputs.bundles, release.digest, keys);
+  const bundles = { signed, refused: [...(inputs.problem === undefined ? [] : [inputs.problem]), ...refused] };
   const common = { ...entering, app: inputs.app, bundles };
   const promoter = promoterOf(keys, { keyId: inputs.promoter, environment, now });
   const sequence = evidence.includes('release') ? sequenceGate(common) : undefined;
