@@ -1,6 +1,7 @@
 /** What must hold before a release may enter an environment, and whether it does. */
 export interface Gate {
-  readonly gate: 'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'freeze' | 'clock' | 'evidence' | 'approvals' | 'policy';
+  readonly gate:
+    'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'freeze' | 'clock' | 'evidence' | 'approvals' | 'policy';
   /** of `upstream` and `soak`: the environment that the release comes from; of `evidence`: which */
   readonly from?: string;
   readonly met: boolean;
