@@ -27,9 +27,11 @@ export class EvidenceAdapter implements EvidencePort {
     this.#parts = parts;
   }
 
-  signer(): Promise<Signer | undefined> {
+  async signer(): Promise<Signer | undefined> {
     const { project, variables, signal } = this.#parts;
-    return (this.#signer ??= ownSigner(project.keys ?? [], { root: project.root, variables, signal }));
+    // A project without keys asks nobody, whatever another one has put into the environment.
+    if (!project.keys) return undefined;
+    return (this.#signer ??= ownSigner(project.keys, { root: project.root, variables, signal }));
   }
 
   async of({ repository, digest }: Release): Promise<FoundEvidence> {

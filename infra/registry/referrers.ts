@@ -14,8 +14,11 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
 const emptyType = 'application/vnd.oci.empty.v1+json';
 const empty = Buffer.from('{}');
-/** The most referrers of one image that are read: who can push could add any number. */
+/** The most referrers of one image that are read, and the most bytes of them: who can push could add any number. */
 const mostReferrers = 500;
+const mostBytes = 32 * 1024 * 1024;
+/** How many are read at the same time. */
+const atOnce = 8;
 const accept = { Accept: `${indexType}, ${manifestType}` };
 
 /** Something that is to refer to an image. */
@@ -51,9 +54,12 @@ export class Referrers {
     const listed = (await this.#listed(place, digest)) ?? (await this.#tagged(place, digest));
     const meant = listed.filter((each) => each.artifactType === undefined || each.artifactType === artifactType);
     const found: Buffer[] = [];
-    for (const each of meant.slice(0, mostReferrers)) {
-      const content = await this.#content(place, each, { subject: digest, artifactType });
-      if (content) found.push(content);
+    let bytes = 0;
+    for (let next = 0; next < Math.min(meant.length, mostReferrers) && bytes < mostBytes; next += atOnce) {
+      const batch = meant.slice(next, next + atOnce);
+      const read = batch.map((each) => this.#content(place, each, { subject: digest, artifactType }));
+      for (const content of await Promise.all(read)) if (content) found.push(content);
+      bytes = found.reduce((sum, { length }) => sum + length, 0);
     }
     return found;
   }
