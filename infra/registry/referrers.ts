@@ -51,8 +51,10 @@ export class Referrers {
   /** Returns the content of all referrers of a type; what is not as its digest says is passed over. */
   async contents(repository: string, digest: Digest, artifactType: string): Promise<Buffer[]> {
     const place = await this.#placeOf(repository);
-    const listed = (await this.#listed(place, digest)) ?? (await this.#tagged(place, digest));
-    const meant = listed.filter((each) => each.artifactType === undefined || each.artifactType === artifactType);
+    // What was added before a registry knew referrers lies under the tag still.
+    const [listed = [], tagged] = await Promise.all([this.#listed(place, digest), this.#tagged(place, digest)]);
+    const all = [...listed, ...tagged.filter((each) => !listed.some((other) => other.digest === each.digest))];
+    const meant = all.filter((each) => each.artifactType === undefined || each.artifactType === artifactType);
     const found: Buffer[] = [];
     let bytes = 0;
     for (let next = 0; next < Math.min(meant.length, mostReferrers) && bytes < mostBytes; next += atOnce) {
@@ -106,9 +108,11 @@ export class Referrers {
 
   /** Returns what the registry lists itself; undefined where it has no such list. */
   async #listed(place: string, digest: Digest): Promise<Descriptor[] | undefined> {
-    const request = { method: 'GET', path: `referrers/${digest}`, headers: accept, accept: [404] } as const;
+    // The specification says 404; some say otherwise that they know no such thing.
+    const absent = [400, 404, 405, 501];
+    const request = { method: 'GET', path: `referrers/${digest}`, headers: accept, accept: absent } as const;
     const { status, body } = await this.#http.request(parseReference(place), request);
-    return status === 404 ? undefined : descriptorsIn(place, body);
+    return absent.includes(status) ? undefined : descriptorsIn(place, body);
   }
 
   async #tagged(place: string, digest: Digest): Promise<Descriptor[]> {
