@@ -49,7 +49,23 @@ export class EvidenceAdapter implements EvidencePort {
   }
 
   async add({ repository, digest }: Release, bundles: readonly NewBundle[], message: string): Promise<void> {
-    const { record, referrers } = this.#parts;
+    const { record } = this.#parts;
+    const attached = this.#attach({ repository, digest }, bundles);
+    await attached.catch(() => undefined);
+    // What the registry does not take is proof all the same.
+    await record.add(
+      digest,
+      bundles.map(({ text }) => text),
+      message,
+    );
+    await attached;
+  }
+
+  async #attach(
+    { repository, digest }: Pick<Release, 'repository' | 'digest'>,
+    bundles: readonly NewBundle[],
+  ): Promise<void> {
+    const { referrers } = this.#parts;
     for (const { kind, text } of bundles) {
       const annotations = {
         'dev.sigstore.bundle.content': 'dsse-envelope',
@@ -57,10 +73,5 @@ export class EvidenceAdapter implements EvidencePort {
       };
       await referrers.attach(repository, digest, { artifactType: bundleType, content: Buffer.from(text), annotations });
     }
-    await record.add(
-      digest,
-      bundles.map(({ text }) => text),
-      message,
-    );
   }
 }

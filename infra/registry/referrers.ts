@@ -126,7 +126,10 @@ export class Referrers {
     for (let attempt = 0; attempt < 5; attempt++) {
       const manifests = await this.#tagged(place, digest);
       if (manifests.some((each) => each.digest === own.digest)) return;
-      const index = { schemaVersion: 2, mediaType: indexType, manifests: [...manifests, own] };
+      // A registry refuses a list with what is gone, and somebody may have removed some.
+      const there = await Promise.all(manifests.map((each) => this.#exists(place, each)));
+      const kept = manifests.filter((_, index) => there[index]);
+      const index = { schemaVersion: 2, mediaType: indexType, manifests: [...kept, own] };
       const bytes = Buffer.from(JSON.stringify(index));
       await this.#writer.putManifest(place, digestTag(digest), {
         digest: digestOf(bytes),
@@ -139,6 +142,11 @@ export class Referrers {
     throw new LockageError(`${place}:${digestTag(digest)} is changed by others again and again`, {
       hint: 'Run the same command again.',
     });
+  }
+
+  async #exists(place: string, { digest }: Descriptor): Promise<boolean> {
+    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
+    return (await this.#http.request(parseReference(place), request)).status !== 404;
   }
 
   async #content(

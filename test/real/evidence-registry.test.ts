@@ -101,6 +101,8 @@ describe('what refers to an image, in a registry without an API for it', () => {
     const own = `http://${registry.address}/v2/team/shop/manifests/${manifest?.digest}`;
     expect((await fetch(own, { method: 'DELETE' })).status).toBe(202);
     expect(await found(two)).toEqual([]);
+    await attach(one, 'another');
+    expect(await found(one)).toEqual(['own', 'another']);
   });
 
   test('can be of no image that is not there', async () => {
