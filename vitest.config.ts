@@ -28,6 +28,7 @@ const longest = [
   'host-add',
   'fence',
   'rollback',
+  'evidence',
 ];
 
 class LongestFirst extends BaseSequencer {
