@@ -29,6 +29,7 @@ const longest = [
   'host-add',
   'fence',
   'rollback',
+  'evidence',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { archiveOf, type Archive } from '../../pipelines/model/archive.ts';
 import type { Block, ReleaseList } from '../../pipelines/model/block.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -7,12 +5,11 @@ import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
 import type { Records } from '../../pipelines/operations/ports.ts';
-import { providerContext, type Session } from '../context/session.ts';
+import type { Session } from '../context/session.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
 import type { StackRunner } from '../pulumi/stack-runner.ts';
 import { listStacks, readStack } from '../pulumi/state.ts';
-import { basisOf, type Basis } from '../resources/basis.ts';
 import type {
   AccessoryInputs,
   EdgeInputs,
@@ -23,19 +20,10 @@ import type {
   RoutesInputs,
   SecretFilesInputs,
 } from '../resources/inputs.ts';
-import { unpacked } from '../resources/packing.ts';
 import type { StandingRecord } from '../workloads/runtime.ts';
-import { withFileLock } from '../system/file-lock.ts';
-import { changeRecord, type Stored } from './change-record.ts';
+import { CommonRecords, type CommonRecord } from './common-records.ts';
+import { isEvidenceStack } from './evidence-record.ts';
 import { environmentRecord, hasLedger, inputsOf } from './environment-record.ts';
-
-/** What is recorded for all environments together: in a stack of its own, with one resource. */
-interface CommonRecord<Value> {
-  readonly stack: string;
-  readonly type: string;
-  /** Returns what is recorded, from the resource's inputs; there are none where nothing is recorded yet. */
-  readonly valueOf: (inputs: Partial<Value>) => Value;
-}
 
 const releasesRecord: CommonRecord<ReleaseList> = {
   stack: 'releases',
@@ -54,9 +42,6 @@ const archivesRecord: CommonRecord<{ readonly archives: readonly Archive[] }> = 
   valueOf: ({ archives = [] }) => ({ archives }),
 };
 
-/** How long the other commands on this computer may take to record what they have: ms. */
-const turnTimeout = 300_000;
-
 /** The record of an environment's own machines. */
 export interface MachinesRecord {
   readonly network?: MachineNetworkInputs;
@@ -68,8 +53,7 @@ export interface MachinesRecord {
 export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
-  readonly #session: Session;
-  readonly #stacks: () => Promise<StackRunner>;
+  readonly #common: CommonRecords;
   readonly #elsewhere: () => Promise<readonly Release[]>;
   readonly #seen = new Map<string, EnvironmentRecord>();
 
@@ -83,8 +67,7 @@ export class RecordsAdapter implements Records {
   ) {
     this.#settings = settings;
     this.#project = project;
-    this.#session = session;
-    this.#stacks = stacks;
+    this.#common = new CommonRecords({ settings, project, session, stacks });
     this.#elsewhere = elsewhere;
   }
 
@@ -93,7 +76,7 @@ export class RecordsAdapter implements Records {
     const lists = new Set([releasesRecord, machineImagesRecord, archivesRecord].map(({ stack }) => stack));
     const isPart = (stack: string) =>
       stacks.some((name) => [foundationStack(name), machinesStack(name)].includes(stack));
-    return stacks.filter((stack) => !lists.has(stack) && !isPart(stack));
+    return stacks.filter((stack) => !lists.has(stack) && !isPart(stack) && !isEvidenceStack(stack));
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {
@@ -152,18 +135,18 @@ export class RecordsAdapter implements Records {
   }
 
   async releases(): Promise<readonly Release[]> {
-    const own = (await this.#read(releasesRecord)).value.releases;
+    const own = (await this.#common.read(releasesRecord)).value.releases;
     const others = await this.#elsewhere();
     return [...own, ...others.filter(({ version }) => !own.some((release) => release.version === version))];
   }
 
   async blocks(): Promise<readonly Block[]> {
-    return (await this.#read(releasesRecord)).value.blocks;
+    return (await this.#common.read(releasesRecord)).value.blocks;
   }
 
   /** Returns the images that machines are made from, oldest first. */
   async machineImages(): Promise<readonly MachineImage[]> {
-    return (await this.#read(machineImagesRecord)).value.images;
+    return (await this.#common.read(machineImagesRecord)).value.images;
   }
 
   /** Changes the images that machines are made from by a function of those recorded. Returns those recorded then. */
@@ -172,7 +155,7 @@ export class RecordsAdapter implements Records {
   ): Promise<readonly MachineImage[]> {
     const { MachineImages } = await import('../resources/classes.ts');
     const app = this.#project;
-    const changed = await this.#change(machineImagesRecord, {
+    const changed = await this.#common.change(machineImagesRecord, {
       change: (stored) => {
         const images = change(stored.images);
         return images === stored.images ? stored : { images };
@@ -209,7 +192,7 @@ export class RecordsAdapter implements Records {
   }
 
   async archives(): Promise<readonly Archive[]> {
-    return (await this.#read(archivesRecord)).value.archives;
+    return (await this.#common.read(archivesRecord)).value.archives;
   }
 
   async changeArchives(
@@ -218,7 +201,7 @@ export class RecordsAdapter implements Records {
   ): Promise<readonly Archive[]> {
     const { Archives } = await import('../resources/classes.ts');
     const app = this.#project;
-    const changed = await this.#change(archivesRecord, {
+    const changed = await this.#common.change(archivesRecord, {
       change: (stored) => {
         const archives = change(stored.archives);
         return archives === stored.archives ? stored : { archives };
@@ -232,47 +215,11 @@ export class RecordsAdapter implements Records {
   async #changeReleases(change: (stored: ReleaseList) => ReleaseList, message?: string): Promise<ReleaseList> {
     const { Releases } = await import('../resources/classes.ts');
     const app = this.#project;
-    return this.#change(releasesRecord, {
+    return this.#common.change(releasesRecord, {
       change,
       declare: ({ releases, blocks }, basis) =>
         new Releases({ app, releases, ...(blocks.length > 0 ? { blocks } : {}) }, basis),
       ...(message === undefined ? {} : { message }),
     });
   }
-
-  async #read<Value>({ stack, type, valueOf }: CommonRecord<Value>): Promise<Stored<Value>> {
-    const state = await readStack(this.#settings, this.#project, stack);
-    const inputs = state?.resources.find((resource) => resource.type === `lockage:index:${type}`)?.inputs;
-    return { value: valueOf(unpacked(inputs ?? {}) as Partial<Value>), basis: basisOf(inputs) };
-  }
-
-  /**
-   * Changes what is recorded for all environments. Commands on this computer share Pulumi's folder for the stack, so they
-   * take turns; others meet in the backend.
-   */
-  async #change<Value>(
-    record: CommonRecord<Value>,
-    { change, declare, message = `record ${record.stack}` }: CommonChange<Value>,
-  ): Promise<Value> {
-    const { stack } = record;
-    const write = async (value: Value, basis: Basis) => {
-      const stacks = await this.#stacks();
-      const program = async () => void declare(value, basis);
-      await stacks.up(stack, program, providerContext(this.#session, false), { message });
-    };
-    const { folder } = this.#settings;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    return withFileLock(join(folder, `${stack}.lock`), turnTimeout, () =>
-      changeRecord({ read: () => this.#read(record), write }, change),
-    );
-  }
-}
-
-/** A change of what is recorded for all environments. */
-interface CommonChange<Value> {
-  /** Returns what is to be recorded; the very same value where nothing changes. */
-  readonly change: (stored: Value) => Value;
-  readonly declare: (value: Value, basis: Basis) => unknown;
-  /** for the stack's history */
-  readonly message?: string;
 }

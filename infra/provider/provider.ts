@@ -100,6 +100,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   MachineImages: {},
   Releases: {},
   Archives: {},
+  Evidence: {},
   Ledger: {},
 };
 

@@ -188,6 +188,13 @@ export class Releases extends Resource {
   }
 }
 
+/** The record of what is signed about some images of an application: bundles by the digest of the image. */
+export class Evidence extends Resource {
+  constructor(inputs: { app: string; evidence: Readonly<Record<string, readonly string[]>> }, basis: Basis) {
+    super('Evidence', 'evidence', basedOn(basis, packed(inputs)));
+  }
+}
+
 /** The record of an application's archived environments. */
 export class Archives extends Resource {
   constructor(inputs: { app: string; archives: readonly Archive[] }, basis: Basis) {

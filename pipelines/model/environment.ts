@@ -1,7 +1,9 @@
+import type { ApprovalRule, Wanted } from './evidence/signature-policy.ts';
 import type { FreezeWindow } from './freeze.ts';
 import type { Trait } from './host-traits.ts';
 import type { VerificationJob } from './verification.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
+import type { TrustedKey } from './trusted-key.ts';
 
 /**
  * An environment, after its configuration was read, checked and merged with what all environments share. Durations are
@@ -34,6 +36,10 @@ export interface Environment {
   readonly promote?: 'auto';
   /** what a release has to pass here before it may go on; absent: nothing */
   readonly verification?: readonly VerificationJob[];
+  /** evidence that a release has to have, signed by keys that count here; absent: none */
+  readonly evidence?: readonly Wanted[];
+  /** absent: nobody has to approve */
+  readonly approvals?: ApprovalRule;
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */
@@ -284,6 +290,8 @@ export interface Project {
   readonly compatible?: number;
   /** image of the edge proxy */
   readonly edgeImage: string;
+  /** public keys whose signatures count; absent: none */
+  readonly keys?: readonly TrustedKey[];
   /** in pipeline order: an environment comes after those in its `after` */
   readonly environments: readonly Environment[];
 }

@@ -1,7 +1,19 @@
 /** What must hold before a release may enter an environment, and whether it does. */
 export interface Gate {
-  readonly gate: 'hold' | 'block' | 'image' | 'upstream' | 'soak' | 'verification' | 'schema' | 'freeze' | 'clock';
-  /** of `upstream`, `soak` and `verification`: the environment that the release comes from */
+  readonly gate:
+    | 'hold'
+    | 'block'
+    | 'image'
+    | 'upstream'
+    | 'soak'
+    | 'verification'
+    | 'schema'
+    | 'evidence'
+    | 'approvals'
+    | 'policy'
+    | 'freeze'
+    | 'clock';
+  /** of `upstream`, `soak` and `verification`: the environment that the release comes from; of `evidence`: which */
   readonly from?: string;
   readonly met: boolean;
   /** what is so, as a sentence without a full stop */

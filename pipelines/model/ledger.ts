@@ -1,5 +1,6 @@
 import type { Archive } from './archive.ts';
 import type { PlacedContainer } from './desired-state.ts';
+import type { SignaturePolicy } from './evidence/signature-policy.ts';
 import { lastNumber } from './fence.ts';
 import { canonicalJson } from './fingerprint.ts';
 import type { Release } from './release.ts';
@@ -46,13 +47,22 @@ export function nextNumber(ledger: Ledger): number {
 
 /**
  * Returns the ledger with one more revision, at most `ledgerLength` of them. However many failures follow each other,
- * the revision that runs and the one a rollback goes to are kept.
+ * the revision that runs, the one a rollback goes to, and the one with the policy that counts are kept.
  */
 export function withRevision(ledger: Ledger, revision: Revision): Ledger {
   const all = { ...ledger, revisions: [...ledger.revisions, revision] };
-  const needed = [currentRevision(all), rollbackCandidates(all)[0]].map((each) => each?.number);
+  const needed = [currentRevision(all)?.number, rollbackCandidates(all)[0]?.number, recordedPolicy(all)?.revision];
   let surplus = all.revisions.length - ledgerLength;
   return { ...all, revisions: all.revisions.filter((each) => needed.includes(each.number) || surplus-- <= 0) };
+}
+
+/**
+ * Returns the policy that counts, and the number of the revision that it was recorded with: the last one by which a release came
+ * in. Rollbacks and repairs change none.
+ */
+export function recordedPolicy({ revisions }: Ledger): { policy: SignaturePolicy; revision: number } | undefined {
+  const found = revisions.findLast(({ result, policy }) => result === 'succeeded' && policy !== undefined);
+  return found?.policy && { policy: found.policy, revision: found.number };
 }
 
 /** Returns the ledger with the attempts that it does not have, which are pending then. */

@@ -17,6 +17,8 @@ export interface Release {
   readonly builder: string;
   /** ISO 8601 */
   readonly createdAt: string;
+  /** counts releases of an application, from 1; absent in one that was made before any was signed */
+  readonly sequence?: number;
   /** the image's own user; empty for root */
   readonly user?: string;
   /** built from a tree with uncommitted changes, because the user said so */

@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container-spec.ts';
+import type { SignaturePolicy } from './evidence/signature-policy.ts';
 import type { Release } from './release.ts';
 import type { Counts } from './role-counts.ts';
 import type { JobResult } from './verification.ts';
@@ -37,6 +38,8 @@ export interface Revision {
   readonly without?: readonly string[];
   /** how the jobs of its environment ended, of each the last time */
   readonly verification?: readonly JobResult[];
+  /** what was asked of signatures when it came in; absent: nothing, or it came in by no gate */
+  readonly policy?: SignaturePolicy;
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
 }

@@ -9,6 +9,7 @@ import {
 } from '../errors.ts';
 import { backUpAccessory, restartAccessory, restoreAccessory } from './accessory.ts';
 import { adopt } from './adopt.ts';
+import { approve } from './approve.ts';
 import { archive } from './archive.ts';
 import { block, unblock } from './block.ts';
 import { buildMachineImages } from './build-machine-images.ts';
@@ -43,6 +44,7 @@ const operations = {
   resume,
   block,
   unblock,
+  approve,
   scale,
   cordon,
   uncordon,

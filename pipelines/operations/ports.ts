@@ -20,6 +20,7 @@ import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
+import type { EvidencePort } from './evidence-port.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -54,6 +55,7 @@ export interface Ports {
   readonly bundles: Bundles;
   readonly verification: Verification;
   readonly dumps: Dumps;
+  readonly evidence: EvidencePort;
 }
 
 /** The records in the backend. */

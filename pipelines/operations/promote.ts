@@ -7,6 +7,7 @@ import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { askForImage, passGates } from './steps/gates-of.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
+import { signPassage } from './steps/sign-passage.ts';
 
 /** The release that is to come into an environment. */
 export interface PromoteRequest {
@@ -42,5 +43,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const checkMayEnter = (record: EnvironmentRecord) =>
     passGates(context, { release, environment, record, image, forceSchema });
   const forced = forceSchema === undefined ? {} : { forcedSchema: forceSchema };
-  return bringIn(context, { ...rest, ...forced, release, checkMayEnter, startedAt });
+  const result = await bringIn(context, { ...rest, ...forced, release, checkMayEnter, startedAt });
+  if (result.outcome !== 'planned') await signPassage(context, { environment, release, result });
+  return result;
 }

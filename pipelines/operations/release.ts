@@ -5,6 +5,7 @@ import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { alreadyReleased, nextVersion } from '../model/releases.ts';
 import type { Bump } from '../model/version.ts';
 import type { Context, ReleasedImage } from './ports.ts';
+import { signRelease, withSequence } from './steps/sign-release.ts';
 
 /** The version and source of a release to make. */
 export interface ReleaseRequest {
@@ -31,11 +32,20 @@ export async function release(context: Context, request: ReleaseRequest): Promis
   const releases = await context.records.releases();
   const version = nextVersion(releases, request.version, request.bump);
   const declared = declaredSchema(context.project, request);
+  // Who is to sign is found before anything is built.
+  const signer = await context.evidence.signer();
   const made = request.image
     ? await adopt(context, releases, version, request.image)
     : await build(context, version, request.allowDirty ?? false);
-  if (made.outcome === 'unchanged') return made;
-  return { ...made, release: await context.records.addRelease({ ...made.release, ...declared }) };
+  if (made.outcome === 'unchanged') {
+    if (signer) await signRelease(context, made.release, signer);
+    return made;
+  }
+  const whole = { ...made.release, ...declared };
+  const counted = signer ? withSequence(whole, await context.records.releases()) : whole;
+  const recorded = await context.records.addRelease(counted);
+  if (signer) await signRelease(context, recorded, signer);
+  return { ...made, release: recorded };
 }
 
 /** Returns what the release declares of its data. Throws LockageError where that contradicts itself. */

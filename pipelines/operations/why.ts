@@ -19,7 +19,7 @@ export interface WhyResult extends WhyRequest {
 
 /** Returns every gate before an environment, met or not, as a promotion would judge it now. Changes nothing. Throws LockageError. */
 export async function why(
-  context: Pick<Context, 'project' | 'records' | 'registry' | 'hosts' | 'now'>,
+  context: Pick<Context, 'project' | 'records' | 'registry' | 'hosts' | 'evidence' | 'now'>,
   { version, environment: name }: WhyRequest,
 ): Promise<WhyResult> {
   const environment = environmentNamed(context.project, name);

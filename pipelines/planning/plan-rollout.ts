@@ -141,6 +141,7 @@ function revisionOf(inputs: RolloutInputs, { specs, counts, repairs }: Outcome):
     actor,
     startedAt: new Date(now).toISOString(),
     ...(environment.machines?.image ? { machineImage: environment.machines.image } : {}),
+    ...(inputs.gates && inputs.policy ? { policy: inputs.policy } : {}),
     ...skippedHosts(record.ledger),
   };
 }

@@ -1,4 +1,5 @@
 import type { Environment } from '../model/environment.ts';
+import type { SignaturePolicy } from '../model/evidence/signature-policy.ts';
 import type { Gate } from '../model/gate.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
@@ -34,6 +35,8 @@ export interface RolloutInputs extends OperationInfo {
   readonly replaces?: readonly EnvironmentHost[];
   /** the gates that the release has passed, for people to read; absent where it runs already */
   readonly gates?: readonly Gate[];
+  /** what is asked of signatures by then, for the record */
+  readonly policy?: SignaturePolicy;
   /** what drifted, and is made again: the reports do not count it as there */
   readonly heals?: Healing;
 }

@@ -8,6 +8,7 @@ import type { Release } from '../model/release.ts';
 import type { VerificationJob } from '../model/verification.ts';
 import { zonedText } from '../model/zoned-time.ts';
 import { spanText, whenText } from '../text/moment.ts';
+import { signatureGates, type SignatureInputs } from './evidence/signature-gates.ts';
 import { freezeAt } from './freeze.ts';
 import { schemaGate } from './schema.ts';
 import { verificationGate } from './verification.ts';
@@ -27,6 +28,8 @@ export interface GateInputs {
   readonly forceSchema?: string | undefined;
   /** whether the registry has it as it was released; absent: nobody asked it */
   readonly image?: ImageAnswer;
+  /** absent: nothing is asked of signatures, now or by what is recorded */
+  readonly signatures?: SignatureInputs;
   /** the clocks of its hosts; absent: no time counts here, or nobody asked them */
   readonly clocks?: readonly ClockAnswer[];
   /** milliseconds since 1970 */
@@ -51,6 +54,7 @@ export function judgeGates(inputs: GateInputs): readonly Gate[] {
     ...verificationGates(inputs),
     ...schemaGate({ ...inputs, environment: environment.name, force: inputs.forceSchema }),
     ...freezeGate(environment, inputs.now),
+    ...(inputs.signatures ? signatureGates({ ...inputs, environment: environment.name }, inputs.signatures) : []),
     ...(inputs.clocks ? [clockGate(inputs.clocks)] : []),
   ];
 }
@@ -61,10 +65,10 @@ export function judgeGates(inputs: GateInputs): readonly Gate[] {
  */
 export function timeCounts(
   { environments }: Pick<Project, 'environments'>,
-  { name, soak, freeze }: Environment,
+  { name, soak, freeze, evidence, approvals }: Environment,
 ): boolean {
   const isCounted = environments.some((each) => each.soak !== undefined && each.after.includes(name));
-  return soak !== undefined || freeze !== undefined || isCounted;
+  return [soak, freeze, evidence, approvals].some((each) => each !== undefined) || isCounted;
 }
 
 /** Throws LockageError with every gate that is not met, and with the commands that help. */

@@ -20,6 +20,8 @@ export function addGateCommands(program: Command, interrupt: () => AbortSignal):
     .addHelpText('after', '\nExample:\n  $ lockage block 1.4.0 --reason "loses orders when the queue is full"')
     .action(async (version, flags) => (await import('./commands/block.ts')).blockCommand(version, flags, interrupt()));
 
+  addApprovals(program, interrupt);
+
   program
     .command('unblock')
     .argument('<version>')
@@ -27,5 +29,30 @@ export function addGateCommands(program: Command, interrupt: () => AbortSignal):
     .addOption(json())
     .action(async (version, flags) =>
       (await import('./commands/block.ts')).unblockCommand(version, flags, interrupt()),
+    );
+}
+
+function addApprovals(program: Command, interrupt: () => AbortSignal): void {
+  program
+    .command('approve')
+    .argument('<version>', 'a recorded release')
+    .requiredOption('-e, --to <environment>', 'where to')
+    .option('--reason <text>', 'why; signed with it')
+    .option('--older', 'authorise that it comes in although a later one has run there')
+    .description('sign that a release may enter an environment as it is configured now; the key says who you are')
+    .addOption(json())
+    .action(async (version, flags) =>
+      (await import('./commands/approve.ts')).approveCommand(version, { ...flags, decision: 'approved' }, interrupt()),
+    );
+
+  program
+    .command('reject')
+    .argument('<version>', 'a recorded release')
+    .requiredOption('-e, --to <environment>', 'where to')
+    .addOption(new Option('--reason <text>', 'why; shown to whoever is refused').makeOptionMandatory())
+    .description('sign that a release may not enter an environment, until you approve it')
+    .addOption(json())
+    .action(async (version, flags) =>
+      (await import('./commands/approve.ts')).approveCommand(version, { ...flags, decision: 'rejected' }, interrupt()),
     );
 }

@@ -7,6 +7,7 @@ import { ExitCode } from './exit-codes.ts';
 import { addGateCommands } from './gate-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
+import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { forceSchema, json, planOption, revisionOptions, wait, yes } from './options.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
@@ -135,6 +136,7 @@ program
 
 addGateCommands(program, interrupt);
 addPipelineCommands(program, interrupt);
+addKeyCommands(program, interrupt);
 
 program
   .command('status')

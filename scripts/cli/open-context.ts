@@ -7,6 +7,8 @@ import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { DumpsAdapter } from '../../infra/adapters/dumps.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
+import { EvidenceRecord } from '../../infra/adapters/evidence-record.ts';
+import { EvidenceAdapter } from '../../infra/adapters/evidence.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
@@ -26,6 +28,7 @@ import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
 import type { Bundle } from '../../infra/registry/bundle/bundle.ts';
 import { RegistryClient, type Location } from '../../infra/registry/client.ts';
+import { Referrers } from '../../infra/registry/referrers.ts';
 import { RegistryWriter } from '../../infra/registry/writer.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
@@ -160,7 +163,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   redactor.add(passphrase === '' ? [] : [passphrase]);
   const settings = { backend, passphrase, folder: join(folder, 'pulumi') };
   const embedded = new EmbeddedRegistry({ tell: (text) => terminal.note(text), signal });
-  const { registry, copies } = registriesOf(configured, embedded, terminal, signal);
+  const { registry, copies, referrers } = registriesOf(configured, embedded, terminal, signal);
   // The current hosts: the keys and certificates of a recorded host may have moved.
   let project = configured;
   const configuredHosts = () => project.environments.flatMap(({ hosts }) => hosts);
@@ -187,6 +190,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
     registry,
     embedded,
     copies,
+    referrers,
     records,
     locks,
     machines,
@@ -205,6 +209,7 @@ interface Opened extends StoreParts {
   readonly registry: RegistryClient;
   readonly embedded: EmbeddedRegistry;
   readonly copies: CopyDependencies;
+  readonly referrers: Referrers;
   readonly records: RecordsAdapter;
   readonly locks: EnvironmentLocks;
   readonly machines: MachinesAdapter;
@@ -219,6 +224,7 @@ function contextOf({
   registry,
   embedded,
   copies,
+  referrers,
   locks,
   machines,
   drift,
@@ -255,6 +261,10 @@ function contextOf({
       ...{ project, records, registry, connections, signal, variables: process.env },
       tell: (text) => terminal.note(text),
     }),
+    evidence: new EvidenceAdapter({
+      record: new EvidenceRecord({ settings: parts.settings, project: app, session, stacks }),
+      ...{ project, referrers, signal, variables: process.env },
+    }),
     secrets: secretStore(parts),
     terminal,
     signal,
@@ -286,7 +296,7 @@ function registriesOf(
   embedded: EmbeddedRegistry,
   terminal: ConsoleTerminal,
   signal: AbortSignal,
-): { readonly registry: RegistryClient; readonly copies: CopyDependencies } {
+): { readonly registry: RegistryClient; readonly copies: CopyDependencies; readonly referrers: Referrers } {
   const { LOCKAGE_PULL_CONFIG: pullConfig } = process.env;
   const options = { insecure, ...(pullConfig ? { pullConfig } : {}), signal };
   const inEmbedded = async (repository: string): Promise<Location> => {
@@ -298,6 +308,7 @@ function registriesOf(
     isEmbedded(repository) && !isEmbedded(configured) ? { repository: configured } : inEmbedded(repository);
   return {
     registry: new RegistryClient({ ...options, locate: today }),
+    referrers: new Referrers({ ...options, locate: today }),
     copies: {
       embedded: new RegistryClient({ ...options, locate: inEmbedded }),
       writer: new RegistryWriter(options),

@@ -56,7 +56,7 @@ function takenNames({ environments }: Sources): Problem[] {
   const names = [...environments.keys()];
   const own = names.flatMap((name) => parts.map((part) => `${name}${part}`));
   return [...environments].flatMap(([name, source]) =>
-    [...records, ...own].includes(name)
+    [...records, ...own].includes(name) || /^evidence-[0-9a-f]{2}$/.test(name)
       ? [
           {
             file: source.path,

@@ -6,8 +6,10 @@ import type { Problem } from '../source/problem.ts';
 import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
+import { checkEvidence } from './evidence.ts';
 import { Findings } from './findings.ts';
 import { checkMigration } from './migration.ts';
+import { checkKeys } from './keys.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
@@ -43,7 +45,9 @@ export function checkProject(
     checkRegistry(environment);
     checkSoak(environment);
     checkVerification(environment);
+    checkEvidence(environment);
   }
   checkPorts(checked);
-  return findings.problems(checked.map(({ resolved }) => resolved.name));
+  const found = findings.problems(checked.map(({ resolved }) => resolved.name));
+  return [...checkKeys(file, sources.project, [...order]), ...found];
 }

@@ -13,6 +13,8 @@ export interface Written {
   readonly freeze: ProjectFile['freeze'];
   readonly promote: ProjectFile['promote'];
   readonly verification: ProjectFile['verification'];
+  readonly evidence: ProjectFile['evidence'];
+  readonly approvals: ProjectFile['approvals'];
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
@@ -38,6 +40,8 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     freeze: environment.freeze ?? project.freeze,
     promote: environment.promote ?? project.promote,
     verification: environment.verification ?? project.verification,
+    evidence: environment.evidence ?? project.evidence,
+    approvals: environment.approvals ?? project.approvals,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },

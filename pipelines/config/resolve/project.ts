@@ -12,9 +12,12 @@ import type {
   Surroundings,
   Ulimits,
 } from '../../model/environment.ts';
+import type { Wanted } from '../../model/evidence/signature-policy.ts';
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
+import { approvalRule } from '../schema/evidence.ts';
 import { freezeWindow } from '../schema/freeze.ts';
+import { trustedKeys } from '../schema/keys.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
@@ -47,6 +50,7 @@ export function resolveProject(
     ...(file.schema === undefined ? {} : { schema: file.schema }),
     ...(file.compatible === undefined ? {} : { compatible: file.compatible }),
     edgeImage: file.edge?.image ?? defaults.edgeImage,
+    ...(file.keys === undefined ? {} : { keys: trustedKeys(file.keys) }),
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];
@@ -87,11 +91,16 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
 }
 
 /** Before an environment that comes after none there is nothing in which a release could run. */
-function resolveGates({ after }: Stage, { soak, freeze = [] }: Written): Pick<Environment, 'soak' | 'freeze'> {
+function resolveGates(
+  { after }: Stage,
+  { soak, freeze = [], evidence = [], approvals }: Written,
+): Pick<Environment, 'soak' | 'freeze' | 'evidence' | 'approvals'> {
   const time = after.length === 0 ? 0 : (duration(soak) ?? 0);
   return {
     ...(time === 0 ? {} : { soak: time }),
     ...(freeze.length === 0 ? {} : { freeze: freeze.map(freezeWindow) }),
+    ...(evidence.length === 0 ? {} : { evidence: [...new Set(evidence)] as Wanted[] }),
+    ...(approvals ? approvalRule(approvals) : {}),
   };
 }
 

@@ -7,7 +7,9 @@ import { isEmbedded } from '../../model/embedded.ts';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
+import { approvals, evidence } from './evidence.ts';
 import { freeze } from './freeze.ts';
+import { keys } from './keys.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import { verification } from './verification.ts';
@@ -118,6 +120,8 @@ const inBoth = {
   freeze: freeze.optional(),
   promote: promote.optional(),
   verification: verification.optional(),
+  evidence: evidence.optional(),
+  approvals: approvals.optional(),
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),
@@ -156,6 +160,7 @@ export const projectFile = mapping({
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
   edge: projectEdge.optional(),
+  keys: keys.optional(),
   pipeline: list(pipelineEntry, 'environments')
     .min(1, { error: 'expected at least one environment' })
     .optional()

@@ -15,6 +15,7 @@ import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
 import { foundationRequest } from './foundation-request.ts';
+import { policyToRecord } from './signatures.ts';
 import { rollOut, type RolloutResult } from './rollout.ts';
 import { withEnvironmentLock, withEnvironmentLockIfReachable } from './with-lock.ts';
 
@@ -81,11 +82,13 @@ interface Draft {
 
 function inputsOf(context: Context, { release, counts, heals }: Arrival, known: Known): RolloutInputs {
   const healing = known.heals ?? heals?.found;
+  const policy = policyToRecord(context.project, known);
   return {
     ...operationInfo(context),
     ...known,
     release,
     ...(counts ? { counts } : {}),
+    ...(policy ? { policy } : {}),
     ...(healing ? { heals: healing, reports: reportsWithout(known.reports, healing) } : {}),
   };
 }

@@ -7,6 +7,7 @@ import type { Release } from '../../model/release.ts';
 import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
 import { jobsBefore } from '../../policy/verification.ts';
 import type { Context } from '../ports.ts';
+import { signaturesFor } from './signatures.ts';
 
 /** A release before an environment. */
 export interface Entrance {
@@ -20,17 +21,18 @@ export interface Entrance {
   readonly forceSchema?: string | undefined;
 }
 
-type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now'>;
+type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'evidence' | 'now'>;
 
 /** Returns all gates before an environment, from what is recorded now. Throws LockageError when that cannot be read. */
 export async function gatesOf(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
   const { records, hosts, project } = context;
   const { environment, record } = entrance;
   const active = withoutPending(withoutCordoned(environment, record.ledger));
-  const [upstream, blocks, clocks] = await Promise.all([
+  const [upstream, blocks, clocks, signatures] = await Promise.all([
     Promise.all(environment.after.map(async (name) => [name, await records.environment(name)] as const)),
     records.blocks(),
     timeCounts(project, environment) ? hosts.clocks(active) : undefined,
+    signaturesFor(context, entrance),
   ]);
   return judgeGates({
     ...entrance,
@@ -38,6 +40,7 @@ export async function gatesOf(context: Asked, entrance: Entrance): Promise<reado
     jobs: jobsBefore(project, environment),
     blocks,
     ...(clocks ? { clocks } : {}),
+    ...(signatures ? { signatures } : {}),
     now: context.now(),
   });
 }

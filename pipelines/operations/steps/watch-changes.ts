@@ -18,11 +18,12 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
   bundles: [],
   verification: [],
   dumps: [],
+  evidence: ['add'],
 };
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'build', 'copy', 'ensure', 'foundation', 'push'],
+  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'add', 'build', 'copy', 'ensure', 'foundation', 'push'],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 
@@ -74,6 +75,7 @@ export function watchChanges(context: Context): WatchedContext {
       bundles: watched('bundles'),
       verification: watched('verification'),
       dumps: watched('dumps'),
+      evidence: watched('evidence'),
     },
     progress: () => progress,
   };

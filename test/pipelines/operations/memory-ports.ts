@@ -34,6 +34,7 @@ export function memoryPorts(world: MemoryWorld): Ports & Pick<Context, 'secrets'
     bundles: noted(world, 'bundles', bundles(world)),
     dumps: noted(world, 'dumps', dumps(world)),
     verification: noted(world, 'verification', verification(world)),
+    evidence: noted(world, 'evidence', signatures(world)),
     secrets: { ...noted(world, 'secrets', secrets(world)), mask: secrets(world).mask },
     terminal: terminal(world),
   };
@@ -62,6 +63,14 @@ const records = (world: MemoryWorld): Ports['records'] => ({
   machineImages: async () => world.images,
   archives: async () => world.archives,
   changeArchives: async (change) => (world.archives = change(world.archives)),
+});
+
+const signatures = (world: MemoryWorld): Ports['evidence'] => ({
+  signer: async () => world.signer,
+  of: async ({ digest }) => ({ bundles: world.evidence.get(digest) ?? [] }),
+  add: async ({ digest }, added) => {
+    world.evidence.set(digest, [...(world.evidence.get(digest) ?? []), ...added.map(({ text }) => text)]);
+  },
 });
 
 const bundles = (world: MemoryWorld): Ports['bundles'] => ({

@@ -5,7 +5,9 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { Plan } from '../../../pipelines/model/plan.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
+import type { Signer } from '../../../pipelines/model/signer.ts';
 import type { RegistryImage, StoredMachineImage, StoredOnHost } from '../../../pipelines/model/storage.ts';
+import type { TrustedKey } from '../../../pipelines/model/trusted-key.ts';
 import {
   perform,
   type OperationName,
@@ -38,6 +40,12 @@ export class MemoryWorld {
   readonly files = new Map<string, string>();
   /** the registry has another image under the tag of a release */
   moved = false;
+  /** public keys that the project trusts */
+  keys: readonly TrustedKey[] | undefined;
+  /** who signs here */
+  signer: Signer | undefined;
+  /** bundles by the digest of the image */
+  evidence = new Map<string, readonly string[]>();
   /** milliseconds by which the clocks of all hosts are ahead of the operator's */
   ahead = 0;
   images: readonly MachineImage[] = [];
@@ -233,6 +241,7 @@ export class MemoryWorld {
       build: { context: '.', dockerfile: 'Dockerfile', args: {} },
       insecureRegistries: [],
       edgeImage: 'caddy:2',
+      ...(this.keys ? { keys: this.keys } : {}),
       environments: [...this.places.values()]
         .filter(({ configured }) => !this.unconfigured.includes(configured.name))
         .map((place) => place.withAddresses()),

@@ -224,9 +224,10 @@ const refused = async () => {
 };
 
 /** Images are in the registry, and hosts are those of the fleet. */
-const nothingElse: Pick<Ports, 'builder' | 'configuration'> = {
+const nothingElse: Pick<Ports, 'builder' | 'configuration' | 'evidence'> = {
   builder: { tree: refused, build: refused, push: refused },
   configuration: { fileOf: () => 'environments/prod.yaml', checkWithoutHost: refused, removeHost: refused },
+  evidence: { signer: async () => undefined, of: async () => ({ bundles: [] }), add: refused },
 };
 
 /** The fleet's releases get none. */

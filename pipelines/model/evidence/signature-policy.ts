@@ -1,0 +1,23 @@
+import type { TrustedKey } from '../trusted-key.ts';
+
+/** A kind of evidence that an environment asks for: of the image, or of how it ran in an environment before. */
+export type Wanted = 'provenance' | 'release' | 'sbom' | `verification/${string}`;
+
+/** The approvals that a release needs before it enters an environment. */
+export interface ApprovalRule {
+  /** how many people have to agree */
+  readonly count: number;
+  /** names of keys; absent: all that may sign approvals for the environment */
+  readonly from?: readonly string[];
+  /** who does not count: who signed what was built, and who promotes */
+  readonly not?: readonly ('builder' | 'promoter')[];
+  /** ms after which an approval counts no more */
+  readonly within: number;
+}
+
+/** What an environment asks for of signatures, and whose count there. */
+export interface SignaturePolicy {
+  readonly evidence: readonly Wanted[];
+  readonly approvals?: ApprovalRule;
+  readonly keys: readonly TrustedKey[];
+}

@@ -1,0 +1,117 @@
+import type { ApprovalRule } from '../../model/evidence/signature-policy.ts';
+import type { Gate } from '../../model/gate.ts';
+import type { Release } from '../../model/release.ts';
+import { keyProblem, type TrustedKey } from '../../model/trusted-key.ts';
+import { printable } from '../../text/printable.ts';
+import { isExpired } from './evidence-gates.ts';
+import { statementProblem, type Bundles, type Signed } from './statements.ts';
+
+/** What approvals are judged by. */
+export interface ApprovalCase {
+  readonly app: string;
+  readonly release: Release;
+  readonly environment: string;
+  /** that of `configurationHash` */
+  readonly configuration: string;
+  readonly keys: readonly TrustedKey[];
+  readonly bundles: Bundles;
+  /** name of the key of who promotes; absent: nobody who can sign */
+  readonly promoter?: string;
+  readonly now: number;
+}
+
+/**
+ * Returns the gate of approvals: as many people as are wanted have agreed to this image, in this environment, as it is
+ * configured now, and nobody who may has rejected it. Of each person the last word counts.
+ */
+export function approvalGate(inputs: ApprovalCase, rule: ApprovalRule): Gate {
+  const gate = 'approvals';
+  const { release, environment } = inputs;
+  const command = `lockage approve ${release.version} --to ${environment}`;
+  const unknown = unknownPeople(inputs, rule);
+  if (unknown !== undefined) return { gate, met: false, ...unknown };
+  const words = lastWords(inputs).filter(({ key: { name } }) => rule.from?.includes(name) ?? true);
+  const rejected = words.find(({ predicate }) => predicate['decision'] !== 'approved');
+  if (rejected) {
+    const { name } = rejected.key;
+    const text = `${name} has rejected ${release.version} for ${environment}: ${reasonOf(rejected)}`;
+    return { gate, met: false, text, by: name, remedy: `${name} can approve it after all.` };
+  }
+  const judged = words.map((word) => ({ name: word.key.name, problem: approvalProblem(inputs, rule, word) }));
+  const good = judged.filter(({ problem }) => problem === undefined).map(({ name }) => name);
+  const wanted = `${rule.count} of ${rule.from?.join(', ') ?? 'those who may'}`;
+  if (good.length >= rule.count)
+    return { gate, met: true, text: `approved by ${good.join(', ')}`, by: good.join(', ') };
+  const others = judged.flatMap(({ problem }) => problem ?? []);
+  const text = [
+    `${good.length} approvals${good.length > 0 ? ` (${good.join(', ')})` : ''}, and ${wanted} are wanted`,
+    ...others,
+  ];
+  return { gate, met: false, text: text.join('; '), command };
+}
+
+/** Returns what cannot be told apart, where somebody is not to count and nobody knows who that is. */
+function unknownPeople({ promoter, bundles, release }: ApprovalCase, { not = [] }: ApprovalRule) {
+  if (not.includes('promoter') && promoter === undefined) {
+    const text = 'who promotes is not known, and is not to approve';
+    return { text, remedy: 'Promote with a key of your own that may sign `promotion` (see `lockage key ls`).' };
+  }
+  if (not.includes('builder') && buildersIn(bundles).length === 0) {
+    const text = `who built ${release.version} is not known, and is not to approve`;
+    return { text, remedy: 'Who builds signs it: a key that may sign `provenance`, where `lockage release` runs.' };
+  }
+  return undefined;
+}
+
+/** Returns the last word of each person about this image in this environment; of two at once, the rejection. */
+function lastWords({ app, release, environment, bundles, now }: ApprovalCase): Signed[] {
+  const words = new Map<string, Signed>();
+  const isMeant = ({ kind, predicate }: Signed) =>
+    kind === 'approval' &&
+    predicate['app'] === app &&
+    predicate['environment'] === environment &&
+    predicate['version'] === release.version;
+  for (const word of bundles.signed.filter(isMeant)) {
+    if (statementProblem(word, { environment, now }) !== undefined) continue;
+    const before = words.get(word.key.name);
+    const isLater =
+      !before || word.at > before.at || (word.at === before.at && word.predicate['decision'] !== 'approved');
+    if (isLater) words.set(word.key.name, word);
+  }
+  return [...words.values()];
+}
+
+function approvalProblem(
+  { configuration, promoter, bundles, environment, now }: ApprovalCase,
+  { not = [], within }: ApprovalRule,
+  { key: { name }, at, predicate, ...rest }: Signed,
+): string | undefined {
+  if (not.includes('promoter') && name === promoter) return `${name} promotes it`;
+  if (not.includes('builder') && buildersIn(bundles).includes(name)) return `${name} built it`;
+  if (predicate['configuration'] !== configuration)
+    return `${environment} is configured otherwise since ${name} approved`;
+  if (isExpired({ ...rest, predicate }, now) || at + within <= now) return `the approval of ${name} has expired`;
+  return undefined;
+}
+
+/** Returns the names of the keys that signed what was built. */
+function buildersIn({ signed }: Bundles): string[] {
+  return signed.flatMap(({ kind, key }) => (kind === 'provenance' || kind === 'release' ? [key.name] : []));
+}
+
+function reasonOf({ predicate: { reason } }: Signed): string {
+  return typeof reason === 'string' ? printable(reason.slice(0, 200)) : 'without a reason';
+}
+
+/** Returns the name of who promotes with a key, where it may sign promotions to an environment. */
+export function promoterOf(
+  keys: readonly TrustedKey[],
+  {
+    keyId,
+    environment,
+    now,
+  }: { readonly keyId: string | undefined; readonly environment: string; readonly now: number },
+): string | undefined {
+  const key = keys.find((each) => each.keyId === keyId);
+  return key && keyProblem(key, { kind: 'promotion', environment, at: now }) === undefined ? key.name : undefined;
+}

@@ -1,0 +1,76 @@
+import type { SignaturePolicy } from '../../model/evidence/signature-policy.ts';
+import { weakenings } from '../../model/evidence/policy.ts';
+import type { Gate } from '../../model/gate.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
+import type { Release } from '../../model/release.ts';
+import { recordedPolicy } from '../../model/ledger.ts';
+import { approvalGate, promoterOf } from './approval-gate.ts';
+import { evidenceGate, sequenceGate } from './evidence-gates.ts';
+import { readBundles } from './statements.ts';
+
+/** What was found of signatures for a release, and who asks. */
+export interface SignatureInputs {
+  readonly app: string;
+  /** what is configured; absent: nothing is asked for */
+  readonly policy?: SignaturePolicy;
+  /** that of `configurationHash` */
+  readonly configuration: string;
+  /** bundles, wherever they were found */
+  readonly bundles: readonly string[];
+  /** why not all that there may be was found */
+  readonly problem?: string;
+  /** id of the key of who promotes */
+  readonly promoter?: string;
+}
+
+interface Entering {
+  readonly release: Release;
+  readonly environment: string;
+  readonly record: EnvironmentRecord;
+  readonly now: number;
+}
+
+/**
+ * Returns the gates of evidence and approvals. A policy that asks for less than the one that was recorded with what runs
+ * counts only once a release has come in under that one: so nobody lowers the bar and steps over it in one go.
+ */
+export function signatureGates(entering: Entering, inputs: SignatureInputs): Gate[] {
+  const recorded = recordedPolicy(entering.record.ledger);
+  const weaker = recorded ? weakenings(recorded.policy, inputs.policy) : [];
+  const own = inputs.policy ? gatesUnder(entering, inputs, inputs.policy) : [];
+  if (!recorded || weaker.length === 0) return own;
+  const before = gatesUnder(entering, inputs, recorded.policy);
+  const unmet = before.filter(({ met }) => !met);
+  const what = `the policy asks for less than that of revision ${recorded.revision} (${weaker.slice(0, 3).join(', ')})`;
+  const met = unmet.length === 0;
+  const rest = met
+    ? 'and the release has passed that, too'
+    : `and that one counts: ${unmet.map(({ text }) => text).join('; ')}`;
+  const [command] = unmet.flatMap((gate) => gate.command ?? []);
+  return [...own, { gate: 'policy', met, text: `${what}, ${rest}`, ...(command === undefined ? {} : { command }) }];
+}
+
+function gatesUnder(
+  entering: Entering,
+  inputs: SignatureInputs,
+  { evidence, approvals, keys }: SignaturePolicy,
+): Gate[] {
+  const { release, environment, now } = entering;
+  const { signed, refused } = readBundles(inputs.bundles, release.digest, keys);
+  const bundles = { signed, refused: [...(inputs.problem === undefined ? [] : [inputs.problem]), ...refused] };
+  const common = { ...entering, app: inputs.app, bundles };
+  const promoter = promoterOf(keys, { keyId: inputs.promoter, environment, now });
+  const sequence = evidence.includes('release') ? sequenceGate(common) : undefined;
+  return [
+    ...evidence.map((wanted) => evidenceGate(common, wanted)),
+    ...(sequence ? [sequence] : []),
+    ...(approvals
+      ? [
+          approvalGate(
+            { ...common, keys, configuration: inputs.configuration, ...(promoter === undefined ? {} : { promoter }) },
+            approvals,
+          ),
+        ]
+      : []),
+  ];
+}
