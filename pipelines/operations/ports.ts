@@ -1,5 +1,6 @@
 import type { Drift, HostDrift } from '../inspection/drift.ts';
 import type { Archive, ArchiveFile } from '../model/archive.ts';
+import type { AuditFacts } from '../model/audit-entry.ts';
 import type { Block } from '../model/block.ts';
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Accessory, Environment, Project } from '../model/environment.ts';
@@ -18,6 +19,7 @@ import type { EnvironmentHost, Host, MachineSet, Target } from '../model/target.
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import type { AuditLog } from './audit-port.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -32,6 +34,9 @@ export interface Context extends Ports {
   newOperation(): string;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
+  readonly audit: AuditLog;
+  /** Tells the audit log what the operation is about; absent: this context carries out none. */
+  readonly tell?: (facts: AuditFacts) => void;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

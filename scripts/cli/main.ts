@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { addEnvironmentCommands } from './environment-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addGateCommands } from './gate-commands.ts';
@@ -174,6 +175,7 @@ program
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));
 
+addAuditCommands(program, interrupt);
 addReleasesCommands(program, interrupt);
 
 program

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
+import { auditFolder, AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
 import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
@@ -61,6 +62,7 @@ export interface GlobalOptions {
 
 /** The outside world as operations see it, with what commands that only read need besides. */
 export interface CommandContext extends Context {
+  readonly audit: AuditLogAdapter;
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
   readonly accessories: AccessoriesAdapter;
@@ -179,6 +181,11 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
     project,
     root,
     actor,
+    audit: new AuditLogAdapter({
+      app,
+      folder: auditFolder(backendFolder(backend) ?? folder, app),
+      memory: join(folder, 'audit-seen.json'),
+    }),
     settings,
     session,
     registry,
@@ -198,6 +205,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
 interface Opened extends StoreParts {
   readonly root: string;
   readonly actor: string;
+  readonly audit: AuditLogAdapter;
   readonly registry: RegistryClient;
   readonly embedded: EmbeddedRegistry;
   readonly copies: CopyDependencies;
@@ -211,6 +219,7 @@ interface Opened extends StoreParts {
 function contextOf({
   root,
   actor,
+  audit,
   registry,
   embedded,
   copies,
@@ -228,6 +237,7 @@ function contextOf({
   return {
     project,
     actor,
+    audit,
     pause: (milliseconds) => sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted()),
     now: steadyNow,
     newOperation: () => randomUUID().slice(0, 8),

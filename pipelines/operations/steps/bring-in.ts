@@ -11,6 +11,7 @@ import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
+import { auditGates, configurationHash } from './audit-facts.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
@@ -55,6 +56,9 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const seen = await context.records.environment(asConfigured.name);
   const gates = await arrival.checkMayEnter(seen);
   const passed = gates ? { gates } : {};
+  const { version, digest } = arrival.release;
+  context.tell?.({ release: { version, digest }, configuration: configurationHash(asConfigured) });
+  if (gates) context.tell?.({ gates: auditGates(gates) });
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {

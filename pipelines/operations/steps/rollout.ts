@@ -60,6 +60,8 @@ export async function rollOut(
   const plan = { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] };
   if (options.agreed) refuseOtherPlan(options.agreed, plan);
   if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
+  const { version, digest } = inputs.release;
+  context.tell?.({ release: { version, digest }, revision: rollout.revision.number });
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
   // Containers of a standby that are made once more need the secrets that they had.

@@ -72,10 +72,11 @@ export class MemoryPlace {
   }
 
   /** As the first resource of the environment's program does it. */
-  takeTurn({ basis, operation, attempts, turn }: DesiredState): void {
+  takeTurn({ basis, operation, attempts, turn, audit }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
     this.#claim(turn);
-    this.record = { ...this.record, basis: operation };
+    const { audit: _, ...record } = this.record;
+    this.record = { ...record, basis: operation, ...(audit ? { audit } : {}) };
     this.#attempts = attempts;
   }
 

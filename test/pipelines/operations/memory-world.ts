@@ -16,6 +16,7 @@ import {
 import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { Adoption } from '../../../pipelines/planning/plan-adoption.ts';
 import type { StoredThing } from '../../../pipelines/planning/plan-pruning.ts';
+import { MemoryAudit } from './memory-audit.ts';
 import { MemoryPlace } from './memory-place.ts';
 import { memoryPorts } from './memory-ports.ts';
 
@@ -77,6 +78,7 @@ export class MemoryWorld {
   adoptions: Adoption[] = [];
   /** that somebody else has the lock by now */
   overtaken: OvertakenError | undefined;
+  readonly audit = new MemoryAudit();
   #happenings: Happening[] = [];
   #nthMoment: Pick<Happening, 'nth' | 'act'> | undefined;
   #killed = false;
@@ -101,6 +103,7 @@ export class MemoryWorld {
     [other.releases, other.images, other.versions, other.tree] = [this.releases, this.images, this.versions, this.tree];
     [other.blocks, other.moved, other.ahead] = [this.blocks, this.moved, this.ahead];
     other.archives = this.archives;
+    [other.audit.lines, other.audit.newest] = [[...this.audit.lines], this.audit.newest];
     for (const [file, content] of this.files) other.files.set(file, content);
     return other;
   }
@@ -209,6 +212,7 @@ export class MemoryWorld {
     return {
       ...memoryPorts(this),
       project: this.#project(),
+      audit: this.audit,
       actor: 'anna@desk',
       now: () => (this.#clock += 1000),
       pause: async (milliseconds) => {
