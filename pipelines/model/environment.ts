@@ -1,4 +1,5 @@
 import type { FreezeWindow } from './freeze.ts';
+import type { BreakableGate } from './gate.ts';
 import type { Trait } from './host-traits.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 
@@ -29,6 +30,8 @@ export interface Environment {
   readonly soak?: number;
   /** when no release may enter; absent: never */
   readonly freeze?: readonly FreezeWindow[];
+  /** the gates that a person may pass who gives a reason; absent: none */
+  readonly breakGlass?: readonly BreakableGate[];
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */

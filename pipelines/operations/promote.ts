@@ -13,6 +13,8 @@ export interface PromoteRequest {
   readonly version: string;
   readonly environment: string;
   readonly reason?: string;
+  /** why gates are passed that are not met, as far as the environment allows it */
+  readonly breakGlass?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
 }
@@ -36,7 +38,8 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   checkUser(recorded, environment);
   const image = await askForImage(context, recorded);
   const release = asConfigured(recorded, context.project.repository);
-  const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record, image });
+  const checkMayEnter = (record: EnvironmentRecord) =>
+    passGates(context, { release, environment, record, image }, request.breakGlass);
   const { version: _, ...rest } = request;
   return bringIn(context, { ...rest, release, checkMayEnter, startedAt });
 }

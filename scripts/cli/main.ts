@@ -65,6 +65,10 @@ revisionOptions(
     .argument('<version>', 'a recorded release')
     .option('-e, --to <environment>', 'where to')
     .addOption(new Option('--env <environment>').hideHelp())
+    .option(
+      '--break-glass <reason>',
+      'pass gates that are not met, as far as the environment allows it; shown to everybody',
+    )
     .description('bring a release into an environment: all hosts serve it, or all keep what they serve'),
 )
   .addHelpText(

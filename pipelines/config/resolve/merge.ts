@@ -11,6 +11,7 @@ export interface Written {
   readonly watch: string | undefined;
   readonly soak: string | undefined;
   readonly freeze: ProjectFile['freeze'];
+  readonly breakGlass: ProjectFile['breakGlass'];
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
@@ -34,6 +35,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     watch: environment.watch ?? project.watch,
     soak: environment.soak ?? project.soak,
     freeze: environment.freeze ?? project.freeze,
+    breakGlass: environment.breakGlass ?? project.breakGlass,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },

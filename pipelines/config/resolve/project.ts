@@ -82,11 +82,15 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
 }
 
 /** Before an environment that comes after none there is nothing in which a release could run. */
-function resolveGates({ after }: Stage, { soak, freeze = [] }: Written): Pick<Environment, 'soak' | 'freeze'> {
+function resolveGates(
+  { after }: Stage,
+  { soak, freeze = [], breakGlass = [] }: Written,
+): Pick<Environment, 'soak' | 'freeze' | 'breakGlass'> {
   const time = after.length === 0 ? 0 : (duration(soak) ?? 0);
   return {
     ...(time === 0 ? {} : { soak: time }),
     ...(freeze.length === 0 ? {} : { freeze: freeze.map(freezeWindow) }),
+    ...(breakGlass.length === 0 ? {} : { breakGlass: [...new Set(breakGlass)] }),
   };
 }
 

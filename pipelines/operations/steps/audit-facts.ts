@@ -23,7 +23,11 @@ export function factsOf(request: object): AuditFacts {
 
 /** Returns the gates that a release has passed, as the audit log keeps them. */
 export function auditGates(gates: readonly Gate[]): readonly AuditGate[] {
-  return gates.map(({ gate, from, met, text }) => ({ gate, met, text, ...(from === undefined ? {} : { from }) }));
+  return gates.map(({ gate, from, met, passed, text }) => ({
+    ...{ gate, met, text },
+    ...(from === undefined ? {} : { from }),
+    ...(passed ? { passed } : {}),
+  }));
 }
 
 /**

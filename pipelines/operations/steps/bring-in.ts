@@ -33,6 +33,8 @@ export interface Arrival {
   /** role → its number of containers from now on */
   readonly counts?: Readonly<Record<string, number>>;
   readonly reason?: string;
+  /** why gates were passed that are not met */
+  readonly breakGlass?: string;
   /** what a person is asked; absent: whether the release is promoted */
   readonly question?: string;
   /** show the plan and stop */
@@ -59,6 +61,10 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const { version, digest } = arrival.release;
   context.tell?.({ release: { version, digest }, configuration: configurationHash(asConfigured) });
   if (gates) context.tell?.({ gates: auditGates(gates) });
+  if (arrival.breakGlass && gates?.some(({ passed: isPassed }) => isPassed)) {
+    context.tell?.({ breakGlass: arrival.breakGlass });
+    context.terminal.note(`BREAKING THE GLASS of ${asConfigured.name}: this is recorded, and shown to everybody`);
+  }
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {
@@ -131,6 +137,7 @@ async function bringInLocked(
     whole,
     ...(agreed ? { agreed } : {}),
     ...(arrival.reason ? { reason: arrival.reason } : {}),
+    ...(arrival.breakGlass ? { breakGlass: context.secrets.mask(arrival.breakGlass) } : {}),
   });
 }
 

@@ -8,6 +8,7 @@ import type { Revision } from '../../model/revision.ts';
 import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { neededSecrets } from '../../planning/standby.ts';
+import { brokenGlass } from '../../policy/break-glass.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import { keptOnHosts, knownReleases } from '../../policy/retention.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
@@ -25,6 +26,8 @@ export interface RolloutOptions {
   /** the environment with its cordoned hosts */
   readonly whole: Environment;
   readonly reason?: string;
+  /** why gates were passed that are not met */
+  readonly breakGlass?: string;
   /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
   /** what a person has seen, and said yes to */
@@ -68,7 +71,9 @@ export async function rollOut(
   if (inputs.replaces ?? rollout.desired.anew) await recallStandby(context, rollout.desired);
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
   const bytesMoved = await pull(context, inputs, rollout.desired);
-  const revision = { ...rollout.revision, ...(options.reason ? { reason: options.reason } : {}) };
+  const glass = brokenGlass(inputs.gates, options.breakGlass);
+  const reason = options.reason ? { reason: options.reason } : {};
+  const revision = { ...rollout.revision, ...reason, ...(glass ? { brokenGlass: glass } : {}) };
   const before = options.before ?? inputs.record;
   const basis = await changeFoundation(context, {
     inputs,

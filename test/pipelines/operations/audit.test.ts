@@ -71,7 +71,9 @@ describe('the audit log', () => {
     expect(await errorOf(world, 'rollback', rollback)).toBeUndefined();
     expect(world.notes).toContainEqual(expect.stringContaining(`this computer knows entry ${length}`));
     const intent = world.audit.lines.find(({ entry }) => entry.operation === 'rollback')?.entry;
-    expect(intent).toMatchObject({ number: length + 1, missing: expect.arrayContaining([expect.objectContaining({ number: length, from: 'this computer' })]),
+    expect(intent).toMatchObject({
+      number: length + 1,
+      missing: expect.arrayContaining([expect.objectContaining({ number: length, from: 'this computer' })]),
     });
   });
 
