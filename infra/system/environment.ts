@@ -35,8 +35,8 @@ const special = {
 
 /**
  * Returns the environment of a child process: of our own variables those on the list, and `extra`. This is the only
- * way to make one, except for daemons (`daemonEnvironment`) and an operator's own secret commands, which get every
- * variable.
+ * way to make one, except for daemons (`daemonEnvironment`) and an operator's own commands for secrets and signatures,
+ * which get every variable.
  */
 export function childEnvironment(extra: Variables = {}): NodeJS.ProcessEnv {
   return { ...picked(common), ...extra };

@@ -49,6 +49,8 @@ export function startDetached(argv: readonly string[], logFile: string): ChildPr
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
+  /** the bytes of `stdout` */
+  readonly output: Buffer;
   readonly stderr: string;
   /** it was killed because the deadline passed */
   readonly late: boolean;
@@ -56,7 +58,7 @@ export interface Ended {
 
 /** The options that a program runs with. */
 export interface ProgramOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   /** its name in messages; that of its file by default */
@@ -108,7 +110,8 @@ export function runToEnd(
       child.stdout.destroy();
       child.stderr.destroy();
       if (output.stdout.truncated || output.stderr.truncated) return reject(floods(called, limit));
-      resolve({ code, stdout: output.stdout.text(), stderr: output.stderr.text(), late: ending.isLate });
+      const [bytes, stderr] = [output.stdout.bytes(), output.stderr.text()];
+      resolve({ code, stdout: bytes.toString(), output: bytes, stderr, late: ending.isLate });
     };
     child.on('exit', (code) => {
       ending.release();

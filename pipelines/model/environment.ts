@@ -2,6 +2,7 @@ import type { FreezeWindow } from './freeze.ts';
 import type { BreakableGate } from './gate.ts';
 import type { Trait } from './host-traits.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
+import type { TrustedKey } from './trusted-key.ts';
 
 /**
  * An environment, after its configuration was read, checked and merged with what all environments share. Durations are
@@ -275,6 +276,8 @@ export interface Project {
   readonly insecureRegistries: readonly string[];
   /** image of the edge proxy */
   readonly edgeImage: string;
+  /** public keys whose signatures count; absent: none */
+  readonly keys?: readonly TrustedKey[];
   /** in pipeline order: an environment comes after those in its `after` */
   readonly environments: readonly Environment[];
 }

@@ -8,6 +8,7 @@ import { ExitCode } from './exit-codes.ts';
 import { addGateCommands } from './gate-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
+import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands } from './machine-commands.ts';
 import { json, planOption, revisionOptions, wait, yes } from './options.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
@@ -136,6 +137,7 @@ program
   );
 
 addGateCommands(program, interrupt);
+addKeyCommands(program, interrupt);
 
 program
   .command('status')

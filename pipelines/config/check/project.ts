@@ -7,6 +7,7 @@ import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
 import { Findings } from './findings.ts';
+import { checkKeys } from './keys.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
@@ -41,5 +42,6 @@ export function checkProject(
     checkSoak(environment);
   }
   checkPorts(checked);
-  return findings.problems(checked.map(({ resolved }) => resolved.name));
+  const found = findings.problems(checked.map(({ resolved }) => resolved.name));
+  return [...checkKeys(file, sources.project, [...order]), ...found];
 }

@@ -15,6 +15,7 @@ import type {
 import type { EnvironmentHost, Host, MachineSet, Swarm, Target } from '../../model/target.ts';
 import type { EnvironmentFile, ProjectFile } from '../schema/files.ts';
 import { freezeWindow } from '../schema/freeze.ts';
+import { trustedKeys } from '../schema/keys.ts';
 import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
@@ -44,6 +45,7 @@ export function resolveProject(
     },
     insecureRegistries: file.insecureRegistries ?? [],
     edgeImage: file.edge?.image ?? defaults.edgeImage,
+    ...(file.keys === undefined ? {} : { keys: trustedKeys(file.keys) }),
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];

@@ -9,6 +9,7 @@ import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
 import { freeze } from './freeze.ts';
+import { keys } from './keys.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import {
@@ -157,6 +158,7 @@ export const projectFile = mapping({
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
   edge: projectEdge.optional(),
+  keys: keys.optional(),
   pipeline: list(pipelineEntry, 'environments')
     .min(1, { error: 'expected at least one environment' })
     .optional()
