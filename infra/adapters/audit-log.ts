@@ -11,18 +11,12 @@ import {
   type AuditLine,
   type AuditProcess,
 } from '../../pipelines/model/audit-entry.ts';
+import type { Signer } from '../../pipelines/model/signer.ts';
 import type { AuditLog } from '../../pipelines/operations/audit-port.ts';
 import { AppendLog, type NumberedLine } from '../system/append-log.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { thisProcess } from '../system/this-process.ts';
-
-/** One who signs heads of the log. */
-export interface HeadSigner {
-  /** 64 hex digits: of the public key */
-  readonly keyId: string;
-  sign(bytes: Uint8Array): Promise<Buffer>;
-}
 
 /** The parts of an audit log. */
 export interface AuditDependencies {
@@ -31,18 +25,24 @@ export interface AuditDependencies {
   readonly folder: string;
   /** where this computer keeps the newest entry that it has seen */
   readonly memory: string;
-  /** absent: entries are not signed */
-  readonly signer?: () => Promise<HeadSigner | undefined>;
+  /** Returns who signs entries; undefined where nobody does. Absent: nobody ever does */
+  readonly signer?: () => Promise<Signer | undefined>;
+  /** somebody who signs may have to be asked, and takes a while */
+  readonly signsSlowly?: boolean;
+  /** Tells the operator something. */
+  readonly tell?: (text: string) => void;
 }
 
 /** The audit log of a project in the folder of its backend. */
 export class AuditLogAdapter implements AuditLog {
-  readonly isQuick = true;
+  readonly isQuick: boolean;
   readonly #dependencies: AuditDependencies;
   readonly #log: AppendLog;
+  #signer: Promise<Signer | undefined> | undefined;
 
   constructor(dependencies: AuditDependencies) {
     this.#dependencies = dependencies;
+    this.isQuick = dependencies.signsSlowly !== true;
     this.#log = new AppendLog(dependencies.folder);
   }
 
@@ -101,13 +101,19 @@ export class AuditLogAdapter implements AuditLog {
     await writeAtomic(this.#dependencies.memory, JSON.stringify(head)).catch(() => undefined);
   }
 
+  /** An entry without a signature is better than none: that it could not be signed is told. */
   async #signed(line: AuditLine): Promise<AuditLine> {
-    const { app, signer } = this.#dependencies;
-    const found = await signer?.();
-    if (!found) return line;
-    const text = signedText(app, { number: line.entry.number, hash: line.hash });
-    const value = (await found.sign(Buffer.from(text))).toString('base64');
-    return { ...line, signature: { keyId: found.keyId, value } };
+    const { app, signer, tell } = this.#dependencies;
+    const { number } = line.entry;
+    try {
+      const found = await (this.#signer ??= signer?.() ?? Promise.resolve(undefined));
+      if (!found) return line;
+      const value = await found.sign(Buffer.from(signedText(app, { number, hash: line.hash })));
+      return { ...line, signature: { keyId: found.keyId, value: value.toString('base64') } };
+    } catch (error) {
+      tell?.(`AUDIT: entry ${number} is not signed: ${messageOf(error)}`);
+      return line;
+    }
   }
 
   async #tried<T>(work: () => Promise<T>): Promise<T> {

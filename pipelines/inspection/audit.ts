@@ -5,9 +5,12 @@ import {
   type AuditEntry,
   type AuditHead,
   type AuditLine,
+  type AuditSignature,
   type MissingHead,
   type OpenIntent,
 } from '../model/audit-entry.ts';
+import { isSignedBy } from '../model/public-key.ts';
+import { keyOfId, keyProblem, type TrustedKey } from '../model/trusted-key.ts';
 
 /** A line of the log as it is kept, and where. */
 export interface KeptLine {
@@ -21,17 +24,8 @@ export interface AuditProof {
   readonly app: string;
   /** ends of the log that others know, with who does */
   readonly anchors: readonly MissingHead[];
-  /** Returns why a signature of a text counts for nothing; undefined when it is one of a trusted key. Absent: no key is configured */
-  readonly signatureProblem?: (
-    signature: { readonly keyId: string; readonly value: string },
-    signed: SignedHead,
-  ) => string | undefined;
-}
-
-/** A text that was signed, and when, as the signer says: ms since 1970. */
-export interface SignedHead {
-  readonly text: string;
-  readonly at: number;
+  /** the keys that the project trusts; absent: none, and signatures are counted as they are there */
+  readonly keys?: readonly TrustedKey[];
 }
 
 /** What is so of an audit log. */
@@ -44,8 +38,10 @@ export interface AuditReport {
   readonly accepted: readonly string[];
   /** operations that have no outcome yet */
   readonly open: readonly OpenIntent[];
-  /** number of the last signed entry; absent: none is */
+  /** number of the last entry with a signature that counts; absent: none has one */
   readonly signed?: number;
+  /** why signatures that are right count for nothing, as of keys that were revoked since */
+  readonly uncounted: readonly string[];
   /** who knows an end of the log that is in it */
   readonly anchors: readonly { readonly from: string; readonly number: number }[];
 }
@@ -64,6 +60,7 @@ export function judgeAudit(lines: readonly KeptLine[], proof: AuditProof): Audit
   let before: AuditLine | undefined;
   let isBroken = false;
   let signed: number | undefined;
+  const uncounted = new Set<string>();
   for (const { text, place } of lines) {
     const line = attempt(text, (why) => problems.push(`${place}: ${why}`));
     if (!line) {
@@ -74,10 +71,10 @@ export function judgeAudit(lines: readonly KeptLine[], proof: AuditProof): Audit
     // After a line that cannot be read, nobody knows what the next one has to follow.
     const problem = isBroken ? undefined : orderProblem(before, entry);
     if (problem !== undefined) problems.push(`${place}: ${problem}`);
-    const unsigned = signature && proof.signatureProblem?.(signature, signedHead(proof.app, line));
-    if (unsigned !== undefined)
-      problems.push(`${place}: the signature of entry ${entry.number} does not count: ${unsigned}`);
-    else if (signature) signed = entry.number;
+    const judged = signature && judgeSignature(line, signature, proof);
+    if (judged === 'good') signed = entry.number;
+    else if (judged === 'forged') problems.push(`${place}: the signature of entry ${entry.number} is none of its key`);
+    else if (judged !== undefined) uncounted.add(judged);
     if (entry.missing) gaps.push(entry);
     hashes.set(entry.number, hash);
     [before, isBroken] = [line, false];
@@ -96,6 +93,7 @@ export function judgeAudit(lines: readonly KeptLine[], proof: AuditProof): Audit
     accepted: gaps.filter(({ kind }) => kind === 'accepted').map(acceptedText),
     open: before?.entry.open ?? [],
     ...(signed === undefined ? {} : { signed }),
+    uncounted: [...uncounted],
     anchors: known,
   };
 }
@@ -109,8 +107,17 @@ function attempt(text: string, onProblem: (why: string) => void): AuditLine | un
   }
 }
 
-function signedHead(app: string, { entry, hash }: AuditLine): SignedHead {
-  return { text: signedText(app, { number: entry.number, hash }), at: Date.parse(entry.at) };
+/** Returns whether a signature is good or forged, or why it counts for nothing although it is right. */
+function judgeSignature(
+  { entry, hash }: AuditLine,
+  { keyId, value }: AuditSignature,
+  { app, keys = [] }: AuditProof,
+): string {
+  const key = keyOfId(keys, keyId);
+  if (!key) return `a key that is none of this project signed (${keyId.slice(0, 12)})`;
+  const text = signedText(app, { number: entry.number, hash });
+  if (!isSignedBy(key, Buffer.from(text), Buffer.from(value, 'base64'))) return 'forged';
+  return keyProblem(key, { kind: 'audit', at: Date.parse(entry.at) }) ?? 'good';
 }
 
 /** Returns why an entry cannot follow the one before it. */

@@ -128,8 +128,9 @@ const longestLine = 256 * 1024;
 export function parseLine(text: string): AuditLine {
   if (text.length > longestLine) throw new Error('it is longer than any entry');
   const line = parsed(text);
+  if (typeof line !== 'object' || line === null) throw new Error('it is no entry');
   const { entry, hash } = line;
-  if (!isEntry(entry) || typeof hash !== 'string') throw new Error('it is no entry');
+  if (!isEntry(entry) || typeof hash !== 'string' || !isSignature(line.signature)) throw new Error('it is no entry');
   // As it is written and not only what it means: nothing can be hidden in spaces or doubled members.
   const body = `{"entry":${canonicalJson(entry)},"hash":"${hash}"`;
   if (!text.startsWith(body)) throw new Error('it is not written as entries are');
@@ -159,6 +160,13 @@ function isEntry(entry: unknown): entry is AuditEntry {
     process !== null &&
     [open, abandoned, missing, gates].every(isList)
   );
+}
+
+function isSignature(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { keyId, value: signature } = value as Readonly<Record<string, unknown>>;
+  return typeof keyId === 'string' && typeof signature === 'string';
 }
 
 function sha256(text: string): string {

@@ -22,6 +22,7 @@ import { SecretValues } from '../../infra/context/secret-values.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
+import { ownSigner } from '../../infra/keys/signers.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
 import type { Bundle } from '../../infra/registry/bundle/bundle.ts';
@@ -181,11 +182,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
     project,
     root,
     actor,
-    audit: new AuditLogAdapter({
-      app,
-      folder: auditFolder(backendFolder(backend) ?? folder, app),
-      memory: join(folder, 'audit-seen.json'),
-    }),
+    audit: auditLogOf(configured, { folder, terminal, signal }),
     settings,
     session,
     registry,
@@ -265,6 +262,26 @@ function contextOf({
     embedded,
     loadPulumi: stacks,
   };
+}
+
+/** Returns the project's audit log, signed by a key of the operator's that may. */
+function auditLogOf(
+  { app, root, backend, keys = [] }: Project,
+  {
+    folder,
+    terminal,
+    signal,
+  }: { readonly folder: string; readonly terminal: ConsoleTerminal; readonly signal: AbortSignal },
+): AuditLogAdapter {
+  const own = keys.filter(({ signs }) => signs.includes('audit'));
+  return new AuditLogAdapter({
+    app,
+    folder: auditFolder(backendFolder(backend) ?? folder, app),
+    memory: join(folder, 'audit-seen.json'),
+    signer: () => ownSigner(own, { root, variables: process.env, signal }),
+    signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
+    tell: (text) => terminal.note(text),
+  });
 }
 
 /** Returns what frees the disk of a registry that is this computer's. */

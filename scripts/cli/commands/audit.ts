@@ -32,7 +32,11 @@ export async function auditVerifyCommand(
 ): Promise<void> {
   await runCommand({ ...flags, keyless: true }, signal, async (context) => {
     const { anchors, silent } = await anchorsOf(context, flags.offline ?? false);
-    const report = judgeAudit(await keptLines(context), { app: context.project.app, anchors });
+    const report = judgeAudit(await keptLines(context), {
+      app: context.project.app,
+      anchors,
+      keys: context.project.keys ?? [],
+    });
     context.terminal.result({ ...report, silent }, reportLines(report, silent));
     if (report.problems.length > 0) process.exitCode = ExitCode.partial;
   });

@@ -63,7 +63,7 @@ function firstLine(text = ''): string {
 
 /** Shows what `audit verify` has found. */
 export function reportLines(report: AuditReport, silent: readonly string[]): string[] {
-  const { entries, head, problems, accepted, open, signed, anchors } = report;
+  const { entries, head, problems, accepted, open, signed, anchors, uncounted } = report;
   const count = entries === 1 ? '1 entry' : `${entries} entries`;
   const known = [...new Set(anchors.map(({ from }) => from))];
   return [
@@ -78,6 +78,7 @@ export function reportLines(report: AuditReport, silent: readonly string[]): str
     ),
     ...(known.length > 0 ? [`as ${known.map(printable).join(', ')} know${known.length === 1 ? 's' : ''} it`] : []),
     ...(signed === undefined ? [] : [`signed up to entry ${signed}`]),
+    ...uncounted.map((text) => `${colors.yellow('?')} a signature counts for nothing: ${printable(text)}`),
     ...silent.map((text) => `${colors.yellow('?')} not asked: ${printable(text)}`),
   ];
 }

@@ -71,14 +71,14 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, cordons, lock, failed, drill, reproduces, archived, brokenGlass, actor = '' } = status;
+  const { hold, cordons, lock, failed, drill, reproduces, archived, brokenGlass } = status;
   const notes = [
     ...(archived ? [`${archivedText(archived)}: ${archived.file}`] : []),
     ...(reproduces ? [colors.dim(reproducedText(reproduces, now))] : []),
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
-    ...(brokenGlass ? [glassText(brokenGlass, actor)] : []),
+    ...(brokenGlass ? [glassText(brokenGlass, status.actor ?? '')] : []),
     ...(hold
       ? [
           `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +

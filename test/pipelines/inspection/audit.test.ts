@@ -1,13 +1,19 @@
-import fc from 'fast-check';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { assert, constantFrom, integer, pre, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judgeAudit, operationsOf, type KeptLine } from '../../../pipelines/inspection/audit.ts';
 import {
   hashOfEntry,
   lineText,
   noEntry,
+  signedText,
   type AuditEntry,
+  type AuditHead,
+  type AuditLine,
   type MissingHead,
 } from '../../../pipelines/model/audit-entry.ts';
+import { publicKeyOf } from '../../../pipelines/model/public-key.ts';
+import type { TrustedKey } from '../../../pipelines/model/trusted-key.ts';
 
 const process = { machine: 'desk', pid: 7, pidSpace: 'boot pid:[1]' };
 
@@ -61,10 +67,10 @@ describe('an audit log', () => {
   });
 
   test('of which any byte was changed is found', () => {
-    const positions = fc.integer({ min: 0, max: text.length - 2 });
-    fc.assert(
-      fc.property(positions, fc.constantFrom('x', '0', ' ', '}', '"'), (at, by) => {
-        fc.pre(text[at] !== by && text[at] !== '\n');
+    const positions = integer({ min: 0, max: text.length - 2 });
+    assert(
+      property(positions, constantFrom('x', '0', ' ', '}', '"'), (at, by) => {
+        pre(text[at] !== by && text[at] !== '\n');
         expect(judge(linesOf(text.slice(0, at) + by + text.slice(at + 1)), anchors).problems).not.toEqual([]);
       }),
       { numRuns: 400 },
@@ -172,6 +178,61 @@ describe('an audit log', () => {
       '1 known',
       '3 abandoned',
       '4 open',
+    ]);
+  });
+});
+
+describe('signatures of heads', () => {
+  const pair = generateKeyPairSync('ed25519');
+  const key = publicKeyOf(pair.publicKey) ?? { keyId: '', type: 'ed25519', pem: '' };
+  const trusted: TrustedKey = { ...key, name: 'anna', signs: ['audit'] };
+
+  /** The log with a signature of each entry, over what `signs` returns. */
+  function signedLines(
+    entries: readonly AuditEntry[],
+    signs: (head: AuditHead) => AuditHead = (head) => head,
+  ): KeptLine[] {
+    return entries.map((entry, index) => {
+      const hash = hashOfEntry(entry);
+      const value = sign(null, Buffer.from(signedText('shop', signs({ number: entry.number, hash }))), pair.privateKey);
+      const signature = { keyId: key.keyId, value: value.toString('base64') };
+      return { text: lineText({ entry, hash, signature }), place: `line ${index + 1}` };
+    });
+  }
+  const judgeBy = (lines: readonly KeptLine[], keys: readonly TrustedKey[]) =>
+    judgeAudit(lines, { app: 'shop', anchors: [], keys });
+
+  test('count when they are of a key that may sign the log', () => {
+    expect(judgeBy(signedLines(log), [trusted])).toMatchObject({ problems: [], signed: 12, uncounted: [] });
+  });
+
+  test('that are taken from another entry, or another log, are forged', () => {
+    const other = signedLines(log, ({ hash }) => ({ number: 3, hash }));
+    expect(judgeBy(other, [trusted]).problems).toContain('line 5: the signature of entry 5 is none of its key');
+    const elsewhere = judgeAudit(signedLines(log), { app: 'books', anchors: [], keys: [trusted] });
+    expect(elsewhere.problems[0]).toBe('line 1: the signature of entry 1 is none of its key');
+  });
+
+  test('of a log that was written anew by somebody without the key are forged', () => {
+    const anew = logOf(12, (number) => (number === 3 ? { actor: 'mallory@desk' } : {}));
+    const signatures = signedLines(log).map(({ text: line }) => (JSON.parse(line) as AuditLine).signature);
+    const lines = anew.map((entry, index) => {
+      const signature = signatures[index];
+      return {
+        text: lineText({ entry, hash: hashOfEntry(entry), ...(signature ? { signature } : {}) }),
+        place: `line ${index + 1}`,
+      };
+    });
+    expect(judgeBy(lines, [trusted]).problems[0]).toBe('line 3: the signature of entry 3 is none of its key');
+  });
+
+  test('of keys that are revoked, unknown or for something else count for nothing, and say why', () => {
+    const revoked = judgeBy(signedLines(log), [{ ...trusted, revoked: 'laptop stolen' }]);
+    expect(revoked).toMatchObject({ problems: [], uncounted: ['the key anna is revoked: laptop stolen'] });
+    expect(revoked.signed).toBeUndefined();
+    expect(judgeBy(signedLines(log), []).uncounted).toEqual([expect.stringContaining('none of this project')]);
+    expect(judgeBy(signedLines(log), [{ ...trusted, signs: ['approval'] }]).uncounted).toEqual([
+      'the key anna may not sign audit',
     ]);
   });
 });

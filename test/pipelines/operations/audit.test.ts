@@ -139,7 +139,7 @@ describe('the audit log', () => {
     const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
     if (operation === 'resume') await world.perform('rollback', rollback);
     if (operation === 'prune') world.stored.set('prod-2', { images: [], volumes: [{ name: 'left', bytes: 1 }] });
-    await errorOf(world, operation, { environment, ...more } as never);
+    await errorOf(world, operation, { environment, ...more });
     expect(world.audit.texts().slice(-2)).toEqual([`${operation} intent`, `${operation} outcome 0`]);
   });
 });
