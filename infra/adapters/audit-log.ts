@@ -23,6 +23,8 @@ export interface AuditDependencies {
   readonly app: string;
   /** folder of the backend's, which all operators share */
   readonly folder: string;
+  /** the folder is this computer's, as the backend is none */
+  readonly isOwn?: boolean;
   /** where this computer keeps the newest entry that it has seen */
   readonly memory: string;
   /** Returns who signs entries; undefined where nobody does. Absent: nobody ever does */
@@ -36,12 +38,14 @@ export interface AuditDependencies {
 /** The audit log of a project in the folder of its backend. */
 export class AuditLogAdapter implements AuditLog {
   readonly isQuick: boolean;
+  readonly isShared: boolean;
   readonly #dependencies: AuditDependencies;
   readonly #log: AppendLog;
   #signer: Promise<Signer | undefined> | undefined;
 
   constructor(dependencies: AuditDependencies) {
     this.#dependencies = dependencies;
+    this.isShared = dependencies.isOwn !== true;
     this.isQuick = dependencies.signsSlowly !== true;
     this.#log = new AppendLog(dependencies.folder);
   }

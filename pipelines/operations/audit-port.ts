@@ -4,6 +4,8 @@ import type { AuditEntry, AuditHead, AuditLine, AuditProcess } from '../model/au
 export interface AuditLog {
   /** appending takes milliseconds, as no program has to be started for it */
   readonly isQuick: boolean;
+  /** all who share the backend share it: what they know of its end is compared */
+  readonly isShared: boolean;
   /** Returns the last entry; undefined when there is none. */
   last(): Promise<AuditLine | undefined>;
   /**

@@ -277,6 +277,7 @@ function auditLogOf(
   return new AuditLogAdapter({
     app,
     folder: auditFolder(backendFolder(backend) ?? folder, app),
+    isOwn: backendFolder(backend) === undefined,
     memory: join(folder, 'audit-seen.json'),
     signer: () => ownSigner(own, { root, variables: process.env, signal }),
     signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),

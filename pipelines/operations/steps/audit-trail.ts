@@ -53,7 +53,7 @@ export class AuditTrail {
 
   /** Notes what somebody else knows of the log. */
   anchored(anchor: AuditHead | undefined, from: string): void {
-    if (!anchor) return;
+    if (!anchor || !this.#context.audit.isShared) return;
     const { number, hash } = anchor;
     if (this.#anchors.some((each) => each.from === from && each.hash === hash)) return;
     this.#anchors.push({ number, hash, from });
@@ -62,6 +62,7 @@ export class AuditTrail {
   /** Returns the end of the log as an environment is to keep it: what it had before, where the log cannot be read. */
   headFor(environment: string): AuditHead | undefined {
     const before = this.#anchors.findLast(({ from }) => from === environment);
+    if (!this.#context.audit.isShared) return undefined;
     return this.#head ?? (before && { number: before.number, hash: before.hash });
   }
 

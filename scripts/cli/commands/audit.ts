@@ -96,6 +96,7 @@ async function anchorsOf(
   const { audit, records, project, hosts } = context;
   const silent: string[] = [];
   const own = await audit.seen();
+  if (!audit.isShared) return { anchors: own ? [{ ...own, from: 'this computer' }] : [], silent };
   const states = await Promise.all(
     (await records.environments()).map(async (name): Promise<MissingHead[]> => {
       const { audit: head } = await records.environment(name);

@@ -129,6 +129,16 @@ describe('the audit log', () => {
     expect(world.audit.lines.at(-2)?.entry.abandoned).toEqual([1]);
   });
 
+  test('that only this computer has is compared with nothing that others know, and anchored nowhere', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    world.audit.isShared = false;
+    world.audit.lines = [];
+    world.audit.newest = undefined;
+    expect(await errorOf(world, 'promote', { environment, version: '2.0.0' })).toBeUndefined();
+    expect(world.place().record.audit).toBeUndefined();
+    expect(world.audit.texts()).toEqual(['promote intent', 'promote outcome 0']);
+  });
+
   test.each([
     ['resume', {}],
     ['cordon', { host: 'prod-2' }],

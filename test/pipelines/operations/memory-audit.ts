@@ -6,6 +6,7 @@ const self = { machine: 'desk', pid: 1, pidSpace: 'boot pid:[1]' };
 /** An audit log in memory, which a test may break. */
 export class MemoryAudit implements AuditLog {
   isQuick = true;
+  isShared = true;
   lines: AuditLine[] = [];
   newest: AuditHead | undefined;
   /** thrown by whatever reads or writes it */
