@@ -113,9 +113,13 @@ export function signedText(app: string, { number, hash }: AuditHead): string {
 }
 
 /** Returns an entry as the log keeps it: one line, without its end. */
-export function lineText({ entry, hash, signature }: AuditLine): string {
+export function lineText(line: AuditLine): string {
+  return written(canonicalJson(line.entry), line);
+}
+
+function written(body: string, { hash, signature }: Pick<AuditLine, 'hash' | 'signature'>): string {
   const signed = signature ? `,"signature":${canonicalJson(signature)}` : '';
-  return `{"entry":${canonicalJson(entry)},"hash":"${hash}"${signed}}`;
+  return `{"entry":${body},"hash":"${hash}"${signed}}`;
 }
 
 /** The longest line that is believed: characters. What operations write is far shorter. */
@@ -131,11 +135,11 @@ export function parseLine(text: string): AuditLine {
   if (typeof line !== 'object' || line === null) throw new Error('it is no entry');
   const { entry, hash } = line;
   if (!isEntry(entry) || typeof hash !== 'string' || !isSignature(line.signature)) throw new Error('it is no entry');
+  const body = canonicalJson(entry);
+  if (sha256(body) !== hash && text.startsWith(`{"entry":${body},`))
+    throw new Error('it was changed: its hash is another one');
   // As it is written and not only what it means: nothing can be hidden in spaces or doubled members.
-  const body = `{"entry":${canonicalJson(entry)},"hash":"${hash}"`;
-  if (!text.startsWith(body)) throw new Error('it is not written as entries are');
-  if (hashOfEntry(entry) !== hash) throw new Error('it was changed: its hash is another one');
-  if (text !== lineText(line)) throw new Error('it is not written as entries are');
+  if (text !== written(body, line)) throw new Error('it is not written as entries are');
   return line;
 }
 

@@ -29,13 +29,16 @@ const neverStopped: ReadonlySet<string> = new Set([
 export class AuditTrail {
   readonly #context: Traced;
   readonly #operation: string;
+  readonly #onlyPlans: boolean;
   readonly #anchors: MissingHead[] = [];
   readonly #locked = new Set<string>();
   #facts: AuditFacts;
   #begun: Promise<AuditLine | undefined> | undefined;
   #head: AuditHead | undefined;
 
-  constructor(context: Traced, operation: string, facts: AuditFacts) {
+  /** `onlyPlans`: nothing is to be changed, and a refusal is none of anything */
+  constructor(context: Traced, operation: string, facts: AuditFacts, onlyPlans = false) {
+    this.#onlyPlans = onlyPlans;
     this.#context = context;
     this.#operation = operation;
     this.#facts = facts;
@@ -74,11 +77,12 @@ export class AuditTrail {
     await this.#begun;
   }
 
-  /** Writes the outcome. Of an operation that was refused and changed nothing, nothing is written. Never throws. */
+  /** Writes the outcome, or that gates refused the operation. Of anything else that changed nothing, nothing is written. Never throws. */
   async end(end: { readonly error: unknown } | { readonly result: unknown }): Promise<void> {
     const intent = await this.#begun?.catch(() => undefined);
-    if (!intent) return;
     try {
+      if (!this.#begun && 'error' in end) await this.#refused(end.error);
+      if (!intent) return;
       const { process } = intent.entry;
       await this.#append((last) => {
         const open = (last?.entry.open ?? []).filter(({ number }) => number !== intent.entry.number);
@@ -92,6 +96,17 @@ export class AuditTrail {
     } catch (error) {
       this.#loud(`how this ended is not in the audit log: ${messageOf(error)}`);
     }
+  }
+
+  /** Writes that gates have refused a release: who tried to bring it in is worth knowing. */
+  async #refused(error: unknown): Promise<void> {
+    const isByGates = this.#facts.gates?.some(({ met, passed }) => !met && !passed) ?? false;
+    if (this.#onlyPlans || !isByGates || exitCodeFor(error) !== ExitCode.refused) return;
+    const process = await this.#context.audit.process();
+    await this.#append((last) => {
+      const { open } = last?.entry ?? {};
+      return { ...this.#entry('refusal', last, process), ...this.#endOf({ error }), ...(open ? { open } : {}) };
+    });
   }
 
   async #begin(): Promise<AuditLine | undefined> {

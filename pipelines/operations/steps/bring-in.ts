@@ -11,7 +11,7 @@ import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
-import { auditGates, configurationHash } from './audit-facts.ts';
+import { configurationHash } from './audit-facts.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
@@ -60,7 +60,6 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const passed = gates ? { gates } : {};
   const { version, digest } = arrival.release;
   context.tell?.({ release: { version, digest }, configuration: configurationHash(asConfigured) });
-  if (gates) context.tell?.({ gates: auditGates(gates) });
   if (arrival.breakGlass && gates?.some(({ passed: isPassed }) => isPassed)) {
     context.tell?.({ breakGlass: arrival.breakGlass });
     context.terminal.note(`BREAKING THE GLASS of ${asConfigured.name}: this is recorded, and shown to everybody`);

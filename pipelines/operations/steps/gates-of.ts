@@ -7,6 +7,7 @@ import type { Release } from '../../model/release.ts';
 import { passByGlass, unbreakableText } from '../../policy/break-glass.ts';
 import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
 import type { Context } from '../ports.ts';
+import { auditGates } from './audit-facts.ts';
 
 /** A release before an environment. */
 export interface Entrance {
@@ -18,7 +19,7 @@ export interface Entrance {
   readonly image?: ImageAnswer;
 }
 
-type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now'>;
+type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'now' | 'tell'>;
 
 /** Returns all gates before an environment, from what is recorded now. Throws LockageError when that cannot be read. */
 export async function gatesOf(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
@@ -48,6 +49,7 @@ export async function passGates(context: Asked, entrance: Entrance, glass?: stri
   const judged = await gatesOf(context, entrance);
   const gates = glass === undefined ? judged : passByGlass(environment, judged, glass);
   const more = glass === undefined ? [] : unbreakableText(environment, gates);
+  context.tell?.({ release: { version: release.version, digest: release.digest }, gates: auditGates(gates) });
   refuseUnmet(`release ${release.version}`, environment.name, gates, more);
   return gates;
 }

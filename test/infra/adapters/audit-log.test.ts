@@ -6,13 +6,8 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AuditLogAdapter } from '../../../infra/adapters/audit-log.ts';
 import { judgeAudit } from '../../../pipelines/inspection/audit.ts';
-import {
-  hashOfEntry,
-  lineText,
-  noEntry,
-  type AuditEntry,
-  type AuditLine,
-} from '../../../pipelines/model/audit-entry.ts';
+import { hashOfEntry, lineText, type AuditLine } from '../../../pipelines/model/audit-entry.ts';
+import { nextEntry, writeLog } from '../../support/audit-lines.ts';
 
 const programs = mkdtempSync(join(tmpdir(), 'lockage-audit-program-'));
 const program = join(programs, 'writer.mjs');
@@ -41,22 +36,6 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const logOf = (name = 'anna') => new AuditLogAdapter({ app: 'shop', folder, memory: join(root, `${name}.json`) });
-const self = { machine: 'desk', pid: 7, pidSpace: 'boot pid:[1]' };
-
-/** Returns what is appended next. */
-function next(last: AuditLine | undefined, more: Partial<AuditEntry> = {}): AuditEntry {
-  return {
-    number: (last?.entry.number ?? 0) + 1,
-    at: '2026-01-02T00:00:00.000Z',
-    kind: 'refusal',
-    previous: last?.hash ?? noEntry,
-    operation: 'promote',
-    actor: 'anna@desk',
-    process: self,
-    ...more,
-  };
-}
-
 async function judge(log = logOf()) {
   const lines = await log.lines();
   return judgeAudit(
@@ -82,28 +61,12 @@ function write(
   );
 }
 
-/** Writes a log of so many entries, packed, as if they had been appended. */
-function generate(count: number, perFile = 1000): void {
-  mkdirSync(folder, { recursive: true });
-  let last: AuditLine | undefined;
-  for (let from = 1; from <= count; from += perFile) {
-    const lines: string[] = [];
-    for (let number = from; number < from + perFile; number += 1) {
-      const entry = next(last, { reason: 'x'.repeat(200) });
-      last = { entry, hash: hashOfEntry(entry) };
-      lines.push(`${lineText(last)}\n`);
-    }
-    const name = [from, from + perFile - 1].map((each) => String(each).padStart(12, '0')).join('-');
-    writeFileSync(join(folder, `${name}.jsonl`), lines.join(''));
-  }
-}
-
 describe('the audit log in a folder', () => {
   test('keeps what was appended, for its owner alone, and remembers the last one', async () => {
     const log = logOf();
     expect(await log.last()).toBeUndefined();
-    const first = await log.append((last) => next(last));
-    const second = await log.append((last) => next(last));
+    const first = await log.append((last) => nextEntry(last));
+    const second = await log.append((last) => nextEntry(last));
     expect(second.entry.previous).toBe(first.hash);
     expect(await logOf('bob').last()).toEqual(second);
     expect(await log.seen()).toEqual({ number: 2, hash: second.hash });
@@ -134,14 +97,14 @@ describe('the audit log in a folder', () => {
     mkdirSync(folder, { recursive: true });
     let last: AuditLine | undefined;
     for (let number = 1; number < 1500; number += 1) {
-      const entry = next(last);
+      const entry = nextEntry(last);
       last = { entry, hash: hashOfEntry(entry) };
       writeFileSync(join(folder, `${String(number).padStart(12, '0')}.json`), `${lineText(last)}\n`);
     }
     expect((await write('anna', 1, 'audit:packed')).end).toBe('SIGKILL');
     expect(readdirSync(folder)).toContain('000000000001-000000001000.jsonl');
     expect(await judge()).toMatchObject({ entries: 1500, problems: [] });
-    await log.append((before) => next(before));
+    await log.append((before) => nextEntry(before));
     expect(await judge()).toMatchObject({ entries: 1501, problems: [] });
     const [fifth] = (await log.lines()).slice(4, 5);
     expect(await log.has({ number: 5, hash: (JSON.parse(fifth?.text ?? '') as AuditLine).hash })).toBe(true);
@@ -149,16 +112,16 @@ describe('the audit log in a folder', () => {
 
   test('refuses to go on where its last entry is not whole', async () => {
     const log = logOf();
-    await log.append((last) => next(last));
+    await log.append((last) => nextEntry(last));
     const file = join(folder, '000000000001.json');
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, 50));
-    await expect(log.append((last) => next(last))).rejects.toThrow('damaged at its end: it is not whole');
+    await expect(log.append((last) => nextEntry(last))).rejects.toThrow('damaged at its end: it is not whole');
   });
 
   test('says so where it cannot be read or written', async () => {
     mkdirSync(join(root, 'state', 'audit'), { recursive: true });
     writeFileSync(folder, 'a file');
-    await expect(logOf().append((last) => next(last))).rejects.toThrow('the audit log cannot be used');
+    await expect(logOf().append((last) => nextEntry(last))).rejects.toThrow('the audit log cannot be used');
   });
 
   test('knows that a process of this computer is gone, and says it of no other', async () => {
@@ -172,10 +135,10 @@ describe('the audit log in a folder', () => {
   });
 
   test('of 5,000 entries is appended to and read as quickly as a short one', async () => {
-    generate(5000);
+    writeLog(folder, 5);
     const log = logOf();
     const started = performance.now();
-    for (let count = 0; count < 10; count += 1) await log.append((last) => next(last));
+    for (let count = 0; count < 10; count += 1) await log.append((last) => nextEntry(last));
     const appended = (performance.now() - started) / 10;
     const again = performance.now();
     expect(await judge(log)).toMatchObject({ entries: 5010, problems: [] });

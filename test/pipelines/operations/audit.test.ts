@@ -139,6 +139,21 @@ describe('the audit log', () => {
     expect(world.audit.texts()).toEqual(['promote intent', 'promote outcome 0']);
   });
 
+  test('has who tried to bring in what gates refused, and not where it was only planned', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    await world.perform('rollback', rollback);
+    const before = world.audit.lines.length;
+    await errorOf(world, 'promote', { environment, version: '3.0.0', planOnly: true });
+    expect(world.audit.lines).toHaveLength(before);
+    await errorOf(world, 'promote', { environment, version: '3.0.0' });
+    expect(world.audit.lines.at(-1)?.entry).toMatchObject({
+      ...{ kind: 'refusal', exitCode: 2, environment, release: { version: '3.0.0' } },
+      gates: expect.arrayContaining([expect.objectContaining({ gate: 'hold', met: false })]),
+      error: expect.stringContaining('may not enter prod'),
+    });
+    expect(world.audit.lines).toHaveLength(before + 1);
+  });
+
   test.each([
     ['resume', {}],
     ['cordon', { host: 'prod-2' }],
