@@ -81,7 +81,7 @@ export async function perform<Name extends OperationName>(
 ): Promise<ResultOf<Name>> {
   const run = operations[name] as unknown as (context: Context, request: RequestOf<Name>) => Promise<ResultOf<Name>>;
   const attempt = async (freeAt?: number): Promise<ResultOf<Name>> => {
-    const trail = new AuditTrail(context, name, factsOf(request), 'planOnly' in request && request.planOnly === true);
+    const trail = new AuditTrail(context, name, factsOf(request), 'planOnly' in request && request.planOnly);
     const watched = watchChanges(context, trail);
     // What a person waited for somebody else says nothing of how long an operation takes.
     const counted = freeAt !== undefined && 'startedAt' in request ? { ...request, startedAt: freeAt } : request;

@@ -131,6 +131,8 @@ function heard(call: string, values: readonly unknown[], answer: unknown, trail:
 async function begun({ hosts }: Context, trail: AuditTrail, call: () => unknown): Promise<unknown> {
   await hosts.checkLock();
   await trail.begin();
+  // To write takes time, in which somebody may take over.
+  await hosts.checkLock();
   return call();
 }
 
