@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
-import { auditFolder, AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
+import type { AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
 import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
@@ -22,7 +22,6 @@ import { SecretValues } from '../../infra/context/secret-values.ts';
 import type { Session } from '../../infra/context/session.ts';
 import { Connections } from '../../infra/docker/connections.ts';
 import { LockKeeper } from '../../infra/hosts/lock-keeper.ts';
-import { ownSigner } from '../../infra/keys/signers.ts';
 import type { PulumiSettings } from '../../infra/pulumi/cli.ts';
 import type { StackRunner } from '../../infra/pulumi/stack-runner.ts';
 import type { Bundle } from '../../infra/registry/bundle/bundle.ts';
@@ -48,6 +47,7 @@ import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
 import { refuseOver } from './environment-life.ts';
 import { leaseOf } from './lease.ts';
+import { auditLogOf } from './open-audit.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /** Options that every command that opens a project takes. */
@@ -262,27 +262,6 @@ function contextOf({
     embedded,
     loadPulumi: stacks,
   };
-}
-
-/** Returns the project's audit log, signed by a key of the operator's that may. */
-function auditLogOf(
-  { app, root, backend, keys = [] }: Project,
-  {
-    folder,
-    terminal,
-    signal,
-  }: { readonly folder: string; readonly terminal: ConsoleTerminal; readonly signal: AbortSignal },
-): AuditLogAdapter {
-  const own = keys.filter(({ signs }) => signs.includes('audit'));
-  return new AuditLogAdapter({
-    app,
-    folder: auditFolder(backendFolder(backend) ?? folder, app),
-    isOwn: backendFolder(backend) === undefined,
-    memory: join(folder, 'audit-seen.json'),
-    signer: () => ownSigner(own, { root, variables: process.env, signal }),
-    signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
-    tell: (text) => terminal.note(text),
-  });
 }
 
 /** Returns what frees the disk of a registry that is this computer's. */
