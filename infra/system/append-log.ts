@@ -56,12 +56,14 @@ export class AppendLog {
     const name = singleName(number);
     if (!(await this.#make(name, `${text}\n`))) return false;
     failpoint('audit:appended');
-    const { singles, packs } = await this.#list();
+    const listed = await this.#list();
+    const { singles, packs } = listed;
     // Who slept for a thousand entries may have taken a number that was packed since.
     if (packs.some(({ last }) => last >= number)) {
       await rm(join(this.folder, name), { force: true });
       return false;
     }
+    await this.#removeLeft(listed);
     // What cannot be packed now is packed by who appends next.
     if (singles.length >= packAt) await this.#pack(singles.slice(0, packLength)).catch(() => undefined);
     return true;
@@ -75,20 +77,18 @@ export class AppendLog {
     if (packs.some((pack) => pack.last >= first)) return;
     await this.#make(`${digits(first)}-${digits(last)}.jsonl`, lines.map((line) => `${line}\n`).join(''));
     failpoint('audit:packed');
-    await this.#removeOld((await this.#list()).packs.at(-1)?.last ?? 0);
+    await this.#removeLeft(await this.#list());
   }
 
-  /** Removes single lines that are packed, and drafts that killed processes left. */
-  async #removeOld(packed: number): Promise<void> {
-    const names = await readdir(this.folder);
+  /** Removes single lines that are packed, and drafts of killed processes: one that is an hour old is nobody's any more. */
+  async #removeLeft({ packed, drafts }: Listed): Promise<void> {
     const hourAgo = Date.now() - 3_600_000;
-    for (const name of names) {
+    for (const number of packed)
+      await rm(join(this.folder, singleName(number)), { force: true }).catch(() => undefined);
+    for (const name of drafts) {
       const path = join(this.folder, name);
-      const single = /^(\d{12})\.json$/.exec(name)?.[1];
-      const isPacked = single !== undefined && Number(single) <= packed;
-      const isLeft =
-        name.endsWith('.draft') && ((await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity) < hourAgo;
-      if (isPacked || isLeft) await rm(path, { force: true });
+      const changed = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
+      if (changed < hourAgo) await rm(path, { force: true }).catch(() => undefined);
     }
   }
 
@@ -122,7 +122,7 @@ export class AppendLog {
     return withoutEnd(await readFile(join(this.folder, file), 'utf8')).split('\n');
   }
 
-  async #list(): Promise<{ readonly singles: number[]; readonly packs: Pack[] }> {
+  async #list(): Promise<Listed> {
     const names = await readdir(this.folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw error;
@@ -133,13 +133,17 @@ export class AppendLog {
         return found ? [{ file, first: Number(found[1]), last: Number(found[2]) }] : [];
       })
       .sort((a, b) => a.first - b.first);
-    const packed = Math.max(0, ...packs.map(({ last }) => last));
-    const singles = names
+    const end = Math.max(0, ...packs.map(({ last }) => last));
+    const numbers = names
       .flatMap((file) => /^(\d{12})\.json$/.exec(file)?.[1] ?? [])
       .map(Number)
-      .filter((number) => number > packed)
       .sort((a, b) => a - b);
-    return { singles, packs };
+    return {
+      packs,
+      singles: numbers.filter((number) => number > end),
+      packed: numbers.filter((number) => number <= end),
+      drafts: names.filter((name) => name.endsWith('.draft')),
+    };
   }
 }
 
@@ -151,6 +155,16 @@ export interface NumberedLine {
   /** of a packed one: from 1 on */
   readonly line?: number;
   readonly text: string;
+}
+
+/** What is in a log's folder. */
+interface Listed {
+  readonly packs: readonly Pack[];
+  /** numbers of lines in files of their own */
+  readonly singles: readonly number[];
+  /** the same of those that are packed, and count no more */
+  readonly packed: readonly number[];
+  readonly drafts: readonly string[];
 }
 
 interface Pack {

@@ -106,6 +106,8 @@ describe('the audit log in a folder', () => {
     expect(await judge()).toMatchObject({ entries: 1500, problems: [] });
     await log.append((before) => nextEntry(before));
     expect(await judge()).toMatchObject({ entries: 1501, problems: [] });
+    // What the killed one had not removed is gone by then.
+    expect(readdirSync(folder)).toHaveLength(502);
     const [fifth] = (await log.lines()).slice(4, 5);
     expect(await log.has({ number: 5, hash: (JSON.parse(fifth?.text ?? '') as AuditLine).hash })).toBe(true);
   });
