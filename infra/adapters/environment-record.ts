@@ -19,12 +19,13 @@ export function environmentRecord(state: StackState | undefined, archive?: Archi
   const ledger = archive?.ledger ?? ledgerOf(inputs);
   const [migration] = inputsOf<MigrationInputs>(state, 'Migration');
   const turn = state?.resources.find(({ type }) => type === 'lockage:index:Turn')?.inputs;
-  const [{ attempts } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
+  const [{ attempts, audit } = {}] = inputsOf<Partial<TurnInputs>>(state, 'Turn');
   return {
     // Every change of the stack takes a turn, whatever else it changes.
     basis: basisOf(turn),
     ...withPending(ledger, attempts),
     ...(archive ? { archive } : {}),
+    ...(audit ? { audit } : {}),
     containers: inputsOf<ContainerInputs>(state, 'Container').map(({ host, spec }): PlacedContainer => ({
       host,
       spec,

@@ -13,7 +13,8 @@ export function attemptProgram(desired: DesiredState): (recorded: readonly Recor
 
 /** Declares what the operation may act by, from what is recorded still: the first of an environment's resources. */
 export function claimTurn(desired: DesiredState): Turn {
-  const { app, environment, operation, turn, basis, attempts } = desired;
+  const { app, environment, operation, turn, basis, attempts, audit } = desired;
   const hosts = hostRoutes(desired).map(({ host }) => host);
-  return new Turn({ app, environment, operation, turn, hosts, ...(attempts ? { attempts } : {}) }, basis);
+  const optional = { ...(attempts ? { attempts } : {}), ...(audit ? { audit } : {}) };
+  return new Turn({ app, environment, operation, turn, hosts, ...optional }, basis);
 }

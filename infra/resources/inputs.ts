@@ -1,3 +1,4 @@
+import type { AuditHead } from '../../pipelines/model/audit-entry.ts';
 import type { ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { EdgeLimits, Log, Migration, Surroundings, Ulimits } from '../../pipelines/model/environment.ts';
 import type { Turn } from '../../pipelines/model/fence.ts';
@@ -101,6 +102,8 @@ export interface VerificationInputs extends Place {
 export interface TurnInputs extends Place {
   readonly operation: string;
   readonly attempts?: readonly Attempt[];
+  /** the end of the audit log when this was recorded */
+  readonly audit?: AuditHead;
   readonly turn: Turn;
   readonly hosts: readonly EnvironmentHost[];
 }

@@ -6,7 +6,7 @@ import { allTargets, type Environment } from '../model/environment.ts';
 import { knownRevision, lastNumber } from '../model/fence.ts';
 import { currentRevision, rollbackCandidates, type EnvironmentRecord } from '../model/ledger.ts';
 import type { Digest } from '../model/release.ts';
-import type { Cordon, Drill, Hold, Revision } from '../model/revision.ts';
+import type { BrokenGlass, Cordon, Drill, Hold, Revision } from '../model/revision.ts';
 import { schedulesReplicas, type Target } from '../model/target.ts';
 import type { LoadBalancerView, LockView, HostView, SeenContainer } from './observation.ts';
 
@@ -34,6 +34,8 @@ export interface EnvironmentStatus {
     readonly from: 'standby' | 'image';
   }[];
   readonly hold?: Hold;
+  /** gates that what runs has not met: somebody broke the glass */
+  readonly brokenGlass?: BrokenGlass;
   /** what it runs is blocked: that is among the problems, too */
   readonly blocked?: Block;
   /** the last rollback that was only tried */
@@ -95,8 +97,11 @@ export function environmentStatus(
 }
 
 function runningOf(current: Revision) {
-  const { release, number, actor } = current;
-  return { version: release.version, digest: release.digest, revision: number, since: endOf(current), actor };
+  const { release, number, actor, brokenGlass } = current;
+  return {
+    ...{ version: release.version, digest: release.digest, revision: number, since: endOf(current), actor },
+    ...(brokenGlass ? { brokenGlass } : {}),
+  };
 }
 
 /** Returns whether an attempt has failed; one that is under way has no outcome yet. */

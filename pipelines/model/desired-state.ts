@@ -1,3 +1,4 @@
+import type { AuditHead } from './audit-entry.ts';
 import type { ContainerSpec } from './container-spec.ts';
 import type { Turn } from './fence.ts';
 import type { Attempt, Ledger } from './revision.ts';
@@ -71,6 +72,8 @@ export interface DesiredState {
   /** secret versions that the containers above need */
   readonly secrets: readonly SecretVersion[];
   readonly ledger: Ledger;
+  /** the end of the audit log: what is recorded keeps it as an anchor */
+  readonly audit?: AuditHead;
   /** when the operation that the ledger's last revision records began, ms since 1970; absent when it adds none */
   readonly startedAt?: number;
 }

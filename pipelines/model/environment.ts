@@ -1,5 +1,6 @@
 import type { ApprovalRule, Wanted } from './evidence/signature-policy.ts';
 import type { FreezeWindow } from './freeze.ts';
+import type { BreakableGate } from './gate.ts';
 import type { Trait } from './host-traits.ts';
 import type { VerificationJob } from './verification.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
@@ -40,6 +41,8 @@ export interface Environment {
   readonly evidence?: readonly Wanted[];
   /** absent: nobody has to approve */
   readonly approvals?: ApprovalRule;
+  /** the gates that a person may pass who gives a reason; absent: none */
+  readonly breakGlass?: readonly BreakableGate[];
   /** how many earlier good revisions are kept as standby: their containers stay on the hosts */
   readonly standby: number;
   /** traits in which its hosts have to be like each other, and like those of the environments before it */

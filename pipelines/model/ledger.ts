@@ -1,4 +1,5 @@
 import type { Archive } from './archive.ts';
+import type { AuditHead } from './audit-entry.ts';
 import type { PlacedContainer } from './desired-state.ts';
 import type { SignaturePolicy } from './evidence/signature-policy.ts';
 import { lastNumber } from './fence.ts';
@@ -24,6 +25,8 @@ export interface EnvironmentRecord {
   readonly secrets: readonly { readonly name: string; readonly version: string }[];
   /** where its ledger comes from: it is archived, and has none of its own any more */
   readonly archive?: Archive;
+  /** the end of the audit log when it was recorded */
+  readonly audit?: AuditHead;
 }
 
 /** The number of revisions that a ledger keeps. */

@@ -87,8 +87,10 @@ export function copyOf(text: string): RecordCopy {
   };
 }
 
-/** Returns whether two copies say the same, whoever wrote them. */
+/** Returns whether two copies say the same, whoever wrote them and whatever the audit log had by then. */
 export function sameRecord(a: RecordCopy, b: RecordCopy): boolean {
-  const [one, other] = [a, b].map((copy) => textOfCopy({ ...copy, operation: '' }));
+  const [one, other] = [a, b].map(({ record: { audit: _, ...record }, ...copy }) =>
+    textOfCopy({ ...copy, record, operation: '' }),
+  );
   return one === other;
 }

@@ -1,5 +1,6 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { SignaturePolicy } from './evidence/signature-policy.ts';
+import type { Gate } from './gate.ts';
 import type { Release } from './release.ts';
 import type { Counts } from './role-counts.ts';
 import type { JobResult } from './verification.ts';
@@ -26,6 +27,8 @@ export interface Revision {
   readonly duration: number;
   /** the user's reason, or what failed */
   readonly reason?: string;
+  /** gates that were not met, and were passed all the same */
+  readonly brokenGlass?: BrokenGlass;
   /** roles whose number of containers differed from the configuration's */
   readonly counts?: Counts;
   /** why it came there although its code may not run with the data */
@@ -42,6 +45,12 @@ export interface Revision {
   readonly policy?: SignaturePolicy;
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
+}
+
+/** The gates that a person has passed although they were not met, and why. */
+export interface BrokenGlass {
+  readonly reason: string;
+  readonly gates: readonly Pick<Gate, 'gate' | 'from' | 'text'>[];
 }
 
 /** A revision before its outcome is known. */

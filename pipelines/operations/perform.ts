@@ -29,6 +29,8 @@ import { resume } from './resume.ts';
 import { rollback } from './rollback.ts';
 import { scale } from './scale.ts';
 import { startMachines } from './start-machines.ts';
+import { AuditTrail } from './steps/audit-trail.ts';
+import { factsOf } from './steps/audit-facts.ts';
 import { whenUnlocked } from './steps/wait-for-lock.ts';
 import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
@@ -72,7 +74,8 @@ export type ResultOf<Name extends OperationName> = Awaited<ReturnType<(typeof op
 
 /**
  * Carries out an operation. Every one passes here, so that what holds for all of them has one place: whether anything was
- * changed by the time it failed is known from the calls that were made, and not from the error. Throws LockageError.
+ * changed by the time it failed is known from the calls that were made, and not from the error; and the audit log has an intent
+ * before the first of them, and an outcome. Throws LockageError.
  */
 export async function perform<Name extends OperationName>(
   context: Context,
@@ -82,13 +85,18 @@ export async function perform<Name extends OperationName>(
 ): Promise<ResultOf<Name>> {
   const run = operations[name] as unknown as (context: Context, request: RequestOf<Name>) => Promise<ResultOf<Name>>;
   const attempt = async (freeAt?: number): Promise<ResultOf<Name>> => {
-    const watched = watchChanges(context);
+    const trail = new AuditTrail(context, name, factsOf(request), 'planOnly' in request && request.planOnly);
+    const watched = watchChanges(context, trail);
     // What a person waited for somebody else says nothing of how long an operation takes.
     const counted = freeAt !== undefined && 'startedAt' in request ? { ...request, startedAt: freeAt } : request;
     try {
-      return await run(watched.context, counted);
-    } catch (error) {
-      throw honestError(error, watched.progress(), context.signal.aborted);
+      const result = await run(watched.context, counted);
+      await trail.end({ result });
+      return result;
+    } catch (caught) {
+      const error = honestError(caught, watched.progress(), context.signal.aborted);
+      await trail.end({ error });
+      throw error;
     }
   };
   if (wait === undefined || !('environment' in request)) return attempt();

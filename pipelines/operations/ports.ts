@@ -1,5 +1,6 @@
 import type { Drift, HostDrift } from '../inspection/drift.ts';
 import type { Archive, ArchiveFile } from '../model/archive.ts';
+import type { AuditFacts } from '../model/audit-entry.ts';
 import type { Block } from '../model/block.ts';
 import type { DesiredState, PlacedContainer, SecretVersion } from '../model/desired-state.ts';
 import type { Accessory, Environment, Project } from '../model/environment.ts';
@@ -21,6 +22,7 @@ import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
+import type { AuditLog } from './audit-port.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -35,6 +37,9 @@ export interface Context extends Ports {
   newOperation(): string;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
+  readonly audit: AuditLog;
+  /** Tells the audit log what the operation is about; absent: this context carries out none. */
+  readonly tell?: (facts: AuditFacts) => void;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

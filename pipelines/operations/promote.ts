@@ -16,6 +16,8 @@ export interface PromoteRequest {
   readonly reason?: string;
   /** why it comes there although its code may not run with the data */
   readonly forceSchema?: string;
+  /** why gates are passed that are not met, as far as the environment allows it */
+  readonly breakGlass?: string;
   /** show the plan and stop */
   readonly planOnly?: boolean;
 }
@@ -41,7 +43,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const release = asConfigured(recorded, context.project.repository);
   const { version: _, forceSchema, ...rest } = request;
   const checkMayEnter = (record: EnvironmentRecord) =>
-    passGates(context, { release, environment, record, image, forceSchema });
+    passGates(context, { release, environment, record, image, forceSchema }, request.breakGlass);
   const forced = forceSchema === undefined ? {} : { forcedSchema: forceSchema };
   const result = await bringIn(context, { ...rest, ...forced, release, checkMayEnter, startedAt });
   if (result.outcome !== 'planned') await signPassage(context, { environment, release, result });

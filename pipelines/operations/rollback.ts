@@ -136,6 +136,8 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   const inputs = await inputsOf(context, { ...draft, record: now });
   refuseAhead(environment, now, inputs.reports);
   const plan = planRollback(inputs);
+  const { version, digest } = plan.revision.release;
+  context.tell?.({ release: { version, digest }, revision: plan.revision.number });
   if (!plan.standby) await fetchParts(context, inputs, plan);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);

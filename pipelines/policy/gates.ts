@@ -71,12 +71,12 @@ export function timeCounts(
   return [soak, freeze, evidence, approvals].some((each) => each !== undefined) || isCounted;
 }
 
-/** Throws LockageError with every gate that is not met, and with the commands that help. */
-export function refuseUnmet(what: string, into: string, gates: readonly Gate[]): void {
-  const unmet = gates.filter(({ met }) => !met);
+/** Throws LockageError with every gate that is neither met nor passed by a person, with more to say, and with the commands that help. */
+export function refuseUnmet(what: string, into: string, gates: readonly Gate[], more: readonly string[] = []): void {
+  const unmet = gates.filter(({ met, passed }) => !met && !passed);
   if (unmet.length === 0) return;
   throw new LockageError(`${what} may not enter ${into}`, {
-    details: unmet.map(({ text }) => text),
+    details: [...unmet.map(({ text }) => text), ...more],
     hint: hintOf(unmet),
   });
 }

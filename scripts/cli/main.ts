@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { addEnvironmentCommands } from './environment-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addGateCommands } from './gate-commands.ts';
@@ -67,6 +68,10 @@ revisionOptions(
     .option('-e, --to <environment>', 'where to')
     .addOption(new Option('--env <environment>').hideHelp())
     .addOption(forceSchema())
+    .option(
+      '--break-glass <reason>',
+      'pass gates that are not met, as far as the environment allows it; shown to everybody',
+    )
     .description('bring a release into an environment: all hosts serve it, or all keep what they serve'),
 )
   .addHelpText(
@@ -181,6 +186,7 @@ program
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/history.ts')).historyCommand(name, flags, interrupt()));
 
+addAuditCommands(program, interrupt);
 addReleasesCommands(program, interrupt);
 
 program

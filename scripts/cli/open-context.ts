@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
+import type { AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
 import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { DumpsAdapter } from '../../infra/adapters/dumps.ts';
@@ -51,6 +52,7 @@ import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
 import { refuseOver } from './environment-life.ts';
 import { leaseOf } from './lease.ts';
+import { auditLogOf } from './open-audit.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /** Options that every command that opens a project takes. */
@@ -66,6 +68,7 @@ export interface GlobalOptions {
 
 /** The outside world as operations see it, with what commands that only read need besides. */
 export interface CommandContext extends Context {
+  readonly audit: AuditLogAdapter;
   readonly records: RecordsAdapter;
   readonly machines: MachinesAdapter;
   readonly accessories: AccessoriesAdapter;
@@ -185,6 +188,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
     root,
     stateFolder: folder,
     actor,
+    audit: auditLogOf(configured, { folder, terminal, signal }),
     settings,
     session,
     registry,
@@ -206,6 +210,7 @@ interface Opened extends StoreParts {
   readonly stateFolder: string;
   readonly root: string;
   readonly actor: string;
+  readonly audit: AuditLogAdapter;
   readonly registry: RegistryClient;
   readonly embedded: EmbeddedRegistry;
   readonly copies: CopyDependencies;
@@ -221,6 +226,7 @@ function contextOf({
   root,
   stateFolder,
   actor,
+  audit,
   registry,
   embedded,
   copies,
@@ -240,6 +246,7 @@ function contextOf({
   return {
     project,
     actor,
+    audit,
     pause: (milliseconds) => sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted()),
     now: steadyNow,
     newOperation: () => randomUUID().slice(0, 8),

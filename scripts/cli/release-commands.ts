@@ -25,7 +25,7 @@ export function addReleaseCommand(program: Command, interrupt: () => AbortSignal
     .action(async (given, flags) => (await import('./commands/release.ts')).releaseCommand(given, flags, interrupt()));
 }
 
-/** Adds `lockage releases` and `lockage releases push`. */
+/** Adds `lockage releases`, `lockage releases push` and `lockage notes`. */
 export function addReleasesCommands(program: Command, interrupt: () => AbortSignal): void {
   const releases = program
     .command('releases')
@@ -33,6 +33,15 @@ export function addReleasesCommands(program: Command, interrupt: () => AbortSign
     .helpCommand(false)
     .addOption(json())
     .action(async (flags) => (await import('./commands/releases.ts')).releasesCommand(flags, interrupt()));
+
+  program
+    .command('notes')
+    .argument('<from..to>', 'releases or environments: 1.3.0..1.4.0, prod..qa, prod@12..prod')
+    .description('the commits between two releases, by release, and where each of them runs')
+    .addOption(new Option('--markdown', 'as Markdown'))
+    .addOption(json())
+    .addHelpText('after', '\nExamples:\n  $ lockage notes prod..qa\n  $ lockage notes 1.3.0..1.4.0 --markdown')
+    .action(async (range, flags) => (await import('./commands/notes.ts')).notesCommand(range, flags, interrupt()));
 
   releases
     .command('push')

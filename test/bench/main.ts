@@ -7,6 +7,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Row } from './measure.ts';
 import { judged, usedByOthers } from './busy.ts';
+import { auditPart } from './part-audit.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
 import { edgePart } from './part-edge.ts';
@@ -24,7 +25,7 @@ import { tableLines } from './table.ts';
 
 const parts: readonly Part[] = [
   ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
-  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart],
+  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart, auditPart],
 ];
 const help = `Usage: npm run bench [-- options]
 

@@ -15,6 +15,7 @@ export interface Written {
   readonly verification: ProjectFile['verification'];
   readonly evidence: ProjectFile['evidence'];
   readonly approvals: ProjectFile['approvals'];
+  readonly breakGlass: ProjectFile['breakGlass'];
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
@@ -42,6 +43,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     verification: environment.verification ?? project.verification,
     evidence: environment.evidence ?? project.evidence,
     approvals: environment.approvals ?? project.approvals,
+    breakGlass: environment.breakGlass ?? project.breakGlass,
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },

@@ -93,14 +93,15 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
 /** Before an environment that comes after none there is nothing in which a release could run. */
 function resolveGates(
   { after }: Stage,
-  { soak, freeze = [], evidence = [], approvals }: Written,
-): Pick<Environment, 'soak' | 'freeze' | 'evidence' | 'approvals'> {
+  { soak, freeze = [], evidence = [], approvals, breakGlass = [] }: Written,
+): Pick<Environment, 'soak' | 'freeze' | 'evidence' | 'approvals' | 'breakGlass'> {
   const time = after.length === 0 ? 0 : (duration(soak) ?? 0);
   return {
     ...(time === 0 ? {} : { soak: time }),
     ...(freeze.length === 0 ? {} : { freeze: freeze.map(freezeWindow) }),
     ...(evidence.length === 0 ? {} : { evidence: [...new Set(evidence)] as Wanted[] }),
     ...(approvals ? approvalRule(approvals) : {}),
+    ...(breakGlass.length === 0 ? {} : { breakGlass: [...new Set(breakGlass)] }),
   };
 }
 

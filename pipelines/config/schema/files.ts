@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { isEmbedded } from '../../model/embedded.ts';
+import { breakableGates } from '../../model/gate.ts';
 import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
@@ -33,6 +34,12 @@ const watch = duration('10s', '0s', '24h').meta({
 });
 const soak = duration('2h', '0s', '8760h').meta({
   description: 'How long a release has to have run well in each environment before this one. Default 0s.',
+});
+const breakable = z.enum(breakableGates, {
+  error: (issue) => `expected one of ${breakableGates.join(', ')}${didYouMean(String(issue.input), breakableGates)}`,
+});
+const breakGlass = list(breakable, 'gates').meta({
+  description: 'The gates that `promote --break-glass REASON` passes. Default: none.',
 });
 const standby = integer('a number of releases', 0, 10).meta({
   description: 'How many earlier releases are kept ready for a rollback. Default 1.',
@@ -122,6 +129,7 @@ const inBoth = {
   verification: verification.optional(),
   evidence: evidence.optional(),
   approvals: approvals.optional(),
+  breakGlass: breakGlass.optional(),
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),

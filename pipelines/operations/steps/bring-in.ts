@@ -11,6 +11,7 @@ import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
+import { configurationHash } from './audit-facts.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
@@ -35,6 +36,8 @@ export interface Arrival {
   readonly reason?: string;
   /** recorded with the revision: see `Revision` */
   readonly forcedSchema?: string;
+  /** why gates were passed that are not met */
+  readonly breakGlass?: string;
   /** what a person is asked; absent: whether the release is promoted */
   readonly question?: string;
   /** show the plan and stop */
@@ -58,6 +61,12 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const seen = await context.records.environment(asConfigured.name);
   const gates = await arrival.checkMayEnter(seen);
   const passed = gates ? { gates } : {};
+  const { version, digest } = arrival.release;
+  context.tell?.({ release: { version, digest }, configuration: configurationHash(asConfigured) });
+  if (arrival.breakGlass && gates?.some(({ passed: isPassed }) => isPassed)) {
+    context.tell?.({ breakGlass: arrival.breakGlass });
+    context.terminal.note(`BREAKING THE GLASS of ${asConfigured.name}: this is recorded, and shown to everybody`);
+  }
   const versions = await context.secrets.read(asConfigured, currentRevision(seen.ledger)?.secretVersions);
   const missing = await context.machines.pendingChanges(asConfigured);
   if (missing.length > 0 && arrival.planOnly) {
@@ -133,6 +142,7 @@ async function bringInLocked(
     ...(agreed ? { agreed } : {}),
     ...(arrival.reason ? { reason: arrival.reason } : {}),
     ...(arrival.forcedSchema === undefined ? {} : { forcedSchema: arrival.forcedSchema }),
+    ...(arrival.breakGlass ? { breakGlass: context.secrets.mask(arrival.breakGlass) } : {}),
   });
 }
 

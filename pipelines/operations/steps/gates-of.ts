@@ -4,9 +4,11 @@ import type { Environment } from '../../model/environment.ts';
 import type { Gate } from '../../model/gate.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
+import { passByGlass, unbreakableText } from '../../policy/break-glass.ts';
 import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
 import { jobsBefore } from '../../policy/verification.ts';
 import type { Context } from '../ports.ts';
+import { auditGates } from './audit-facts.ts';
 import { signaturesFor } from './signatures.ts';
 
 /** A release before an environment. */
@@ -21,7 +23,7 @@ export interface Entrance {
   readonly forceSchema?: string | undefined;
 }
 
-type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'evidence' | 'now'>;
+type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'evidence' | 'now' | 'tell'>;
 
 /** Returns all gates before an environment, from what is recorded now. Throws LockageError when that cannot be read. */
 export async function gatesOf(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
@@ -45,10 +47,17 @@ export async function gatesOf(context: Asked, entrance: Entrance): Promise<reado
   });
 }
 
-/** Returns all gates, which are met. Throws LockageError with every one that is not. */
-export async function passGates(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {
-  const gates = await gatesOf(context, entrance);
-  refuseUnmet(`release ${entrance.release.version}`, entrance.environment.name, gates);
+/**
+ * Returns all gates, which are met, or passed for a reason that a person gives. Throws LockageError with every one that is
+ * neither.
+ */
+export async function passGates(context: Asked, entrance: Entrance, glass?: string): Promise<readonly Gate[]> {
+  const { environment, release } = entrance;
+  const judged = await gatesOf(context, entrance);
+  const gates = glass === undefined ? judged : passByGlass(environment, judged, glass);
+  const more = glass === undefined ? [] : unbreakableText(environment, gates);
+  context.tell?.({ release: { version: release.version, digest: release.digest }, gates: auditGates(gates) });
+  refuseUnmet(`release ${release.version}`, environment.name, gates, more);
   return gates;
 }
 

@@ -8,6 +8,7 @@ import type { Revision } from '../../model/revision.ts';
 import { planRollout, type RolloutPlan } from '../../planning/plan-rollout.ts';
 import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { neededSecrets } from '../../planning/standby.ts';
+import { brokenGlass } from '../../policy/break-glass.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import { keptOnHosts, knownReleases } from '../../policy/retention.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
@@ -29,6 +30,8 @@ export interface RolloutOptions {
   readonly reason?: string;
   /** see `Revision` */
   readonly forcedSchema?: string;
+  /** why gates were passed that are not met */
+  readonly breakGlass?: string;
   /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
   /** what a person has seen, and said yes to */
@@ -64,6 +67,8 @@ export async function rollOut(
   const plan = { ...rollout.plan, notes: [...rollout.plan.notes, ...notes] };
   if (options.agreed) refuseOtherPlan(options.agreed, plan);
   if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
+  const { version, digest } = inputs.release;
+  context.tell?.({ release: { version, digest }, revision: rollout.revision.number });
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
   // Containers of a standby that are made once more need the secrets that they had.
@@ -71,10 +76,12 @@ export async function rollOut(
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
   const bytesMoved = await pull(context, inputs, rollout.desired);
   const jobs = await withJobImages(context, inputs.environment, rollout.desired);
+  const glass = brokenGlass(inputs.gates, options.breakGlass);
   const revision = {
     ...rollout.revision,
     ...(options.reason ? { reason: options.reason } : {}),
     ...(options.forcedSchema === undefined ? {} : { forcedSchema: options.forcedSchema }),
+    ...(glass ? { brokenGlass: glass } : {}),
   };
   const { environment, record } = inputs;
   const dumps = rollout.plan.migration

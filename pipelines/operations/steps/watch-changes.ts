@@ -1,5 +1,10 @@
 import { isRefusal } from '../../errors.ts';
+import type { DesiredState } from '../../model/desired-state.ts';
+import type { Environment } from '../../model/environment.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
+import type { KeptRecord } from '../../model/record-copy.ts';
 import type { Context, Ports } from '../ports.ts';
+import type { AuditTrail } from './audit-trail.ts';
 
 /** The calls that change something outside, by port. Taking a lock, asking, pulling images,
  * writing a file and starting what is recorded change nothing that serves. */
@@ -27,6 +32,12 @@ const preparing: ReadonlySet<PropertyKey> = new Set([
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 
+/** The calls that change nothing that serves, and are in the audit log before they are made, too. */
+const announced: ReadonlySet<PropertyKey> = new Set(['recordAttempt', 'start']);
+
+/** The calls that record the end of the audit log with what they record. */
+const anchoring: ReadonlySet<PropertyKey> = new Set(['recordAttempt', 'deploy', 'adopt']);
+
 /**
  * The progress of an operation: nothing is different, something was made beside what serves, or what serves may
  * differ.
@@ -39,8 +50,11 @@ export interface WatchedContext {
   progress(): Progress;
 }
 
-/** Wraps the ports of a context, so that it is known from the calls that were made what an operation has changed. */
-export function watchChanges(context: Context): WatchedContext {
+/**
+ * Wraps the ports of a context, so that it is known from the calls that were made what an operation has changed, and the audit
+ * log has its intent before the first of them.
+ */
+export function watchChanges(context: Context, trail: AuditTrail): WatchedContext {
   let progress: Progress = 'nothing';
   const count = (key: PropertyKey) => {
     if (progress !== 'changed') progress = preparing.has(key) ? 'prepared' : 'changed';
@@ -52,8 +66,11 @@ export function watchChanges(context: Context): WatchedContext {
         const member: unknown = Reflect.get(port, key, port);
         if (typeof member !== 'function') return member;
         return (...values: unknown[]): unknown => {
-          const call = (): unknown => Reflect.apply(member, port, values);
-          return calls.has(key) ? counted(checked(context, call), () => count(key)) : call();
+          const call = (): unknown =>
+            Reflect.apply(member, port, anchoring.has(key) ? withHead(values, trail) : values);
+          if (calls.has(key)) return counted(begun(context, trail, call), () => count(key));
+          if (announced.has(key)) return begun(context, trail, call);
+          return heard(`${name}.${String(key)}`, values, call(), trail);
         };
       },
     });
@@ -61,6 +78,7 @@ export function watchChanges(context: Context): WatchedContext {
   return {
     context: {
       ...context,
+      tell: (facts) => trail.tell(facts),
       records: watched('records'),
       registry: watched('registry'),
       builder: watched('builder'),
@@ -81,8 +99,45 @@ export function watchChanges(context: Context): WatchedContext {
   };
 }
 
-/** Calls a port only while the lock is held: whoever was overtaken changes nothing more. */
-async function checked({ hosts }: Context, call: () => unknown): Promise<unknown> {
+/** Returns the values of a call that records a state, with the end of the audit log in it. */
+function withHead([value, ...rest]: readonly unknown[], trail: AuditTrail): unknown[] {
+  const desired = value as DesiredState;
+  const audit = trail.headFor(desired.environment);
+  return [audit ? { ...desired, audit } : desired, ...rest];
+}
+
+/** Passes an answer on that tells the trail of the log what others know of it. */
+function heard(call: string, values: readonly unknown[], answer: unknown, trail: AuditTrail): unknown {
+  if (!(answer instanceof Promise)) return answer;
+  switch (call) {
+    case 'hosts.lock':
+      return answer.then((unlock: unknown) => {
+        trail.locked((values[0] as Environment).name);
+        return unlock;
+      });
+    case 'records.environment':
+      return answer.then((record: EnvironmentRecord) => {
+        trail.anchored(record.audit, String(values[0]));
+        return record;
+      });
+    case 'hosts.kept':
+      return answer.then((kept: readonly KeptRecord[]) => {
+        for (const { host, copy } of kept) trail.anchored(copy?.record.audit, host.name);
+        return kept;
+      });
+    default:
+      return answer;
+  }
+}
+
+/**
+ * Calls a port once the audit log has the intent, and only while the lock is held: whoever was overtaken changes nothing
+ * more.
+ */
+async function begun({ hosts }: Context, trail: AuditTrail, call: () => unknown): Promise<unknown> {
+  await hosts.checkLock();
+  await trail.begin();
+  // To write takes time, in which somebody may take over.
   await hosts.checkLock();
   return call();
 }

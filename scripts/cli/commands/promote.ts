@@ -10,7 +10,7 @@ import { runCommand } from '../run-command.ts';
 /** Runs `lockage promote` and `lockage plan`. */
 export async function promoteCommand(
   version: string,
-  flags: Flags & { to?: string; env?: string },
+  flags: Flags & { to?: string; env?: string; breakGlass?: string },
   signal: AbortSignal,
 ): Promise<void> {
   const environment = flags.to ?? flags.env;
@@ -20,7 +20,9 @@ export async function promoteCommand(
   await runCommand({ ...flags, about: environment }, signal, async (context) => {
     // Pulumi's libraries load while the registry and the hosts are asked.
     if (!flags.plan) void context.loadPulumi().catch(() => undefined);
-    const result = await perform(context, 'promote', { version, environment, ...requestOf(flags) }, waitOf(flags));
+    const glass = flags.breakGlass === undefined ? {} : { breakGlass: flags.breakGlass };
+    const request = { version, environment, ...requestOf(flags), ...glass };
+    const result = await perform(context, 'promote', request, waitOf(flags));
     if (result.outcome === 'planned') return context.terminal.result(result, []);
     const { revision, bytesMoved = {} } = result;
     if (revision?.without) process.exitCode = ExitCode.partial;

@@ -4,6 +4,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
+import { glassText } from './gates.ts';
 import { durationText, table } from '../../tools/format.ts';
 
 const results: Record<Revision['result'], (text: string) => string> = {
@@ -27,7 +28,9 @@ export function historyLines(history: History, now: number): string[] {
     revision.actor,
     agoText(revision.startedAt, now),
     revision.result === 'unfinished' ? '' : durationText(revision.duration),
-    [restored(revision), ended(revision), firstLine(revision.reason)].filter((text) => text !== '').join(': '),
+    [glass(revision), restored(revision), ended(revision), firstLine(revision.reason)]
+      .filter((text) => text !== '')
+      .join(': '),
   ]);
   const { hold, older } = history;
   return [
@@ -48,6 +51,10 @@ function blockLines(revisions: History['revisions'], now: number): string[] {
 /** Says who blocked a release, and why. */
 export function blockedText({ actor, since, reason }: Block, now: number): string {
   return `by ${actor} ${agoText(since, now)}: ${firstLine(reason)}`;
+}
+
+function glass({ brokenGlass, actor }: History['revisions'][number]): string {
+  return brokenGlass ? glassText(brokenGlass, actor) : '';
 }
 
 function restored(revision: History['revisions'][number]): string {

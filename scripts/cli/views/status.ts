@@ -11,6 +11,7 @@ import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Drill } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
+import { glassText } from './gates.ts';
 import { archivedText } from './archive.ts';
 import { clockText, durationText, table, visibleLength } from '../../tools/format.ts';
 
@@ -70,13 +71,14 @@ function rollbackText({ rollback, version }: EnvironmentStatus): string {
 }
 
 function noteLines(status: EnvironmentStatus, now: number): string[] {
-  const { hold, cordons, lock, failed, drill, reproduces, archived } = status;
+  const { hold, cordons, lock, failed, drill, reproduces, archived, brokenGlass } = status;
   const notes = [
     ...(archived ? [`${archivedText(archived)}: ${archived.file}`] : []),
     ...(reproduces ? [colors.dim(reproducedText(reproduces, now))] : []),
     ...(status.front ? [loadBalancerLine(status.front)] : []),
     ...status.problems.map((problem) => `${colors.red('✗')} ${problem}`),
     ...(status.warnings ?? []).map((warning) => `${colors.yellow('!')} ${warning}`),
+    ...(brokenGlass ? [glassText(brokenGlass, status.actor ?? '')] : []),
     ...(hold
       ? [
           `${colors.yellow('HOLD')} by ${hold.actor} ${agoText(hold.since, now)}: ${hold.reason}` +

@@ -25,8 +25,9 @@ const hostsOf = (world: MemoryWorld) => [world.place().present().toSorted(), wor
 function sorted(found: EnvironmentRecord): EnvironmentRecord {
   const key = ({ host, spec }: EnvironmentRecord['containers'][number]) => `${host.name}/${spec.name}`;
   const order = (a: string, b: string) => (a < b ? -1 : 1);
-  // The mark of a record is that of its state.
-  return { ...found, basis: '', containers: found.containers.toSorted((a, b) => order(key(a), key(b))) };
+  // The mark of a record is that of its state, and the log goes on.
+  const { audit: _, ...rest } = found;
+  return { ...rest, basis: '', containers: found.containers.toSorted((a, b) => order(key(a), key(b))) };
 }
 
 async function expectRefused(world: MemoryWorld, message: string, request: AdoptRequest = adopt): Promise<void> {

@@ -72,10 +72,11 @@ export class MemoryPlace {
   }
 
   /** As the first resource of the environment's program does it. */
-  takeTurn({ basis, operation, attempts, turn }: DesiredState): void {
+  takeTurn({ basis, operation, attempts, turn, audit }: DesiredState): void {
     if (basis !== this.record.basis) throw new RecordChangedError('somebody else changed the record meanwhile');
     this.#claim(turn);
-    this.record = { ...this.record, basis: operation };
+    const { audit: _, ...rest } = this.record;
+    this.record = { ...rest, basis: operation, ...(audit ? { audit } : {}) };
     this.#attempts = attempts;
   }
 
@@ -337,7 +338,7 @@ export class MemoryPlace {
 const texts = new WeakMap<EnvironmentRecord, string>();
 
 function textOf(found: EnvironmentRecord): string {
-  const { basis: _, ...recorded } = found;
+  const { basis: _, audit: __, ...recorded } = found;
   const text = texts.get(found) ?? JSON.stringify(recorded);
   texts.set(found, text);
   return text;

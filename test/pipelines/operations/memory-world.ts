@@ -18,6 +18,7 @@ import {
 import type { Context } from '../../../pipelines/operations/ports.ts';
 import type { Adoption } from '../../../pipelines/planning/plan-adoption.ts';
 import type { StoredThing } from '../../../pipelines/planning/plan-pruning.ts';
+import { MemoryAudit } from './memory-audit.ts';
 import { MemoryPlace } from './memory-place.ts';
 import { memoryPorts } from './memory-ports.ts';
 
@@ -87,6 +88,7 @@ export class MemoryWorld {
   adoptions: Adoption[] = [];
   /** that somebody else has the lock by now */
   overtaken: OvertakenError | undefined;
+  readonly audit = new MemoryAudit();
   #happenings: Happening[] = [];
   #nthMoment: Pick<Happening, 'nth' | 'act'> | undefined;
   #killed = false;
@@ -112,6 +114,7 @@ export class MemoryWorld {
     [other.blocks, other.moved, other.ahead] = [this.blocks, this.moved, this.ahead];
     other.archives = this.archives;
     for (const job of this.failing) other.failing.add(job);
+    [other.audit.lines, other.audit.newest] = [[...this.audit.lines], this.audit.newest];
     for (const [file, content] of this.files) other.files.set(file, content);
     return other;
   }
@@ -220,6 +223,7 @@ export class MemoryWorld {
     return {
       ...memoryPorts(this),
       project: this.#project(),
+      audit: this.audit,
       actor: 'anna@desk',
       now: () => (this.#clock += 1000),
       pause: async (milliseconds) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../../infra/adapters/accessories.ts';
+import { AuditLogAdapter } from '../../../infra/adapters/audit-log.ts';
 import { BundlesAdapter } from '../../../infra/adapters/bundles.ts';
 import { DumpsAdapter } from '../../../infra/adapters/dumps.ts';
 import { DriftAdapter } from '../../../infra/adapters/drift.ts';
@@ -171,6 +172,11 @@ export class Command {
     return {
       ...this.#ports(project),
       ...{ project, actor, secrets, terminal },
+      audit: new AuditLogAdapter({
+        app: project.app,
+        folder: join(states.path, 'audit'),
+        memory: join(states.path, 'files', `audit-${actor}.json`),
+      }),
       pause: (milliseconds) => sleep(Math.min(milliseconds, 20)),
       now: () => Date.now(),
       newOperation: () => randomUUID().slice(0, 8),

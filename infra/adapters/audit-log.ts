@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import {
+  hashOfEntry,
+  parseLine,
+  lineText,
+  signedText,
+  type AuditEntry,
+  type AuditHead,
+  type AuditLine,
+  type AuditProcess,
+} from '../../pipelines/model/audit-entry.ts';
+import type { Signer } from '../../pipelines/model/signer.ts';
+import type { AuditLog } from '../../pipelines/operations/audit-port.ts';
+import { AppendLog, type NumberedLine } from '../system/append-log.ts';
+import { writeAtomic } from '../system/atomic-file.ts';
+import { isAlive } from '../system/is-alive.ts';
+import { thisProcess } from '../system/this-process.ts';
+
+/** The parts of an audit log. */
+export interface AuditDependencies {
+  readonly app: string;
+  /** folder of the backend's, which all operators share */
+  readonly folder: string;
+  /** the folder is this computer's, as the backend is none */
+  readonly isOwn?: boolean;
+  /** where this computer keeps the newest entry that it has seen */
+  readonly memory: string;
+  /** Returns who signs entries; undefined where nobody does. Absent: nobody ever does */
+  readonly signer?: () => Promise<Signer | undefined>;
+  /** somebody who signs may have to be asked, and takes a while */
+  readonly signsSlowly?: boolean;
+  /** Tells the operator something. */
+  readonly tell?: (text: string) => void;
+}
+
+/** The audit log of a project in the folder of its backend. */
+export class AuditLogAdapter implements AuditLog {
+  readonly isQuick: boolean;
+  readonly isShared: boolean;
+  readonly #dependencies: AuditDependencies;
+  readonly #log: AppendLog;
+  #signer: Promise<Signer | undefined> | undefined;
+
+  constructor(dependencies: AuditDependencies) {
+    this.#dependencies = dependencies;
+    this.isShared = dependencies.isOwn !== true;
+    this.isQuick = dependencies.signsSlowly !== true;
+    this.#log = new AppendLog(dependencies.folder);
+  }
+
+  async last(): Promise<AuditLine | undefined> {
+    const last = await this.#tried(() => this.#log.last());
+    return last && lineOf(last);
+  }
+
+  async append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine> {
+    for (;;) {
+      const entry = make(await this.last());
+      const line = await this.#signed({ entry, hash: hashOfEntry(entry) });
+      if (!(await this.#tried(() => this.#log.append(entry.number, lineText(line))))) continue;
+      await this.#remember({ number: entry.number, hash: line.hash });
+      return line;
+    }
+  }
+
+  async has({ number, hash }: AuditHead): Promise<boolean> {
+    const text = await this.#tried(() => this.#log.find(number, numberOf));
+    return text !== undefined && hashOf(text) === hash;
+  }
+
+  /** Returns all lines as they are in the log, whatever is wrong with them. */
+  async lines(): Promise<readonly NumberedLine[]> {
+    return this.#tried(() => this.#log.all());
+  }
+
+  async seen(): Promise<AuditHead | undefined> {
+    const text = await readFile(this.#dependencies.memory, 'utf8').catch(() => '');
+    try {
+      const { number, hash } = JSON.parse(text) as Partial<AuditHead>;
+      return Number.isSafeInteger(number) && typeof hash === 'string' ? { number: number ?? 0, hash } : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  process(): Promise<AuditProcess> {
+    return thisProcess();
+  }
+
+  async hasEnded({ machine, pid, pidSpace }: AuditProcess): Promise<boolean> {
+    const own = await thisProcess();
+    if (machine !== own.machine) return false;
+    // Of another boot, and not of another container that runs.
+    const [boot, space] = pidSpace.split(' ');
+    const [ownBoot, ownSpace] = own.pidSpace.split(' ');
+    return boot !== ownBoot || (space === ownSpace && !isAlive(pid));
+  }
+
+  /** What this computer remembers may be behind, as another command of it has gone on: it must only never be ahead. */
+  async #remember(head: AuditHead): Promise<void> {
+    const before = await this.seen();
+    if (before && before.number >= head.number) return;
+    await writeAtomic(this.#dependencies.memory, JSON.stringify(head)).catch(() => undefined);
+  }
+
+  /** An entry without a signature is better than none: that it could not be signed is told. */
+  async #signed(line: AuditLine): Promise<AuditLine> {
+    const { app, signer, tell } = this.#dependencies;
+    const { number } = line.entry;
+    try {
+      const found = await (this.#signer ??= signer?.() ?? Promise.resolve(undefined));
+      if (!found) return line;
+      const value = await found.sign(Buffer.from(signedText(app, { number, hash: line.hash })));
+      return { ...line, signature: { keyId: found.keyId, value: value.toString('base64') } };
+    } catch (error) {
+      tell?.(`AUDIT: entry ${number} is not signed: ${messageOf(error)}`);
+      return line;
+    }
+  }
+
+  async #tried<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw new LockageError(`the audit log cannot be used: ${messageOf(error)}`, {
+        details: [this.#dependencies.folder],
+        hint: 'Make the folder readable and writable, with room on its disk, then try again.',
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Returns the folder of a project's audit log in a backend that is a folder. */
+export function auditFolder(backend: string, app: string): string {
+  return join(backend, 'audit', app);
+}
+
+function lineOf({ file, line = 1, text }: NumberedLine): AuditLine {
+  try {
+    return parseLine(text);
+  } catch (error) {
+    throw new LockageError(`the audit log is damaged at its end: ${messageOf(error)}`, {
+      details: [`${file}, line ${line}`],
+      hint: 'Run `lockage audit verify`; docs/audit.md says what helps.',
+    });
+  }
+}
+
+function numberOf(text: string): number | undefined {
+  return attempted(text)?.entry.number;
+}
+
+/** Returns the hash that a line really has, which it need not say. */
+function hashOf(text: string): string | undefined {
+  return attempted(text)?.hash;
+}
+
+function attempted(text: string): AuditLine | undefined {
+  try {
+    return parseLine(text);
+  } catch {
+    return undefined;
+  }
+}

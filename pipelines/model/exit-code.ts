@@ -1,0 +1,37 @@
+import {
+  BrokenError,
+  InterruptedError,
+  LockageError,
+  LockedError,
+  OvertakenError,
+  PartialError,
+  RolledBackError,
+} from '../errors.ts';
+
+/** Exit codes of the command line. 0 only if exactly what was asked for happened. */
+export const ExitCode = {
+  ok: 0,
+  /** an error of the program itself */
+  bug: 70,
+  /** refused, nothing changed */
+  refused: 2,
+  /** failed and rolled back */
+  rolledBack: 3,
+  /** failed and not rolled back */
+  broken: 4,
+  /** only some hosts */
+  partial: 5,
+  /** somebody else holds the lock, or has taken over */
+  locked: 75,
+  interrupted: 130,
+} as const;
+
+/** Returns the exit code that says what anything that was thrown means. */
+export function exitCodeFor(error: unknown): number {
+  if (!(error instanceof LockageError)) return ExitCode.bug;
+  if (error instanceof LockedError || error instanceof OvertakenError) return ExitCode.locked;
+  if (error instanceof RolledBackError) return ExitCode.rolledBack;
+  if (error instanceof BrokenError) return ExitCode.broken;
+  if (error instanceof PartialError) return ExitCode.partial;
+  return error instanceof InterruptedError ? ExitCode.interrupted : ExitCode.refused;
+}

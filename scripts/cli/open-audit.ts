@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { auditFolder, AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
+import { ownSigner } from '../../infra/keys/signers.ts';
+import { backendFolder } from '../../infra/system/backend-folder.ts';
+import type { Project } from '../../pipelines/model/environment.ts';
+import type { ConsoleTerminal } from './terminal.ts';
+
+/** Returns the project's audit log, signed by a key of the operator's that may. */
+export function auditLogOf(
+  { app, root, backend, keys = [] }: Project,
+  {
+    folder,
+    terminal,
+    signal,
+  }: { readonly folder: string; readonly terminal: Pick<ConsoleTerminal, 'note'>; readonly signal: AbortSignal },
+): AuditLogAdapter {
+  const own = keys.filter(({ signs }) => signs.includes('audit'));
+  return new AuditLogAdapter({
+    app,
+    folder: auditFolder(backendFolder(backend) ?? folder, app),
+    isOwn: backendFolder(backend) === undefined,
+    memory: join(folder, 'audit-seen.json'),
+    signer: () => ownSigner(own, { root, variables: process.env, signal }),
+    signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
+    tell: (text) => terminal.note(text),
+  });
+}
