@@ -18,6 +18,7 @@ import type { EnvironmentHost, Host, MachineSet, Target } from '../model/target.
 import type { Adoption } from '../planning/plan-adoption.ts';
 import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
+import type { Observers } from './observers.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -32,6 +33,8 @@ export interface Context extends Ports {
   newOperation(): string;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
+  /** absent: nobody else hears of operations */
+  readonly observers?: Observers;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

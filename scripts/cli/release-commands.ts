@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { json } from './options.ts';
+import { json, skipHooks } from './options.ts';
 
 /** Adds `lockage release`. */
 export function addReleaseCommand(program: Command, interrupt: () => AbortSignal): void {
@@ -12,6 +12,7 @@ export function addReleaseCommand(program: Command, interrupt: () => AbortSignal
     )
     .option('--image <ref>', 'adopt an image that was built elsewhere, by its digest')
     .option('--allow-dirty', 'build although there are uncommitted changes; recorded')
+    .addOption(skipHooks())
     .addOption(json())
     .addHelpText(
       'after',

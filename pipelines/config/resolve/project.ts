@@ -19,6 +19,7 @@ import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
 import { defaults } from './defaults.ts';
+import { resolveIntegrations } from './integrations.ts';
 import { mapValues, mergeEnvironment, textValues, type Written } from './merge.ts';
 import type { Stage } from './order.ts';
 import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
@@ -44,6 +45,7 @@ export function resolveProject(
     },
     insecureRegistries: file.insecureRegistries ?? [],
     edgeImage: file.edge?.image ?? defaults.edgeImage,
+    integrations: resolveIntegrations(file),
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];

@@ -8,6 +8,7 @@ import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
 import { freeze } from './freeze.ts';
+import { github, hooks, notifications } from './integrations.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import {
@@ -161,6 +162,9 @@ export const projectFile = mapping({
     env: env.optional(),
     secrets: secretNames.optional(),
   }).optional(),
+  hooks: hooks.optional(),
+  notifications: notifications.optional(),
+  github: github.optional(),
   ...inBoth,
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 
