@@ -7,6 +7,7 @@ import type { Sources } from '../source/source.ts';
 import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
 import { Findings } from './findings.ts';
+import { checkIntegrations } from './integrations.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
@@ -39,6 +40,7 @@ export function checkProject(
     checkAccessories(environment);
     checkRegistry(environment);
     checkSoak(environment);
+    checkIntegrations(environment, [...order]);
   }
   checkPorts(checked);
   return findings.problems(checked.map(({ resolved }) => resolved.name));
