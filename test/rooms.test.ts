@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['resources'],
     ['edge'],
     ['docker'],
-    ['registry', 'keys'],
+    ['registry', 'webhooks', 'github', 'keys'],
     ['system'],
   ],
   scripts: [

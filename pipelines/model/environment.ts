@@ -3,6 +3,8 @@ import type { FreezeWindow } from './freeze.ts';
 import type { BreakableGate } from './gate.ts';
 import type { Trait } from './host-traits.ts';
 import type { VerificationJob } from './verification.ts';
+import type { Integrations } from './integrations.ts';
+import type { SecretSource } from './secret-source.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 import type { TrustedKey } from './trusted-key.ts';
 
@@ -270,11 +272,6 @@ export interface Migration {
   readonly keep?: number;
 }
 
-/** The place on the operator's machine that a secret's value is read from. `raw`: all of its bytes, whatever they are. */
-export type SecretSource = (
-  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] }
-) & { readonly raw?: boolean };
-
 /** The whole configuration: one application and the environments it goes through. */
 export interface Project {
   /** name of the application */
@@ -295,6 +292,8 @@ export interface Project {
   readonly edgeImage: string;
   /** public keys whose signatures count; absent: none */
   readonly keys?: readonly TrustedKey[];
+  /** who else hears of operations; absent: nobody, as of a reproduction's */
+  readonly integrations?: Integrations;
   /** in pipeline order: an environment comes after those in its `after` */
   readonly environments: readonly Environment[];
 }

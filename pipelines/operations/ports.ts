@@ -23,6 +23,7 @@ import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { AuditLog } from './audit-port.ts';
+import type { Observers } from './observers.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -40,6 +41,8 @@ export interface Context extends Ports {
   readonly audit: AuditLog;
   /** Tells the audit log what the operation is about; absent: this context carries out none. */
   readonly tell?: (facts: AuditFacts) => void;
+  /** absent: nobody else hears of operations */
+  readonly observers?: Observers;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

@@ -10,7 +10,7 @@ import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { addMachineCommands } from './machine-commands.ts';
-import { forceSchema, json, planOption, revisionOptions, wait, yes } from './options.ts';
+import { forceSchema, json, planOption, revisionOptions, skipHooks, wait, yes } from './options.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 import { addReproductionCommands } from './reproduction-commands.ts';
@@ -56,6 +56,7 @@ program
   .command('init')
   .description('write a commented configuration for the service in this folder')
   .option('--app <name>', 'name of the application (default: the folder)')
+  .option('--github', 'write workflows for GitHub too; alone where there is a configuration')
   .option('--force', 'replace files that are in the way')
   .action(async (flags) => (await import('./commands/init.ts')).initCommand(flags));
 
@@ -101,6 +102,7 @@ program
   .option('--all', 'each environment that has something to go back to')
   .description('prove for environments that a rollback would work, without moving traffic; for a schedule of CI')
   .addOption(wait())
+  .addOption(skipHooks())
   .addOption(json())
   .addHelpText('after', '\nExamples:\n  $ lockage drill --all --json\n  $ lockage drill qa prod --wait 5m')
   .action(async (names, flags) => (await import('./commands/drill.ts')).drillCommand(names, flags, interrupt()));

@@ -10,6 +10,7 @@ import { checkEvidence } from './evidence.ts';
 import { Findings } from './findings.ts';
 import { checkMigration } from './migration.ts';
 import { checkKeys } from './keys.ts';
+import { checkIntegrations } from './integrations.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
@@ -46,6 +47,7 @@ export function checkProject(
     checkSoak(environment);
     checkVerification(environment);
     checkEvidence(environment);
+    checkIntegrations(environment, [...order]);
   }
   checkPorts(checked);
   const found = findings.problems(checked.map(({ resolved }) => resolved.name));

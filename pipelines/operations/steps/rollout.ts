@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import type { EnvironmentRecord } from '../../model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
@@ -11,6 +11,7 @@ import { neededSecrets } from '../../planning/standby.ts';
 import { brokenGlass } from '../../policy/break-glass.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import { keptOnHosts, knownReleases } from '../../policy/retention.ts';
+import type { OperationFacts } from '../observers.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
 import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
@@ -71,6 +72,8 @@ export async function rollOut(
   context.tell?.({ release: { version, digest }, revision: rollout.revision.number });
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
+  // What heals puts back what is recorded, and waits for nobody's consent.
+  if (!inputs.heals) await context.observers?.reach('pre-deploy', factsOf(inputs));
   // Containers of a standby that are made once more need the secrets that they had.
   if (inputs.replaces ?? rollout.desired.anew) await recallStandby(context, rollout.desired);
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
@@ -118,6 +121,11 @@ export async function rollOut(
     bytesMoved,
     ...(kept === undefined ? {} : { kept }),
   };
+}
+
+function factsOf({ release, record, gates }: RolloutInputs): Partial<OperationFacts> {
+  const previous = currentRevision(record.ledger)?.release;
+  return { release, ...(previous ? { previous } : {}), ...(gates ? { gates } : {}) };
 }
 
 interface FoundationDue {
