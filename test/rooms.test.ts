@@ -12,14 +12,14 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   pipelines: [
     ['operations'],
     ['planning'],
-    ['inspection', 'policy', 'hosts', 'config'],
+    ['inspection', 'policy', 'hosts', 'config', 'databases'],
     ['model'],
     ['text', 'errors.ts'],
   ],
   infra: [
     ['adapters'],
     ['pulumi'],
-    ['provider', 'programs', 'hosts'],
+    ['provider', 'programs', 'hosts', 'databases'],
     ['workloads', 'machines'],
     ['context'],
     ['resources'],
