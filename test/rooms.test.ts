@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['demo', 'pulumi', 'run.mjs', 'build.mjs', 'package.mjs'],
     ['cli', 'lab', 'setup.mjs'],
     ['project', 'setup', 'load'],
-    ['tools'],
+    ['tools', 'testing'],
   ],
 };
 

@@ -12,4 +12,6 @@ export interface CopySource {
   make(): Promise<Fork>;
   /** Takes one away with its data, also from whoever is connected to it. */
   drop(copy: Fork): Promise<void>;
+  /** Ends what it holds besides copies. */
+  close(): void | Promise<void>;
 }

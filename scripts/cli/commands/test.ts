@@ -1,4 +1,7 @@
+import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { CopyPool } from '../../../infra/databases/copy-pool.ts';
 import { CopyServer } from '../../../infra/databases/copy-server.ts';
 import type { CopySource } from '../../../infra/databases/copies.ts';
@@ -61,12 +64,14 @@ async function runTests(argv: readonly string[], run: TestRun, signal: AbortSign
     const variables = {
       ...workerVariables(kind, workers),
       LOCKAGE_DATABASES: server.url,
+      LOCKAGE_TEST_HELPER: pathToFileURL(join(dirname(await realpath(process.argv[1] ?? '')), 'testing.mjs')).href,
       LOCKAGE_TEST_WORKERS: String(parallel),
     };
     return await runAttached(argv, variables, signal);
   } finally {
     await server.close();
     await pool.close();
+    await source.close();
   }
 }
 

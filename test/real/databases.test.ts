@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DatabaseShop } from '../support/databases-fixture.ts';
+import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
+
+// One story: each test goes on where the one before ended, with nothing of a database running.
+describe.runIf(labsWork)('a database for tests', () => {
+  let shop: DatabaseShop;
+
+  beforeAll(async () => {
+    shop = await DatabaseShop.open();
+  }, setupTime);
+
+  afterAll(async () => shop?.remove());
+
+  const gone = () => expect.poll(() => shop.left(), { timeout: 60_000, interval: 300 }).toEqual([]);
+  const jobs = 'select count(*) from jobs';
+
+  test('is baked once of image, migration and seed, and comes from the registry where it is not', async () => {
+    const baked = await shop.succeed('db', 'bake');
+    expect(baked).toMatchObject({ outcome: 'baked', kind: 'postgres', accessory: 'db', digest: expect.any(String) });
+    expect(await shop.left()).toEqual([]);
+    expect(await shop.succeed('db', 'bake')).toMatchObject({ outcome: 'unchanged', image: baked.image });
+    await shop.desk.docker('image', 'rm', '--force', (await shop.engine.inspectImage(baked.image))?.Id ?? '');
+    const pulled = await shop.succeed('db', 'bake');
+    expect(pulled).toMatchObject({ outcome: 'pulled', image: baked.image, digest: baked.digest });
+    const { Config } = (await shop.engine.inspectImage(baked.image)) ?? {};
+    expect(Config?.Labels).toMatchObject({ 'lockage.db.data': '/lockage/data', 'lockage.db.kind': 'postgres' });
+  });
+
+  test('has copies that see nothing of each other', async () => {
+    const { child, forks } = await shop.fork(2);
+    const [one, two] = forks.map(({ url }) => url);
+    await shop.sql(one ?? '', "delete from jobs where id > 10; insert into counters values ('mine', 1)");
+    expect([await shop.sql(one ?? '', jobs), await shop.sql(two ?? '', jobs)]).toEqual(['10', '100']);
+    const later = await shop.fork(1);
+    expect(await shop.sql(later.forks[0]?.url ?? '', jobs)).toBe('100');
+    for (const each of [child, later.child]) {
+      each.kill('SIGTERM');
+      await once(each, 'exit');
+    }
+    expect(await shop.left()).toEqual([]);
+  });
+
+  test('is reached at the loopback alone, by a password that nothing shows, and can do as little as a role', async () => {
+    const { child, forks } = await shop.fork(2);
+    const [one, two] = forks;
+    const details = await shop.engine.inspectContainer(one?.name ?? '');
+    expect(one?.password).not.toBe(two?.password);
+    expect(JSON.stringify(details)).not.toContain(one?.password);
+    expect(Object.values(details?.NetworkSettings.Ports ?? {})).toEqual([
+      [{ HostIp: '127.0.0.1', HostPort: String(one?.port) }],
+    ]);
+    expect(details?.Config.User).toBe('999:999');
+    expect(details?.HostConfig).toMatchObject({
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      PidsLimit: 256,
+      Memory: 512 * 2 ** 20,
+    });
+    expect(details?.Mounts.filter(({ Type }) => Type === 'volume')).toEqual([]);
+    const wrong = (two?.url ?? '').replace(two?.password ?? '', one?.password ?? '');
+    await expect(shop.sql(wrong, jobs)).rejects.toThrow(/password authentication failed/);
+    const [network] = Object.values(details?.NetworkSettings.Networks ?? {});
+    const ask = ['pg_isready', '-q', '-t', '2', '-h', network?.IPAddress ?? ''];
+    const asked = async (name = '') => (await shop.engine.exec(name, ask)).code;
+    expect([await asked(one?.name), await asked(two?.name)]).toEqual([0, 2]);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+
+  test('goes when its command is killed, and when whoever called that is', async () => {
+    const { child } = await shop.fork(2);
+    child.kill('SIGKILL');
+    await gone();
+    // A shell that waits for it, as a script does.
+    const called = await shop.fork(1, ['sh', '-c', '"$@"; exit', 'caller']);
+    called.child.kill('SIGKILL');
+    await gone();
+  });
+
+  test('leaves nothing behind where the engine is killed with it', async () => {
+    const { child } = await shop.fork(1);
+    await shop.desk.host.cutPower();
+    child.kill('SIGKILL');
+    await shop.desk.host.restorePower();
+    await shop.succeed('db', 'bake');
+    await gone();
+  });
+
+  test('is there for each of the tests of the sample at the same time, and none sees another', async () => {
+    for (const strategy of ['fork', 'template']) {
+      const words = ['test', '--parallel', '4', '--per', 'test', '--strategy', strategy];
+      const { code, stdout, stderr } = await shop.run(...words, '--', 'node', '--test', 'app/test/');
+      expect([code, /^# pass \d+/m.exec(stdout)?.[0], /^# fail \d+/m.exec(stdout)?.[0]], stdout + stderr).toEqual([
+        0,
+        '# pass 64',
+        '# fail 0',
+      ]);
+      expect(await shop.left()).toEqual([]);
+    }
+  });
+
+  test('is taken from a test that is killed, and all are gone after it', async () => {
+    // Workers that take a database and are killed at once, or give it back: the pool would run dry otherwise.
+    await writeFile(
+      join(shop.folder, 'killed.mjs'),
+      `import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      const worker = \`const { takeDatabase } = await import(process.env.LOCKAGE_TEST_HELPER);
+        const { url } = await takeDatabase();
+        console.log(url);
+        setInterval(() => {}, 1000);\`;
+      const urls = new Set();
+      const run = async () => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', worker], { stdio: ['ignore', 'pipe', 'inherit'] });
+        const [url] = await once(child.stdout, 'data');
+        urls.add(String(url));
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      };
+      await Promise.all(Array.from({ length: 4 }, async () => { for (let i = 0; i < 3; i += 1) await run(); }));
+      process.exit(urls.size === 12 ? 7 : 1);`,
+    );
+    const { code, stderr } = await shop.run('test', '-p', '2', '--per', 'test', '--', 'node', 'killed.mjs');
+    expect([code, await shop.left()], stderr).toEqual([7, []]);
+  });
+
+  test('is found by each worker in variables', async () => {
+    const script =
+      'echo "$DATABASE_URL $LOCKAGE_DATABASE_URL_1 $LOCKAGE_DATABASE_URL_2 ${LOCKAGE_DATABASE_URL_3:-none}"';
+    const { stdout } = await shop.run('test', '-p', '2', '--', 'sh', '-c', script);
+    const [url, one, two, three] = stdout.trim().split(' ');
+    expect([url, three, new Set([one, two]).size]).toEqual([one, 'none', 2]);
+  });
+
+  test('is refused with what helps where it cannot be made', async () => {
+    const refusal = async (change: Parameters<typeof shop.configure>[0]) => {
+      await shop.configure(change);
+      const { code, json } = await shop.run('db', 'bake', '--json');
+      return [code, json.error.message, json.error.hint];
+    };
+    const { registry } = shop.desk.lab;
+    expect(
+      await refusal((file) => file.setIn(['accessories', 'db', 'image'], `${registry}/lockage-base/node`)),
+    ).toEqual([
+      2,
+      expect.stringContaining('what kind of database db is cannot be seen'),
+      'Write `accessories.db.kind`: postgres, mariadb, redis.',
+    ]);
+    expect(await refusal((file) => file.setIn(['accessories', 'db', 'seed'], { file: 'absent.sql' }))).toEqual([
+      2,
+      expect.stringMatching(/absent\.sql, of `accessories\.db\.seed\.file`, cannot be read/),
+      expect.any(String),
+    ]);
+    await writeFile(join(shop.folder, 'wrong.sql'), 'insert into no_such_table values (1);');
+    expect(await refusal((file) => file.setIn(['accessories', 'db', 'seed'], { file: 'wrong.sql' }))).toEqual([
+      3,
+      expect.stringContaining('the seed of db failed'),
+      undefined,
+    ]);
+    expect(await shop.left()).toEqual([]);
+    const absent = await shop.run('db', 'fork', 'bd', '--json');
+    expect([absent.code, absent.json.error.message]).toEqual([2, expect.stringContaining('did you mean db')]);
+  });
+});
