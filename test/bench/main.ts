@@ -9,6 +9,7 @@ import type { Row } from './measure.ts';
 import { judged, usedByOthers } from './busy.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
+import { databasesPart } from './part-databases.ts';
 import { edgePart } from './part-edge.ts';
 import { loadPart } from './part-load.ts';
 import { machinesPart } from './part-machines.ts';
@@ -25,6 +26,7 @@ import { tableLines } from './table.ts';
 const parts: readonly Part[] = [
   ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
   ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart],
+  ...[databasesPart],
 ];
 const help = `Usage: npm run bench [-- options]
 

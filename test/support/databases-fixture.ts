@@ -126,6 +126,14 @@ export class DatabaseShop {
     return [...containers.map(({ Names, Id }) => Names[0] ?? Id), ...networks, ...volumes];
   }
 
+  /** Resolves when nothing of databases is left. */
+  async gone(timeout = 60_000): Promise<void> {
+    for (const end = performance.now() + timeout; (await this.left()).length > 0;) {
+      if (performance.now() > end) throw new Error(`left after ${timeout / 1000} s: ${(await this.left()).join(', ')}`);
+      await sleep(200);
+    }
+  }
+
   async remove(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     this.engine.close();
