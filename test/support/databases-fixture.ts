@@ -90,8 +90,8 @@ export class DatabaseShop {
   }
 
   /** Starts `lockage db fork`, and resolves once it has printed its forks. `through`: who calls it. */
-  async fork(count: number, through: readonly string[] = []): Promise<Forking> {
-    const words = [...this.desk.program, 'db', 'fork', '--count', String(count), '--json'];
+  async fork(count: number, through: readonly string[] = [], named: readonly string[] = []): Promise<Forking> {
+    const words = [...this.desk.program, 'db', 'fork', ...named, '--count', String(count), '--json'];
     const child = this.start([...through, ...words]);
     let [stdout, stderr] = ['', ''];
     child.stdout?.on('data', (data: Buffer) => (stdout += data.toString()));

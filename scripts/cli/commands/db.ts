@@ -87,12 +87,11 @@ export async function dbForkCommand(name: string | undefined, flags: ForkFlags, 
 
 /** Resolves when whoever called this command is gone, its input has ended, or it is to stop. */
 async function untilOver(caller: number, withStdin: boolean, signal: AbortSignal): Promise<void> {
-  const ended = withStdin ? new Promise<void>((resolve) => process.stdin.resume().once('end', resolve)) : undefined;
-  let isOver = false;
-  void ended?.then(() => (isOver = true));
-  while (!signal.aborted && !isOver && process.ppid === caller) {
-    const pause = sleep(callerEvery, undefined, { signal }).catch(() => undefined);
-    await (ended ? Promise.race([ended, pause]) : pause);
+  const ended = new AbortController();
+  if (withStdin) process.stdin.resume().once('end', () => ended.abort());
+  const over = AbortSignal.any([signal, ended.signal]);
+  while (!over.aborted && process.ppid === caller) {
+    await sleep(callerEvery, undefined, { signal: over }).catch(() => undefined);
   }
 }
 
