@@ -17,6 +17,7 @@ export class CopyPool {
   readonly #ready: Fork[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #busy = new Set<Promise<void>>();
+  #filling: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #starting = 0;
   #failures = 0;
   #closed = false;
@@ -30,8 +31,11 @@ export class CopyPool {
 
   /** Makes the first copies, and resolves once all of them are ready. Throws LockageError when none can be made. */
   async fill(): Promise<void> {
-    const taken = await Promise.all(Array.from({ length: this.#size }, () => this.take()));
-    this.#ready.push(...taken);
+    if (this.#ready.length >= this.#size) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#filling = { resolve, reject };
+      this.#refill();
+    });
   }
 
   /** Returns a copy that nobody had before: at once where one is ready. Throws LockageError when none can be made. */
@@ -73,15 +77,21 @@ export class CopyPool {
       const next = this.#waiting.shift();
       if (next) next.resolve(copy);
       else this.#ready.push(copy);
+      if (this.#ready.length >= this.#size) this.#filling?.resolve();
     } catch (error) {
       this.#failures += 1;
-      if (this.#failures >= mostFailures) for (const { reject } of this.#waiting.splice(0)) reject(error);
-      // Nobody waits, and the next one to ask tries again.
-      if (this.#waiting.length === 0) return;
+      // Who asks next tries again.
+      if (this.#failures >= mostFailures) return this.#tell(error);
     } finally {
       this.#starting -= 1;
     }
     this.#refill();
+  }
+
+  #tell(error: unknown): void {
+    this.#failures = 0;
+    this.#filling?.reject(error);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   #work(work: Promise<void>): void {
