@@ -93,7 +93,7 @@ test('one that fails is made again, and who waits is told when none can be made'
 test('who does not know the path gets nothing', async () => {
   const { source, server } = await started(0);
   const { origin } = new URL(server.url);
-  for (const path of ['/', '/databases', '/x/databases', `${new URL(server.url).pathname.slice(0, -1)}`]) {
+  for (const path of ['/', '/databases', '/x/databases', new URL(server.url).pathname.slice(0, -1)]) {
     expect((await ask(`${origin}${path}`, 'POST')).status).toBe(404);
   }
   expect((await ask(server.url, 'GET')).status).toBe(405);

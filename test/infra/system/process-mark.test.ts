@@ -23,7 +23,7 @@ test('one of an earlier boot is gone, and one of another computer is unknown', a
 test.each([
   ['SIGKILL', true],
   ['an end that calls it off', false],
-] as const)('what is to run at the end of a process runs after %s: %s', async (how, runs) => {
+] as const)('what is to run at the end of a process runs after %s: %s', async (_how, runs) => {
   const folder = mkdtempSync(join(tmpdir(), 'lm-'));
   try {
     const done = join(folder, 'done');
