@@ -21,7 +21,8 @@ import { Forks, type BakedImage } from '../databases/forks.ts';
 import type { Engine, ImageDetails } from '../docker/api/client.ts';
 import { ensureImage, localName } from '../hosts/images.ts';
 import { imageKey } from '../programs/foundation-plan.ts';
-import type { RegistryClient } from '../registry/client.ts';
+import { parseReference, type RegistryClient } from '../registry/client.ts';
+import { digestIn } from '../registry/reference.ts';
 import { pinImages } from './foundation-images.ts';
 
 /** Bytes of a seed file: more than that belongs into the image of a database that was restored once. */
@@ -128,7 +129,7 @@ export class DatabasesAdapter {
     const image = pinned.images[accessory.image] ?? accessory.image;
     const inputs: BakeInputs = {
       kind,
-      image: image.includes('@') ? image : details.Id,
+      image: image.includes('@') ? image : knownDigest(accessory.image, details),
       command: args,
       env: accessory.env,
       secrets: accessory.secrets,
@@ -243,6 +244,15 @@ function factsOf({ Config }: ImageDetails, accessory: Accessory): ImageFacts {
   const pairs = (Config.Env ?? []).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
   const own = Array.isArray(Config.Cmd) ? Config.Cmd : [];
   return { env: Object.fromEntries(pairs) as Record<string, string>, command: accessory.command ?? own };
+}
+
+/**
+ * Returns an image by the digest that its registry gave it when it was pulled: that may be out of reach today. One that was only
+ * loaded is what it is on this engine.
+ */
+function knownDigest(image: string, { Id, RepoDigests }: ImageDetails): string {
+  const [digest, another] = [...new Set((RepoDigests ?? []).flatMap((name) => digestIn(name) ?? []))];
+  return digest !== undefined && another === undefined ? `${parseReference(image).repository}@${digest}` : Id;
 }
 
 /** Returns the engine's own baked image; undefined where it has none with that fingerprint. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sweep } from '../../../infra/databases/owner.ts';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { bakedOf } from '../../../pipelines/databases/baked.ts';
-import { urlOf, variablesOf } from '../../../pipelines/databases/kinds.ts';
+import { kindNamed, urlOf, variablesOf } from '../../../pipelines/databases/kinds.ts';
 import { LockageError, PartialError } from '../../../pipelines/errors.ts';
 import { guardEnd, localEngine, openDatabase, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
@@ -25,14 +25,15 @@ export async function dbBakeCommand(
     try {
       const { baked, wanted } = await openDatabase(context, name, flags);
       const { outcome, kind, image, fingerprint, digest, notPushed } = baked;
-      const { accessory, release } = wanted;
+      const { accessory, environment, release } = wanted;
       if (notPushed) {
         throw new PartialError(`${accessory.name} was baked, and is on this computer only: ${notPushed.message}`, {
           details: [image, ...notPushed.details],
           hint: notPushed.hint ?? 'Run the same command again when the registry answers.',
         });
       }
-      const of = bakedOf(accessory.migrated === false ? undefined : release?.version, accessory.seed);
+      const isMigrated = environment.migration && (accessory.migrated ?? kindNamed(kind).isMigrated);
+      const of = bakedOf(isMigrated ? release?.version : undefined, accessory.seed);
       const how = { baked: 'baked', pulled: 'baked before, and pulled', unchanged: 'baked before' }[outcome];
       context.terminal.result(
         { outcome, accessory: accessory.name, kind, image, fingerprint, ...(digest ? { digest } : {}) },
