@@ -2,15 +2,18 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DatabaseShop } from '../support/databases-fixture.ts';
+import { DatabaseShop, engineOf } from '../support/databases-fixture.ts';
 import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
+
+/** How many tests of a run take a database and are killed: 1000 with `LOCKAGE_DATABASE_TESTS=1000`, which takes a while. */
+const killedTests = Number(process.env['LOCKAGE_DATABASE_TESTS'] ?? 12);
 
 // One story: each test goes on where the one before ended, with nothing of a database running.
 describe.runIf(labsWork)('a database for tests', () => {
   let shop: DatabaseShop;
 
   beforeAll(async () => {
-    shop = await DatabaseShop.open();
+    shop = await DatabaseShop.open({ small: { hosts: 1, reach: 'unix', disk: 900 * 2 ** 20 } });
   }, setupTime);
 
   afterAll(async () => shop?.remove());
@@ -104,28 +107,63 @@ describe.runIf(labsWork)('a database for tests', () => {
   });
 
   test('is taken from a test that is killed, and all are gone after it', async () => {
-    // Workers that take a database and are killed at once, or give it back: the pool would run dry otherwise.
+    const atOnce = Math.min(16, Math.ceil(killedTests / 3));
+    // Each takes a database; some are killed with it, some before they have it, and some give it back.
     await writeFile(
       join(shop.folder, 'killed.mjs'),
       `import { spawn } from 'node:child_process';
       import { once } from 'node:events';
       const worker = \`const { takeDatabase } = await import(process.env.LOCKAGE_TEST_HELPER);
-        const { url } = await takeDatabase();
+        const { url, release } = await takeDatabase();
         console.log(url);
-        setInterval(() => {}, 1000);\`;
-      const urls = new Set();
-      const run = async () => {
-        const child = spawn(process.execPath, ['--input-type=module', '-e', worker], { stdio: ['ignore', 'pipe', 'inherit'] });
+        process.stdin.once('data', () => { release(); process.exit(0); });\`;
+      const urls = [];
+      let begun = 0;
+      const run = async (number) => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', worker], { stdio: ['pipe', 'pipe', 'inherit'] });
+        const ended = once(child, 'exit');
+        if (number % 3 === 0) {
+          setTimeout(() => child.kill('SIGKILL'), Math.random() * 400);
+          return ended;
+        }
         const [url] = await once(child.stdout, 'data');
-        urls.add(String(url));
-        child.kill('SIGKILL');
-        await once(child, 'exit');
+        urls.push(String(url));
+        if (number % 3 === 1) child.kill('SIGKILL');
+        else child.stdin.write('done');
+        await ended;
       };
-      await Promise.all(Array.from({ length: 4 }, async () => { for (let i = 0; i < 3; i += 1) await run(); }));
-      process.exit(urls.size === 12 ? 7 : 1);`,
+      const work = async () => { while (begun < ${killedTests}) await run(++begun); };
+      await Promise.all(Array.from({ length: ${atOnce} }, work));
+      const expected = ${killedTests} - Math.floor(${killedTests} / 3);
+      process.exit(urls.length === expected && new Set(urls).size === expected ? 7 : 1);`,
     );
-    const { code, stderr } = await shop.run('test', '-p', '2', '--per', 'test', '--', 'node', 'killed.mjs');
+    const words = ['test', '-p', String(atOnce), '--per', 'test', '--', 'node', 'killed.mjs'];
+    const { code, stderr } = await shop.run(...words);
     expect([code, await shop.left()], stderr).toEqual([7, []]);
+  });
+
+  test('leaves nothing behind on a disk that is full, and is there again when it is not', async () => {
+    const small = shop.desk.lab.host('small-1');
+    const engine = engineOf(small);
+    try {
+      const on = (...words: string[]) => shop.desk.run(shop.folder, words, { DOCKER_HOST: small.dockerHost });
+      expect(await on('db', 'bake', '--json')).toMatchObject({ code: 0, json: { outcome: 'pulled' } });
+      const image = shop.desk.lab.images.postgres ?? '';
+      const fill = 'dd if=/dev/zero of=/var/tmp/fill bs=1M 2> /dev/null; exec sleep 600';
+      await engine.createContainer('fill', { Image: image, Entrypoint: ['sh', '-c', fill] });
+      await engine.startContainer('fill');
+      const runs = async () => (await engine.exec('fill', ['cat', '/proc/1/comm'])).stdout.trim();
+      await expect.poll(runs, { timeout: 60_000 }).toBe('sleep');
+      const { code, json } = await on('db', 'fork', '--json');
+      expect([2, 3]).toContain(code);
+      expect(json.error.message).toMatch(/small-1|here/);
+      await engine.removeContainer('fill', { force: true });
+      expect((await on('db', 'sweep')).code).toBe(0);
+      expect(await shop.left(engine)).toEqual([]);
+      expect((await on('test', '-p', '1', '--', 'true')).code).toBe(0);
+    } finally {
+      engine.close();
+    }
   });
 
   test('is found by each worker in variables', async () => {

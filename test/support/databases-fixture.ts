@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument } from 'yaml';
 import { Engine } from '../../infra/docker/api/client.ts';
-import type { BareHost } from '../../scripts/lab/lab.ts';
+import type { BareHost, LabEnvironment } from '../../scripts/lab/lab.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
 import { Desk } from './desk.ts';
 import { command } from './engine-fixture.ts';
@@ -35,8 +35,9 @@ export class DatabaseShop {
     this.engine = engineOf(desk.host);
   }
 
-  static async open(): Promise<DatabaseShop> {
-    const desk = await Desk.open({}, ['edge', 'node', 'postgres']);
+  /** `others`: further hosts of its lab. */
+  static async open(others: Readonly<Record<string, LabEnvironment>> = {}): Promise<DatabaseShop> {
+    const desk = await Desk.open(others, ['edge', 'node', 'postgres']);
     try {
       const sample = join(packageRoot(), 'environments/sample');
       const folder = await desk.folder('shop');
@@ -117,12 +118,12 @@ export class DatabaseShop {
     return (await this.desk.docker(...words)).trim();
   }
 
-  /** Returns all that there is of databases on the engine: containers, networks and volumes that commands made for themselves. */
-  async left(): Promise<string[]> {
+  /** Returns all that there is of databases on an engine: what commands made for themselves. */
+  async left(engine = this.engine): Promise<string[]> {
     const label = 'lockage.owner';
-    const containers = await this.engine.listContainers({ all: true, labels: { [label]: '' } });
-    const networks = (await this.engine.listNetworks({})).filter((name) => /^lockage-(forks|bake)-/.test(name));
-    const volumes = (await this.engine.listVolumes({})).map(({ Name }) => Name);
+    const containers = await engine.listContainers({ all: true, labels: { [label]: '' } });
+    const networks = (await engine.listNetworks({})).filter((name) => /^lockage-(forks|bake)-/.test(name));
+    const volumes = (await engine.listVolumes({})).map(({ Name }) => Name);
     return [...containers.map(({ Names, Id }) => Names[0] ?? Id), ...networks, ...volumes];
   }
 
