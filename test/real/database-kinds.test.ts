@@ -37,34 +37,40 @@ const kinds = {
   },
 } as const;
 
-describe.runIf(labsWork).each(['mariadb', 'redis'] as const)('copies of %s', (kind) => {
-  const { accessory, seed, client, change, count } = kinds[kind];
-  const image = baseImages[kind];
+const names = ['mariadb', 'redis'] as const;
+
+describe.runIf(labsWork)('copies of other databases', () => {
   let shop: DatabaseShop;
 
   beforeAll(async () => {
-    await ensureBaseImage(kind);
+    await Promise.all(names.map((kind) => ensureBaseImage(kind)));
     shop = await DatabaseShop.open();
-    const archive = join(shop.folder, '.lockage', `${kind}.tar`);
-    await command('docker', 'save', '--output', archive, image);
+    const archive = join(shop.folder, '.lockage', 'images.tar');
+    await command('docker', 'save', '--output', archive, ...names.map((kind) => baseImages[kind]));
     await shop.desk.docker('load', '--quiet', '--input', archive);
-    await writeFile(join(shop.folder, 'other.seed'), seed);
+    for (const kind of names) await writeFile(join(shop.folder, `${kind}.seed`), kinds[kind].seed);
     await shop.configure((file) => {
-      file.setIn(['accessories', 'other'], { image, seed: { file: 'other.seed' }, ...accessory });
-      for (const name of 'secrets' in accessory ? accessory.secrets : []) file.setIn(['secrets', name], { env: name });
+      for (const kind of names) {
+        const { accessory } = kinds[kind];
+        const seed = { file: `${kind}.seed` };
+        file.setIn(['accessories', kind], { image: baseImages[kind], seed, ...accessory });
+        for (const name of 'secrets' in accessory ? accessory.secrets : [])
+          file.setIn(['secrets', name], { env: name });
+      }
     });
   }, setupTime);
 
   afterAll(async () => shop?.remove());
 
-  test('have what was seeded, and see nothing of each other', async () => {
-    expect(await shop.succeed('db', 'bake', 'other')).toMatchObject({ outcome: 'baked', kind });
-    const { child, forks } = await shop.fork(2, [], ['other']);
+  test.each(names)('%s: have what was seeded, and see nothing of each other', async (kind) => {
+    const { client, change, count } = kinds[kind];
+    expect(await shop.succeed('db', 'bake', kind)).toMatchObject({ outcome: 'baked', kind });
+    const { child, forks } = await shop.fork(2, [], [kind]);
     const ask = async (fork: PrintedFork | undefined, statement: string) => {
       if (!fork) throw new Error('there is no fork');
       const [program = '', ...words] = client(fork);
       const end = kind === 'redis' ? ['0'] : [];
-      const container = ['run', '--rm', '--network', 'host', '--entrypoint', program, image];
+      const container = ['run', '--rm', '--network', 'host', '--entrypoint', program, baseImages[kind]];
       return (await shop.desk.docker(...container, ...words, statement, ...end)).trim();
     };
     const [one, two] = forks;
