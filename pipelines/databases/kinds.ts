@@ -19,7 +19,6 @@ export interface ImageFacts {
 
 /** The account and database that an application uses. */
 export interface Login {
-  /** empty where the kind has no accounts */
   readonly user: string;
   readonly database: string;
 }
@@ -140,7 +139,8 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     stopSignal: 'SIGTERM',
     scheme: 'redis',
     isMigrated: false,
-    login: () => ({ user: '', database: '0' }),
+    // Its own client takes a URL without a user for one with an empty name.
+    login: () => ({ user: 'default', database: '0' }),
     bake: (args) => ({
       env: {},
       command: [

@@ -12,7 +12,6 @@ export interface TestDatabase {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** empty where the kind has no accounts */
   readonly user: string;
   readonly password: string;
   readonly database: string;

@@ -65,9 +65,9 @@ describe('a fork', () => {
   test.each([
     ['postgres', 'postgres://shop:p@127.0.0.1:5432/shop'],
     ['mariadb', 'mysql://shop:p@127.0.0.1:5432/shop'],
-    ['redis', 'redis://:p@127.0.0.1:5432/0'],
+    ['redis', 'redis://default:p@127.0.0.1:5432/0'],
   ] as const)('of %s has the URL %s', (kind, url) => {
-    const login = kind === 'redis' ? { user: '', database: '0' } : {};
+    const login = kind === 'redis' ? kindNamed(kind).login({}) : {};
     expect(urlOf(kind, { ...address, ...login })).toBe(url);
   });
 
