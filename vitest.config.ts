@@ -14,6 +14,7 @@ const real = { pool: 'forks', testTimeout: 8 * minutes, hookTimeout: 8 * minutes
 const longest = [
   'machine-images',
   'every-target',
+  'databases',
   'crash',
   'swarm-faults',
   'strangers',

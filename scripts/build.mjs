@@ -21,6 +21,7 @@ const installed = {
   lockage: 'scripts/cli/main.ts',
   provider: 'infra/provider/plugin.ts',
   'pulumi-program': 'scripts/pulumi/program.ts',
+  testing: 'scripts/testing/database.ts',
 };
 const programs = {
   ...installed,

@@ -12,14 +12,14 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   pipelines: [
     ['operations'],
     ['planning'],
-    ['inspection', 'policy', 'hosts', 'config'],
+    ['inspection', 'policy', 'hosts', 'config', 'databases'],
     ['model'],
     ['text', 'errors.ts'],
   ],
   infra: [
     ['adapters'],
     ['pulumi'],
-    ['provider', 'programs', 'hosts'],
+    ['provider', 'programs', 'hosts', 'databases'],
     ['workloads', 'machines'],
     ['context'],
     ['resources'],
@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['demo', 'pulumi', 'run.mjs', 'build.mjs', 'package.mjs'],
     ['cli', 'lab', 'setup.mjs'],
     ['project', 'setup', 'load'],
-    ['tools'],
+    ['tools', 'testing'],
   ],
 };
 

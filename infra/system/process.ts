@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment } from './environment.ts';
@@ -43,6 +44,52 @@ export function startDetached(argv: readonly string[], logFile: string): ChildPr
   } finally {
     closeSync(log);
   }
+}
+
+/**
+ * Starts a program that runs once this process has ended, however it ended: a shell waits for the end of its input, which is
+ * open as long as this process lives. Returns what calls that off.
+ */
+export function startAtEnd(argv: readonly string[]): () => void {
+  const script = 'while read -r line; do :; done; exec "$@"';
+  const child = spawn('/bin/sh', ['-c', script, 'at-end', ...argv], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+    env: childEnvironment(),
+  });
+  child.on('error', () => undefined);
+  child.unref();
+  // The parent's end alone closes it.
+  (child.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+  return () => void child.kill('SIGKILL');
+}
+
+/**
+ * Runs a program of the operator's with this process's own streams, folder and variables, and those given besides, to its end.
+ * A signal that ends this process is passed on. Returns its exit code; 128 and more for a signal. Throws LockageError when it
+ * cannot be started.
+ */
+export function runAttached(
+  argv: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<number> {
+  const [file = '', ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...variables } });
+    const stop = () => void child.kill('SIGTERM');
+    signal.addEventListener('abort', stop, { once: true });
+    child.on('error', (cause: NodeJS.ErrnoException) => {
+      signal.removeEventListener('abort', stop);
+      const why = cause.code === 'ENOENT' ? 'there is no such program' : cause.message;
+      reject(new LockageError(`${file} cannot be run: ${why}`, { cause }));
+    });
+    child.on('exit', (code, ended) => {
+      signal.removeEventListener('abort', stop);
+      resolve(code ?? 128 + (ended === null ? 0 : constants.signals[ended]));
+    });
+  });
 }
 
 /** The result of a program that ran to its end. */

@@ -240,6 +240,12 @@ export interface Accessory extends Surroundings {
   readonly health?: { readonly command: readonly string[]; readonly timeout: number };
   /** how its data is written to stdout, and read again from stdin; absent: as its image is known to do it */
   readonly backup?: DataCommands;
+  /** which database it is; absent: as its image says */
+  readonly kind?: 'postgres' | 'mariadb' | 'redis';
+  /** what copies for tests have besides what the migration makes */
+  readonly seed?: Seed;
+  /** the release's migration is for it; absent: as its kind usually is */
+  readonly migrated?: boolean;
   readonly memory: number;
   /** absent: as many as there are */
   readonly cpus?: number;
@@ -252,6 +258,9 @@ export interface Accessory extends Surroundings {
   /** absent: Docker's own rotating files */
   readonly log?: Log;
 }
+
+/** What a database for tests is filled with: a file for its client, relative to the project's root, or a command of the release. */
+export type Seed = { readonly file: string } | { readonly command: readonly string[] };
 
 /** The commands in the container of an accessory that write all of its data, and take it in again. */
 export interface DataCommands {

@@ -1,4 +1,4 @@
-import { roleContainers } from '../model/container-spec.ts';
+import { roleContainers, type ContainerSpec, type SpecInputs } from '../model/container-spec.ts';
 import type { DesiredState } from '../model/desired-state.ts';
 import type { Environment, Migration, Role } from '../model/environment.ts';
 import { fingerprint } from '../model/fingerprint.ts';
@@ -33,6 +33,20 @@ export function planMigration(inputs: RolloutInputs): MigrationPlan | undefined 
     inputs: { host, spec: { ...spec, host: host.name, name, alias: name }, timeout: migration.timeout },
     runs: true,
   };
+}
+
+/**
+ * Returns a container in which a release runs a command as it runs its migration, on the environment's first host. Throws
+ * TypeError where it has no host or role.
+ */
+export function commandSpec(inputs: SpecInputs, name: string, command: readonly string[]): ContainerSpec {
+  const { environment } = inputs;
+  const [host] = environment.hosts;
+  const migration = environment.migration ?? { command, secrets: [], env: {}, timeout: 0 };
+  const once = host && migrationRole(environment, { ...migration, command }, host.name);
+  const [spec] = once && host ? roleContainers(inputs, { ...once, name }, host) : [];
+  if (!spec) throw new TypeError(`${environment.name} has no host or no role`);
+  return spec;
 }
 
 /** Returns the role of a migration: the first one's, with a command, variables and secrets of its own. */

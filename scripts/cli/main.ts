@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { lockageVersion } from '../../infra/system/tool-versions.ts';
 import { addAccessoryCommands } from './accessory-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addDatabaseCommands } from './database-commands.ts';
 import { addEnvironmentCommands } from './environment-commands.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addGateCommands } from './gate-commands.ts';
@@ -278,6 +279,7 @@ addAccessoryCommands(program, interrupt);
 addMachineCommands(program, interrupt);
 addReproductionCommands(program, interrupt);
 addEnvironmentCommands(program, interrupt);
+addDatabaseCommands(program, interrupt);
 
 // A reader that goes away (`lockage status | head`) must not end an operation half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessoriesAdapter } from '../../infra/adapters/accessories.ts';
 import type { AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
 import { BundlesAdapter } from '../../infra/adapters/bundles.ts';
+import { DatabasesAdapter } from '../../infra/adapters/databases.ts';
 import { DriftAdapter } from '../../infra/adapters/drift.ts';
 import { DumpsAdapter } from '../../infra/adapters/dumps.ts';
 import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
@@ -78,6 +79,7 @@ export interface CommandContext extends Context {
   readonly accessories: AccessoriesAdapter;
   readonly reaper: ReaperAdapter;
   readonly bundles: BundlesAdapter;
+  readonly databases: DatabasesAdapter;
   readonly connections: Connections;
   readonly registryClient: RegistryClient;
   readonly embedded: EmbeddedRegistry;
@@ -254,6 +256,7 @@ function contextOf({
   const { connections, signal } = session;
   const { app } = project;
   const accessories = new AccessoriesAdapter(app, session);
+  const builder = new DockerBuilder({ project, registry, terminal, signal });
   const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
   return {
     project,
@@ -264,7 +267,7 @@ function contextOf({
     newOperation: () => randomUUID().slice(0, 8),
     records,
     registry: releaseRegistry(registry, { platform: project.build.platform, copies }),
-    builder: new DockerBuilder({ project, registry, terminal, signal }),
+    builder,
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, session, registry, locks),
     machines,
@@ -276,6 +279,7 @@ function contextOf({
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
     verification: new VerificationAdapter(app, session, registry),
+    databases: new DatabasesAdapter({ project, session, registry, push: (tag) => builder.pushTag(tag) }),
     bundles: new BundlesAdapter({
       ...{ project, records, registry, connections, signal, variables: process.env },
       tell: (text) => terminal.note(text),

@@ -53,11 +53,15 @@ interface JudgeOptions {
   readonly note?: (ended: Ended) => string;
   /** where it runs, if not in the project on the computer that builds */
   readonly at?: Place;
+  /** its output is not shown: it is what somebody else's program says */
+  readonly quiet?: boolean;
 }
 
 interface Place {
   readonly folder: string;
   readonly computer: Computer;
+  /** it runs on that computer's own loopback */
+  readonly isInside?: boolean;
 }
 
 /** The end of a command, with its stdout. */
@@ -119,7 +123,7 @@ export class Player {
   async lockage(words: readonly string[], options: JudgeOptions = {}): Promise<Ended> {
     screen.command(['lockage', ...words]);
     const [startedAt, started] = [Date.now(), performance.now()];
-    const ended = await this.#run(words, options.json ?? false, options.at);
+    const ended = await this.#run(words, options.json ?? options.quiet ?? false, options.at);
     const ms = performance.now() - started;
     return this.#judge(words, { ...ended, ms, startedAt }, options);
   }
@@ -192,8 +196,9 @@ export class Player {
   }
 
   async #run(words: readonly string[], json: boolean, at?: Place): Promise<Run> {
-    const { folder, computer } = at ?? { folder: folders().project, computer: this.stage.builder };
-    const child = startProcess([process.execPath, lockageProgram(), ...words], {
+    const { folder, computer, isInside = false } = at ?? { folder: folders().project, computer: this.stage.builder };
+    const inside = isInside && computer.network ? ['nsenter', `--net=${computer.network}`] : [];
+    const child = startProcess([...inside, process.execPath, lockageProgram(), ...words], {
       cwd: folder,
       env: childEnvironment({ DOCKER_HOST: computer.docker }),
       timeout: maxTime,

@@ -33,6 +33,7 @@ export async function writeProject(stage: Stage): Promise<void> {
     path.join(project, 'lockage.yaml'),
     configuration(stage, await readFile(path.join(sample, 'lockage.yaml'), 'utf8')),
   );
+  await cp(path.join(sample, 'seed.sql'), path.join(project, 'seed.sql'));
   await mkdir(path.join(project, 'environments'));
   for (const name of environmentNames) {
     await writeFile(path.join(project, 'environments', `${name}.yaml`), environmentFile(stage, name));

@@ -40,6 +40,8 @@ export interface StageHost {
 export interface Computer {
   readonly docker: string;
   readonly address: string;
+  /** the file of its network, where that is not the one of this machine */
+  readonly network?: string;
 }
 
 export interface Stage {
@@ -100,7 +102,10 @@ export async function setStage(kind: Stage['kind'], log: (line: string) => void)
     app: appName(kind),
     registry: lab.registry,
     images: { node, edge, postgres },
-    builder: computer(lab.builder),
+    builder: {
+      ...computer(lab.builder),
+      ...(kind === 'one-engine' ? {} : { network: `/run/netns/${lab.name}-builder` }),
+    },
     laptop: computer(lab.hosts.find(({ environment }) => environment === laptop) ?? lab.builder),
     withoutRegistry: async (work) => {
       await lab.stopRegistry();

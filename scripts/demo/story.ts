@@ -1,6 +1,7 @@
 /** The demo, scene by scene. Everything a scene promises is checked; the first thing that does not hold ends it. */
 import { run } from '../tools/command.ts';
 import { bytesText, durationText } from '../tools/format.ts';
+import { aDatabaseForEachTest } from './databases.ts';
 import { prodOnALaptop } from './laptop.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
@@ -73,6 +74,11 @@ export const story: readonly Scene[] = [
     name: 'laptop',
     title: 'Prod on a laptop: the same digests with a database of their own, and from one file without a registry',
     play: prodOnALaptop,
+  },
+  {
+    name: 'databases',
+    title: '64 tests that change data, 16 at a time: each has a copy of the database of its own',
+    play: aDatabaseForEachTest,
   },
 ];
 

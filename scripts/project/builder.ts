@@ -67,7 +67,7 @@ export class DockerBuilder implements Builder {
     const tag = this.#tag(version);
     const platform = (await this.#docker('inspect the image', platformArguments(tag))).trim();
     terminal.step('push', tag);
-    const digest = await this.#pushTag(version);
+    const digest = await this.pushTag(version);
     failpoint('after:push');
     const answered = await registry.resolve(repository, version);
     if (answered !== digest) throw notWhatWasPushed(tag, digest, answered);
@@ -75,8 +75,8 @@ export class DockerBuilder implements Builder {
     return { repository, digest, platform, user };
   }
 
-  /** Pushes the image of a version to where its repository lies today. Returns the digest that was pushed. */
-  async #pushTag(version: string): Promise<Digest> {
+  /** Pushes an image of the repository, as a release's by its version, to where that lies today. Returns the digest that was pushed. */
+  async pushTag(version: string): Promise<Digest> {
     const { project, registry } = this.#dependencies;
     const tag = this.#tag(version);
     const place = (await registry.locate(project.repository)).repository;

@@ -10,6 +10,7 @@ import { judged, usedByOthers } from './busy.ts';
 import { auditPart } from './part-audit.ts';
 import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
+import { databasesPart } from './part-databases.ts';
 import { edgePart } from './part-edge.ts';
 import { loadPart } from './part-load.ts';
 import { machinesPart } from './part-machines.ts';
@@ -25,7 +26,7 @@ import { tableLines } from './table.ts';
 
 const parts: readonly Part[] = [
   ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
-  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart, auditPart],
+  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart, auditPart, databasesPart],
 ];
 const help = `Usage: npm run bench [-- options]
 

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createLab, type BareHost, type Lab, type LabEnvironment } from '../../scripts/lab/lab.ts';
-import { baseImages } from '../../scripts/setup/images/base-images.ts';
+import { baseImages, type BaseImage } from '../../scripts/setup/images/base-images.ts';
 import { packageRoot } from '../../scripts/tools/cache.ts';
 import { command } from './engine-fixture.ts';
 import { endSshMasters, type CommandResult } from './pipeline-fixture.ts';
@@ -28,13 +28,16 @@ export class Desk {
     this.lab = lab;
   }
 
-  /** Makes a lab with a host `desk-1`, which is the operator's computer, and others. */
-  static async open(others: Readonly<Record<string, LabEnvironment>>): Promise<Desk> {
+  /** Makes a lab with a host `desk-1`, which is the operator's computer, and others; and base images in its registry. */
+  static async open(
+    others: Readonly<Record<string, LabEnvironment>>,
+    seed: readonly BaseImage[] = ['edge'],
+  ): Promise<Desk> {
     const base = await mkdtemp('/tmp/ld-');
     try {
       const environments = { desk: { hosts: 1, reach: 'unix' as const }, ...others };
       const name = `d${base.slice(-6).toLowerCase()}`;
-      return new Desk(base, await createLab({ name, environments, dataDir: join(base, 'lab'), seed: ['edge'] }));
+      return new Desk(base, await createLab({ name, environments, dataDir: join(base, 'lab'), seed }));
     } catch (error) {
       await rm(base, { recursive: true, force: true });
       throw error;
@@ -43,6 +46,17 @@ export class Desk {
 
   get #network(): string {
     return `--net=/run/netns/${this.lab.name}-desk-1`;
+  }
+
+  /** The command line, as words. */
+  get program(): readonly string[] {
+    return [process.execPath, program];
+  }
+
+  // A runtime folder of its own, so that the ssh connections end with the lab.
+  get #variables() {
+    const { dockerHost } = this.host;
+    return { XDG_RUNTIME_DIR: this.#base, DOCKER_HOST: dockerHost, NO_COLOR: '1', LOCKAGE_ACTOR: 'anna' };
   }
 
   get host(): BareHost {
@@ -81,17 +95,24 @@ export class Desk {
     return command('docker', '-H', this.host.dockerHost, ...words);
   }
 
+  /** Starts a command in a folder, on this computer; its output is the caller's to read. */
+  start(folder: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    return spawn('nsenter', [this.#network, ...argv], {
+      cwd: folder,
+      env: { ...process.env, ...this.#variables, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
   /** Runs a command in a folder, on this computer. */
   async run(folder: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const argv = [this.#network, process.execPath, program, ...words];
-    // A runtime folder of its own, so that the ssh connections end with the lab.
-    const own = {
-      XDG_RUNTIME_DIR: this.#base,
-      DOCKER_HOST: this.host.dockerHost,
-      NO_COLOR: '1',
-      LOCKAGE_ACTOR: 'anna',
+    const options = {
+      cwd: folder,
+      env: { ...process.env, ...this.#variables, ...env },
+      timeout,
+      maxBuffer: mostOutput,
     };
-    const options = { cwd: folder, env: { ...process.env, ...own, ...env }, timeout, maxBuffer: mostOutput };
     const ended = await promisify(execFile)('nsenter', argv, options).then(
       ({ stdout, stderr }) => ({ code: 0, signal: null, stdout, stderr }),
       (error: { code: number | null; signal: string | null; stdout: string; stderr: string }) => error,

@@ -26,6 +26,8 @@ export type * from './types.ts';
 
 /** Milliseconds to make or start a container: a busy or emulated machine needs more time. */
 const createTimeout = 60_000;
+/** Milliseconds to make an image of a container, which copies what it has written. */
+const commitTimeout = 600_000;
 
 /**
  * A host's Docker Engine. Every method throws EngineError, with the host's name, for what the engine refuses, for a
@@ -82,6 +84,21 @@ export class Engine extends EngineSwarm {
   /** Changes the limits and the restart policy in place. */
   async updateContainer(name: string, limits: ContainerLimits, options: CallOptions = {}): Promise<void> {
     await this.call(`update container ${name}`, 'POST', `${pathOf(name)}/update`, { body: limits, ...options });
+  }
+
+  /**
+   * Makes an image of a container's file system, volumes left out, with its settings and these labels besides. Returns its id.
+   */
+  async commitContainer(
+    name: string,
+    image: { readonly repository: string; readonly tag: string },
+    labels: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<string> {
+    const lines = Object.entries(labels).map(([key, value]) => `LABEL ${JSON.stringify(key)}=${JSON.stringify(value)}`);
+    const query = { container: name, repo: image.repository, tag: image.tag, changes: lines.join('\n') };
+    const call = { query, deadline: commitTimeout, ...options };
+    return (await this.json<{ Id: string }>(`make an image of ${name}`, 'POST', '/commit', call)).Id;
   }
 
   /** Returns undefined when the host does not have the container. */

@@ -147,6 +147,19 @@ export class EngineResources extends EngineApi {
     return networks.map(({ Name }) => Name);
   }
 
+  /** Lists the networks that carry a label, whatever its value. */
+  async networksWith(label: string, options: CallOptions = {}): Promise<LabelledObject[]> {
+    const query = { filters: JSON.stringify({ label: [label] }) };
+    const found = await this.json<LabelledNetwork[]>('list networks', 'GET', '/networks', { query, ...options });
+    return found.map(({ Labels, Created }) => ({ labels: Labels ?? {}, createdAt: Created ?? '' }));
+  }
+
+  /** Lists the volumes that carry a label, whatever its value. */
+  async volumesWith(label: string, options: CallOptions = {}): Promise<LabelledObject[]> {
+    const { volumes } = await this.#volumes(JSON.stringify({ label: [label] }), options);
+    return volumes.map(({ Labels, CreatedAt }) => ({ labels: Labels ?? {}, createdAt: CreatedAt ?? '' }));
+  }
+
   async inspectVolume(name: string, options: CallOptions = {}): Promise<VolumeDetails | undefined> {
     return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
   }
@@ -183,6 +196,17 @@ export class EngineResources extends EngineApi {
     const { Volumes } = this.parsed<{ Volumes: VolumeDetails[] | null }>(what, answer);
     return { volumes: Volumes ?? [], now: answer.time };
   }
+}
+
+/** What carries a label, and since when (RFC 3339). */
+interface LabelledObject {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: string;
+}
+
+interface LabelledNetwork {
+  readonly Labels?: Record<string, string> | null;
+  readonly Created?: string;
 }
 
 interface ImageNames {

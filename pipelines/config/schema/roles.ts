@@ -233,6 +233,17 @@ export const image = z
 
 const exposeMessage = 'expected true, or an IPv4 or IPv6 address of its target';
 
+const seedMessage = expected('one of file and command');
+const seed = z
+  .union(
+    [
+      mapping({ file: text('a file').meta({ description: "Read by the database's own client." }) }),
+      mapping({ command: command.meta({ description: "Run in the release's image, as the migration is." }) }),
+    ],
+    { error: seedMessage },
+  )
+  .meta({ description: 'What databases for tests are filled with after the migration: one of file and command.' });
+
 export const accessory = mapping({
   image: image.optional().meta({ description: 'Another image is used at the next promotion; the volumes stay.' }),
   host: name.optional().meta({ description: 'Name of the target it runs on. Default: the first.' }),
@@ -264,6 +275,15 @@ export const accessory = mapping({
   })
     .optional()
     .meta({ description: 'How it is backed up, where its image is not PostgreSQL.' }),
+  kind: z
+    .enum(['postgres', 'mariadb', 'redis'], { error: expected('postgres, mariadb or redis') })
+    .optional()
+    .meta({ description: 'Which database it is, for `lockage db`. Default: as its image says.' }),
+  seed: seed.optional(),
+  migrated: z
+    .boolean({ error: expected('true or false') })
+    .optional()
+    .meta({ description: 'Whether the migration is for it, for `lockage db`. Default: not for Redis.' }),
   limits: mapping({
     memory: limits.shape.memory.meta({ description: 'Default 512MiB.' }),
     cpus: limits.shape.cpus,

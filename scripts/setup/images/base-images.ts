@@ -6,7 +6,16 @@
 import { messageOf } from '../../../pipelines/errors.ts';
 import { tryRun } from '../../tools/command.ts';
 import { StepError, type Step } from '../step.ts';
-import { buildNode, buildPostgres, nodeRecipe, postgresRecipe } from './debian.ts';
+import {
+  buildMariadb,
+  buildNode,
+  buildPostgres,
+  buildRedis,
+  mariadbRecipe,
+  nodeRecipe,
+  postgresRecipe,
+  redisRecipe,
+} from './debian.ts';
 import { buildEdge, edgeRecipe } from './edge.ts';
 import { pull } from './pull.ts';
 import { buildRegistry, registryRecipe } from './registry.ts';
@@ -14,8 +23,10 @@ import { buildRegistry, registryRecipe } from './registry.ts';
 /** The local names of the base images on the machine's Docker Engine. */
 export const baseImages = {
   edge: 'lockage-base/edge',
+  mariadb: 'lockage-base/mariadb',
   node: 'lockage-base/node',
   postgres: 'lockage-base/postgres',
+  redis: 'lockage-base/redis',
   registry: 'lockage-base/registry',
 } as const;
 
@@ -40,6 +51,13 @@ const sources: Readonly<Record<BaseImage, Source>> = {
     recipe: edgeRecipe,
     build: buildEdge,
   },
+  mariadb: {
+    what: 'MariaDB image',
+    why: 'a test keeps data in MariaDB',
+    official: 'mariadb:10.11',
+    recipe: mariadbRecipe,
+    build: buildMariadb,
+  },
   node: {
     what: 'Node.js image',
     why: 'the sample application is built on it',
@@ -54,6 +72,13 @@ const sources: Readonly<Record<BaseImage, Source>> = {
     recipe: postgresRecipe,
     build: buildPostgres,
   },
+  redis: {
+    what: 'Redis image',
+    why: 'a test keeps data in Redis',
+    official: 'redis:7',
+    recipe: redisRecipe,
+    build: buildRedis,
+  },
   registry: {
     what: 'Registry image',
     why: 'images travel through a registry, also on one machine',
@@ -66,6 +91,15 @@ const sources: Readonly<Record<BaseImage, Source>> = {
 /** Returns the steps that make sure of the base images, the most useful ones first. */
 export function imageSteps(): Step[] {
   return (['edge', 'node', 'postgres', 'registry'] as const).map((name) => imageStep(baseImages[name], sources[name]));
+}
+
+/** Makes sure of a base image that set-up leaves out, as few need it. */
+export async function ensureBaseImage(
+  name: BaseImage,
+  progress: (line: string) => void = () => undefined,
+): Promise<void> {
+  const step = imageStep(baseImages[name], sources[name]);
+  if ((await step.ready()) === undefined) await step.run(progress);
 }
 
 function imageStep(image: string, source: Source): Step {

@@ -3,11 +3,14 @@
  * user names, variables and paths as the official images they replace.
  */
 import { suite } from '../../../infra/machines/image/image.ts';
+import { mariadbEntrypoint, redisEntrypoint } from './database-entrypoints.ts';
 import { importArchive } from './import.ts';
 import { postgresEntrypoint } from './postgres-entrypoint.ts';
 
 export const nodeRecipe = 'node-1';
 export const postgresRecipe = 'postgres-3';
+export const mariadbRecipe = 'mariadb-1';
+export const redisRecipe = 'redis-1';
 
 const unneeded = [
   '/usr/share/man/*',
@@ -65,8 +68,7 @@ export async function buildPostgres(
       // Only now: the package's own set-up links these pages.
       'rm -rf "$1"/usr/share/postgresql/*/man',
       'ln -s "$(basename "$(echo "$1"/usr/lib/postgresql/[0-9]*)")" "$1/usr/lib/postgresql/current"',
-      `cat > "$1/usr/local/bin/docker-entrypoint.sh" <<'END_OF_ENTRYPOINT'\n${postgresEntrypoint}END_OF_ENTRYPOINT`,
-      'chmod 755 "$1/usr/local/bin/docker-entrypoint.sh"',
+      entrypoint(postgresEntrypoint),
       'rm -rf "$1/run/postgresql" "$1/var/lib/postgresql"',
       'install -d -o 999 -g 999 -m 3777 "$1/run/postgresql"',
       'install -d -o 999 -g 999 -m 755 "$1/var/lib/postgresql"',
@@ -83,6 +85,62 @@ export async function buildPostgres(
       ...changes,
     ],
   });
+}
+
+/** Builds the MariaDB image `name`, with the official image's variables, data folder and user id. */
+export async function buildMariadb(
+  name: string,
+  changes: readonly string[],
+  progress: (line: string) => void,
+): Promise<void> {
+  await bootstrap(name, progress, {
+    packages: ['mariadb-server-core', 'mariadb-client'],
+    after: [
+      'echo "mysql:x:999:999::/var/lib/mysql:/bin/sh" >> "$1/etc/passwd"',
+      'echo "mysql:x:999:" >> "$1/etc/group"',
+      entrypoint(mariadbEntrypoint),
+      'install -d -o 999 -g 999 -m 755 "$1/run/mysqld"',
+      'install -d -o 999 -g 999 -m 700 "$1/var/lib/mysql"',
+    ].join('\n'),
+    instructions: [
+      'ENV MARIADB_VERSION=10.11',
+      'VOLUME /var/lib/mysql',
+      'EXPOSE 3306',
+      'ENTRYPOINT ["docker-entrypoint.sh"]',
+      'CMD ["mariadbd"]',
+      ...changes,
+    ],
+  });
+}
+
+/** Builds the Redis image `name`, with the official image's folder and user id. */
+export async function buildRedis(
+  name: string,
+  changes: readonly string[],
+  progress: (line: string) => void,
+): Promise<void> {
+  await bootstrap(name, progress, {
+    packages: ['redis-server'],
+    before: ['echo "redis:x:999:999::/data:/bin/sh" >> "$1/etc/passwd"', 'echo "redis:x:999:" >> "$1/etc/group"'].join(
+      '\n',
+    ),
+    after: [entrypoint(redisEntrypoint), 'install -d -o 999 -g 999 -m 755 "$1/data"'].join('\n'),
+    instructions: [
+      'ENV REDIS_VERSION=7',
+      'WORKDIR /data',
+      'VOLUME /data',
+      'EXPOSE 6379',
+      'ENTRYPOINT ["docker-entrypoint.sh"]',
+      'CMD ["redis-server"]',
+      ...changes,
+    ],
+  });
+}
+
+/** Returns shell lines that write a start script into the new root. */
+function entrypoint(script: string): string {
+  const file = '"$1/usr/local/bin/docker-entrypoint.sh"';
+  return `cat > ${file} <<'END_OF_ENTRYPOINT'\n${script}END_OF_ENTRYPOINT\nchmod 755 ${file}`;
 }
 
 async function bootstrap(image: string, progress: (line: string) => void, plan: Bootstrap): Promise<void> {

@@ -1,0 +1,89 @@
+import { realpath } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CopyPool } from '../../../infra/databases/copy-pool.ts';
+import { CopyServer } from '../../../infra/databases/copy-server.ts';
+import type { CopySource } from '../../../infra/databases/copies.ts';
+import { runAttached } from '../../../infra/system/process.ts';
+import { workerVariables, type DatabaseKind } from '../../../pipelines/databases/kinds.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
+import { didYouMean } from '../../../pipelines/text/suggest.ts';
+import { guardEnd, openDatabase, type DatabaseFlags } from '../open-database.ts';
+import { countOf } from '../options.ts';
+import { runCommand } from '../run-command.ts';
+
+interface TestFlags extends DatabaseFlags {
+  readonly parallel: string;
+  readonly database?: string;
+  readonly strategy: string;
+  readonly per: string;
+}
+
+/** Runs `lockage test`: its exit code is that of the command. */
+export async function testCommand(argv: readonly string[], flags: TestFlags, signal: AbortSignal): Promise<void> {
+  const parallel = countOf(flags.parallel, '--parallel');
+  const strategy = oneOf(['fork', 'template'], flags.strategy, '--strategy');
+  const per = oneOf(['worker', 'test'], flags.per, '--per');
+  await runCommand({ keyless: true }, signal, async (context) => {
+    const guard = guardEnd();
+    try {
+      const { baked, wanted } = await openDatabase(context, flags.database, flags);
+      if (strategy === 'template') refuseOther(baked.kind);
+      const forks = await context.databases.forks(baked, wanted.host);
+      try {
+        const source = strategy === 'template' ? await forks.template() : forks;
+        const run = { source, kind: baked.kind, parallel, isPerTest: per === 'test' };
+        process.exitCode = await runTests(argv, run, signal);
+      } finally {
+        await forks.close();
+      }
+    } finally {
+      guard();
+    }
+  });
+}
+
+interface TestRun {
+  readonly source: CopySource;
+  readonly kind: DatabaseKind;
+  /** tests at a time */
+  readonly parallel: number;
+  /** copies are kept ready for each test, in place of one for each worker from the start */
+  readonly isPerTest: boolean;
+}
+
+/** Runs the command with the variables that lead to databases. Returns its exit code. */
+async function runTests(argv: readonly string[], run: TestRun, signal: AbortSignal): Promise<number> {
+  const { source, kind, parallel, isPerTest } = run;
+  const pool = new CopyPool(source, isPerTest ? parallel : 0, 2 * availableParallelism());
+  const server = await CopyServer.start(pool, kind);
+  try {
+    if (isPerTest) await pool.fill();
+    const workers = isPerTest ? [] : await Promise.all(Array.from({ length: parallel }, () => pool.take()));
+    const variables = {
+      ...workerVariables(kind, workers),
+      LOCKAGE_DATABASES: server.url,
+      LOCKAGE_TEST_HELPER: pathToFileURL(join(dirname(await realpath(process.argv[1] ?? '')), 'testing.mjs')).href,
+      LOCKAGE_TEST_WORKERS: String(parallel),
+    };
+    return await runAttached(argv, variables, signal);
+  } finally {
+    await server.close();
+    await pool.close();
+    await source.close();
+  }
+}
+
+function refuseOther(kind: DatabaseKind): void {
+  if (kind === 'postgres') return;
+  throw new LockageError(`--strategy template is PostgreSQL's own, and this is ${kind}`, {
+    hint: 'Leave it out: each copy is a fork then.',
+  });
+}
+
+function oneOf<Name extends string>(names: readonly Name[], given: string, option: string): Name {
+  const found = names.find((name) => name === given);
+  if (found !== undefined) return found;
+  throw new LockageError(`${option} takes ${names.join(' or ')}, not ${given}${didYouMean(given, names)}`);
+}
