@@ -49,8 +49,9 @@ const patience = '2s';
 
 /** An error of a connection that was not made: nobody has got anything of the request. */
 const notConnected = { vars_regexp: { '{http.error.message}': { pattern: '^dial ' } } };
+/** One for which there is no room: its port has its share under way, or no connection more can be made. */
 const refuse = {
-  match: [{ vars_regexp: { '{http.error.message}': { pattern: '^no upstreams available' } } }],
+  match: [{ vars_regexp: { '{http.error.message}': { pattern: '^no upstreams available|too many open files$' } } }],
   handle: [{ handler: 'static_response', status_code: 503, headers: { 'Retry-After': ['1'] } }],
   terminal: true,
 };
@@ -64,7 +65,7 @@ function attempt(port: number, settings: EdgeConfig, left: number): object {
   const fallback = {
     handler: 'subroute',
     routes: [{ handle: [proxy({ port, target: 'second', time: patience }, settings)] }],
-    errors: { routes: [...again, refuse, giveUp] },
+    errors: { routes: [refuse, ...again, giveUp] },
   };
   return {
     handler: 'subroute',

@@ -77,8 +77,12 @@ class Driver {
   #open(): void {
     const socket = connect(this.#options.port, '127.0.0.1').setNoDelay().setEncoding('latin1');
     this.#sockets.add(socket);
-    socket.on('connect', () => this.#next(socket));
-    socket.on('error', () => (this.failed += this.#ended ? 0 : 1));
+    socket.on('error', () => undefined);
+    const refused = () => this.#fail();
+    socket.once('close', refused).once('connect', () => {
+      socket.off('close', refused);
+      this.#next(socket);
+    });
     socket.on('close', () => {
       this.#sockets.delete(socket);
       if (!this.#ended) setImmediate(() => this.#open());
@@ -99,7 +103,7 @@ class Driver {
       const end = text.indexOf('\r\n\r\n');
       const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
       if (end < 0 || text.length < end + 4 + length) return;
-      socket.off('data', hear);
+      socket.off('data', hear).off('close', lost);
       this.#count(text.slice(9, 12), performance.now() - started);
       const { fresh = false, patient = false } = this.#options;
       const wait = patient ? Number(/retry-after: (\d+)/i.exec(text)?.[1] ?? 0) : 0;
@@ -107,8 +111,13 @@ class Driver {
       else if (wait > 0) setTimeout(() => this.#next(socket), wait * 1000).unref();
       else this.#next(socket);
     };
-    socket.on('data', hear);
+    const lost = () => this.#fail();
+    socket.on('data', hear).once('close', lost);
     socket.write(this.#text, 'latin1');
+  }
+
+  #fail(): void {
+    this.failed += this.#ended ? 0 : 1;
   }
 
   #count(status: string, took: number): void {
