@@ -46,6 +46,8 @@ class Driver {
   readonly #text: string;
   readonly #free: Socket[] = [];
   readonly #sockets = new Set<Socket>();
+  /** when who was refused comes again, also where the connection is closed meanwhile */
+  readonly #comesAgain = new WeakMap<Socket, number>();
   #ended = false;
 
   constructor(options: Drive) {
@@ -75,6 +77,7 @@ class Driver {
   }
 
   #open(): void {
+    if (this.#ended) return;
     const socket = connect(this.#options.port, '127.0.0.1').setNoDelay().setEncoding('latin1');
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
@@ -85,7 +88,8 @@ class Driver {
     });
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      if (!this.#ended) setImmediate(() => this.#open());
+      const wait = (this.#comesAgain.get(socket) ?? 0) - performance.now();
+      if (!this.#ended) setTimeout(() => this.#open(), Math.max(0, wait)).unref();
     });
   }
 
@@ -107,6 +111,7 @@ class Driver {
       this.#count(text.slice(9, 12), performance.now() - started);
       const { fresh = false, patient = false } = this.#options;
       const wait = patient ? Number(/retry-after: (\d+)/i.exec(text)?.[1] ?? 0) : 0;
+      if (wait > 0) this.#comesAgain.set(socket, performance.now() + wait * 1000);
       if (fresh) socket.destroy();
       else if (wait > 0) setTimeout(() => this.#next(socket), wait * 1000).unref();
       else this.#next(socket);
