@@ -49,11 +49,26 @@ const patience = '2s';
 
 /** An error of a connection that was not made: nobody has got anything of the request. */
 const notConnected = { vars_regexp: { '{http.error.message}': { pattern: '^dial ' } } };
+/** One for which there is no room, as its port has its share under way. */
 const refuse = {
   match: [{ vars_regexp: { '{http.error.message}': { pattern: '^no upstreams available' } } }],
-  handle: [{ handler: 'static_response', status_code: 503, headers: { 'Retry-After': ['1'] } }],
+  handle: [refusal({})],
   terminal: true,
 };
+/**
+ * One for which no connection more can be made, nor its target be looked up, as visitors have all that the edge may have. It
+ * gives its own back, or they would have them for as long as they like.
+ */
+const refuseAndClose = {
+  match: [{ vars_regexp: { '{http.error.message}': { pattern: 'too many open files$|^dial tcp :0:' } } }],
+  handle: [refusal({ close: true })],
+  terminal: true,
+};
+
+function refusal(more: { close?: true }): object {
+  return { handler: 'static_response', status_code: 503, headers: { 'Retry-After': ['1'] }, ...more };
+}
+
 const giveUp = {
   handle: [{ handler: 'error', status_code: '{http.error.status_code}', error: '{http.error.message}' }],
 };
@@ -64,7 +79,7 @@ function attempt(port: number, settings: EdgeConfig, left: number): object {
   const fallback = {
     handler: 'subroute',
     routes: [{ handle: [proxy({ port, target: 'second', time: patience }, settings)] }],
-    errors: { routes: [...again, refuse, giveUp] },
+    errors: { routes: [refuse, refuseAndClose, ...again, giveUp] },
   };
   return {
     handler: 'subroute',
@@ -76,7 +91,11 @@ function attempt(port: number, settings: EdgeConfig, left: number): object {
     // As every browser does, a GET is repeated also where the connection ended: once, so that a page at which a process
     // ends does not end all of them.
     errors: {
-      routes: [refuse, { match: [{ method: ['GET'] }, notConnected], handle: [fallback], terminal: true }, giveUp],
+      routes: [
+        ...[refuse, refuseAndClose],
+        { match: [{ method: ['GET'] }, notConnected], handle: [fallback], terminal: true },
+        giveUp,
+      ],
     },
   };
 }

@@ -5,11 +5,12 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { caddyConfig } from '../../infra/edge/caddy-config.ts';
 import { haproxyConfig } from '../../infra/machines/load-balancer/haproxy-config.ts';
 import { ensureCaddy } from '../../scripts/setup/caddy.ts';
+import { edgeOf } from '../support/caddy-edge.ts';
+import { Limited } from '../support/limited.ts';
 import { NameServer } from '../support/name-server.ts';
-import { drive } from './edge-client.ts';
+import { drive } from '../support/driver.ts';
 
 /** `edge of several` is that of a swarm, or of a role with several containers; `load balancer` is the front of machines. */
 export const contestants = [
@@ -24,8 +25,6 @@ export const contestants = [
 export type Contestant = (typeof contestants)[number];
 
 const application = 7801;
-/** The requests under way that an edge of 256 MiB takes. */
-export const connections = 2048;
 /** Where the application is for those who spread requests. */
 const addresses = ['127.0.1.1', '127.0.1.2', '127.0.1.3'];
 
@@ -49,6 +48,7 @@ export class Contest {
   readonly #folder: string;
   readonly #processes = new Map<Contestant, ChildProcess>();
   readonly #names = new NameServer();
+  readonly #groups: Limited[] = [];
   #resolver: string | undefined;
 
   private constructor(folder: string) {
@@ -92,8 +92,8 @@ export class Contest {
 
   async #edgeConfig(name: Contestant): Promise<string> {
     this.#resolver ??= JSON.stringify({ addresses: [await this.#names.start()] });
-    return caddyConfig([portOf(name)], { connections })
-      .replaceAll('/live/', `${this.#folder}/`)
+    return edgeOf([portOf(name)])
+      .config.replaceAll('/live/', `${this.#folder}/`)
       .replaceAll('"source":"a"', `"source":"a","resolver":${this.#resolver}`);
   }
 
@@ -118,7 +118,8 @@ export class Contest {
   }
 
   async #begin(name: Contestant, file: string, words: string[]): Promise<void> {
-    const child = spawn(file, words, { stdio: 'ignore', env: { ...process.env, GOMEMLIMIT: '218MiB' } });
+    const env = { ...process.env, GOMEMLIMIT: edgeOf([]).memory };
+    const child = spawn(file, words, { stdio: 'ignore', env });
     this.#processes.set(name, child);
     const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
     await Promise.race([once(child, 'spawn'), failed]);
@@ -127,6 +128,13 @@ export class Contest {
       await sleep(100);
     }
     throw new Error(`${name} does not answer`);
+  }
+
+  /** Leaves it that share of a processor from now on, so that it is what is at its limit, and not who asks. */
+  async limit(name: Contestant, cpus: number): Promise<void> {
+    const group = await Limited.by({ NanoCpus: cpus * 1e9 });
+    this.#groups.push(group);
+    await group.take(this.#processes.get(name)?.pid ?? 0);
   }
 
   /** Returns the milliseconds of processor that it has used. */
@@ -158,6 +166,7 @@ export class Contest {
 
   async close(): Promise<void> {
     for (const child of this.#processes.values()) child.kill('SIGKILL');
+    for (const group of this.#groups) await group.remove();
     if (this.#resolver !== undefined) this.#names.close();
     await rm(this.#folder, { recursive: true, force: true });
   }

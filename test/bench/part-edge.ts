@@ -1,6 +1,6 @@
 /** What an edge costs a request, beside other proxies before the same application, and what it does under too much load. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drive, type Drive } from './edge-client.ts';
+import { drive, type Drive } from '../support/driver.ts';
 import { Contest, contestants, portOf, type Contestant } from './edge-contestants.ts';
 import { figure, timed, type Figure, type Row } from './measure.ts';
 import type { Part } from './parts.ts';
@@ -14,6 +14,12 @@ const mostMemory = 64 * mebibyte;
 /** Seconds of ten times as much as it can answer, and until it has to answer again. */
 const overloadSeconds = 30;
 const recovery = 5;
+/** Seconds after which it is not waited for any longer. */
+const patience = 60;
+/** The share of a processor that it has meanwhile: who asks, and the application, need several times as much. */
+const share = 0.5;
+/** Visitors who keep it at its limit, and are not more than it takes at once. */
+const usual = 200;
 
 /** The edge beside other proxies. It needs no hosts. */
 export const edgePart: Part = {
@@ -33,7 +39,7 @@ export const edgePart: Part = {
       rows.push(...(await compare(contest, 'POST of 100 kB', { connections: 10, seconds, body: 100_000 }, rounds)));
       log('shares, and memory');
       rows.push(...(await spread(contest)), await memory(contest));
-      for (const name of ['edge', 'load balancer'] as const) {
+      for (const name of ['edge', 'edge of several', 'load balancer'] as const) {
         log(`overload of the ${name}`);
         rows.push(...(await overload(contest, name)));
         signal.throwIfAborted();
@@ -136,14 +142,16 @@ async function spread(contest: Contest): Promise<Row[]> {
 }
 
 /**
- * Ten times as much as a hundred visitors ask for, for half a minute, in two ways: a thousand visitors who wait for their
- * answer, and come again after as long as they were told; and ten times the requests a second, whatever becomes of them,
- * from up to 4,000 connections, which takes the processors that the client has as well.
+ * Ten times as much as it can answer with half a processor, for half a minute, in two ways: two thousand visitors who wait for
+ * their answer, and come again after as long as they were told; and ten times the requests a second, whatever becomes of
+ * them, from up to 4,000 connections.
  */
 async function overload(contest: Contest, name: Contestant): Promise<Row[]> {
-  const able = (await drive({ port: portOf(name), connections: 100, seconds: 8 })).perSecond;
+  await contest.limit(name, share);
+  const able = (await drive({ port: portOf(name), connections: usual, seconds: 8 })).perSecond;
+  const visitors = { connections: usual * 10, patient: true };
   return [
-    ...(await overloadBy(contest, name, { able, what: 'visitors', load: { connections: 1000, patient: true } })),
+    ...(await overloadBy(contest, name, { able, what: 'visitors', load: visitors })),
     ...(await overloadBy(contest, name, { able, what: 'requests', load: { connections: 4000, rate: able * 10 } })),
   ];
 }
@@ -155,7 +163,7 @@ async function overloadBy(contest: Contest, name: Contestant, { able, what, load
   const used = ((await contest.processor(name)) - before) / (overloadSeconds * 1000);
   const took = await timed(() => untilCalm(port));
   const mebibytes = Math.round((await contest.memory(name)) / mebibyte);
-  const note = `${over.refused} refused and ${over.failed} failed of those sent; it had ${used.toFixed(2)} processors; memory ${mebibytes} MiB; p99 of answers ${Math.round(over.p99)} ms`;
+  const note = `${over.refused} refused and ${over.failed} failed of those sent; it used ${used.toFixed(2)} of ${share} processors; memory ${mebibytes} MiB; p99 of answers ${Math.round(over.p99)} ms`;
   const [part, unit] = ['edge', 'requests'] as const;
   return [
     {
@@ -180,9 +188,10 @@ function one(value: number): Figure {
   return figure([value]);
 }
 
-/** Waits until a second of a moderate load is answered as a whole. */
+/** Waits until a second of a moderate load is answered as a whole, or it is plain that it will not be. */
 async function untilCalm(port: number): Promise<void> {
-  for (;;) {
+  const end = performance.now() + patience * 1000;
+  while (performance.now() < end) {
     const { answered, refused, failed, p99 } = await drive({ port, connections: 10, seconds: 0.5, rate: 100 });
     if (answered >= 40 && refused + failed === 0 && p99 < 500) return;
   }

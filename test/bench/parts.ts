@@ -12,6 +12,8 @@ export interface PartOptions {
 export interface Part {
   readonly name: string;
   readonly environments: Readonly<Record<string, LabEnvironment>>;
+  /** its rows have no verdict already where the machine was too busy for one */
+  readonly judgesItself?: boolean;
   /** Returns rows that need no hosts; when there are some, nothing is measured. */
   withoutHosts?(options: PartOptions): Promise<readonly Row[]>;
   measure(stage: Stage, options: PartOptions): Promise<readonly Row[]>;

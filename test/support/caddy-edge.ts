@@ -6,8 +6,12 @@ import { Agent, createServer, request, type RequestListener, type Server } from 
 import { createServer as createPlainServer, type AddressInfo } from 'node:net';
 import { caddyConfig, type EdgeConfig } from '../../infra/edge/caddy-config.ts';
 import type { PortTarget } from '../../infra/edge/edge.ts';
+import { edgeBody } from '../../infra/workloads/foundation/edge-container.ts';
+import type { EdgeLimits } from '../../pipelines/model/environment.ts';
 import { ensureCaddy } from '../../scripts/setup/caddy.ts';
+import { cachedCaddy } from '../../scripts/tools/cache.ts';
 import { EdgeFixture } from './edge-fixture.ts';
+import { Limited } from './limited.ts';
 import { NameServer } from './name-server.ts';
 
 export interface Answer {
@@ -24,6 +28,15 @@ interface Asking {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Returns Caddy's configuration and the limits that an edge's container is made with. */
+export function edgeOf(ports: readonly number[], limits: EdgeLimits = {}) {
+  const { Env = [], HostConfig = {} } = edgeBody({ app: 'shop', environment: 'prod', ports, limits });
+  const valuesOf = (name: string) =>
+    Env.filter((variable) => variable.startsWith(name)).map((variable) => variable.slice(variable.indexOf('=') + 1));
+  const [memory = ''] = valuesOf('GOMEMLIMIT=');
+  return { config: valuesOf('EDGE_CONFIG_').join(''), memory, hostConfig: HostConfig };
+}
+
 export class CaddyEdge {
   readonly script = new EdgeFixture();
   /** what its engine would say of names */
@@ -31,18 +44,40 @@ export class CaddyEdge {
   readonly #servers: Server[] = [];
   readonly #agent = new Agent({ keepAlive: true });
   #caddy: ChildProcess | undefined;
+  #group: Limited | undefined;
   #revision = 0;
 
   /** Starts Caddy. */
   async start(ports: readonly number[], settings: EdgeConfig = {}): Promise<void> {
+    await this.#start(ports, caddyConfig(ports, settings), (config) =>
+      spawn(cachedCaddy(), ['run', '--config', config], { stdio: 'ignore' }),
+    );
+  }
+
+  /** Starts Caddy within the limits that its container would have. It needs root. */
+  async startWithin(limits: EdgeLimits, ports: readonly number[]): Promise<void> {
+    const { config: text, memory, hostConfig } = edgeOf(ports, limits);
+    const group = await Limited.by(hostConfig);
+    this.#group = group;
+    const env = { ...process.env, GOMEMLIMIT: memory };
+    await this.#start(ports, text, (config) =>
+      spawn(...group.command(cachedCaddy(), this.script.live('caddy'), ['run', '--config', config]), {
+        stdio: 'ignore',
+        env,
+      }),
+    );
+  }
+
+  async #start(ports: readonly number[], written: string, begin: (config: string) => ChildProcess): Promise<void> {
+    await ensureCaddy();
     const config = this.script.live('caddy.json');
     const resolver = JSON.stringify({ addresses: [await this.names.start()] });
-    const text = caddyConfig(ports, settings)
+    const text = written
       .replaceAll('/live/', `${this.script.live()}/`)
       .replaceAll('"source":"a"', `"source":"a","resolver":${resolver}`)
       .replaceAll('"protocol":"http"', `"protocol":"http","resolver":${resolver}`);
     writeFileSync(config, text);
-    this.#caddy = spawn(await ensureCaddy(), ['run', '--config', config], { stdio: 'ignore' });
+    this.#caddy = begin(config);
     const answers = async () => (await this.ask(ports[0] ?? 0, '/', { method: 'OPTIONS' })).status !== undefined;
     await this.switchTo(Object.fromEntries(ports.map((port) => [port, { primary: '-:-', fallback: '-:-' }])));
     while (!(await answers())) continue;
@@ -65,6 +100,18 @@ export class CaddyEdge {
     }
     this.names.names.set(name, addresses);
     return `${name}:${port}`;
+  }
+
+  /** Ends the release that began first as a stop does: what is under way ends well. */
+  retire(): void {
+    const server = this.#servers.shift()?.close();
+    const timer = setInterval(() => server?.closeIdleConnections(), 50).unref();
+    server?.once('close', () => clearInterval(timer));
+  }
+
+  /** Returns whether Caddy is the process that was started. */
+  get runs(): boolean {
+    return this.#caddy?.exitCode === null && this.#caddy.signalCode === null;
   }
 
   /** Ends a container of a release as a crash does. */
@@ -114,6 +161,7 @@ export class CaddyEdge {
       this.#caddy.kill('SIGKILL');
       await once(this.#caddy, 'exit');
     }
+    await this.#group?.remove();
     this.script.remove();
   }
 }

@@ -77,8 +77,8 @@ export function edgeBody(setting: EdgeSetting): ContainerBody {
  */
 export function edgeHardening({ limits }: Pick<EdgeSetting, 'limits'>) {
   const memory = memoryOf(limits);
-  const enough = Math.max(Math.floor(memory / memoryOfConnection), 2 * connectionsOf(limits) + ownFiles);
-  const files = Math.min(mostFiles, enough);
+  const enough = Math.max(Math.floor(memoryForVisitors(limits) / memoryOfFile), 2 * connectionsOf(limits));
+  const files = Math.min(mostFiles, enough + ownFiles);
   return {
     ReadonlyRootfs: true,
     CapDrop: ['ALL'],
@@ -93,19 +93,36 @@ export function edgeHardening({ limits }: Pick<EdgeSetting, 'limits'>) {
   };
 }
 
+/**
+ * Bytes of an edge without a visitor: the pages of Caddy's program that it works with, its script, and what Go has from the
+ * start. Where connections are given these too, the kernel reads the program from the disk again and again, and nobody is
+ * answered any more, also when all visitors have gone.
+ */
+const memoryOfProgram = 40 * 2 ** 20;
+const memoryAtStart = 12 * 2 ** 20;
+
 /** Bytes that an edge needs for a connection, and for a request under way with both of its connections. */
-const memoryOfConnection = 32 * 2 ** 10;
-const memoryOfRequest = 128 * 2 ** 10;
+const memoryOfFile = 36 * 2 ** 10;
+const memoryOfRequest = 176 * 2 ** 10;
+
+/** Returns the bytes from which Go collects what is no longer used at any price; the kernel has a part for connections. */
+function memoryOfGo(limits: EdgeLimits | undefined): number {
+  return Math.floor((memoryOf(limits) - memoryOfProgram) * 0.9);
+}
+
+function memoryForVisitors(limits: EdgeLimits | undefined): number {
+  return memoryOfGo(limits) - memoryAtStart;
+}
 
 /** Open files that Caddy has besides connections, and as many as any Linux allows. */
-const ownFiles = 256;
+const ownFiles = 64;
 const mostFiles = 500_000;
 
 /** Caddy has one for each processor, and one for each file that it waits for. */
 const mostThreads = 4096;
 
 function connectionsOf(limits: EdgeLimits | undefined): number {
-  return limits?.connections ?? Math.floor(memoryOf(limits) / memoryOfRequest);
+  return limits?.connections ?? Math.floor(memoryForVisitors(limits) / memoryOfRequest);
 }
 
 function memoryOf(limits: EdgeLimits | undefined): number {
@@ -131,7 +148,7 @@ export function edgeProcess(setting: Pick<EdgeSetting, 'ports' | 'trusted' | 'pr
     Env: [
       `EDGE_SCRIPT=${edgeScript}`,
       // Else Go lets its memory double before it looks what is no longer used.
-      `GOMEMLIMIT=${Math.floor(memoryOf(limits) * 0.85)}`,
+      `GOMEMLIMIT=${memoryOfGo(limits)}`,
       ...parts.map((part, index) => `${names[index]}=${part}`),
       `${portsVariable}=${ports.join(' ')}`,
     ],

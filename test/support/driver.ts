@@ -46,6 +46,8 @@ class Driver {
   readonly #text: string;
   readonly #free: Socket[] = [];
   readonly #sockets = new Set<Socket>();
+  /** when who was refused comes again, also where the connection is closed meanwhile */
+  readonly #comesAgain = new WeakMap<Socket, number>();
   #ended = false;
 
   constructor(options: Drive) {
@@ -75,13 +77,19 @@ class Driver {
   }
 
   #open(): void {
+    if (this.#ended) return;
     const socket = connect(this.#options.port, '127.0.0.1').setNoDelay().setEncoding('latin1');
     this.#sockets.add(socket);
-    socket.on('connect', () => this.#next(socket));
-    socket.on('error', () => (this.failed += this.#ended ? 0 : 1));
+    socket.on('error', () => undefined);
+    const refused = () => this.#fail();
+    socket.once('close', refused).once('connect', () => {
+      socket.off('close', refused);
+      this.#next(socket);
+    });
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      if (!this.#ended) setImmediate(() => this.#open());
+      const wait = (this.#comesAgain.get(socket) ?? 0) - performance.now();
+      if (!this.#ended) setTimeout(() => this.#open(), Math.max(0, wait)).unref();
     });
   }
 
@@ -99,16 +107,22 @@ class Driver {
       const end = text.indexOf('\r\n\r\n');
       const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
       if (end < 0 || text.length < end + 4 + length) return;
-      socket.off('data', hear);
+      socket.off('data', hear).off('close', lost);
       this.#count(text.slice(9, 12), performance.now() - started);
       const { fresh = false, patient = false } = this.#options;
       const wait = patient ? Number(/retry-after: (\d+)/i.exec(text)?.[1] ?? 0) : 0;
+      if (wait > 0) this.#comesAgain.set(socket, performance.now() + wait * 1000);
       if (fresh) socket.destroy();
       else if (wait > 0) setTimeout(() => this.#next(socket), wait * 1000).unref();
       else this.#next(socket);
     };
-    socket.on('data', hear);
+    const lost = () => this.#fail();
+    socket.on('data', hear).once('close', lost);
     socket.write(this.#text, 'latin1');
+  }
+
+  #fail(): void {
+    this.failed += this.#ended ? 0 : 1;
   }
 
   #count(status: string, took: number): void {
