@@ -9,9 +9,13 @@ export async function initCommand(flags: { app?: string; force?: boolean }): Pro
   const created = await init({ cwd, app: flags.app, force: flags.force, engine: await currentEngine() });
   for (const path of created) print(`created ${path}`, 'stdout');
   const isCommitted = await readGitTree(cwd).then(
-    () => true,
+    ({ commit }) => commit !== undefined,
     () => false,
   );
-  const commit = isCommitted ? 'commit it' : '`git init && git add --all && git commit -m start`';
-  print(`next: look through lockage.yaml, ${commit}, then \`lockage release 0.1.0\``, 'stdout');
+  const first = isCommitted ? 'look through lockage.yaml, commit it' : 'look through lockage.yaml';
+  print(`next: ${first}, then \`lockage release 0.1.0\``, 'stdout');
+  // A release needs no commit, and is worth more with one.
+  if (!isCommitted) {
+    print('      so that releases say what they are made of: `git init && git add --all && git commit -m start`', 'stdout');
+  }
 }
