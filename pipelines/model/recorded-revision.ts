@@ -1,4 +1,3 @@
-import { LockageError } from '../errors.ts';
 import type { ContainerSpec } from './container-spec.ts';
 import type { Accessory, EdgeSettings, Migration } from './environment.ts';
 import { canonicalJson } from './fingerprint.ts';
@@ -27,57 +26,11 @@ export interface RecordedRevision {
 }
 
 /** The format of today. A bundle must stay readable for good. */
-const format = 1;
+export const recordedFormat = 1;
 
 /** Returns a recorded revision as a text; equal ones give equal texts. */
 export function textOfRecorded(recorded: RecordedRevision): string {
-  return `${canonicalJson({ format, ...recorded })}\n`;
-}
-
-/**
- * Returns the recorded revision of a text. Throws LockageError when a later version of Lockage wrote it, it is nothing of that kind,
- * or a name in it is none: names become those of files and containers.
- */
-export function recordedOf(text: string, from: string): RecordedRevision {
-  const { format: found, ...recorded } = parsed(text, from);
-  if (found !== format) {
-    throw new LockageError(`${from} has format ${String(found)}, and ${format} is known here`, {
-      hint: 'Use the version of Lockage that wrote it, or a later one.',
-    });
-  }
-  const wrong = isWhole(recorded) ? wrongName(recorded) : 'a part of its record';
-  if (wrong === undefined) return recorded;
-  throw new LockageError(`${from} cannot be used: ${wrong} is not as Lockage writes it`, {
-    hint: 'Name a file that `lockage bundle` wrote.',
-  });
-}
-
-function parsed(text: string, from: string): RecordedRevision & { readonly format?: unknown } {
-  try {
-    return JSON.parse(text) as RecordedRevision & { readonly format?: unknown };
-  } catch (cause) {
-    throw new LockageError(`${from} cannot be read: its record is no JSON`, { cause });
-  }
-}
-
-function isWhole({ containers, accessories, hosts, insecureRegistries, ...rest }: Partial<RecordedRevision>): boolean {
-  const lists = [containers, accessories, hosts, insecureRegistries].every((list) => Array.isArray(list));
-  return lists && Number.isInteger(rest.number) && typeof rest.release === 'object' && typeof rest.edge === 'object';
-}
-
-const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
-const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-
-/** Returns what is named as nothing may be; undefined where nothing is. */
-function wrongName(recorded: RecordedRevision): string | undefined {
-  const { app, environment, containers, accessories } = recorded;
-  const names = [
-    ...[app, environment, ...containers.map(({ role }) => role)],
-    ...accessories.flatMap((each) => [each.name, ...Object.keys(each.volumes)]),
-  ];
-  const wrong =
-    names.find((each) => !namePattern.test(each)) ?? secretsOf(recorded).find((each) => !variablePattern.test(each));
-  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)}`;
+  return `${canonicalJson({ format: recordedFormat, ...recorded })}\n`;
 }
 
 /** Returns a container without the versions of its secrets. */
