@@ -157,6 +157,7 @@ const recorded = z.object({
   migration: migration.optional(),
   hosts: z.array(text).max(most),
   swarm: text.optional(),
+  standsOnLater: z.literal(true).optional(),
   insecureRegistries: z.array(z.string().regex(/^[A-Za-z0-9.[\]:-]{1,300}$/, 'is no registry')).max(most),
 } satisfies Fields<RecordedRevision>);
 

@@ -1,28 +1,25 @@
 import type { ContainerSpec } from './container-spec.ts';
-import type { Accessory, EdgeSettings, Migration } from './environment.ts';
 import { canonicalJson } from './fingerprint.ts';
 import type { Release } from './release.ts';
+import type { StoodOn } from './revision.ts';
 
 /**
  * A revision of an environment as it is recorded, with what it stood on: enough to run it again on another computer. No value of
  * a secret is in it, nor what would tell one value from another.
  */
-export interface RecordedRevision {
+export interface RecordedRevision extends StoodOn {
   readonly app: string;
   readonly environment: string;
   readonly number: number;
   readonly release: Release;
   /** without versions of secrets: only their names */
   readonly containers: readonly ContainerSpec[];
-  /** with the images by the digests that they were pinned to */
-  readonly accessories: readonly Accessory[];
-  readonly edge: EdgeSettings & { readonly image: string };
-  /** the one that ran last in the environment, and the version of its release */
-  readonly migration?: Migration & { readonly version: string };
   /** names of the hosts, and what places the containers on them, if anything does */
   readonly hosts: readonly string[];
   readonly swarm?: string;
   readonly insecureRegistries: readonly string[];
+  /** it was recorded without what it stood on: accessories, edge and migration are those of a later time */
+  readonly standsOnLater?: true;
 }
 
 /** The format of today. A bundle must stay readable for good. */

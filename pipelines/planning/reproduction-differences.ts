@@ -30,6 +30,7 @@ export function reproductionDifferences(reproduction: Reproduction, facts: MadeO
     ...variableRows(reproduction),
     ...secretRows(reproduction),
     ...dataRows(reproduction.of),
+    ...laterRows(reproduction.of),
     ...migrationRows(reproduction.of),
     ...platformRows(reproduction),
     ...traitRows(facts),
@@ -101,6 +102,13 @@ function dataRows({ accessories }: RecordedRevision): ReproductionDifference[] {
       ...{ what: 'data', of: name, original: 'its own', here: 'empty at its start' },
       why: 'data of another environment are never copied',
     }));
+}
+
+/** Revisions that were recorded by an earlier version. */
+function laterRows({ standsOnLater, environment, number }: RecordedRevision): ReproductionDifference[] {
+  if (!standsOnLater) return [];
+  const what = { what: 'accessories, edge', original: 'not recorded', here: `those of ${environment} now` };
+  return [{ ...what, why: `revision ${number} was recorded without them` }];
 }
 
 /** Of a migration only the last one is recorded, which may be that of another release. */

@@ -248,7 +248,7 @@ function contextOf({
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, session, registry, locks),
     machines,
-    stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
+    stacks: new StacksAdapter({ app, edgeImage: project.edgeImage, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories,
     dumps: new DumpsAdapter(join(stateFolder, 'dumps'), root, accessories),
