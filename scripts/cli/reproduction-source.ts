@@ -1,14 +1,17 @@
 import { hostsOf, recordedRevision } from '../../infra/adapters/recorded-revision.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
 import type { Connections } from '../../infra/docker/connections.ts';
 import { Bundle } from '../../infra/registry/bundle/bundle.ts';
+import { parseReference, RegistryClient } from '../../infra/registry/client.ts';
+import { digestTag } from '../../infra/registry/reference.ts';
 import { askTraits } from '../../infra/workloads/container/host-report.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { blockOf } from '../../pipelines/model/block.ts';
+import { blockOf, type Block } from '../../pipelines/model/block.ts';
 import type { HostTraits } from '../../pipelines/model/host-traits.ts';
 import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed } from '../../pipelines/model/releases.ts';
-import type { EnvironmentHost, Target } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost, Host, Target } from '../../pipelines/model/target.ts';
 import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { loadProject } from '../project/load.ts';
 import { openContext, type CommandContext } from './open-context.ts';
@@ -22,6 +25,10 @@ export interface ReproductionSource {
   readonly traits: Promise<readonly HostTraits[]>;
   /** Returns whether the release’s digest has an image for a platform; false where nobody can be asked. */
   hasImageFor(platform: string): Promise<boolean>;
+  /** lets an engine pull an image; throws LockageError where it cannot be had */
+  pull(engine: Engine, host: Host, image: string): Promise<void>;
+  /** throws LockageError when its release is blocked */
+  refuseBlocked(): void;
   /** throws LockageError when an environment of the project has that name */
   refuseName(name: string): void;
   /** those that are configured, of all environments */
@@ -59,6 +66,8 @@ async function bundledSource(file: string, signal: AbortSignal): Promise<Reprodu
     bundle,
     traits: Promise.resolve([]),
     hasImageFor: () => Promise.resolve(false),
+    pull: (engine, host, image) => pullWith(new RegistryClient({ signal }), { engine, host, image, signal }),
+    refuseBlocked: () => undefined,
     refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
     hosts: configured?.environments.flatMap(({ hosts }) => hosts) ?? [],
     close: () => bundle.close(),
@@ -79,11 +88,15 @@ export async function recordedSource(
   try {
     const { records, project, connections } = context;
     const { recorded: revision, targets } = await recordedRevision(records, project, name);
-    const recorded = release === undefined ? revision : { ...revision, release: await unblocked(context, release) };
+    const recorded =
+      release === undefined ? revision : { ...revision, release: releaseNamed(await records.releases(), release) };
+    const block = blockOf(await records.blocks(), recorded.release);
     const taken = new Set([...project.environments.map((each) => each.name), ...(await records.environments())]);
     return {
       recorded,
       hasImageFor: (platform) => hasImageFor(context, recorded.release, platform),
+      pull: (engine, host, image) => pullWith(context.registryClient, { engine, host, image, signal }),
+      refuseBlocked: () => refuseBlocked(recorded.release, block),
       traits: traitsOf(connections, name.environment, hostsOf(targets)),
       refuseName: (wanted) => refuseTaken(wanted, [...taken]),
       hosts: project.environments.flatMap(({ hosts }) => hosts),
@@ -95,12 +108,32 @@ export async function recordedSource(
   }
 }
 
-async function unblocked({ records }: CommandContext, version: string): Promise<Release> {
-  const release = releaseNamed(await records.releases(), version);
-  const block = blockOf(await records.blocks(), release);
-  if (!block) return release;
+function refuseBlocked({ version }: Release, block: Block | undefined): void {
+  if (!block) return;
   throw new LockageError(`release ${version} is blocked by ${block.actor}: ${block.reason}`, {
     hint: `\`lockage unblock ${version}\` lets it in again.`,
+  });
+}
+
+interface Pulled {
+  readonly engine: Engine;
+  readonly host: Host;
+  readonly image: string;
+  readonly signal: AbortSignal;
+}
+
+/** Lets an engine pull an image by the digest that it has now. */
+async function pullWith(registry: RegistryClient, { engine, host, image, signal }: Pulled): Promise<void> {
+  const { repository, tag, digest } = parseReference(image);
+  const found = digest ?? (await registry.resolve(repository, tag ?? 'latest'));
+  const { repository: place } = await registry.locate(repository);
+  const auth = await registry.registryAuthHeader(repository);
+  await engine.pull(place, found, { ...(auth === undefined ? {} : { auth }), signal });
+  if (await engine.inspectImage(image)) return;
+  await engine.tagImage(`${place}@${found}`, { repository, tag: tag ?? digestTag(found) });
+  if (await engine.inspectImage(image)) return;
+  throw new LockageError(`${host.name} has pulled ${image}, and does not know it by that name`, {
+    hint: `Name it by its digest: ${repository}@${found}`,
   });
 }
 
