@@ -15,19 +15,38 @@ type Fields<T> = Readonly<Record<keyof Required<T>, z.ZodType>>;
 const longest = 1024;
 const most = 10_000;
 /** shown to people: no control characters */
-const text = z.string().max(longest).regex(/^\P{C}*$/u, 'has control characters');
+const text = z
+  .string()
+  .max(longest)
+  .regex(/^\P{C}*$/u, 'has control characters');
 /** given to a program: whatever it takes but zero bytes */
-const word = z.string().max(1024 * 1024).refine((value) => !value.includes('\0'), 'has a zero byte');
+const word = z
+  .string()
+  .max(1024 * 1024)
+  .refine((value) => !value.includes('\0'), 'has a zero byte');
 const words = z.array(word).max(most);
 const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'is no name');
 /** Whatever an engine takes for one: they are made anew from what they run. */
 const containerName = z.string().regex(/^[A-Za-z0-9][\w.-]{0,200}$/, 'is no name of a container');
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'is no name of a secret');
-const key = z.string().min(1).max(longest).regex(/^[^\0=]+$/, 'is no name of a variable');
-const path = z.string().max(4096).regex(/^\/[^\0]*$/, 'is no absolute path');
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'is no digest').transform((value) => value as Digest);
+const key = z
+  .string()
+  .min(1)
+  .max(longest)
+  .regex(/^[^\0=]+$/, 'is no name of a variable');
+const path = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'is no absolute path');
+const digest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'is no digest')
+  .transform((value) => value as Digest);
 /** Only where an image may be named: what it means is checked where it is used. */
-const image = z.string().max(longest).regex(/^[A-Za-z0-9[][\w.:/@[\]-]*$/, 'is no image');
+const image = z
+  .string()
+  .max(longest)
+  .regex(/^[A-Za-z0-9[][\w.:/@[\]-]*$/, 'is no image');
 const port = z.number().int().min(1).max(65_535);
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const amount = z.number().positive().max(Number.MAX_SAFE_INTEGER);
@@ -38,7 +57,10 @@ const release = z.object({
   repository: image,
   digest,
   platform: z.string().regex(/^[a-z0-9]+\/[a-z0-9/]+$/, 'is no platform'),
-  commit: z.string().regex(/^[0-9a-f]{7,64}$/, 'is no commit').optional(),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{7,64}$/, 'is no commit')
+    .optional(),
   builder: text,
   createdAt: text,
   user: text.optional(),
@@ -135,7 +157,10 @@ const edgeLimits = z.object({
 const edge = z.object({
   image,
   limits: edgeLimits.optional(),
-  trustedProxies: z.array(z.string().regex(/^[0-9a-fA-F.:/]{2,64}$/, 'is no address')).max(most).optional(),
+  trustedProxies: z
+    .array(z.string().regex(/^[0-9a-fA-F.:/]{2,64}$/, 'is no address'))
+    .max(most)
+    .optional(),
 } satisfies Fields<EdgeSettings & { readonly image: string }>);
 
 const migration = z.object({

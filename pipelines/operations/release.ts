@@ -60,7 +60,8 @@ async function build(context: Context, version: string, allowDirty: boolean): Pr
   // What was never committed is never the same twice, as a tree with changes.
   const dirty = commit === undefined || changes.length > 0;
   const source = { version, ...(commit === undefined ? {} : { commit }), dirty };
-  if (commit === undefined) context.terminal.note('nothing is committed here: the release is made of the files as they are, and says so');
+  if (commit === undefined)
+    context.terminal.note('nothing is committed here: the release is made of the files as they are, and says so');
   return (await existing(context, source)) ?? (await buildNow(context, source));
 }
 

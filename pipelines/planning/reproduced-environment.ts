@@ -24,8 +24,8 @@ export function reproducedEnvironment(reproduction: Reproduction): Environment {
     after: [],
     hosts: [host],
     roles: rolesOf(reproduction),
-    accessories: of.accessories.map(
-      (accessory): Accessory => withData({ ...accessory, host: host.name }, reproduction.data?.[accessory.name]),
+    accessories: of.accessories.map((accessory): Accessory =>
+      withData({ ...accessory, host: host.name }, reproduction.data?.[accessory.name]),
     ),
     ...(migration ? { migration: withoutVersion(migration) } : {}),
     secrets: sourcesOf(reproduction),

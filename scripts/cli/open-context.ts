@@ -314,7 +314,8 @@ function registriesOf(
     const { address, container } = await embedded.running();
     return { repository: repository.replace(embeddedRegistry, address), container };
   };
-  const hasMoved = (repository: string) => isEmbedded(repository) && repository !== embeddedEdge && !isEmbedded(configured);
+  const hasMoved = (repository: string) =>
+    isEmbedded(repository) && repository !== embeddedEdge && !isEmbedded(configured);
   const today = async (repository: string): Promise<Location> =>
     hasMoved(repository) ? { repository: configured } : inEmbedded(repository);
   return {

@@ -5,7 +5,11 @@ import { refuseLeftovers } from '../../infra/hosts/leftovers.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Reproduction, ReproductionTime } from '../../pipelines/model/reproduction.ts';
 import { isSshHost, type Host } from '../../pipelines/model/target.ts';
-import { planReproduction, portsInQuestion, type ReproductionInputs } from '../../pipelines/planning/plan-reproduction.ts';
+import {
+  planReproduction,
+  portsInQuestion,
+  type ReproductionInputs,
+} from '../../pipelines/planning/plan-reproduction.ts';
 import { reproductionDifferences } from '../../pipelines/planning/reproduction-differences.ts';
 import type { ResultOf } from '../../pipelines/operations/perform.ts';
 import {

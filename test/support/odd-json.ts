@@ -18,8 +18,29 @@ function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
   return copy;
 }
 
-const nasty = [null, true, 0, -1, 1.5, 1e300, '', ' ', '../x', '\u0000', '\u001b[31m', '__proto__', 'constructor', [], {}, [[]]];
-const odd = fc.oneof(fc.constantFrom(...nasty, undefined), fc.jsonValue({ maxDepth: 3 }), fc.string({ unit: 'binary' }));
+const nasty = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  1e300,
+  '',
+  ' ',
+  '../x',
+  '\u0000',
+  '\u001b[31m',
+  '__proto__',
+  'constructor',
+  [],
+  {},
+  [[]],
+];
+const odd = fc.oneof(
+  fc.constantFrom(...nasty, undefined),
+  fc.jsonValue({ maxDepth: 3 }),
+  fc.string({ unit: 'binary' }),
+);
 
 /** Makes JSON values like this one, with something else in one or two places, or nothing there, or one field more. */
 export function withOddity(value: unknown): fc.Arbitrary<unknown> {

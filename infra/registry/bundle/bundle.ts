@@ -141,7 +141,9 @@ export class Bundle {
     try {
       return read(text);
     } catch (error) {
-      throw error instanceof LayoutError ? notWhole(this.file, `${path} is not as it has to be: ${error.message}`) : error;
+      throw error instanceof LayoutError
+        ? notWhole(this.file, `${path} is not as it has to be: ${error.message}`)
+        : error;
     }
   }
 

@@ -14,9 +14,7 @@ const docker = z
   .array(z.object({ Config: blob, RepoTags: z.array(z.string().max(1024)).max(1000), Layers: blobs }))
   .max(10_000);
 const index = z.looseObject({
-  manifests: z
-    .array(z.looseObject({ digest, annotations: z.record(z.string(), z.string()).optional() }))
-    .max(10_000),
+  manifests: z.array(z.looseObject({ digest, annotations: z.record(z.string(), z.string()).optional() })).max(10_000),
 });
 const manifest = z.object({
   config: z.object({ digest }).optional(),

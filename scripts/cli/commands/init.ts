@@ -16,6 +16,9 @@ export async function initCommand(flags: { app?: string; force?: boolean }): Pro
   print(`next: ${first}, then \`lockage release 0.1.0\``, 'stdout');
   // A release needs no commit, and is worth more with one.
   if (!isCommitted) {
-    print('      so that releases say what they are made of: `git init && git add --all && git commit -m start`', 'stdout');
+    print(
+      '      so that releases say what they are made of: `git init && git add --all && git commit -m start`',
+      'stdout',
+    );
   }
 }

@@ -64,7 +64,8 @@ function configurationOf({ manifest }: TestImage): string {
 /** Writes a bundle once more, with another text in one place, and with hashes that fit: a blob has another name then, also where it is named. */
 function withContent(contents: ReadonlyMap<string, Buffer>, changed: string, text: string): Buffer {
   const names = new Map<string, string>();
-  if (changed.startsWith('blobs/')) names.set(changed.slice('blobs/sha256/'.length), digestOf(text).slice('sha256:'.length));
+  if (changed.startsWith('blobs/'))
+    names.set(changed.slice('blobs/sha256/'.length), digestOf(text).slice('sha256:'.length));
   const renamed = (written: string) => [...names].reduce((all, [from, to]) => all.replaceAll(from, to), written);
   const isManifest = changed === blobPath(own.digest);
   const all = new Map<string, Buffer>();
@@ -80,9 +81,13 @@ function withContent(contents: ReadonlyMap<string, Buffer>, changed: string, tex
   }
   const sums = new Map<string, string>();
   const parts: Buffer[] = [];
-  const add = (path: string, content: Buffer) => void parts.push(tarHeader(path, content.length), content, tarPadding(content.length));
+  const add = (path: string, content: Buffer) =>
+    void parts.push(tarHeader(path, content.length), content, tarPadding(content.length));
   for (const [path, content] of all) {
-    const [place, bytes] = path === changed || path.startsWith('blobs/') ? [renamed(path), content] : [path, Buffer.from(renamed(content.toString()))];
+    const [place, bytes] =
+      path === changed || path.startsWith('blobs/')
+        ? [renamed(path), content]
+        : [path, Buffer.from(renamed(content.toString()))];
     sums.set(place, digestOf(bytes).slice('sha256:'.length));
     add(place, bytes);
   }

@@ -16,7 +16,15 @@ const queue = { ...db, name: 'queue' };
 
 test.each<[string, Accessory[], string[], unknown]>([
   ['of the only accessory with data needs no name', [db, cache], ['shop.dump'], [['db', 'shop.dump']]],
-  ['is by name where there are several', [db, queue], ['queue=q.dump', 'db=shop/db:1'], [['queue', 'q.dump'], ['db', 'shop/db:1']]],
+  [
+    'is by name where there are several',
+    [db, queue],
+    ['queue=q.dump', 'db=shop/db:1'],
+    [
+      ['queue', 'q.dump'],
+      ['db', 'shop/db:1'],
+    ],
+  ],
   ['may be an image by its digest', [db], [`r/db@sha256:${'a'.repeat(64)}`], [['db', `r/db@sha256:${'a'.repeat(64)}`]]],
   ['may be a path with an equals sign', [db], ['./a=b.dump'], [['db', './a=b.dump']]],
 ])('data %s', (_name, accessories, written, wishes) => {
@@ -25,9 +33,19 @@ test.each<[string, Accessory[], string[], unknown]>([
 });
 
 test.each<[string, Accessory[], string[], RegExp]>([
-  ['without a name where there are several', [db, queue], ['x.dump'], /which accessory of prod\? \| there are db, queue/],
+  [
+    'without a name where there are several',
+    [db, queue],
+    ['x.dump'],
+    /which accessory of prod\? \| there are db, queue/,
+  ],
   ['where no accessory has data', [cache], ['x.dump'], /no accessory of it has data/],
-  ['of an accessory that is not there', [db], ['dbb=x.dump'], /no accessory dbb with data — did you mean db|did you mean db/],
+  [
+    'of an accessory that is not there',
+    [db],
+    ['dbb=x.dump'],
+    /no accessory dbb with data — did you mean db|did you mean db/,
+  ],
   ['of one without data', [db, cache], ['cache=x'], /no accessory cache with data/],
   ['given twice', [db], ['a.dump', 'db=b.dump'], /given twice for db/],
 ])('data %s are refused', (_name, accessories, written, message) => {
@@ -39,7 +57,12 @@ const dump: ReproductionData = { kind: 'file', file: '/x.dump', sha256: 'ab' };
 
 test('an image with data takes the place of the accessory’s own, with a volume that it fills, and says itself where they are', () => {
   const made = withData(db, baked);
-  expect(made).toEqual({ ...db, image: baked.image, env: { LANG: 'C' }, volumes: { [Object.keys(made.volumes)[0] ?? '']: '/lockage/data' } });
+  expect(made).toEqual({
+    ...db,
+    image: baked.image,
+    env: { LANG: 'C' },
+    volumes: { [Object.keys(made.volumes)[0] ?? '']: '/lockage/data' },
+  });
   const [[volume] = []] = Object.entries(made.volumes);
   expect(volume).toMatch(/^data-[0-9a-f]{8}$/);
   const other = withData(db, { ...baked, image: 'shop-db@sha256:3' });
