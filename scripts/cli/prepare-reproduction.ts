@@ -75,7 +75,7 @@ export async function prepareReproduction(wanted: Wanted, flags: Flags, signal: 
     secrets: {},
     ...(wanted.time ? { time: wanted.time(report) } : {}),
     ...(before ? { before } : {}),
-    ...((await dataOf(wanted, signal)) ?? {}),
+    ...(await dataOf(wanted, signal)),
   };
   // What cannot run there is refused before anybody types a secret.
   const draft = planReproduction(inputs);

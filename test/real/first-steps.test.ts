@@ -1,9 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { archiveOf, hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
+import { cacheFolder } from '../../infra/system/cache-folder.ts';
+import { createMachine, type LabMachine } from '../../scripts/lab/machine.ts';
 import { baseImages } from '../../scripts/setup/images/base-images.ts';
 import { Desk } from '../support/desk.ts';
-import { docker } from '../support/engine-fixture.ts';
+import { command, docker } from '../support/engine-fixture.ts';
 import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
 
 // What somebody does who has a Dockerfile, and an engine that set-up worked on: no registry, no network, no git.
@@ -68,5 +74,79 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service', () => {
       ]),
     );
     expect(await readFile(join(shop, '.gitignore'), 'utf8')).toContain('.lockage/');
+  });
+});
+
+// As with Docker Desktop: the engine is in a machine of its own, which has none of this computer's files. Its socket is here, and its
+// ports of the loopback are, both through ssh.
+describe.runIf(labsWork)('from a folder with a Dockerfile to a service, on an engine that shares no folder', () => {
+  let desk: Desk;
+  let machine: LabMachine;
+  let forward: ChildProcess;
+  let shop: string;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    const archive = archiveOf(await machineImage(join(cacheFolder(), 'machine-images'), hostRecipe));
+    desk = await Desk.open({});
+    shop = await desk.folder('shop');
+    machine = await createMachine(desk.lab.dataDir, 'vm', archive);
+    const socket = join(shop, '../vm.sock');
+    const options = [
+      'StrictHostKeyChecking=no',
+      'UserKnownHostsFile=/dev/null',
+      'ExitOnForwardFailure=yes',
+      'LogLevel=ERROR',
+    ];
+    const ports = ['-L', `${socket}:/var/run/docker.sock`, '-L', '127.0.0.1:15050:127.0.0.1:15050'];
+    const words = ['ssh', '-N', '-i', machine.identity, ...options.flatMap((each) => ['-o', each]), ...ports];
+    const network = `--net=/run/netns/${desk.lab.name}-desk-1`;
+    forward = spawn('nsenter', [network, ...words, `root@${machine.address}`], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const url = `unix://${socket}`;
+    await expect.poll(() => existsSync(socket)).toBe(true);
+    const answers = () => command('docker', '-H', url, 'version', '--format', '{{.Server.Version}}').catch(() => '');
+    await expect.poll(answers, { timeout: 120_000, interval: 500 }).not.toBe('');
+    const base = join(shop, '../base.tar');
+    await docker('save', '--output', base, baseImages.registry, baseImages.edge);
+    await command('docker', '-H', url, 'load', '--quiet', '--input', base);
+    env = { DOCKER_CONFIG: join(shop, '../docker'), DOCKER_HOST: '' };
+    await command('env', ...variables(), 'docker', 'context', 'create', 'vm', '--docker', `host=${url}`);
+    await command('env', ...variables(), 'docker', 'context', 'use', 'vm');
+    const dockerfile = join(shop, 'Dockerfile');
+    const text = await readFile(dockerfile, 'utf8');
+    await writeFile(dockerfile, text.replace(/^FROM .*$/m, `FROM ${baseImages.edge}`));
+  }, setupTime);
+
+  afterAll(async () => {
+    if (forward && forward.exitCode === null) {
+      forward.kill();
+      await once(forward, 'exit');
+    }
+    await machine?.destroy();
+    await desk?.remove();
+  }, setupTime);
+
+  const variables = () => Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const inMachine = (...words: string[]) => machine.exec(['docker', ...words]);
+
+  test('`init`, `release` and `promote` each work at once, by the current context, and nothing is mounted from a folder', async () => {
+    for (const words of [['init'], ['release', '0.1.0'], ['promote', '0.1.0', '--to', 'dev', '--yes']]) {
+      const { code, stderr } = await desk.run(shop, words, env);
+      expect([words[0], code], stderr).toEqual([words[0], 0]);
+    }
+    expect(await readFile(join(shop, 'environments/dev.yaml'), 'utf8')).toMatch(/- unix:\/\/\S*vm\.sock/);
+    const visited = await fetch(`http://${machine.address}:8080/`, { headers: { connection: 'close' } });
+    expect(await visited.text()).toBe('0.1.0 of shop');
+    const ids = (await inMachine('ps', '--all', '--quiet', '--no-trunc')).trim().split('\n');
+    const found = JSON.parse(await inMachine('inspect', ...ids)) as { HostConfig: any; Mounts: { Type: string }[] }[];
+    expect(found.length).toBeGreaterThanOrEqual(3);
+    expect(found.flatMap(({ HostConfig }) => HostConfig.Binds ?? [])).toEqual([]);
+    expect(found.flatMap(({ Mounts }) => Mounts.map(({ Type }) => Type)).filter((type) => type !== 'volume')).toEqual(
+      [],
+    );
+    // The engine of the operator's own computer was asked for nothing.
+    expect(await desk.docker('ps', '--all', '--quiet')).toBe('');
   });
 });

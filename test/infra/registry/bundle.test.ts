@@ -1,7 +1,7 @@
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bundle } from '../../../infra/registry/bundle/bundle.ts';
 import { writeBundle, type ImageToBundle } from '../../../infra/registry/bundle/write-bundle.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { containerSpecs } from '../../../pipelines/model/container-spec.ts';
