@@ -105,12 +105,8 @@ async function dataOf(wanted: Wanted, signal: AbortSignal): Promise<Pick<Reprodu
   if (written.length === 0) return undefined;
   const connections = new Connections({ stateDir: join(root, stateFolderName) });
   try {
-    const engineWith = async (image: string) => {
-      const engine = await connections.engine(host);
-      if (!(await engine.inspectImage(image))) await source.pull(engine, host, image);
-      return engine;
-    };
-    return { data: await findData({ of: source.recorded, written, engineWith, signal }) };
+    const held = (image: string) => source.held(connections, host, image);
+    return { data: await findData({ of: source.recorded, written, held, signal }) };
   } finally {
     await connections.close();
   }

@@ -4,7 +4,6 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '../../infra/docker/api/client.ts';
 import { parseReference } from '../../infra/registry/reference.ts';
 import { LockageError, messageOf, RolledBackError } from '../../pipelines/errors.ts';
 import { accessoryNamed, environmentNamed } from '../../pipelines/model/pipeline.ts';
@@ -13,14 +12,15 @@ import type { ReproductionData } from '../../pipelines/model/reproduction.ts';
 import { bakedDataLabel, dataWishes } from '../../pipelines/planning/reproduced-data.ts';
 import { writeReproduction, type FoundReproduction } from '../project/reproductions.ts';
 import type { CommandContext } from './open-context.ts';
+import type { HeldImage } from './reproduction-source.ts';
 
-/** Where an image is looked at: the engine that gets it, once it has it. */
+/** The data that are asked for. */
 export interface DataQuestion {
   readonly of: RecordedRevision;
   /** as they were given */
   readonly written: readonly string[];
-  /** pulls an image, where its engine does not have it, and returns the engine; Throws LockageError */
-  readonly engineWith: (image: string) => Promise<Engine>;
+  /** looks at an image on the engine that is to run it; throws LockageError */
+  readonly held: (image: string) => Promise<HeldImage>;
   readonly signal: AbortSignal;
 }
 
@@ -49,10 +49,9 @@ async function fileOf(path: string, signal: AbortSignal): Promise<ReproductionDa
 }
 
 /** Looks at an image: where it has its data, and which variables say so. */
-async function imageOf(text: string, { engineWith }: DataQuestion): Promise<ReproductionData> {
-  const image = referenceOf(text);
-  const engine = await engineWith(image);
-  const { Labels, Env } = (await engine.inspectImage(image))?.Config ?? {};
+async function imageOf(text: string, { held }: DataQuestion): Promise<ReproductionData> {
+  const { reference: image, details } = await held(referenceOf(text));
+  const { Labels, Env } = details?.Config ?? {};
   const at = Labels?.[bakedDataLabel];
   if (at === undefined) return { kind: 'image', image, sets: [] };
   if (!/^\/[^\0:]{1,1000}$/.test(at)) {

@@ -1,17 +1,17 @@
 import { hostsOf, recordedRevision } from '../../infra/adapters/recorded-revision.ts';
-import type { Engine } from '../../infra/docker/api/client.ts';
+import type { ImageDetails } from '../../infra/docker/api/types.ts';
 import type { Connections } from '../../infra/docker/connections.ts';
+import { ensureImage, localName } from '../../infra/hosts/images.ts';
 import { Bundle } from '../../infra/registry/bundle/bundle.ts';
 import { parseReference, RegistryClient } from '../../infra/registry/client.ts';
-import { digestTag } from '../../infra/registry/reference.ts';
 import { askTraits } from '../../infra/workloads/container/host-report.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { blockOf, type Block } from '../../pipelines/model/block.ts';
 import type { HostTraits } from '../../pipelines/model/host-traits.ts';
 import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
-import type { Release } from '../../pipelines/model/release.ts';
+import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import { releaseNamed } from '../../pipelines/model/releases.ts';
-import type { EnvironmentHost, Host, Target } from '../../pipelines/model/target.ts';
+import { isSshHost, type EnvironmentHost, type Host, type Target } from '../../pipelines/model/target.ts';
 import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { loadProject } from '../project/load.ts';
 import { openContext, type CommandContext } from './open-context.ts';
@@ -25,8 +25,8 @@ export interface ReproductionSource {
   readonly traits: Promise<readonly HostTraits[]>;
   /** Returns whether the release’s digest has an image for a platform; false where nobody can be asked. */
   hasImageFor(platform: string): Promise<boolean>;
-  /** lets an engine pull an image; throws LockageError where it cannot be had */
-  pull(engine: Engine, host: Host, image: string): Promise<void>;
+  /** looks at an image on a host, which pulls it first where it lacks it; throws LockageError where it cannot be had */
+  held(connections: Connections, host: Host, image: string): Promise<HeldImage>;
   /** throws LockageError when its release is blocked */
   refuseBlocked(): void;
   /** throws LockageError when an environment of the project has that name */
@@ -66,7 +66,7 @@ async function bundledSource(file: string, signal: AbortSignal): Promise<Reprodu
     bundle,
     traits: Promise.resolve([]),
     hasImageFor: () => Promise.resolve(false),
-    pull: (engine, host, image) => pullWith(new RegistryClient({ signal }), { engine, host, image, signal }),
+    held: (connections, host, image) => held(new RegistryClient({ signal }), { connections, host, image, signal }),
     refuseBlocked: () => undefined,
     refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
     hosts: configured?.environments.flatMap(({ hosts }) => hosts) ?? [],
@@ -95,7 +95,7 @@ export async function recordedSource(
     return {
       recorded,
       hasImageFor: (platform) => hasImageFor(context, recorded.release, platform),
-      pull: (engine, host, image) => pullWith(context.registryClient, { engine, host, image, signal }),
+      held: (links, host, image) => held(context.registryClient, { connections: links, host, image, signal }),
       refuseBlocked: () => refuseBlocked(recorded.release, block),
       traits: traitsOf(connections, name.environment, hostsOf(targets)),
       refuseName: (wanted) => refuseTaken(wanted, [...taken]),
@@ -115,26 +115,37 @@ function refuseBlocked({ version }: Release, block: Block | undefined): void {
   });
 }
 
-interface Pulled {
-  readonly engine: Engine;
+/** An image on the engine that is to run it. */
+export interface HeldImage {
+  /** by its digest, where a registry gives it one */
+  readonly reference: string;
+  readonly details: ImageDetails | undefined;
+}
+
+interface Holding {
+  readonly connections: Connections;
   readonly host: Host;
   readonly image: string;
   readonly signal: AbortSignal;
 }
 
-/** Lets an engine pull an image by the digest that it has now. */
-async function pullWith(registry: RegistryClient, { engine, host, image, signal }: Pulled): Promise<void> {
+/** Looks at an image on an engine, which pulls it first where it lacks it, by the digest that it has now. Throws LockageError. */
+async function held(registry: RegistryClient, { connections, host, image, signal }: Holding): Promise<HeldImage> {
+  const engine = await connections.engine(host);
   const { repository, tag, digest } = parseReference(image);
-  const found = digest ?? (await registry.resolve(repository, tag ?? 'latest'));
-  const { repository: place } = await registry.locate(repository);
-  const auth = await registry.registryAuthHeader(repository);
-  await engine.pull(place, found, { ...(auth === undefined ? {} : { auth }), signal });
-  if (await engine.inspectImage(image)) return;
-  await engine.tagImage(`${place}@${found}`, { repository, tag: tag ?? digestTag(found) });
-  if (await engine.inspectImage(image)) return;
-  throw new LockageError(`${host.name} has pulled ${image}, and does not know it by that name`, {
-    hint: `Name it by its digest: ${repository}@${found}`,
-  });
+  const there = await engine.inspectImage(image);
+  if (there) {
+    const known = (there.RepoDigests ?? []).find((each) => parseReference(each).repository === repository);
+    return { reference: known ?? image, details: there };
+  }
+  const wanted = { repository, digest: digest ?? (await registry.resolve(repository, tag ?? 'latest')) };
+  const through = isSshHost(host) ? 'ssh' : 'network';
+  await ensureImage({ session: { connections, signal }, registry }, { registry: { through } }, host, wanted);
+  const name = await localName(engine, wanted);
+  return {
+    reference: imageByDigest(wanted),
+    details: name === undefined ? undefined : await engine.inspectImage(name),
+  };
 }
 
 async function hasImageFor(
