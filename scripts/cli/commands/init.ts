@@ -12,13 +12,11 @@ export async function initCommand(flags: { app?: string; force?: boolean }): Pro
     ({ commit }) => commit !== undefined,
     () => false,
   );
-  const first = isCommitted ? 'look through lockage.yaml, commit it' : 'look through lockage.yaml';
-  print(`next: ${first}, then \`lockage release 0.1.0\``, 'stdout');
+  const before = isCommitted ? 'look through lockage.yaml, commit it' : 'look through lockage.yaml';
+  print(`next: ${before}, then \`lockage release 0.1.0\``, 'stdout');
   // A release needs no commit, and is worth more with one.
   if (!isCommitted) {
-    print(
-      '      so that releases say what they are made of: `git init && git add --all && git commit -m start`',
-      'stdout',
-    );
+    const first = '`git init && git add --all && git commit -m start`';
+    print(`      after ${first}, a release says what it is made of`, 'stdout');
   }
 }
