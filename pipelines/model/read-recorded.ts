@@ -5,7 +5,18 @@
 import * as z from 'zod';
 import { LockageError } from '../errors.ts';
 import type { ContainerSpec } from './container-spec.ts';
-import type { Accessory, EdgeLimits, EdgeSettings, Hardening, Health, Limits, Migration } from './environment.ts';
+import {
+  ulimitNames,
+  type Accessory,
+  type Dns,
+  type EdgeLimits,
+  type EdgeSettings,
+  type Hardening,
+  type Health,
+  type Limits,
+  type Migration,
+  type Surroundings,
+} from './environment.ts';
 import { recordedFormat, type RecordedRevision } from './recorded-revision.ts';
 import type { Digest, Release } from './release.ts';
 
@@ -79,6 +90,20 @@ const health = z.object({
   timeout: amount,
 } satisfies Fields<Health>);
 
+const limit = z.number().int().min(-1).max(Number.MAX_SAFE_INTEGER);
+const ulimits = z.partialRecord(z.enum(ulimitNames), z.object({ soft: limit, hard: limit }));
+const names = z.array(text).max(most).optional();
+
+/** What roles and accessories have in common. */
+const surroundings = {
+  extraHosts: z.record(text, text).optional(),
+  dns: z.object({ servers: names, search: names, options: names } satisfies Fields<Dns>).optional(),
+  stopSignal: z
+    .string()
+    .regex(/^[A-Z0-9+-]{1,32}$/, 'is no signal')
+    .optional(),
+} satisfies Fields<Surroundings>;
+
 const limits = z.object({
   memory: amount,
   cpus: amount.optional(),
@@ -86,6 +111,7 @@ const limits = z.object({
   pids: amount,
   files: amount,
   log: amount,
+  ulimits: ulimits.optional(),
 } satisfies Fields<Limits>);
 
 const hardening = z.object({
@@ -124,6 +150,7 @@ const container = z.object({
   log: log.optional(),
   stopGrace: whole,
   replicas: whole.optional(),
+  ...surroundings,
 } satisfies Fields<ContainerSpec>);
 
 const dataCommands = z.object({ command: words, restore: words });
@@ -146,6 +173,8 @@ const accessory = z.object({
   shmSize: amount.optional(),
   init: z.boolean().optional(),
   log: log.optional(),
+  ulimits: ulimits.optional(),
+  ...surroundings,
 } satisfies Fields<Accessory>);
 
 const edgeLimits = z.object({

@@ -19,6 +19,8 @@ const recorded: RecordedRevision = {
     {
       ...{ name: 'db', image: `registry.example.com/db@sha256:${'d'.repeat(64)}`, host: 'prod-1', env: { A: 'b' } },
       ...{ secrets: ['PASSWORD'], volumes: { data: '/data' }, memory: 512, health: { command: ['ok'], timeout: 5 } },
+      ...{ extraHosts: { gate: '10.0.0.1' }, dns: { servers: ['10.0.0.2'] }, stopSignal: 'SIGINT' },
+      ...{ ulimits: { memlock: { soft: -1, hard: -1 } } },
       ...{ backup: { command: ['dump'], restore: ['take'] }, log: { driver: 'journald', options: { tag: 'x' } } },
     },
   ],
