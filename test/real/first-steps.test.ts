@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { archiveOf, hostRecipe, machineImage } from '../../infra/machines/image/image.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { createMachine, type LabMachine } from '../../scripts/lab/machine.ts';
@@ -105,9 +105,9 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service, on an en
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const url = `unix://${socket}`;
-    await expect.poll(() => existsSync(socket)).toBe(true);
+    await vi.waitUntil(() => existsSync(socket), { timeout: 60_000 });
     const answers = () => command('docker', '-H', url, 'version', '--format', '{{.Server.Version}}').catch(() => '');
-    await expect.poll(answers, { timeout: 120_000, interval: 500 }).not.toBe('');
+    await vi.waitUntil(async () => (await answers()) !== '', { timeout: 120_000, interval: 500 });
     const base = join(shop, '../base.tar');
     await docker('save', '--output', base, baseImages.registry, baseImages.edge);
     await command('docker', '-H', url, 'load', '--quiet', '--input', base);
