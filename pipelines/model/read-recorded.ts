@@ -77,6 +77,8 @@ const release = z.object({
   user: text.optional(),
   dirty: z.boolean().optional(),
   adopted: z.boolean().optional(),
+  schema: whole.optional(),
+  compatible: whole.optional(),
 } satisfies Fields<Release>);
 
 const health = z.object({
@@ -197,6 +199,8 @@ const migration = z.object({
   timeout: amount,
   secrets: z.array(variable).max(most),
   env: values,
+  dump: z.array(name).max(most).optional(),
+  keep: whole.optional(),
   version: text,
 } satisfies Fields<Migration & { readonly version: string }>);
 
