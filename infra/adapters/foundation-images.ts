@@ -14,7 +14,14 @@ interface Use {
 interface Dependencies {
   readonly session: Pick<Session, 'connections' | 'bundle' | 'signal' | 'progress'>;
   readonly registry: RegistryClient;
+  readonly standIn?: StandIn | undefined;
 }
+
+/**
+ * Returns an image that may serve in place of one that cannot be had, by its digest; undefined where there is none. Throws
+ * LockageError.
+ */
+export type StandIn = (image: string) => Promise<string | undefined>;
 
 /**
  * The reference an image of the configuration stands for: a digest, or its tag where no registry has one, and why not.
@@ -34,24 +41,55 @@ export async function pinImages(
   uses: readonly Use[],
   known: Readonly<Record<string, string>>,
 ): Promise<Pick<FoundationPlan, 'images' | 'held'>> {
-  const pins = new Map<string, Pin>();
+  const images: Record<string, string> = {};
+  const held: Record<string, string> = {};
   for (const image of new Set(uses.map((use) => use.image))) {
     const hosts = uses.filter((use) => use.image === image).map(({ host }) => host);
-    pins.set(
-      image,
-      (await findEarlierPin(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image)),
-    );
+    const pinned =
+      (await findEarlierPin(dependencies, known[image], hosts)) ?? (await pin(dependencies.registry, image));
+    // What was fixed once stays, whatever is away for a moment.
+    const isFixed = known[image] !== undefined && parseReference(known[image]).digest !== undefined;
+    const ways = isFixed ? { ...dependencies, standIn: undefined } : dependencies;
+    const found = await ensureOrStandIn(ways, environment, { image, hosts }, pinned);
+    images[image] = found.reference;
+    for (const [host, name] of found.held) held[imageKey(host, image)] = name;
   }
-  const held = await Promise.all(
-    uses.map(async ({ host, image }): Promise<[string, string]> => {
-      const pinned = pins.get(image) ?? { reference: image };
-      return [imageKey(host.name, image), await ensureOnHost(dependencies, environment, host, image, pinned)];
-    }),
-  );
-  return {
-    images: Object.fromEntries([...pins].map(([image, { reference }]) => [image, reference])),
-    held: Object.fromEntries(held),
+  return { images, held };
+}
+
+/** The hosts that need an image. */
+interface Uses {
+  readonly image: string;
+  readonly hosts: readonly EnvironmentHost[];
+}
+
+/** The reference that all hosts have an image by, and the names under which they have it: name of the host → that name. */
+interface Ensured {
+  readonly reference: string;
+  readonly held: ReadonlyMap<string, string>;
+}
+
+/** Makes sure that all hosts have an image, or all of them what stands in for it. Throws LockageError. */
+async function ensureOrStandIn(
+  dependencies: Dependencies,
+  environment: Pick<Environment, 'registry' | 'emulates'>,
+  { image, hosts }: Uses,
+  pinned: Pin,
+): Promise<Ensured> {
+  const ensure = async (wanted: Pin): Promise<Ensured> => {
+    const found = hosts.map(
+      async (host) => [host.name, await ensureOnHost(dependencies, environment, host, image, wanted)] as const,
+    );
+    return { reference: wanted.reference, held: new Map(await Promise.all(found)) };
   };
+  try {
+    return await ensure(pinned);
+  } catch (failure) {
+    if (!(failure instanceof LockageError) || dependencies.session.signal.aborted) throw failure;
+    const reference = await dependencies.standIn?.(image);
+    if (reference === undefined || reference === pinned.reference) throw failure;
+    return ensure({ reference });
+  }
 }
 
 /**

@@ -42,7 +42,7 @@ import type { FoundationInputs, Place } from '../resources/inputs.ts';
 import { failureLines, foundationFailure, hintOf } from './foundation-failure.ts';
 import { addressOf } from '../system/look-up.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
-import { pinImages } from './foundation-images.ts';
+import { pinImages, type StandIn } from './foundation-images.ts';
 import type { RecordsAdapter } from './records.ts';
 
 interface Dependencies {
@@ -50,6 +50,8 @@ interface Dependencies {
   readonly session: Session;
   readonly records: RecordsAdapter;
   readonly registry: RegistryClient;
+  /** what serves where the edge’s image cannot be had */
+  readonly standIn?: StandIn | undefined;
   readonly stacks: () => Promise<StackRunner>;
 }
 
@@ -258,11 +260,11 @@ export class FoundationAdapter {
     state: FoundationState & { readonly standing: readonly Standing[] },
     leaving: ReadonlySet<string>,
   ): Promise<FoundationPlan> {
-    const { project, session, registry } = this.#dependencies;
+    const { project, session, registry, standIn } = this.#dependencies;
     const { recorded, missing, replaced, secretVersions, wanted, edges, ports, kept, standing } = state;
     const uses = imageUses(project, environment);
     const known = { ...runningImages(standing), ...recorded?.images };
-    const { images, held } = await pinImages({ session, registry }, environment, uses, known);
+    const { images, held } = await pinImages({ session, registry, standIn }, environment, uses, known);
     const engines = environment.hosts.map(
       async (host) => [host.name, dockerHost((await session.connections.engine(host)).address)] as const,
     );

@@ -6,12 +6,14 @@ import { isDesktop } from '../hosts/engine-report.ts';
 import { ensureReaper } from '../hosts/reaper.ts';
 import { imageKey } from '../programs/foundation-plan.ts';
 import type { RegistryClient } from '../registry/client.ts';
-import { pinImages } from './foundation-images.ts';
+import { pinImages, type StandIn } from './foundation-images.ts';
 
 interface Dependencies {
   readonly project: Project;
   readonly session: Session;
   readonly registry: RegistryClient;
+  /** what serves where the edge’s image cannot be had */
+  readonly standIn?: StandIn | undefined;
 }
 
 /** Where engines listen on their own machines. */
@@ -30,11 +32,11 @@ export class ReaperAdapter {
    * image first, which a reaper is made of too. Throws LockageError.
    */
   async ensure(name: string, deadline: number): Promise<void> {
-    const { project, session, registry } = this.#dependencies;
+    const { project, session, registry, standIn } = this.#dependencies;
     const { app, edgeImage: image } = project;
     const environment = environmentNamed(project, name);
     const uses = environment.hosts.map((host) => ({ host, image }));
-    const { held } = await pinImages({ session, registry }, environment, uses, {});
+    const { held } = await pinImages({ session, registry, standIn }, environment, uses, {});
     for (const { host } of uses) {
       const engine = await session.connections.engine(host);
       const socketPath = socketOf(host, (await engine.info()).OperatingSystem);

@@ -2,15 +2,16 @@ import { LockageError } from '../../pipelines/errors.ts';
 import { asConfigured } from '../../pipelines/model/embedded.ts';
 import { surroundingsOf } from '../../pipelines/model/container-spec.ts';
 import type { Accessory, Project } from '../../pipelines/model/environment.ts';
-import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import { withoutVersions, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
-import type { Revision } from '../../pipelines/model/revision.ts';
+import type { Revision, StoodOn } from '../../pipelines/model/revision.ts';
 import { edgeHosts, schedulesReplicas, type Target } from '../../pipelines/model/target.ts';
 import { chooseRevision, type RevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { ownVariables } from '../../pipelines/planning/reproduced-environment.ts';
 import { didYouMean } from '../../pipelines/text/suggest.ts';
 import type { AccessoryInputs } from '../resources/inputs.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
+import type { StandingRecord } from '../workloads/runtime.ts';
 import type { RecordsAdapter } from './records.ts';
 
 /** A recorded revision, and the targets on which its containers are recorded: nobody has to ask them for anything. */
@@ -22,7 +23,8 @@ export interface FoundRevision {
 /**
  * Reads a revision out of the state, and nothing else: neither the configuration of today, but for where releases lie by now, nor hosts,
  * nor values of secrets.
- * Networks, edges and accessories are those that stand now, as they have no revisions. Throws LockageError (refused).
+ * Edge, accessories and migration are those that it stood on; where it was recorded before that was, those that stand now.
+ * Throws LockageError (refused).
  */
 export async function recordedRevision(
   records: RecordsAdapter,
@@ -39,19 +41,15 @@ export async function recordedRevision(
   const swarm = targets.find(schedulesReplicas)?.name;
   const { app, insecureRegistries } = project;
   const release = asConfigured(revision.release, project.repository);
-  const [edge] = standing.edges;
+  const today = stoodOn({ standing, owners, edgeImage: project.edgeImage, migration: record.migration });
+  const isCurrent = currentRevision(record.ledger)?.number === revision.number;
   return {
     targets,
     recorded: {
       ...{ app, environment, number: revision.number, release, insecureRegistries },
       containers: revision.containers.map(withoutVersions),
-      accessories: standing.accessories.map((inputs) => accessoryOf(inputs, owners)),
-      edge: {
-        image: edge?.pinned ?? project.edgeImage,
-        ...(edge?.limits ? { limits: edge.limits } : {}),
-        ...(edge?.proxies ? { trustedProxies: edge.proxies } : {}),
-      },
-      ...migrationOf(record),
+      ...(revision.stoodOn ?? today),
+      ...(revision.stoodOn || isCurrent ? {} : { standsOnLater: true as const }),
       hosts: [...new Set(revision.containers.map(({ host }) => host))],
       ...(swarm === undefined ? {} : { swarm }),
     },
@@ -121,11 +119,31 @@ function withoutStart(text: string, start: string): string {
   return text.startsWith(start) ? text.slice(start.length) : text;
 }
 
-function migrationOf({ migration }: EnvironmentRecord): Pick<RecordedRevision, 'migration'> {
-  if (!migration) return {};
-  const { spec, timeout } = migration;
-  const { command = [], version } = spec;
+/** What the state has of an environment besides its release. */
+interface Standing {
+  readonly standing: StandingRecord;
+  /** volume with secrets → who reads them */
+  readonly owners: ReadonlyMap<string, string>;
+  /** as it is configured */
+  readonly edgeImage: string;
+  readonly migration: EnvironmentRecord['migration'];
+}
+
+/** Returns what an environment stands on, as if it were configured so. */
+export function stoodOn({ standing, owners, edgeImage, migration }: Standing): StoodOn {
+  const [edge] = standing.edges;
   return {
-    migration: { command, timeout, secrets: Object.keys(spec.secrets), env: ownVariables(spec), version },
+    accessories: standing.accessories.map((inputs) => accessoryOf(inputs, owners)),
+    edge: {
+      image: edge?.pinned ?? edgeImage,
+      ...(edge?.limits ? { limits: edge.limits } : {}),
+      ...(edge?.proxies ? { trustedProxies: edge.proxies } : {}),
+    },
+    ...(migration ? { migration: migrationOf(migration) } : {}),
   };
+}
+
+function migrationOf({ spec, timeout }: NonNullable<EnvironmentRecord['migration']>) {
+  const { command = [], version } = spec;
+  return { command, timeout, secrets: Object.keys(spec.secrets), env: ownVariables(spec), version };
 }

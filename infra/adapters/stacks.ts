@@ -11,10 +11,13 @@ import { keepRecord } from '../provider/keep-record.ts';
 import { deliverRoutes } from '../provider/switch-routes.ts';
 import type { StackRunner, UpOptions } from '../pulumi/stack-runner.ts';
 import type { FoundationAdapter } from './foundation.ts';
+import { stoodOn } from './recorded-revision.ts';
 import type { RecordsAdapter } from './records.ts';
 
 interface Dependencies {
   readonly app: string;
+  /** as it is configured */
+  readonly edgeImage: string;
   readonly session: Session;
   readonly records: RecordsAdapter;
   readonly foundation: FoundationAdapter;
@@ -56,7 +59,7 @@ export class StacksAdapter implements Stacks {
   }
 
   async deploy(wanted: DesiredState, message: string): Promise<void> {
-    const desired = this.#claimed(wanted);
+    const desired = await this.#withStoodOn(this.#claimed(wanted));
     const replaced = new Set((desired.anew ?? []).map(({ host, spec }) => partKey(host, spec.name)));
     const context = { ...providerContext(this.#dependencies.session, desired.guarded), replaced };
     // Every engine unpacks the routes in a process of its own, while Pulumi derives a key from its passphrase.
@@ -80,6 +83,22 @@ export class StacksAdapter implements Stacks {
     const desired = this.#claimed(wanted);
     await this.#up(desired, { ...providerContext(this.#dependencies.session, false), adopts: true }, { message });
     await this.#tellRecorded(desired);
+  }
+
+  /** Adds to the revision that is made what it stands on, as that is recorded by now: it can be reproduced so later. */
+  async #withStoodOn(desired: DesiredState): Promise<DesiredState> {
+    const { records, edgeImage } = this.#dependencies;
+    const { environment, ledger, migration } = desired;
+    const made = ledger.revisions.at(-1);
+    if (desired.startedAt === undefined || made?.result !== 'succeeded') return desired;
+    const [standing, owners] = await Promise.all([records.standing(environment), records.secretOwners(environment)]);
+    const { migration: last, ...stands } = stoodOn({ standing, owners, edgeImage, migration });
+    // The one that ran last may be that of another release, to which a rollback does not go back.
+    const { version } = made.release;
+    const known = ledger.revisions.findLast((each) => each.stoodOn?.migration?.version === version)?.stoodOn?.migration;
+    const own = last?.version === version ? last : known;
+    const revision = { ...made, stoodOn: { ...stands, ...(own ? { migration: own } : {}) } };
+    return { ...desired, ledger: { ...ledger, revisions: [...ledger.revisions.slice(0, -1), revision] } };
   }
 
   adoptFoundation(request: FoundationRequest): Promise<readonly string[]> {

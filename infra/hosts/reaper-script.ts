@@ -7,6 +7,8 @@ import type { Place } from '../resources/inputs.ts';
  * seconds, so that neither sleep nor a clock that is set delays it for longer, and is a shell that sleeps until then. What it
  * asks of the engine goes through a Caddy beside it, which knows the requests of `reaperRequests` and no others.
  *
+ * While a command is at work on the environment, whose lock it sees renewed, it waits: for an hour at most.
+ *
  * Whatever cannot be removed now is tried again, with longer and longer pauses, as long as anything is left; and itself goes
  * last. A reaper with a later deadline that was started makes this one wait. Where the engine does not answer, it ends: its
  * engine starts it again, with the socket that is there by then.
@@ -52,7 +54,7 @@ over() {
 names() {
   listed=$(ask "$1") || return 1
   case $listed in '['*']' | '{'*'}') ;; *) return 1 ;; esac
-  case $1 in volumes) key=Name ;; *) key=Id ;; esac
+  case $1 in volumes | locks) key=Name ;; *) key=Id ;; esac
   printf %s "$listed" | grep -o "\"$key\":\"[a-zA-Z0-9][a-zA-Z0-9_.-]*\"" | cut -d '"' -f 4 | tr '\n' ' '
 }
 
@@ -73,6 +75,24 @@ waits() {
     if [ "$each" -gt "$REAPER_DEADLINE" ]; then return 0; fi
   done
   return 1
+}
+
+# held: there is a lock, and less than its lease ago it was another one, or renewed; names alone tell, as clocks may be set
+seen=
+held() {
+  listed=$(ask locks) || return 1
+  locks=
+  for each in $(names locks | tr ' ' '\n' | sort); do
+    case $each in *.over) ;; *) locks="$locks $each" ;; esac
+  done
+  [ -n "$locks" ] && now=$(date +%s) && [ "$now" -lt $((REAPER_DEADLINE + 3600)) ] || return 1
+  if [ "$locks" != "$seen" ] || [ "$now" -lt "$since" ]; then
+    seen=$locks
+    since=$now
+  fi
+  lease=$(printf %s "$listed" | grep -o '"lockage.lease":"[0-9]\{1,4\}"' | cut -d '"' -f 4 | sort -n | tail -n 1)
+  [ -n "$lease" ] || lease=90
+  [ "$now" -lt $((since + lease)) ]
 }
 
 # remove KIND NAME: a label may read as if it were a name, so the engine has to say first that this is the environment's
@@ -115,7 +135,7 @@ pause=1
 while :; do
   until over; do sleep 3; done
   open || fail "the engine does not answer"
-  if waits; then
+  if waits || held; then
     pause=5
   elif sweep; then
     leave
@@ -172,6 +192,7 @@ export function reaperRequests({ app, environment }: Place): string {
     { asked: 'containers', ...all(labelFilter(own)) },
     { asked: 'networks', ...only('/networks') },
     { asked: 'volumes', ...only('/volumes') },
+    { asked: 'locks', path: '/volumes', query: { filters: labelFilter({ ...own, [labels.part]: 'lock' }) } },
     { asked: 'own/containers/ID', ...all(labelFilter(own, { id: ['ID'] })) },
     { asked: 'own/networks/ID', ...only('/networks', { id: ['ID'] }) },
     // The engine looks for it anywhere in a name.

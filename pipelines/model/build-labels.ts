@@ -2,7 +2,8 @@
 export interface BuildFacts {
   readonly app: string;
   readonly version: string;
-  readonly commit: string;
+  /** absent: there is none */
+  readonly commit?: string;
   /** `user@machine` */
   readonly builder: string;
   /** there were changes that were not committed */
@@ -19,7 +20,7 @@ const names = {
 } as const;
 
 /** Returns the labels that an image is built with. All are given, as a base image may have others. */
-export function buildLabels({ app, version, commit, builder, dirty }: BuildFacts): Record<string, string> {
+export function buildLabels({ app, version, commit = '', builder, dirty }: BuildFacts): Record<string, string> {
   return {
     [names.app]: app,
     [names.version]: version,

@@ -7,6 +7,9 @@ import type { Release } from './release.ts';
  */
 export const embeddedRegistry = 'embedded.lockage.internal';
 
+/** The repository of edge images that set-up made, for all projects. It never moves to a registry of one’s own. */
+export const embeddedEdge = `${embeddedRegistry}/lockage-edge`;
+
 /**
  * Returns the repository of a project that names none. One registry serves all projects of an operator, so its path also says
  * whose state the releases are recorded in: two projects may have the same name.

@@ -11,7 +11,7 @@ export interface Release {
   readonly digest: Digest;
   /** `linux/amd64` */
   readonly platform: string;
-  /** the git commit it was built from; absent for an adopted image */
+  /** the git commit it was built from; absent for an adopted image, and for files of which nothing was ever committed */
   readonly commit?: string;
   /** who built it: `user@machine` */
   readonly builder: string;
@@ -21,7 +21,7 @@ export interface Release {
   readonly sequence?: number;
   /** the image's own user; empty for root */
   readonly user?: string;
-  /** built from a tree with uncommitted changes, because the user said so */
+  /** built from files that are in no commit: the user said so, or there is none */
   readonly dirty?: boolean;
   /** the schema that its migration brings data to; absent: it declares none, which counts as 0 */
   readonly schema?: number;

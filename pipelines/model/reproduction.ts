@@ -12,6 +12,26 @@ export interface ReproductionTime {
   readonly ttl: number;
 }
 
+/** The data that an accessory of a reproduction begins with. */
+export type ReproductionData =
+  | {
+      readonly kind: 'image';
+      /** takes the place of its own */
+      readonly image: string;
+      /** the folder in which the image has them; absent: that of the accessory's volumes */
+      readonly at?: string;
+      /** names of the variables by which the image says where they are */
+      readonly sets: readonly string[];
+    }
+  | {
+      readonly kind: 'file';
+      readonly file: string;
+      /** hex digits */
+      readonly sha256: string;
+      /** it has them */
+      readonly isRestored?: true;
+    };
+
 /** A recorded revision that runs once more, under a name of its own on one engine, and the choices made for it. */
 export interface Reproduction {
   /** as an environment */
@@ -27,6 +47,8 @@ export interface Reproduction {
   /** the platform of the engine, where the release’s digest has an image for that one as well as for the original’s */
   readonly platform?: string;
   readonly secrets: Readonly<Record<string, SecretOrigin>>;
+  /** accessory → the data that it begins with; absent: none */
+  readonly data?: Readonly<Record<string, ReproductionData>>;
   /** absent: it stays until it is destroyed */
   readonly time?: ReproductionTime;
 }

@@ -1,6 +1,7 @@
 import type { ContainerSpec } from './container-spec.ts';
 import type { SignaturePolicy } from './evidence/signature-policy.ts';
 import type { Gate } from './gate.ts';
+import type { Accessory, EdgeSettings, Migration } from './environment.ts';
 import type { Release } from './release.ts';
 import type { Counts } from './role-counts.ts';
 import type { JobResult } from './verification.ts';
@@ -43,6 +44,8 @@ export interface Revision {
   readonly verification?: readonly JobResult[];
   /** what was asked of signatures when it came in; absent: nothing, or it came in by no gate */
   readonly policy?: SignaturePolicy;
+  /** absent: it was recorded before that was, or did not succeed */
+  readonly stoodOn?: StoodOn;
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
 }
@@ -51,6 +54,15 @@ export interface Revision {
 export interface BrokenGlass {
   readonly reason: string;
   readonly gates: readonly Pick<Gate, 'gate' | 'from' | 'text'>[];
+}
+
+/** The things that stay while releases come and go, as they were when a revision was recorded: enough to make them again. */
+export interface StoodOn {
+  /** with the images by the digests that they were pinned to */
+  readonly accessories: readonly Accessory[];
+  readonly edge: EdgeSettings & { readonly image: string };
+  /** that of its release, and the version of that; absent: it has none, or none is known */
+  readonly migration?: Migration & { readonly version: string };
 }
 
 /** A revision before its outcome is known. */

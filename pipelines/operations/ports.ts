@@ -132,7 +132,8 @@ export type ReleasedImage = Pick<Release, 'repository' | 'digest' | 'platform' |
 
 /** The source tree that a release is built from. */
 export interface SourceTree {
-  readonly commit: string;
+  /** absent: nothing was ever committed, or there is no repository */
+  readonly commit?: string;
   /** files that differ from the commit */
   readonly changes: readonly string[];
 }

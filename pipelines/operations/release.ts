@@ -65,17 +65,21 @@ function declaredSchema(project: Project, request: ReleaseRequest): Pick<Release
 }
 
 async function build(context: Context, version: string, allowDirty: boolean): Promise<ReleaseResult> {
-  const tree = await context.builder.tree();
-  const dirty = tree.changes.length > 0;
-  if (dirty && !allowDirty) throw uncommitted(tree.changes);
-  const source = { version, commit: tree.commit, dirty };
+  const { commit, changes } = await context.builder.tree();
+  if (commit !== undefined && changes.length > 0 && !allowDirty) throw uncommitted(changes);
+  // What was never committed is never the same twice, as a tree with changes.
+  const dirty = commit === undefined || changes.length > 0;
+  const source = { version, ...(commit === undefined ? {} : { commit }), dirty };
+  if (commit === undefined)
+    context.terminal.note('nothing is committed here: the release is made of the files as they are, and says so');
   return (await existing(context, source)) ?? (await buildNow(context, source));
 }
 
 /** The source that a release is made of. */
 interface Source {
   readonly version: string;
-  readonly commit: string;
+  readonly commit?: string;
+  /** it is made of the folder's files, and not of the commit */
   readonly dirty: boolean;
 }
 
@@ -84,7 +88,7 @@ async function buildNow(context: Context, source: Source): Promise<ReleaseResult
   const { version, commit, dirty } = source;
   const labels = buildLabels({ app: project.app, ...source, builder: actor });
   await context.observers?.reach('pre-build', { version });
-  await builder.build(version, dirty ? 'folder' : { commit }, labels);
+  await builder.build(version, dirty || commit === undefined ? 'folder' : { commit }, labels);
   // To build takes minutes, in which somebody else may have released the version.
   const meanwhile = await existing(context, source);
   if (meanwhile) return meanwhile;
@@ -95,7 +99,7 @@ async function buildNow(context: Context, source: Source): Promise<ReleaseResult
 function releaseOf(context: Context, source: Source, made: ReleasedImage & Pick<Release, 'builder'>): Release {
   const { version, commit, dirty } = source;
   const createdAt = new Date(context.now()).toISOString();
-  return { version, commit, createdAt, ...made, ...(dirty ? { dirty } : {}) };
+  return { version, ...(commit === undefined ? {} : { commit }), createdAt, ...made, ...(dirty ? { dirty } : {}) };
 }
 
 /**

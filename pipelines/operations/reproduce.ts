@@ -15,6 +15,8 @@ export interface ReproduceRequest {
   readonly planOnly?: boolean;
   /** makes what has to be there before anything of the environment is, once it was agreed to; safe to repeat */
   readonly begin?: () => Promise<void>;
+  /** gives its accessories their data, once they are there and before anything of the release is; safe to repeat */
+  readonly fill?: () => Promise<void>;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { LockageError } from '../errors.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
 import type { Release } from '../model/release.ts';
-import type { Reproduction, ReproductionTime, SecretOrigin } from '../model/reproduction.ts';
+import type { Reproduction, ReproductionData, ReproductionTime, SecretOrigin } from '../model/reproduction.ts';
 import type { Host } from '../model/target.ts';
 import { didYouMean } from '../text/suggest.ts';
+import { chosenData } from './reproduced-data.ts';
 
 /** Everything that a reproduction is decided from. */
 export interface ReproductionInputs {
@@ -15,6 +16,8 @@ export interface ReproductionInputs {
   readonly scale: Readonly<Record<string, number>>;
   /** how the secrets that have a value got it */
   readonly secrets: Readonly<Record<string, SecretOrigin>>;
+  /** accessory → the data that it is asked to begin with */
+  readonly data?: Readonly<Record<string, ReproductionData>>;
   /** absent: it stays until it is destroyed */
   readonly time?: ReproductionTime;
   /** the reproduction that has the name already */
@@ -57,6 +60,7 @@ export function reproductionName(environment: string, given?: string, hint = 'Na
  */
 export function planReproduction(inputs: ReproductionInputs): Reproduction {
   const { of, name, host, scale, secrets, time, before } = inputs;
+  const data = chosenData(name, inputs.data ?? {}, before);
   refuseOther(inputs);
   refuseUnknownRoles(of, scale);
   const { isNative = false, platform } = inputs.engine;
@@ -69,6 +73,7 @@ export function planReproduction(inputs: ReproductionInputs): Reproduction {
     ...(emulates === undefined ? {} : { emulates }),
     ...(isNative && platform !== of.release.platform ? { platform } : {}),
     secrets: Object.fromEntries(Object.entries(secrets).filter(([secret]) => needed.has(secret))),
+    ...(Object.keys(data).length > 0 ? { data } : {}),
     ...(time ? { time } : {}),
   };
 }

@@ -4,6 +4,7 @@ import type { SecretSource } from '../model/secret-source.ts';
 import { secretsOf } from '../model/recorded-revision.ts';
 import type { Reproduction } from '../model/reproduction.ts';
 import { untilOf } from './environment-time.ts';
+import { withData } from './reproduced-data.ts';
 
 /** How long a reproduction is watched after it serves, ms: nobody has visited it yet. */
 const watch = 1000;
@@ -24,7 +25,9 @@ export function reproducedEnvironment(reproduction: Reproduction): Environment {
     after: [],
     hosts: [host],
     roles: rolesOf(reproduction),
-    accessories: of.accessories.map((accessory): Accessory => ({ ...accessory, host: host.name })),
+    accessories: of.accessories.map((accessory): Accessory =>
+      withData({ ...accessory, host: host.name }, reproduction.data?.[accessory.name]),
+    ),
     ...(migration ? { migration: withoutVersion(migration) } : {}),
     secrets: sourcesOf(reproduction),
     ...(of.containers.some(({ secretsAt }) => secretsAt === 'memory') ? { secretsAt: 'memory' as const } : {}),

@@ -1,6 +1,7 @@
 import type { HostTraits, Trait, Traits } from '../model/host-traits.ts';
 import { secretsOf, type RecordedRevision } from '../model/recorded-revision.ts';
 import type { Reproduction, SecretOrigin } from '../model/reproduction.ts';
+import { textOfData } from './reproduced-data.ts';
 
 /** Something of a reproduction that is not as in the original, and the reason. */
 export interface ReproductionDifference {
@@ -18,6 +19,8 @@ export interface MadeOf {
   readonly here: Traits;
   /** public port → who has it */
   readonly taken: ReadonlyMap<number, string>;
+  /** the image of its edge; absent: nothing was made */
+  readonly edge?: string;
 }
 
 /** Returns what differs between a reproduction and its original, and why. */
@@ -29,7 +32,9 @@ export function reproductionDifferences(reproduction: Reproduction, facts: MadeO
     ...portRows(reproduction, facts),
     ...variableRows(reproduction),
     ...secretRows(reproduction),
-    ...dataRows(reproduction.of),
+    ...dataRows(reproduction),
+    ...edgeRows(reproduction.of, facts),
+    ...laterRows(reproduction.of),
     ...migrationRows(reproduction.of),
     ...platformRows(reproduction),
     ...traitRows(facts),
@@ -94,13 +99,29 @@ function secretRows({ of, secrets }: Reproduction): ReproductionDifference[] {
   }));
 }
 
-function dataRows({ accessories }: RecordedRevision): ReproductionDifference[] {
+function dataRows({ of: { accessories }, data = {} }: Reproduction): ReproductionDifference[] {
   return accessories
     .filter(({ volumes }) => Object.keys(volumes).length > 0)
-    .map(({ name }) => ({
-      ...{ what: 'data', of: name, original: 'its own', here: 'empty at its start' },
-      why: 'data of another environment are never copied',
-    }));
+    .flatMap(({ name, image }): ReproductionDifference[] => {
+      const row = { what: 'data', of: name, original: 'its own' };
+      const given = data[name];
+      if (!given) return [{ ...row, here: 'empty at its start', why: 'data of another environment are never copied' }];
+      const rows = [{ ...row, here: `of ${textOfData(given)}`, why: 'as --data says' }];
+      if (given.kind === 'file') return rows;
+      return [...rows, { what: 'image', of: name, original: image, here: given.image, why: 'it has the data' }];
+    });
+}
+
+function edgeRows({ edge }: RecordedRevision, { edge: here = edge.image }: MadeOf): ReproductionDifference[] {
+  if (here === edge.image) return [];
+  return [{ what: 'edge', original: edge.image, here, why: 'it could not be pulled, and this one stands in' }];
+}
+
+/** Revisions that were recorded by an earlier version. */
+function laterRows({ standsOnLater, environment, number }: RecordedRevision): ReproductionDifference[] {
+  if (!standsOnLater) return [];
+  const what = { what: 'accessories, edge', original: 'not recorded', here: `those of ${environment} now` };
+  return [{ ...what, why: `revision ${number} was recorded without them` }];
 }
 
 /** Of a migration only the last one is recorded, which may be that of another release. */

@@ -11,6 +11,7 @@ import { EnvironmentLocks } from '../../infra/adapters/environment-lock.ts';
 import { steadyNow } from '../../infra/system/clock.ts';
 import { EvidenceRecord } from '../../infra/adapters/evidence-record.ts';
 import { EvidenceAdapter } from '../../infra/adapters/evidence.ts';
+import type { StandIn } from '../../infra/adapters/foundation-images.ts';
 import { FoundationAdapter } from '../../infra/adapters/foundation.ts';
 import { HostsAdapter } from '../../infra/adapters/hosts.ts';
 import { MachinesAdapter } from '../../infra/adapters/machines/machines.ts';
@@ -36,13 +37,14 @@ import { backendFolder } from '../../infra/system/backend-folder.ts';
 import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { VerificationAdapter } from '../../infra/adapters/verification.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts';
+import { embeddedEdge, embeddedRegistry, isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { Context } from '../../pipelines/operations/ports.ts';
 import { reproducedRelease } from '../../pipelines/planning/plan-reproduction.ts';
 import { DockerBuilder } from '../project/builder.ts';
 import { configurationIn } from '../project/configuration.ts';
+import { EdgeStandIn, mayStandIn } from '../project/edge-stand-in.ts';
 import { EmbeddedRegistry } from '../project/embedded-registry.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
@@ -206,6 +208,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
     session,
     registry,
     embedded,
+    standIn: standInOf(place, registry, terminal, signal),
     copies,
     referrers,
     records,
@@ -226,6 +229,7 @@ interface Opened extends StoreParts, Pick<CommandContext, 'observers'> {
   readonly audit: AuditLogAdapter;
   readonly registry: RegistryClient;
   readonly embedded: EmbeddedRegistry;
+  readonly standIn: StandIn | undefined;
   readonly copies: CopyDependencies;
   readonly referrers: Referrers;
   readonly records: RecordsAdapter;
@@ -242,6 +246,7 @@ function contextOf({
   audit,
   registry,
   embedded,
+  standIn,
   copies,
   referrers,
   locks,
@@ -257,7 +262,7 @@ function contextOf({
   const { app } = project;
   const accessories = new AccessoriesAdapter(app, session);
   const builder = new DockerBuilder({ project, registry, terminal, signal });
-  const foundation = new FoundationAdapter({ project, session, records, registry, stacks });
+  const foundation = new FoundationAdapter({ project, session, records, registry, standIn, stacks });
   return {
     project,
     actor,
@@ -271,11 +276,11 @@ function contextOf({
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, session, registry, locks),
     machines,
-    stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
+    stacks: new StacksAdapter({ app, edgeImage: project.edgeImage, session, records, foundation, stacks }),
     removal: new RemovalAdapter({ app, session, records, stacks }),
     accessories,
     dumps: new DumpsAdapter(join(stateFolder, 'dumps'), root, accessories),
-    reaper: new ReaperAdapter({ project, session, registry }),
+    reaper: new ReaperAdapter({ project, session, registry, standIn }),
     storage: new StorageAdapter(app, session, registry, freeing(project, embedded)),
     drift,
     verification: new VerificationAdapter(app, session, registry),
@@ -297,6 +302,21 @@ function contextOf({
     embedded,
     loadPulumi: stacks,
   };
+}
+
+/** Returns what serves in place of the official edge. An edge that somebody names is that one alone. */
+function standInOf(
+  { configured, isOwn }: Place,
+  registry: RegistryClient,
+  terminal: ConsoleTerminal,
+  signal: AbortSignal,
+): StandIn | undefined {
+  const { edgeImage, repository } = configured;
+  const tell = (text: string) => terminal.note(text);
+  const isForeign = isOwn === true;
+  if (!mayStandIn(edgeImage, isForeign)) return undefined;
+  const standIn = new EdgeStandIn({ repository, isForeign, registry, tell, signal });
+  return async (image) => (image === edgeImage ? standIn.insteadOf(image) : undefined);
 }
 
 /** Returns what frees the disk of a registry that is this computer's. */
@@ -328,8 +348,10 @@ function registriesOf(
     const { address, container } = await embedded.running();
     return { repository: repository.replace(embeddedRegistry, address), container };
   };
+  const hasMoved = (repository: string) =>
+    isEmbedded(repository) && repository !== embeddedEdge && !isEmbedded(configured);
   const today = async (repository: string): Promise<Location> =>
-    isEmbedded(repository) && !isEmbedded(configured) ? { repository: configured } : inEmbedded(repository);
+    hasMoved(repository) ? { repository: configured } : inEmbedded(repository);
   return {
     registry: new RegistryClient({ ...options, locate: today }),
     referrers: new Referrers({ ...options, locate: today }),

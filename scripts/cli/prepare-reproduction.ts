@@ -5,7 +5,11 @@ import { refuseLeftovers } from '../../infra/hosts/leftovers.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Reproduction, ReproductionTime } from '../../pipelines/model/reproduction.ts';
 import { isSshHost, type Host } from '../../pipelines/model/target.ts';
-import { planReproduction, portsInQuestion } from '../../pipelines/planning/plan-reproduction.ts';
+import {
+  planReproduction,
+  portsInQuestion,
+  type ReproductionInputs,
+} from '../../pipelines/planning/plan-reproduction.ts';
 import { reproductionDifferences } from '../../pipelines/planning/reproduction-differences.ts';
 import type { ResultOf } from '../../pipelines/operations/perform.ts';
 import {
@@ -18,6 +22,7 @@ import { openStateFolder, stateFolderName } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { openReproduction, type CommandContext } from './open-context.ts';
 import type { Flags } from './options.ts';
+import { findData } from './reproduction-data.ts';
 import { chooseSecrets } from './reproduction-secrets.ts';
 import type { ReproductionSource } from './reproduction-source.ts';
 import { ConsoleTerminal } from './terminal.ts';
@@ -33,6 +38,8 @@ export interface Wanted {
   readonly scale: Readonly<Record<string, number>>;
   /** a file with the values of its secrets */
   readonly secrets?: string | undefined;
+  /** the data to begin with, as they were given */
+  readonly data?: readonly string[];
   /** the one that has the name already */
   readonly before?: Reproduction | undefined;
   /** decides its time by what its engine says; absent: it stays */
@@ -68,6 +75,7 @@ export async function prepareReproduction(wanted: Wanted, flags: Flags, signal: 
     secrets: {},
     ...(wanted.time ? { time: wanted.time(report) } : {}),
     ...(before ? { before } : {}),
+    ...(await dataOf(wanted, signal)),
   };
   // What cannot run there is refused before anybody types a secret.
   const draft = planReproduction(inputs);
@@ -88,6 +96,19 @@ export async function prepareReproduction(wanted: Wanted, flags: Flags, signal: 
   } catch (error) {
     await undo();
     throw error;
+  }
+}
+
+/** Looks at the data that were asked for. An image comes to the engine then, which changes nothing that runs. */
+async function dataOf(wanted: Wanted, signal: AbortSignal): Promise<Pick<ReproductionInputs, 'data'> | undefined> {
+  const { root, source, host, data: written = [] } = wanted;
+  if (written.length === 0) return undefined;
+  const connections = new Connections({ stateDir: join(root, stateFolderName) });
+  try {
+    const held = (image: string) => source.held(connections, host, image);
+    return { data: await findData({ of: source.recorded, written, held, signal }) };
+  } finally {
+    await connections.close();
   }
 }
 
@@ -141,7 +162,11 @@ export async function reproducedOf(
   result: ResultOf<'reproduce'>,
 ): Promise<Reproduced> {
   const { reproduction, folder } = found;
-  const facts = { original: await source.traits, here: report.traits, taken: report.facts.taken };
+  const edge = result.outcome === 'planned' ? undefined : (await context.records.standing(reproduction.name)).edges[0];
+  const facts = {
+    ...{ original: await source.traits, here: report.traits, taken: report.facts.taken },
+    ...(edge ? { edge: edge.pinned } : {}),
+  };
   const differences = reproductionDifferences(reproduction, facts);
   const moved = context.terminal.bytesMoved;
   return { reproduction, folder, differences, result, moved, ...(source.bundle ? { bundle: source.bundle } : {}) };

@@ -11,6 +11,7 @@ export function addReproductionCommands(program: Command, interrupt: () => Abort
     .option('--from <file>', 'from a bundle: without network, project and state')
     .option('--secrets <file>', 'with `NAME=value` on each line (default: asked for, or generated)')
     .option('--scale <role=number...>', 'containers of a role (default: one)')
+    .option('--data <[name=]file|image...>', 'of an accessory: a dump, or an image that has data (default: empty)')
     .addOption(planOption())
     .addOption(wait())
     .addOption(yes())

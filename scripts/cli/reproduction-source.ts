@@ -1,14 +1,17 @@
 import { hostsOf, recordedRevision } from '../../infra/adapters/recorded-revision.ts';
+import type { ImageDetails } from '../../infra/docker/api/types.ts';
 import type { Connections } from '../../infra/docker/connections.ts';
+import { ensureImage, localName } from '../../infra/hosts/images.ts';
 import { Bundle } from '../../infra/registry/bundle/bundle.ts';
+import { parseReference, RegistryClient } from '../../infra/registry/client.ts';
 import { askTraits } from '../../infra/workloads/container/host-report.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { blockOf } from '../../pipelines/model/block.ts';
+import { blockOf, type Block } from '../../pipelines/model/block.ts';
 import type { HostTraits } from '../../pipelines/model/host-traits.ts';
 import type { RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
-import type { Release } from '../../pipelines/model/release.ts';
+import { imageByDigest, type Release } from '../../pipelines/model/release.ts';
 import { releaseNamed } from '../../pipelines/model/releases.ts';
-import type { EnvironmentHost, Target } from '../../pipelines/model/target.ts';
+import { isSshHost, type EnvironmentHost, type Host, type Target } from '../../pipelines/model/target.ts';
 import { parseRevisionName } from '../../pipelines/planning/choose-revision.ts';
 import { loadProject } from '../project/load.ts';
 import { openContext, type CommandContext } from './open-context.ts';
@@ -22,6 +25,10 @@ export interface ReproductionSource {
   readonly traits: Promise<readonly HostTraits[]>;
   /** Returns whether the release’s digest has an image for a platform; false where nobody can be asked. */
   hasImageFor(platform: string): Promise<boolean>;
+  /** looks at an image on a host, which pulls it first where it lacks it; throws LockageError where it cannot be had */
+  held(connections: Connections, host: Host, image: string): Promise<HeldImage>;
+  /** throws LockageError when its release is blocked */
+  refuseBlocked(): void;
   /** throws LockageError when an environment of the project has that name */
   refuseName(name: string): void;
   /** those that are configured, of all environments */
@@ -59,6 +66,8 @@ async function bundledSource(file: string, signal: AbortSignal): Promise<Reprodu
     bundle,
     traits: Promise.resolve([]),
     hasImageFor: () => Promise.resolve(false),
+    held: (connections, host, image) => held(new RegistryClient({ signal }), { connections, host, image, signal }),
+    refuseBlocked: () => undefined,
     refuseName: (name) => refuseTaken(name, configured?.environments.map((each) => each.name) ?? []),
     hosts: configured?.environments.flatMap(({ hosts }) => hosts) ?? [],
     close: () => bundle.close(),
@@ -79,11 +88,15 @@ export async function recordedSource(
   try {
     const { records, project, connections } = context;
     const { recorded: revision, targets } = await recordedRevision(records, project, name);
-    const recorded = release === undefined ? revision : { ...revision, release: await unblocked(context, release) };
+    const recorded =
+      release === undefined ? revision : { ...revision, release: releaseNamed(await records.releases(), release) };
+    const block = blockOf(await records.blocks(), recorded.release);
     const taken = new Set([...project.environments.map((each) => each.name), ...(await records.environments())]);
     return {
       recorded,
       hasImageFor: (platform) => hasImageFor(context, recorded.release, platform),
+      held: (links, host, image) => held(context.registryClient, { connections: links, host, image, signal }),
+      refuseBlocked: () => refuseBlocked(recorded.release, block),
       traits: traitsOf(connections, name.environment, hostsOf(targets)),
       refuseName: (wanted) => refuseTaken(wanted, [...taken]),
       hosts: project.environments.flatMap(({ hosts }) => hosts),
@@ -95,13 +108,44 @@ export async function recordedSource(
   }
 }
 
-async function unblocked({ records }: CommandContext, version: string): Promise<Release> {
-  const release = releaseNamed(await records.releases(), version);
-  const block = blockOf(await records.blocks(), release);
-  if (!block) return release;
+function refuseBlocked({ version }: Release, block: Block | undefined): void {
+  if (!block) return;
   throw new LockageError(`release ${version} is blocked by ${block.actor}: ${block.reason}`, {
     hint: `\`lockage unblock ${version}\` lets it in again.`,
   });
+}
+
+/** An image on the engine that is to run it. */
+export interface HeldImage {
+  /** by its digest, where a registry gives it one */
+  readonly reference: string;
+  readonly details: ImageDetails | undefined;
+}
+
+interface Holding {
+  readonly connections: Connections;
+  readonly host: Host;
+  readonly image: string;
+  readonly signal: AbortSignal;
+}
+
+/** Looks at an image on an engine, which pulls it first where it lacks it, by the digest that it has now. Throws LockageError. */
+async function held(registry: RegistryClient, { connections, host, image, signal }: Holding): Promise<HeldImage> {
+  const engine = await connections.engine(host);
+  const { repository, tag, digest } = parseReference(image);
+  const there = await engine.inspectImage(image);
+  if (there) {
+    const known = (there.RepoDigests ?? []).find((each) => parseReference(each).repository === repository);
+    return { reference: known ?? image, details: there };
+  }
+  const wanted = { repository, digest: digest ?? (await registry.resolve(repository, tag ?? 'latest')) };
+  const through = isSshHost(host) ? 'ssh' : 'network';
+  await ensureImage({ session: { connections, signal }, registry }, { registry: { through } }, host, wanted);
+  const name = await localName(engine, wanted);
+  return {
+    reference: imageByDigest(wanted),
+    details: name === undefined ? undefined : await engine.inspectImage(name),
+  };
 }
 
 async function hasImageFor(

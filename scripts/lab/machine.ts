@@ -23,7 +23,7 @@ export interface LabMachine {
   readonly address: string;
   /** private key that logs in as root and as `user` */
   readonly identity: string;
-  /** a user who is not root and may become root */
+  /** a user who may become root, or is root */
   readonly user: string;
   /** `SHA256:…` of its ssh host key */
   readonly hostKey: string;
@@ -32,8 +32,11 @@ export interface LabMachine {
   destroy(): Promise<void>;
 }
 
-/** Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is removed. */
-export async function createMachine(labFolder: string, name: string): Promise<LabMachine> {
+/**
+ * Starts a new machine on a lab's network and waits for its sshd. What was made before a failure is removed. `made`: the archive of
+ * another root file system, in which root alone logs in.
+ */
+export async function createMachine(labFolder: string, name: string, made?: string): Promise<LabMachine> {
   const folder = path.resolve(labFolder);
   const state = await readState(folder);
   const { bridge, subnet } = state ?? {};
@@ -43,10 +46,11 @@ export async function createMachine(labFolder: string, name: string): Promise<La
   const home = path.join(machinesFolder(folder), name);
   const number = firstNumber + (await readdir(machinesFolder(folder)).catch(() => [])).length;
   const address = `${subnet}.${number}`;
-  const archive = await machineImage();
+  const archive = made ?? (await machineImage());
+  const user = made === undefined ? machineUser : 'root';
   try {
     const root = await unpackRoot(home, archive);
-    const hostKey = await prepareRoot(root, folder, name);
+    const hostKey = await prepareRoot(root, { folder, name, user });
     await openWayOut(bridge, subnet);
     await writeLxcConfig(home, { name, root, bridge, address, gateway: `${subnet}.1` });
     await startLxc(home);
@@ -55,7 +59,7 @@ export async function createMachine(labFolder: string, name: string): Promise<La
       name,
       address,
       identity: identityFile(folder),
-      user: machineUser,
+      user,
       hostKey,
       exec: (argv, options) => run(['lxc-attach', ...lxcName(home), '--clear-env', '--', ...argv], options),
       destroy: () => removeMachine(home),
@@ -83,7 +87,10 @@ function machinesFolder(labFolder: string): string {
 }
 
 /** Sets up a new root file system with its name, keys, and this machine's access to packages. */
-async function prepareRoot(root: string, labFolder: string, name: string): Promise<string> {
+async function prepareRoot(
+  root: string,
+  { folder: labFolder, name, user }: { readonly folder: string; readonly name: string; readonly user: string },
+): Promise<string> {
   const inRoot = (file: string) => path.join(root, file);
   await writeFile(inRoot('etc/hostname'), `${name}\n`);
   await writeFile(inRoot('etc/hosts'), `127.0.0.1 localhost ${name}\n::1 localhost\n`);
@@ -91,8 +98,10 @@ async function prepareRoot(root: string, labFolder: string, name: string): Promi
   await cp('/etc/resolv.conf', inRoot('etc/resolv.conf'), { dereference: true });
   const publicKey = await readFile(`${identityFile(labFolder)}.pub`, 'utf8');
   await writeAuthorized(inRoot('root/.ssh'), publicKey);
-  await writeAuthorized(inRoot(`home/${machineUser}/.ssh`), publicKey);
-  await run(['chroot', root, 'chown', '-R', machineUser, `/home/${machineUser}/.ssh`]);
+  if (user !== 'root') {
+    await writeAuthorized(inRoot(`home/${user}/.ssh`), publicKey);
+    await run(['chroot', root, 'chown', '-R', user, `/home/${user}/.ssh`]);
+  }
   await copyAptSettings(root);
   return prepareHostKey(inRoot('etc/ssh/ssh_host_ed25519_key'), name);
 }

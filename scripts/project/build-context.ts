@@ -3,7 +3,7 @@ import { join, normalize, sep } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Build } from '../../pipelines/model/environment.ts';
 import type { BuildSource } from '../../pipelines/operations/ports.ts';
-import { findRepository, fromGit, toGit, type GitPath } from '../tools/git.ts';
+import { findRepository, fromGit, repositoryAround, toGit, type GitPath } from '../tools/git.ts';
 import { withTemporaryFolder } from '../tools/temporary-folder.ts';
 import { commitFiles } from './commit-files.ts';
 import { isOpen, type FileSource, type Wanted } from './file-source.ts';
@@ -32,7 +32,8 @@ export interface BuildContext {
 export function withBuildContext<T>(request: ContextRequest, work: (context: BuildContext) => Promise<T>): Promise<T> {
   return withTemporaryFolder('lockage-build-', async (scratch) => {
     const { root, source, signal } = request;
-    const repository = await findRepository(root);
+    const repository =
+      source === 'folder' ? await repositoryAround(root, join(scratch, 'none')) : await findRepository(root);
     const into = join(scratch, 'tree');
     await mkdir(into);
     const files =

@@ -1,5 +1,5 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { childEnvironment, variablesFor, type Variables } from '../../infra/system/environment.ts';
 import { startProcess } from '../../infra/system/process.ts';
 import { Tail } from '../../infra/system/tail.ts';
@@ -8,8 +8,8 @@ import { printable } from '../../pipelines/text/printable.ts';
 
 /** The answer of git about a folder. */
 export interface GitTree {
-  /** full id of the commit */
-  readonly commit: string;
+  /** full id of the commit; absent: nothing was ever committed, or there is no repository */
+  readonly commit?: string;
   /** paths with uncommitted changes, as `git status` lists them */
   readonly changes: readonly string[];
 }
@@ -42,11 +42,14 @@ const withoutState = [':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.
 
 /**
  * Reads the commit and the uncommitted changes below `parts`, which a release is made of: whoever else works in the
- * repository, or leaves files in it, is not in the way. Throws LockageError when the folder is not in a git repository.
+ * repository, or leaves files in it, is not in the way. Throws LockageError where the repository cannot be read.
  */
 export async function readGitTree(folder: string, parts: readonly string[] = ['.']): Promise<GitTree> {
-  const head = await run(['rev-parse', '--verify', 'HEAD'], { cwd: folder });
-  if (head.code !== 0) throw noCommit(folder, head.stderr);
+  const head = await run(['rev-parse', '--verify', 'HEAD'], { cwd: folder, env: { LC_ALL: 'C' } });
+  if (head.code !== 0) {
+    if (await isUncommitted(folder, head.stderr)) return { changes: [] };
+    throw noCommit(folder, head.stderr);
+  }
   const places = await Promise.all(parts.map(async (part) => `:(literal)${await realPath(resolve(folder, part))}`));
   const status = await git(['status', '--porcelain', '--', ...places, ...withoutState], { cwd: folder });
   const changes = fromGit(status).split('\n');
@@ -83,6 +86,26 @@ function realPath(path: string): Promise<string> {
   return realpath(path).catch(() => path);
 }
 
+/** Returns whether there is no repository, or one without any commit. One that is damaged, or not trusted, may have some. */
+async function isUncommitted(folder: string, said: string): Promise<boolean> {
+  if (/^fatal: not a git repository \(or any/m.test(said)) return !(await hasGitFolder(folder));
+  const [branch, commits] = await Promise.all([
+    run(['symbolic-ref', '--quiet', 'HEAD'], { cwd: folder }),
+    run(['rev-list', '--all', '--max-count=1'], { cwd: folder }),
+  ]);
+  return branch.code === 0 && commits.code === 0 && commits.stdout.trim() === '';
+}
+
+/** Returns whether a folder, or one above it, has what git does not know as a repository, and may have been one. */
+async function hasGitFolder(folder: string): Promise<boolean> {
+  const place = resolve(folder);
+  const found = await stat(join(place, '.git')).then(
+    () => true,
+    () => false,
+  );
+  return found || (dirname(place) !== place && hasGitFolder(dirname(place)));
+}
+
 function noCommit(folder: string, said: string): LockageError {
   const hint = ownershipHint(said);
   if (hint !== undefined) {
@@ -93,7 +116,7 @@ function noCommit(folder: string, said: string): LockageError {
   }
   return new LockageError(`${folder} has no git commit`, {
     details: [said.trim()],
-    hint: 'A release is built from a commit: `git init`, `git add` and `git commit` first.',
+    hint: 'A release is built from a commit: see to what git says, or `git commit` on this branch first.',
   });
 }
 
@@ -112,6 +135,17 @@ export async function findRepository(folder: string, env: Variables = {}): Promi
   const gitDir = fromGit(await ask('--absolute-git-dir'));
   const up = fromGit(await ask('--show-cdup'));
   return { top: resolve(cwd, up), gitDir, folder: (await ask('--show-prefix')).replace(/\/$/, '') };
+}
+
+/**
+ * Returns the repository that a folder is in; where it is in none, one without commits, for what git knows of files that nobody
+ * gave it: `scratch` is a folder for that. Throws LockageError.
+ */
+export async function repositoryAround(folder: string, scratch: string): Promise<Repository> {
+  if ((await run(['rev-parse', '--git-dir'], { cwd: folder })).code === 0) return findRepository(folder);
+  const env = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
+  await git(['init', '--quiet', scratch], { cwd: folder, env });
+  return { top: await realpath(folder), gitDir: join(await realpath(scratch), '.git'), folder: '' };
 }
 
 /** Runs git. Returns its stdout, each byte as one character. Throws LockageError with what it said last. */

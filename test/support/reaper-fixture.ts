@@ -48,6 +48,8 @@ export class ReaperFixture {
   /** every list that it is asked for fails */
   isBusy = false;
   output = '';
+  /** how often it was asked for the locks of the environment */
+  looks = 0;
   things: Thing[];
   readonly #place: Place;
   readonly #folder = mkdtempSync(join(tmpdir(), 'lockage-reaper-'));
@@ -123,6 +125,7 @@ export class ReaperFixture {
   }
 
   #list(kind: string, query: URLSearchParams): unknown {
+    if (query.get('filters')?.includes('"lockage.part=lock"')) this.looks++;
     const filters = JSON.parse(query.get('filters') ?? '{}') as Record<string, string[] | undefined>;
     const { label = [], id, name = [], status } = filters;
     const found = this.things.filter(

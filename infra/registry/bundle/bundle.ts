@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { LockageError, messageOf } from '../../../pipelines/errors.ts';
-import { imagesOf, recordedOf, type RecordedRevision } from '../../../pipelines/model/recorded-revision.ts';
+import { recordedOf } from '../../../pipelines/model/read-recorded.ts';
+import { imagesOf, type RecordedRevision } from '../../../pipelines/model/recorded-revision.ts';
 import {
   contentOf,
   tarEnd,
@@ -12,6 +13,14 @@ import {
   type TarEntry,
 } from '../../system/tar-file.ts';
 import { parseReference } from '../reference.ts';
+import {
+  dockerEntriesOf,
+  LayoutError,
+  layersOfConfiguration,
+  layoutIndexOf,
+  manifestPartsOf,
+  type LayoutIndex,
+} from './read-layout.ts';
 import {
   blobPath,
   dockerPath,
@@ -61,8 +70,8 @@ export class Bundle {
     this.recorded = recordedOf(own(recordPath), file);
     this.#handle = handle;
     this.#entries = entries;
-    this.#images = JSON.parse(own(dockerPath)) as DockerEntry[];
-    this.#index = JSON.parse(own(indexPath)) as LayoutIndex;
+    this.#images = this.#readAs(dockerPath, dockerEntriesOf, own(dockerPath));
+    this.#index = this.#readAs(indexPath, layoutIndexOf, own(indexPath));
     this.#refuseIncomplete();
   }
 
@@ -93,11 +102,11 @@ export class Bundle {
     const name = nameOf(reference);
     const found = this.#images.find(({ RepoTags }) => name !== undefined && RepoTags.includes(name));
     if (!found || name === undefined) return undefined;
-    const config = JSON.parse((await this.#content(found.Config)).toString('utf8')) as Partial<ImageConfiguration>;
+    const config = (await this.#content(found.Config)).toString('utf8');
     const sizes = found.Layers.map((path) => this.#entry(path).size);
     return {
       name,
-      layers: config.rootfs?.diff_ids ?? [],
+      layers: this.#readAs(found.Config, layersOfConfiguration, config),
       bytes: (skipped) => sizes.slice(skipped).reduce((sum, size) => sum + size, 0),
       read: (skipped) => this.#archive(found, skipped),
       readLayout: () => this.#layout(name),
@@ -121,12 +130,21 @@ export class Bundle {
   /** Returns the paths of a manifest and of all that it is made of; of an index, of those of its manifests that are here. */
   async #blobsBelow(digest: string): Promise<string[]> {
     const path = blobPath(digest);
-    const manifest = JSON.parse((await this.#content(path)).toString('utf8')) as Partial<LayoutManifest>;
-    const { config, layers = [], manifests = [] } = manifest;
-    const own = [...(config ? [config] : []), ...layers].map((each) => blobPath(each.digest));
-    const there = manifests.filter((each) => this.#entries.has(blobPath(each.digest)));
-    const below = await Promise.all(there.map((each) => this.#blobsBelow(each.digest)));
-    return [path, ...own, ...below.flat()];
+    const named = this.#readAs(path, manifestPartsOf, (await this.#content(path)).toString('utf8'));
+    const there = named.below.filter((each) => this.#entries.has(blobPath(each)));
+    const below = await Promise.all(there.map((each) => this.#blobsBelow(each)));
+    return [path, ...named.own.map(blobPath), ...below.flat()];
+  }
+
+  /** Reads one of its files. Somebody may have written it with hashes that fit. */
+  #readAs<T>(path: string, read: (text: string) => T, text: string): T {
+    try {
+      return read(text);
+    } catch (error) {
+      throw error instanceof LayoutError
+        ? notWhole(this.file, `${path} is not as it has to be: ${error.message}`)
+        : error;
+    }
   }
 
   async *#entriesOf(all: readonly string[]): AsyncGenerator<Buffer> {
@@ -170,23 +188,9 @@ export class Bundle {
   }
 }
 
-/** The index of an image layout; only what is read. */
-interface LayoutIndex {
-  readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
-}
-
-interface LayoutManifest extends LayoutIndex {
-  readonly config: { readonly digest: string };
-  readonly layers: readonly { readonly digest: string }[];
-}
-
 function textEntry(path: string, text: string): Buffer[] {
   const content = Buffer.from(text);
   return [tarHeader(path, content.length), content, tarPadding(content.length)];
-}
-
-interface ImageConfiguration {
-  readonly rootfs: { readonly diff_ids: readonly string[] };
 }
 
 function nameOf(reference: string): string | undefined {

@@ -44,6 +44,8 @@ export interface Arrival {
   readonly planOnly?: boolean;
   /** makes what has to be there before anything else is, once it was agreed to; safe to repeat */
   readonly begin?: () => Promise<void>;
+  /** gives accessories their data, once they are there and before anything of the release is; safe to repeat */
+  readonly fill?: () => Promise<void>;
   /** what drifted, and is made again: looked for once more under the lock, where somebody may have acted since */
   readonly heals?: { readonly found: Healing; again(record: EnvironmentRecord): Promise<Healing> };
 }
@@ -143,6 +145,7 @@ async function bringInLocked(
     ...(arrival.reason ? { reason: arrival.reason } : {}),
     ...(arrival.forcedSchema === undefined ? {} : { forcedSchema: arrival.forcedSchema }),
     ...(arrival.breakGlass ? { breakGlass: context.secrets.mask(arrival.breakGlass) } : {}),
+    ...(arrival.fill ? { fill: arrival.fill } : {}),
   });
 }
 

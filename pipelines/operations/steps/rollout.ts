@@ -35,6 +35,8 @@ export interface RolloutOptions {
   readonly breakGlass?: string;
   /** what to go back to if it fails; absent: the record of the inputs */
   readonly before?: EnvironmentRecord;
+  /** gives accessories their data, once they are there */
+  readonly fill?: () => Promise<void>;
   /** what a person has seen, and said yes to */
   readonly agreed?: Agreement;
   /** a plan that is no one of a rollout alone was shown before */
@@ -100,6 +102,7 @@ export async function rollOut(
     foundation,
     notes,
   });
+  await options.fill?.();
   const recorded = await execute(context, {
     desired: {
       ...rollout.desired,

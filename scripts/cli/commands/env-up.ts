@@ -54,6 +54,7 @@ export async function envUpCommand(given: string, flags: EnvUpFlags, signal: Abo
   const source = await recordedSource(from, flags.release, signal);
   try {
     source.refuseName(name);
+    source.refuseBlocked();
     await withReproductionLock(root, name, () => make(source, { root, name, ttl, flags }, signal));
   } finally {
     await source.close();

@@ -14,11 +14,16 @@ export async function initCommand(flags: { app?: string; force?: boolean; github
   for (const path of created) print(`created ${path}`, 'stdout');
   if (flags.github) await writeWorkflows(cwd, flags.force);
   const isCommitted = await readGitTree(cwd).then(
-    () => true,
+    ({ commit }) => commit !== undefined,
     () => false,
   );
-  const commit = isCommitted ? 'commit it' : '`git init && git add --all && git commit -m start`';
-  print(`next: look through lockage.yaml, ${commit}, then \`lockage release 0.1.0\``, 'stdout');
+  const before = isCommitted ? 'look through lockage.yaml, commit it' : 'look through lockage.yaml';
+  print(`next: ${before}, then \`lockage release 0.1.0\``, 'stdout');
+  // A release needs no commit, and is worth more with one.
+  if (!isCommitted) {
+    const first = '`git init && git add --all && git commit -m start`';
+    print(`      after ${first}, a release says what it is made of`, 'stdout');
+  }
 }
 
 /** Writes the workflows alone: the configuration is there. */

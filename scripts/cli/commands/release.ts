@@ -31,7 +31,7 @@ export async function releaseCommand(
     const result = await perform(context, 'release', request);
     const { release, outcome } = result;
     const made = outcome === 'released';
-    const from = release.commit ? ` of commit ${release.commit.slice(0, 7)}` : '';
+    const from = release.commit ? ` of commit ${release.commit.slice(0, 7)}` : release.adopted ? '' : ' of no commit';
     const first = context.project.environments.find(({ after }) => after.length === 0)?.name ?? '';
     context.terminal.result(result, [
       `${release.version} ${made ? 'released' : 'exists already, made of the same'}: ${shortDigest(release.digest)}${from}, ${release.platform}`,

@@ -6,6 +6,7 @@ import { findReproduction, reproductionsRoot } from '../../project/reproductions
 import type { CommandContext } from '../open-context.ts';
 import { waitOf, type Flags } from '../options.ts';
 import { isNothingThere, prepareReproduction, reproducedOf, type Prepared } from '../prepare-reproduction.ts';
+import { restoreData } from '../reproduction-data.ts';
 import { sourceOf, type ReproductionSource } from '../reproduction-source.ts';
 import { runIn } from '../run-command.ts';
 import { reproductionJson, reproductionLines } from '../views/reproduction.ts';
@@ -18,6 +19,8 @@ interface ReproduceFlags extends Flags {
   /** a file with values */
   readonly secrets?: string;
   readonly scale?: readonly string[];
+  /** of accessories: files or images */
+  readonly data?: readonly string[];
 }
 
 /** Runs `lockage reproduce`. */
@@ -45,11 +48,12 @@ async function prepare(source: ReproductionSource, flags: ReproduceFlags, signal
   const name = reproductionName(source.recorded.environment, flags.as);
   source.refuseName(name);
   const scale = countsOf(flags.scale ?? []);
+  const { secrets, data = [] } = flags;
   const cwd = process.cwd();
   const root = await reproductionsRoot(cwd);
   const before = (await findReproduction(cwd, name))?.reproduction;
   const host = await engineAtHand(process.env);
-  return prepareReproduction({ source, root, name, host, scale, before, secrets: flags.secrets }, flags, signal);
+  return prepareReproduction({ source, root, name, host, scale, before, secrets, data }, flags, signal);
 }
 
 async function carriedOut(
@@ -62,6 +66,7 @@ async function carriedOut(
   const request = {
     environment: name,
     release: reproducedRelease(found.reproduction),
+    fill: () => restoreData(context, found),
     ...(flags.plan ? { planOnly: true } : {}),
   };
   try {

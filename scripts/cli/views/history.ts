@@ -78,7 +78,7 @@ export function releaseLines(releases: readonly ReleaseStatus[], now: number): s
   const rows = releases.map((release) => [
     release.version,
     colors.dim(shortDigest(release.digest)),
-    release.commit ? `${release.commit.slice(0, 7)}${release.dirty ? '+' : ''}` : release.adopted ? 'adopted' : '',
+    sourceText(release),
     agoText(release.createdAt, now),
     release.builder,
     release.platform,
@@ -86,6 +86,11 @@ export function releaseLines(releases: readonly ReleaseStatus[], now: number): s
   ]);
   const dirty = releases.some((release) => release.commit && release.dirty);
   return [...table([header, ...rows]), ...(dirty ? [colors.dim('+ built with uncommitted changes')] : [])];
+}
+
+function sourceText({ commit, dirty, adopted }: ReleaseStatus): string {
+  if (commit) return `${commit.slice(0, 7)}${dirty ? '+' : ''}`;
+  return adopted ? 'adopted' : 'none';
 }
 
 function whereText({ runs, ran, failed, blocked }: ReleaseStatus, now: number): string {

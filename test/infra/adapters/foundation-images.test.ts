@@ -5,7 +5,7 @@ import type { AddressInfo, ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pinImages } from '../../../infra/adapters/foundation-images.ts';
+import { pinImages, type StandIn } from '../../../infra/adapters/foundation-images.ts';
 import { Connections } from '../../../infra/docker/connections.ts';
 import { imageKey } from '../../../infra/programs/foundation-plan.ts';
 import { RegistryClient } from '../../../infra/registry/client.ts';
@@ -58,11 +58,11 @@ afterEach(() => {
 });
 
 /** By what the image is known, and by what name the host has it. */
-async function pin(known?: string): Promise<readonly [string | undefined, string | undefined]> {
+async function pin(known?: string, standIn?: StandIn): Promise<readonly [string | undefined, string | undefined]> {
   const connections = new Connections({ stateDir: folder });
   const session = { connections, progress: () => undefined, signal: new AbortController().signal };
   const prod = hostWith('prod-1', { url: `unix://${folder}/docker.sock` });
-  const ways = { session, registry: new RegistryClient({ dockerConfig: folder }) };
+  const ways = { session, registry: new RegistryClient({ dockerConfig: folder }), standIn };
   const uses = [{ host: prod, image }];
   const { images, held } = await pinImages(ways, environment(), uses, known === undefined ? {} : { [image]: known });
   return [images[image], held[imageKey('prod-1', image)]];
@@ -78,6 +78,26 @@ describe('an edge or accessory image', () => {
     registryStatus = 503;
     has.add(image);
     expect(await pin()).toEqual([image, image]);
+  });
+
+  it('has another one in its place where nobody has it, if there is one, and never once it was fixed', async () => {
+    const other = pinned.replace('/caddy@', '/other@');
+    const asked: string[] = [];
+    const standIn = async (wanted: string) => {
+      asked.push(wanted);
+      return other;
+    };
+    registryStatus = 404;
+    await expect(pin(undefined, async () => undefined)).rejects.toThrow(`does not have image ${image}`);
+    has.add(other);
+    expect([await pin(undefined, standIn), asked]).toEqual([[other, other], [image]]);
+    has.add(pinned);
+    expect([await pin(pinned, standIn), asked]).toEqual([[pinned, pinned], [image]]);
+  });
+
+  it('is nothing else where a registry gives what its name does not say', async () => {
+    registryHeaders = { 'Docker-Content-Digest': `sha256:${'0'.repeat(64)}` };
+    await expect(pin(undefined, async () => pinned)).rejects.toThrow(/sent .* for 000000000000/);
   });
 
   it('is not used by its tag where the registry gives something else than it says', async () => {

@@ -21,7 +21,13 @@ const migration = spec('migration-1.4.0', 'prod-1', { secrets, env, command: ['m
 // It was released before the project named a repository.
 const embedded = { ...release('1.3.0'), repository: 'embedded.lockage.internal/shop-0123abcd' };
 const first = revision(1, '1.3.0', { release: embedded });
-const ledger = { revisions: [first, revision(2, '1.4.0', { containers: [web] }), failed(3, '1.5.0')] };
+const stoodOn = {
+  accessories: [],
+  edge: { image: `registry.example.com/edge@sha256:${'1'.repeat(64)}`, limits: { connections: 9 } },
+  migration: { command: ['migrate', 'early'], timeout: 1000, secrets: [], env: {}, version: '1.3.5' },
+};
+const earlier = { ...revision(1, '1.3.5', { stoodOn }), number: 0 };
+const ledger = { revisions: [earlier, first, revision(2, '1.4.0', { containers: [web] }), failed(3, '1.5.0')] };
 
 /** What a state has of prod: its stack, and that of its foundation. */
 const stacks: Readonly<Record<string, readonly [type: string, inputs: object][]>> = {
@@ -119,8 +125,16 @@ test('a revision is read out of the state as it is recorded, without a passphras
 test('an earlier revision is one as well, and an environment of which nothing is recorded is named', async () => {
   const { recorded } = await recordedRevision(records, project, { environment: 'prod', at: '1.3.0' });
   expect([recorded.number, recorded.release]).toEqual([1, release('1.3.0')]);
+  // It was recorded before what it stood on was.
+  expect([recorded.standsOnLater, recorded.accessories.map(({ name }) => name)]).toEqual([true, ['db']]);
   await expect(recordedRevision(records, project, { environment: 'prot' })).rejects.toMatchObject({
     message: expect.stringContaining('nothing is recorded of an environment "prot" of shop'),
     details: ['recorded is prod'],
   });
+});
+
+test('an earlier revision stands on what it stood on, whatever stands there now', async () => {
+  const { recorded } = await recordedRevision(records, project, { environment: 'prod', at: '1.3.5' });
+  expect(recorded).toMatchObject(stoodOn);
+  expect([recorded.number, recorded.standsOnLater]).toEqual([0, undefined]);
 });

@@ -33,7 +33,7 @@ describe('a reaper', () => {
     container('2', own('edge'), 'exited'),
     { kind: 'networks', id: id('3'), labels: own('network') },
     { kind: 'volumes', id: 'shop-try-db-data', labels: own('accessory') },
-    { kind: 'volumes', id: 'shop-try-lock.a1.next', labels: own('lock') },
+    { kind: 'volumes', id: 'shop-try-lock.a1.over', labels: own('lock') },
   ];
   const neighbour: Thing[] = [
     container('a', own('release', 'try-2')),
@@ -66,7 +66,7 @@ describe('a reaper', () => {
     expect(host.done.slice(4)).toEqual([
       `remove networks/${id('3')}`,
       'remove volumes/shop-try-db-data',
-      'remove volumes/shop-try-lock.a1.next',
+      'remove volumes/shop-try-lock.a1.over',
       `remove containers/${id('f')}`,
     ]);
   });
@@ -86,6 +86,43 @@ describe('a reaper', () => {
     expect(host.done).toEqual([]);
     host.clock(2000);
     await untilGone(host, []);
+  });
+
+  const lock = (name: string, lease: string): Thing => ({
+    ...{ kind: 'volumes', id: `shop-try-lock${name}` },
+    labels: { ...own('lock'), 'lockage.lease': lease },
+  });
+  const idle = [...environment.filter(({ kind }) => kind !== 'volumes'), lock('.a1.over', '30')];
+  const looked = async (host: ReaperFixture) => {
+    const before = host.looks;
+    await expect.poll(() => host.looks).toBeGreaterThan(before + 2);
+  };
+
+  test('waits while a command is at work, until the lease of its lock is over after the last renewal', async () => {
+    const host = await start([...idle, lock('', '30')]);
+    host.clock(2000);
+    await looked(host);
+    host.clock(2029);
+    host.things = [...host.things, lock('.b2.1', '30')];
+    await looked(host);
+    host.clock(2058);
+    await looked(host);
+    expect(host.done).toEqual([]);
+    host.clock(2060);
+    await untilGone(host, []);
+  });
+
+  test('waits for an hour at most, and goes as soon as the lock is given back', async () => {
+    const hung = await start([...idle, lock('', '3600')]);
+    const ended = await start([...idle, lock('', '3600')]);
+    for (const host of [hung, ended]) host.clock(2000);
+    await Promise.all([looked(hung), looked(ended)]);
+    hung.clock(5599);
+    ended.things = idle;
+    await Promise.all([looked(hung), untilGone(ended, [])]);
+    expect(hung.done).toEqual([]);
+    hung.clock(5600);
+    await untilGone(hung, []);
   });
 
   test('is not led to others by labels that read as if they were names', async () => {

@@ -1,13 +1,16 @@
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Bundle } from '../../../infra/registry/bundle/bundle.ts';
 import { writeBundle, type ImageToBundle } from '../../../infra/registry/bundle/write-bundle.ts';
-import { tarEntries, type TarEntry } from '../../../infra/system/tar-file.ts';
+import { blobPath, sumsText } from '../../../infra/registry/bundle/layout.ts';
+import { tarEnd, tarEntries, tarHeader, tarPadding, type TarEntry } from '../../../infra/system/tar-file.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { imageByDigest } from '../../../pipelines/model/release.ts';
-import { digestOf, recordedWith, testImage } from './values.ts';
+import { withOddity } from '../../support/odd-json.ts';
+import { digestOf, recordedWith, testImage, type TestImage } from './values.ts';
 
 const own = testImage('base', 'the application');
 const edge = testImage('base', 'the proxy');
@@ -41,6 +44,55 @@ async function refusalOf(path: string): Promise<string> {
   );
   expect(error).toBeInstanceOf(LockageError);
   return (error as LockageError).message;
+}
+
+/** Opens a bundle and gives its first image to nobody, in both forms. */
+async function readAll(path: string): Promise<void> {
+  const bundle = await Bundle.open(path);
+  try {
+    const image = await bundle.image(imageByDigest(recorded.release));
+    for (const form of [image?.read(0), image?.readLayout()]) for await (const _ of form ?? []);
+  } finally {
+    await bundle.close();
+  }
+}
+
+function configurationOf({ manifest }: TestImage): string {
+  return blobPath((JSON.parse(manifest.toString()) as { config: { digest: string } }).config.digest);
+}
+
+/** Writes a bundle once more, with another text in one place, and with hashes that fit: a blob has another name then, also where it is named. */
+function withContent(contents: ReadonlyMap<string, Buffer>, changed: string, text: string): Buffer {
+  const names = new Map<string, string>();
+  if (changed.startsWith('blobs/'))
+    names.set(changed.slice('blobs/sha256/'.length), digestOf(text).slice('sha256:'.length));
+  const renamed = (written: string) => [...names].reduce((all, [from, to]) => all.replaceAll(from, to), written);
+  const isManifest = changed === blobPath(own.digest);
+  const all = new Map<string, Buffer>();
+  for (const [path, content] of contents) {
+    if (path === 'SHA256SUMS') continue;
+    const isText = path === changed || !path.startsWith('blobs/') || path === blobPath(own.digest);
+    const next = path === changed ? text : content.toString();
+    if (!isManifest && path === blobPath(own.digest) && names.size > 0) {
+      const manifest = renamed(next);
+      names.set(own.digest.slice('sha256:'.length), digestOf(manifest).slice('sha256:'.length));
+      all.set(renamed(path), Buffer.from(manifest));
+    } else all.set(path, isText ? Buffer.from(next) : content);
+  }
+  const sums = new Map<string, string>();
+  const parts: Buffer[] = [];
+  const add = (path: string, content: Buffer) =>
+    void parts.push(tarHeader(path, content.length), content, tarPadding(content.length));
+  for (const [path, content] of all) {
+    const [place, bytes] =
+      path === changed || path.startsWith('blobs/')
+        ? [renamed(path), content]
+        : [path, Buffer.from(renamed(content.toString()))];
+    sums.set(place, digestOf(bytes).slice('sha256:'.length));
+    add(place, bytes);
+  }
+  add('SHA256SUMS', Buffer.from(sumsText(sums)));
+  return Buffer.concat([...parts, tarEnd]);
 }
 
 describe('a bundle', () => {
@@ -145,6 +197,31 @@ describe('a bundle', () => {
   ])('is not %s', async (_name, content, message) => {
     if (content !== undefined) await writeFile(file, content);
     expect(await refusalOf(file)).toMatch(message);
+  });
+
+  test('of which any JSON is odd, with hashes that fit, is refused or does as well', async () => {
+    await writeBundle(file, recorded, images, never);
+    const contents = new Map<string, Buffer>();
+    const whole = await readFile(file);
+    for (const { path, at, size } of await entriesOf(file)) contents.set(path, whole.subarray(at, at + size));
+    const odd = join(folder, 'odd.lockage');
+    const paths = ['lockage.json', 'index.json', 'manifest.json', blobPath(own.digest), configurationOf(own)];
+    for (const path of paths) {
+      const before = JSON.parse(contents.get(path)?.toString() ?? '') as unknown;
+      await fc.assert(
+        fc.asyncProperty(withOddity(before), async (value) => {
+          await writeFile(odd, withContent(contents, path, JSON.stringify(value) ?? ''));
+          const failure = await readAll(odd).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          if (failure === undefined) return;
+          expect(failure).toBeInstanceOf(LockageError);
+          expect((failure as LockageError).message, 'the hashes fit').not.toMatch(/was changed|SHA256SUMS/);
+        }),
+        { numRuns: 150 },
+      );
+    }
   });
 
   test('is no folder', async () => expect(await refusalOf(folder)).toMatch(/is no bundle: /));

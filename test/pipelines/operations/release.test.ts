@@ -11,6 +11,8 @@ const made = { app: 'shop', version: '1.4.0', commit, dirty: false };
 
 interface Setting {
   readonly changes?: readonly string[];
+  /** nothing was ever committed */
+  readonly uncommitted?: true;
   readonly recorded?: readonly Release[];
   /** the tag's image in the registry */
   readonly pushed?: { readonly digest: Digest; readonly labels: Readonly<Record<string, string>> };
@@ -18,7 +20,7 @@ interface Setting {
   readonly meanwhile?: (world: { recorded: readonly Release[]; pushed: Setting['pushed'] }) => void;
 }
 
-function open({ changes = [], recorded = [], pushed, meanwhile }: Setting) {
+function open({ changes = [], uncommitted, recorded = [], pushed, meanwhile }: Setting) {
   const world = { recorded, pushed };
   const events: string[] = [];
   const sources: BuildSource[] = [];
@@ -45,7 +47,7 @@ function open({ changes = [], recorded = [], pushed, meanwhile }: Setting) {
     // The project has no keys.
     evidence: { signer: async () => undefined },
     builder: {
-      tree: async () => ({ commit, changes }),
+      tree: async () => ({ ...(uncommitted ? {} : { commit }), changes }),
       build: async (_version: string, source: BuildSource, labels: Readonly<Record<string, string>>) => {
         events.push('build');
         sources.push(source);
@@ -73,6 +75,14 @@ test('is built from the commit, labelled with what it is made of, pushed and rec
   expect(labels()).toEqual(buildLabels({ ...made, builder: 'alice@desk' }));
   const expected = { ...recordedBy('alice@desk', digestOf('a')), createdAt: '1970-01-01T00:00:00.000Z', user: '1000' };
   expect([result, world.recorded]).toEqual([{ outcome: 'released', release: expected }, [expected]]);
+});
+
+test('where nothing was ever committed is built from the folder, which is told and recorded, and is never the same again', async () => {
+  const { context, events, sources, world } = open({ uncommitted: true });
+  const { release: first } = await release(context, { version: '1.4.0' });
+  expect([sources, first.dirty, 'commit' in first]).toEqual([['folder'], true, false]);
+  expect([events[0], world.recorded]).toEqual([expect.stringContaining('nothing is committed here'), [first]]);
+  await expect(release(context, { version: '1.4.0' })).rejects.toThrow('exists, and was made of something else');
 });
 
 test('with uncommitted changes is built from the folder, only when that is said, and says so', async () => {

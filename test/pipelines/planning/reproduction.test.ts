@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { containerSpecs, type ContainerSpec } from '../../../pipelines/model/container-spec.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
+import { recordedOf } from '../../../pipelines/model/read-recorded.ts';
 import {
-  recordedOf,
   secretsOf,
   textOfRecorded,
   withoutVersions,
@@ -229,12 +229,12 @@ describe('the record of a revision', () => {
 
   test.each<[string, object | string, RegExp]>([
     ['of a later format', { ...recorded, format: 2 }, /has format 2, and 1 is known here/],
-    ['without its containers', { ...recorded, format: 1, containers: undefined }, /a part of its record is not as/],
-    ['with a name that leads elsewhere', { ...recorded, format: 1, app: '../shop' }, /the name "..\/shop" is not as/],
+    ['without its containers', { ...recorded, format: 1, containers: undefined }, /its record is not as/],
+    ['with a name that leads elsewhere', { ...recorded, format: 1, app: '../shop' }, /app: is no name/],
     [
       'with a secret whose name leads elsewhere',
       { ...recorded, format: 1, accessories: [{ ...withoutPort, secrets: ['../key'] }] },
-      /the name "..\/key" is not as/,
+      /accessories.0.secrets.0: is no name of a secret/,
     ],
     ['that is none', 'no JSON', /its record is no JSON/],
   ])('is refused %s', (_name, content_, message) => {

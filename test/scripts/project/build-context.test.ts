@@ -286,7 +286,28 @@ test('another worktree, with no branch, in a part of the files, is its own commi
   gitIn(root, 'sparse-checkout', 'set', 'app');
   const tree = await readGitTree(root);
   expect(tree).toEqual({ commit: first, changes: [] });
-  expect((await see({ root, source: tree })).files).toEqual({ Dockerfile: 'FROM x', 'app/a.txt': 'one' });
+  expect((await see({ root, source: { commit: first } })).files).toEqual({ Dockerfile: 'FROM x', 'app/a.txt': 'one' });
+});
+
+test.each(['no repository', 'no commit'])(
+  'a folder with %s is built as it is, without state and what it ignores',
+  async (kind) => {
+    const folder = kind === 'no commit' ? repo : join(base, 'folder');
+    await write({ ...secrets, Dockerfile: 'FROM x', 'src/a.txt': 'a', '.gitignore': 'secrets/\n.env\n' }, folder);
+    expect(await readGitTree(folder)).toEqual({ changes: [] });
+    const { files } = await see({ root: folder, source: 'folder' });
+    expect(files).toEqual({ Dockerfile: 'FROM x', 'src/a.txt': 'a', '.gitignore': 'secrets/\n.env\n' });
+    expect(existsSync(join(folder, '.git'))).toBe(kind === 'no commit');
+  },
+);
+
+test('a repository that git cannot read, or whose branch alone is empty, is not taken for one without commits', async () => {
+  await write({ Dockerfile: 'FROM x' });
+  commit();
+  git('checkout', '--quiet', '--orphan', 'empty');
+  await expect(readGitTree(repo)).rejects.toThrow(`${repo} has no git commit`);
+  rmSync(join(repo, '.git/HEAD'));
+  await expect(readGitTree(repo)).rejects.toThrow(`${repo} has no git commit`);
 });
 
 test('a user’s hooks do not run, and neither index nor folder of the repository changes', async () => {

@@ -213,7 +213,7 @@ export class Command {
       registry: releaseRegistry(registry),
       hosts: new HostsAdapter(app, session, registry, locks),
       machines: new MachinesAdapter({ project, session, actor, records, stacks }),
-      stacks: new StacksAdapter({ app, session, records, foundation, stacks }),
+      stacks: new StacksAdapter({ app, edgeImage: project.edgeImage, session, records, foundation, stacks }),
       removal: new RemovalAdapter({ app, session, records, stacks }),
       accessories,
       dumps: new DumpsAdapter(join(folder, 'dumps'), folder, accessories),
