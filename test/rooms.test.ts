@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['resources'],
     ['edge'],
     ['docker'],
-    ['registry'],
+    ['registry', 'webhooks', 'github'],
     ['system'],
   ],
   scripts: [

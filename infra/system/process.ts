@@ -65,6 +65,12 @@ export interface ProgramOptions {
   readonly mostOutput?: number;
   /** is told its process */
   readonly onStart?: (pid: number) => void;
+  /** gets what it writes, as it comes */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', data: Buffer) => void;
+  /** ends it as the deadline does, with SIGINT first */
+  readonly signal?: AbortSignal;
+  /** it speaks to people, in the operator's language */
+  readonly forPeople?: boolean;
 }
 
 /** Milliseconds that a late program gets to clean up before it is killed. */
@@ -91,7 +97,8 @@ export function runToEnd(
   const { stdin = '', env = childEnvironment(), cwd } = options;
   const { called = basename(file), mostOutput: limit = mostOutput } = options;
   return new Promise((resolve, reject) => {
-    const started = { env: { ...env, LC_ALL: 'C' }, detached: true, ...(cwd === undefined ? {} : { cwd }) };
+    const language = options.forPeople ? {} : { LC_ALL: 'C' };
+    const started = { env: { ...env, ...language }, detached: true, ...(cwd === undefined ? {} : { cwd }) };
     const child = startProcess([file, ...args], started);
     running.add(child);
     if (child.pid !== undefined) options.onStart?.(child.pid);
@@ -99,6 +106,11 @@ export function runToEnd(
     child.stdin.on('error', () => undefined).end(stdin);
     const ending = new Ending(child, deadline);
     const output = collect(child, limit, () => ending.begin());
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].on('data', (data: Buffer) => options.onOutput?.(stream, data));
+    const interrupt = () => ending.begin('SIGINT');
+    if (options.signal?.aborted) interrupt();
+    options.signal?.addEventListener('abort', interrupt, { once: true });
     child.on('error', (cause: NodeJS.ErrnoException) => {
       ending.release();
       running.delete(child);
@@ -112,6 +124,7 @@ export function runToEnd(
     };
     child.on('exit', (code) => {
       ending.release();
+      options.signal?.removeEventListener('abort', interrupt);
       running.delete(child);
       if (ending.began) signalGroup(child, 'SIGKILL');
       const unread = setTimeout(() => finish(code), 100);
@@ -138,11 +151,11 @@ class Ending {
     }, deadline);
   }
 
-  begin(): void {
+  begin(signal: NodeJS.Signals = 'SIGTERM'): void {
     if (this.began) return;
     this.began = true;
     clearTimeout(this.#timer);
-    signalGroup(this.#child, 'SIGTERM');
+    signalGroup(this.#child, signal);
     this.#timer = setTimeout(() => signalGroup(this.#child, 'SIGKILL'), grace);
   }
 

@@ -1,6 +1,8 @@
 import type { FreezeWindow } from './freeze.ts';
 import type { Trait } from './host-traits.ts';
 import type { VerificationJob } from './verification.ts';
+import type { Integrations } from './integrations.ts';
+import type { SecretSource } from './secret-source.ts';
 import type { EnvironmentHost, MachineSet, Orchestrator, Target } from './target.ts';
 
 /**
@@ -261,11 +263,6 @@ export interface Migration {
   readonly keep?: number;
 }
 
-/** The place on the operator's machine that a secret's value is read from. `raw`: all of its bytes, whatever they are. */
-export type SecretSource = (
-  { readonly env: string } | { readonly file: string } | { readonly command: readonly string[] }
-) & { readonly raw?: boolean };
-
 /** The whole configuration: one application and the environments it goes through. */
 export interface Project {
   /** name of the application */
@@ -284,6 +281,8 @@ export interface Project {
   readonly compatible?: number;
   /** image of the edge proxy */
   readonly edgeImage: string;
+  /** who else hears of operations; absent: nobody, as of a reproduction's */
+  readonly integrations?: Integrations;
   /** in pipeline order: an environment comes after those in its `after` */
   readonly environments: readonly Environment[];
 }

@@ -16,6 +16,7 @@ import { cordon } from './cordon.ts';
 import { destroy } from './destroy.ts';
 import { drill } from './drill.ts';
 import { heal } from './heal.ts';
+import { observed } from './observe.ts';
 import type { Context } from './ports.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
@@ -76,7 +77,16 @@ export async function perform<Name extends OperationName>(
   context: Context,
   name: Name,
   request: RequestOf<Name>,
-  { wait }: PerformOptions = {},
+  options: PerformOptions = {},
+): Promise<ResultOf<Name>> {
+  return observed(context, name, request, () => carryOut(context, name, request, options));
+}
+
+async function carryOut<Name extends OperationName>(
+  context: Context,
+  name: Name,
+  request: RequestOf<Name>,
+  { wait }: PerformOptions,
 ): Promise<ResultOf<Name>> {
   const run = operations[name] as unknown as (context: Context, request: RequestOf<Name>) => Promise<ResultOf<Name>>;
   const attempt = async (freeAt?: number): Promise<ResultOf<Name>> => {

@@ -20,6 +20,7 @@ import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
+import type { Observers } from './observers.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
 export interface Context extends Ports {
@@ -34,6 +35,8 @@ export interface Context extends Ports {
   newOperation(): string;
   readonly secrets: Secrets;
   readonly terminal: Terminal;
+  /** absent: nobody else hears of operations */
+  readonly observers?: Observers;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

@@ -73,6 +73,7 @@ async function buildNow(context: Context, source: Source): Promise<ReleaseResult
   const { builder, project, actor } = context;
   const { version, commit, dirty } = source;
   const labels = buildLabels({ app: project.app, ...source, builder: actor });
+  await context.observers?.reach('pre-build', { version });
   await builder.build(version, dirty ? 'folder' : { commit }, labels);
   // To build takes minutes, in which somebody else may have released the version.
   const meanwhile = await existing(context, source);

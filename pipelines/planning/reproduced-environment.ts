@@ -1,5 +1,6 @@
 import { secretsPath, surroundingsOf, type ContainerSpec } from '../model/container-spec.ts';
-import type { Accessory, Environment, Migration, Role, SecretSource } from '../model/environment.ts';
+import type { Accessory, Environment, Migration, Role } from '../model/environment.ts';
+import type { SecretSource } from '../model/secret-source.ts';
 import { secretsOf } from '../model/recorded-revision.ts';
 import type { Reproduction } from '../model/reproduction.ts';
 import { untilOf } from './environment-time.ts';

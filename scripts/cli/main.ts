@@ -8,7 +8,7 @@ import { addGateCommands } from './gate-commands.ts';
 import { addHostCommands } from './host-commands.ts';
 import { interruptSignal } from './interrupt.ts';
 import { addMachineCommands } from './machine-commands.ts';
-import { forceSchema, json, planOption, revisionOptions, wait, yes } from './options.ts';
+import { forceSchema, json, planOption, revisionOptions, skipHooks, wait, yes } from './options.ts';
 import { addPipelineCommands } from './pipeline-commands.ts';
 import { addReleaseCommand, addReleasesCommands } from './release-commands.ts';
 import { addReproductionCommands } from './reproduction-commands.ts';
@@ -95,6 +95,7 @@ program
   .option('--all', 'each environment that has something to go back to')
   .description('prove for environments that a rollback would work, without moving traffic; for a schedule of CI')
   .addOption(wait())
+  .addOption(skipHooks())
   .addOption(json())
   .addHelpText('after', '\nExamples:\n  $ lockage drill --all --json\n  $ lockage drill qa prod --wait 5m')
   .action(async (names, flags) => (await import('./commands/drill.ts')).drillCommand(names, flags, interrupt()));

@@ -48,6 +48,7 @@ import { Redactor } from '../tools/redactor.ts';
 import { actorOf } from './actor.ts';
 import { refuseOver } from './environment-life.ts';
 import { leaseOf } from './lease.ts';
+import { CommandObservers } from './observers.ts';
 import { ConsoleTerminal } from './terminal.ts';
 
 /** Options that every command that opens a project takes. */
@@ -59,6 +60,8 @@ export interface GlobalOptions {
   readonly keyless?: boolean;
   /** the environment that the command is about: one that is reproduced here has a project and a state of its own */
   readonly about?: string | undefined;
+  /** no hook of the project runs */
+  readonly skipHooks?: boolean;
 }
 
 /** The outside world as operations see it, with what commands that only read need besides. */
@@ -74,6 +77,8 @@ export interface CommandContext extends Context {
   /** loads Pulumi, which is only needed for changes */
   readonly loadPulumi: () => Promise<StackRunner>;
   readonly terminal: ConsoleTerminal;
+  /** absent: of a reproduction, which others hear nothing of */
+  readonly observers?: CommandObservers;
 }
 
 /** A project, and where it keeps what is its own. */
@@ -177,7 +182,11 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   const locks = new EnvironmentLocks({ app, session, keeper, records, stacks });
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
+  const { skipHooks = false } = options;
+  const heard = { project, actor, redactor, terminal, signal, skipHooks, env: process.env };
+  const { integrations } = configured;
   return contextOf({
+    ...(integrations ? { observers: new CommandObservers(heard, integrations) } : {}),
     project,
     root,
     stateFolder: folder,
@@ -198,7 +207,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
 }
 
 /** The parts of a context that others are made from. */
-interface Opened extends StoreParts {
+interface Opened extends StoreParts, Pick<CommandContext, 'observers'> {
   readonly stateFolder: string;
   readonly root: string;
   readonly actor: string;
@@ -224,6 +233,7 @@ function contextOf({
   drift,
   records,
   stacks,
+  observers,
   ...parts
 }: Opened): CommandContext {
   const { project, session, terminal } = parts;
@@ -257,6 +267,7 @@ function contextOf({
     }),
     secrets: secretStore(parts),
     terminal,
+    ...(observers ? { observers } : {}),
     signal,
     connections,
     registryClient: registry,

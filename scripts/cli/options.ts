@@ -11,13 +11,20 @@ export const reason = () => new Option('--reason <text>', 'why; recorded with th
 
 export const forceSchema = () =>
   new Option('--force-schema <reason>', 'although its code may not run with the data, and why; recorded');
+export const skipHooks = () => new Option('--skip-hooks', 'run none of the programs in the folder hooks');
 
 export const wait = () =>
   new Option('--wait [duration]', 'wait while somebody else has the environment, as 30s or 5m').preset('10m');
 
 /** Adds the options of every command that makes a revision. */
 export function revisionOptions(command: Command): Command {
-  return command.addOption(planOption()).addOption(reason()).addOption(wait()).addOption(yes()).addOption(json());
+  return command
+    .addOption(planOption())
+    .addOption(reason())
+    .addOption(wait())
+    .addOption(skipHooks())
+    .addOption(yes())
+    .addOption(json());
 }
 
 /** Returns for how long a command waits for somebody else. Throws LockageError. */
@@ -48,6 +55,7 @@ export interface Flags {
   readonly forceSchema?: string;
   /** a duration */
   readonly wait?: string;
+  readonly skipHooks?: boolean;
 }
 
 /** Parses a whole number of at least 1. Throws LockageError naming the option. */

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { json } from './options.ts';
+import { json, skipHooks } from './options.ts';
 
 /** Adds `lockage release`. */
 export function addReleaseCommand(program: Command, interrupt: () => AbortSignal): void {
@@ -17,6 +17,7 @@ export function addReleaseCommand(program: Command, interrupt: () => AbortSignal
       '--compatible <number>',
       'the oldest schema whose code runs with that (default: as configured, or the same)',
     )
+    .addOption(skipHooks())
     .addOption(json())
     .addHelpText(
       'after',

@@ -25,6 +25,7 @@ export async function runIn(context: CommandContext, work: (context: CommandCont
     else context.terminal.bug(known);
     process.exitCode = known instanceof LockageError ? exitCodeOf(known) : ExitCode.bug;
   } finally {
+    await context.observers?.settled();
     await context.connections.close();
   }
 }

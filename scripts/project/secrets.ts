@@ -6,7 +6,7 @@ import { valueOf } from '../../infra/context/secret-bytes.ts';
 import { startProcess } from '../../infra/system/process.ts';
 import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import type { SecretSource } from '../../pipelines/model/environment.ts';
+import type { SecretSource } from '../../pipelines/model/secret-source.ts';
 import { Redactor } from '../tools/redactor.ts';
 
 const commandDeadline = 30_000;

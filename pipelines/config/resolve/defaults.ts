@@ -12,6 +12,8 @@ export const defaults = {
   stopGrace: 10 * second,
   dumpsKept: 3,
   migrationTimeout: 300 * second,
+  hookTimeout: 300 * second,
+  githubApi: 'https://api.github.com',
   health: { interval: 100, healthy: 3, timeout: 60 * second, path: '/', running: 5 * second },
   limits: { memory: 256 * mebibyte, cpus: 1, pids: 256, files: 4096, log: 10 * mebibyte },
   tmpfs: { '/tmp': 16 * mebibyte },

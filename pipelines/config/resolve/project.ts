@@ -19,6 +19,7 @@ import type { AccessoryFile, RoleFile } from '../schema/roles.ts';
 import type { MachinesFile } from '../schema/targets.ts';
 import { parseDuration, parseSize } from '../schema/units.ts';
 import { defaults } from './defaults.ts';
+import { resolveIntegrations } from './integrations.ts';
 import { mapValues, mergeEnvironment, textValues, type Written } from './merge.ts';
 import type { Stage } from './order.ts';
 import { resolveVerification } from './verification.ts';
@@ -47,6 +48,7 @@ export function resolveProject(
     ...(file.schema === undefined ? {} : { schema: file.schema }),
     ...(file.compatible === undefined ? {} : { compatible: file.compatible }),
     edgeImage: file.edge?.image ?? defaults.edgeImage,
+    integrations: resolveIntegrations(file),
     environments: stages.flatMap((stage) => {
       const own = environments.get(stage.name);
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];

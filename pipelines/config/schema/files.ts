@@ -8,6 +8,7 @@ import { traitNames } from '../../model/host-traits.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { environmentEdge, projectEdge } from './edge.ts';
 import { freeze } from './freeze.ts';
+import { github, hooks, notifications } from './integrations.ts';
 import { accessories, roles, secrets } from './roles.ts';
 import { targets } from './targets.ts';
 import { verification } from './verification.ts';
@@ -180,6 +181,9 @@ export const projectFile = mapping({
   compatible: integer('a number', 0, 1_000_000_000)
     .optional()
     .meta({ description: 'The oldest schema whose code runs with it. Default: only its own.' }),
+  hooks: hooks.optional(),
+  notifications: notifications.optional(),
+  github: github.optional(),
   ...inBoth,
 }).meta({ title: 'lockage.yaml', description: 'The application and what its environments have in common.' });
 

@@ -3,6 +3,7 @@ import { isIpAddress } from '../../model/ip-address.ts';
 import { ulimitNames } from '../../model/environment.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { capabilities } from './capabilities.ts';
+import { secretSource } from './secret-source.ts';
 import {
   absolutePath,
   command,
@@ -279,34 +280,6 @@ export const accessory = mapping({
 }).meta({
   description: 'A stateful neighbour, such as a database. Promotions leave it alone unless its configuration changes.',
 });
-
-function sourcesIn(source: object): number {
-  return Object.keys(source).filter((key) => key !== 'raw').length;
-}
-
-const secretSourceMessage = 'has no source: write { env: NAME }, { file: path } or { command: [program, argument] }';
-const secretSource = z
-  .strictObject(
-    {
-      env: variable.optional().meta({ description: "A variable of the operator's environment." }),
-      file: text('a path').optional().meta({ description: 'A file, relative to lockage.yaml.' }),
-      command: command.optional().meta({ description: 'A program that prints it; run without a shell.' }),
-      raw: z
-        .boolean({ error: expected('true or false') })
-        .optional()
-        .meta({ description: 'true: its bytes as they are, with a last newline, binary or empty. Default false.' }),
-    },
-    {
-      error: (issue) =>
-        issue.code === 'unrecognized_keys'
-          ? issue.keys.map((key) => `unknown key${didYouMean(key, ['env', 'file', 'command', 'raw'])}`).join('\n')
-          : secretSourceMessage,
-    },
-  )
-  .refine((source) => sourcesIn(source) > 0, { error: secretSourceMessage })
-  .refine((source) => sourcesIn(source) < 2, {
-    error: 'has more than one source: keep one of env, file and command',
-  });
 
 export const roles = z.record(name, role, { error: expected('a mapping of roles') });
 export const accessories = z.record(name, accessory, { error: expected('a mapping of accessories') });

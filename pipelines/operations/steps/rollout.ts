@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.ts';
 import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
-import type { EnvironmentRecord } from '../../model/ledger.ts';
+import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Plan } from '../../model/plan.ts';
 import { imageByDigest } from '../../model/release.ts';
 import type { Revision } from '../../model/revision.ts';
@@ -10,6 +10,7 @@ import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { neededSecrets } from '../../planning/standby.ts';
 import { checkNames } from '../../policy/release-checks.ts';
 import { keptOnHosts, knownReleases } from '../../policy/retention.ts';
+import type { OperationFacts } from '../observers.ts';
 import type { Context, FoundationRequest } from '../ports.ts';
 import { refuseOtherPlan, type Agreement } from './agree.ts';
 import { recordedAsAttempt, recordedIfFailed, type Trial } from './attempt.ts';
@@ -66,6 +67,8 @@ export async function rollOut(
   if (rollout.unchanged) return reconcileUnchanged(context, inputs, rollout, { foundation, notes });
   checkNames(inputs.app, plan.containers, inputs.reports);
   if (!options.agreed && !options.shown) context.terminal.plan(plan);
+  // What heals puts back what is recorded, and waits for nobody's consent.
+  if (!inputs.heals) await context.observers?.reach('pre-deploy', factsOf(inputs));
   // Containers of a standby that are made once more need the secrets that they had.
   if (inputs.replaces ?? rollout.desired.anew) await recallStandby(context, rollout.desired);
   const kept = inputs.heals && (await keepEvidence(context, inputs.environment.name, inputs.record, inputs.heals));
@@ -111,6 +114,11 @@ export async function rollOut(
     bytesMoved,
     ...(kept === undefined ? {} : { kept }),
   };
+}
+
+function factsOf({ release, record, gates }: RolloutInputs): Partial<OperationFacts> {
+  const previous = currentRevision(record.ledger)?.release;
+  return { release, ...(previous ? { previous } : {}), ...(gates ? { gates } : {}) };
 }
 
 interface FoundationDue {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesOf } from '../../../infra/context/secret-bytes.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import type { SecretSource } from '../../../pipelines/model/environment.ts';
+import type { SecretSource } from '../../../pipelines/model/secret-source.ts';
 import { readSecrets } from '../../../scripts/project/secrets.ts';
 import { Redactor } from '../../../scripts/tools/redactor.ts';
 

@@ -1,0 +1,52 @@
+import type { Gate } from '../model/gate.ts';
+import type { Release } from '../model/release.ts';
+
+/*
+ * Those outside who hear of operations: the project's hooks, notifications, GitHub. They may refuse what has not begun, and
+ * never change how something ended. `observe.ts` tells them.
+ */
+
+/** The facts of an operation that others are told. More of them are known the further it is. */
+export interface OperationFacts {
+  /** its name among the operations: `promote` */
+  readonly operation: string;
+  readonly environment?: string;
+  /** the version that it is about, as it was asked for */
+  readonly version?: string;
+  readonly release?: Release;
+  /** the release that served before */
+  readonly previous?: Release;
+  readonly gates?: readonly Gate[];
+  /** of the revision that came of it */
+  readonly revision?: number;
+  /** names of the environment's hosts */
+  readonly hosts?: readonly string[];
+  /** names of its roles */
+  readonly roles?: readonly string[];
+  readonly reason?: string;
+  /** only the plan is shown, or nothing is moved */
+  readonly isTrial?: boolean;
+}
+
+/** A point of an operation at which it can still be refused. */
+export type OperationPoint = 'pre-build' | 'pre-deploy';
+
+/** The end of an operation. */
+export interface OperationEnd extends OperationFacts {
+  /** `unchanged`: all was so already, or only a plan was shown */
+  readonly outcome: 'done' | 'unchanged' | 'refused' | 'locked' | 'rolled back' | 'broken' | 'partial' | 'interrupted';
+  /** what failed */
+  readonly message?: string;
+  /** milliseconds */
+  readonly duration: number;
+}
+
+/** Those who hear of the operations of a command. */
+export interface Observers {
+  /** Tells that an operation begins; nothing was asked of anybody yet. Throws LockageError when one of them refuses it. */
+  begin(facts: OperationFacts): Promise<void>;
+  /** Tells that it has come to a point. Throws LockageError when one of them refuses to go on. */
+  reach(point: OperationPoint, facts: Partial<OperationFacts>): Promise<void>;
+  /** Tells how it ended. Never throws, and takes seconds at most where somebody outside does not answer. */
+  end(end: OperationEnd): Promise<void>;
+}

@@ -1,0 +1,141 @@
+/*
+ * Those who hear of a command's operations: hooks may refuse what has not begun, and everybody else is told how it ended, at
+ * once and after the result was shown. Nothing is loaded that the project has not.
+ */
+import { steadyNow } from '../../infra/system/clock.ts';
+import { messageOf } from '../../pipelines/errors.ts';
+import type { Project } from '../../pipelines/model/environment.ts';
+import type { Notification } from '../../pipelines/model/integrations.ts';
+import type { SecretSource } from '../../pipelines/model/secret-source.ts';
+import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
+import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
+import type { Redactor } from '../tools/redactor.ts';
+
+interface Dependencies {
+  readonly project: Project;
+  readonly actor: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
+  readonly terminal: Pick<import('./terminal.ts').ConsoleTerminal, 'note' | 'detail' | 'step'>;
+  readonly signal: AbortSignal;
+  readonly skipHooks: boolean;
+}
+
+/** Milliseconds that each one outside has to hear how an operation ended. */
+const deadline = 5000;
+/** Operations after which something else may serve. */
+const deploying: ReadonlySet<string> = new Set(['promote', 'rollback', 'scale', 'heal', 'replaceMachines']);
+
+/** The observers of one command. */
+export class CommandObservers implements Observers {
+  readonly #dependencies: Dependencies;
+  readonly #integrations: NonNullable<Project['integrations']>;
+  #facts: OperationFacts | undefined;
+  #told: Promise<void>[] = [];
+
+  constructor(dependencies: Dependencies, integrations: NonNullable<Project['integrations']>) {
+    this.#dependencies = dependencies;
+    this.#integrations = integrations;
+  }
+
+  async begin(facts: OperationFacts): Promise<void> {
+    this.#facts = facts;
+    const { operation } = facts;
+    const connects = deploying.has(operation) || operation === 'drill';
+    if (this.#dependencies.skipHooks || !(connects || operation === 'release')) return;
+    await checkHookNames(this.#dependencies.project.root);
+    if (connects) await this.#hook('pre-connect', facts);
+  }
+
+  async reach(point: OperationPoint, facts: Partial<OperationFacts>): Promise<void> {
+    const known = { operation: '', ...this.#facts, ...facts };
+    this.#facts = known;
+    await this.#hook(point, known);
+  }
+
+  end(end: OperationEnd): Promise<void> {
+    const known = { ...this.#facts, ...end };
+    this.#told.push(this.#postDeploy(known), this.#notify(known));
+    return Promise.resolve();
+  }
+
+  /** Waits until all have heard of it, or their time is over. Never throws. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#told);
+    this.#told = [];
+  }
+
+  async #hook(point: HookPoint, facts: HookFacts): Promise<void> {
+    const { project, actor, env, signal, skipHooks, terminal } = this.#dependencies;
+    if (skipHooks) return;
+    await runHook(point, facts, {
+      root: project.root,
+      app: project.app,
+      timeout: this.#integrations.hooks.timeout,
+      actor,
+      env,
+      signal,
+      onStart: () => terminal.step('hook', `${hooksFolder}/${point}`),
+      show: (line) => terminal.detail(line),
+      time: () => new Date(steadyNow()).toISOString(),
+    });
+  }
+
+  async #postDeploy(end: OperationEnd): Promise<void> {
+    const isDone = end.outcome === 'done' || (end.outcome === 'partial' && end.message === undefined);
+    if (!isDone || end.isTrial || !deploying.has(end.operation)) return;
+    await this.#hook('post-deploy', end).catch((error: unknown) => this.#say(messageOf(error)));
+  }
+
+  async #notify(end: OperationEnd): Promise<void> {
+    const { notifications } = this.#integrations;
+    if (notifications.length === 0) return;
+    const { eventOf } = await import('../../infra/webhooks/message.ts');
+    const event = eventOf(end);
+    const wanted = notifications.filter(
+      ({ on, environments }) =>
+        event !== undefined &&
+        on.includes(event) &&
+        (environments === undefined || environments.includes(end.environment ?? '')),
+    );
+    await Promise.all(
+      wanted.map((notification) =>
+        this.#send(notification, end).catch((error: unknown) =>
+          this.#say(`notification ${notifications.indexOf(notification) + 1} of lockage.yaml: ${messageOf(error)}`),
+        ),
+      ),
+    );
+  }
+
+  async #send({ url, format, secret }: Notification, end: OperationEnd): Promise<void> {
+    const { project, actor, redactor } = this.#dependencies;
+    const [address, key] = await Promise.all([
+      typeof url === 'string' ? url : this.#secret('url', url),
+      secret && this.#secret('secret', secret),
+    ]);
+    const [{ eventDocument, eventOf, eventText, chatDocument }, { sendWebhook }] = await Promise.all([
+      import('../../infra/webhooks/message.ts'),
+      import('../../infra/webhooks/send.ts'),
+    ]);
+    const event = eventOf(end) ?? 'changed';
+    const teller = { app: project.app, actor, time: new Date(steadyNow()).toISOString() };
+    const document =
+      format === 'slack' ? chatDocument(eventText(event, end, teller)) : eventDocument(event, end, teller);
+    const body = JSON.stringify(redactor.redactTexts(document));
+    const message = { url: address, body, ...(key === undefined ? {} : { secret: key }) };
+    await sendWebhook(message, { deadline, now: steadyNow });
+  }
+
+  /** Reads a secret where it lies, and masks it from then on. */
+  async #secret(name: string, source: SecretSource): Promise<string> {
+    const { project, env, redactor } = this.#dependencies;
+    const { readSecrets } = await import('../project/secrets.ts');
+    const { [name]: value = '' } = await readSecrets({ [name]: source }, [name], { root: project.root, env });
+    redactor.add([value]);
+    return value;
+  }
+
+  #say(text: string): void {
+    this.#dependencies.terminal.note(text);
+  }
+}
