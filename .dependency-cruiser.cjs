@@ -46,6 +46,12 @@ module.exports = {
       'scripts/tools/shell.ts alone runs shell commands through zx.',
     ),
     forbid(
+      'octokit-in-one-place',
+      { path: '^(infra|pipelines|scripts|test)/', pathNot: '^infra/github/client\\.ts$' },
+      { path: 'node_modules/(octokit|@octokit)/' },
+      'infra/github/client.ts alone speaks to GitHub, within its limits.',
+    ),
+    forbid(
       'semver-in-one-place',
       { path: '^(infra|pipelines|scripts|test)/', pathNot: '^pipelines/model/version\\.ts$' },
       { path: 'node_modules/semver/' },

@@ -32,7 +32,7 @@ const programs = {
 };
 
 /** What must not be loaded before a command is known to need it. */
-const heavy = /node_modules\/(@pulumi|@grpc|zx|zod|yaml)\//;
+const heavy = /node_modules\/(@pulumi|@grpc|octokit|@octokit|zx|zod|yaml)\//;
 
 // Only the serialisation of functions (dynamic providers, callbacks in the cloud) needs these. The stub lets Pulumi
 // load without them and names itself if that ever changes.

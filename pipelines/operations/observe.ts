@@ -1,5 +1,6 @@
 import {
   BrokenError,
+  detailsOf,
   InterruptedError,
   isRefusal,
   LockedError,
@@ -32,7 +33,8 @@ export async function observed<T>(
     await end(endOf(result));
     return result;
   } catch (error) {
-    await end({ outcome: outcomeOf(error), message: context.secrets.mask(messageOf(error)) });
+    const details = detailsOf(error).map((text) => context.secrets.mask(text));
+    await end({ outcome: outcomeOf(error), message: context.secrets.mask(messageOf(error)), details });
     throw error;
   }
 }

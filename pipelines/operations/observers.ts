@@ -37,6 +37,8 @@ export interface OperationEnd extends OperationFacts {
   readonly outcome: 'done' | 'unchanged' | 'refused' | 'locked' | 'rolled back' | 'broken' | 'partial' | 'interrupted';
   /** what failed */
   readonly message?: string;
+  /** further lines of it: the gates that are not met, the hosts */
+  readonly details?: readonly string[];
   /** milliseconds */
   readonly duration: number;
 }
@@ -47,6 +49,8 @@ export interface Observers {
   begin(facts: OperationFacts): Promise<void>;
   /** Tells that it has come to a point. Throws LockageError when one of them refuses to go on. */
   reach(point: OperationPoint, facts: Partial<OperationFacts>): Promise<void>;
+  /** Tells what is known of it by now. */
+  know(facts: Partial<OperationFacts>): void;
   /** Tells how it ended. Never throws, and takes seconds at most where somebody outside does not answer. */
   end(end: OperationEnd): Promise<void>;
 }

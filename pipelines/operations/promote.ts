@@ -35,6 +35,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
     await refuseLost(context, environment, await context.records.environment(environment.name));
   }
   const recorded = releaseNamed(releases, request.version);
+  context.observers?.know({ release: recorded });
   checkUser(recorded, environment);
   const image = await askForImage(context, recorded);
   const release = asConfigured(recorded, context.project.repository);

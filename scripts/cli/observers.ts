@@ -6,9 +6,11 @@ import { steadyNow } from '../../infra/system/clock.ts';
 import { messageOf } from '../../pipelines/errors.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Notification } from '../../pipelines/model/integrations.ts';
+import type { Release } from '../../pipelines/model/release.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
 import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
 import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
+import type { GitHubReporter } from './github-reporter.ts';
 import type { Redactor } from '../tools/redactor.ts';
 
 interface Dependencies {
@@ -19,6 +21,8 @@ interface Dependencies {
   readonly terminal: Pick<import('./terminal.ts').ConsoleTerminal, 'note' | 'detail' | 'step'>;
   readonly signal: AbortSignal;
   readonly skipHooks: boolean;
+  /** returns the notes (Markdown) of a release */
+  readonly notes: (release: Release) => Promise<string>;
 }
 
 /** Milliseconds that each one outside has to hear how an operation ended. */
@@ -31,6 +35,7 @@ export class CommandObservers implements Observers {
   readonly #dependencies: Dependencies;
   readonly #integrations: NonNullable<Project['integrations']>;
   #facts: OperationFacts | undefined;
+  #github: Promise<GitHubReporter> | undefined;
   #told: Promise<void>[] = [];
 
   constructor(dependencies: Dependencies, integrations: NonNullable<Project['integrations']>) {
@@ -48,14 +53,24 @@ export class CommandObservers implements Observers {
   }
 
   async reach(point: OperationPoint, facts: Partial<OperationFacts>): Promise<void> {
-    const known = { operation: '', ...this.#facts, ...facts };
-    this.#facts = known;
+    this.know(facts);
+    const known = { operation: '', ...this.#facts };
     await this.#hook(point, known);
+    // Nobody waits for it: what it does not hear now it hears at the end.
+    if (point === 'pre-deploy') this.#told.push(this.#tellGitHub((github) => github.begin(known)));
+  }
+
+  know(facts: Partial<OperationFacts>): void {
+    this.#facts = { operation: '', ...this.#facts, ...facts };
   }
 
   end(end: OperationEnd): Promise<void> {
     const known = { ...this.#facts, ...end };
-    this.#told.push(this.#postDeploy(known), this.#notify(known));
+    this.#told.push(
+      this.#postDeploy(known),
+      this.#notify(known),
+      this.#tellGitHub((github) => github.end(known)),
+    );
     return Promise.resolve();
   }
 
@@ -126,13 +141,22 @@ export class CommandObservers implements Observers {
     await sendWebhook(message, { deadline, now: steadyNow });
   }
 
+  async #tellGitHub(tell: (github: GitHubReporter) => Promise<void>): Promise<void> {
+    if (this.#integrations.github === undefined) return;
+    try {
+      const { openReporter } = await import('./github-reporter.ts');
+      this.#github ??= openReporter({ ...this.#dependencies, settings: this.#integrations.github });
+      await tell(await this.#github);
+    } catch (error) {
+      this.#say(`GitHub was not told: ${messageOf(error)}`);
+    }
+  }
+
   /** Reads a secret where it lies, and masks it from then on. */
   async #secret(name: string, source: SecretSource): Promise<string> {
     const { project, env, redactor } = this.#dependencies;
-    const { readSecrets } = await import('../project/secrets.ts');
-    const { [name]: value = '' } = await readSecrets({ [name]: source }, [name], { root: project.root, env });
-    redactor.add([value]);
-    return value;
+    const { readOneSecret } = await import('../project/one-secret.ts');
+    return readOneSecret(name, source, { root: project.root, env, redactor });
   }
 
   #say(text: string): void {

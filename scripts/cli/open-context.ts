@@ -42,6 +42,7 @@ import { EmbeddedRegistry } from '../project/embedded-registry.ts';
 import { loadProject } from '../project/load.ts';
 import { readPassphrase } from '../project/passphrase.ts';
 import { findReproduction, projectOf, projectWithout, type FoundReproduction } from '../project/reproductions.ts';
+import { releaseNotes } from '../project/release-notes.ts';
 import { SecretStore } from '../project/secret-store.ts';
 import { openStateFolder } from '../project/state-folder.ts';
 import { Redactor } from '../tools/redactor.ts';
@@ -183,7 +184,8 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
   const { skipHooks = false } = options;
-  const heard = { project, actor, redactor, terminal, signal, skipHooks, env: process.env };
+  const notes = async (release: Release) => releaseNotes(root, release, await records.releases());
+  const heard = { project, actor, redactor, terminal, signal, skipHooks, env: process.env, notes };
   const { integrations } = configured;
   return contextOf({
     ...(integrations ? { observers: new CommandObservers(heard, integrations) } : {}),

@@ -16,6 +16,7 @@ class Listener implements Observers {
   readonly ends: OperationEnd[] = [];
   readonly facts: object[] = [];
   readonly #refuses: string;
+  #known: object = {};
 
   constructor(refuses = '') {
     this.#refuses = refuses;
@@ -29,8 +30,12 @@ class Listener implements Observers {
     this.#note(point, facts);
   }
 
+  know(facts: object): void {
+    this.#known = { ...this.#known, ...facts };
+  }
+
   async end(end: OperationEnd): Promise<void> {
-    this.ends.push(end);
+    this.ends.push({ ...this.#known, ...end });
   }
 
   #note(point: string, facts: object): void {

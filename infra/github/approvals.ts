@@ -1,0 +1,153 @@
+import { LockageError } from '../../pipelines/errors.ts';
+import type { Approver, GitHub } from '../../pipelines/model/integrations.ts';
+import type {
+  ExternalApproval,
+  ExternalApprovals,
+  ApprovalQuestion,
+} from '../../pipelines/operations/approvals-port.ts';
+import { statusOf, type GitHubClient } from './client.ts';
+
+/*
+ * Approvals that people gave on GitHub: by the review of a run that waits before a protected environment, or by a comment on
+ * the pull request that the release's commit came by. What they wrote says what they approve; that it was they, that they may,
+ * and that nobody changed it afterwards is what GitHub's API says, and each is asked for again every time. Whatever cannot be
+ * asked approves nothing.
+ */
+
+/** The run of a workflow that this command is part of. */
+export interface CurrentRun {
+  readonly id: number;
+}
+
+/** The permissions of who may write to the repository. */
+const mayWrite: ReadonlySet<string> = new Set(['admin', 'write']);
+/** `lockage approve prod sha256:…`, on a line of its own. */
+const sentence = /^lockage approve ([a-z0-9-]+) (sha256:[0-9a-f]{64})$/;
+
+/** The approvals of a repository on GitHub. */
+export class GitHubApprovals implements ExternalApprovals {
+  readonly #client: GitHubClient;
+  readonly #approvers: GitHub['approvers'];
+  readonly #run: CurrentRun | undefined;
+
+  constructor(client: GitHubClient, settings: Pick<GitHub, 'approvers'>, run?: CurrentRun) {
+    this.#client = client;
+    this.#approvers = settings.approvers;
+    this.#run = run;
+  }
+
+  async find(question: ApprovalQuestion): Promise<readonly ExternalApproval[]> {
+    const allowed = this.#approvers[question.environment] ?? [];
+    if (allowed.length === 0 || question.release.commit === undefined) return [];
+    return this.#client.within(async () => {
+      const [comments, reviews] = await Promise.all([
+        commentApprovals(this.#client, question, allowed),
+        this.#run ? reviewApprovals(this.#client, question, allowed, this.#run) : [],
+      ]);
+      return [...comments, ...reviews];
+    });
+  }
+}
+
+async function commentApprovals(
+  client: GitHubClient,
+  question: ApprovalQuestion,
+  allowed: readonly Approver[],
+): Promise<ExternalApproval[]> {
+  const { octokit, repo } = client;
+  const { environment, release } = question;
+  const pulls = await octokit.paginate(octokit.rest.repos.listPullRequestsAssociatedWithCommit, {
+    ...repo,
+    commit_sha: release.commit ?? '',
+    per_page: 100,
+  });
+  const found: ExternalApproval[] = [];
+  // A pull request that was not merged may have anybody's commit in it.
+  for (const { number } of pulls.filter((pull) => pull.merged_at !== null)) {
+    const comments = await octokit.paginate(octokit.rest.issues.listComments, {
+      ...repo,
+      issue_number: number,
+      per_page: 100,
+    });
+    for (const comment of comments) {
+      const approver = personOf(comment.user, allowed);
+      if (approver === undefined || !names(comment.body ?? '', environment, release.digest)) continue;
+      // An app writes in the name of a person, who may know nothing of it; and whoever may edit it may write anything.
+      if (comment.performed_via_github_app || comment.created_at !== comment.updated_at) continue;
+      if (!(await mayApprove(client, approver))) continue;
+      found.push(approvalOf(question, approver, comment.created_at, comment.html_url));
+    }
+  }
+  return found;
+}
+
+/** Returns whether a line of a comment approves this release for this environment, and nothing else. */
+function names(body: string, environment: string, digest: string): boolean {
+  return body.split(/\r?\n/).some((line) => {
+    const [, where, what] = sentence.exec(line.trim()) ?? [];
+    return where === environment && what === digest;
+  });
+}
+
+/** A review approves what the run was started for: it counts for the release whose commit that is. */
+async function reviewApprovals(
+  client: GitHubClient,
+  question: ApprovalQuestion,
+  allowed: readonly Approver[],
+  { id }: CurrentRun,
+): Promise<ExternalApproval[]> {
+  const { octokit, repo } = client;
+  const { data: run } = await octokit.rest.actions.getWorkflowRun({ ...repo, run_id: id });
+  if (run.head_sha !== question.release.commit) return [];
+  const { data: reviews } = await octokit.rest.actions.getReviewsForRun({ ...repo, run_id: id });
+  const found: ExternalApproval[] = [];
+  for (const { state, user, environments } of reviews) {
+    const approver = personOf(user, allowed);
+    const isHere = environments.some(({ name }) => name === question.environment);
+    if (approver === undefined || state !== 'approved' || !isHere) continue;
+    if (!(await mayApprove(client, approver))) continue;
+    // When it was said is not said: not before the run was made.
+    found.push(approvalOf(question, approver, run.created_at, run.html_url));
+  }
+  return found;
+}
+
+function approvalOf(
+  { environment, release }: ApprovalQuestion,
+  { login, id }: Approver,
+  at: string,
+  source: string,
+): ExternalApproval {
+  return { environment, digest: release.digest, by: `github:${login}`, id: `github:${id}`, at, source };
+}
+
+interface GitHubUser {
+  readonly login: string;
+  readonly id: number;
+  readonly type?: string;
+}
+
+/** Returns the person that a user is: by number, as names change hands. */
+function personOf(user: GitHubUser | null | undefined, allowed: readonly Approver[]): Approver | undefined {
+  if (user === null || user === undefined || user.type !== 'User') return undefined;
+  return allowed.find(({ id, login }) => id === user.id && login.toLowerCase() === user.login.toLowerCase());
+}
+
+/** Returns whether a person may write to the repository today: who left has said nothing any more. */
+async function mayApprove({ octokit, repo }: GitHubClient, { login, id }: Approver): Promise<boolean> {
+  try {
+    const { data } = await octokit.rest.repos.getCollaboratorPermissionLevel({ ...repo, username: login });
+    return mayWrite.has(data.permission) && data.user?.id === id;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
+}
+
+/** Returns the run of a workflow that this command is part of. Throws LockageError where its number is none. */
+export function currentRun(env: Readonly<Record<string, string | undefined>>): CurrentRun | undefined {
+  const { GITHUB_ACTIONS: isWorkflow, GITHUB_RUN_ID: id = '' } = env;
+  if (isWorkflow !== 'true') return undefined;
+  if (/^[1-9]\d{0,15}$/.test(id)) return { id: Number(id) };
+  throw new LockageError('GITHUB_RUN_ID is no number of a run');
+}

@@ -1,0 +1,27 @@
+import type { Release } from '../model/release.ts';
+
+/** The question whether somebody outside has approved a release for an environment. */
+export interface ApprovalQuestion {
+  readonly environment: string;
+  readonly release: Pick<Release, 'version' | 'digest' | 'commit'>;
+}
+
+/** An approval that was given outside, and verified there with whoever keeps it. */
+export interface ExternalApproval {
+  readonly environment: string;
+  readonly digest: string;
+  /** whom people know: `github:anna` */
+  readonly by: string;
+  /** the same person whatever the name: `github:583231` */
+  readonly id: string;
+  /** ISO 8601 */
+  readonly at: string;
+  /** the page where people see it */
+  readonly source: string;
+}
+
+/** A source of approvals outside. */
+export interface ExternalApprovals {
+  /** Returns the approvals of a release that hold now. Throws LockageError when they cannot be asked for: there are none then. */
+  find(question: ApprovalQuestion): Promise<readonly ExternalApproval[]>;
+}

@@ -1,0 +1,81 @@
+import { openGitHub, type GitHubClient } from '../../infra/github/client.ts';
+import { beginDeployment, endDeployment, type DeploymentTeller } from '../../infra/github/deployments.ts';
+import { publishRelease } from '../../infra/github/releases.ts';
+import type { Project } from '../../pipelines/model/environment.ts';
+import type { GitHub } from '../../pipelines/model/integrations.ts';
+import type { Release } from '../../pipelines/model/release.ts';
+import type { OperationEnd, OperationFacts } from '../../pipelines/operations/observers.ts';
+import { readOneSecret } from '../project/one-secret.ts';
+import type { Redactor } from '../tools/redactor.ts';
+
+interface Dependencies {
+  readonly settings: GitHub;
+  readonly project: Project;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
+  readonly notes: (release: Release) => Promise<string>;
+}
+
+/** Milliseconds for all that GitHub is told at once: it wants a second between two things that it is told. */
+const deadline = 15_000;
+
+/** Tells GitHub of the operations of one command. Its methods throw LockageError, in one line. */
+export interface GitHubReporter {
+  begin(facts: OperationFacts): Promise<void>;
+  end(end: OperationEnd): Promise<void>;
+}
+
+/** Opens the connection to GitHub; asks nothing yet. Throws LockageError where there is no token. */
+export async function openReporter(dependencies: Dependencies): Promise<GitHubReporter> {
+  const { settings, project, env, notes } = dependencies;
+  const client = await openClient(dependencies);
+  const logUrl = logUrlOf(env);
+  const before = new Set(project.environments.flatMap(({ after }) => after));
+  const teller: DeploymentTeller = {
+    settings,
+    app: project.app,
+    lastEnvironments: new Set(project.environments.flatMap(({ name }) => (before.has(name) ? [] : [name]))),
+    ...(logUrl === undefined ? {} : { logUrl }),
+  };
+  let begun: Promise<number | undefined> = Promise.resolve(undefined);
+  return {
+    async begin(facts) {
+      begun = client.within(() => beginDeployment(client, facts, teller));
+      await begun;
+    },
+    async end(end) {
+      // What went wrong at the beginning was said then.
+      const id = await begun.catch(() => undefined);
+      begun = Promise.resolve(undefined);
+      const { release } = end;
+      if (end.operation === 'release' && end.outcome === 'done' && release && settings.releases) {
+        const text = await notes(release);
+        await client.within(() => publishRelease(client, release, text));
+      }
+      await client.within(() => endDeployment(client, end, teller, id));
+    },
+  };
+}
+
+/** Opens the connection with the token of the configuration, or that of a workflow. Throws LockageError. */
+export async function openClient({
+  settings,
+  project,
+  env,
+  redactor,
+}: Omit<Dependencies, 'notes'>): Promise<GitHubClient> {
+  const source = settings.token ?? { env: 'GITHUB_TOKEN' };
+  const token = await readOneSecret('github.token', source, { root: project.root, env, redactor });
+  return openGitHub({ ...settings, token, deadline });
+}
+
+/** Returns the page of the run that this command is part of, where a workflow of GitHub runs it. */
+function logUrlOf({
+  GITHUB_ACTIONS: isWorkflow,
+  GITHUB_SERVER_URL: server,
+  GITHUB_REPOSITORY: repository,
+  GITHUB_RUN_ID: run,
+}: Readonly<Record<string, string | undefined>>): string | undefined {
+  const url = `${server}/${repository}/actions/runs/${run}`;
+  return isWorkflow === 'true' && URL.canParse(url) ? url : undefined;
+}

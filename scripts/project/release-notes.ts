@@ -1,0 +1,24 @@
+import { compareVersions } from '../../pipelines/model/version.ts';
+import type { Release } from '../../pipelines/model/release.ts';
+import { commitsBetween } from '../tools/git.ts';
+
+/**
+ * Returns the notes (Markdown) of a release: the commits since the one before it, newest first; nothing where the repository
+ * does not have both.
+ */
+export async function releaseNotes(cwd: string, release: Release, releases: readonly Release[]): Promise<string> {
+  const [before] = releases
+    .filter(({ version, commit }) => commit !== undefined && compareVersions(version, release.version) < 0)
+    .sort((a, b) => compareVersions(b.version, a.version));
+  if (before?.commit === undefined || release.commit === undefined) return '';
+  const commits = (await commitsBetween(cwd, before.commit, release.commit)) ?? [];
+  const lines = commits
+    .filter(({ side }) => side === 'b')
+    .map(({ id, subject }) => `- ${id.slice(0, 7)} ${plain(subject)}`);
+  return lines.length === 0 ? '' : `Since ${before.version}:\n\n${lines.join('\n')}\n`;
+}
+
+/** Returns a commit's subject as Markdown shows it as it is, and in which nobody is mentioned. */
+function plain(subject: string): string {
+  return subject.replaceAll(/[\\`*_[\]<>&|~#]/g, String.raw`\$&`).replaceAll('@', '@\u200b');
+}
