@@ -54,6 +54,7 @@ program
   .command('init')
   .description('write a commented configuration for the service in this folder')
   .option('--app <name>', 'name of the application (default: the folder)')
+  .option('--github', 'write workflows for GitHub too; alone where there is a configuration')
   .option('--force', 'replace files that are in the way')
   .action(async (flags) => (await import('./commands/init.ts')).initCommand(flags));
 

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import type { Project } from '../../../pipelines/model/environment.ts';
+import type { GitHub } from '../../../pipelines/model/integrations.ts';
+import { promoteWorkflow, releaseWorkflow, workflowNotes, workflowsOf } from '../../../scripts/project/workflows.ts';
+import { workflowProblems } from '../../support/github/workflow-schema.ts';
+import { environment, host } from '../../pipelines/model/values.ts';
+
+const github: GitHub = {
+  ...{ owner: 'acme', name: 'shop', baseUrl: 'https://api.github.com', urls: {}, releases: true },
+  approvers: { prod: [{ login: 'anna', id: 11 }] },
+};
+const project = (changes: Partial<Project> = {}): Project => ({
+  ...{ app: 'shop', root: '/shop', backend: 's3://state', repository: 'ghcr.io/acme/shop', edgeImage: 'caddy:2' },
+  build: { context: '.', dockerfile: 'Dockerfile', args: {} },
+  insecureRegistries: [],
+  environments: [
+    environment({ name: 'dev', after: [], secrets: { DB: { env: 'DB_PASSWORD' }, KEY: { file: 'key' } } }),
+    environment({ name: 'prod', after: ['dev'], hosts: [host('prod-1')] }),
+  ],
+  integrations: { hooks: { timeout: 1000 }, notifications: [], github },
+  ...changes,
+});
+const { github: _, ...withoutGitHub } = project().integrations ?? { hooks: { timeout: 1 }, notifications: [] };
+
+const kinds: [string, Project, string?][] = [
+  ['with all of it', project()],
+  ['of a folder', project(), 'services/the shop'],
+  ['on Google', project({ backend: 'gs://state', repository: 'europe-docker.pkg.dev/acme/shop' })],
+  ['that only deploys', project({ integrations: withoutGitHub })],
+  [
+    'as `init` writes it',
+    project({ backend: 'file:///shop/.lockage', repository: 'embedded.lockage.internal/shop-1' }),
+  ],
+];
+
+describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
+  const files = Object.entries(workflowsOf(of, folder));
+  const jobs = files.flatMap(([, text]) => Object.entries(parse(text).jobs as Record<string, any>));
+
+  test.each(files)('%s is one by GitHub’s own schema', async (name, content) => {
+    expect(await workflowProblems(name, content)).toEqual([]);
+    expect(await workflowProblems(name, content.replace('contents:', 'content:'))).not.toEqual([]);
+    expect(
+      await workflowProblems(name, content.replaceAll('inputs.', 'input.').replace('runs-on', 'run-on')),
+    ).not.toEqual([]);
+  });
+
+  test('may nothing but what each job says', () => {
+    for (const [, text] of files) expect(parse(text).permissions).toEqual({});
+    for (const [, job] of jobs) expect(job.permissions).toBeDefined();
+  });
+
+  test('name each action by a commit, and its version behind it', () => {
+    const used = files.flatMap(([, text]) => text.match(/(?<![a-z])uses: (?!\.\/).*/g) ?? []);
+    expect(used.length).toBeGreaterThan(3);
+    for (const line of used) expect(line).toMatch(/^uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  test('run one at a time for an environment, and end none that runs', () => {
+    const own = jobs.filter(([, job]) => job.steps);
+    expect(own).toHaveLength(2);
+    for (const [, job] of own) {
+      expect(job.concurrency).toEqual({ group: expect.stringMatching(/^lockage-/), 'cancel-in-progress': false });
+      expect(job['timeout-minutes']).toBeGreaterThan(0);
+    }
+  });
+
+  test('let nothing that somebody writes on GitHub into a shell', () => {
+    for (const [, job] of jobs) for (const step of job.steps ?? []) expect(step.run ?? '').not.toContain('${{');
+  });
+});
+
+describe('permissions', () => {
+  const permissionsOf = (of: Project) => {
+    const { jobs } = parse(workflowsOf(of)[promoteWorkflow] ?? '');
+    return jobs.promote.permissions;
+  };
+
+  test('are those that the configuration needs', () => {
+    expect(permissionsOf(project())).toEqual({
+      ...{ contents: 'read', deployments: 'write', statuses: 'write', actions: 'read' },
+      ...{ 'pull-requests': 'read', packages: 'read', 'id-token': 'write' },
+    });
+    const plain = project({ integrations: withoutGitHub, backend: 'https://state', repository: 'r.example.com/shop' });
+    expect(permissionsOf(plain)).toEqual({ contents: 'read' });
+  });
+});
+
+test('secrets that the configuration reads from variables come from GitHub’s', () => {
+  const text = workflowsOf(project())[promoteWorkflow] ?? '';
+  expect(text).toContain('DB_PASSWORD: ${{ secrets.DB_PASSWORD }}');
+  expect(workflowsOf(project())[releaseWorkflow]).not.toContain('DB_PASSWORD');
+});
+
+test('what a workflow cannot reach is said', () => {
+  expect(workflowNotes(project())).toEqual([]);
+  const local = project({ backend: 'file:///shop/.lockage', repository: 'embedded.lockage.internal/shop-1' });
+  expect(workflowNotes(local)).toHaveLength(2);
+});
