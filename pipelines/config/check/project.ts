@@ -8,6 +8,7 @@ import { checkAccessories } from './accessories.ts';
 import type { Checked, Report } from './context.ts';
 import { Findings } from './findings.ts';
 import { checkMigration } from './migration.ts';
+import { checkIntegrations } from './integrations.ts';
 import { checkPorts } from './ports.ts';
 import { checkRegistry } from './registry.ts';
 import { checkRoles } from './roles.ts';
@@ -43,6 +44,7 @@ export function checkProject(
     checkRegistry(environment);
     checkSoak(environment);
     checkVerification(environment);
+    checkIntegrations(environment, [...order]);
   }
   checkPorts(checked);
   return findings.problems(checked.map(({ resolved }) => resolved.name));

@@ -22,11 +22,9 @@ const event = z.enum(notifiedEvents, {
 });
 
 const notification = mapping({
-  url: z
-    .union([webUrl('a URL'), secretSource], { error: 'expected a URL, or where it is read: { env: NAME }' })
-    .meta({
-      description: 'Where it is sent. That of a chat is a secret: { env: NAME }, { file: path } or { command: … }.',
-    }),
+  url: z.union([webUrl('a URL'), secretSource], { error: 'expected a URL, or where it is read: { env: NAME }' }).meta({
+    description: 'Where it is sent. That of a chat is a secret: { env: NAME }, { file: path } or { command: … }.',
+  }),
   format: z
     .enum(['json', 'slack'], { error: expected('json or slack') })
     .optional()
@@ -48,11 +46,9 @@ const repository = z
   .regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\/[A-Za-z0-9._-]{1,100}$/, { error: repositoryMessage });
 
 const approver = mapping({
-  login: z
-    .string({ error: expected('a name on GitHub') })
-    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$/, {
-      error: (issue) => `expected a name on GitHub, got ${describe(issue.input)}`,
-    }),
+  login: z.string({ error: expected('a name on GitHub') }).regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$/, {
+    error: (issue) => `expected a name on GitHub, got ${describe(issue.input)}`,
+  }),
   id: integer('the number of the account', 1, Number.MAX_SAFE_INTEGER).meta({
     description: '`gh api users/LOGIN --jq .id` prints it: names change hands, numbers do not.',
   }),
@@ -61,6 +57,9 @@ const approver = mapping({
 export const github = mapping({
   repository,
   baseUrl: webUrl('the URL of the API, as https://github.example.com/api/v3')
+    .refine((url) => /^https:|^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/]/.test(url), {
+      error: 'needs https://: a token goes there',
+    })
     .optional()
     .meta({ description: 'Of the API of an Enterprise Server. Default https://api.github.com.' }),
   token: secretSource.optional().meta({ description: 'Default { env: GITHUB_TOKEN }.' }),
