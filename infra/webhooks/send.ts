@@ -33,11 +33,11 @@ export async function sendWebhook(message: WebhookMessage, options: SendOptions)
   const either = signal ? AbortSignal.any([late, signal]) : late;
   const headers = headersOf(message, randomUUID(), options.now());
   try {
-    const first = await post(message, headers, either).catch((error: unknown) => error);
-    if (first === undefined) return;
-    if (!(first instanceof Error) || either.aborted || !isPassing(first)) throw first;
-    await sleep(pause, undefined, { signal: either });
-    await post(message, headers, either);
+    await post(message, headers, either).catch(async (error: unknown) => {
+      if (either.aborted || !isPassing(error)) throw error;
+      await sleep(pause, undefined, { signal: either });
+      await post(message, headers, either);
+    });
   } catch (error) {
     throw new LockageError(late.aborted ? `gave no answer within ${deadline / 1000} s` : whyOf(error), {
       cause: error,
@@ -69,7 +69,7 @@ class AnsweredError extends Error {
   }
 }
 
-function isPassing(error: Error): boolean {
+function isPassing(error: unknown): boolean {
   return !(error instanceof AnsweredError) || error.status >= 500 || error.status === 429;
 }
 
@@ -77,13 +77,12 @@ async function post(
   { url, body }: WebhookMessage,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<undefined> {
+): Promise<void> {
   // Who is led elsewhere would tell a stranger.
   const answer = await fetch(url, { method: 'POST', body, headers, signal, redirect: 'manual' });
   // What it says does not count, and may never end.
   await answer.body?.cancel();
   if (!answer.ok) throw new AnsweredError(answer.status);
-  return undefined;
 }
 
 /** `fetch` itself says that it failed, and its cause why; neither may have the URL in it. */

@@ -10,6 +10,7 @@ import type { Release } from '../../pipelines/model/release.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
 import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
 import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
+import type { ConsoleTerminal } from './terminal.ts';
 import type { GitHubReporter } from './github-reporter.ts';
 import type { Redactor } from '../tools/redactor.ts';
 
@@ -18,7 +19,7 @@ interface Dependencies {
   readonly actor: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly redactor: Redactor;
-  readonly terminal: Pick<import('./terminal.ts').ConsoleTerminal, 'note' | 'detail' | 'step'>;
+  readonly terminal: Pick<ConsoleTerminal, 'note' | 'detail' | 'step'>;
   readonly signal: AbortSignal;
   readonly skipHooks: boolean;
   /** returns the notes (Markdown) of a release */

@@ -70,7 +70,11 @@ describe('a GitHub in trouble', () => {
     ['lets its limit end in an hour', troubles.rateLimit(3600), /^GitHub answered 403: API rate limit exceeded/],
     ['says nothing', troubles.silence(), /^GitHub gave no answer within 3 s$/],
     ['hangs up', troubles.cut(), /^GitHub cannot be reached \(.+\)$/],
-    ['never ends its answer', troubles.endless(), /^GitHub (cannot be reached \(the answer is too long\)|gave no answer within 3 s)$/],
+    [
+      'never ends its answer',
+      troubles.endless(),
+      /^GitHub (cannot be reached \(the answer is too long\)|gave no answer within 3 s)$/,
+    ],
     ['is another web server', troubles.html(200), /^GitHub cannot be reached \(what answers is no API of GitHub\)$/],
     ['leads elsewhere', troubles.elsewhere(), /^GitHub cannot be reached/],
   ])('that %s costs seconds, and one line', async (_what, trouble, message) => {

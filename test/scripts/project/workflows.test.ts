@@ -23,6 +23,16 @@ const project = (changes: Partial<Project> = {}): Project => ({
 });
 const { github: _, ...withoutGitHub } = project().integrations ?? { hooks: { timeout: 1 }, notifications: [] };
 
+interface Job {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly concurrency?: object;
+  readonly 'timeout-minutes'?: number;
+  readonly steps?: readonly { readonly run?: string }[];
+}
+
+const read = (text = '') =>
+  parse(text) as { readonly permissions: object; readonly jobs: Readonly<Record<string, Job>> };
+
 const kinds: [string, Project, string?][] = [
   ['with all of it', project()],
   ['of a folder', project(), 'services/the shop'],
@@ -36,7 +46,7 @@ const kinds: [string, Project, string?][] = [
 
 describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
   const files = Object.entries(workflowsOf(of, folder));
-  const jobs = files.flatMap(([, text]) => Object.entries(parse(text).jobs as Record<string, any>));
+  const jobs = files.flatMap(([, text]) => Object.entries(read(text).jobs));
 
   test.each(files)('%s is one by GitHub’s own schema', async (name, content) => {
     expect(await workflowProblems(name, content)).toEqual([]);
@@ -47,7 +57,7 @@ describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
   });
 
   test('may nothing but what each job says', () => {
-    for (const [, text] of files) expect(parse(text).permissions).toEqual({});
+    for (const [, text] of files) expect(read(text).permissions).toEqual({});
     for (const [, job] of jobs) expect(job.permissions).toBeDefined();
   });
 
@@ -73,8 +83,8 @@ describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
 
 describe('permissions', () => {
   const permissionsOf = (of: Project) => {
-    const { jobs } = parse(workflowsOf(of)[promoteWorkflow] ?? '');
-    return jobs.promote.permissions;
+    const { jobs } = read(workflowsOf(of)[promoteWorkflow]);
+    return jobs['promote']?.permissions;
   };
 
   test('are those that the configuration needs', () => {

@@ -26,7 +26,7 @@ interface Parameter {
 interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly required?: boolean };
-  readonly responses: Readonly<Record<string, object>>;
+  readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: object }>>;
 }
 
 interface Document {
@@ -102,7 +102,7 @@ export function requestProblems(request: KnownRequest, query: URLSearchParams, b
 /** Returns what is wrong with an answer, by the description. */
 export function answerProblems(request: KnownRequest, status: number, body: unknown): string[] {
   const responses = document.paths[request.path]?.[request.method]?.responses ?? {};
-  const response = responses[String(status)] as { readonly $ref?: string; readonly content?: object } | undefined;
+  const response = responses[String(status)];
   if (response === undefined) return [`${status} is no answer to it`];
   const at = response.$ref ?? pointer('paths', request.path, request.method, 'responses', String(status));
   const { content } = resolve(at) as { readonly content?: object };

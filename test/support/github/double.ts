@@ -246,7 +246,7 @@ export class GitHubDouble {
 
   /** The path that pages are turned on, of the one repository and the one pull request that tests have. */
   #lastPath(name: string): string {
-    const [[issue = 0] = []] = [[...this.comments.keys()]];
+    const [issue] = this.comments.keys();
     const path = name
       .replace(/^GET /, '')
       .replace('/repos/{owner}/{repo}', '')

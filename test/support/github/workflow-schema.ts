@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as WorkflowParser from '@actions/workflow-parser';
 import { build } from 'esbuild';
 
-type Parser = typeof import('@actions/workflow-parser');
+type Parser = typeof WorkflowParser;
 
 let loaded: Promise<Parser> | undefined;
 
