@@ -14,26 +14,24 @@ import { statusOf, type GitHubClient } from './client.ts';
  * asked approves nothing.
  */
 
-/** The run of a workflow that this command is part of. */
-export interface CurrentRun {
-  readonly id: number;
-}
+/** The variables of a process, where the runner of a workflow says which run it is. */
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** The permissions of who may write to the repository. */
 const mayWrite: ReadonlySet<string> = new Set(['admin', 'write']);
-/** `lockage approve prod sha256:…`, on a line of its own. */
-const sentence = /^lockage approve ([a-z0-9-]+) (sha256:[0-9a-f]{64})$/;
+/** `lockage approve prod sha256:… configuration …`, on a line of its own. */
+const sentence = /^lockage approve ([a-z0-9-]+) (sha256:[0-9a-f]{64})(?: configuration ([0-9a-f]{64}))?$/;
 
 /** The approvals of a repository on GitHub. */
 export class GitHubApprovals implements ExternalApprovals {
   readonly #client: GitHubClient;
   readonly #approvers: GitHub['approvers'];
-  readonly #run: CurrentRun | undefined;
+  readonly #run: number | undefined;
 
-  constructor(client: GitHubClient, settings: Pick<GitHub, 'approvers'>, run?: CurrentRun) {
+  constructor(client: GitHubClient, settings: Pick<GitHub, 'approvers'>, variables: Variables = {}) {
     this.#client = client;
     this.#approvers = settings.approvers;
-    this.#run = run;
+    this.#run = runIn(variables);
   }
 
   async find(question: ApprovalQuestion): Promise<readonly ExternalApproval[]> {
@@ -42,7 +40,7 @@ export class GitHubApprovals implements ExternalApprovals {
     return this.#client.within(async () => {
       const [comments, reviews] = await Promise.all([
         commentApprovals(this.#client, question, allowed),
-        this.#run ? reviewApprovals(this.#client, question, allowed, this.#run) : [],
+        this.#run !== undefined ? reviewApprovals(this.#client, question, allowed, this.#run) : [],
       ]);
       return [...comments, ...reviews];
     });
@@ -55,7 +53,7 @@ async function commentApprovals(
   allowed: readonly Approver[],
 ): Promise<ExternalApproval[]> {
   const { octokit, repo } = client;
-  const { environment, release } = question;
+  const { release } = question;
   const pulls = await octokit.paginate(octokit.rest.repos.listPullRequestsAssociatedWithCommit, {
     ...repo,
     commit_sha: release.commit ?? '',
@@ -71,7 +69,7 @@ async function commentApprovals(
     });
     for (const comment of comments) {
       const approver = personOf(comment.user, allowed);
-      if (approver === undefined || !names(comment.body ?? '', environment, release.digest)) continue;
+      if (approver === undefined || !approves(comment.body ?? '', question)) continue;
       // An app writes in the name of a person, who may know nothing of it; and whoever may edit it may write anything.
       if (comment.performed_via_github_app || comment.created_at !== comment.updated_at) continue;
       if (!(await mayApprove(client, approver))) continue;
@@ -81,20 +79,23 @@ async function commentApprovals(
   return found;
 }
 
-/** Returns whether a line of a comment approves this release for this environment, and nothing else. */
-function names(body: string, environment: string, digest: string): boolean {
+/** Returns whether a line of a comment approves this release for this environment, as it is configured, and nothing else. */
+function approves(body: string, { environment, release, configuration }: ApprovalQuestion): boolean {
   return body.split(/\r?\n/).some((line) => {
-    const [, where, what] = sentence.exec(line.trim()) ?? [];
-    return where === environment && what === digest;
+    const [, where, what, how] = sentence.exec(line.trim()) ?? [];
+    return where === environment && what === release.digest && (configuration === undefined || how === configuration);
   });
 }
 
-/** A review approves what the run was started for: it counts for the release whose commit that is. */
+/**
+ * A review approves what the run was started for: it counts for the release whose commit that is, and for the configuration of
+ * that commit, which is the one that a run of it has.
+ */
 async function reviewApprovals(
   client: GitHubClient,
   question: ApprovalQuestion,
   allowed: readonly Approver[],
-  { id }: CurrentRun,
+  id: number,
 ): Promise<ExternalApproval[]> {
   const { octokit, repo } = client;
   const { data: run } = await octokit.rest.actions.getWorkflowRun({ ...repo, run_id: id });
@@ -144,10 +145,9 @@ async function mayApprove({ octokit, repo }: GitHubClient, { login, id }: Approv
   }
 }
 
-/** Returns the run of a workflow that this command is part of. Throws LockageError where its number is none. */
-export function currentRun(env: Readonly<Record<string, string | undefined>>): CurrentRun | undefined {
-  const { GITHUB_ACTIONS: isWorkflow, GITHUB_RUN_ID: id = '' } = env;
+/** Returns the number of the run that this process is part of; undefined outside of one. Throws LockageError where it is none. */
+function runIn({ GITHUB_ACTIONS: isWorkflow, GITHUB_RUN_ID: id = '' }: Variables): number | undefined {
   if (isWorkflow !== 'true') return undefined;
-  if (/^[1-9]\d{0,15}$/.test(id)) return { id: Number(id) };
+  if (/^[1-9]\d{0,15}$/.test(id)) return Number(id);
   throw new LockageError('GITHUB_RUN_ID is no number of a run');
 }

@@ -4,6 +4,8 @@ import type { Release } from '../model/release.ts';
 export interface ApprovalQuestion {
   readonly environment: string;
   readonly release: Pick<Release, 'version' | 'digest' | 'commit'>;
+  /** SHA-256, in hex, of how the environment is configured: only an approval of that counts; absent: of any */
+  readonly configuration?: string;
 }
 
 /** An approval that was given outside, and verified there with whoever keeps it. */

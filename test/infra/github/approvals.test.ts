@@ -24,10 +24,11 @@ afterEach(async () => {
   await github.stop();
 });
 
-const find = (run?: { readonly id: number }, deadline = 20_000) => {
+const find = (run?: string, deadline = 20_000, configuration?: string) => {
   const client = openGitHub({ owner: 'acme', name: 'shop', baseUrl: github.url, token: 't', deadline });
-  const approvals = new GitHubApprovals(client, { approvers: { prod: [anna] } }, run);
-  return approvals.find({ environment: 'prod', release: shop });
+  const variables = run === undefined ? {} : { GITHUB_ACTIONS: 'true', GITHUB_RUN_ID: run };
+  const approvals = new GitHubApprovals(client, { approvers: { prod: [anna] } }, variables);
+  return approvals.find({ environment: 'prod', release: shop, ...(configuration ? { configuration } : {}) });
 };
 const comment = (changes: Partial<Comment> = {}) => {
   github.comments.set(7, [{ by: anna, body: approval, ...changes }]);
@@ -65,6 +66,15 @@ describe('a comment', () => {
     expect(await find()).toEqual([]);
   });
 
+  test('approves one configuration, where one is asked for', async () => {
+    const [now, before] = ['1'.repeat(64), '2'.repeat(64)];
+    comment();
+    expect(await find(undefined, 20_000, now)).toEqual([]);
+    comment({ body: `${approval} configuration ${now}` });
+    expect(await find(undefined, 20_000, now)).toHaveLength(1);
+    expect(await find(undefined, 20_000, before)).toEqual([]);
+  });
+
   test('on a pull request that was not merged does not', async () => {
     github.pulls.set(commit, [{ number: 7, merged: false }]);
     comment();
@@ -96,7 +106,7 @@ describe('a review of the run', () => {
 
   test('by an allowed person approves the release of its commit', async () => {
     run();
-    expect(await find({ id: 5 })).toMatchObject([{ by: 'github:anna', digest: shop.digest }]);
+    expect(await find('5')).toMatchObject([{ by: 'github:anna', digest: shop.digest }]);
     expect(await find()).toEqual([]);
   });
 
@@ -107,8 +117,12 @@ describe('a review of the run', () => {
     ['by somebody who is not listed', { by: ben }],
   ])('%s does not', async (_what, changes, head) => {
     run(changes, head);
-    expect(await find({ id: 5 })).toEqual([]);
+    expect(await find('5')).toEqual([]);
   });
+});
+
+test('a run without a number is an error, and no approval', () => {
+  expect(() => find('7; curl')).toThrow('GITHUB_RUN_ID is no number of a run');
 });
 
 test.each([
