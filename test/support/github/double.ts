@@ -69,6 +69,7 @@ export class GitHubDouble {
   trouble: (name: string, nth: number) => Trouble | undefined = () => undefined;
   readonly #server: Server;
   #ids = 100;
+  #port = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#serve(request, response));
@@ -77,12 +78,13 @@ export class GitHubDouble {
   static async start(): Promise<GitHubDouble> {
     const double = new GitHubDouble();
     await once(double.#server.listen(0, '127.0.0.1'), 'listening');
+    double.#port = (double.#server.address() as AddressInfo).port;
     return double;
   }
 
   /** the base of the API, under a path as an Enterprise Server has it */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/api/v3`;
+    return `http://127.0.0.1:${this.#port}/api/v3`;
   }
 
   async stop(): Promise<void> {
