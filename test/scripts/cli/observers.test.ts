@@ -143,7 +143,9 @@ describe('notifications', () => {
     await all.settled();
     expect(heard).toHaveLength(2);
     expect(heard.join()).not.toContain('hunter2');
-    expect(heard.map((body) => Object.keys(JSON.parse(body) as object)[0]).sort()).toEqual(['event', 'text']);
+    expect(
+      heard.map((body) => Object.keys(JSON.parse(body) as object)[0] ?? '').toSorted((a, b) => a.localeCompare(b)),
+    ).toEqual(['event', 'text']);
     expect(said).toEqual([]);
   });
 
