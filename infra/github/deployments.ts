@@ -21,6 +21,10 @@ export interface DeploymentTeller {
 type DeploymentState = 'in_progress' | 'success' | 'failure' | 'error';
 type CommitState = 'success' | 'failure' | 'error' | 'pending';
 
+/** The operations after which another revision serves. */
+const deploying: ReadonlySet<string> = new Set(['promote', 'rollback', 'scale', 'heal', 'replaceMachines']);
+/** Those after which nothing serves. */
+const ending: ReadonlySet<string> = new Set(['destroy', 'archive']);
 /** Characters that GitHub takes in a description. */
 const longestDescription = 140;
 /** Deployments of an environment that are looked through, newest first, for those that show as active still. */
@@ -66,7 +70,8 @@ export async function endDeployment(
 ): Promise<void> {
   const { environment, outcome } = end;
   if (environment === undefined || end.isTrial || outcome === 'unchanged') return;
-  if (end.operation === 'destroy' && outcome === 'done') return deactivate(client, environment, undefined);
+  if (ending.has(end.operation) && outcome === 'done') return deactivate(client, environment, undefined);
+  if (!deploying.has(end.operation)) return;
   const isThere = outcome === 'done' || (outcome === 'partial' && end.message === undefined);
   const hasNone = begun === undefined && isThere && end.revision !== undefined;
   const id = begun ?? (hasNone ? await beginDeployment(client, end, teller) : undefined);

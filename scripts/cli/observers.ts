@@ -38,6 +38,8 @@ export class CommandObservers implements Observers {
   #facts: OperationFacts | undefined;
   #github: Promise<GitHubReporter> | undefined;
   #told: Promise<void>[] = [];
+  /** that was said of GitHub: what fails at the beginning fails at the end */
+  #lastLine = '';
 
   constructor(dependencies: Dependencies, integrations: NonNullable<Project['integrations']>) {
     this.#dependencies = dependencies;
@@ -67,6 +69,9 @@ export class CommandObservers implements Observers {
 
   end(end: OperationEnd): Promise<void> {
     const known = { ...this.#facts, ...end };
+    // What is reproduced here is nobody else's.
+    const isOurs = this.#dependencies.project.environments.some(({ name }) => name === end.environment);
+    if (end.environment !== undefined && !isOurs) return Promise.resolve();
     this.#told.push(
       this.#postDeploy(known),
       this.#notify(known),
@@ -149,7 +154,9 @@ export class CommandObservers implements Observers {
       this.#github ??= openReporter({ ...this.#dependencies, settings: this.#integrations.github });
       await tell(await this.#github);
     } catch (error) {
-      this.#say(`GitHub was not told: ${messageOf(error)}`);
+      const line = `GitHub was not told: ${messageOf(error)}`;
+      if (line !== this.#lastLine) this.#say(line);
+      this.#lastLine = line;
     }
   }
 

@@ -99,6 +99,7 @@ describe('a promotion', () => {
   test.each<[string, Partial<OperationEnd>]>([
     ['is only planned', { isTrial: true, outcome: 'unchanged' }],
     ['changes nothing', { outcome: 'unchanged' }],
+    ['takes a host out of service', { operation: 'cordon' }],
     ['somebody else keeps out', { outcome: 'locked', message: 'locked' }],
   ])('that %s is nobody’s business', async (_what, end) => {
     await endOnly(end);
@@ -113,9 +114,9 @@ test('a rollback is told once it is over, as a deployment of what serves again',
   expect(github.deployments[1]).toMatchObject({ task: 'rollback' });
 });
 
-test('a destroyed environment has nothing active', async () => {
+test.each(['destroy', 'archive'])('an environment has nothing active after %s', async (operation) => {
   before();
-  await endOnly({ operation: 'destroy' });
+  await endOnly({ operation });
   expect(github.states('prod')).toEqual(['inactive']);
 });
 

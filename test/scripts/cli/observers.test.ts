@@ -176,6 +176,13 @@ describe('GitHub', () => {
     expect(said).toEqual([]);
   });
 
+  test('hears nothing of an environment that is none of the project’s', async () => {
+    const all = observers({ github: onGitHub() });
+    await all.end({ ...done, environment: 'prod-on-my-laptop' });
+    await all.settled();
+    expect(github.requests).toEqual([]);
+  });
+
   test('gets the page of a release', async () => {
     const all = observers({ github: onGitHub() });
     await all.begin({ operation: 'release', version: '1.4.0' });
