@@ -62,7 +62,7 @@ jobs:
 ${checkoutSteps('          # Notes are made of the commits since the release before.\n          fetch-depth: 0\n')}${loginSteps(project)}      - name: Build once, push, record the digest
         run: npx --no-install lockage release "\${GITHUB_REF_NAME#v}"
         env:
-          ${block(10, [...commonVariables(), ...githubToken(project)])}
+          ${block(10, [...commonVariables(), ...githubToken(project), ...toldVariables(project)])}
 
   ${first}:
     needs: release
@@ -117,7 +117,7 @@ ${checkoutSteps('')}${sshSteps(project)}${loginSteps(project)}      - name: All 
         run: npx --no-install lockage promote "\${GITHUB_REF_NAME#v}" --to "$TARGET" --yes --wait 10m
         env:
           TARGET: \${{ inputs.environment }}
-          ${block(10, [...commonVariables(), ...githubToken(project), ...secretVariables(project)])}
+          ${block(10, [...new Set([...commonVariables(), ...githubToken(project), ...toldVariables(project), ...secretVariables(project)])])}
 `;
 }
 
@@ -228,13 +228,20 @@ function commonVariables(): string[] {
   return ['LOCKAGE_ACTOR: ${{ github.actor }}@github', 'PULUMI_CONFIG_PASSPHRASE: ${{ secrets.LOCKAGE_PASSPHRASE }}'];
 }
 
-/** The variables that the configuration reads secrets from, which are secrets of the repository or its environments. */
-function secretVariables({ environments, integrations }: Project): string[] {
-  const own = environments.flatMap(({ secrets }) => Object.values(secrets));
+/** The variables that a release's secrets are read from, which are secrets of the repository or its environments. */
+function secretVariables({ environments }: Project): string[] {
+  return variablesOf(environments.flatMap(({ secrets }) => Object.values(secrets)));
+}
+
+/** Those of who is told how operations end. */
+function toldVariables({ integrations }: Project): string[] {
   const notified = (integrations?.notifications ?? []).flatMap(({ url, secret }) => [url, secret]);
-  const names = [...own, ...notified, integrations?.github?.token].flatMap((source) => variableOf(source));
+  return variablesOf([...notified, integrations?.github?.token]);
+}
+
+function variablesOf(sources: readonly (SecretSource | string | undefined)[]): string[] {
   const given = new Set(['GITHUB_TOKEN', 'PULUMI_CONFIG_PASSPHRASE']);
-  return [...new Set(names)]
+  return [...new Set(sources.flatMap(variableOf))]
     .filter((name) => !given.has(name))
     .sort()
     .map((name) => `${name}: \${{ secrets.${name} }}`);

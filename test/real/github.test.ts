@@ -178,7 +178,7 @@ describe.runIf(labsWork)('on GitHub', () => {
     server.close();
     const back = await run('rollback', 'dev', '--yes', '--json');
     expect(back).toMatchObject({ code: 0, json: { outcome: 'rolled back', trafficBack: expect.any(Number) } });
-    expect(back.stderr).toContain('GitHub was not told: GitHub cannot be reached (ECONNREFUSED)');
+    expect(back.stderr).toContain('GitHub was not told: GitHub cannot be reached (connect ECONNREFUSED');
     expect(back.stderr).toContain('notification 1 of lockage.yaml: cannot be reached (ECONNREFUSED)');
     expect(back.took).toBeLessThan(30_000);
   });

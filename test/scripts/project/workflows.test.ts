@@ -101,6 +101,9 @@ test('secrets that the configuration reads from variables come from GitHub’s',
   const text = workflowsOf(project())[promoteWorkflow] ?? '';
   expect(text).toContain('DB_PASSWORD: ${{ secrets.DB_PASSWORD }}');
   expect(workflowsOf(project())[releaseWorkflow]).not.toContain('DB_PASSWORD');
+  const notifications = [{ url: { env: 'CHAT' }, format: 'slack' as const, on: [] }];
+  const told = workflowsOf(project({ integrations: { hooks: { timeout: 1000 }, notifications } }));
+  for (const content of Object.values(told)) expect(content).toContain('CHAT: ${{ secrets.CHAT }}');
 });
 
 test('what a workflow cannot reach is said', () => {
