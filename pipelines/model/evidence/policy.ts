@@ -7,13 +7,18 @@ import type { ApprovalRule, SignaturePolicy } from './signature-policy.ts';
 
 /** Returns what is configured for an environment; undefined where it asks for nothing. */
 export function policyOf(
-  { evidence = [], approvals }: Pick<Environment, 'evidence' | 'approvals'>,
+  { evidence = [], approvals, breakGlass = [] }: Pick<Environment, 'evidence' | 'approvals' | 'breakGlass'>,
   keys: readonly TrustedKey[] = [],
 ): SignaturePolicy | undefined {
   if (evidence.length === 0 && !approvals) return undefined;
   // Where a private key lies is its owner's matter.
   const counting = keys.map(({ private: _, ...key }) => key);
-  return { evidence, ...(approvals ? { approvals } : {}), keys: counting };
+  return {
+    evidence,
+    ...(approvals ? { approvals } : {}),
+    keys: counting,
+    ...(breakGlass.length === 0 ? {} : { breakGlass }),
+  };
 }
 
 /**

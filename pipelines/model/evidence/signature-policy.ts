@@ -1,3 +1,4 @@
+import type { BreakableGate } from '../gate.ts';
 import type { TrustedKey } from '../trusted-key.ts';
 
 /** A kind of evidence that an environment asks for: of the image, or of how it ran in an environment before. */
@@ -20,4 +21,6 @@ export interface SignaturePolicy {
   readonly evidence: readonly Wanted[];
   readonly approvals?: ApprovalRule;
   readonly keys: readonly TrustedKey[];
+  /** the gates that a person may pass who gives a reason; absent: none */
+  readonly breakGlass?: readonly BreakableGate[];
 }

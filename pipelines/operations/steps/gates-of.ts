@@ -2,7 +2,7 @@ import { isRefusal, LockageError } from '../../errors.ts';
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { Gate } from '../../model/gate.ts';
-import type { EnvironmentRecord } from '../../model/ledger.ts';
+import { recordedPolicy, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { passByGlass, unbreakableText } from '../../policy/break-glass.ts';
 import { judgeGates, refuseUnmet, timeCounts, type ImageAnswer } from '../../policy/gates.ts';
@@ -54,8 +54,9 @@ export async function gatesOf(context: Asked, entrance: Entrance): Promise<reado
 export async function passGates(context: Asked, entrance: Entrance, glass?: string): Promise<readonly Gate[]> {
   const { environment, release } = entrance;
   const judged = await gatesOf(context, entrance);
-  const gates = glass === undefined ? judged : passByGlass(environment, judged, glass);
-  const more = glass === undefined ? [] : unbreakableText(environment, gates);
+  const recorded = recordedPolicy(entrance.record.ledger)?.policy;
+  const gates = glass === undefined ? judged : passByGlass(environment, judged, glass, recorded);
+  const more = glass === undefined ? [] : unbreakableText(environment, gates, recorded);
   context.tell?.({ release: { version: release.version, digest: release.digest }, gates: auditGates(gates) });
   refuseUnmet(`release ${release.version}`, environment.name, gates, more);
   return gates;

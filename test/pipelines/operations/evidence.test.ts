@@ -350,6 +350,21 @@ describe('a policy that is lowered counts only after a release came in under the
     expect(await refusal(made, second)).toMatch(/revision 1 .*0 approvals, and 2 of anna, ben are wanted/);
   });
 
+  test('glass that is made breakable in the same change', async () => {
+    const made = await strict();
+    configure(made, { breakGlass: ['approvals', 'freeze'] });
+    const broken = { ...second, breakGlass: 'nobody is there' };
+    expect(await refusal(made, broken)).toContain('--break-glass passes no gate of prod, and not approvals');
+    for (const who of [anna, ben]) await as(made, who, { version: '2.0.0' });
+    await made.perform('promote', second);
+    made.signer = ci.signer;
+    made.tree = { ...made.tree, commit: 'c'.repeat(40) };
+    await made.perform('release', { version: '3.0.0' });
+    await made.perform('promote', { environment: 'qa', version: '3.0.0' });
+    await made.perform('promote', { ...broken, version: '3.0.0' });
+    expect(made.place().serves()).toEqual(everywhere('3.0.0'));
+  });
+
   test('also when all of it is taken out, and for the next release it counts', async () => {
     const made = await strict();
     for (const who of [anna, ben]) await as(made, who, { version: '2.0.0' });
