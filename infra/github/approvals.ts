@@ -1,10 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Approver, GitHub } from '../../pipelines/model/integrations.ts';
-import type {
-  ExternalApproval,
-  ExternalApprovals,
-  ApprovalQuestion,
-} from '../../pipelines/operations/approvals-port.ts';
+import type { ExternalApproval } from '../../pipelines/model/evidence/external-approval.ts';
+import type { ExternalApprovals, ApprovalQuestion } from '../../pipelines/operations/approvals-port.ts';
 import { statusOf, type GitHubClient } from './client.ts';
 
 /*

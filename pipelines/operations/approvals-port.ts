@@ -1,3 +1,4 @@
+import type { ExternalApproval } from '../model/evidence/external-approval.ts';
 import type { Release } from '../model/release.ts';
 
 /** The question whether somebody outside has approved a release for an environment. */
@@ -6,20 +7,6 @@ export interface ApprovalQuestion {
   readonly release: Pick<Release, 'version' | 'digest' | 'commit'>;
   /** SHA-256, in hex, of how the environment is configured: only an approval of that counts; absent: of any */
   readonly configuration?: string;
-}
-
-/** An approval that was given outside, and verified there with whoever keeps it. */
-export interface ExternalApproval {
-  readonly environment: string;
-  readonly digest: string;
-  /** whom people know: `github:anna` */
-  readonly by: string;
-  /** the same person whatever the name: `github:583231` */
-  readonly id: string;
-  /** ISO 8601 */
-  readonly at: string;
-  /** the page where people see it */
-  readonly source: string;
 }
 
 /** A source of approvals outside. */

@@ -21,6 +21,7 @@ import type { StoredThing } from '../planning/plan-pruning.ts';
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import type { Dumps } from './dumps-port.ts';
 import type { Verification } from './verification-port.ts';
+import type { ExternalApprovals } from './approvals-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { AuditLog } from './audit-port.ts';
 import type { Observers } from './observers.ts';
@@ -43,6 +44,8 @@ export interface Context extends Ports {
   readonly tell?: (facts: AuditFacts) => void;
   /** absent: nobody else hears of operations */
   readonly observers?: Observers;
+  /** absent: nobody outside is asked for approvals */
+  readonly approvals?: ExternalApprovals;
   /** aborted when the operator wants to stop */
   readonly signal: AbortSignal;
 }

@@ -1,3 +1,4 @@
+import type { ExternalApprovals } from '../../pipelines/operations/approvals-port.ts';
 import { openGitHub, type GitHubClient } from '../../infra/github/client.ts';
 import { beginDeployment, endDeployment, type DeploymentTeller } from '../../infra/github/deployments.ts';
 import { publishRelease } from '../../infra/github/releases.ts';
@@ -53,6 +54,18 @@ export async function openReporter(dependencies: Dependencies): Promise<GitHubRe
         await client.within(() => publishRelease(client, release, text));
       }
       await client.within(() => endDeployment(client, end, teller, id));
+    },
+  };
+}
+
+/** Returns the approvals of a repository, which is asked only when they are. */
+export function gitHubApprovals(dependencies: Omit<Dependencies, 'notes'>): ExternalApprovals {
+  return {
+    async find(question) {
+      const { GitHubApprovals } = await import('../../infra/github/approvals.ts');
+      return new GitHubApprovals(await openClient(dependencies), dependencies.settings, dependencies.env).find(
+        question,
+      );
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Project } from '../../pipelines/model/environment.ts';
 import type { Notification } from '../../pipelines/model/integrations.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
+import type { ExternalApprovals } from '../../pipelines/operations/approvals-port.ts';
 import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
 import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
 import type { ConsoleTerminal } from './terminal.ts';
@@ -61,6 +62,18 @@ export class CommandObservers implements Observers {
     await this.#hook(point, known);
     // Nobody waits for it: what it does not hear now it hears at the end.
     if (point === 'pre-deploy') this.#told.push(this.#tellGitHub((github) => github.begin(known)));
+  }
+
+  /** Returns the approvals that GitHub knows of; undefined where none is configured. */
+  get approvals(): ExternalApprovals | undefined {
+    const { github: settings } = this.#integrations;
+    if (settings === undefined || Object.keys(settings.approvers).length === 0) return undefined;
+    return {
+      find: async (question) => {
+        const { gitHubApprovals } = await import('./github-reporter.ts');
+        return gitHubApprovals({ ...this.#dependencies, settings }).find(question);
+      },
+    };
   }
 
   know(facts: Partial<OperationFacts>): void {

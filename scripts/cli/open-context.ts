@@ -296,6 +296,7 @@ function contextOf({
     secrets: secretStore(parts),
     terminal,
     ...(observers ? { observers } : {}),
+    ...(observers?.approvals ? { approvals: observers.approvals } : {}),
     signal,
     connections,
     registryClient: registry,

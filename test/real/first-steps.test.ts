@@ -77,12 +77,13 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service', () => {
   });
 });
 
-// As with Docker Desktop: the engine is in a machine of its own, which has none of this computer's files. Its socket is here, and its
-// ports of the loopback are, both through ssh.
+// As with Docker Desktop: the engine is in a machine of its own, which has none of this computer's files. Its socket is here, and the
+// ports that it publishes at its loopback come here as soon as they are, through ssh.
 describe.runIf(labsWork)('from a folder with a Dockerfile to a service, on an engine that shares no folder', () => {
   let desk: Desk;
   let machine: LabMachine;
-  let forward: ChildProcess;
+  let connection: ChildProcess;
+  let forwarding: NodeJS.Timeout;
   let shop: string;
   let env: Record<string, string>;
 
@@ -92,22 +93,41 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service, on an en
     shop = await desk.folder('shop');
     machine = await createMachine(desk.lab.dataDir, 'vm', archive);
     const socket = join(shop, '../vm.sock');
-    const options = [
-      'StrictHostKeyChecking=no',
-      'UserKnownHostsFile=/dev/null',
-      'ExitOnForwardFailure=yes',
-      'LogLevel=ERROR',
+    const control = join(shop, '../ssh');
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+    const words = [
+      'ssh',
+      '-N',
+      '-M',
+      '-S',
+      control,
+      '-i',
+      machine.identity,
+      ...options.flatMap((each) => ['-o', each]),
     ];
-    const ports = ['-L', `${socket}:/var/run/docker.sock`, '-L', '127.0.0.1:15050:127.0.0.1:15050'];
-    const words = ['ssh', '-N', '-i', machine.identity, ...options.flatMap((each) => ['-o', each]), ...ports];
-    const network = `--net=/run/netns/${desk.lab.name}-desk-1`;
-    forward = spawn('nsenter', [network, ...words, `root@${machine.address}`], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const there = `root@${machine.address}`;
+    connection = spawn(
+      'nsenter',
+      [`--net=/run/netns/${desk.lab.name}-desk-1`, ...words, '-L', `${socket}:/var/run/docker.sock`, there],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
     const url = `unix://${socket}`;
     await vi.waitUntil(() => existsSync(socket), { timeout: 60_000 });
     const answers = () => command('docker', '-H', url, 'version', '--format', '{{.Server.Version}}').catch(() => '');
     await vi.waitUntil(async () => (await answers()) !== '', { timeout: 120_000, interval: 500 });
+    const forwarded = new Set<string>();
+    forwarding = setInterval(() => {
+      void command('docker', '-H', url, 'ps', '--format', '{{.Ports}}').then(
+        (ports) => {
+          for (const [, port = ''] of ports.matchAll(/127\.0\.0\.1:(\d+)->/g)) {
+            if (forwarded.has(port)) continue;
+            forwarded.add(port);
+            void command('ssh', '-S', control, '-O', 'forward', '-L', `127.0.0.1:${port}:127.0.0.1:${port}`, there);
+          }
+        },
+        () => undefined,
+      );
+    }, 200);
     const base = join(shop, '../base.tar');
     await docker('save', '--output', base, baseImages.registry, baseImages.edge);
     await command('docker', '-H', url, 'load', '--quiet', '--input', base);
@@ -120,9 +140,10 @@ describe.runIf(labsWork)('from a folder with a Dockerfile to a service, on an en
   }, setupTime);
 
   afterAll(async () => {
-    if (forward && forward.exitCode === null) {
-      forward.kill();
-      await once(forward, 'exit');
+    clearInterval(forwarding);
+    if (connection && connection.exitCode === null) {
+      connection.kill();
+      await once(connection, 'exit');
     }
     await machine?.destroy();
     await desk?.remove();

@@ -1,3 +1,4 @@
+import { onGitHub } from '../../model/evidence/policy.ts';
 import { keyProblem, type TrustedKey } from '../../model/trusted-key.ts';
 import { didYouMean } from '../../text/suggest.ts';
 import { trustedKeys } from '../schema/keys.ts';
@@ -22,11 +23,16 @@ export function checkEvidence({ file, resolved, report }: Checked): void {
   });
   if (!approvals) return;
   const may = keys.filter((key) => mayEver(key, { kind: 'approval', environment: name })).map((key) => key.name);
+  const outside = (file.github?.approvers?.[name] ?? []).map(({ login }) => `${onGitHub}${login}`);
   for (const [index, who] of (approvals.from ?? []).entries()) {
-    if (!may.includes(who))
+    if (who.startsWith(onGitHub)) {
+      if (!outside.includes(who))
+        report(['approvals', 'from', index], `${who} is none of \`github.approvers\` of ${name}`);
+    } else if (!may.includes(who))
       report(['approvals', 'from', index], `${who} is none of \`keys\` that may approve for ${name}`);
   }
-  const people = may.filter((who) => approvals.from?.includes(who) ?? true).length;
+  const asked = outside.filter((who) => approvals.from?.includes(who));
+  const people = may.filter((who) => approvals.from?.includes(who) ?? true).length + asked.length;
   if (people < approvals.count) report(['approvals', 'count'], `is ${approvals.count}, and ${people} may approve`);
 }
 

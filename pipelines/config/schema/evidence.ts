@@ -23,12 +23,14 @@ const person = z.enum(['builder', 'promoter'], {
   error: ({ input }) => `expected builder or promoter, got ${describe(input)}`,
 });
 
+const onGitHub = z.string().regex(/^github:[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$/);
+
 /** `approvals` in either kind of file. */
 export const approvals = mapping({
   count: integer('a number of people', 0, 20).meta({ description: 'How many people have to approve; 0: none.' }),
-  from: list(name, 'names of keys')
+  from: list(z.union([onGitHub, name]), 'names of keys')
     .optional()
-    .meta({ description: 'Who may. Default: all whose keys may sign approvals.' }),
+    .meta({ description: 'Who may: names of keys, and github:LOGIN. Default: all whose keys may sign approvals.' }),
   not: list(person, 'builder or promoter').optional().meta({
     description: 'Whose approval does not count: who signed what was built, who promotes.',
   }),

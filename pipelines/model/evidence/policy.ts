@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import type { Environment } from '../environment.ts';
+import type { Environment, Project } from '../environment.ts';
 import { canonicalJson } from '../fingerprint.ts';
+import type { Approver, GitHub } from '../integrations.ts';
 import { toRecord } from '../target-record.ts';
 import type { TrustedKey } from '../trusted-key.ts';
-import type { ApprovalRule, SignaturePolicy } from './signature-policy.ts';
+import type { ApprovalRule, OutsidePolicy, SignaturePolicy } from './signature-policy.ts';
 
 /** Returns what is configured for an environment; undefined where it asks for nothing. */
 export function policyOf(
-  { evidence = [], approvals, breakGlass = [] }: Pick<Environment, 'evidence' | 'approvals' | 'breakGlass'>,
-  keys: readonly TrustedKey[] = [],
+  { name, evidence = [], approvals, breakGlass = [] }: PolicyParts,
+  { keys = [], integrations }: Pick<Project, 'keys' | 'integrations'>,
 ): SignaturePolicy | undefined {
   if (evidence.length === 0 && !approvals) return undefined;
   // Where a private key lies is its owner's matter.
@@ -17,8 +18,25 @@ export function policyOf(
     evidence,
     ...(approvals ? { approvals } : {}),
     keys: counting,
+    ...outsidePolicy(name, approvals, integrations?.github),
     ...(breakGlass.length === 0 ? {} : { breakGlass }),
   };
+}
+
+type PolicyParts = Pick<Environment, 'name' | 'evidence' | 'approvals' | 'breakGlass'>;
+
+/** What names a person on GitHub among those who may approve. */
+export const onGitHub = 'github:';
+
+/** Returns whom GitHub is asked about: those of its approvers whom the rule names. */
+function outsidePolicy(
+  environment: string,
+  { from = [] }: Partial<ApprovalRule> = {},
+  github?: GitHub,
+): Pick<SignaturePolicy, 'github'> {
+  const approvers = (github?.approvers[environment] ?? []).filter(({ login }) => from.includes(`${onGitHub}${login}`));
+  if (!github || approvers.length === 0) return {};
+  return { github: { of: `${github.baseUrl} ${github.owner}/${github.name}`, approvers } };
 }
 
 /**
@@ -43,6 +61,7 @@ export function weakenings(recorded: SignaturePolicy, now: SignaturePolicy | und
   return [
     ...recorded.evidence.flatMap((each) => (evidence.includes(each) ? [] : [`${each} is not asked for any more`])),
     ...(recorded.approvals ? weakerApprovals(recorded.approvals, approvals) : []),
+    ...(now?.github && isOtherGitHub(recorded.github, now.github) ? ['others are asked on GitHub'] : []),
     ...keys.flatMap((key) => (isCovered(key, recorded.keys) ? [] : [`the key ${key.name} counts for more`])),
   ];
 }
@@ -58,6 +77,15 @@ function weakerApprovals(before: ApprovalRule, now: ApprovalRule | undefined): s
     ...(before.not ?? []).flatMap((who) => (now.not?.includes(who) ? [] : [`approvals of the ${who} count`])),
     ...(now.within > before.within ? ['approvals count for longer'] : []),
   ];
+}
+
+function isOtherGitHub(before: OutsidePolicy | undefined, now: OutsidePolicy): boolean {
+  return now.of !== before?.of || !now.approvers.every((each) => isApprover(before, each));
+}
+
+/** Returns whether a policy knows a person on GitHub, by name and number. */
+export function isApprover(policy: OutsidePolicy | undefined, { login, id }: Approver): boolean {
+  return policy?.approvers.some((each) => each.login === login && each.id === id) ?? false;
 }
 
 /** Returns whether a key counts for nothing that the key of the same name did not count for before. */

@@ -23,7 +23,7 @@ export interface Entrance {
   readonly forceSchema?: string | undefined;
 }
 
-type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'evidence' | 'now' | 'tell'>;
+type Asked = Pick<Context, 'records' | 'hosts' | 'project' | 'evidence' | 'approvals' | 'now' | 'tell'>;
 
 /** Returns all gates before an environment, from what is recorded now. Throws LockageError when that cannot be read. */
 export async function gatesOf(context: Asked, entrance: Entrance): Promise<readonly Gate[]> {

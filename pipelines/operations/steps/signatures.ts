@@ -1,10 +1,13 @@
+import { LockageError } from '../../errors.ts';
 import type { Environment, Project } from '../../model/environment.ts';
 import { configurationHash, policyOf } from '../../model/evidence/policy.ts';
 import type { SignaturePolicy } from '../../model/evidence/signature-policy.ts';
 import { recordedPolicy, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
+import type { OutsideApprovals } from '../../policy/evidence/approval-gate.ts';
 import type { SignatureInputs } from '../../policy/evidence/signature-gates.ts';
+import type { ApprovalQuestion } from '../approvals-port.ts';
 import type { Context } from '../ports.ts';
 
 interface Entering {
@@ -18,29 +21,51 @@ interface Entering {
  * configuration nor the record wants any. Throws LockageError.
  */
 export async function signaturesFor(
-  { project, evidence }: Pick<Context, 'project' | 'evidence'>,
+  context: Pick<Context, 'project' | 'evidence' | 'approvals'>,
   { release, environment: { name }, record }: Entering,
 ): Promise<SignatureInputs | undefined> {
+  const { project, evidence } = context;
   // With the hosts that are cordoned now: who approved need not know of them.
   const environment = environmentNamed(project, name);
-  const policy = policyOf(environment, project.keys);
+  const policy = policyOf(environment, project);
   if (!policy && !recordedPolicy(record.ledger)) return undefined;
-  const [found, signer] = await Promise.all([evidence.of(release), evidence.signer()]);
+  const configuration = configurationHash(environment, project.keys);
+  const question = { environment: name, release, configuration };
+  const [found, signer, outside] = await Promise.all([
+    evidence.of(release),
+    evidence.signer(),
+    policy?.github && outsideApprovals(context, question, policy.github.of),
+  ]);
   return {
     app: project.app,
     ...(policy ? { policy } : {}),
-    configuration: configurationHash(environment, project.keys),
+    configuration,
     ...found,
+    ...(outside ? { outside } : {}),
     ...(signer ? { promoter: signer.keyId } : {}),
   };
 }
 
+/** Asks outside who has approved. Who does not answer has approved nothing, and is named. */
+async function outsideApprovals(
+  { approvals }: Pick<Context, 'approvals'>,
+  question: ApprovalQuestion,
+  of: string,
+): Promise<OutsideApprovals> {
+  try {
+    return { of, given: (await approvals?.find(question)) ?? [] };
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    return { of, given: [], problem: `GitHub was not asked: ${error.message}` };
+  }
+}
+
 /** Returns the policy that a revision records: also that nothing is asked any more, where something was before. */
 export function policyToRecord(
-  project: Pick<Project, 'keys'>,
+  project: Pick<Project, 'keys' | 'integrations'>,
   { environment, record }: { readonly environment: Parameters<typeof policyOf>[0]; readonly record: EnvironmentRecord },
 ): SignaturePolicy | undefined {
-  const policy = policyOf(environment, project.keys);
+  const policy = policyOf(environment, project);
   if (policy) return policy;
   return recordedPolicy(record.ledger) ? { evidence: [], keys: [] } : undefined;
 }

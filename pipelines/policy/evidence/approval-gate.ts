@@ -1,10 +1,20 @@
-import type { ApprovalRule } from '../../model/evidence/signature-policy.ts';
+import type { ExternalApproval } from '../../model/evidence/external-approval.ts';
+import type { ApprovalRule, OutsidePolicy } from '../../model/evidence/signature-policy.ts';
 import type { Gate } from '../../model/gate.ts';
 import type { Release } from '../../model/release.ts';
 import { keyProblem, type TrustedKey } from '../../model/trusted-key.ts';
 import { printable } from '../../text/printable.ts';
 import { isExpired } from './evidence-gates.ts';
 import { statementProblem, type Bundles, type Signed } from './statements.ts';
+
+/** The approvals that were given outside, as GitHub told of them. */
+export interface OutsideApprovals {
+  /** which GitHub was asked, see `OutsidePolicy` */
+  readonly of: string;
+  readonly given: readonly ExternalApproval[];
+  /** why it did not tell */
+  readonly problem?: string;
+}
 
 /** What approvals are judged by. */
 export interface ApprovalCase {
@@ -15,6 +25,9 @@ export interface ApprovalCase {
   readonly configuration: string;
   readonly keys: readonly TrustedKey[];
   readonly bundles: Bundles;
+  /** who may approve outside, as the policy has it, and what was found there */
+  readonly github?: OutsidePolicy;
+  readonly outside?: OutsideApprovals;
   /** name of the key of who promotes; absent: nobody who can sign */
   readonly promoter?: string;
   readonly now: number;
@@ -38,7 +51,8 @@ export function approvalGate(inputs: ApprovalCase, rule: ApprovalRule): Gate {
     return { gate, met: false, text, by: name, remedy: `${name} can approve it after all.` };
   }
   const judged = words.map((word) => ({ name: word.key.name, problem: approvalProblem(inputs, rule, word) }));
-  const good = judged.filter(({ problem }) => problem === undefined).map(({ name }) => name);
+  const outside = approvedOutside(inputs, rule);
+  const good = [...judged.filter(({ problem }) => problem === undefined).map(({ name }) => name), ...outside];
   const wanted = `${rule.count} of ${rule.from?.join(', ') ?? 'those who may'}`;
   if (good.length >= rule.count)
     return { gate, met: true, text: `approved by ${good.join(', ')}`, by: good.join(', ') };
@@ -46,8 +60,30 @@ export function approvalGate(inputs: ApprovalCase, rule: ApprovalRule): Gate {
   const text = [
     `${good.length} approvals${good.length > 0 ? ` (${good.join(', ')})` : ''}, and ${wanted} are wanted`,
     ...others,
+    ...(inputs.outside?.problem === undefined ? [] : [inputs.outside.problem]),
   ];
   return { gate, met: false, text: text.join('; '), command };
+}
+
+/**
+ * Returns who has approved on GitHub, each once: of those whom both the rule and the policy name, where the GitHub of the policy
+ * was asked.
+ */
+function approvedOutside({ release, environment, github, outside, now }: ApprovalCase, rule: ApprovalRule): string[] {
+  if (!github || outside?.of !== github.of) return [];
+  const good = outside.given.filter(({ by, id, at, ...given }) => {
+    const person = github.approvers.find((each) => `github:${each.id}` === id && `github:${each.login}` === by);
+    const since = Date.parse(at);
+    return (
+      person !== undefined &&
+      rule.from?.includes(by) === true &&
+      given.environment === environment &&
+      given.digest === release.digest &&
+      since <= now &&
+      since + rule.within > now
+    );
+  });
+  return [...new Set(good.map(({ by }) => by))];
 }
 
 /** Returns what cannot be told apart, where somebody is not to count and nobody knows who that is. */

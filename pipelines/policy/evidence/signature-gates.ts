@@ -4,7 +4,7 @@ import type { Gate } from '../../model/gate.ts';
 import type { EnvironmentRecord } from '../../model/ledger.ts';
 import type { Release } from '../../model/release.ts';
 import { recordedPolicy } from '../../model/ledger.ts';
-import { approvalGate, promoterOf } from './approval-gate.ts';
+import { approvalGate, promoterOf, type OutsideApprovals } from './approval-gate.ts';
 import { evidenceGate, sequenceGate } from './evidence-gates.ts';
 import { readBundles } from './statements.ts';
 
@@ -17,6 +17,8 @@ export interface SignatureInputs {
   readonly configuration: string;
   /** bundles, wherever they were found */
   readonly bundles: readonly string[];
+  /** absent: nobody outside was asked */
+  readonly outside?: OutsideApprovals;
   /** why not all that there may be was found */
   readonly problem?: string;
   /** id of the key of who promotes */
@@ -53,7 +55,7 @@ export function signatureGates(entering: Entering, inputs: SignatureInputs): Gat
 function gatesUnder(
   entering: Entering,
   inputs: SignatureInputs,
-  { evidence, approvals, keys }: SignaturePolicy,
+  { evidence, approvals, keys, github }: SignaturePolicy,
 ): Gate[] {
   const { release, environment, now } = entering;
   const { signed, refused } = readBundles(inputs.bundles, release.digest, keys);
@@ -67,7 +69,13 @@ function gatesUnder(
     ...(approvals
       ? [
           approvalGate(
-            { ...common, keys, configuration: inputs.configuration, ...(promoter === undefined ? {} : { promoter }) },
+            {
+              ...common,
+              keys,
+              configuration: inputs.configuration,
+              ...(promoter === undefined ? {} : { promoter }),
+              ...(github && inputs.outside ? { github, outside: inputs.outside } : {}),
+            },
             approvals,
           ),
         ]

@@ -196,7 +196,7 @@ describe('a watch', () => {
     expect(error).toBeInstanceOf(WorkloadFailedError);
     expect(error.message).toBe('prod-1: web 2.0.0 stopped after the routes switched (exit code 7)');
     expect(error.details).toEqual([
-      'its files are read-only: name the folder in `hardening.tmpfs` of web, or set `hardening.readOnly` to false',
+      'its files are read-only: name the folder in `hardening.tmpfs` of web, or set `hardening.readOnly` of web to false',
       'last log lines of web-2.0.0:',
       '  EROFS: read-only file system, open \\u001b[31m/app/x',
     ]);

@@ -49,6 +49,16 @@ test('what can never be is said at once', () => {
   ]);
 });
 
+test('people may approve on GitHub who are its approvers there', () => {
+  const all = 'github: { repository: acme/shop, approvers: { prod: [{ login: ben, id: 7 }] } }\n';
+  const rule = 'approvals: { count: 2, from: [anna, github:ben] }\n';
+  expect(prod(rule, all)?.approvals).toMatchObject({ count: 2, from: ['anna', 'github:ben'] });
+  expect(problemsOf(...withProd('approvals: { count: 3, from: [anna, github:ben, github:cara] }\n', '', all))).toEqual([
+    'environments/prod.yaml:2  approvals.from[2]  github:cara is none of `github.approvers` of prod',
+    'environments/prod.yaml:2  approvals.count  is 3, and 2 may approve',
+  ]);
+});
+
 test('what is of no known form is refused', () => {
   const text = 'evidence: [verification, slsa]\napprovals: { count: two, not: [me], with: 1h }\n';
   expect(problemsOf(...withProd(text))).toEqual([

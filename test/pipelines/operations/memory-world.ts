@@ -1,3 +1,5 @@
+import type { GitHub } from '../../../pipelines/model/integrations.ts';
+import type { ExternalApprovals } from '../../../pipelines/operations/approvals-port.ts';
 import type { OvertakenError } from '../../../pipelines/errors.ts';
 import type { Archive } from '../../../pipelines/model/archive.ts';
 import type { Block } from '../../../pipelines/model/block.ts';
@@ -43,6 +45,8 @@ export class MemoryWorld {
   moved = false;
   /** public keys that the project trusts */
   keys: readonly TrustedKey[] | undefined;
+  github: GitHub | undefined;
+  approvals: ExternalApprovals | undefined;
   /** who signs here */
   signer: Signer | undefined;
   /** bundles by the digest of the image */
@@ -232,6 +236,7 @@ export class MemoryWorld {
         this.#clock += milliseconds;
       },
       newOperation: () => `op${(this.#operations += 1)}`,
+      ...(this.approvals ? { approvals: this.approvals } : {}),
       signal: this.#stop.signal,
     };
   }
@@ -246,6 +251,7 @@ export class MemoryWorld {
       insecureRegistries: [],
       edgeImage: 'caddy:2',
       ...(this.keys ? { keys: this.keys } : {}),
+      ...(this.github ? { integrations: { hooks: { timeout: 1 }, notifications: [], github: this.github } } : {}),
       environments: [...this.places.values()]
         .filter(({ configured }) => !this.unconfigured.includes(configured.name))
         .map((place) => place.withAddresses()),

@@ -1,0 +1,13 @@
+/** An approval that was given outside, and verified there with whoever keeps it. */
+export interface ExternalApproval {
+  readonly environment: string;
+  readonly digest: string;
+  /** whom people know: `github:anna` */
+  readonly by: string;
+  /** the same person whatever the name: `github:583231` */
+  readonly id: string;
+  /** ISO 8601 */
+  readonly at: string;
+  /** the page where people see it */
+  readonly source: string;
+}
