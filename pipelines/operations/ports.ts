@@ -24,6 +24,7 @@ import type { Verification } from './verification-port.ts';
 import type { ExternalApprovals } from './approvals-port.ts';
 import type { EvidencePort } from './evidence-port.ts';
 import type { AuditLog } from './audit-port.ts';
+import type { InstalledPackage } from '../model/evidence/bill-of-materials.ts';
 import type { Observers } from './observers.ts';
 
 /** The outside as operations need it. Each port is one outside world, or a part of it. */
@@ -151,6 +152,8 @@ export interface Builder {
    * another one afterwards.
    */
   push(version: string): Promise<ReleasedImage>;
+  /** Returns the packages that are installed in the image of a version; undefined where it is not here. Throws LockageError. */
+  packages(version: string): Promise<readonly InstalledPackage[] | undefined>;
 }
 
 /** The source of an image: a commit, or the files of the folder as they are now, without those that git ignores. */

@@ -5,6 +5,7 @@ import { familiarName } from '../../infra/registry/reference.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
 import { BrokenError, LockageError } from '../../pipelines/errors.ts';
+import type { InstalledPackage } from '../../pipelines/model/evidence/bill-of-materials.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
 import type { Builder, BuildSource, ReleasedImage, SourceTree, Terminal } from '../../pipelines/operations/ports.ts';
@@ -13,6 +14,7 @@ import { readGitTree } from '../tools/git.ts';
 import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';
 import { mustRun, run } from '../tools/shell.ts';
 import { withBuildContext } from './build-context.ts';
+import { imagePackages } from './image-packages.ts';
 
 interface Dependencies {
   readonly project: Project;
@@ -90,6 +92,10 @@ export class DockerBuilder implements Builder {
       // The port in that name means nothing later.
       await this.#docker('name the image', ['docker', 'image', 'rm', '--no-prune', placed]);
     }
+  }
+
+  packages(version: string): Promise<readonly InstalledPackage[] | undefined> {
+    return imagePackages(this.#tag(version), this.#dependencies.signal);
   }
 
   #tag(version: string): string {

@@ -20,12 +20,12 @@ describe.runIf(labsWork)('evidence', () => {
     await project.configure({
       build: { context: 'app', args: { BASE: `${project.lab.registry}/lockage-base/edge`, HEALTHY_IN: '' } },
       keys: {
-        ci: { public: ci, signs: ['provenance', 'release', 'verification', 'promotion'] },
+        ci: { public: ci, signs: ['provenance', 'sbom', 'release', 'verification', 'promotion'] },
         anna: { public: anna, signs: ['approval'], environments: ['prod'] },
       },
     });
     await project.configureEnvironment('prod', {
-      evidence: ['provenance', 'release', 'verification/qa'],
+      evidence: ['provenance', 'sbom', 'release', 'verification/qa'],
       approvals: { count: 1, not: ['builder', 'promoter'] },
     });
     project.env['LOCKAGE_KEY'] = 'ci';
@@ -69,6 +69,7 @@ describe.runIf(labsWork)('evidence', () => {
       ]);
       expect(await why()).toMatchObject({
         'evidence provenance': true,
+        'evidence sbom': true,
         'evidence release': true,
         'evidence verification/qa': true,
         approvals: false,

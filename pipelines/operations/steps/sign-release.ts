@@ -1,5 +1,6 @@
 import { signBundle } from '../../model/evidence/bundle.ts';
-import { statementText, type EvidenceKind, type Predicate } from '../../model/evidence/statement.ts';
+import { billOf } from '../../model/evidence/bill-of-materials.ts';
+import { statementText, type Predicate } from '../../model/evidence/statement.ts';
 import type { Project } from '../../model/environment.ts';
 import type { Release } from '../../model/release.ts';
 import type { Signer } from '../../model/signer.ts';
@@ -15,32 +16,48 @@ export function withSequence(release: Release, releases: readonly Release[]): Re
 }
 
 /**
- * Signs how an image was built and what it was released as, as far as the key may and nobody with it has done so before. An
- * image that was built elsewhere gets no provenance: nobody here knows it. Throws LockageError.
+ * Signs how an image was built, what is in it and what it was released as, as far as the key may and nobody with it has done so
+ * before. An image that was built elsewhere gets neither provenance nor bill: nobody here knows it. Throws LockageError.
  */
 export async function signRelease(context: Context, release: Release, signer: Signer): Promise<void> {
   const { project, evidence } = context;
   const at = new Date(context.now()).toISOString();
   const key = keyOfId(project.keys ?? [], signer.keyId);
   if (!key) return;
-  const wanted: readonly (readonly [EvidenceKind, Predicate])[] = [
-    ...(release.adopted ? [] : [['provenance', provenance(project, release, key, at)] as const]),
-    ['release', releasePredicate(project, release, at)],
-  ];
-  const may = wanted.filter(([kind]) => keyProblem(key, { kind, at: context.now() }) === undefined);
+  const may = kindsOf(release).filter((kind) => keyProblem(key, { kind, at: context.now() }) === undefined);
   if (may.length === 0) return;
   const { bundles } = await evidence.of(release);
   const { signed } = readBundles(bundles, release.digest, [key]);
   const missing = may.filter(
-    ([kind]) => !signed.some((each) => each.kind === kind && versionIn(each.predicate) === release.version),
+    (kind) =>
+      !signed.some((each) => each.kind === kind && (kind === 'sbom' || versionIn(each.predicate) === release.version)),
   );
   if (missing.length === 0) return;
-  context.terminal.step('sign', `${missing.map(([kind]) => kind).join(', ')} as ${signer.name}`);
+  context.terminal.step('sign', `${missing.join(', ')} as ${signer.name}`);
   const made = [];
-  for (const [kind, predicate] of missing) {
-    made.push({ kind, text: await signBundle(signer, statementText(release, kind, predicate)) });
+  for (const kind of missing) {
+    const predicate = await predicateOf(context, kind, { release, key, at });
+    if (predicate) made.push({ kind, text: await signBundle(signer, statementText(release, kind, predicate)) });
   }
-  await evidence.add(release, made, `sign ${release.version}`);
+  if (made.length > 0) await evidence.add(release, made, `sign ${release.version}`);
+}
+
+type ReleaseEvidence = 'provenance' | 'sbom' | 'release';
+
+function kindsOf({ adopted }: Release): readonly ReleaseEvidence[] {
+  return adopted ? ['release'] : ['provenance', 'sbom', 'release'];
+}
+
+/** Returns what is said of a release; undefined where it is not known here any more. */
+async function predicateOf(
+  { project, builder }: Pick<Context, 'project' | 'builder'>,
+  kind: ReleaseEvidence,
+  { release, key, at }: { readonly release: Release; readonly key: TrustedKey; readonly at: string },
+): Promise<Predicate | undefined> {
+  if (kind === 'provenance') return provenance(project, release, key, at);
+  if (kind === 'release') return releasePredicate(project, release, at);
+  const packages = await builder.packages(release.version);
+  return packages && billOf(release, packages, at);
 }
 
 /** Returns the version that provenance or a release names. */

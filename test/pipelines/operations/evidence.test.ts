@@ -75,6 +75,18 @@ describe('evidence', () => {
     expect(made.place().serves()).toEqual(everywhere('1.0.0'));
   });
 
+  test('of what is in an image is made with the release, and asked for', async () => {
+    const key = ownedKey('ci', { signs: ['release', 'sbom', 'verification'] });
+    const made = new MemoryWorld([qa, onHosts({ after: ['qa'], evidence: ['sbom'] })]);
+    [made.keys, made.signer] = [[key.key], key.signer];
+    await made.perform('release', { version: '1.0.0' });
+    await made.perform('promote', { environment: 'qa', version: '1.0.0' });
+    await made.perform('promote', toProd);
+    const before = made.evidence.get(made.releases[0]?.digest ?? '')?.length;
+    await made.perform('release', { version: '1.0.0' });
+    expect(made.evidence.get(made.releases[0]?.digest ?? '')).toHaveLength(before ?? 0);
+  });
+
   test('is neither asked for nor read where nothing is configured', async () => {
     const made = await world();
     await made.perform('promote', toProd);

@@ -105,6 +105,7 @@ const builder = (world: MemoryWorld): Ports['builder'] => ({
     world.tags.set(version, digest);
     return { repository, digest, platform };
   },
+  packages: async () => [{ name: 'web', version: '1', purl: 'pkg:npm/web@1' }],
 });
 
 const configuration: Ports['configuration'] = {

@@ -231,7 +231,7 @@ const refused = async () => {
 
 /** Images are in the registry, and hosts are those of the fleet. */
 const nothingElse: Pick<Ports, 'builder' | 'configuration' | 'evidence'> = {
-  builder: { tree: refused, build: refused, push: refused },
+  builder: { tree: refused, build: refused, push: refused, packages: refused },
   configuration: { fileOf: () => 'environments/prod.yaml', checkWithoutHost: refused, removeHost: refused },
   evidence: { signer: async () => undefined, of: async () => ({ bundles: [] }), add: refused },
 };

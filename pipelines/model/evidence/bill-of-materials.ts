@@ -1,0 +1,139 @@
+/*
+ * What an image is made of, as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json): read from the databases that package managers
+ * leave in it. What was copied in without one is not known.
+ */
+import type { Release } from '../release.ts';
+import type { Predicate } from './statement.ts';
+
+/** A package that is installed in an image. */
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** package URL (https://github.com/package-url/purl-spec) */
+  readonly purl: string;
+}
+
+/** Paths of an image, from its root, that packages are read from. */
+const sources: readonly { readonly path: RegExp; readonly read: (text: string, system: string) => Found[] }[] = [
+  { path: /^var\/lib\/dpkg\/status(\.d\/[^/]+)?$/, read: debian },
+  { path: /^(usr\/)?lib\/apk\/db\/installed$/, read: alpine },
+  { path: /(^|\/)node_modules\/(@[^/]+\/)?[^/]+\/package\.json$/, read: npm },
+  { path: /\.dist-info\/METADATA$/, read: python },
+];
+
+/** The file that says which distribution an image is of. */
+const release = /^(etc|usr\/lib)\/os-release$/;
+
+/** What is found in one file; a field that is missing there is undefined. */
+interface Found {
+  readonly type: string;
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+  readonly architecture?: string | undefined;
+}
+
+/** bytes of a file that is read; a database of thousands of packages is smaller */
+export const longestSource = 32 * 1024 * 1024;
+/** more than any image has that somebody looks through */
+const mostPackages = 10_000;
+const longestField = 200;
+
+/** Returns whether packages are read from a path of an image. */
+export function isSource(path: string): boolean {
+  return release.test(path) || sources.some((source) => source.path.test(path));
+}
+
+/** Returns the packages that the files of an image tell of, each once, in the order of their names. */
+export function packagesIn(files: ReadonlyMap<string, string>): readonly InstalledPackage[] {
+  const system = [...files].flatMap(([path, text]) =>
+    release.test(path) ? [/^ID="?([a-z0-9._-]+)"?$/m.exec(text)?.[1]] : [],
+  )[0];
+  const found = [...files].flatMap(([path, text]) =>
+    sources.filter((source) => source.path.test(path)).flatMap(({ read }) => read(text, system ?? 'linux')),
+  );
+  const packages = new Map<string, InstalledPackage>();
+  for (const { type, name, version, architecture } of found) {
+    if (!isField(name) || !isField(version)) continue;
+    const arch = isField(architecture) ? `?arch=${encodeURIComponent(architecture)}` : '';
+    const purl = `pkg:${type}/${name.split('/').map(encodeURIComponent).join('/')}@${encodeURIComponent(version)}${arch}`;
+    packages.set(purl, { name, version, purl });
+  }
+  return [...packages.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1)).slice(0, mostPackages);
+}
+
+/** Returns the bill of an image. `at`: ISO 8601 */
+export function billOf(
+  { repository, digest }: Pick<Release, 'repository' | 'digest'>,
+  packages: readonly InstalledPackage[],
+  at: string,
+): Predicate {
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: {
+      timestamp: at,
+      tools: { components: [{ type: 'application', name: 'lockage' }] },
+      component: { type: 'container', name: repository, version: digest, 'bom-ref': digest },
+    },
+    components: packages.map(({ name, version, purl }) => ({ type: 'library', name, version, purl, 'bom-ref': purl })),
+  };
+}
+
+function isField(value: string | undefined): value is string {
+  return value !== undefined && value.length > 0 && value.length <= longestField && !/\p{Cc}/u.test(value);
+}
+
+/** dpkg's status (deb-control(5)): paragraphs of fields. Those of distroless images have one package each. */
+function debian(text: string, system: string): Found[] {
+  return paragraphs(text).flatMap((lines) => {
+    const field = (key: string) => valueOf(lines, `${key}: `);
+    const status = field('Status');
+    if (status !== undefined && !status.endsWith(' installed')) return [];
+    const name = field('Package');
+    return [{ type: `deb/${system}`, name, version: field('Version'), architecture: field('Architecture') }];
+  });
+}
+
+/** apk's database: paragraphs of one-letter fields. */
+function alpine(text: string, system: string): Found[] {
+  return paragraphs(text).map((lines) => ({
+    type: `apk/${system}`,
+    name: valueOf(lines, 'P:'),
+    version: valueOf(lines, 'V:'),
+    architecture: valueOf(lines, 'A:'),
+  }));
+}
+
+/** A package of npm's. Its name is that of the package, not of the folder, which may be an alias. */
+function npm(text: string): Found[] {
+  try {
+    const { name, version } = (JSON.parse(text) ?? {}) as { name?: unknown; version?: unknown };
+    return [{ type: 'npm', name: typeof name === 'string' ? name : undefined, version: String(version ?? '') }];
+  } catch {
+    return [];
+  }
+}
+
+/** A Python distribution (https://packaging.python.org/specifications/core-metadata): headers until the first empty line. */
+function python(text: string): Found[] {
+  const [lines = []] = paragraphs(text);
+  const name = valueOf(lines, 'Name: ')
+    ?.toLowerCase()
+    .replaceAll(/[-_.]+/g, '-');
+  return [{ type: 'pypi', name, version: valueOf(lines, 'Version: ') }];
+}
+
+function paragraphs(text: string): string[][] {
+  return text
+    .split(/\r?\n\r?\n/)
+    .map((paragraph) => paragraph.split(/\r?\n/))
+    .filter((lines) => lines.some((line) => line !== ''));
+}
+
+function valueOf(lines: readonly string[], start: string): string | undefined {
+  return lines
+    .find((line) => line.startsWith(start))
+    ?.slice(start.length)
+    .trim();
+}
