@@ -53,6 +53,8 @@ interface JudgeOptions {
   readonly note?: (ended: Ended) => string;
   /** where it runs, if not in the project on the computer that builds */
   readonly at?: Place;
+  /** variables of whoever runs it */
+  readonly env?: Readonly<Record<string, string>>;
   /** its output is not shown: it is what somebody else's program says */
   readonly quiet?: boolean;
 }
@@ -123,7 +125,7 @@ export class Player {
   async lockage(words: readonly string[], options: JudgeOptions = {}): Promise<Ended> {
     screen.command(['lockage', ...words]);
     const [startedAt, started] = [Date.now(), performance.now()];
-    const ended = await this.#run(words, options.json ?? options.quiet ?? false, options.at);
+    const ended = await this.#run(words, options.json ?? options.quiet ?? false, options);
     const ms = performance.now() - started;
     return this.#judge(words, { ...ended, ms, startedAt }, options);
   }
@@ -195,12 +197,16 @@ export class Player {
     this.broken.push(otherwise);
   }
 
-  async #run(words: readonly string[], json: boolean, at?: Place): Promise<Run> {
+  async #run(
+    words: readonly string[],
+    json: boolean,
+    { at, env }: Pick<JudgeOptions, 'at' | 'env'> = {},
+  ): Promise<Run> {
     const { folder, computer, isInside = false } = at ?? { folder: folders().project, computer: this.stage.builder };
     const inside = isInside && computer.network ? ['nsenter', `--net=${computer.network}`] : [];
     const child = startProcess([...inside, process.execPath, lockageProgram(), ...words], {
       cwd: folder,
-      env: childEnvironment({ DOCKER_HOST: computer.docker }),
+      env: childEnvironment({ DOCKER_HOST: computer.docker, ...env }),
       timeout: maxTime,
     });
     child.stdin.on('error', () => undefined).end();

@@ -2,6 +2,7 @@
 import { run } from '../tools/command.ts';
 import { bytesText, durationText } from '../tools/format.ts';
 import { aDatabaseForEachTest } from './databases.ts';
+import { approvedAndProven } from './gates.ts';
 import { prodOnALaptop } from './laptop.ts';
 import type { Ended, Player } from './player.ts';
 import { commitVersion, type Behaviour } from './project.ts';
@@ -79,6 +80,11 @@ export const story: readonly Scene[] = [
     name: 'databases',
     title: '64 tests that change data, 16 at a time: each has a copy of the database of its own',
     play: aDatabaseForEachTest,
+  },
+  {
+    name: 'gates',
+    title: '1.4.0 comes into prod with proof and an approval; what is blocked, or has another image, does not',
+    play: approvedAndProven,
   },
 ];
 
