@@ -48,14 +48,14 @@ export function startDetached(argv: readonly string[], logFile: string): ChildPr
 
 /**
  * Starts a program that runs once this process has ended, however it ended: a shell waits for the end of its input, which is
- * open as long as this process lives. Returns what calls that off.
+ * open as long as this process lives. `cwd`: the folder that it runs in. Returns what calls that off.
  */
-export function startAtEnd(argv: readonly string[]): () => void {
+export function startAtEnd(argv: readonly string[], cwd = '/'): () => void {
   const script = 'while read -r line; do :; done; exec "$@"';
   const child = spawn('/bin/sh', ['-c', script, 'at-end', ...argv], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
-    cwd: '/',
+    cwd,
     env: childEnvironment(),
   });
   child.on('error', () => undefined);

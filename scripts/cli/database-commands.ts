@@ -51,6 +51,11 @@ export function addDatabaseCommands(program: Command, interrupt: () => AbortSign
     .option('--database <name>', 'the accessory (default: the only one)')
     .option('--strategy <strategy>', 'fork, or template: copies inside one PostgreSQL', 'fork')
     .option('--per <what>', 'worker: each has one from the start; test: a pool for each test', 'worker')
+    .option(
+      '--environment <environment>',
+      'a whole environment for each worker, as this one or its revision is recorded',
+    )
+    .option('--ttl <time>', 'with --environment: after which their host removes them, whatever happens here', '4h')
     .option(...environment)
     .option(...release)
     .passThroughOptions()

@@ -124,6 +124,36 @@ describe.runIf(labsWork)('an environment with a time', () => {
 
   const killedOn = () => ['pr-2', '--from', 'prod', '--on', project.lab.host('other-1').dockerHost];
 
+  test('each worker of a test command has one, and they go with it', async () => {
+    project.env['DOCKER_HOST'] = project.lab.host('other-1').dockerHost;
+    const script =
+      'for (const n of [1, 2]) console.log(await (await fetch(process.env[`LOCKAGE_URL_${n}`])).text(), process.env[`LOCKAGE_ENVIRONMENT_${n}`])';
+    const command = [process.execPath, '--input-type=module', '--eval', script];
+    const words = ['test', '--environment', 'prod', '--parallel', '2', '--ttl', '1h', '--', ...command];
+    const { code, stdout, stderr } = await project.run(...words);
+    expect(code, stderr).toBe(0);
+    const names = [...stdout.matchAll(/1\.0\.0.* (test-[0-9a-f]{6}-[12])$/gm)].map(([, name = '']) => name);
+    expect(names).toHaveLength(2);
+    for (const name of names)
+      expect([await thingsOf('other-1', name), existsSync(folderOf(name))]).toEqual([[], false]);
+    expect((await project.run('test', '--environment', 'prod', '-p', '1', '--', 'false')).code).toBe(1);
+  });
+
+  test('one of a test command that is killed goes, too', async () => {
+    const words = ['test', '--environment', 'prod', '-p', '1', '--', 'sleep', '20'];
+    const killed = project.start(words);
+    const name = async () => (await list()).environments.find((each: any) => /^test-/.test(each.name))?.name ?? '';
+    await expect
+      .poll(async () => thingsOf('other-1', await name()).then((all) => all.length), { timeout: 60_000 })
+      .toBeGreaterThan(2);
+    const left = await name();
+    killed.kill('SIGKILL');
+    await killed.ended;
+    await untilGone('other-1', left);
+    await expect.poll(() => existsSync(folderOf(left)), { timeout: 30_000 }).toBe(false);
+    delete project.env['DOCKER_HOST'];
+  });
+
   test('is left half made where its command is killed', async () => {
     // Its lock counts for as long as its lease after it was last renewed.
     project.env['LOCKAGE_LEASE'] = '10';

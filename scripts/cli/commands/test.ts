@@ -12,12 +12,18 @@ import { didYouMean } from '../../../pipelines/text/suggest.ts';
 import { guardEnd, openDatabase, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
+import { ConsoleTerminal } from '../terminal.ts';
+import { environmentVariables, withEnvironments } from '../test-environments.ts';
+import { Redactor } from '../../tools/redactor.ts';
 
 interface TestFlags extends DatabaseFlags {
   readonly parallel: string;
   readonly database?: string;
   readonly strategy: string;
   readonly per: string;
+  /** an environment, or one of its revisions, that each worker gets one like */
+  readonly environment?: string;
+  readonly ttl: string;
 }
 
 /** Runs `lockage test`: its exit code is that of the command. */
@@ -25,6 +31,8 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
   const parallel = countOf(flags.parallel, '--parallel');
   const strategy = oneOf(['fork', 'template'], flags.strategy, '--strategy');
   const per = oneOf(['worker', 'test'], flags.per, '--per');
+  if (flags.environment !== undefined)
+    return testEnvironments(argv, { ...flags, environment: flags.environment }, signal);
   await runCommand({ keyless: true }, signal, async (context) => {
     const guard = guardEnd();
     try {
@@ -42,6 +50,25 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
       guard();
     }
   });
+}
+
+/** Runs the command with an environment for each worker: the application, and accessories of its own. */
+async function testEnvironments(
+  argv: readonly string[],
+  flags: TestFlags & { readonly environment: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { environment: from, database, release, ttl } = flags;
+  if (database !== undefined || flags.per === 'test') {
+    throw new LockageError('--environment gives each worker an environment, with databases of its own', {
+      hint: 'Leave out --database and --per.',
+    });
+  }
+  const count = countOf(flags.parallel, '--parallel');
+  const terminal = new ConsoleTerminal({ json: false, yes: true, redactor: new Redactor(), signal });
+  process.exitCode = await withEnvironments({ from, release, count, ttl, terminal, signal }, (environments) =>
+    runAttached(argv, environmentVariables(environments), signal),
+  );
 }
 
 interface TestRun {
