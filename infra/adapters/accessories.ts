@@ -6,7 +6,7 @@ import {
   messageOf,
   RolledBackError,
 } from '../../pipelines/errors.ts';
-import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports.ts';
+import type { Accessories, AccessoryPlace, BackupResult } from '../../pipelines/operations/ports/accessories.ts';
 import type { Session } from '../context/session.ts';
 import type { ContainerDetails, Engine, OutputLine } from '../docker/api/client.ts';
 import { isOwnedBy } from '../docker/labels.ts';

@@ -12,7 +12,7 @@ import {
   type AuditProcess,
 } from '../../pipelines/model/audit-entry.ts';
 import type { Signer } from '../../pipelines/model/signer.ts';
-import type { AuditLog } from '../../pipelines/operations/audit-port.ts';
+import type { AuditLog } from '../../pipelines/operations/ports/audit.ts';
 import { AppendLog, type NumberedLine } from '../system/append-log.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
 import { isAlive } from '../system/is-alive.ts';

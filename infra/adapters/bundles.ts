@@ -6,7 +6,7 @@ import { LockageError, messageOf, RecordChangedError } from '../../pipelines/err
 import type { ArchiveFile } from '../../pipelines/model/archive.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { imagesOf, withImages, type RecordedRevision } from '../../pipelines/model/recorded-revision.ts';
-import type { Bundles } from '../../pipelines/operations/ports.ts';
+import type { Bundles } from '../../pipelines/operations/ports/bundles.ts';
 import type { RevisionName } from '../../pipelines/planning/choose-revision.ts';
 import type { Connections } from '../docker/connections.ts';
 import { findImage, type FoundImage } from '../hosts/bundle-images.ts';

@@ -5,7 +5,7 @@ import type { Drift, HostDrift } from '../../pipelines/inspection/drift.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import { printable } from '../../pipelines/text/printable.ts';
-import type { DriftPort, Evidence } from '../../pipelines/operations/ports.ts';
+import type { DriftPort, Evidence } from '../../pipelines/operations/ports/drift.ts';
 import type { Session } from '../context/session.ts';
 import { findDrift } from '../hosts/drift.ts';
 import type { Timeouts } from '../hosts/query.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { DumpPlace, Dumps } from '../../pipelines/operations/dumps-port.ts';
+import type { DumpPlace, Dumps } from '../../pipelines/operations/ports/dumps.ts';
 import type { AccessoriesAdapter } from './accessories.ts';
 
 /** The dumps of data that are taken before migrations: files beside the state of whoever promotes. */

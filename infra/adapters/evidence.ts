@@ -4,7 +4,7 @@ import { bundleType, longestBundle } from '../../pipelines/model/evidence/bundle
 import { predicateTypes } from '../../pipelines/model/evidence/statement.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { Signer } from '../../pipelines/model/signer.ts';
-import type { EvidencePort, FoundEvidence, NewBundle } from '../../pipelines/operations/evidence-port.ts';
+import type { EvidencePort, FoundEvidence, NewBundle } from '../../pipelines/operations/ports/evidence.ts';
 import { ownSigner } from '../keys/signers.ts';
 import type { Referrers } from '../registry/referrers.ts';
 import type { EvidenceRecord } from './evidence-record.ts';

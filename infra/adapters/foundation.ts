@@ -12,7 +12,7 @@ import type { Environment, Project } from '../../pipelines/model/environment.ts'
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { isPrivateAddress } from '../../pipelines/model/ip-address.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
-import type { FoundationRequest } from '../../pipelines/operations/ports.ts';
+import type { FoundationRequest } from '../../pipelines/operations/ports/stacks.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { partKey, type ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';

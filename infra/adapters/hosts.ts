@@ -8,7 +8,7 @@ import type { FoundLock, LockHolder } from '../../pipelines/model/lock-holder.ts
 import type { KeptRecord } from '../../pipelines/model/record-copy.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { EnvironmentHost, Orchestrator, Target } from '../../pipelines/model/target.ts';
-import type { Hosts, ServingAnswer } from '../../pipelines/operations/ports.ts';
+import type { Hosts, ServingAnswer } from '../../pipelines/operations/ports/hosts.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import type { Engine } from '../docker/api/client.ts';
 import type { PullProgress } from '../docker/api/types.ts';

@@ -4,7 +4,7 @@ import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
-import type { Records } from '../../pipelines/operations/ports.ts';
+import type { Records } from '../../pipelines/operations/ports/records.ts';
 import type { Session } from '../context/session.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
 import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';

@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import { shortDigest, type Release } from '../../pipelines/model/release.ts';
-import type { Registry } from '../../pipelines/operations/ports.ts';
+import type { Registry } from '../../pipelines/operations/ports/registry.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
 import { copyRelease, type CopyDependencies } from './release-copies.ts';
 

@@ -1,6 +1,6 @@
 import { BrokenError } from '../../pipelines/errors.ts';
 import { shortDigest, type Release } from '../../pipelines/model/release.ts';
-import type { CopiedImage } from '../../pipelines/operations/ports.ts';
+import type { CopiedImage } from '../../pipelines/operations/ports/registry.ts';
 import type { Progress } from '../context/provider-context.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { copyImage } from '../registry/copy.ts';

@@ -2,7 +2,8 @@ import { detailsOf, LockageError, LockedError, messageOf, OvertakenError } from 
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Target } from '../../pipelines/model/target.ts';
-import type { Removal, StackPart } from '../../pipelines/operations/ports.ts';
+import type { Removal } from '../../pipelines/operations/ports/removal.ts';
+import type { StackPart } from '../../pipelines/operations/ports/stacks.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { allOf } from '../hosts/all-hosts.ts';
 import { inventoryOf, removeInventory } from '../hosts/inventory.ts';

@@ -3,7 +3,7 @@ import type { DesiredState } from '../../pipelines/model/desired-state.ts';
 import { ended, lastNumber } from '../../pipelines/model/fence.ts';
 import type { JobResult } from '../../pipelines/model/verification.ts';
 import { textOfCopy } from '../../pipelines/model/record-copy.ts';
-import type { CopyRequest, FoundationRequest, Stacks } from '../../pipelines/operations/ports.ts';
+import type { CopyRequest, FoundationRequest, Stacks } from '../../pipelines/operations/ports/stacks.ts';
 import { partKey, type ProviderContext } from '../context/provider-context.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { hostRoutes } from '../edge/host-routes.ts';

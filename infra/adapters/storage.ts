@@ -4,7 +4,7 @@ import type { Environment } from '../../pipelines/model/environment.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { HostStorage, RegistryImage, StoredMachineImage } from '../../pipelines/model/storage.ts';
 import type { Host } from '../../pipelines/model/target.ts';
-import type { Storage } from '../../pipelines/operations/ports.ts';
+import type { Storage } from '../../pipelines/operations/ports/storage.ts';
 import type { Session } from '../context/session.ts';
 import { queryHosts } from '../hosts/query.ts';
 import { storedOn } from '../hosts/stored.ts';

@@ -1,7 +1,7 @@
 import type { PlacedJob } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
 import type { JobResult } from '../../pipelines/model/verification.ts';
-import type { JobImage, Verification } from '../../pipelines/operations/verification-port.ts';
+import type { JobImage, Verification } from '../../pipelines/operations/ports/verification.ts';
 import { providerContext, type Session } from '../context/session.ts';
 import { imageKey } from '../programs/foundation-plan.ts';
 import { runJobs } from '../provider/run-jobs.ts';

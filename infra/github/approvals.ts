@@ -1,7 +1,7 @@
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Approver, GitHub } from '../../pipelines/model/integrations.ts';
 import type { ExternalApproval } from '../../pipelines/model/evidence/external-approval.ts';
-import type { ExternalApprovals, ApprovalQuestion } from '../../pipelines/operations/approvals-port.ts';
+import type { ExternalApprovals, ApprovalQuestion } from '../../pipelines/operations/ports/approvals.ts';
 import { statusOf, type GitHubClient } from './client.ts';
 
 /*

@@ -3,7 +3,7 @@ import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
 import type { Target } from '../../pipelines/model/target.ts';
-import type { ServingAnswer } from '../../pipelines/operations/ports.ts';
+import type { ServingAnswer } from '../../pipelines/operations/ports/hosts.ts';
 import type { Connections } from '../docker/connections.ts';
 import { Edge, isNamed, silenceText, withoutFallback } from '../edge/edge.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';

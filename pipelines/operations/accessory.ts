@@ -1,7 +1,8 @@
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { lastNumber } from '../model/fence.ts';
 import { accessoryNamed, environmentNamed } from '../model/pipeline.ts';
-import type { AccessoryPlace, BackupResult, Context } from './ports.ts';
+import type { AccessoryPlace, BackupResult } from './ports/accessories.ts';
+import type { Context } from './ports.ts';
 import { recordAgain } from './steps/record-again.ts';
 import { refuseLost } from './steps/refuse-lost.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';

@@ -10,7 +10,8 @@ import { hostsNotAsked, planAdoption, type Adoption } from '../planning/plan-ado
 import type { SecretVersions } from '../planning/rollout-inputs.ts';
 import { checkHost } from '../policy/host-checks.ts';
 import { newestCopy } from '../policy/newest-copy.ts';
-import type { Context, FoundationRequest } from './ports.ts';
+import type { Context } from './ports.ts';
+import type { FoundationRequest } from './ports/stacks.ts';
 import { stateNow } from './steps/turn-now.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 

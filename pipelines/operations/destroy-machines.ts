@@ -4,7 +4,8 @@ import type { EnvironmentRecord } from '../model/ledger.ts';
 import { toRecord } from '../model/target-record.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
 import type { DestroyResult, RemovalOptions } from './destroy-result.ts';
-import type { Context, MachinesPresent } from './ports.ts';
+import type { MachinesPresent } from './ports/machines.ts';
+import type { Context } from './ports.ts';
 import { withEnvironmentLockIfReachable } from './steps/with-lock.ts';
 
 /**

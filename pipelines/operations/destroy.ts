@@ -8,7 +8,8 @@ import { schedulesReplicas } from '../model/target.ts';
 import { destroyMachines, refuseFormerMachines } from './destroy-machines.ts';
 import type { DestroyResult, RemovalOptions } from './destroy-result.ts';
 import { refuseChanged } from '../policy/unchanged.ts';
-import type { Context, StackPart } from './ports.ts';
+import type { Context } from './ports.ts';
+import type { StackPart } from './ports/stacks.ts';
 import { withEnvironmentLock } from './steps/with-lock.ts';
 
 /** The environment that is to go. */

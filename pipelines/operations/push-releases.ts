@@ -3,7 +3,8 @@ import { LockageError, PartialError } from '../errors.ts';
 import { isEmbedded } from '../model/embedded.ts';
 import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { knownReleases } from '../policy/retention.ts';
-import type { Context, CopiedImage } from './ports.ts';
+import type { Context } from './ports.ts';
+import type { CopiedImage } from './ports/registry.ts';
 import { releaseGraph } from './steps/release-graph.ts';
 
 /** The repository that all releases are to be copied to. */

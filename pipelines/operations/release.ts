@@ -4,7 +4,8 @@ import type { Project } from '../model/environment.ts';
 import { shortDigest, type Digest, type Release } from '../model/release.ts';
 import { alreadyReleased, nextVersion } from '../model/releases.ts';
 import type { Bump } from '../model/version.ts';
-import type { Context, ReleasedImage } from './ports.ts';
+import type { ReleasedImage } from './ports/builder.ts';
+import type { Context } from './ports.ts';
 import { signRelease, withSequence } from './steps/sign-release.ts';
 
 /** The version and source of a release to make. */

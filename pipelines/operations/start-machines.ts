@@ -1,6 +1,7 @@
 import { PartialError } from '../errors.ts';
 import { environmentNamed } from '../model/pipeline.ts';
-import type { Context, StartedMachine } from './ports.ts';
+import type { StartedMachine } from './ports/machines.ts';
+import type { Context } from './ports.ts';
 
 /** The machines to start. */
 export interface StartMachinesRequest {

@@ -1,4 +1,4 @@
-import type { ExternalApprovals } from '../../pipelines/operations/approvals-port.ts';
+import type { ExternalApprovals } from '../../pipelines/operations/ports/approvals.ts';
 import { openGitHub, type GitHubClient } from '../../infra/github/client.ts';
 import { beginDeployment, endDeployment, type DeploymentTeller } from '../../infra/github/deployments.ts';
 import { publishRelease } from '../../infra/github/releases.ts';

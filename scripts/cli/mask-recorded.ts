@@ -1,6 +1,6 @@
 import { messageOf } from '../../pipelines/errors.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
-import type { AccessoryPlace } from '../../pipelines/operations/ports.ts';
+import type { AccessoryPlace } from '../../pipelines/operations/ports/accessories.ts';
 import type { CommandContext } from './open-context.ts';
 
 /**

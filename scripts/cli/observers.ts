@@ -8,7 +8,7 @@ import type { Project } from '../../pipelines/model/environment.ts';
 import type { Notification } from '../../pipelines/model/integrations.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
-import type { ExternalApprovals } from '../../pipelines/operations/approvals-port.ts';
+import type { ExternalApprovals } from '../../pipelines/operations/ports/approvals.ts';
 import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
 import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
 import type { ConsoleTerminal } from './terminal.ts';

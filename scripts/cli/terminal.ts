@@ -5,7 +5,7 @@ import { failpoint } from '../../infra/system/failpoint.ts';
 import { InterruptedError, LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { Inventory } from '../../pipelines/model/inventory.ts';
 import type { Plan } from '../../pipelines/model/plan.ts';
-import type { Terminal } from '../../pipelines/operations/ports.ts';
+import type { Terminal } from '../../pipelines/operations/ports/operator.ts';
 import type { Adoption } from '../../pipelines/planning/plan-adoption.ts';
 import type { StoredThing } from '../../pipelines/planning/plan-pruning.ts';
 import { colors } from '../tools/colors.ts';

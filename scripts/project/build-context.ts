@@ -2,7 +2,7 @@ import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join, normalize, sep } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Build } from '../../pipelines/model/environment.ts';
-import type { BuildSource } from '../../pipelines/operations/ports.ts';
+import type { BuildSource } from '../../pipelines/operations/ports/builder.ts';
 import { findRepository, fromGit, repositoryAround, toGit, type GitPath } from '../tools/git.ts';
 import { withTemporaryFolder } from '../tools/temporary-folder.ts';
 import { commitFiles } from './commit-files.ts';

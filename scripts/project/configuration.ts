@@ -1,6 +1,6 @@
 import { withoutTarget } from '../../pipelines/config/edit-targets.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
-import type { Configuration } from '../../pipelines/operations/ports.ts';
+import type { Configuration } from '../../pipelines/operations/ports/configuration.ts';
 import { environmentFile, tryEdit, writeEdit, type EnvironmentEdit } from './edit.ts';
 
 /** Returns the project's configuration files, where an operation changes them. `root` is the folder of lockage.yaml. */

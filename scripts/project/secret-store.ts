@@ -5,7 +5,7 @@ import { readSecretValues, type RecordedSecret } from '../../infra/pulumi/secret
 import { LockageError } from '../../pipelines/errors.ts';
 import type { SecretVersion } from '../../pipelines/model/desired-state.ts';
 import type { Environment, Project } from '../../pipelines/model/environment.ts';
-import type { Secrets } from '../../pipelines/operations/ports.ts';
+import type { Secrets } from '../../pipelines/operations/ports/operator.ts';
 import type { SecretVersions } from '../../pipelines/planning/rollout-inputs.ts';
 import { shortestMasked, type Redactor } from '../tools/redactor.ts';
 import { bytesOf } from '../../infra/context/secret-bytes.ts';

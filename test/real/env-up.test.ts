@@ -142,7 +142,7 @@ describe.runIf(labsWork)('an environment with a time', () => {
   test('one of a test command that is killed goes, too', async () => {
     const words = ['test', '--environment', 'prod', '-p', '1', '--', 'sleep', '20'];
     const killed = project.start(words);
-    const name = async () => (await list()).environments.find((each: any) => /^test-/.test(each.name))?.name ?? '';
+    const name = async () => (await list()).environments.find((each: any) => each.name.startsWith('test-'))?.name ?? '';
     await expect
       .poll(async () => thingsOf('other-1', await name()).then((all) => all.length), { timeout: 60_000 })
       .toBeGreaterThan(2);

@@ -4,7 +4,7 @@ import type { Environment, Project } from '../../../pipelines/model/environment.
 import { currentRevision, existingContainers } from '../../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../../pipelines/model/machine-image.ts';
 import type { MachineSet } from '../../../pipelines/model/target.ts';
-import type { Machines, MachinesPresent, StartedMachine } from '../../../pipelines/operations/ports.ts';
+import type { Machines, MachinesPresent, StartedMachine } from '../../../pipelines/operations/ports/machines.ts';
 import { hostOf, machinesHere } from '../../machines/machine.ts';
 import { withAddresses } from './addresses.ts';
 import { forgetUnlessNeeded, startAtBoot } from './boot.ts';

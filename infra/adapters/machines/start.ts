@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { StartedMachine } from '../../../pipelines/operations/ports.ts';
+import type { StartedMachine } from '../../../pipelines/operations/ports/machines.ts';
 import { providerContext } from '../../context/session.ts';
 import { ensureBridge } from '../../machines/bridge.ts';
 import { ensureLoadBalancer } from '../../machines/load-balancer/load-balancer.ts';

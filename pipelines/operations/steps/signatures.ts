@@ -7,7 +7,7 @@ import type { Release } from '../../model/release.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
 import type { OutsideApprovals } from '../../policy/evidence/approval-gate.ts';
 import type { SignatureInputs } from '../../policy/evidence/signature-gates.ts';
-import type { ApprovalQuestion } from '../approvals-port.ts';
+import type { ApprovalQuestion } from '../ports/approvals.ts';
 import type { Context } from '../ports.ts';
 
 interface Entering {

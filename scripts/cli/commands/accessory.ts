@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { LineReader } from '../../../infra/docker/api/frames.ts';
 import { accessoryNamed, environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
-import type { AccessoryPlace } from '../../../pipelines/operations/ports.ts';
+import type { AccessoryPlace } from '../../../pipelines/operations/ports/accessories.ts';
 import { bytesText, durationText } from '../../tools/format.ts';
 import { ProgramError } from '../exit-codes.ts';
 import { maskAccessory } from '../mask-recorded.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AccessoriesAdapter } from '../../../infra/adapters/accessories.ts';
 import { ownerLabels } from '../../../infra/docker/labels.ts';
-import type { AccessoryPlace } from '../../../pipelines/operations/ports.ts';
+import type { AccessoryPlace } from '../../../pipelines/operations/ports/accessories.ts';
 import { environment, hostWith } from '../../pipelines/model/values.ts';
 import { sessionIn } from '../../support/context-fixture.ts';
 import { ExecEngine } from '../../support/exec-engine.ts';

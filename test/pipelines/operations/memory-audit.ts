@@ -1,5 +1,5 @@
 import { hashOfEntry, type AuditEntry, type AuditHead, type AuditLine } from '../../../pipelines/model/audit-entry.ts';
-import type { AuditLog } from '../../../pipelines/operations/audit-port.ts';
+import type { AuditLog } from '../../../pipelines/operations/ports/audit.ts';
 
 const self = { machine: 'desk', pid: 1, pidSpace: 'boot pid:[1]' };
 

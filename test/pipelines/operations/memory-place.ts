@@ -14,7 +14,7 @@ import { currentPool, inPool } from '../../../pipelines/model/machine-pool.ts';
 import { copyOf, textOfCopy, type KeptRecord, type RecordCopy } from '../../../pipelines/model/record-copy.ts';
 import type { Attempt } from '../../../pipelines/model/revision.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
-import type { ServingAnswer } from '../../../pipelines/operations/ports.ts';
+import type { ServingAnswer } from '../../../pipelines/operations/ports/hosts.ts';
 import { host, record } from '../model/values.ts';
 
 /** What a host has of an environment. */

@@ -1,5 +1,5 @@
 import type { GitHub } from '../../../pipelines/model/integrations.ts';
-import type { ExternalApprovals } from '../../../pipelines/operations/approvals-port.ts';
+import type { ExternalApprovals } from '../../../pipelines/operations/ports/approvals.ts';
 import type { OvertakenError } from '../../../pipelines/errors.ts';
 import type { Archive } from '../../../pipelines/model/archive.ts';
 import type { Block } from '../../../pipelines/model/block.ts';

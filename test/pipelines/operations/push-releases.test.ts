@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { LockageError, PartialError } from '../../../pipelines/errors.ts';
 import type { Digest, Release } from '../../../pipelines/model/release.ts';
-import type { Context, CopiedImage } from '../../../pipelines/operations/ports.ts';
+import type { Context } from '../../../pipelines/operations/ports.ts';
+import type { CopiedImage } from '../../../pipelines/operations/ports/registry.ts';
 import { pushReleases } from '../../../pipelines/operations/push-releases.ts';
 import { record, release } from '../model/values.ts';
 

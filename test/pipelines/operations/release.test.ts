@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { buildLabels } from '../../../pipelines/model/build-labels.ts';
 import type { Digest, Release } from '../../../pipelines/model/release.ts';
 import { withRelease } from '../../../pipelines/model/releases.ts';
-import type { BuildSource, Context } from '../../../pipelines/operations/ports.ts';
+import type { BuildSource } from '../../../pipelines/operations/ports/builder.ts';
+import type { Context } from '../../../pipelines/operations/ports.ts';
 import { release } from '../../../pipelines/operations/release.ts';
 
 const commit = 'c'.repeat(40);

@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditHead, AuditLine, AuditProcess } from '../model/audit-entry.ts';
+import type { AuditEntry, AuditHead, AuditLine, AuditProcess } from '../../model/audit-entry.ts';
 
 /** The audit log of a project, which all operators share who share its backend. Calls throw LockageError. */
 export interface AuditLog {

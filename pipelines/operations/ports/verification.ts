@@ -1,7 +1,7 @@
-import type { PlacedJob } from '../model/desired-state.ts';
-import type { Environment } from '../model/environment.ts';
-import type { EnvironmentHost } from '../model/target.ts';
-import type { JobResult } from '../model/verification.ts';
+import type { PlacedJob } from '../../model/desired-state.ts';
+import type { Environment } from '../../model/environment.ts';
+import type { EnvironmentHost } from '../../model/target.ts';
+import type { JobResult } from '../../model/verification.ts';
 
 /** An image that a job names itself, and the host that needs it. */
 export interface JobImage {

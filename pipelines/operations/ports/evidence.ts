@@ -1,6 +1,6 @@
-import type { EvidenceKind } from '../model/evidence/statement.ts';
-import type { Release } from '../model/release.ts';
-import type { Signer } from '../model/signer.ts';
+import type { EvidenceKind } from '../../model/evidence/statement.ts';
+import type { Release } from '../../model/release.ts';
+import type { Signer } from '../../model/signer.ts';
 
 /** What is signed about images, and who signs here. */
 export interface EvidencePort {

@@ -1,5 +1,5 @@
-import type { ExternalApproval } from '../model/evidence/external-approval.ts';
-import type { Release } from '../model/release.ts';
+import type { ExternalApproval } from '../../model/evidence/external-approval.ts';
+import type { Release } from '../../model/release.ts';
 
 /** The question whether somebody outside has approved a release for an environment. */
 export interface ApprovalQuestion {

@@ -1,4 +1,4 @@
-import type { Accessory, Environment } from '../model/environment.ts';
+import type { Accessory, Environment } from '../../model/environment.ts';
 
 /** An accessory whose data are dumped. */
 export interface DumpPlace {
