@@ -52,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**', 'test/crash/**'],
+          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**'],
           pool: 'forks',
           testTimeout: minutes,
           hookTimeout: minutes,
@@ -81,6 +81,10 @@ export default defineConfig({
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
         },
+      },
+      {
+        // A program of others is built first: minutes, so it has a command of its own.
+        test: { ...real, name: 'cosign', include: ['test/cosign/**/*.test.ts'], sequence: { groupOrder: 3 } },
       },
       {
         // An emulated machine needs the computer for itself.

@@ -6,6 +6,7 @@
 //   node scripts/run.mjs test [args]        all tests; vitest takes the args
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
 //   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
+//   node scripts/run.mjs cosign [args]      evidence read and written by cosign, which is built first
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -31,10 +32,11 @@ const programs = {
   soak: { program: soak, args, ready: async () => (leavesMachineAlone ? await built(soak) : await setUp(output)) },
   test: {
     program: vitest,
-    args: ['run', ...(chooses ? [] : ['--project', '!crash']), ...args],
+    args: ['run', ...(chooses ? [] : ['--project', '!crash', '--project', '!cosign']), ...args],
     ready: () => setUp(output),
   },
   crash: { program: vitest, args: ['run', '--project', 'crash', ...args], ready: () => setUp(output) },
+  cosign: { program: vitest, args: ['run', '--project', 'cosign', ...args], ready: () => setUp(output) },
   'test:fast': { program: vitest, args: ['run', '--project', 'fast', ...args], ready: () => prepareClone(output) },
 };
 
