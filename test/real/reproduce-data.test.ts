@@ -93,30 +93,18 @@ describe.runIf(labsWork)('data of a reproduction', () => {
   });
 
   test('are those of a baked image, and what is written to them outlives the container', async () => {
-    const image = 'shop-db-baked:1';
-    const at = '/lockage/data';
-    const name = 'bake';
-    await docker('run', '--detach', '--name', name, '-e', `PGDATA=${at}`, '-e', 'POSTGRES_PASSWORD=x', postgres);
-    const psql = (text: string) => docker('exec', name, 'psql', '-U', 'postgres', '-AtXqc', text);
-    await expect.poll(() => psql('SELECT 1').catch(() => ''), { timeout: 60_000, interval: 500 }).toBe('1');
-    // It begins once more after its first start.
-    await expect
-      .poll(
-        () =>
-          psql('CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2), (3), (4), (5)').then(
-            () => 1,
-            () => 0,
-          ),
-        { timeout: 60_000, interval: 1000 },
-      )
-      .toBe(1);
-    await docker('stop', '--time', '30', name);
-    await docker('commit', '--change', `LABEL lockage.db.data=${at}`, '--change', `ENV PGDATA=${at}`, name, image);
-    await docker('rm', '--volumes', name);
+    const rows = 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1), (2), (3), (4), (5);';
+    await writeFile(join(project.folder, 'seed.sql'), rows);
+    await project.configure({ accessories: { db: { ...db('late'), seed: { file: 'seed.sql' } } } });
+    const { image, digest } = (await project.succeed('db', 'bake', '--env', 'prod')).json;
 
     const json = await reproduce('prod', '--as', 'baked', '--data', `db=${image}`);
     expect(json.differences).toContainEqual(
-      expect.objectContaining({ what: 'data', of: 'db', here: `of image ${image}` }),
+      expect.objectContaining({
+        what: 'data',
+        of: 'db',
+        here: expect.stringMatching(new RegExp(`^of image .*@${digest}$`)),
+      }),
     );
     expect(await count('baked')).toBe('5');
     await sql('baked', 'INSERT INTO orders VALUES (6)');

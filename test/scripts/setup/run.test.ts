@@ -30,7 +30,7 @@ test('--clean goes straight to the program, with its arguments and its exit code
 test('an unknown program is refused by name', () => {
   const { status, stderr } = runProgram('dmeo');
   expect(status).toBe(2);
-  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, test:fast');
+  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, test:fast');
 });
 
 test('npm packages that cannot be installed end it before the program, with what npm said', () => {
