@@ -52,9 +52,12 @@ export class EvidenceAdapter implements EvidencePort {
     const { record } = this.#parts;
     const attached = this.#attach({ repository, digest }, bundles);
     await attached.catch(() => undefined);
-    // What the registry does not take is proof all the same. A bill is long, says nothing about a decision, and can be made again.
-    const recorded = bundles.filter(({ kind }) => kind !== 'sbom').map(({ text }) => text);
-    if (recorded.length > 0) await record.add(digest, recorded, message);
+    // What the registry does not take is proof all the same.
+    await record.add(
+      digest,
+      bundles.map(({ text }) => text),
+      message,
+    );
     await attached;
   }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { auditFolder, AuditLogAdapter } from '../../infra/adapters/audit-log.ts';
 import { ownSigner } from '../../infra/keys/signers.ts';
 import { backendFolder } from '../../infra/system/backend-folder.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { ConsoleTerminal } from './terminal.ts';
 
@@ -19,7 +20,8 @@ export function auditLogOf(
     app,
     folder: auditFolder(backendFolder(backend) ?? folder, app),
     isOwn: backendFolder(backend) === undefined,
-    memory: join(folder, 'audit-seen.json'),
+    // Another application, or another backend, has another log.
+    memory: join(folder, `audit-seen-${fingerprint({ app, backend })}.json`),
     signer: () => ownSigner(own, { root, variables: process.env, signal }),
     signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
     tell: (text) => terminal.note(text),

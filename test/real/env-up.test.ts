@@ -126,8 +126,13 @@ describe.runIf(labsWork)('an environment with a time', () => {
 
   test('each worker of a test command has one, and they go with it', async () => {
     project.env['DOCKER_HOST'] = project.lab.host('other-1').dockerHost;
-    const script =
-      'for (const n of [1, 2]) console.log(await (await fetch(process.env[`LOCKAGE_URL_${n}`])).text(), process.env[`LOCKAGE_ENVIRONMENT_${n}`])';
+    // The loopback of that host is not that of the tests.
+    project.env['VIA'] = project.lab.host('other-1').address;
+    const script = `for (const n of [1, 2]) {
+      const url = new URL(process.env['LOCKAGE_URL_' + n]);
+      url.hostname = process.env.VIA;
+      console.log(await (await fetch(url)).text(), process.env['LOCKAGE_ENVIRONMENT_' + n]);
+    }`;
     const command = [process.execPath, '--input-type=module', '--eval', script];
     const words = ['test', '--environment', 'prod', '--parallel', '2', '--ttl', '1h', '--', ...command];
     const { code, stdout, stderr } = await project.run(...words);

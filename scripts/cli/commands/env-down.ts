@@ -18,9 +18,11 @@ import { ConsoleTerminal } from '../terminal.ts';
 
 /** Runs `lockage env down`. */
 export async function envDownCommand(name: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  await foundNamed(name);
+  const { wait } = waitOf(flags);
+  // Who waits, waits for what is being made, too.
+  if (wait === undefined) await foundNamed(name);
   const root = await reproductionsRoot(process.cwd());
-  await withReproductionLock(root, name, async () => takeDown(await foundNamed(name), flags, signal));
+  await withReproductionLock(root, name, async () => takeDown(await foundNamed(name), flags, signal), wait);
 }
 
 async function takeDown(found: FoundReproduction, flags: Flags, signal: AbortSignal): Promise<void> {
