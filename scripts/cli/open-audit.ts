@@ -16,14 +16,21 @@ export function auditLogOf(
   }: { readonly folder: string; readonly terminal: Pick<ConsoleTerminal, 'note'>; readonly signal: AbortSignal },
 ): AuditLogAdapter {
   const own = keys.filter(({ signs }) => signs.includes('audit'));
+  // Who works with a key that is for something else signs no entries.
+  const chosen = process.env['LOCKAGE_KEY'];
+  const isOthers = own.length === 0 || (isNamed(keys, chosen) && !isNamed(own, chosen));
   return new AuditLogAdapter({
     app,
     folder: auditFolder(backendFolder(backend) ?? folder, app),
     isOwn: backendFolder(backend) === undefined,
     // Another application, or another backend, has another log.
     memory: join(folder, `audit-seen-${fingerprint({ app, backend })}.json`),
-    signer: () => ownSigner(own, { root, variables: process.env, signal }),
+    ...(isOthers ? {} : { signer: () => ownSigner(own, { root, variables: process.env, signal }) }),
     signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
     tell: (text) => terminal.note(text),
   });
+}
+
+function isNamed(keys: readonly { readonly name: string }[], chosen: string | undefined): boolean {
+  return keys.some(({ name }) => name === chosen);
 }
