@@ -126,10 +126,10 @@ export class PretendEngine {
       case 'start':
         return this.#start(found);
       case 'update':
-        return this.#did(`update ${name}`);
+        return this.#did(`update ${found.name}`);
       case 'stop':
-        this.setRunning(name, false);
-        return this.#did(`stop ${name}`);
+        this.setRunning(found.name, false);
+        return this.#did(`stop ${found.name}`);
       default:
         return [404, { message: 'not known here' }];
     }

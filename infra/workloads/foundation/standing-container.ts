@@ -69,11 +69,12 @@ export function standingLabels(
 export async function ensureStanding(context: ProviderContext, wanted: StandingContainer): Promise<void> {
   const engine = await context.engine(wanted.host);
   context.signal.throwIfAborted();
-  const found = await recovered(engine, wanted, context.signal);
+  const found = await recovered(engine, wanted, context);
   if (found && (await isWanted(context, wanted, found))) return;
-  const change = new Change(engine, wanted, context.signal);
+  const change = new Change(engine, wanted, context);
   if (!found || found.State.Status === 'created') {
-    if (found) await engine.removeContainer(wanted.name, { force: true });
+    await context.checkLock();
+    if (found) await engine.removeContainer(found.Id, { force: true });
     await change.make();
   } else {
     await change.replace(found);
@@ -92,9 +93,11 @@ export async function removeStanding(
     const found = await engine.inspectContainer(each);
     if (!found || !isOwnedBy(found.Config.Labels, place)) continue;
     if ((found.Config.Labels[labels.host] ?? place.host.name) !== place.host.name) continue;
+    await context.checkLock();
     if (found.State.Running) await engine.stopContainer(each, grace);
     // What never took over has no data of its own.
     const isProven = each === name || each === namesBeside(name).aside;
+    await context.checkLock();
     await engine.removeContainer(each, { force: true, keepsVolumes: keepsVolumes && isProven });
     context.progress({ host: place.host.name, step: 'remove', detail: each });
   }
@@ -104,35 +107,46 @@ export async function removeStanding(
 async function recovered(
   engine: Engine,
   wanted: StandingContainer,
-  signal: AbortSignal,
+  context: Guard,
 ): Promise<ContainerDetails | undefined> {
   const { name } = wanted;
   const { fresh, aside } = namesBeside(name);
   const [now, before, next] = await Promise.all([name, aside, fresh].map((each) => ownContainer(engine, wanted, each)));
-  if (next) await engine.removeContainer(fresh, { force: true });
+  if (next || before) await context.checkLock();
+  if (next) await engine.removeContainer(next.Id, { force: true });
   if (!before) return now;
-  if (now && !before.State.Running && (await finished(engine, wanted, signal))) return engine.inspectContainer(name);
+  if (now && !before.State.Running && (await finished(engine, wanted, now, before, context))) {
+    return engine.inspectContainer(name);
+  }
+  await context.checkLock();
   // The next one was never started while the one before runs.
-  if (now) await engine.removeContainer(name, { force: true, keepsVolumes: wanted.keepsVolumes });
+  if (now) await engine.removeContainer(now.Id, { force: true, keepsVolumes: wanted.keepsVolumes });
   // It counts as the one that stands as soon as it has the name.
-  await engine.updateContainer(aside, { RestartPolicy: restartPolicies.serves });
-  await engine.renameContainer(aside, name);
+  await engine.updateContainer(before.Id, { RestartPolicy: restartPolicies.serves });
+  await engine.renameContainer(before.Id, name);
   // What keeps it from starting shows when it is replaced.
-  if (!before.State.Running) await engine.startContainer(name).catch(() => undefined);
+  if (!before.State.Running) await engine.startContainer(before.Id).catch(() => undefined);
   return engine.inspectContainer(name);
 }
 
 /** Starts the one that is to take over, which may have been started already. Returns whether it works, and stays. */
-async function finished(engine: Engine, wanted: StandingContainer, signal: AbortSignal): Promise<boolean> {
+async function finished(
+  engine: Engine,
+  wanted: StandingContainer,
+  next: ContainerDetails,
+  before: ContainerDetails,
+  context: Guard,
+): Promise<boolean> {
   try {
-    await engine.startContainer(wanted.name);
-    await wanted.works(engine, signal);
+    await engine.startContainer(next.Id);
+    await wanted.works(engine, context.signal);
   } catch {
     // Whoever stops it learns nothing about it: both stay as they are for the next command.
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     return false;
   }
-  await engine.removeContainer(namesBeside(wanted.name).aside, { force: true, keepsVolumes: wanted.keepsVolumes });
+  await context.checkLock();
+  await engine.removeContainer(before.Id, { force: true, keepsVolumes: wanted.keepsVolumes });
   return true;
 }
 
@@ -156,17 +170,23 @@ async function isWanted(
   }
 }
 
-/** A change of a standing container. */
+/** What a change asks before each of its steps: whether it may still act. */
+type Guard = Pick<ProviderContext, 'signal' | 'checkLock'>;
+
+/**
+ * A change of a standing container. Each container is meant by its id, and the lock is looked at before each step: who was overtaken
+ * meanwhile finds another one by the same name, and must not touch it.
+ */
 class Change {
   readonly #engine: Engine;
   readonly #wanted: StandingContainer;
-  readonly #signal: AbortSignal;
+  readonly #context: Guard;
   #isRefused = false;
 
-  constructor(engine: Engine, wanted: StandingContainer, signal: AbortSignal) {
+  constructor(engine: Engine, wanted: StandingContainer, context: Guard) {
     this.#engine = engine;
     this.#wanted = wanted;
-    this.#signal = signal;
+    this.#context = context;
   }
 
   /** Makes it where there is none. */
@@ -176,9 +196,10 @@ class Change {
       await this.#create(name);
       await this.#begin();
     } catch (error) {
+      await this.#context.checkLock();
       // What has the name where the engine refused it is somebody else's.
       if (!this.#isRefused) await removeOwn(this.#engine, this.#wanted, name).catch(() => undefined);
-      const Kind = this.#signal.aborted ? InterruptedError : DownError;
+      const Kind = this.#context.signal.aborted ? InterruptedError : DownError;
       throw new Kind(`${host.name}: ${what} ${name} was not made: ${reasonOf(host, error)}`, parts(error));
     }
   }
@@ -189,35 +210,45 @@ class Change {
     const { name, grace, keepsVolumes } = this.#wanted;
     const { fresh, aside } = namesBeside(name);
     try {
-      await this.#create(fresh, keepsVolumes ? before : undefined);
+      await this.#context.checkLock();
+      const next = await this.#create(fresh, keepsVolumes ? before : undefined);
       failpoint('replace:created');
-      await engine.renameContainer(name, aside);
+      await this.#context.checkLock();
+      await engine.renameContainer(before.Id, aside);
       failpoint('replace:aside');
-      await engine.renameContainer(fresh, name);
+      await this.#context.checkLock();
+      await engine.renameContainer(next, name);
       failpoint('replace:named');
-      await engine.stopContainer(aside, grace);
+      await this.#context.checkLock();
+      await engine.stopContainer(before.Id, grace);
       failpoint('replace:stopped');
+      await this.#context.checkLock();
       // From here on the next one may run: a restart of the host must not bring both.
-      await engine.updateContainer(aside, { RestartPolicy: restartPolicies.rests });
+      await engine.updateContainer(before.Id, { RestartPolicy: restartPolicies.rests });
       await this.#begin();
     } catch (error) {
+      // Whoever has it now sees to it.
+      await this.#context.checkLock();
       throw await this.#back(before, error);
     }
-    await engine.removeContainer(aside, { force: true, keepsVolumes });
+    await this.#context.checkLock();
+    await engine.removeContainer(before.Id, { force: true, keepsVolumes });
   }
 
   async #begin(): Promise<void> {
     await this.#engine.startContainer(this.#wanted.name);
     failpoint('replace:started');
-    await this.#wanted.works(this.#engine, this.#signal);
+    await this.#wanted.works(this.#engine, this.#context.signal);
   }
 
   /** Makes one, with the nameless volumes of the one before. */
-  async #create(name: string, before?: ContainerDetails): Promise<void> {
+  async #create(name: string, before?: ContainerDetails): Promise<string> {
     const { image } = this.#wanted;
     const body = before ? withMounts(this.#wanted.body, namelessMounts(before, this.#wanted.body)) : this.#wanted.body;
     try {
-      await withHeldImage(this.#engine, image, (Image) => this.#engine.createContainer(name, { ...body, Image }));
+      return await withHeldImage(this.#engine, image, (Image) =>
+        this.#engine.createContainer(name, { ...body, Image }),
+      );
     } catch (error) {
       this.#isRefused = error instanceof EngineError && error.status !== undefined;
       throw error;
@@ -236,7 +267,7 @@ class Change {
         details: [...detailsOf(error), lost(`${host.name}: the ${what}`, second)],
       });
     }
-    const Kind = this.#signal.aborted ? InterruptedError : RolledBackError;
+    const Kind = this.#context.signal.aborted ? InterruptedError : RolledBackError;
     return new Kind(why, {
       ...parts(error),
       details: [...detailsOf(error), `${host.name}: the ${what} of before is back`],
