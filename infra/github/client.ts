@@ -33,7 +33,7 @@ const longestAnswer = 16 * 1024 * 1024;
 export function openGitHub(access: GitHubAccess): GitHubClient {
   const { owner, name, baseUrl, token, deadline, signal } = access;
   let late = AbortSignal.timeout(deadline);
-  const began = performance.now();
+  let began = performance.now();
   const current = () => (signal ? AbortSignal.any([late, signal]) : late);
   const patient = (retryAfter: number, _options: unknown, _octokit: unknown, tries: number) =>
     tries < 2 && performance.now() - began + retryAfter * 1000 < deadline;
@@ -52,7 +52,7 @@ export function openGitHub(access: GitHubAccess): GitHubClient {
     octokit,
     repo: { owner, repo: name },
     within: async (work) => {
-      late = AbortSignal.timeout(deadline);
+      [late, began] = [AbortSignal.timeout(deadline), performance.now()];
       return await beforeIt(work(), current()).catch((error: unknown) => {
         throw new LockageError(whyOf(error, late, deadline), { cause: error });
       });

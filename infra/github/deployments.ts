@@ -1,5 +1,5 @@
 import type { GitHub } from '../../pipelines/model/integrations.ts';
-import type { OperationEnd, OperationFacts } from '../../pipelines/operations/observers.ts';
+import { deploying, isThere, type OperationEnd, type OperationFacts } from '../../pipelines/operations/observers.ts';
 import { printable } from '../../pipelines/text/printable.ts';
 import type { GitHubClient } from './client.ts';
 
@@ -21,8 +21,6 @@ export interface DeploymentTeller {
 type DeploymentState = 'in_progress' | 'success' | 'failure' | 'error';
 type CommitState = 'success' | 'failure' | 'error' | 'pending';
 
-/** The operations after which another revision serves. */
-const deploying: ReadonlySet<string> = new Set(['promote', 'rollback', 'scale', 'heal', 'replaceMachines']);
 /** Those after which nothing serves. */
 const ending: ReadonlySet<string> = new Set(['destroy', 'archive']);
 /** Characters that GitHub takes in a description. */
@@ -72,12 +70,12 @@ export async function endDeployment(
   if (environment === undefined || end.isTrial || outcome === 'unchanged') return;
   if (ending.has(end.operation) && outcome === 'done') return deactivate(client, environment, undefined);
   if (!deploying.has(end.operation)) return;
-  const isThere = outcome === 'done' || (outcome === 'partial' && end.message === undefined);
-  const hasNone = begun === undefined && isThere && end.revision !== undefined;
+  const serves = isThere(end);
+  const hasNone = begun === undefined && serves && end.revision !== undefined;
   const id = begun ?? (hasNone ? await beginDeployment(client, end, teller) : undefined);
-  if (id !== undefined) await setState(client, id, isThere ? 'success' : stateOf(outcome), end, teller);
-  await setCommitStatus(client, end, teller, isThere);
-  if (id !== undefined && isThere) await deactivate(client, environment, id);
+  if (id !== undefined) await setState(client, id, serves ? 'success' : stateOf(outcome), end, teller);
+  await setCommitStatus(client, end, teller, serves);
+  if (id !== undefined && serves) await deactivate(client, environment, id);
 }
 
 function stateOf(outcome: OperationEnd['outcome']): DeploymentState {

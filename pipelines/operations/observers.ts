@@ -43,6 +43,14 @@ export interface OperationEnd extends OperationFacts {
   readonly duration: number;
 }
 
+/** The operations after which another revision serves. */
+export const deploying: ReadonlySet<string> = new Set(['promote', 'rollback', 'scale', 'heal', 'replaceMachines']);
+
+/** Returns whether what was asked for serves now, at least where hosts answer. */
+export function isThere({ outcome, message }: OperationEnd): boolean {
+  return outcome === 'done' || (outcome === 'partial' && message === undefined);
+}
+
 /** Those who hear of the operations of a command. */
 export interface Observers {
   /** Tells that an operation begins; nothing was asked of anybody yet. Throws LockageError when one of them refuses it. */

@@ -58,28 +58,30 @@ export async function openReporter(dependencies: Dependencies): Promise<GitHubRe
   };
 }
 
-/** Returns the approvals of a repository, which is asked only when they are. */
-export function gitHubApprovals(dependencies: Omit<Dependencies, 'notes'>): ExternalApprovals {
+/** Returns the approvals of a repository, which is asked only when they are, and no longer than `signal` allows. */
+export function gitHubApprovals(
+  dependencies: Omit<Dependencies, 'notes'> & { readonly signal: AbortSignal },
+): ExternalApprovals {
   return {
     async find(question) {
       const { GitHubApprovals } = await import('../../infra/github/approvals.ts');
-      return new GitHubApprovals(await openClient(dependencies), dependencies.settings, dependencies.env).find(
-        question,
-      );
+      const { settings, env, signal } = dependencies;
+      return new GitHubApprovals(await openClient(dependencies, signal), settings, env).find(question);
     },
   };
 }
 
-/** Opens the connection with the token of the configuration, or that of a workflow. Throws LockageError. */
-export async function openClient({
-  settings,
-  project,
-  env,
-  redactor,
-}: Omit<Dependencies, 'notes'>): Promise<GitHubClient> {
+/**
+ * Opens the connection with the token of the configuration, or that of a workflow. Without a `signal` an interruption is told,
+ * too. Throws LockageError.
+ */
+async function openClient(
+  { settings, project, env, redactor }: Omit<Dependencies, 'notes'>,
+  signal?: AbortSignal,
+): Promise<GitHubClient> {
   const source = settings.token ?? { env: 'GITHUB_TOKEN' };
   const token = await readOneSecret('github.token', source, { root: project.root, env, redactor });
-  return openGitHub({ ...settings, token, deadline });
+  return openGitHub({ ...settings, token, deadline, ...(signal ? { signal } : {}) });
 }
 
 /** Returns the page of the run that this command is part of, where a workflow of GitHub runs it. */

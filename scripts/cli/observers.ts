@@ -3,13 +3,20 @@
  * once and after the result was shown. Nothing is loaded that the project has not.
  */
 import { steadyNow } from '../../infra/system/clock.ts';
-import { messageOf } from '../../pipelines/errors.ts';
+import { InterruptedError, messageOf } from '../../pipelines/errors.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import type { Notification } from '../../pipelines/model/integrations.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
 import type { ExternalApprovals } from '../../pipelines/operations/ports/approvals.ts';
-import type { Observers, OperationEnd, OperationFacts, OperationPoint } from '../../pipelines/operations/observers.ts';
+import {
+  deploying,
+  isThere,
+  type Observers,
+  type OperationEnd,
+  type OperationFacts,
+  type OperationPoint,
+} from '../../pipelines/operations/observers.ts';
 import { checkHookNames, hooksFolder, runHook, type HookFacts, type HookPoint } from '../project/hooks.ts';
 import type { ConsoleTerminal } from './terminal.ts';
 import type { GitHubReporter } from './github-reporter.ts';
@@ -29,8 +36,9 @@ interface Dependencies {
 
 /** Milliseconds that each one outside has to hear how an operation ended. */
 const deadline = 5000;
-/** Operations after which something else may serve. */
-const deploying: ReadonlySet<string> = new Set(['promote', 'rollback', 'scale', 'heal', 'replaceMachines']);
+/** Operations that put back what was recorded, and the milliseconds that a hook has before them at most. */
+const backwards: ReadonlySet<string> = new Set(['rollback', 'heal']);
+const backwardsTimeout = 30_000;
 
 /** The observers of one command. */
 export class CommandObservers implements Observers {
@@ -52,8 +60,16 @@ export class CommandObservers implements Observers {
     const { operation } = facts;
     const connects = deploying.has(operation) || operation === 'drill';
     if (this.#dependencies.skipHooks || !(connects || operation === 'release')) return;
-    await checkHookNames(this.#dependencies.project.root);
-    if (connects) await this.#hook('pre-connect', facts);
+    const asked = async (timeout?: number) => {
+      await checkHookNames(this.#dependencies.project.root);
+      if (connects) await this.#hook('pre-connect', facts, timeout);
+    };
+    if (!backwards.has(operation)) return asked();
+    // Nothing of this computer's keeps what was recorded from coming back.
+    await asked(backwardsTimeout).catch((error: unknown) => {
+      if (error instanceof InterruptedError) throw error;
+      this.#say(messageOf(error));
+    });
   }
 
   async reach(point: OperationPoint, facts: Partial<OperationFacts>): Promise<void> {
@@ -99,13 +115,13 @@ export class CommandObservers implements Observers {
     this.#told = [];
   }
 
-  async #hook(point: HookPoint, facts: HookFacts): Promise<void> {
+  async #hook(point: HookPoint, facts: HookFacts, longest = Infinity): Promise<void> {
     const { project, actor, env, signal, skipHooks, terminal } = this.#dependencies;
     if (skipHooks) return;
     await runHook(point, facts, {
       root: project.root,
       app: project.app,
-      timeout: this.#integrations.hooks.timeout,
+      timeout: Math.min(longest, this.#integrations.hooks.timeout),
       actor,
       env,
       signal,
@@ -116,8 +132,7 @@ export class CommandObservers implements Observers {
   }
 
   async #postDeploy(end: OperationEnd): Promise<void> {
-    const isDone = end.outcome === 'done' || (end.outcome === 'partial' && end.message === undefined);
-    if (!isDone || end.isTrial || !deploying.has(end.operation)) return;
+    if (!isThere(end) || end.isTrial || !deploying.has(end.operation)) return;
     await this.#hook('post-deploy', end).catch((error: unknown) => this.#say(messageOf(error)));
   }
 

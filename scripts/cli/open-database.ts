@@ -6,8 +6,8 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
 import { accessoryNamed, environmentNamed } from '../../pipelines/model/pipeline.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import { newestRelease, releaseNamed } from '../../pipelines/model/releases.ts';
 import type { Host } from '../../pipelines/model/target.ts';
-import { didYouMean } from '../../pipelines/text/suggest.ts';
 import type { CommandContext } from './open-context.ts';
 
 /** Options of every command that is about a database for tests. */
@@ -78,16 +78,6 @@ function accessoryOf(environment: Environment, name: string | undefined): Access
 
 async function releaseOf({ records }: CommandContext, version: string | undefined): Promise<Release | undefined> {
   const releases = await records.releases();
-  if (version === undefined) return releases.at(-1);
-  const found = releases.find((each) => each.version === version);
-  if (found) return found;
-  throw new LockageError(
-    `there is no release ${version}${didYouMean(
-      version,
-      releases.map((each) => each.version),
-    )}`,
-    {
-      hint: 'Run `lockage releases` to see all.',
-    },
-  );
+  if (version !== undefined) return releaseNamed(releases, version);
+  return releases.length === 0 ? undefined : newestRelease(releases);
 }

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { json, wait } from './options.ts';
+import { json, skipHooks, wait } from './options.ts';
 
 /** Adds `lockage pipeline run` and `lockage verify`: what a release has to pass, and how it goes on by itself. */
 export function addPipelineCommands(program: Command, interrupt: () => AbortSignal): void {
@@ -12,6 +12,7 @@ export function addPipelineCommands(program: Command, interrupt: () => AbortSign
     .addOption(new Option('--plan', 'say what would be promoted now, and stop'))
     .description('bring a release as far as gates allow, through environments with `promote: auto`; for CI')
     .addOption(wait())
+    .addOption(skipHooks())
     .addOption(json())
     .addHelpText(
       'after',

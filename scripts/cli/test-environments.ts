@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { runToEnd, startAtEnd } from '../../infra/system/process.ts';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import type { ConsoleTerminal } from './terminal.ts';
 
 /** Milliseconds that a command for one of them may take. */
@@ -32,36 +32,26 @@ export async function withEnvironments(
   work: (environments: readonly WorkerEnvironment[]) => Promise<number>,
 ): Promise<number> {
   const run = randomBytes(3).toString('hex');
-  const made: { environment: WorkerEnvironment; release: () => void }[] = [];
+  const made: { readonly environment: WorkerEnvironment; readonly callOff: () => void }[] = [];
   try {
     // One after the other: each takes ports that are free when it looks.
     for (let worker = 1; worker <= count; worker += 1) {
       signal.throwIfAborted();
       const name = `test-${run}-${worker}`;
       terminal.step('environment', `${name}, as ${from}`);
-      const guard = startAtEnd(
-        [process.execPath, program(), 'env', 'down', name, '--yes', '--wait', '5m'],
-        process.cwd(),
-      );
-      const place = { environment: { name, urls: [] }, release: guard };
-      made.push(place);
-      const words = [
-        'up',
-        name,
-        '--from',
-        from,
-        '--ttl',
-        ttl,
-        ...(release === undefined ? [] : ['--release', release]),
-      ];
-      const { urls } = JSON.parse(await lockageEnv(words)) as Pick<WorkerEnvironment, 'urls'>;
-      made[made.length - 1] = { ...place, environment: { name, urls } };
+      const down = [process.execPath, program(), 'env', 'down', name, '--yes', '--wait', '5m'];
+      // What does not come up is left to it, too.
+      const callOff = startAtEnd(down, process.cwd());
+      const of = release === undefined ? [] : ['--release', release];
+      const up = await lockageEnv(['up', name, '--from', from, '--ttl', ttl, ...of], signal);
+      const { urls } = JSON.parse(up) as Pick<WorkerEnvironment, 'urls'>;
+      made.push({ environment: { name, urls }, callOff });
     }
     return await work(made.map(({ environment }) => environment));
   } finally {
-    for (const { environment, release: callOff } of made.toReversed()) {
+    for (const { environment, callOff } of made.toReversed()) {
       await lockageEnv(['down', environment.name]).then(callOff, (error: unknown) =>
-        terminal.note(`${environment.name} is left to its host: ${(error as Error).message}`),
+        terminal.note(`${environment.name} is still there: ${messageOf(error)}`),
       );
     }
   }
@@ -92,9 +82,9 @@ function program(): string {
   return process.argv[1] ?? '';
 }
 
-async function lockageEnv(words: readonly string[]): Promise<string> {
+async function lockageEnv(words: readonly string[], signal?: AbortSignal): Promise<string> {
   // A source of a secret may be any variable.
-  const options = { cwd: process.cwd(), env: process.env, called: 'lockage' };
+  const options = { cwd: process.cwd(), env: process.env, called: 'lockage', ...(signal ? { signal } : {}) };
   const argv = [program(), 'env', ...words, '--yes', '--json'];
   const { code, stdout, stderr } = await runToEnd(process.execPath, argv, commandTimeout, options);
   if (code === 0) return stdout;

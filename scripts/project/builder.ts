@@ -7,7 +7,7 @@ import { failpoint } from '../../infra/system/failpoint.ts';
 import { BrokenError, LockageError } from '../../pipelines/errors.ts';
 import type { InstalledPackage } from '../../pipelines/model/evidence/bill-of-materials.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
-import { shortDigest, type Digest } from '../../pipelines/model/release.ts';
+import { shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
 import type { Builder, BuildSource, ReleasedImage, SourceTree } from '../../pipelines/operations/ports/builder.ts';
 import type { Terminal } from '../../pipelines/operations/ports/operator.ts';
 import { buildArguments, digestsArguments, platformArguments, pushArguments } from '../tools/docker-arguments.ts';
@@ -95,8 +95,12 @@ export class DockerBuilder implements Builder {
     }
   }
 
-  packages(version: string): Promise<readonly InstalledPackage[] | undefined> {
-    return imagePackages(this.#tag(version), this.#dependencies.signal);
+  /** By what the digest stands for, and never by the tag, which may lead to another image here by now. */
+  async packages({ repository, digest, platform }: Release): Promise<readonly InstalledPackage[] | undefined> {
+    const { registry, signal } = this.#dependencies;
+    const { config, manifest } = await registry.parts(repository, digest, platform);
+    // An engine names images by the hash of their configuration, or, with containerd's store, of their manifest.
+    return imagePackages([config.digest, manifest.digest, digest], signal);
   }
 
   #tag(version: string): string {

@@ -1,5 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contentOf, tarEntries } from '../../infra/system/tar-file.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
@@ -9,7 +8,9 @@ import {
   packagesIn,
   type InstalledPackage,
 } from '../../pipelines/model/evidence/bill-of-materials.ts';
-import { mustRun, run } from '../tools/shell.ts';
+import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { withTemporaryFolder } from '../tools/temporary-folder.ts';
+import { mustRun, run, type CommandOptions } from '../tools/shell.ts';
 
 /** Milliseconds that the engine has to write an image out. */
 const exportTimeout = 10 * 60_000;
@@ -17,31 +18,41 @@ const exportTimeout = 10 * 60_000;
 const mostBytes = 256 * 1024 * 1024;
 
 /**
- * Returns the packages that are installed in an image; undefined where the engine does not have it. The image is never
- * run: its files are read as a container that was never started has them. Throws LockageError.
+ * Returns the packages that are installed in an image; undefined where the engine has none of that id. `ids`: hashes by which
+ * engines name it. The image is never run: its files are read as a container that was never started has them. Throws LockageError.
  */
 export async function imagePackages(
-  image: string,
+  ids: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly InstalledPackage[] | undefined> {
   const env = variablesFor('docker');
   const options = { env, signal, timeout: exportTimeout };
-  // An image may have no command, and a container has to.
-  const created = await run(
-    ['docker', 'container', 'create', '--pull', 'never', '--network', 'none', image, '-'],
-    options,
-  );
-  if (created.code !== 0) return undefined;
-  const container = created.stdout.trim();
-  const folder = await mkdtemp(join(tmpdir(), 'lockage-image-'));
+  const [first = ''] = ids;
+  // One name for one image: what a killed command left goes with the next.
+  const name = `lockage-packages-${fingerprint(first)}`;
+  const remove = () =>
+    run(['docker', 'container', 'rm', '--force', '--volumes', name], { env, timeout: exportTimeout });
+  await remove();
+  if (!(await isCreated(name, ids, options))) return undefined;
   try {
-    const archive = join(folder, 'image.tar');
-    await mustRun('read the image', ['docker', 'container', 'export', '--output', archive, container], options);
-    return packagesIn(await filesOf(archive));
+    return await withTemporaryFolder('lockage-image-', async (folder) => {
+      const archive = join(folder, 'image.tar');
+      await mustRun('read the image', ['docker', 'container', 'export', '--output', archive, name], options);
+      return packagesIn(await filesOf(archive));
+    });
   } finally {
-    await run(['docker', 'container', 'rm', '--volumes', container], { env, timeout: exportTimeout });
-    await rm(folder, { recursive: true, force: true });
+    await remove();
   }
+}
+
+/** Creates a container of the first of these images that the engine has. */
+async function isCreated(name: string, ids: readonly string[], options: CommandOptions): Promise<boolean> {
+  for (const id of new Set(ids)) {
+    // An image may have no command, and a container has to.
+    const words = ['docker', 'container', 'create', '--pull', 'never', '--network', 'none', '--name', name, id, '-'];
+    if ((await run(words, options)).code === 0) return true;
+  }
+  return false;
 }
 
 async function filesOf(archive: string): Promise<Map<string, string>> {

@@ -1,5 +1,6 @@
 import { compareVersions } from '../../pipelines/model/version.ts';
 import type { Release } from '../../pipelines/model/release.ts';
+import { escapedMarkdown } from '../../pipelines/text/markdown.ts';
 import { commitsBetween } from '../tools/git.ts';
 
 /**
@@ -14,11 +15,6 @@ export async function releaseNotes(cwd: string, release: Release, releases: read
   const commits = (await commitsBetween(cwd, before.commit, release.commit)) ?? [];
   const lines = commits
     .filter(({ side }) => side === 'b')
-    .map(({ id, subject }) => `- ${id.slice(0, 7)} ${plain(subject)}`);
+    .map(({ id, subject }) => `- ${id.slice(0, 7)} ${escapedMarkdown(subject)}`);
   return lines.length === 0 ? '' : `Since ${before.version}:\n\n${lines.join('\n')}\n`;
-}
-
-/** Returns a commit's subject as Markdown shows it as it is, and in which nobody is mentioned. */
-function plain(subject: string): string {
-  return subject.replaceAll(/[\\`*_[\]<>&|~#]/g, String.raw`\$&`).replaceAll('@', '@\u200b');
 }

@@ -4,6 +4,7 @@ import {
   InterruptedError,
   LockageError,
   messageOf,
+  OvertakenError,
   RolledBackError,
 } from '../../../pipelines/errors.ts';
 import type { Target } from '../../../pipelines/model/target.ts';
@@ -193,10 +194,9 @@ class Change {
   async make(): Promise<void> {
     const { name, what, host } = this.#wanted;
     try {
-      await this.#create(name);
-      await this.#begin();
+      await this.#begin(await this.#create(name));
     } catch (error) {
-      await this.#context.checkLock();
+      await this.#mayGoOn(error);
       // What has the name where the engine refused it is somebody else's.
       if (!this.#isRefused) await removeOwn(this.#engine, this.#wanted, name).catch(() => undefined);
       const Kind = this.#context.signal.aborted ? InterruptedError : DownError;
@@ -225,18 +225,18 @@ class Change {
       await this.#context.checkLock();
       // From here on the next one may run: a restart of the host must not bring both.
       await engine.updateContainer(before.Id, { RestartPolicy: restartPolicies.rests });
-      await this.#begin();
+      await this.#begin(next);
     } catch (error) {
-      // Whoever has it now sees to it.
-      await this.#context.checkLock();
+      await this.#mayGoOn(error);
       throw await this.#back(before, error);
     }
     await this.#context.checkLock();
     await engine.removeContainer(before.Id, { force: true, keepsVolumes });
   }
 
-  async #begin(): Promise<void> {
-    await this.#engine.startContainer(this.#wanted.name);
+  async #begin(id: string): Promise<void> {
+    await this.#context.checkLock();
+    await this.#engine.startContainer(id);
     failpoint('replace:started');
     await this.#wanted.works(this.#engine, this.#context.signal);
   }
@@ -253,6 +253,19 @@ class Change {
       this.#isRefused = error instanceof EngineError && error.status !== undefined;
       throw error;
     }
+  }
+
+  /**
+   * Looks at the lock after a failure. Whoever has overtaken this sees to what is there: nothing is put back then. Where nobody can
+   * say whose it is, it is left as it is, and so is what works. Throws LockageError.
+   */
+  async #mayGoOn(error: unknown): Promise<void> {
+    const { name, what, host } = this.#wanted;
+    const lock = await this.#context.checkLock().catch((reason: unknown) => reason);
+    if (lock === undefined) return;
+    if (lock instanceof OvertakenError) throw lock;
+    const details = [messageOf(error), ...detailsOf(error), messageOf(lock)];
+    throw new DownError(`${host.name}: ${what} ${name} was left half replaced`, { ...parts(error), details });
   }
 
   /** Puts the one before back in its place. Returns the error that says how that ended. */
@@ -274,18 +287,18 @@ class Change {
     });
   }
 
-  async #putBack({ State: { Running: ran } }: ContainerDetails): Promise<void> {
+  async #putBack({ Id, State: { Running: ran } }: ContainerDetails): Promise<void> {
     const engine = this.#engine;
     const { name } = this.#wanted;
     const { fresh, aside } = namesBeside(name);
     await removeOwn(engine, this.#wanted, fresh);
-    if (await engine.inspectContainer(aside)) {
+    if ((await engine.inspectContainer(aside))?.Id === Id) {
       await removeOwn(engine, this.#wanted, name);
-      await engine.updateContainer(aside, { RestartPolicy: restartPolicies.serves });
-      await engine.renameContainer(aside, name);
+      await engine.updateContainer(Id, { RestartPolicy: restartPolicies.serves });
+      await engine.renameContainer(Id, name);
     }
     if (!ran) throw new LockageError('it did not run before');
-    await engine.startContainer(name);
+    await engine.startContainer(Id);
     await this.#wanted.works(engine, new AbortController().signal);
   }
 }

@@ -34,8 +34,8 @@ interface Found {
 
 /** bytes of a file that is read; a database of thousands of packages is smaller */
 export const longestSource = 32 * 1024 * 1024;
-/** more than any image has that somebody looks through */
-const mostPackages = 10_000;
+/** what fits into a statement; a bill that left some out says so */
+const mostPackages = 5000;
 const longestField = 200;
 
 /** Returns whether packages are read from a path of an image. */
@@ -58,7 +58,7 @@ export function packagesIn(files: ReadonlyMap<string, string>): readonly Install
     const purl = `pkg:${type}/${name.split('/').map(encodeURIComponent).join('/')}@${encodeURIComponent(version)}${arch}`;
     packages.set(purl, { name, version, purl });
   }
-  return [...packages.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1)).slice(0, mostPackages);
+  return [...packages.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));
 }
 
 /** Returns the bill of an image. `at`: ISO 8601 */
@@ -76,12 +76,13 @@ export function billOf(
       tools: { components: [{ type: 'application', name: 'lockage' }] },
       component: { type: 'container', name: repository, version: digest, 'bom-ref': digest },
     },
-    components: packages.map(({ name, version, purl }) => ({ type: 'library', name, version, purl, 'bom-ref': purl })),
+    components: packages.slice(0, mostPackages).map((each) => ({ type: 'library', ...each })),
+    ...(packages.length > mostPackages ? { compositions: [{ aggregate: 'incomplete', assemblies: [digest] }] } : {}),
   };
 }
 
 function isField(value: string | undefined): value is string {
-  return value !== undefined && value.length > 0 && value.length <= longestField && !/\p{Cc}/u.test(value);
+  return value !== undefined && value.length > 0 && value.length <= longestField && !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** dpkg's status (deb-control(5)): paragraphs of fields. Those of distroless images have one package each. */
@@ -109,7 +110,8 @@ function alpine(text: string, system: string): Found[] {
 function npm(text: string): Found[] {
   try {
     const { name, version } = (JSON.parse(text) ?? {}) as { name?: unknown; version?: unknown };
-    return [{ type: 'npm', name: typeof name === 'string' ? name : undefined, version: String(version ?? '') }];
+    const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+    return [{ type: 'npm', name: textOf(name), version: textOf(version) }];
   } catch {
     return [];
   }

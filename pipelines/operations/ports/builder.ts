@@ -22,8 +22,8 @@ export interface Builder {
    * another one afterwards.
    */
   push(version: string): Promise<ReleasedImage>;
-  /** Returns the packages that are installed in the image of a version; undefined where it is not here. Throws LockageError. */
-  packages(version: string): Promise<readonly InstalledPackage[] | undefined>;
+  /** Returns the packages that are installed in the image of a release; undefined where it is not here. Throws LockageError. */
+  packages(release: Release): Promise<readonly InstalledPackage[] | undefined>;
 }
 
 /** The source of an image: a commit, or the files of the folder as they are now, without those that git ignores. */

@@ -56,7 +56,7 @@ async function predicateOf(
 ): Promise<Predicate | undefined> {
   if (kind === 'provenance') return provenance(project, release, key, at);
   if (kind === 'release') return releasePredicate(project, release, at);
-  const packages = await builder.packages(release.version);
+  const packages = await builder.packages(release);
   return packages && billOf(release, packages, at);
 }
 

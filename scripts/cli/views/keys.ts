@@ -1,3 +1,4 @@
+import { table } from '../../tools/format.ts';
 import type { PublicKey } from '../../../pipelines/model/public-key.ts';
 import type { TrustedKey } from '../../../pipelines/model/trusted-key.ts';
 
@@ -26,9 +27,7 @@ export function newKeyLines({ name, file, keyId, pem }: PublicKey & { name: stri
 /** Returns one line for each key. */
 export function keyLines(keys: readonly ListedKey[]): string[] {
   if (keys.length === 0) return ['no keys: `lockage key new NAME` makes one'];
-  const rows = keys.map((key) => [key.name, key.type, key.keyId.slice(0, 16), signsText(key), stateText(key)]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
+  return table(keys.map((key) => [key.name, key.type, key.keyId.slice(0, 16), signsText(key), stateText(key)]));
 }
 
 function signsText({ signs, environments }: ListedKey): string {

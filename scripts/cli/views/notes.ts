@@ -1,4 +1,5 @@
 import type { NotedRelease, ReleaseNotes } from '../../../pipelines/planning/release-notes.ts';
+import { escapedMarkdown } from '../../../pipelines/text/markdown.ts';
 import { colors } from '../../tools/colors.ts';
 
 /** Shows what came with each release, newest first. */
@@ -20,14 +21,14 @@ export function notesLines({ from, to, back, releases }: ReleaseNotes): string[]
 export function markdownNotes({ from, to, back, releases }: ReleaseNotes): string[] {
   if (releases.length === 0) return [`${from} and ${to} are the same release.`];
   return [
-    `# ${escaped(from)} to ${escaped(to)}`,
+    `# ${escapedMarkdown(from)} to ${escapedMarkdown(to)}`,
     ...(back ? ['', 'All of this is taken back.'] : []),
     ...releases.flatMap((release) => [
       '',
-      `## ${escaped(release.version)}`,
+      `## ${escapedMarkdown(release.version)}`,
       ...(release.runs.length > 0 ? ['', `Runs in ${release.runs.join(', ')}.`] : []),
       '',
-      ...(release.commits ?? []).map(({ id, subject }) => `- ${escaped(subject)} (\`${id.slice(0, 7)}\`)`),
+      ...(release.commits ?? []).map(({ id, subject }) => `- ${escapedMarkdown(subject)} (\`${id.slice(0, 7)}\`)`),
       ...otherwise(release).map((text) => `_${text}_`),
     ]),
   ];
@@ -36,14 +37,4 @@ export function markdownNotes({ from, to, back, releases }: ReleaseNotes): strin
 function otherwise({ commits }: NotedRelease): string[] {
   if (commits === undefined) return ['its commits are not in this repository'];
   return commits.length === 0 ? ['no commit of its own'] : [];
-}
-
-/** Returns a text that means nothing to Markdown or HTML, and calls nobody by name. */
-function escaped(text: string): string {
-  return text
-    .replaceAll(/[\\`*_[\]#|~]/g, String.raw`\$&`)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('@', '&#64;');
 }

@@ -37,6 +37,8 @@ test.each<[string, Record<string, string>, string[]]>([
       'app/node_modules/a/node_modules/left-pad/package.json': '{"name":"left-pad","version":"1.3.0"}',
       'app/node_modules/odd/package.json': 'null',
       'app/node_modules/worse/package.json': '{"name":7,"version":{}}',
+      'app/node_modules/odder/package.json': '{"name":"odder","version":{}}',
+      'app/node_modules/half/package.json': String.raw`{"name":"\ud800","version":"1"}`,
       'app/node_modules/broken/package.json': '{',
     },
     ['pkg:npm/%40acme/ui@2.0.0', 'pkg:npm/left-pad@1.3.0'],
