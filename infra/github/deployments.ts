@@ -74,7 +74,7 @@ export async function endDeployment(
   const hasNone = begun === undefined && serves && end.revision !== undefined;
   const id = begun ?? (hasNone ? await beginDeployment(client, end, teller) : undefined);
   if (id !== undefined) await setState(client, id, serves ? 'success' : stateOf(outcome), end, teller);
-  await setCommitStatus(client, end, teller, serves);
+  await setCommitStatus(client, end, teller);
   if (id !== undefined && serves) await deactivate(client, environment, id);
 }
 
@@ -112,7 +112,6 @@ async function setCommitStatus(
   { octokit, repo }: GitHubClient,
   end: OperationEnd,
   { logUrl }: DeploymentTeller,
-  isThere: boolean,
 ): Promise<void> {
   const { release, environment, outcome, message, details = [] } = end;
   if (release?.commit === undefined || outcome === 'locked') return;
@@ -120,11 +119,12 @@ async function setCommitStatus(
     refused: 'pending',
     'rolled back': 'failure',
   };
-  const said = isThere ? `${release.version} serves in ${environment}` : [message, ...details].join('; ');
+  const serves = isThere(end);
+  const said = serves ? `${release.version} serves in ${environment}` : [message, ...details].join('; ');
   await octokit.rest.repos.createCommitStatus({
     ...repo,
     sha: release.commit,
-    state: isThere ? 'success' : (states[outcome] ?? 'error'),
+    state: serves ? 'success' : (states[outcome] ?? 'error'),
     context: `lockage/${environment}`,
     description: shortened(said),
     ...(logUrl === undefined ? {} : { target_url: logUrl }),

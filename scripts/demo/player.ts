@@ -153,7 +153,9 @@ export class Player {
     const { ms, startedAt, stdout } = ended;
     const seen = await this.traffic.sinceLast();
     const answer = parse(json ? stdout : '');
-    const step = words.filter((word) => !word.startsWith('--') || ['--to', '--from'].includes(word)).join(' ');
+    // What somebody else's program is told is long, and says nothing here.
+    const own = words.includes('--') ? words.slice(0, words.indexOf('--')) : words;
+    const step = own.filter((word) => !word.startsWith('--') || ['--to', '--from'].includes(word)).join(' ');
     const held = ended.code === code;
     const result = code === 0 && held ? 'done' : `exit ${ended.code}${held ? ', as it must' : `, not ${code}`}`;
     this.rows.push({ step, ms, result, ...(seen ? { seen } : {}), note: held ? note({ answer, stdout, ms }) : '' });

@@ -259,13 +259,13 @@ class Change {
    * Looks at the lock after a failure. Whoever has overtaken this sees to what is there: nothing is put back then. Where nobody can
    * say whose it is, it is left as it is, and so is what works. Throws LockageError.
    */
-  async #mayGoOn(error: unknown): Promise<void> {
+  async #mayGoOn(failure: unknown): Promise<void> {
     const { name, what, host } = this.#wanted;
     const lock = await this.#context.checkLock().catch((reason: unknown) => reason);
     if (lock === undefined) return;
     if (lock instanceof OvertakenError) throw lock;
-    const details = [messageOf(error), ...detailsOf(error), messageOf(lock)];
-    throw new DownError(`${host.name}: ${what} ${name} was left half replaced`, { ...parts(error), details });
+    const details = [messageOf(failure), ...detailsOf(failure), messageOf(lock)];
+    throw new DownError(`${host.name}: ${what} ${name} was left half replaced`, { ...parts(failure), details });
   }
 
   /** Puts the one before back in its place. Returns the error that says how that ended. */
