@@ -14,19 +14,23 @@ export class CopyPool {
   readonly #source: CopySource;
   readonly #size: number;
   readonly #atOnce: number;
+  readonly #signal: AbortSignal;
   readonly #ready: Fork[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #busy = new Set<Promise<void>>();
   #filling: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #starting = 0;
   #failures = 0;
+  /** those who waited were told that none can be made: nothing is tried until somebody asks again */
+  #isDown = false;
   #closed = false;
 
-  /** `size`: copies that are kept ready; `atOnce`: how many are made at a time. */
-  constructor(source: CopySource, size: number, atOnce: number) {
+  /** `size`: copies that are kept ready; `atOnce`: how many are made at a time; none is begun after the signal. */
+  constructor(source: CopySource, size: number, atOnce: number, signal: AbortSignal) {
     this.#source = source;
     this.#size = size;
     this.#atOnce = atOnce;
+    this.#signal = signal;
   }
 
   /** Makes the first copies, and resolves once all of them are ready. Throws LockageError when none can be made. */
@@ -34,6 +38,7 @@ export class CopyPool {
     if (this.#ready.length >= this.#size) return;
     await new Promise<void>((resolve, reject) => {
       this.#filling = { resolve, reject };
+      this.#isDown = false;
       this.#refill();
     });
   }
@@ -45,6 +50,7 @@ export class CopyPool {
       copy === undefined
         ? new Promise<Fork>((resolve, reject) => this.#waiting.push({ resolve, reject }))
         : Promise.resolve(copy);
+    this.#isDown = false;
     this.#refill();
     return taken;
   }
@@ -58,12 +64,15 @@ export class CopyPool {
   /** Stops making copies, and resolves when nothing is under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error('the databases are gone'));
+    this.#refill();
     await Promise.all(this.#busy);
   }
 
   #refill(): void {
-    if (this.#closed) return;
+    // Nobody is left waiting for what is not made any more.
+    if (this.#closed) return this.#tell(new Error('the databases are gone'));
+    if (this.#signal.aborted) return this.#tell(this.#signal.reason);
+    if (this.#isDown) return;
     const [ready, starting, waiting] = [this.#ready.length, this.#starting, this.#waiting.length];
     const count = copiesToStart({ ready, starting, waiting, size: this.#size, atOnce: this.#atOnce });
     for (let index = 0; index < count; index += 1) this.#work(this.#make());
@@ -74,14 +83,19 @@ export class CopyPool {
     try {
       const copy = await this.#source.make();
       this.#failures = 0;
+      this.#isDown = false;
       const next = this.#waiting.shift();
       if (next) next.resolve(copy);
       else this.#ready.push(copy);
       if (this.#ready.length >= this.#size) this.#filling?.resolve();
     } catch (error) {
       this.#failures += 1;
-      // Who asks next tries again.
-      if (this.#failures >= mostFailures) return this.#tell(error);
+      if (this.#failures >= mostFailures) {
+        // Who asks next tries again; others that are under way may fail meanwhile, and begin nothing.
+        this.#failures = 0;
+        this.#isDown = true;
+        return this.#tell(error);
+      }
     } finally {
       this.#starting -= 1;
     }
@@ -89,7 +103,6 @@ export class CopyPool {
   }
 
   #tell(error: unknown): void {
-    this.#failures = 0;
     this.#filling?.reject(error);
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }

@@ -83,7 +83,7 @@ interface TestRun {
 /** Runs the command with the variables that lead to databases. Returns its exit code. */
 async function runTests(argv: readonly string[], run: TestRun, signal: AbortSignal): Promise<number> {
   const { source, kind, parallel, isPerTest } = run;
-  const pool = new CopyPool(source, isPerTest ? parallel : 0, 2 * availableParallelism());
+  const pool = new CopyPool(source, isPerTest ? parallel : 0, 2 * availableParallelism(), signal);
   const server = await CopyServer.start(pool, kind);
   try {
     if (isPerTest) await pool.fill();
