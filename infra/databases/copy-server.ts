@@ -19,7 +19,6 @@ export class CopyServer {
   readonly #kind: DatabaseKind;
   readonly #token = randomBytes(18).toString('base64url');
   readonly #kept = new Map<string, Fork>();
-  readonly #waits: number[] = [];
 
   private constructor(pool: CopyPool, kind: DatabaseKind) {
     this.#pool = pool;
@@ -42,11 +41,6 @@ export class CopyServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/${this.#token}/databases`;
   }
 
-  /** The milliseconds that each asker has waited. */
-  get waits(): readonly number[] {
-    return this.#waits;
-  }
-
   /** Ends all answers. */
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
@@ -66,14 +60,12 @@ export class CopyServer {
   }
 
   async #take(response: ServerResponse, isKept: boolean): Promise<void> {
-    const asked = performance.now();
     let copy: Fork;
     try {
       copy = await this.#pool.take();
     } catch (error) {
       return end(response, 503, { error: messageOf(error) });
     }
-    this.#waits.push(performance.now() - asked);
     // Whoever asked may have been killed meanwhile.
     if (response.closed || response.destroyed) return this.#pool.give(copy);
     const id = randomBytes(9).toString('base64url');
