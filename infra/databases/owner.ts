@@ -1,4 +1,4 @@
-import type { Engine } from '../docker/api/client.ts';
+import { EngineError, type Engine } from '../docker/api/client.ts';
 import { labels } from '../docker/labels.ts';
 import { markOfThis, runsStill, type ProcessMark } from '../system/process-mark.ts';
 
@@ -21,18 +21,48 @@ export interface Swept {
   readonly volumes: readonly string[];
 }
 
-/** Removes all that has these labels: containers with their data first, then what they used. */
+/**
+ * Removes all that has these labels: containers with their data first, then what they used. Returns what it has removed itself:
+ * what somebody else is removing at the moment is left to them.
+ */
 export async function removeOwned(engine: Engine, own: Readonly<Record<string, string>>): Promise<Swept> {
   const containers = await engine.listContainers({ all: true, labels: own });
-  await Promise.all(containers.map(({ Id }) => engine.removeContainer(Id, { force: true })));
+  const ended = await removed(containers, ({ Id }) => engine.removeContainer(Id, { force: true }), isBeingRemoved);
   const [networks, volumes] = await Promise.all([engine.listNetworks(own), engine.listVolumes(own)]);
-  await Promise.all(networks.map((name) => engine.removeNetwork(name)));
-  await Promise.all(volumes.map(({ Name }) => engine.removeVolume(Name)));
+  // Containers that somebody else removes use them until they are gone.
+  const isLeft = ended.length < containers.length ? isInUse : () => false;
   return {
-    containers: containers.map(({ Names, Id }) => (Names[0] ?? Id).replace(/^\//, '')),
-    networks,
-    volumes: volumes.map(({ Name }) => Name),
+    containers: ended.map(({ Names, Id }) => (Names[0] ?? Id).replace(/^\//, '')),
+    networks: await removed(networks, (name) => engine.removeNetwork(name), isLeft),
+    volumes: (await removed(volumes, ({ Name }) => engine.removeVolume(Name), isLeft)).map(({ Name }) => Name),
   };
+}
+
+/** Removes things, but those that the engine refuses for a reason that is expected. Returns what was removed. */
+async function removed<Thing>(
+  things: readonly Thing[],
+  remove: (thing: Thing) => Promise<void>,
+  isExpected: (refused: EngineError) => boolean,
+): Promise<Thing[]> {
+  const each = things.map(async (thing) => {
+    try {
+      await remove(thing);
+      return [thing];
+    } catch (error) {
+      if (error instanceof EngineError && isExpected(error)) return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(each)).flat();
+}
+
+function isBeingRemoved({ status, reason }: EngineError): boolean {
+  return status === 409 && /already in progress/i.test(reason);
+}
+
+/** The engine answers 403 for a network, and 409 for a volume. */
+function isInUse({ status }: EngineError): boolean {
+  return status === 403 || status === 409;
 }
 
 /** Removes what commands that are gone have left behind on an engine. What belongs to one that runs stays. */
@@ -49,11 +79,15 @@ export async function sweep(engine: Engine): Promise<Swept> {
 
 /** Returns the labels of owners that are gone. */
 async function ownersOn(engine: Engine): Promise<string[]> {
-  const containers = await engine.listContainers({ all: true, labels: { [ownerLabel]: '' } });
-  const others = [...(await engine.networksWith(ownerLabel)), ...(await engine.volumesWith(ownerLabel))];
+  const [containers, networks, volumes] = await Promise.all([
+    engine.listContainers({ all: true, labels: { [ownerLabel]: '' } }),
+    engine.networksWith(ownerLabel),
+    engine.volumesWith(ownerLabel),
+  ]);
   const seen = new Map<string, number>();
   for (const { Labels, Created } of containers) note(seen, Labels, Created * 1000);
-  for (const each of others) note(seen, each.labels, Date.parse(each.createdAt));
+  for (const each of [...networks, ...volumes]) note(seen, each.labels, Date.parse(each.createdAt));
+  if (seen.size === 0) return [];
   const now = Date.parse((await engine.info()).SystemTime);
   const gone = await Promise.all(
     [...seen].map(async ([owner, newest]) => ((await isGone(owner, now - newest)) ? [owner] : [])),

@@ -1,5 +1,6 @@
 import type { BakedDatabase, DatabaseWanted } from '../../infra/adapters/databases.ts';
 import { sweep } from '../../infra/databases/owner.ts';
+import type { Engine } from '../../infra/docker/api/client.ts';
 import { engineAtHand } from '../../infra/hosts/engine-at-hand.ts';
 import { startAtEnd } from '../../infra/system/process.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -32,14 +33,23 @@ export async function openDatabase(
   const release = await releaseOf(context, flags.release);
   const host = await localEngine();
   const engine = await context.connections.engine(host);
-  const { containers } = await sweep(engine);
-  if (containers.length > 0)
-    context.terminal.note(`${containers.length} databases of commands that are gone were removed`);
+  await removeLeft(context, engine);
   const wanted = { environment, accessory, release, host };
   const baked = await context.databases.ensure(wanted);
   if (baked.outcome === 'baked' && !baked.notPushed)
     context.terminal.note(`pushed to ${project.repository}: others get it from there`);
   return { baked, wanted };
+}
+
+/** Removes what killed commands have left behind. What cannot be removed now goes with a later command. */
+async function removeLeft({ terminal }: CommandContext, engine: Engine): Promise<void> {
+  try {
+    const { containers } = await sweep(engine);
+    if (containers.length > 0) terminal.note(`${containers.length} databases of commands that are gone were removed`);
+  } catch (error) {
+    if (!(error instanceof LockageError)) throw error;
+    terminal.note(`not everything of commands that are gone was removed: ${error.message}`);
+  }
 }
 
 /** Returns the engine at hand, which has to be reached by a socket: forks listen on its own loopback alone. Throws LockageError. */
