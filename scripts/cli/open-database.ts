@@ -62,9 +62,15 @@ export async function localEngine(): Promise<Host> {
   });
 }
 
-/** Has everything of this process removed when it is killed. Returns what calls that off. */
-export function guardEnd(): () => void {
-  return startAtEnd([process.execPath, process.argv[1] ?? '', 'db', 'sweep', '--patient']);
+/**
+ * Does work with databases, cleaning included. Where this process ends before that, or it does not end well, or it is stopped, all that
+ * it has made is removed after it.
+ */
+export async function withGuard(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  const callOff = startAtEnd([process.execPath, process.argv[1] ?? '', 'db', 'sweep', '--patient']);
+  await work();
+  // What was being made when the signal came may appear on the engine after the cleaning.
+  if (!signal.aborted) callOff();
 }
 
 function environmentOf({ project }: CommandContext, name: string | undefined): Environment {

@@ -4,7 +4,7 @@ import { Engine } from '../../../infra/docker/api/client.ts';
 import { bakedOf } from '../../../pipelines/databases/baked.ts';
 import { kindNamed, urlOf, variablesOf } from '../../../pipelines/databases/kinds.ts';
 import { LockageError, PartialError } from '../../../pipelines/errors.ts';
-import { guardEnd, localEngine, openDatabase, type DatabaseFlags } from '../open-database.ts';
+import { localEngine, openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { print } from '../terminal.ts';
@@ -20,9 +20,8 @@ export async function dbBakeCommand(
   flags: DatabaseFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  await runCommand({ ...jsonOf(flags), keyless: true }, signal, async (context) => {
-    const guard = guardEnd();
-    try {
+  await runCommand({ ...jsonOf(flags), keyless: true }, signal, (context) =>
+    withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, name, flags);
       const { outcome, kind, image, fingerprint, digest, notPushed } = baked;
       const { accessory, environment, release } = wanted;
@@ -39,10 +38,8 @@ export async function dbBakeCommand(
         { outcome, accessory: accessory.name, kind, image, fingerprint, ...(digest ? { digest } : {}) },
         [`${accessory.name} (${kind}) ${how}: ${of}`, image, 'next: `lockage db fork` or `lockage test -- COMMAND`'],
       );
-    } finally {
-      guard();
-    }
-  });
+    }),
+  );
 }
 
 interface ForkFlags extends DatabaseFlags {
@@ -54,13 +51,12 @@ interface ForkFlags extends DatabaseFlags {
 export async function dbForkCommand(name: string | undefined, flags: ForkFlags, signal: AbortSignal): Promise<void> {
   const count = countOf(flags.count, '--count');
   const caller = process.ppid;
-  await runCommand({ ...jsonOf(flags), keyless: true }, signal, async (context) => {
-    const guard = guardEnd();
-    try {
+  await runCommand({ ...jsonOf(flags), keyless: true }, signal, (context) =>
+    withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, name, flags);
       const forks = await context.databases.forks(baked, wanted.host);
       try {
-        const made = await Promise.all(Array.from({ length: count }, () => forks.make()));
+        const made = await allOf(Array.from({ length: count }, () => forks.make()));
         const urls = made.map((fork) => urlOf(baked.kind, fork));
         context.terminal.result(
           {
@@ -80,10 +76,17 @@ export async function dbForkCommand(name: string | undefined, flags: ForkFlags, 
       } finally {
         await forks.close();
       }
-    } finally {
-      guard();
-    }
-  });
+    }),
+  );
+}
+
+/** Returns the results of all. Throws the first failure, once none is under way: what is removed then does not grow again. */
+async function allOf<Result>(under: readonly Promise<Result>[]): Promise<Result[]> {
+  try {
+    return await Promise.all(under);
+  } finally {
+    await Promise.allSettled(under);
+  }
 }
 
 /** Resolves when whoever called this command is gone, its input has ended, or it is to stop. */

@@ -9,7 +9,7 @@ import { runAttached } from '../../../infra/system/process.ts';
 import { workerVariables, type DatabaseKind } from '../../../pipelines/databases/kinds.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { didYouMean } from '../../../pipelines/text/suggest.ts';
-import { guardEnd, openDatabase, type DatabaseFlags } from '../open-database.ts';
+import { openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { ConsoleTerminal } from '../terminal.ts';
@@ -33,9 +33,8 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
   const per = oneOf(['worker', 'test'], flags.per, '--per');
   if (flags.environment !== undefined)
     return testEnvironments(argv, { ...flags, environment: flags.environment }, signal);
-  await runCommand({ keyless: true }, signal, async (context) => {
-    const guard = guardEnd();
-    try {
+  await runCommand({ keyless: true }, signal, (context) =>
+    withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, flags.database, flags);
       if (strategy === 'template') refuseOther(baked.kind);
       const forks = await context.databases.forks(baked, wanted.host);
@@ -46,10 +45,8 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
       } finally {
         await forks.close();
       }
-    } finally {
-      guard();
-    }
-  });
+    }),
+  );
 }
 
 /** Runs the command with an environment for each worker: the application, and accessories of its own. */
