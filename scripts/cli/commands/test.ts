@@ -32,7 +32,7 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
   const strategy = oneOf(['fork', 'template'], flags.strategy, '--strategy');
   const per = oneOf(['worker', 'test'], flags.per, '--per');
   if (flags.environment !== undefined)
-    return testEnvironments(argv, { ...flags, environment: flags.environment }, signal);
+    return testEnvironments(argv, { ...flags, environment: flags.environment, count: parallel }, signal);
   await runCommand({ keyless: true }, signal, (context) =>
     withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, flags.database, flags);
@@ -52,16 +52,15 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
 /** Runs the command with an environment for each worker: the application, and accessories of its own. */
 async function testEnvironments(
   argv: readonly string[],
-  flags: TestFlags & { readonly environment: string },
+  flags: TestFlags & { readonly environment: string; /** how many */ readonly count: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const { environment: from, database, release, ttl } = flags;
-  if (database !== undefined || flags.per === 'test') {
+  const { environment: from, count, database, env, release, ttl } = flags;
+  if (database !== undefined || env !== undefined || flags.per === 'test' || flags.strategy === 'template') {
     throw new LockageError('--environment gives each worker an environment, with databases of its own', {
-      hint: 'Leave out --database and --per.',
+      hint: 'Leave out --database, --env, --per and --strategy.',
     });
   }
-  const count = countOf(flags.parallel, '--parallel');
   const terminal = new ConsoleTerminal({ json: false, yes: true, redactor: new Redactor(), signal });
   process.exitCode = await withEnvironments({ from, release, count, ttl, terminal, signal }, (environments) =>
     runAttached(argv, environmentVariables(environments), signal),
