@@ -68,7 +68,8 @@ export const symptoms: readonly Symptom[] = [
   },
   {
     name: 'port below 1024',
-    sign: /(EACCES|permission denied)[^\n]*(:|port )\d{1,3}\b(?!\d)|(:|port )\d{1,3}\b[^\n]*(EACCES|permission denied)/i,
+    // The number comes after the word, as a line may begin with a time.
+    sign: /^(?=.*(EACCES|permission denied)).*\b(listen|bind).*(:|port )\d{1,3}(?!\w|:\w|\]:)/im,
     cause: 'it has no right to listen on a port below 1024',
     keys: ['port', 'hardening.capabilities'],
     remedy: 'let it listen on a port above, with KEY, or give back CAP_NET_BIND_SERVICE in KEY',
