@@ -130,6 +130,7 @@ export class DatabasesAdapter {
     const inputs: BakeInputs = {
       kind,
       image: image.includes('@') ? image : knownDigest(accessory.image, details),
+      platform: `${details.Os}/${details.Architecture}`,
       command: args,
       env: accessory.env,
       secrets: accessory.secrets,

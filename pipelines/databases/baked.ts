@@ -13,13 +13,15 @@ export const bakedLabels = {
 } as const;
 
 /** Raised where the same inputs give another image than before. */
-const recipe = 1;
+const recipe = 2;
 
 /** Everything that a baked image follows from. It is made again only when one of these changes. */
 export interface BakeInputs {
   readonly kind: DatabaseKind;
   /** of the accessory, by digest */
   readonly image: string;
+  /** of the image that is baked, as `linux/amd64`: one digest may stand for several */
+  readonly platform: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** names; their values stand in for those of environments, and are not part of it */
@@ -39,7 +41,7 @@ export interface ReleaseCommand {
   readonly secrets: readonly string[];
 }
 
-/** Returns 32 hex digits that name a baked image, the same on every computer. */
+/** Returns 32 hex digits that name a baked image, the same on every computer of a platform. */
 export function bakeFingerprint(inputs: BakeInputs): string {
   const content = canonicalJson({ recipe, dataFolder, ...inputs });
   return createHash('sha256').update(content).digest('hex').slice(0, 32);

@@ -6,6 +6,7 @@ const migration = { image: 'shop@sha256:1', command: ['node', 'migrate.mjs'], en
 const inputs: BakeInputs = {
   kind: 'postgres',
   image: 'postgres@sha256:1',
+  platform: 'linux/amd64',
   command: [],
   env: { POSTGRES_USER: 'shop' },
   secrets: ['PASSWORD'],
@@ -22,6 +23,7 @@ describe('a baked image', () => {
 
   test.each<[string, Partial<BakeInputs>]>([
     ['image', { image: 'postgres@sha256:2' }],
+    ['platform', { platform: 'linux/arm64' }],
     ['release', { migration: { ...migration, image: 'shop@sha256:2' } }],
     ['migration', { migration: { ...migration, command: ['node', 'other.mjs'] } }],
     ['seed', { seed: { sha256: 'b' } }],
