@@ -50,12 +50,17 @@ over() {
   now=$(date +%s) && [ "$now" -ge "$REAPER_DEADLINE" ]
 }
 
+# found KEY: those in what is listed
+found() {
+  printf %s "$listed" | grep -o "\"$1\":\"[a-zA-Z0-9][a-zA-Z0-9_.-]*\"" | cut -d '"' -f 4
+}
+
 # names LIST: of what is listed; fails where the engine does not say all of it
 names() {
   listed=$(ask "$1") || return 1
   case $listed in '['*']' | '{'*'}') ;; *) return 1 ;; esac
-  case $1 in volumes | locks) key=Name ;; *) key=Id ;; esac
-  printf %s "$listed" | grep -o "\"$key\":\"[a-zA-Z0-9][a-zA-Z0-9_.-]*\"" | cut -d '"' -f 4 | tr '\n' ' '
+  case $1 in volumes) key=Name ;; *) key=Id ;; esac
+  found "$key" | tr '\n' ' '
 }
 
 # look: notes what there is of the environment, without its reapers
@@ -77,15 +82,19 @@ waits() {
   return 1
 }
 
-# held: there is a lock, and less than its lease ago it was another one, or renewed; names alone tell, as clocks may be set
+# held: there is a lock, and less than its lease ago it was another one, or renewed; names alone tell, as clocks may be set; or
+# nobody says that there is none
 seen=
 held() {
-  listed=$(ask locks) || return 1
+  now=$(date +%s) || return 0
+  [ "$now" -lt $((REAPER_DEADLINE + 3600)) ] || return 1
+  listed=$(ask locks) || return 0
+  case $listed in '{'*'}') ;; *) return 0 ;; esac
   locks=
-  for each in $(names locks | tr ' ' '\n' | sort); do
+  for each in $(found Name | sort); do
     case $each in *.over) ;; *) locks="$locks $each" ;; esac
   done
-  [ -n "$locks" ] && now=$(date +%s) && [ "$now" -lt $((REAPER_DEADLINE + 3600)) ] || return 1
+  [ -n "$locks" ] || return 1
   if [ "$locks" != "$seen" ] || [ "$now" -lt "$since" ]; then
     seen=$locks
     since=$now

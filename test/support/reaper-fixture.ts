@@ -47,6 +47,8 @@ export class ReaperFixture {
   readonly refused = new Set<string>();
   /** every list that it is asked for fails */
   isBusy = false;
+  /** the list of locks fails */
+  hidesLocks = false;
   output = '';
   /** how often it was asked for the locks of the environment */
   looks = 0;
@@ -115,7 +117,10 @@ export class ReaperFixture {
   #answer(method: string, { pathname, searchParams }: URL): [number, unknown] {
     const [, kind = '', id = '', act] = pathname.split('/');
     if (kind === '_ping') return [200, 'OK'];
-    if (method === 'GET') return this.isBusy ? [500, {}] : [200, this.#list(kind, searchParams)];
+    const isOfLocks = searchParams.get('filters')?.includes('"lockage.part=lock"') ?? false;
+    if (isOfLocks) this.looks++;
+    const isSilent = this.isBusy || (isOfLocks && this.hidesLocks);
+    if (method === 'GET') return isSilent ? [500, {}] : [200, this.#list(kind, searchParams)];
     const what = `${method === 'POST' ? act : 'remove'} ${kind}/${id}`;
     if (this.refused.has(what)) return [409, { message: 'it is in use' }];
     this.done.push(what);
@@ -125,7 +130,6 @@ export class ReaperFixture {
   }
 
   #list(kind: string, query: URLSearchParams): unknown {
-    if (query.get('filters')?.includes('"lockage.part=lock"')) this.looks++;
     const filters = JSON.parse(query.get('filters') ?? '{}') as Record<string, string[] | undefined>;
     const { label = [], id, name = [], status } = filters;
     const found = this.things.filter(

@@ -125,6 +125,18 @@ describe('a reaper', () => {
     await untilGone(hung, []);
   });
 
+  test('waits for an hour at most where nobody says whether a command is at work', async () => {
+    const host = await start([...idle, lock('', '30')]);
+    host.hidesLocks = true;
+    host.clock(2000);
+    await looked(host);
+    host.clock(5599);
+    await looked(host);
+    expect(host.done).toEqual([]);
+    host.clock(5600);
+    await untilGone(host, []);
+  });
+
   test('is not led to others by labels that read as if they were names', async () => {
     const labels = { ...own('release'), Id: id('a'), Name: 'shop-try-2-live' };
     const host = await start([...environment, container('4', labels), ...neighbour]);
