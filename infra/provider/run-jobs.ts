@@ -1,5 +1,5 @@
 import { messageOf, OvertakenError } from '../../pipelines/errors.ts';
-import type { JobResult } from '../../pipelines/model/verification.ts';
+import { jobRoleStart, type JobResult } from '../../pipelines/model/verification.ts';
 import { VerificationFailedError } from '../../pipelines/model/verification-failed.ts';
 import { printable } from '../../pipelines/text/printable.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
@@ -118,7 +118,7 @@ async function removeLeftJobs(context: ProviderContext, place: Place, host: JobI
   const engine = await context.engine(host);
   const own = ownerLabels(place.app, place.environment, 'release');
   const left = (await engine.listContainers({ all: true, labels: own })).filter(({ Labels }) =>
-    Labels[labels.role]?.startsWith(jobRole),
+    Labels[labels.role]?.startsWith(jobRoleStart),
   );
   for (const each of left) {
     await context.checkLock();
@@ -127,6 +127,3 @@ async function removeLeftJobs(context: ProviderContext, place: Place, host: JobI
     await removeSecretVolume(engine, place, secretVolumeName(name)).catch(() => undefined);
   }
 }
-
-/** How the role of a job begins, as its container has it. */
-const jobRole = 'verify ';

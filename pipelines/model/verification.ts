@@ -15,6 +15,9 @@ export interface VerificationJob {
   readonly retries: number;
 }
 
+/** How the role of a job begins, as its container has it; no other role is named like that. */
+export const jobRoleStart = 'verify ';
+
 /** How a job ended. */
 export interface JobResult {
   readonly job: string;

@@ -3,7 +3,7 @@ import type { PlacedJob } from '../model/desired-state.ts';
 import type { Environment, Role } from '../model/environment.ts';
 import { environmentNames } from '../model/names.ts';
 import type { EnvironmentHost } from '../model/target.ts';
-import { definitionOf, type VerificationJob } from '../model/verification.ts';
+import { definitionOf, jobRoleStart, type VerificationJob } from '../model/verification.ts';
 
 /** The user of a job in an image that is not the release's, where roles have none that is configured: nobody. */
 const nobody = '65534:65534';
@@ -53,7 +53,7 @@ function jobRole(first: Role, job: VerificationJob, host: EnvironmentHost): Role
   const user = job.image === undefined ? {} : { user: hardening.user ?? nobody };
   return {
     ...role,
-    name: `verify ${job.name}`,
+    name: `${jobRoleStart}${job.name}`,
     command: job.command,
     count: 1,
     hosts: [host.name],
