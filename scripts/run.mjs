@@ -11,6 +11,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { prepareClone, setUp } from './setup.mjs';
+import { testProjects } from './test-projects.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
@@ -32,12 +33,12 @@ const programs = {
   soak: { program: soak, args, ready: async () => (leavesMachineAlone ? await built(soak) : await setUp(output)) },
   test: {
     program: vitest,
-    args: ['run', ...(chooses ? [] : ['--project', '!crash', '--project', '!cosign']), ...args],
+    args: ['run', ...(chooses ? [] : projects('test')), ...args],
     ready: () => setUp(output),
   },
-  crash: { program: vitest, args: ['run', '--project', 'crash', ...args], ready: () => setUp(output) },
-  cosign: { program: vitest, args: ['run', '--project', 'cosign', ...args], ready: () => setUp(output) },
-  'test:fast': { program: vitest, args: ['run', '--project', 'fast', ...args], ready: () => prepareClone(output) },
+  crash: { program: vitest, args: ['run', ...projects('crash'), ...args], ready: () => setUp(output) },
+  cosign: { program: vitest, args: ['run', ...projects('cosign'), ...args], ready: () => setUp(output) },
+  'test:fast': { program: vitest, args: ['run', ...projects('test:fast'), ...args], ready: () => prepareClone(output) },
 };
 
 const chosen = programs[name];
@@ -57,4 +58,9 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 1
 /** @param {string} program */
 async function built(program) {
   return existsSync(program) || (await prepareClone(output));
+}
+
+/** @param {keyof typeof testProjects} command */
+function projects(command) {
+  return testProjects[command].flatMap((project) => ['--project', project]);
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testProjects } from '../../../scripts/test-projects.mjs';
 
 const scripts = resolve(import.meta.dirname, '../../../scripts');
 const clone = mkdtempSync(join(tmpdir(), 'lockage-clone-'));
@@ -10,7 +11,7 @@ const clone = mkdtempSync(join(tmpdir(), 'lockage-clone-'));
 // A clone whose dist/ is there and whose set-up would have work to do: nothing of it may be touched.
 beforeAll(() => {
   mkdirSync(join(clone, 'scripts', 'setup'), { recursive: true });
-  for (const name of ['run.mjs', 'setup.mjs', 'setup/lock.mjs']) {
+  for (const name of ['run.mjs', 'setup.mjs', 'test-projects.mjs', 'setup/lock.mjs']) {
     cpSync(join(scripts, name), join(clone, 'scripts', name));
   }
   writeFileSync(join(clone, 'package-lock.json'), '{ "packages": { "node_modules/missing": { "version": "1.0.0" } } }');
@@ -39,4 +40,22 @@ test('npm packages that cannot be installed end it before the program, with what
   expect(stdout).toContain('✗ npm packages  failed');
   expect(stdout).toContain('`npm ci --loglevel=error`');
   expect(stdout).not.toContain('demo --');
+});
+
+test('every file of tests is run by `npm test` or by the one command that is said to take longer', () => {
+  const root = join(scripts, '..');
+  const files = (command: keyof typeof testProjects) => {
+    const projects = testProjects[command].flatMap((project) => ['--project', project]);
+    const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+    const listed = spawnSync(process.execPath, [vitest, 'list', '--filesOnly', '--json', ...projects], { cwd: root });
+    const rows = JSON.parse(listed.stdout.toString()) as { file: string }[];
+    return rows.map(({ file }) => relative(join(root, 'test'), file));
+  };
+  const longer = { crash: files('crash'), cosign: files('cosign') };
+  expect(longer.crash.every((file) => file.startsWith('crash/'))).toBe(true);
+  expect(longer.cosign.every((file) => file.startsWith('cosign/'))).toBe(true);
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.test.ts'),
+  );
+  expect([...files('test'), ...longer.crash, ...longer.cosign].toSorted()).toEqual(all.toSorted());
 });
