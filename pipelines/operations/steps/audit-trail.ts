@@ -1,5 +1,6 @@
 import { detailsOf, LockageError, messageOf, NotStartedError } from '../../errors.ts';
 import {
+  acceptedUpTo,
   noEntry,
   type AuditEntry,
   type AuditFacts,
@@ -150,6 +151,7 @@ export class AuditTrail {
   #entry(kind: AuditEntry['kind'], last: AuditLine | undefined, process: AuditProcess): AuditEntry {
     const { actor, now, secrets } = this.#context;
     const { reason, breakGlass, ...facts } = this.#facts;
+    const accepted = acceptedUpTo(last);
     return {
       ...facts,
       ...(reason === undefined ? {} : { reason: secrets.mask(reason) }),
@@ -161,7 +163,7 @@ export class AuditTrail {
       operation: this.#operation,
       actor,
       process,
-      ...(last?.entry.accepted === undefined ? {} : { accepted: last.entry.accepted }),
+      ...(accepted === 0 ? {} : { accepted }),
     };
   }
 
@@ -186,7 +188,7 @@ export class AuditTrail {
     const found = each.flat();
     if (found.length === 0) return [];
     // A person may know already.
-    const accepted = (await audit.last())?.entry.accepted ?? 0;
+    const accepted = acceptedUpTo(await audit.last());
     return found.filter(({ number }) => number > accepted);
   }
 
