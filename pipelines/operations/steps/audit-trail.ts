@@ -11,7 +11,7 @@ import {
   type OpenIntent,
 } from '../../model/audit-entry.ts';
 import { printable } from '../../text/printable.ts';
-import { ExitCode, exitCodeFor } from '../../model/exit-code.ts';
+import { ExitCode, exitCodeFor, exitCodeOfResult } from '../../model/exit-code.ts';
 import type { Context } from '../ports.ts';
 
 /** What the trail of an operation needs of its context. */
@@ -168,7 +168,7 @@ export class AuditTrail {
   }
 
   #endOf(end: { readonly error: unknown } | { readonly result: unknown }): Pick<AuditEntry, 'exitCode' | 'error'> {
-    if (!('error' in end)) return { exitCode: exitCodeOfResult(end.result) };
+    if (!('error' in end)) return { exitCode: exitCodeOfResult(this.#operation, end.result) };
     const text = [messageOf(end.error), ...detailsOf(end.error)].join('; ').slice(0, longestError);
     return { exitCode: exitCodeFor(end.error), error: this.#context.secrets.mask(text) };
   }
@@ -236,10 +236,3 @@ function plain<T>(value: T): T {
 
 /** Characters of an error that are kept. */
 const longestError = 2000;
-
-/** Returns the exit code of an operation that did not fail: it may have left hosts out. */
-function exitCodeOfResult(result: unknown): number {
-  const { revision, failed } = (result ?? {}) as { revision?: { without?: unknown }; failed?: readonly unknown[] };
-  const isPartial = revision?.without !== undefined || (Array.isArray(failed) && failed.length > 0);
-  return isPartial ? ExitCode.partial : ExitCode.ok;
-}
