@@ -15,7 +15,7 @@ import type { Signer } from '../../pipelines/model/signer.ts';
 import type { AuditLog } from '../../pipelines/operations/ports/audit.ts';
 import { AppendLog, type NumberedLine } from '../system/append-log.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
-import { isAlive } from '../system/is-alive.ts';
+import { runsStill } from '../system/process-mark.ts';
 import { thisProcess } from '../system/this-process.ts';
 
 /** The parts of an audit log. */
@@ -89,13 +89,9 @@ export class AuditLogAdapter implements AuditLog {
     return thisProcess();
   }
 
-  async hasEnded({ machine, pid, pidSpace }: AuditProcess): Promise<boolean> {
-    const own = await thisProcess();
-    if (machine !== own.machine) return false;
-    // Of another boot, and not of another container that runs.
-    const [boot, space] = pidSpace.split(' ');
-    const [ownBoot, ownSpace] = own.pidSpace.split(' ');
-    return boot !== ownBoot || (space === ownSpace && !isAlive(pid));
+  async hasEnded(process: AuditProcess): Promise<boolean> {
+    // The log does not keep when a process was started.
+    return (await runsStill({ ...process, started: '' })) === false;
   }
 
   /** What this computer remembers may be behind, as another command of it has gone on: it must only never be ahead. */
