@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { acceptedUpTo, noEntry, type AuditEntry, type MissingHead } from '../model/audit-entry.ts';
+import { acceptedUpTo, longestReason, noEntry, type AuditEntry, type MissingHead } from '../model/audit-entry.ts';
 import type { Context } from './ports.ts';
 
 /** Why a person goes on with a log that lacks something. */
@@ -40,7 +40,7 @@ export async function acceptLog(
       operation: 'accept',
       actor,
       process,
-      reason: secrets.mask(reason),
+      reason: secrets.mask(reason).slice(0, longestReason),
       missing,
       accepted: number,
       ...(open ? { open } : {}),

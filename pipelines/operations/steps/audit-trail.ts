@@ -1,6 +1,7 @@
 import { detailsOf, LockageError, messageOf, NotStartedError } from '../../errors.ts';
 import {
   acceptedUpTo,
+  longestReason,
   noEntry,
   type AuditEntry,
   type AuditFacts,
@@ -133,7 +134,8 @@ export class AuditTrail {
     const isOver = ({ number, environment }: OpenIntent) =>
       ended.has(number) || (environment !== undefined && this.#locked.has(environment));
     const known = last?.entry.open ?? [];
-    const abandoned = known.filter(isOver).map(({ number }) => number);
+    const rest = known.filter((each) => !isOver(each)).slice(1 - mostOpen);
+    const abandoned = known.filter((each) => !rest.includes(each)).map(({ number }) => number);
     const bare = this.#entry('intent', last, process);
     // What others know to have been there keeps its numbers.
     const number = Math.max(bare.number, ...missing.map((each) => each.number + 1));
@@ -143,7 +145,7 @@ export class AuditTrail {
       ...bare,
       number,
       ...(abandoned.length > 0 ? { abandoned } : {}),
-      open: [...known.filter((each) => !isOver(each)), own],
+      open: [...rest, own],
       ...(missing.length > 0 ? { missing } : {}),
     };
   }
@@ -151,11 +153,12 @@ export class AuditTrail {
   #entry(kind: AuditEntry['kind'], last: AuditLine | undefined, process: AuditProcess): AuditEntry {
     const { actor, now, secrets } = this.#context;
     const { reason, breakGlass, ...facts } = this.#facts;
+    const kept = (text: string) => secrets.mask(text).slice(0, longestReason);
     const accepted = acceptedUpTo(last);
     return {
       ...facts,
-      ...(reason === undefined ? {} : { reason: secrets.mask(reason) }),
-      ...(breakGlass === undefined ? {} : { breakGlass: secrets.mask(breakGlass) }),
+      ...(reason === undefined ? {} : { reason: kept(reason) }),
+      ...(breakGlass === undefined ? {} : { breakGlass: kept(breakGlass) }),
       number: (last?.entry.number ?? 0) + 1,
       at: new Date(now()).toISOString(),
       kind,
@@ -169,8 +172,9 @@ export class AuditTrail {
 
   #endOf(end: { readonly error: unknown } | { readonly result: unknown }): Pick<AuditEntry, 'exitCode' | 'error'> {
     if (!('error' in end)) return { exitCode: exitCodeOfResult(this.#operation, end.result) };
-    const text = [messageOf(end.error), ...detailsOf(end.error)].join('; ').slice(0, longestError);
-    return { exitCode: exitCodeFor(end.error), error: this.#context.secrets.mask(text) };
+    // A secret that is cut is none that is known.
+    const text = this.#context.secrets.mask([messageOf(end.error), ...detailsOf(end.error)].join('; '));
+    return { exitCode: exitCodeFor(end.error), error: text.slice(0, longestError) };
   }
 
   async #append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine> {
@@ -236,3 +240,5 @@ function plain<T>(value: T): T {
 
 /** Characters of an error that are kept. */
 const longestError = 2000;
+/** Open intents that an entry has at most: older ones count as abandoned, so that no entry grows without end. */
+const mostOpen = 200;
