@@ -56,13 +56,18 @@ export class AuditLogAdapter implements AuditLog {
   }
 
   async append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine> {
-    for (;;) {
+    for (let tries = 0; tries < mostTries; tries += 1) {
       const entry = make(await this.last());
       const line = await this.#signed({ entry, hash: hashOfEntry(entry) });
-      if (!(await this.#tried(() => this.#log.append(entry.number, lineText(line))))) continue;
+      const text = readableText(line);
+      if (!(await this.#tried(() => this.#log.append(entry.number, text)))) continue;
       await this.#remember({ number: entry.number, hash: line.hash });
       return line;
     }
+    throw new LockageError(`the audit log cannot be used: others were quicker ${mostTries} times`, {
+      details: [this.#dependencies.folder],
+      hint: 'Run `lockage audit verify`, then try again.',
+    });
   }
 
   async has({ number, hash }: AuditHead): Promise<boolean> {
@@ -134,9 +139,26 @@ export function auditFolder(backend: string, app: string): string {
   return join(backend, 'audit', app);
 }
 
-function lineOf({ file, line = 1, text }: NumberedLine): AuditLine {
+/** So often an entry is written anew, as somebody else was quicker. */
+const mostTries = 100;
+
+/** Returns the text of a line, which whoever reads the log next has to believe. */
+function readableText(line: AuditLine): string {
+  const text = lineText(line);
   try {
-    return parseLine(text);
+    parseLine(text);
+    return text;
+  } catch (error) {
+    throw new LockageError(`what is to be written into the audit log could not be read again: ${messageOf(error)}`);
+  }
+}
+
+function lineOf({ number, file, line = 1, text }: NumberedLine): AuditLine {
+  try {
+    const read = parseLine(text);
+    // Who appends goes on from the entry's number, and the file's is what must not be there yet.
+    if (read.entry.number !== number) throw new Error(`entry ${read.entry.number} lies where ${number} has to be`);
+    return read;
   } catch (error) {
     throw new LockageError(`the audit log is damaged at its end: ${messageOf(error)}`, {
       details: [`${file}, line ${line}`],
