@@ -29,15 +29,12 @@ export interface AuditDependencies {
   readonly memory: string;
   /** Returns who signs entries; undefined where nobody does. Absent: nobody ever does */
   readonly signer?: () => Promise<Signer | undefined>;
-  /** somebody who signs may have to be asked, and takes a while */
-  readonly signsSlowly?: boolean;
   /** Tells the operator something. */
   readonly tell?: (text: string) => void;
 }
 
 /** The audit log of a project in the folder of its backend. */
 export class AuditLogAdapter implements AuditLog {
-  readonly isQuick: boolean;
   readonly isShared: boolean;
   readonly #dependencies: AuditDependencies;
   readonly #log: AppendLog;
@@ -46,7 +43,6 @@ export class AuditLogAdapter implements AuditLog {
   constructor(dependencies: AuditDependencies) {
     this.#dependencies = dependencies;
     this.isShared = dependencies.isOwn !== true;
-    this.isQuick = dependencies.signsSlowly !== true;
     this.#log = new AppendLog(dependencies.folder);
   }
 
@@ -68,6 +64,14 @@ export class AuditLogAdapter implements AuditLog {
       details: [this.#dependencies.folder],
       hint: 'Run `lockage audit verify`, then try again.',
     });
+  }
+
+  async within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), milliseconds).unref();
+    });
+    return Promise.race([work, over]).finally(() => clearTimeout(timer));
   }
 
   async has({ number, hash }: AuditHead): Promise<boolean> {

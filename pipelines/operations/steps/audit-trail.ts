@@ -36,6 +36,7 @@ export class AuditTrail {
   readonly #locked = new Set<string>();
   #facts: AuditFacts;
   #begun: Promise<AuditLine | undefined> | undefined;
+  #ready: Promise<unknown> | undefined;
   #head: AuditHead | undefined;
 
   /** `onlyPlans`: nothing is to be changed, and a refusal is none of anything */
@@ -74,15 +75,20 @@ export class AuditTrail {
   /** Writes the intent, once. Throws LockageError when the log refuses the operation. */
   async begin(): Promise<void> {
     this.#begun ??= this.#begin();
-    // Traffic that goes back waits for no backend that is slow.
-    if (this.#operation === 'rollback' && !this.#context.audit.isQuick) return void this.#begun.catch(() => undefined);
-    await this.#begun;
+    // Once for all that changes, and not before each of it.
+    this.#ready ??= this.#waited(this.#begun, mostBefore);
+    await this.#ready;
+  }
+
+  /** Traffic that goes back waits for no log that is slow, whatever is slow in it. */
+  async #waited<T>(work: Promise<T>, milliseconds: number): Promise<T | undefined> {
+    return this.#operation === 'rollback' ? this.#context.audit.within(milliseconds, work) : work;
   }
 
   /** Writes the outcome, or that gates refused the operation. Of anything else that changed nothing, nothing is written. Never throws. */
   async end(end: { readonly error: unknown } | { readonly result: unknown }): Promise<void> {
-    const intent = await this.#begun?.catch(() => undefined);
     try {
+      const intent = await this.#writtenIntent();
       if (!this.#begun && 'error' in end) await this.#refused(end.error);
       if (!intent) return;
       const { process } = intent.entry;
@@ -98,6 +104,17 @@ export class AuditTrail {
     } catch (error) {
       this.#loud(`how this ended is not in the audit log: ${messageOf(error)}`);
     }
+  }
+
+  async #writtenIntent(): Promise<AuditLine | undefined> {
+    if (!this.#begun) return undefined;
+    const written = this.#begun.then(
+      (intent) => ({ intent }),
+      () => ({ intent: undefined }),
+    );
+    const known = await this.#waited(written, mostAfter);
+    if (!known) this.#loud(`this may not be in the audit log, which gave no answer within ${mostAfter / 1000} s`);
+    return known?.intent;
   }
 
   /** Writes that gates have refused a release: who tried to bring it in is worth knowing. */
@@ -242,3 +259,7 @@ function plain<T>(value: T): T {
 const longestError = 2000;
 /** Open intents that an entry has at most: older ones count as abandoned, so that no entry grows without end. */
 const mostOpen = 200;
+/** Milliseconds that a rollback waits for the log before it moves traffic. */
+const mostBefore = 250;
+/** The same for its intent, after it moved. */
+const mostAfter = 10_000;
