@@ -15,7 +15,7 @@ import type { Signer } from '../../pipelines/model/signer.ts';
 import type { AuditLog } from '../../pipelines/operations/ports/audit.ts';
 import { AppendLog, type NumberedLine } from '../system/append-log.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
-import { isAlive } from '../system/is-alive.ts';
+import { runsStill } from '../system/process-mark.ts';
 import { thisProcess } from '../system/this-process.ts';
 
 /** The parts of an audit log. */
@@ -29,15 +29,12 @@ export interface AuditDependencies {
   readonly memory: string;
   /** Returns who signs entries; undefined where nobody does. Absent: nobody ever does */
   readonly signer?: () => Promise<Signer | undefined>;
-  /** somebody who signs may have to be asked, and takes a while */
-  readonly signsSlowly?: boolean;
   /** Tells the operator something. */
   readonly tell?: (text: string) => void;
 }
 
 /** The audit log of a project in the folder of its backend. */
 export class AuditLogAdapter implements AuditLog {
-  readonly isQuick: boolean;
   readonly isShared: boolean;
   readonly #dependencies: AuditDependencies;
   readonly #log: AppendLog;
@@ -46,7 +43,6 @@ export class AuditLogAdapter implements AuditLog {
   constructor(dependencies: AuditDependencies) {
     this.#dependencies = dependencies;
     this.isShared = dependencies.isOwn !== true;
-    this.isQuick = dependencies.signsSlowly !== true;
     this.#log = new AppendLog(dependencies.folder);
   }
 
@@ -56,13 +52,26 @@ export class AuditLogAdapter implements AuditLog {
   }
 
   async append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine> {
-    for (;;) {
+    for (let tries = 0; tries < mostTries; tries += 1) {
       const entry = make(await this.last());
       const line = await this.#signed({ entry, hash: hashOfEntry(entry) });
-      if (!(await this.#tried(() => this.#log.append(entry.number, lineText(line))))) continue;
+      const text = readableText(line);
+      if (!(await this.#tried(() => this.#log.append(entry.number, text)))) continue;
       await this.#remember({ number: entry.number, hash: line.hash });
       return line;
     }
+    throw new LockageError(`the audit log cannot be used: others were quicker ${mostTries} times`, {
+      details: [this.#dependencies.folder],
+      hint: 'Run `lockage audit verify`, then try again.',
+    });
+  }
+
+  async within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), milliseconds).unref();
+    });
+    return Promise.race([work, over]).finally(() => clearTimeout(timer));
   }
 
   async has({ number, hash }: AuditHead): Promise<boolean> {
@@ -89,13 +98,9 @@ export class AuditLogAdapter implements AuditLog {
     return thisProcess();
   }
 
-  async hasEnded({ machine, pid, pidSpace }: AuditProcess): Promise<boolean> {
-    const own = await thisProcess();
-    if (machine !== own.machine) return false;
-    // Of another boot, and not of another container that runs.
-    const [boot, space] = pidSpace.split(' ');
-    const [ownBoot, ownSpace] = own.pidSpace.split(' ');
-    return boot !== ownBoot || (space === ownSpace && !isAlive(pid));
+  async hasEnded(process: AuditProcess): Promise<boolean> {
+    // The log does not keep when a process was started.
+    return (await runsStill({ ...process, started: '' })) === false;
   }
 
   /** What this computer remembers may be behind, as another command of it has gone on: it must only never be ahead. */
@@ -138,9 +143,26 @@ export function auditFolder(backend: string, app: string): string {
   return join(backend, 'audit', app);
 }
 
-function lineOf({ file, line = 1, text }: NumberedLine): AuditLine {
+/** So often an entry is written anew, as somebody else was quicker. */
+const mostTries = 100;
+
+/** Returns the text of a line, which whoever reads the log next has to believe. */
+function readableText(line: AuditLine): string {
+  const text = lineText(line);
   try {
-    return parseLine(text);
+    parseLine(text);
+    return text;
+  } catch (error) {
+    throw new LockageError(`what is to be written into the audit log could not be read again: ${messageOf(error)}`);
+  }
+}
+
+function lineOf({ number, file, line = 1, text }: NumberedLine): AuditLine {
+  try {
+    const read = parseLine(text);
+    // Who appends goes on from the entry's number, and the file's is what must not be there yet.
+    if (read.entry.number !== number) throw new Error(`entry ${read.entry.number} lies where ${number} has to be`);
+    return read;
   } catch (error) {
     throw new LockageError(`the audit log is damaged at its end: ${messageOf(error)}`, {
       details: [`${file}, line ${line}`],

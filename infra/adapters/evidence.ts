@@ -4,7 +4,12 @@ import { bundleType, longestBundle } from '../../pipelines/model/evidence/bundle
 import { predicateTypes } from '../../pipelines/model/evidence/statement.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import type { Signer } from '../../pipelines/model/signer.ts';
-import type { EvidencePort, FoundEvidence, NewBundle } from '../../pipelines/operations/ports/evidence.ts';
+import type {
+  AddedEvidence,
+  EvidencePort,
+  FoundEvidence,
+  NewBundle,
+} from '../../pipelines/operations/ports/evidence.ts';
 import { ownSigner } from '../keys/signers.ts';
 import type { Referrers } from '../registry/referrers.ts';
 import type { EvidenceRecord } from './evidence-record.ts';
@@ -12,8 +17,8 @@ import type { EvidenceRecord } from './evidence-record.ts';
 /** The parts that evidence is kept in. */
 export interface EvidenceParts {
   readonly project: Pick<Project, 'keys' | 'root'>;
-  readonly record: EvidenceRecord;
-  readonly referrers: Referrers;
+  readonly record: Pick<EvidenceRecord, 'of' | 'add'>;
+  readonly referrers: Pick<Referrers, 'contents' | 'attach'>;
   readonly variables: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
 }
@@ -48,17 +53,21 @@ export class EvidenceAdapter implements EvidencePort {
     return { bundles: [...new Set([...recorded, ...texts])] };
   }
 
-  async add({ repository, digest }: Release, bundles: readonly NewBundle[], message: string): Promise<void> {
+  async add({ repository, digest }: Release, bundles: readonly NewBundle[], message: string): Promise<AddedEvidence> {
     const { record } = this.#parts;
-    const attached = this.#attach({ repository, digest }, bundles);
-    await attached.catch(() => undefined);
+    const failure = await this.#attach({ repository, digest }, bundles).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     // What the registry does not take is proof all the same.
     await record.add(
       digest,
       bundles.map(({ text }) => text),
       message,
     );
-    await attached;
+    if (!failure) return {};
+    if (isRefusal(failure.error)) return { problem: messageOf(failure.error) };
+    throw failure.error;
   }
 
   async #attach(

@@ -100,9 +100,9 @@ async function signByCommand(
   key: TrustedKey,
   [file = '', ...args]: readonly string[],
   bytes: Uint8Array,
-  { root, variables }: SignerContext,
+  { root, variables, signal }: SignerContext,
 ): Promise<Buffer> {
-  const options = { stdin: bytes, cwd: root, env: variables, mostOutput };
+  const options = { stdin: bytes, cwd: root, env: variables, mostOutput, ...(signal ? { signal } : {}) };
   const { code, late, output, stderr } = await runToEnd(file, args, commandDeadline, options);
   if (code === 0 && !late) return signatureIn(key, bytes, output);
   const why = late ? `gave no answer within ${commandDeadline / 1000} s` : `failed with exit code ${code ?? 'none'}`;

@@ -60,6 +60,7 @@ export function judgeAudit(lines: readonly KeptLine[], proof: AuditProof): Audit
   let before: AuditLine | undefined;
   let isBroken = false;
   let signed: number | undefined;
+  let accepted: number | undefined;
   const uncounted = new Set<string>();
   for (const { text, place } of lines) {
     const line = attempt(text, (why) => problems.push(`${place}: ${why}`));
@@ -75,16 +76,19 @@ export function judgeAudit(lines: readonly KeptLine[], proof: AuditProof): Audit
     if (judged === 'good') signed = entry.number;
     else if (judged === 'forged') problems.push(`${place}: the signature of entry ${entry.number} is none of its key`);
     else if (judged !== undefined) uncounted.add(judged);
+    if (entry.kind === 'accepted') accepted = entry.number;
+    // Who repeats what another one forged is not named once more.
+    if (entry.accepted !== accepted && (entry.accepted !== before?.entry.accepted || entry.kind === 'accepted'))
+      problems.push(`${place}: ${acceptedProblem(entry, accepted)}`);
+    if (entry.kind === 'accepted' && !entry.missing?.length)
+      problems.push(`${place}: entry ${entry.number} accepts that something is missing, and says not what`);
     if (entry.missing) gaps.push(entry);
     hashes.set(entry.number, hash);
     [before, isBroken] = [line, false];
   }
-  const accepted = before?.entry.accepted ?? 0;
-  const [known, unknown] = judgeAnchors(proof.anchors, { hashes, accepted, last: before?.entry.number ?? 0 });
-  problems.push(
-    ...gaps.filter(({ number, kind }) => kind !== 'accepted' && number > accepted).map(gapText),
-    ...unknown,
-  );
+  const upTo = accepted ?? 0;
+  const [known, unknown] = judgeAnchors(proof.anchors, { hashes, accepted: upTo, last: before?.entry.number ?? 0 });
+  problems.push(...gaps.filter(({ number, kind }) => kind !== 'accepted' && number > upTo).map(gapText), ...unknown);
   const more = problems.length - mostProblems;
   return {
     entries: lines.length,
@@ -136,6 +140,13 @@ function orderProblem(
   return before
     ? `entry ${number} was not written after this entry ${last}: one of them was changed`
     : `entry ${number} does not begin a log`;
+}
+
+/** Returns why an entry does not say rightly which one was the last that accepted something. */
+function acceptedProblem({ number, accepted }: AuditEntry, last: number | undefined): string {
+  const said = accepted === undefined ? 'no entry' : `entry ${accepted}`;
+  const right = last === undefined ? 'none did' : `the last that did is ${last}`;
+  return `entry ${number} says that ${said} accepted what is missing, and ${right}`;
 }
 
 /** Returns the anchors that are in the log, and what is wrong with others. */

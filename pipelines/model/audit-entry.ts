@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
+import { isAuditEntry } from './is-audit-entry.ts';
 import type { Release } from './release.ts';
 
 /** A point of the audit log: all up to it follows from the hash. */
@@ -99,6 +100,18 @@ export interface AuditLine {
   readonly signature?: AuditSignature;
 }
 
+/** The most characters of a reason that are kept. */
+export const longestReason = 1000;
+
+/**
+ * Returns up to which number a log says that what is missing was accepted. None was later than the last entry: whoever wrote
+ * that wanted to hide what comes.
+ */
+export function acceptedUpTo(last: AuditLine | undefined): number {
+  const { number, accepted = 0 } = last?.entry ?? { number: 0 };
+  return accepted > 0 && accepted <= number ? accepted : 0;
+}
+
 /** The hash before the first entry. */
 export const noEntry = '0'.repeat(64);
 
@@ -134,7 +147,8 @@ export function parseLine(text: string): AuditLine {
   const line = parsed(text);
   if (typeof line !== 'object' || line === null) throw new Error('it is no entry');
   const { entry, hash } = line;
-  if (!isEntry(entry) || typeof hash !== 'string' || !isSignature(line.signature)) throw new Error('it is no entry');
+  if (!isAuditEntry(entry) || typeof hash !== 'string' || !isSignature(line.signature))
+    throw new Error('it is no entry');
   const body = canonicalJson(entry);
   if (sha256(body) !== hash && text.startsWith(`{"entry":${body},`))
     throw new Error('it was changed: its hash is another one');
@@ -149,21 +163,6 @@ function parsed(text: string): AuditLine {
   } catch {
     throw new Error('it is not whole');
   }
-}
-
-/** Also an entry whose hash is right may be somebody else's work. */
-function isEntry(entry: unknown): entry is AuditEntry {
-  if (typeof entry !== 'object' || entry === null) return false;
-  const members = entry as Readonly<Partial<Record<keyof AuditEntry, unknown>>>;
-  const { number, at, kind, previous, operation, actor, process, open, abandoned, missing, gates } = members;
-  const isList = (value: unknown) => value === undefined || Array.isArray(value);
-  return (
-    Number.isSafeInteger(number) &&
-    [at, kind, previous, operation, actor].every((each) => typeof each === 'string') &&
-    typeof process === 'object' &&
-    process !== null &&
-    [open, abandoned, missing, gates].every(isList)
-  );
 }
 
 function isSignature(value: unknown): boolean {

@@ -26,6 +26,18 @@ export const ExitCode = {
   interrupted: 130,
 } as const;
 
+/**
+ * Returns the exit code of the command of an operation that did not fail. A promotion may have left cordoned hosts out, and a
+ * pruning things that could not be removed; whoever takes back or mends has done what was asked for.
+ */
+export function exitCodeOfResult(operation: string, result: unknown): number {
+  const { revision, failed } = Object(result) as { revision?: { without?: unknown }; failed?: readonly unknown[] };
+  const isPartial =
+    (operation === 'promote' && revision?.without !== undefined) ||
+    (operation === 'prune' && failed !== undefined && failed.length > 0);
+  return isPartial ? ExitCode.partial : ExitCode.ok;
+}
+
 /** Returns the exit code that says what anything that was thrown means. */
 export function exitCodeFor(error: unknown): number {
   if (!(error instanceof LockageError)) return ExitCode.bug;

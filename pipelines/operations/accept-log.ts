@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { noEntry, type AuditEntry, type MissingHead } from '../model/audit-entry.ts';
+import { acceptedUpTo, longestReason, noEntry, type AuditEntry, type MissingHead } from '../model/audit-entry.ts';
 import type { Context } from './ports.ts';
 
 /** Why a person goes on with a log that lacks something. */
@@ -24,7 +24,7 @@ export async function acceptLog(
   { reason, anchors }: AcceptRequest,
 ): Promise<AcceptResult> {
   if (reason.trim() === '') throw new LockageError('--reason wants a text', { hint: 'Say what happened to the log.' });
-  const accepted = (await audit.last())?.entry.accepted ?? 0;
+  const accepted = acceptedUpTo(await audit.last());
   const each = await Promise.all(anchors.map(async (anchor) => ((await audit.has(anchor)) ? [] : [anchor])));
   const missing = each.flat().filter(({ number }) => number > accepted);
   if (missing.length === 0) return { outcome: 'nothing is missing', missing };
@@ -40,7 +40,7 @@ export async function acceptLog(
       operation: 'accept',
       actor,
       process,
-      reason: secrets.mask(reason),
+      reason: secrets.mask(reason).slice(0, longestReason),
       missing,
       accepted: number,
       ...(open ? { open } : {}),

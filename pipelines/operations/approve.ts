@@ -46,7 +46,7 @@ export async function approve(context: Context, request: ApproveRequest): Promis
   const { project, records, evidence } = context;
   const { version, decision, older = false } = request;
   const environment = environmentNamed(project, request.environment);
-  const reason = request.reason?.trim();
+  const reason = request.reason && context.secrets.mask(request.reason.trim());
   if (decision === 'rejected' && !reason) {
     throw new LockageError('a rejection needs a reason', {
       hint: `Run \`lockage reject ${version} --to ${environment.name} --reason TEXT\`.`,
@@ -77,7 +77,8 @@ export async function approve(context: Context, request: ApproveRequest): Promis
   };
   context.terminal.step('sign', `${kind} as ${signer.name}`);
   const text = await signBundle(signer, statementText(release, kind, predicate));
-  await evidence.add(release, [{ kind, text }], `${older ? 'authorise' : decision} ${version}`);
+  const { problem } = await evidence.add(release, [{ kind, text }], `${older ? 'authorise' : decision} ${version}`);
+  if (problem !== undefined) context.terminal.note(`recorded, and not beside the image: ${problem}`);
   const outcome = older ? 'authorised' : decision;
   const { name: by, keyId } = signer;
   return { outcome, by, keyId, version, digest: release.digest, environment: environment.name, configuration, expires };

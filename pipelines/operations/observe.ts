@@ -9,6 +9,7 @@ import {
   PartialError,
   RolledBackError,
 } from '../errors.ts';
+import { ExitCode, exitCodeOfResult } from '../model/exit-code.ts';
 import type { Release } from '../model/release.ts';
 import type { Revision } from '../model/revision.ts';
 import type { OperationEnd, OperationFacts } from './observers.ts';
@@ -30,7 +31,7 @@ export async function observed<T>(
     observers.end({ ...facts, ...how, duration: context.now() - startedAt });
   try {
     const result = await work();
-    await end(endOf(result));
+    await end(endOf(operation, result));
     return result;
   } catch (error) {
     const details = detailsOf(error).map((text) => context.secrets.mask(text));
@@ -58,14 +59,14 @@ function factsOf({ project }: Context, operation: string, request: object): Oper
 /** The outcomes of operations that have changed nothing. */
 const unchanged: ReadonlySet<string> = new Set(['unchanged', 'planned', 'proven', 'nothing drifted', 'not on hold']);
 
-function endOf(result: unknown): Pick<OperationEnd, 'outcome' | 'release' | 'revision'> {
+function endOf(operation: string, result: unknown): Pick<OperationEnd, 'outcome' | 'release' | 'revision'> {
   const { outcome, revision, release } = Object(result) as {
     readonly outcome?: string;
     readonly revision?: Revision;
     readonly release?: Release;
   };
   const made = revision?.release ?? release;
-  const isPartial = revision?.without !== undefined && revision.without.length > 0;
+  const isPartial = exitCodeOfResult(operation, result) === ExitCode.partial;
   return {
     outcome: unchanged.has(outcome ?? '') ? 'unchanged' : isPartial ? 'partial' : 'done',
     ...(made ? { release: made } : {}),

@@ -26,7 +26,6 @@ export function auditLogOf(
     // Another application, or another backend, has another log.
     memory: join(folder, `audit-seen-${fingerprint({ app, backend })}.json`),
     ...(isOthers ? {} : { signer: () => ownSigner(own, { root, variables: process.env, signal }) }),
-    signsSlowly: own.some((key) => key.private !== undefined && !('file' in key.private)),
     tell: (text) => terminal.note(text),
   });
 }

@@ -2,8 +2,6 @@ import type { AuditEntry, AuditHead, AuditLine, AuditProcess } from '../../model
 
 /** The audit log of a project, which all operators share who share its backend. Calls throw LockageError. */
 export interface AuditLog {
-  /** appending takes milliseconds, as no program has to be started for it */
-  readonly isQuick: boolean;
   /** all who share the backend share it: what they know of its end is compared */
   readonly isShared: boolean;
   /** Returns the last entry; undefined when there is none. */
@@ -15,6 +13,11 @@ export interface AuditLog {
   append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine>;
   /** Returns whether an entry with that number has that hash. */
   has(head: AuditHead): Promise<boolean>;
+  /**
+   * Returns what some work with the log comes to; undefined when that takes longer than milliseconds, and it goes on. To wait keeps
+   * no process alive.
+   */
+  within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined>;
   /** Returns the newest entry that this computer has ever seen; undefined when it has seen none. */
   seen(): Promise<AuditHead | undefined>;
   /** Returns what this process is. */

@@ -11,14 +11,20 @@ export interface EvidencePort {
   signer(): Promise<Signer | undefined>;
   /** Returns what is signed about the image of a release, wherever it is found. Throws LockageError. */
   of(release: Release): Promise<FoundEvidence>;
-  /** Lays bundles beside the image of a release, and records them. Throws LockageError. */
-  add(release: Release, bundles: readonly NewBundle[], message: string): Promise<void>;
+  /** Lays bundles beside the image of a release, and records them, also where the registry refuses. Throws LockageError. */
+  add(release: Release, bundles: readonly NewBundle[], message: string): Promise<AddedEvidence>;
 }
 
 /** The bundles that were found, each once. */
 export interface FoundEvidence {
   readonly bundles: readonly string[];
   /** why the registry was not asked: those in the record are all */
+  readonly problem?: string;
+}
+
+/** The bundles that were recorded. */
+export interface AddedEvidence {
+  /** why they do not lie beside the image */
   readonly problem?: string;
 }
 

@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { AuditFacts, AuditGate } from '../../model/audit-entry.ts';
-import type { Environment } from '../../model/environment.ts';
-import { canonicalJson } from '../../model/fingerprint.ts';
 import type { Gate } from '../../model/gate.ts';
 
 /** What requests are about besides environment, version and reason. */
-const told = ['host', 'accessory', 'file', 'to', 'name', 'from', 'only'] as const;
+const told = ['host', 'accessory', 'file', 'to', 'name', 'from', 'only', 'decision'] as const;
 
 /** Returns what a request says of an operation, as the audit log keeps it. */
 export function factsOf(request: object): AuditFacts {
@@ -13,6 +10,8 @@ export function factsOf(request: object): AuditFacts {
   const text = (key: string) => (typeof values[key] === 'string' ? values[key] : undefined);
   const [environment, version, reason] = [text('environment'), text('version'), text('reason')];
   const about = Object.fromEntries(told.flatMap((key) => (text(key) === undefined ? [] : [[key, text(key) ?? '']])));
+  // What is approved then is that an older release comes in again.
+  if (values['older'] === true) about['older'] = 'older';
   return {
     ...(environment === undefined ? {} : { environment }),
     ...(version === undefined ? {} : { release: { version } }),
@@ -28,12 +27,4 @@ export function auditGates(gates: readonly Gate[]): readonly AuditGate[] {
     ...(from === undefined ? {} : { from }),
     ...(passed ? { passed } : {}),
   }));
-}
-
-/**
- * Returns the SHA-256 of what an environment is configured to run, in canonical JSON: also that of its hosts, and of where secrets
- * come from, which are no secrets.
- */
-export function configurationHash(environment: Environment): string {
-  return createHash('sha256').update(canonicalJson(environment)).digest('hex');
 }

@@ -1,5 +1,7 @@
 import { detailsOf, LockageError, messageOf, NotStartedError } from '../../errors.ts';
 import {
+  acceptedUpTo,
+  longestReason,
   noEntry,
   type AuditEntry,
   type AuditFacts,
@@ -10,7 +12,7 @@ import {
   type OpenIntent,
 } from '../../model/audit-entry.ts';
 import { printable } from '../../text/printable.ts';
-import { ExitCode, exitCodeFor } from '../../model/exit-code.ts';
+import { ExitCode, exitCodeFor, exitCodeOfResult } from '../../model/exit-code.ts';
 import type { Context } from '../ports.ts';
 
 /** What the trail of an operation needs of its context. */
@@ -34,6 +36,7 @@ export class AuditTrail {
   readonly #locked = new Set<string>();
   #facts: AuditFacts;
   #begun: Promise<AuditLine | undefined> | undefined;
+  #ready: Promise<unknown> | undefined;
   #head: AuditHead | undefined;
 
   /** `onlyPlans`: nothing is to be changed, and a refusal is none of anything */
@@ -72,15 +75,20 @@ export class AuditTrail {
   /** Writes the intent, once. Throws LockageError when the log refuses the operation. */
   async begin(): Promise<void> {
     this.#begun ??= this.#begin();
-    // Traffic that goes back waits for no backend that is slow.
-    if (this.#operation === 'rollback' && !this.#context.audit.isQuick) return void this.#begun.catch(() => undefined);
-    await this.#begun;
+    // Once for all that changes, and not before each of it.
+    this.#ready ??= this.#waited(this.#begun, mostBefore);
+    await this.#ready;
+  }
+
+  /** Traffic that goes back waits for no log that is slow, whatever is slow in it. */
+  async #waited<T>(work: Promise<T>, milliseconds: number): Promise<T | undefined> {
+    return this.#operation === 'rollback' ? this.#context.audit.within(milliseconds, work) : work;
   }
 
   /** Writes the outcome, or that gates refused the operation. Of anything else that changed nothing, nothing is written. Never throws. */
   async end(end: { readonly error: unknown } | { readonly result: unknown }): Promise<void> {
-    const intent = await this.#begun?.catch(() => undefined);
     try {
+      const intent = await this.#writtenIntent();
       if (!this.#begun && 'error' in end) await this.#refused(end.error);
       if (!intent) return;
       const { process } = intent.entry;
@@ -96,6 +104,17 @@ export class AuditTrail {
     } catch (error) {
       this.#loud(`how this ended is not in the audit log: ${messageOf(error)}`);
     }
+  }
+
+  async #writtenIntent(): Promise<AuditLine | undefined> {
+    if (!this.#begun) return undefined;
+    const written = this.#begun.then(
+      (intent) => ({ intent }),
+      () => ({ intent: undefined }),
+    );
+    const known = await this.#waited(written, mostAfter);
+    if (!known) this.#loud(`this may not be in the audit log, which gave no answer within ${mostAfter / 1000} s`);
+    return known?.intent;
   }
 
   /** Writes that gates have refused a release: who tried to bring it in is worth knowing. */
@@ -132,7 +151,8 @@ export class AuditTrail {
     const isOver = ({ number, environment }: OpenIntent) =>
       ended.has(number) || (environment !== undefined && this.#locked.has(environment));
     const known = last?.entry.open ?? [];
-    const abandoned = known.filter(isOver).map(({ number }) => number);
+    const rest = known.filter((each) => !isOver(each)).slice(1 - mostOpen);
+    const abandoned = known.filter((each) => !rest.includes(each)).map(({ number }) => number);
     const bare = this.#entry('intent', last, process);
     // What others know to have been there keeps its numbers.
     const number = Math.max(bare.number, ...missing.map((each) => each.number + 1));
@@ -142,7 +162,7 @@ export class AuditTrail {
       ...bare,
       number,
       ...(abandoned.length > 0 ? { abandoned } : {}),
-      open: [...known.filter((each) => !isOver(each)), own],
+      open: [...rest, own],
       ...(missing.length > 0 ? { missing } : {}),
     };
   }
@@ -150,10 +170,12 @@ export class AuditTrail {
   #entry(kind: AuditEntry['kind'], last: AuditLine | undefined, process: AuditProcess): AuditEntry {
     const { actor, now, secrets } = this.#context;
     const { reason, breakGlass, ...facts } = this.#facts;
+    const kept = (text: string) => secrets.mask(text).slice(0, longestReason);
+    const accepted = acceptedUpTo(last);
     return {
       ...facts,
-      ...(reason === undefined ? {} : { reason: secrets.mask(reason) }),
-      ...(breakGlass === undefined ? {} : { breakGlass: secrets.mask(breakGlass) }),
+      ...(reason === undefined ? {} : { reason: kept(reason) }),
+      ...(breakGlass === undefined ? {} : { breakGlass: kept(breakGlass) }),
       number: (last?.entry.number ?? 0) + 1,
       at: new Date(now()).toISOString(),
       kind,
@@ -161,14 +183,15 @@ export class AuditTrail {
       operation: this.#operation,
       actor,
       process,
-      ...(last?.entry.accepted === undefined ? {} : { accepted: last.entry.accepted }),
+      ...(accepted === 0 ? {} : { accepted }),
     };
   }
 
   #endOf(end: { readonly error: unknown } | { readonly result: unknown }): Pick<AuditEntry, 'exitCode' | 'error'> {
-    if (!('error' in end)) return { exitCode: exitCodeOfResult(end.result) };
-    const text = [messageOf(end.error), ...detailsOf(end.error)].join('; ').slice(0, longestError);
-    return { exitCode: exitCodeFor(end.error), error: this.#context.secrets.mask(text) };
+    if (!('error' in end)) return { exitCode: exitCodeOfResult(this.#operation, end.result) };
+    // A secret that is cut is none that is known.
+    const text = this.#context.secrets.mask([messageOf(end.error), ...detailsOf(end.error)].join('; '));
+    return { exitCode: exitCodeFor(end.error), error: text.slice(0, longestError) };
   }
 
   async #append(make: (last: AuditLine | undefined) => AuditEntry): Promise<AuditLine> {
@@ -186,7 +209,7 @@ export class AuditTrail {
     const found = each.flat();
     if (found.length === 0) return [];
     // A person may know already.
-    const accepted = (await audit.last())?.entry.accepted ?? 0;
+    const accepted = acceptedUpTo(await audit.last());
     return found.filter(({ number }) => number > accepted);
   }
 
@@ -234,10 +257,9 @@ function plain<T>(value: T): T {
 
 /** Characters of an error that are kept. */
 const longestError = 2000;
-
-/** Returns the exit code of an operation that did not fail: it may have left hosts out. */
-function exitCodeOfResult(result: unknown): number {
-  const { revision, failed } = (result ?? {}) as { revision?: { without?: unknown }; failed?: readonly unknown[] };
-  const isPartial = revision?.without !== undefined || (Array.isArray(failed) && failed.length > 0);
-  return isPartial ? ExitCode.partial : ExitCode.ok;
-}
+/** Open intents that an entry has at most: older ones count as abandoned, so that no entry grows without end. */
+const mostOpen = 200;
+/** Milliseconds that a rollback waits for the log before it moves traffic. */
+const mostBefore = 250;
+/** The same for its intent, after it moved. */
+const mostAfter = 10_000;

@@ -1,5 +1,6 @@
 import { withoutCordoned, withoutPending } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
+import { configurationHash } from '../../model/evidence/policy.ts';
 import type { Gate } from '../../model/gate.ts';
 import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
@@ -11,7 +12,6 @@ import type { RolloutInputs } from '../../planning/rollout-inputs.ts';
 import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
-import { configurationHash } from './audit-facts.ts';
 import { operationInfo } from './operation-info.ts';
 import { preflight } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
@@ -64,7 +64,8 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const gates = await arrival.checkMayEnter(seen);
   const passed = gates ? { gates } : {};
   const { version, digest } = arrival.release;
-  context.tell?.({ release: { version, digest }, configuration: configurationHash(asConfigured) });
+  const configuration = configurationHash(asConfigured, context.project.keys);
+  context.tell?.({ release: { version, digest }, configuration });
   if (arrival.breakGlass && gates?.some(({ passed: isPassed }) => isPassed)) {
     context.tell?.({ breakGlass: arrival.breakGlass });
     context.terminal.note(`BREAKING THE GLASS of ${asConfigured.name}: this is recorded, and shown to everybody`);

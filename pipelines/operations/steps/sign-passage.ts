@@ -60,7 +60,8 @@ async function sign(context: Context, { environment, release, result }: Passage)
     made.push({ kind, text: await signBundle(signer, statementText(release, kind, predicate)) });
   }
   context.terminal.step('sign', `${missing.map(([kind]) => kind).join(', ')} as ${signer.name}`);
-  await evidence.add(release, made, `sign ${release.version} in ${environment.name}`);
+  const { problem } = await evidence.add(release, made, `sign ${release.version} in ${environment.name}`);
+  if (problem !== undefined) context.terminal.note(`recorded, and not beside the image: ${problem}`);
 }
 
 /** Returns what nobody whose key counts has signed yet of what runs there already. */

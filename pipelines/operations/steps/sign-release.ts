@@ -39,7 +39,9 @@ export async function signRelease(context: Context, release: Release, signer: Si
     const predicate = await predicateOf(context, kind, { release, key, at });
     if (predicate) made.push({ kind, text: await signBundle(signer, statementText(release, kind, predicate)) });
   }
-  if (made.length > 0) await evidence.add(release, made, `sign ${release.version}`);
+  if (made.length === 0) return;
+  const { problem } = await evidence.add(release, made, `sign ${release.version}`);
+  if (problem !== undefined) context.terminal.note(`recorded, and not beside the image: ${problem}`);
 }
 
 type ReleaseEvidence = 'provenance' | 'sbom' | 'release';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -118,6 +118,43 @@ describe('the audit log in a folder', () => {
     const file = join(folder, '000000000001.json');
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, 50));
     await expect(log.append((last) => nextEntry(last))).rejects.toThrow('damaged at its end: it is not whole');
+  });
+
+  test('says that it is damaged where a file has another entry than its name says', async () => {
+    const log = logOf();
+    for (let count = 0; count < 3; count += 1) await log.append((last) => nextEntry(last));
+    copyFileSync(join(folder, '000000000003.json'), join(folder, '000000000005.json'));
+    await expect(log.append((last) => nextEntry(last))).rejects.toThrow(
+      'damaged at its end: entry 3 lies where 5 has to be',
+    );
+  });
+
+  test('says that it is damaged where a pack was cut at the end of a line', async () => {
+    writeLog(folder, 1);
+    const file = join(folder, '000000000001-000000001000.jsonl');
+    writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(0, 990).join('\n') + '\n');
+    await expect(logOf().append((last) => nextEntry(last))).rejects.toThrow('entry 990 lies where 1000 has to be');
+  });
+
+  test('gives up where a number is never free', async () => {
+    const log = logOf();
+    await log.append((last) => nextEntry(last));
+    const again = log.append((last) => nextEntry(last, { number: 1 }));
+    await expect(again).rejects.toThrow('others were quicker 100 times');
+  });
+
+  test('gets no entry that nobody could read again', async () => {
+    const log = logOf();
+    const long = log.append((last) => nextEntry(last, { about: { file: 'x'.repeat(300_000) } }));
+    await expect(long).rejects.toThrow('could not be read again: it is longer than any entry');
+    expect(await log.last()).toBeUndefined();
+  });
+
+  test('keeps nobody waiting for longer than they want', async () => {
+    const log = logOf();
+    expect(await log.within(10, new Promise(() => undefined))).toBeUndefined();
+    expect(await log.within(60_000, Promise.resolve('soon'))).toBe('soon');
+    await expect(log.within(60_000, Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
   test('says so where it cannot be read or written', async () => {

@@ -53,6 +53,17 @@ describe.each(['ed25519', 'p256'] as const)('%s', (type) => {
     expect(isSignedBy(key, bytes, await (await signerOf(key, context())).sign(bytes))).toBe(true);
   });
 
+  test('waits for no command any more once the operator wants to stop', async () => {
+    const { publicKey } = pairs[type]();
+    const stop = new AbortController();
+    const signer = await signerOf(trusted('ci', publicKey, { command: ['sleep', '50'] }), {
+      ...context(),
+      signal: stop.signal,
+    });
+    setTimeout(() => stop.abort(), 50);
+    await expect(signer.sign(bytes)).rejects.toThrow('sleep, which signs for ci, failed');
+  });
+
   test('signs by an ssh agent, many times', async () => {
     const ssh = type === 'ed25519' ? ['ed25519'] : ['ecdsa', '-b', '256'];
     await run(['ssh-keygen', '-q', '-t', ...ssh, '-N', '', '-f', join(root, 'id')]);

@@ -172,6 +172,40 @@ describe('an audit log', () => {
     expect(judge([{ text: odd, place: 'line 1' }]).problems).toHaveLength(1);
   });
 
+  test.each([
+    { missing: [null] },
+    { open: [null] },
+    { open: [{ number: 1 }] },
+    { open: [{ number: 1, process: { machine: 'desk', pid: '7', pidSpace: '' } }] },
+    { gates: ['hold'] },
+    { abandoned: ['1'] },
+    { accepted: '13' },
+    { accepted: 1.5 },
+    { environment: 5 },
+    { about: { host: null } },
+    { process: { machine: 'desk' } },
+  ])('an entry with %j is none, and named by its place', (odd) => {
+    const [first] = logOf(1, () => odd as never);
+    expect(judge(linesOf(textOf(first ? [first] : []))).problems).toEqual(['line 1: it is no entry']);
+  });
+
+  test('is believed that something was accepted by the entry alone that accepts it', () => {
+    const short = logOf(4, (number) => (number === 3 || number === 4 ? { accepted: 999 } : {}));
+    expect(judge(linesOf(textOf(short)), anchors).problems).toEqual([
+      'line 3: entry 3 says that entry 999 accepted what is missing, and none did',
+      'the state of prod knows entry 12, and the log ends with 4: it was cut, or is an older copy',
+    ]);
+    const forged = logOf(4, (number) => (number === 3 ? { kind: 'accepted', accepted: 999, missing: anchors } : {}));
+    expect(judge(linesOf(textOf(forged))).problems).toEqual([
+      'line 3: entry 3 says that entry 999 accepted what is missing, and the last that did is 3',
+      'line 4: entry 4 says that no entry accepted what is missing, and the last that did is 3',
+    ]);
+    const empty = logOf(3, (number) => (number === 3 ? { kind: 'accepted', accepted: 3 } : {}));
+    expect(judge(linesOf(textOf(empty))).problems).toEqual([
+      'line 3: entry 3 accepts that something is missing, and says not what',
+    ]);
+  });
+
   test('says of an operation whether it ended, and that it did without an outcome', () => {
     const entries = logOf(3).concat([{ ...(logOf(1)[0] as AuditEntry), number: 4, abandoned: [3] }]);
     expect(operationsOf(entries).map(({ entry, end }) => `${entry.number} ${end}`)).toEqual([

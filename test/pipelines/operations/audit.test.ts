@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LockageError, NotStartedError } from '../../../pipelines/errors.ts';
 import { acceptLog } from '../../../pipelines/operations/accept-log.ts';
-import { onHosts, errorOf, worldOf } from './situations.ts';
+import { everywhere, onHosts, errorOf, worldOf } from './situations.ts';
 
 const environment = 'prod';
 const rollback = { environment, startedAt: 0 };
@@ -39,6 +39,70 @@ describe('the audit log', () => {
     expect(last).toMatchObject({ kind: 'outcome', exitCode: 3 });
     expect(JSON.stringify(last)).toContain('[secret]');
     expect(JSON.stringify(world.audit.lines)).not.toContain(world.secret);
+  });
+
+  test('has no beginning of a secret that a long error is cut in', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    world.fail('stacks.deploy', new Error(`${'x'.repeat(1960)}${world.secret}`));
+    await errorOf(world, 'promote', { environment, version: '2.0.0' });
+    expect(world.audit.lines.at(-1)?.entry.error).toMatch(/x\[/);
+    expect(JSON.stringify(world.audit.lines)).not.toContain(world.secret.slice(0, 4));
+  });
+
+  test('has the beginning of a long reason', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    await world.perform('promote', { environment, version: '2.0.0', reason: 'x'.repeat(300_000) });
+    expect(world.audit.lines.at(-1)?.entry.reason).toBe('x'.repeat(1000));
+    await acceptLog(world.context(), {
+      reason: 'y'.repeat(300_000),
+      anchors: [{ number: 90, hash: '0'.repeat(64), from: 'prod' }],
+    });
+    expect(world.audit.lines.at(-1)?.entry.reason).toBe('y'.repeat(1000));
+  });
+
+  test('that gives no answer holds a rollback up for a quarter of a second', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    world.audit.hangs = true;
+    expect(await errorOf(world, 'rollback', rollback)).toBeUndefined();
+    expect(world.place().serves()).toEqual(everywhere('1.0.0'));
+    expect(world.audit.waits).toEqual([250, 10_000]);
+    expect(world.notes).toContainEqual(expect.stringContaining('gave no answer within 10 s'));
+  });
+
+  test('says of a rollback without a cordoned host what its command ends with, and the same of a promotion', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    await world.perform('cordon', { environment, host: 'prod-2' });
+    await world.perform('promote', { environment, version: '3.0.0' });
+    expect(world.audit.texts().at(-1)).toBe('promote outcome 5');
+    const { revision } = await world.perform('rollback', rollback);
+    expect(revision?.without).toEqual(['prod-2']);
+    expect(world.audit.texts().at(-1)).toBe('rollback outcome 0');
+  });
+
+  test('is not believed that more was accepted than it has', async () => {
+    const world = await worldOf(onHosts(), '1.0.0', '2.0.0');
+    const [first] = world.audit.lines;
+    if (!first) throw new Error('nothing is in the log');
+    world.audit.lines.splice(2);
+    const known = world.audit.newest;
+    await world.audit.append((last) => ({ ...first.entry, number: 3, previous: last?.hash ?? '', accepted: 999 }));
+    world.audit.newest = known;
+    const error = await errorOf(world, 'promote', { environment, version: '3.0.0' });
+    expect(error).toMatchObject({ message: 'the audit log was cut, changed, or is an older copy' });
+  });
+
+  test('keeps the newest 200 intents open, and counts older ones as abandoned', async () => {
+    const world = await worldOf(onHosts(), '1.0.0');
+    const [first] = world.audit.lines;
+    if (!first) throw new Error('nothing is in the log');
+    const process = { machine: 'elsewhere', pid: 99, pidSpace: 'boot pid:[1]' };
+    const open = Array.from({ length: 300 }, (_, index) => ({ number: index + 1, process }));
+    await world.audit.append((last) => ({ ...first.entry, number: 301, previous: last?.hash ?? '', open }));
+    await world.perform('block', { version: '1.0.0', reason: 'bad' });
+    const intent = world.audit.lines.at(-2)?.entry;
+    expect(intent?.open).toHaveLength(200);
+    expect(intent?.open?.map(({ number }) => number)).toEqual([...open.slice(101).map(({ number }) => number), 302]);
+    expect(intent?.abandoned).toEqual(open.slice(0, 101).map(({ number }) => number));
   });
 
   test('has nothing of a plan, or of what a person said no to', async () => {

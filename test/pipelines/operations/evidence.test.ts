@@ -315,6 +315,58 @@ describe('approvals', () => {
     await made.perform('promote', toProd);
   });
 
+  test('count where the registry does not take them, which is said', async () => {
+    const made = await world({ approvals: { count: 1, within: 24 * hour } });
+    made.registryProblem = 'the registry does not answer';
+    await as(made, anna);
+    expect(made.notes).toContain('recorded, and not beside the image: the registry does not answer');
+    expect(made.audit.lines.at(-1)?.entry).toMatchObject({ operation: 'approve', exitCode: 0 });
+    await made.perform('promote', toProd);
+    expect(made.place().serves()).toEqual(everywhere('1.0.0'));
+  });
+
+  test('and releases and promotions end well where the registry takes no evidence', async () => {
+    const made = await world();
+    [made.registryProblem, made.signer] = ['the registry does not answer', ben.signer];
+    await made.perform('promote', toProd);
+    expect(made.notes).toContain('recorded, and not beside the image: the registry does not answer');
+    made.signer = ci.signer;
+    made.tree = { ...made.tree, commit: 'b'.repeat(40) };
+    await made.perform('release', { version: '2.0.0' });
+    expect(made.notes).toContain('recorded, and not beside the image: the registry does not answer');
+  });
+
+  test('have no secret in their reasons', async () => {
+    const made = await world({ approvals: { count: 1, within: 24 * hour } });
+    await as(made, anna, { decision: 'rejected', reason: `the password ${made.secret} is in it` });
+    const bundle = made.evidence.get(made.releases[0]?.digest ?? '')?.at(-1) ?? '';
+    const { dsseEnvelope } = JSON.parse(bundle) as { dsseEnvelope: { payload: string } };
+    expect(Buffer.from(dsseEnvelope.payload, 'base64').toString()).toContain('the password [secret] is in it');
+  });
+
+  test('and rejections are told apart in the audit log', async () => {
+    const made = await world({ approvals: { count: 1, within: 24 * hour } });
+    await as(made, anna);
+    await as(made, ben, { decision: 'rejected', reason: 'full' });
+    await as(made, ben, { older: true });
+    const intents = made.audit.lines.filter(({ entry }) => entry.operation === 'approve' && entry.kind === 'intent');
+    expect(intents.map(({ entry }) => Object.values(entry.about ?? {}).join(' '))).toEqual([
+      'approved',
+      'rejected',
+      'approved older',
+    ]);
+  });
+
+  test('are of the configuration that the audit log names', async () => {
+    const made = await world({ approvals: { count: 1, within: 24 * hour } });
+    await as(made, anna);
+    await made.perform('promote', toProd);
+    const { project } = made.context();
+    const [, prod] = project.environments;
+    if (!prod) throw new Error('no prod');
+    expect(made.audit.lines.at(-1)?.entry.configuration).toBe(configurationHash(prod, project.keys));
+  });
+
   test('are asked of nobody where an environment wants none', async () => {
     const made = await world();
     await expect(as(made, anna)).rejects.toThrow('prod asks for no approvals');

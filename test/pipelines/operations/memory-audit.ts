@@ -5,7 +5,6 @@ const self = { machine: 'desk', pid: 1, pidSpace: 'boot pid:[1]' };
 
 /** An audit log in memory, which a test may break. */
 export class MemoryAudit implements AuditLog {
-  isQuick = true;
   isShared = true;
   lines: AuditLine[] = [];
   newest: AuditHead | undefined;
@@ -15,7 +14,13 @@ export class MemoryAudit implements AuditLog {
   readonly gone = new Set<number>();
   pid = self.pid;
 
+  /** whoever reads or writes it gets no answer any more */
+  hangs = false;
+  /** the milliseconds that operations waited for it at most */
+  readonly waits: number[] = [];
+
   async last(): Promise<AuditLine | undefined> {
+    if (this.hangs) return new Promise(() => undefined);
     if (this.broken) throw this.broken;
     return this.lines.at(-1);
   }
@@ -31,6 +36,12 @@ export class MemoryAudit implements AuditLog {
   async has({ number, hash }: AuditHead): Promise<boolean> {
     if (this.broken) throw this.broken;
     return this.lines.some((line) => line.entry.number === number && line.hash === hash);
+  }
+
+  /** Time passes at once where the log hangs. */
+  async within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+    this.waits.push(milliseconds);
+    return this.hangs ? undefined : work;
   }
 
   async seen(): Promise<AuditHead | undefined> {

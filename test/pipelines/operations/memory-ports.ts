@@ -72,6 +72,7 @@ const signatures = (world: MemoryWorld): Ports['evidence'] => ({
   of: async ({ digest }) => ({ bundles: world.evidence.get(digest) ?? [] }),
   add: async ({ digest }, added) => {
     world.evidence.set(digest, [...(world.evidence.get(digest) ?? []), ...added.map(({ text }) => text)]);
+    return world.registryProblem === undefined ? {} : { problem: world.registryProblem };
   },
 });
 

@@ -51,6 +51,8 @@ export class MemoryWorld {
   signer: Signer | undefined;
   /** bundles by the digest of the image */
   evidence = new Map<string, readonly string[]>();
+  /** why the registry takes no bundles */
+  registryProblem: string | undefined;
   /** milliseconds by which the clocks of all hosts are ahead of the operator's */
   ahead = 0;
   images: readonly MachineImage[] = [];
