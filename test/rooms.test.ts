@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
   scripts: [
     ['demo', 'pulumi', 'run.mjs', 'build.mjs', 'package.mjs'],
     ['cli', 'lab', 'setup.mjs'],
-    ['project', 'setup', 'load'],
+    ['project', 'setup', 'load', 'test-projects.mjs'],
     ['tools', 'testing'],
   ],
 };
