@@ -54,6 +54,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**'],
           pool: 'forks',
+          // By default one core of two would rest.
+          maxWorkers: '100%',
           testTimeout: minutes,
           hookTimeout: minutes,
           expect: { poll },
