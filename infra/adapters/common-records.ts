@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { providerContext, type Session } from '../context/session.ts';
+import { OvertakenError } from '../../pipelines/errors.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
 import type { StackRunner } from '../pulumi/stack-runner.ts';
 import { readStack } from '../pulumi/state.ts';
@@ -37,6 +38,8 @@ export interface CommonPlace {
 
 /** How long the other commands on this computer may take to record what they have: ms. */
 const turnTimeout = 300_000;
+/** How long one of them may show no sign of life meanwhile: ms. */
+const mostSilence = 30_000;
 
 /** The records that all environments of a project share. */
 export class CommonRecords {
@@ -63,15 +66,33 @@ export class CommonRecords {
   ): Promise<Value> {
     const { settings, session, stacks: load } = this.#place;
     const { stack } = record;
-    const write = async (value: Value, basis: Basis) => {
+    const write = async (value: Value, basis: Basis, holds: () => Promise<boolean>) => {
       const stacks = await load();
+      if (!(await holds())) throw overtaken(stack);
       const program = async () => void declare(value, basis);
       await stacks.up(stack, program, providerContext(session, false), { message });
     };
     const { folder } = settings;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return withFileLock(join(folder, `${stack}.lock`), turnTimeout, () =>
-      changeRecord({ read: () => this.read(record), write }, change),
+    return withFileLock(
+      join(folder, `${stack}.lock`),
+      turnTimeout,
+      (holds) => {
+        const shared = {
+          read: () => this.read(record),
+          write: (value: Value, basis: Basis) => write(value, basis, holds),
+        };
+        return changeRecord(shared, change).catch(async (error: unknown) => {
+          throw (await holds()) ? error : overtaken(stack);
+        });
+      },
+      { longest: mostSilence, end: async (pid) => (await load()).endRunsOf(stack, pid) },
     );
   }
+}
+
+function overtaken(stack: string): OvertakenError {
+  return new OvertakenError(`this command stood still while it recorded ${stack}, and another one took over`, {
+    hint: 'Run it again: it finds what is recorded by now.',
+  });
 }

@@ -1,16 +1,10 @@
 import type { Digest } from '../../pipelines/model/release.ts';
+import { evidenceStack } from '../pulumi/stack-names.ts';
 import { CommonRecords, type CommonPlace, type CommonRecord } from './common-records.ts';
 
 /** Bundles by the digest of the image that they are about. */
 interface EvidenceList {
   readonly evidence: Readonly<Record<string, readonly string[]>>;
-}
-
-const stackPattern = /^evidence-[0-9a-f]{2}$/;
-
-/** Returns whether a stack is one of those with evidence. */
-export function isEvidenceStack(name: string): boolean {
-  return stackPattern.test(name);
 }
 
 /**
@@ -48,6 +42,9 @@ export class EvidenceRecord {
 }
 
 function recordFor(digest: Digest): CommonRecord<EvidenceList> {
-  const shard = digest.slice('sha256:'.length, 'sha256:'.length + 2);
-  return { stack: `evidence-${shard}`, type: 'Evidence', valueOf: ({ evidence = {} }) => ({ evidence }) };
+  return {
+    stack: evidenceStack(digest.slice('sha256:'.length)),
+    type: 'Evidence',
+    valueOf: ({ evidence = {} }) => ({ evidence }),
+  };
 }

@@ -4,11 +4,12 @@ import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
 import type { MachineImage } from '../../pipelines/model/machine-image.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { releaseNamed, withRelease } from '../../pipelines/model/releases.ts';
-import type { Records } from '../../pipelines/operations/ports/records.ts';
+import type { RecordLock, Records } from '../../pipelines/operations/ports/records.ts';
 import type { Session } from '../context/session.ts';
 import type { PulumiSettings } from '../pulumi/cli.ts';
-import { foundationStack, machinesStack } from '../pulumi/stack-names.ts';
+import { foundationStack, isCommonStack, machinesStack } from '../pulumi/stack-names.ts';
 import type { StackRunner } from '../pulumi/stack-runner.ts';
+import { locksOn } from '../pulumi/stale-lock.ts';
 import { listStacks, readStack } from '../pulumi/state.ts';
 import type {
   AccessoryInputs,
@@ -22,7 +23,6 @@ import type {
 } from '../resources/inputs.ts';
 import type { StandingRecord } from '../workloads/runtime.ts';
 import { CommonRecords, type CommonRecord } from './common-records.ts';
-import { isEvidenceStack } from './evidence-record.ts';
 import { environmentRecord, hasLedger, inputsOf } from './environment-record.ts';
 
 const releasesRecord: CommonRecord<ReleaseList> = {
@@ -53,6 +53,7 @@ export interface MachinesRecord {
 export class RecordsAdapter implements Records {
   readonly #settings: PulumiSettings;
   readonly #project: string;
+  readonly #stacks: () => Promise<StackRunner>;
   readonly #common: CommonRecords;
   readonly #elsewhere: () => Promise<readonly Release[]>;
   readonly #seen = new Map<string, EnvironmentRecord>();
@@ -67,16 +68,34 @@ export class RecordsAdapter implements Records {
   ) {
     this.#settings = settings;
     this.#project = project;
+    this.#stacks = stacks;
     this.#common = new CommonRecords({ settings, project, session, stacks });
     this.#elsewhere = elsewhere;
   }
 
   async environments(): Promise<readonly string[]> {
     const stacks = await listStacks(this.#settings, this.#project);
-    const lists = new Set([releasesRecord, machineImagesRecord, archivesRecord].map(({ stack }) => stack));
     const isPart = (stack: string) =>
       stacks.some((name) => [foundationStack(name), machinesStack(name)].includes(stack));
-    return stacks.filter((stack) => !lists.has(stack) && !isPart(stack) && !isEvidenceStack(stack));
+    return stacks.filter((stack) => !isCommonStack(stack) && !isPart(stack));
+  }
+
+  async locks(): Promise<readonly RecordLock[]> {
+    const common = (await listStacks(this.#settings, this.#project)).filter(isCommonStack);
+    const each = common.map(async (stack): Promise<readonly RecordLock[]> => {
+      const holders = await locksOn(this.#settings, { project: this.#project, stack });
+      if (holders === undefined) return [{ record: stack }];
+      return holders.map(({ user, machine, pid, since }) => ({
+        record: stack,
+        holder: `${user}@${machine} (process ${pid})`,
+        since,
+      }));
+    });
+    return (await Promise.all(each)).flat();
+  }
+
+  async liftLocks(names: readonly string[]): Promise<void> {
+    await (await this.#stacks()).cancelLocks([...new Set(names)].filter(isCommonStack));
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {

@@ -1,4 +1,5 @@
 import { BrokenError, LockedError, NotStartedError, type LockageError } from '../../pipelines/errors.ts';
+import { isCommonStack } from './stack-names.ts';
 import { lastLines } from './state.ts';
 
 export class PulumiError extends Error {}
@@ -13,7 +14,11 @@ function pulumiFailed(name: string, output: string): LockageError {
   if (holder) {
     const who = `${holder.user}@${holder.machine} (process ${holder.pid})`;
     return new LockedError(`${name} is being changed by ${who} since ${holder.since}`, {
-      hint: `Try again when it has finished. If that process is gone for good: \`pulumi cancel --stack ${name}\` with the project's backend.`,
+      hint: `Try again when it has finished. If that process is gone for good: ${
+        isCommonStack(name)
+          ? '`lockage unlock --records`'
+          : `\`pulumi cancel --stack ${name}\` with the project's backend`
+      }.`,
     });
   }
   if (/incorrect passphrase/.test(output)) {

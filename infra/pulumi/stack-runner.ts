@@ -29,4 +29,6 @@ export interface StackRunner {
   forgetFormerStanding(name: string): Promise<void>;
   /** Lifts the locks of stacks whose environment's lock was taken over. */
   cancelLocks(names: readonly string[]): Promise<void>;
+  /** Ends the runs on a stack that a process of this computer has started. */
+  endRunsOf(stack: string, parent: number): Promise<void>;
 }

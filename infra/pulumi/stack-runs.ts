@@ -130,6 +130,17 @@ export class StackRuns {
     await this.#cancel(stack);
   }
 
+  /** Kills the runs on a stack that a process of this computer has started, which would record what it knew over what is known by then. */
+  async endRunsOf(stack: string, parent: number): Promise<void> {
+    const { folder } = settingsIn(this.#settings, stack);
+    const here = await thisProcess();
+    const isIts = (run: RunMark) =>
+      run.parent === parent && run.machine === here.machine && run.pidSpace === here.pidSpace;
+    const runs = (await runsIn(folder)).filter(isIts);
+    for (const { pid } of runs) killLeft(pid, folder);
+    await Promise.all(runs.map(({ pid }) => processEnds(pid)));
+  }
+
   async #cancel(stack: string): Promise<void> {
     await this.run(stack, ['cancel', '--yes', '--stack', stack]);
   }

@@ -267,6 +267,10 @@ export class PulumiStacks implements StackRunner {
     await Promise.all(names.map((name) => this.#runs.cancelLocks(name)));
   }
 
+  async endRunsOf(stack: string, parent: number): Promise<void> {
+    await this.#runs.endRunsOf(stack, parent);
+  }
+
   /**
    * Returns a CLI that answers what is known or not needed. The Automation API surrounds an operation with questions
    * (does the stack exist, its outputs, its history) that cost 0.15 s each; the others go to the CLI.

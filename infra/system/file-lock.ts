@@ -5,27 +5,68 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { isAlive } from './is-alive.ts';
 
+/** What becomes of a holder that lives, and shows no sign of it, as a process that is stopped. */
+export interface Silence {
+  /** for how long whoever waits has to have seen none: ms */
+  readonly longest: number;
+  /** Keeps that process from going on with what it has begun; the lock is taken from it then. */
+  readonly end: (pid: number) => Promise<void>;
+}
+
 /**
- * Runs `work` while no other process of this user holds the same lock. A lock whose process has died, or shows no sign
- * of life for minutes, is taken over. Throws LockageError after `timeout` milliseconds.
+ * Runs `work` while no other process of this user holds the same lock; it is told how to find out whether it holds it still. A
+ * lock whose process has died, or shows no sign of life for minutes, is taken over. Throws LockageError after `timeout`
+ * milliseconds.
  */
-export async function withFileLock<T>(lock: string, timeout: number, work: () => Promise<T>): Promise<T> {
+export async function withFileLock<T>(
+  lock: string,
+  timeout: number,
+  work: (holds: () => Promise<boolean>) => Promise<T>,
+  silence?: Silence,
+): Promise<T> {
   const end = performance.now() + timeout;
   const own = randomUUID();
+  const watch = silence && new SilenceWatch(lock, silence);
   while (!(await tryLock(lock, own))) {
     if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'Try again later.' });
+    await watch?.look();
     await sleep(20 + Math.random() * 30);
   }
   const alive = setInterval(
     () => void utimes(join(lock, own), new Date(), new Date()).catch(() => undefined),
-    oldLock / 5,
+    Math.min(oldLock, silence?.longest ?? oldLock) / 5,
   );
   alive.unref();
   try {
-    return await work();
+    return await work(async () => (await stat(join(lock, own)).catch(() => undefined)) !== undefined);
   } finally {
     clearInterval(alive);
     await release(lock, own);
+  }
+}
+
+/** Watches for signs of life by its own clock, as a computer that slept has an old lock of a holder that is well. */
+class SilenceWatch {
+  readonly #lock: string;
+  readonly #silence: Silence;
+  #sign: string | undefined;
+  #since = 0;
+
+  constructor(lock: string, silence: Silence) {
+    this.#lock = lock;
+    this.#silence = silence;
+  }
+
+  async look(): Promise<void> {
+    const [name] = await readdir(this.#lock).catch(() => []);
+    const holder = join(this.#lock, name ?? '');
+    const touched = await stat(holder).catch(() => undefined);
+    const sign = `${name} ${touched?.mtimeMs}`;
+    if (sign !== this.#sign) [this.#sign, this.#since] = [sign, performance.now()];
+    if (name === undefined || performance.now() - this.#since < this.#silence.longest) return;
+    const pid = Number(await readFile(holder, 'utf8').catch(() => ''));
+    if (pid > 0) await this.#silence.end(pid);
+    await rm(holder, { force: true });
   }
 }
 

@@ -36,6 +36,7 @@ import { whenUnlocked } from './steps/wait-for-lock.ts';
 import { watchChanges, type Progress } from './steps/watch-changes.ts';
 import { uncordon } from './uncordon.ts';
 import { unlock } from './unlock.ts';
+import { unlockRecords } from './unlock-records.ts';
 import { verify } from './verify.ts';
 
 /** Everything that changes something. */
@@ -55,6 +56,7 @@ const operations = {
   archive,
   removeHost,
   unlock,
+  unlockRecords,
   verify,
   adopt,
   heal,

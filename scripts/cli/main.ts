@@ -219,8 +219,9 @@ program
 
 program
   .command('unlock')
-  .argument('<environment>')
+  .argument('[environment]')
   .description('lift a lock whose holder is gone for good')
+  .option('--records', 'in place of an environment: the records that all share, as that of releases')
   .addOption(yes())
   .addOption(json())
   .action(async (name, flags) => (await import('./commands/unlock.ts')).unlockCommand(name, flags, interrupt()));

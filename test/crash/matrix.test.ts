@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLoad } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
+import { untilStopped } from '../support/until-stopped.ts';
 import { deeds, named, wordsOf, type Deed } from './deeds.ts';
 
 /** Every operation, cut short in each of these ways at every point that it comes to; then the same command again. */
@@ -130,16 +131,6 @@ async function partsOf(project: TestProject, environment: string): Promise<strin
       names.filter((name) => !name.includes('-lock.')).map((name) => `${host} ${kind} ${name}`),
     ),
   );
-}
-
-async function untilStopped(pid: number): Promise<void> {
-  for (const end = performance.now() + 120_000; performance.now() < end;) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    if (stat === '') throw new Error('it ended before it was stopped');
-    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('it was not stopped');
 }
 
 /** Returns what is not as after a command that nothing had happened to. */

@@ -1,8 +1,9 @@
-import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startLoad, type Load } from '../../scripts/load/load.ts';
 import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts';
+import { untilStopped } from '../support/until-stopped.ts';
 
 describe.runIf(labsWork)('who was overtaken', () => {
   let project: TestProject;
@@ -221,6 +222,45 @@ describe.runIf(labsWork)('who was overtaken', () => {
     expect(late.json?.error?.message).toBe('another operation has taken over prod');
     expect([await settled(), await history()]).toEqual(before);
     expect(await project.versions('prod')).toEqual(['1.0.0', '1.0.0']);
+  });
+
+  test('while it stood still in the middle of a record that all share keeps nobody from it, and is told', async () => {
+    const block = (version: string) => ['block', version, '--reason', 'trial', '--json'];
+    const anna = project.start(block('1.1.0'), { LOCKAGE_ACTOR: 'anna', LOCKAGE_FAILPOINT: 'stop:after:releases' });
+    await untilStopped(anna.pid);
+
+    const done = await project.start(block('1.2.0'), { LOCKAGE_ACTOR: 'bob' }).ended;
+    expect(done.code, done.stderr).toBe(0);
+    const recorded = async () => (await project.succeed('releases')).json;
+    const before = await recorded();
+
+    anna.kill('SIGCONT');
+    const late = await anna.ended;
+    expect(late.code, late.stderr).toBe(75);
+    expect(late.json.error.message).toBe(
+      'this command stood still while it recorded releases, and another one took over',
+    );
+    expect(await recorded()).toEqual(before);
+    await project.succeed('unblock', '1.2.0');
+  });
+
+  test('on another computer, while it recorded for all, keeps them from it until a person has seen who it is', async () => {
+    const lock = { pid: 4711, username: 'anna', hostname: 'runner-7', timestamp: '2026-01-02T03:04:05Z' };
+    const locks = join(project.folder, '.lockage/state/.pulumi/locks/organization/small-app/releases');
+    await mkdir(locks, { recursive: true });
+    await writeFile(join(locks, 'a1.json'), JSON.stringify(lock));
+    const refused = await project.run('block', '1.2.0', '--reason', 'trial', '--json');
+    expect(refused.code, refused.stderr).toBe(75);
+    expect(refused.json.error.message).toContain('releases is being changed by anna@runner-7 (process 4711)');
+    expect(refused.json.error.hint).toContain('`lockage unlock --records`');
+
+    const unlocked = await project.run('unlock', '--records', '--yes', '--json');
+    expect(unlocked.json, unlocked.stderr).toEqual({ outcome: 'unlocked', records: ['releases'] });
+    expect(unlocked.stderr).toContain('releases is locked by anna@runner-7 (process 4711) since');
+    await project.succeed('block', '1.2.0', '--reason', 'trial');
+    await project.succeed('unblock', '1.2.0');
+    expect((await project.run('unlock', '--records', '--yes', '--json')).json).toEqual({ outcome: 'not locked' });
+    expect((await project.run('unlock')).code).toBe(2);
   });
 
   test('in the middle of its change, and is killed before it goes on, leaves what was recorded meanwhile', async () => {

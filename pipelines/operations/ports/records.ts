@@ -24,6 +24,10 @@ export interface Records {
    * Changes the blocks by a function of those recorded by then. Returns those recorded after it. `message` for the history.
    */
   changeBlocks(change: (blocks: readonly Block[]) => readonly Block[], message: string): Promise<readonly Block[]>;
+  /** Returns who has the records that all environments share locked in the backend. */
+  locks(): Promise<readonly RecordLock[]>;
+  /** Lifts the locks of such records, whoever has them. Throws LockageError. */
+  liftLocks(names: readonly string[]): Promise<void>;
   machineImages(): Promise<readonly MachineImage[]>;
   /** Returns the environments that were archived; one that was promoted to again counts no more, and is among them still. */
   archives(): Promise<readonly Archive[]>;
@@ -32,4 +36,13 @@ export interface Records {
     change: (archives: readonly Archive[]) => readonly Archive[],
     message: string,
   ): Promise<readonly Archive[]>;
+}
+
+/** The lock of a record that all environments share. */
+export interface RecordLock {
+  readonly record: string;
+  /** as `anna@desk (process 4711)`; absent where the backend does not tell, nor whether there is one at all */
+  readonly holder?: string;
+  /** ISO 8601 */
+  readonly since?: string;
 }

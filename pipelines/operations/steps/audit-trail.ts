@@ -20,7 +20,7 @@ type Traced = Pick<Context, 'audit' | 'actor' | 'now' | 'secrets' | 'terminal'>;
 
 /** Operations that take back, stop or mend: a log that is broken makes them loud, and never keeps them from anything. */
 const neverStopped: ReadonlySet<string> = new Set([
-  ...['rollback', 'heal', 'cordon', 'block', 'unlock', 'adopt', 'startMachines'],
+  ...['rollback', 'heal', 'cordon', 'block', 'unlock', 'unlockRecords', 'adopt', 'startMachines'],
 ]);
 
 /**

@@ -9,7 +9,7 @@ import type { AuditTrail } from './audit-trail.ts';
 /** The calls that change something outside, by port. Taking a lock, asking, pulling images,
  * writing a file and starting what is recorded change nothing that serves. */
 const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[] } = {
-  records: ['addRelease', 'addReleases', 'changeBlocks', 'changeArchives'],
+  records: ['addRelease', 'addReleases', 'changeBlocks', 'changeArchives', 'liftLocks'],
   registry: ['copy'],
   builder: ['push'],
   configuration: ['removeHost'],
@@ -28,7 +28,19 @@ const changing: { readonly [Port in keyof Ports]: readonly (keyof Ports[Port])[]
 
 /** The changing calls that leave what serves as it is. */
 const preparing: ReadonlySet<PropertyKey> = new Set([
-  ...['adopt', 'addReleases', 'changeBlocks', 'changeArchives', 'add', 'build', 'copy', 'ensure', 'foundation', 'push'],
+  ...[
+    'adopt',
+    'addReleases',
+    'changeBlocks',
+    'changeArchives',
+    'liftLocks',
+    'add',
+    'build',
+    'copy',
+    'ensure',
+    'foundation',
+    'push',
+  ],
   ...['removeImage', 'removeVolume', 'removeFromRegistry', 'removeMachineImage'],
 ]);
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { removeLocksOf } from '../../../infra/pulumi/stale-lock.ts';
+import { locksOn, removeLocksOf } from '../../../infra/pulumi/stale-lock.ts';
 
 let folder: string;
 let locks: string;
@@ -32,4 +32,13 @@ test('only the locks of the process that is gone are removed', async () => {
 test('no locks are fine, and other backends are asked in their own way', async () => {
   expect(await removeLocksOf({ backend: `file://${folder}` }, { ...prod, stack: 'qa' }, holder)).toBe(true);
   expect(await removeLocksOf({ backend: 's3://bucket' }, prod, holder)).toBe(false);
+});
+
+test('who has locks is read from those that are whole', async () => {
+  lock('a.json', { pid: 4711, username: 'anna', hostname: 'desk', timestamp: '2026-01-02T03:04:05Z' });
+  lock('b.json', '{"pid":47');
+  const anna = { user: 'anna', machine: 'desk', pid: 4711, since: '2026-01-02T03:04:05Z' };
+  expect(await locksOn({ backend: `file://${folder}` }, prod)).toEqual([anna]);
+  expect(await locksOn({ backend: `file://${folder}` }, { ...prod, stack: 'qa' })).toEqual([]);
+  expect(await locksOn({ backend: 's3://bucket' }, prod)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,5 +78,30 @@ describe('a lock', () => {
     finish();
     await second;
     await withFileLock(lock, 1000, work);
+  });
+
+  it('of one that stands still is taken over once what it has begun has ended, and it learns of that', async () => {
+    const silence = { longest: 300, end: (pid: number) => Promise.resolve(void ended.push(pid)) };
+    const ended: number[] = [];
+    let go = () => undefined as void;
+    const stopped = new Promise<void>((resolve) => (go = resolve));
+    // It has no such sign, as its process is stopped: its own begins after a minute.
+    const late = withFileLock(lock, 1000, async (holds) => {
+      await stopped;
+      return holds();
+    });
+    await expect.poll(() => existsSync(lock)).toBe(true);
+    const order: string[] = [];
+    const heir = { ...silence, end: async (pid: number) => void (order.push('ended'), await silence.end(pid)) };
+    const holds = await withFileLock(lock, 5000, async (isHeld) => (order.push('in'), isHeld()), heir);
+    go();
+    expect([holds, await late, order, ended]).toEqual([true, false, ['ended', 'in'], [process.pid]]);
+  });
+
+  it('of one that works for long is left to it', async () => {
+    const silence = { longest: 300, end: () => Promise.reject(new Error('it is well')) };
+    const first = withFileLock(lock, 1000, () => sleep(1200), silence);
+    await withFileLock(lock, 5000, work, silence);
+    await first;
   });
 });

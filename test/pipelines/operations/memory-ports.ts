@@ -64,6 +64,9 @@ const records = (world: MemoryWorld): Ports['records'] => ({
   changeBlocks: async (change) => (world.blocks = change(world.blocks)),
   machineImages: async () => world.images,
   archives: async () => world.archives,
+  locks: async () => world.recordLocks,
+  liftLocks: async (names) =>
+    void (world.recordLocks = world.recordLocks.filter(({ record: name }) => !names.includes(name))),
   changeArchives: async (change) => (world.archives = change(world.archives)),
 });
 

@@ -1,6 +1,7 @@
 import type { GitHub } from '../../../pipelines/model/integrations.ts';
 import type { ExternalApprovals } from '../../../pipelines/operations/ports/approvals.ts';
 import type { OvertakenError } from '../../../pipelines/errors.ts';
+import type { RecordLock } from '../../../pipelines/operations/ports/records.ts';
 import type { Archive } from '../../../pipelines/model/archive.ts';
 import type { Block } from '../../../pipelines/model/block.ts';
 import type { Environment, Project } from '../../../pipelines/model/environment.ts';
@@ -39,6 +40,7 @@ export class MemoryWorld {
   releases: readonly Release[] = [];
   blocks: readonly Block[] = [];
   archives: readonly Archive[] = [];
+  recordLocks: readonly RecordLock[] = [];
   /** bundles by their paths */
   readonly files = new Map<string, string>();
   /** the registry has another image under the tag of a release */

@@ -121,6 +121,10 @@ export class InProcessStacks implements StackRunner {
     for (const name of names) this.#parts.states.locks.delete(name);
   }
 
+  async endRunsOf(): Promise<void> {
+    // None outlasts the command that it belongs to.
+  }
+
   #change(name: string, change: (deployment: Deployment) => Deployment): void {
     const { project, states } = this.#parts;
     const resources = states.read(project, name);
