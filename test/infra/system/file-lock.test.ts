@@ -92,8 +92,22 @@ describe('a lock', () => {
     });
     await expect.poll(() => existsSync(lock)).toBe(true);
     const order: string[] = [];
-    const heir = { ...silence, end: async (pid: number) => void (order.push('ended'), await silence.end(pid)) };
-    const holds = await withFileLock(lock, 5000, async (isHeld) => (order.push('in'), isHeld()), heir);
+    const heir = {
+      ...silence,
+      end: async (pid: number) => {
+        order.push('ended');
+        await silence.end(pid);
+      },
+    };
+    const holds = await withFileLock(
+      lock,
+      5000,
+      (isHeld) => {
+        order.push('in');
+        return isHeld();
+      },
+      heir,
+    );
     go();
     expect([holds, await late, order, ended]).toEqual([true, false, ['ended', 'in'], [process.pid]]);
   });
