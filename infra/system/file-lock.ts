@@ -110,7 +110,7 @@ async function isStale(holder: string): Promise<boolean> {
   return !isAlive(Number(pid)) || (await isOld(holder));
 }
 
-/** Returns whether a lock is old. Process ids are reused, and a dead process that nobody waits for looks alive. */
+/** Returns whether a lock is old. Process ids are reused. */
 async function isOld(holder: string): Promise<boolean> {
   const touched = await stat(holder).catch(() => undefined);
   return touched !== undefined && Date.now() - touched.mtimeMs > oldLock;
