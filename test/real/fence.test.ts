@@ -246,7 +246,7 @@ describe.runIf(labsWork)('who was overtaken', () => {
 
   test('on another computer, while it recorded for all, keeps them from it until a person has seen who it is', async () => {
     const lock = { pid: 4711, username: 'anna', hostname: 'runner-7', timestamp: '2026-01-02T03:04:05Z' };
-    const locks = join(project.folder, '.lockage/state/.pulumi/locks/organization/small-app/releases');
+    const locks = join(project.folder, '.lockage/state/.pulumi/locks/organization/trial/releases');
     await mkdir(locks, { recursive: true });
     await writeFile(join(locks, 'a1.json'), JSON.stringify(lock));
     const refused = await project.run('block', '1.2.0', '--reason', 'trial', '--json');

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { changeRecord, type SharedRecord } from '../../../infra/adapters/change-record.ts';
 import { acceptedInputs, basedOn, basisOf } from '../../../infra/resources/basis.ts';
-import { LockageError, RecordChangedError } from '../../../pipelines/errors.ts';
+import { LockageError, LockedError, RecordChangedError } from '../../../pipelines/errors.ts';
 
 interface Names {
   readonly names: readonly string[];
 }
 
-const quick = { total: 5_000, pause: 1 };
+const quick = { total: 5_000, locked: 100, pause: 1 };
 
 /** A record in memory that compares as the provider does. `between` runs after each read, as somebody else would. */
 function recordWith(between: (names: string[]) => void = () => undefined) {
@@ -65,6 +65,23 @@ test('a change that does not fit what is stored by then is refused, and nothing 
 test('it gives up when others get in between for too long', async () => {
   let count = 0;
   const { record } = recordWith((stored) => void stored.push(`other ${count++}`));
-  await expect(changeRecord(record, adding('alice'), { total: 30, pause: 1 })).rejects.toThrow(RecordChangedError);
+  await expect(changeRecord(record, adding('alice'), { total: 30, locked: 30, pause: 1 })).rejects.toThrow(
+    RecordChangedError,
+  );
   expect(count).toBeGreaterThan(1);
+});
+
+test('it gives up when one of the others keeps it, and waits for many who have it one after the other', async () => {
+  const { record, names } = recordWith();
+  const kept = { ...record, write: () => Promise.reject(new LockedError('bob has it')) };
+  const before = performance.now();
+  await expect(changeRecord(kept, adding('alice'), quick)).rejects.toThrow('bob has it');
+  expect(performance.now() - before).toBeLessThan(4_000);
+
+  let count = 0;
+  const end = performance.now() + 300;
+  const write = (...values: Parameters<typeof record.write>) =>
+    performance.now() < end ? Promise.reject(new LockedError(`other ${count++} has it`)) : record.write(...values);
+  await changeRecord({ ...record, write }, adding('alice'), quick);
+  expect(names()).toEqual(['alice']);
 });
