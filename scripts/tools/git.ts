@@ -170,8 +170,12 @@ export async function git(argv: readonly string[], options: GitOptions): Promise
   const { code, stdout, stderr } = await tryGit(argv, options);
   options.signal?.throwIfAborted();
   if (code === 0) return stdout;
-  throw new LockageError(`\`git ${argv.slice(0, 3).join(' ')}\` failed in ${options.cwd}`, {
+  const words = argv.filter((word, index) => word !== '-c' && argv[index - 1] !== '-c');
+  throw new LockageError(`\`git ${words.slice(0, 3).join(' ')}\` failed in ${options.cwd}`, {
     details: stderr.trim().split('\n').slice(-8),
+    ...(/\bgit-lfs\b|filter lfs/.test(stderr)
+      ? { hint: 'Install git-lfs, and run `git lfs pull`: files of the commit are kept by it.' }
+      : {}),
   });
 }
 

@@ -183,6 +183,19 @@ describe('Git LFS', () => {
     expect(await see(repo, { commit: made })).toContain('644 a.bin contents\n');
   });
 
+  test.each(['git-lfs-is-not-here smudge', 'echo "smudge filter lfs failed" >&2; false', 'git-lfs filter-process'])(
+    'that is set up, and whose program fails (%s), says what to install',
+    async (program) => {
+      await write({ ...kept, 'a.bin': pointer });
+      const made = commit();
+      git('-C', repo, 'config', 'filter.lfs.smudge', program);
+      git('-C', repo, 'config', 'filter.lfs.required', 'true');
+      const { message: said, hint: help } = await refused(see(repo, { commit: made }));
+      expect(said).toMatch(/^`git checkout-index -z --stdin` failed in /);
+      expect(help).toContain('Install git-lfs');
+    },
+  );
+
   test('is nobody’s business in files that are not built, are empty, or only look like its own', async () => {
     await write({ 'shop/Dockerfile': 'FROM x', 'shop/e.bin': '', 'shop/doc.txt': pointer, ...kept, 'art/a.bin': pointer });
     const made = commit();
