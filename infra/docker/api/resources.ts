@@ -147,6 +147,13 @@ export class EngineResources extends EngineApi {
     return networks.map(({ Name }) => Name);
   }
 
+  /** Returns the subnets of all networks that are no part of a swarm: name → subnets. */
+  async subnets(options: CallOptions = {}): Promise<ReadonlyMap<string, readonly string[]>> {
+    const query = { filters: JSON.stringify({ scope: ['local'] }) };
+    const found = await this.json<AddressedNetwork[]>('list networks', 'GET', '/networks', { query, ...options });
+    return new Map(found.map(({ Name, IPAM }) => [Name, (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])]));
+  }
+
   /** Lists the networks that carry a label, whatever its value. */
   async networksWith(label: string, options: CallOptions = {}): Promise<LabelledObject[]> {
     const query = { filters: JSON.stringify({ label: [label] }) };
@@ -207,6 +214,11 @@ interface LabelledObject {
 interface LabelledNetwork {
   readonly Labels?: Record<string, string> | null;
   readonly Created?: string;
+}
+
+interface AddressedNetwork {
+  readonly Name: string;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null } | null;
 }
 
 interface ImageNames {

@@ -1,5 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { obstacles, oddities, type Finding } from '../../../pipelines/hosts/abilities.ts';
 import { diskWarnings } from '../../../pipelines/hosts/disk.ts';
 import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -13,6 +14,7 @@ import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts'
 import { engineFacts } from '../../docker/engine-facts.ts';
 import { isOwnedBy } from '../../docker/labels.ts';
 import { diskOfEngine } from '../../edge/disk.ts';
+import { lookAt } from './host-look.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
@@ -63,12 +65,14 @@ export async function hostPreflight(
 ): Promise<PreflightReport> {
   const engine = await survey.connections.engine(host);
   const { edge } = environmentNames(survey.app, survey.environment.name);
-  const [report, { version, traits }, disk] = await Promise.all([
+  const [report, { version, traits }, disk, look] = await Promise.all([
     hostReport(host, survey),
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
+    lookAt(engine, host, survey, { deadline: answerTimeout }),
   ]);
-  const warnings = [...report.warnings, ...diskWarnings(disk)];
+  refuseUnable(host, obstacles(look));
+  const warnings = [...report.warnings, ...diskWarnings(disk), ...oddities(look).map(({ text }) => text)];
   return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };
 }
 
@@ -80,6 +84,12 @@ export async function askTraits(
   const call = { deadline: answerTimeout };
   const [version, info] = await Promise.all([engine.version(call), needsInfo(wanted) ? engine.info(call) : undefined]);
   return { version, traits: traitsOf(engineFacts(version, info)) };
+}
+
+function refuseUnable(host: EnvironmentHost, found: readonly Finding[]): void {
+  const [first, ...rest] = found;
+  if (!first) return;
+  throw new LockageError(`${host.name}: ${[first, ...rest].map(({ text }) => text).join('; ')}`, { hint: first.hint });
 }
 
 /** Refuses a public port that somebody else's container has: it would fail later, when the edge starts. */
