@@ -1,6 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
-import { obstacles, oddities, type Finding } from '../../../pipelines/hosts/abilities.ts';
+import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
 import { diskWarnings } from '../../../pipelines/hosts/disk.ts';
 import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -65,14 +65,12 @@ export async function hostPreflight(
 ): Promise<PreflightReport> {
   const engine = await survey.connections.engine(host);
   const { edge } = environmentNames(survey.app, survey.environment.name);
-  const [report, { version, traits }, disk, look] = await Promise.all([
+  const [report, { version, traits }, disk] = await Promise.all([
     hostReport(host, survey),
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
-    lookAt(engine, host, survey, { deadline: answerTimeout }),
   ]);
-  refuseUnable(host, obstacles(look));
-  const warnings = [...report.warnings, ...diskWarnings(disk), ...oddities(look).map(({ text }) => text)];
+  const warnings = [...report.warnings, ...diskWarnings(disk), ...(report.edge ? [] : await refuseUnable(host, survey))];
   return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };
 }
 
@@ -86,9 +84,15 @@ export async function askTraits(
   return { version, traits: traitsOf(engineFacts(version, info)) };
 }
 
-function refuseUnable(host: EnvironmentHost, found: readonly Finding[]): void {
-  const [first, ...rest] = found;
-  if (!first) return;
+/**
+ * Refuses a host on which the environment cannot run; one where it runs already is not asked. Returns what else should be known
+ * of it. Throws LockageError.
+ */
+async function refuseUnable(host: EnvironmentHost, survey: Survey): Promise<string[]> {
+  const engine = await survey.connections.engine(host);
+  const look = await lookAt(engine, host, survey, { deadline: answerTimeout });
+  const [first, ...rest] = obstacles(look);
+  if (!first) return oddities(look).map(({ text }) => text);
   throw new LockageError(`${host.name}: ${[first, ...rest].map(({ text }) => text).join('; ')}`, { hint: first.hint });
 }
 
