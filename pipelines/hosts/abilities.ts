@@ -116,7 +116,7 @@ function noLogs({ environment: { roles }, abilities: { logDriver } }: Look): Fin
   return [
     {
       text: `its Docker Engine keeps no logs, and ${own.join(', ')} ${own.length === 1 ? 'has' : 'have'} its driver: \`lockage logs\` shows nothing`,
-      hint: 'Leave `logDriver` out, or name another one there.',
+      hint: 'Leave `log` of the role out, or name another driver there.',
     },
   ];
 }
