@@ -12,7 +12,9 @@ export function abilitiesOf(info: EngineInfo): Abilities {
     ...(typeof PidsLimit === 'boolean' ? { pidsLimit: PidsLimit } : {}),
     ...(typeof DockerRootDir === 'string' ? { dataFolder: DockerRootDir } : {}),
     ...(typeof LoggingDriver === 'string' ? { logDriver: LoggingDriver } : {}),
-    ...(Array.isArray(DefaultAddressPools) && DefaultAddressPools.length > 0 ? { pools: DefaultAddressPools.flatMap(poolOf) } : {}),
+    ...(Array.isArray(DefaultAddressPools) && DefaultAddressPools.length > 0
+      ? { pools: DefaultAddressPools.flatMap(poolOf) }
+      : {}),
     security: texts(info['SecurityOptions']).flatMap((option) => /(?:^|,)name=([^,]+)/.exec(option)?.[1] ?? []),
     authorization: texts(plugins.Authorization),
   };

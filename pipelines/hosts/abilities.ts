@@ -69,7 +69,9 @@ function noQuota({ environment, host, abilities }: Look): Finding[] {
     ...(edge?.limits?.cpus === undefined ? [] : ['edge.limits.cpus']),
   ];
   if (keys.length === 0) return [];
-  const why = abilities.security.includes('rootless') ? 'its rootless engine may not limit processors' : 'its kernel has no CPU quotas';
+  const why = abilities.security.includes('rootless')
+    ? 'its rootless engine may not limit processors'
+    : 'its kernel has no CPU quotas';
   return [
     {
       text: `${why}, which ${keys.join(', ')} ${keys.length === 1 ? 'needs' : 'need'}`,

@@ -6,10 +6,12 @@ export interface AddressPool {
 
 /** The pools of an engine that was told none. https://docs.docker.com/engine/network/#subnet-allocation */
 const builtIn: readonly AddressPool[] = [
-  ...['172.17.0.0/16', '172.18.0.0/16', '172.19.0.0/16', '172.20.0.0/14', '172.24.0.0/14', '172.28.0.0/14'].map((base) => ({
-    base,
-    size: 16,
-  })),
+  ...['172.17.0.0/16', '172.18.0.0/16', '172.19.0.0/16', '172.20.0.0/14', '172.24.0.0/14', '172.28.0.0/14'].map(
+    (base) => ({
+      base,
+      size: 16,
+    }),
+  ),
   { base: '192.168.0.0/16', size: 20 },
 ];
 

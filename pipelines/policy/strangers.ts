@@ -24,7 +24,9 @@ export function refuseStrangers(
   { ledger }: Pick<EnvironmentRecord, 'ledger'>,
   kept: readonly KeptRecord[],
 ): void {
-  const others = kept.flatMap(({ host, copy }) => (copy && !isPartOf(copy.record.ledger, ledger) ? [{ host, copy }] : []));
+  const others = kept.flatMap(({ host, copy }) =>
+    copy && !isPartOf(copy.record.ledger, ledger) ? [{ host, copy }] : [],
+  );
   if (others.length === 0) return;
   const hosts = others.map(({ host }) => host.name).join(', ');
   throw new LockageError(`on ${hosts}, ${environment} of ${app} is another project’s`, {
@@ -49,5 +51,7 @@ function isPartOf(kept: Ledger, own: Ledger): boolean {
 
 function whatOf({ revisions }: Ledger): string {
   const last = revisions.at(-1);
-  return last ? `revision ${last.number}, ${last.release.version}, by ${last.actor} at ${last.startedAt}` : 'no revision';
+  return last
+    ? `revision ${last.number}, ${last.release.version}, by ${last.actor} at ${last.startedAt}`
+    : 'no revision';
 }

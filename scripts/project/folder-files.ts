@@ -48,16 +48,15 @@ export async function folderFiles(place: Place): Promise<FileSource> {
 }
 
 /** Returns the same of a folder that is in no repository, on a computer without git. Throws LockageError. */
-export async function filesWithoutGit({ top, ...place }: Omit<Place, 'repository'> & { top: string }): Promise<FileSource> {
+export async function filesWithoutGit({
+  top,
+  ...place
+}: Omit<Place, 'repository'> & { top: string }): Promise<FileSource> {
   const repository = { top, gitDir: '', folder: '' };
   return sourceOf({ ...place, repository }, new Set(await plainFiles(top)), new Map());
 }
 
-function sourceOf(
-  place: Place,
-  files: ReadonlySet<GitPath>,
-  modules: ReadonlyMap<GitPath, IndexEntry>,
-): FileSource {
+function sourceOf(place: Place, files: ReadonlySet<GitPath>, modules: ReadonlyMap<GitPath, IndexEntry>): FileSource {
   const { signal, repository } = place;
   const { top } = repository;
   return {

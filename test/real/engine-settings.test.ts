@@ -6,7 +6,7 @@ import { labsWork, setupTime, TestProject } from '../support/pipeline-fixture.ts
 /** The settings of each environment's one host, as its daemon.json has them. */
 const settings = {
   // `local` is kept by the engine otherwise than json-file, and read as well.
-  quiet: { 'userland-proxy': false, 'log-driver': 'local', 'mtu': 1400, 'live-restore': true },
+  quiet: { 'userland-proxy': false, 'log-driver': 'local', mtu: 1400, 'live-restore': true },
   bare: { iptables: false, 'log-driver': 'none' },
   // The default network takes the only one.
   tight: { 'default-address-pools': [{ base: '172.31.250.0/24', size: 24 }] },
@@ -97,10 +97,14 @@ describe.skipIf(!labsWork)('an engine with settings of its own', () => {
     expect([lost.code, lost.json.error.message]).toEqual([2, 'hosts of bare know revision 1, this state knows none']);
     expect(lost.json.error.hint).toContain('another project');
     // One that serves elsewhere, and knows as many revisions.
-    await tight.exec(['sh', '-c', 'docker rm -f $(docker ps -aq)']);
-    await project.configureOn('bare', [tight], {});
-    for (const version of ['1.0.0', '1.1.0']) expect((await project.promote(version, 'bare')).code).toBe(0);
-    await project.configureOn('bare', [tight, bare], {});
+    const other = { roles: { web: { publish: 8001 } } };
+    await tight.exec(['sh', '-c', 'docker ps -aq | xargs -r docker rm -f']);
+    await project.configureOn('bare', [tight], other);
+    for (const version of ['1.0.0', '1.1.0']) {
+      const promoted = await project.promote(version, 'bare');
+      expect([promoted.code, promoted.json.error]).toEqual([0, undefined]);
+    }
+    await project.configureOn('bare', [tight, bare], other);
     const refused = await project.promote('1.0.0', 'bare');
     expect([refused.code, refused.json.error.message]).toEqual([2, 'on bare-1, bare of trial is another project’s']);
     expect(await project.snapshot('bare')).toEqual(served);

@@ -20,7 +20,16 @@ const version = record({
 });
 
 const info = record({
-  ...texts('ID', 'OSType', 'OperatingSystem', 'SystemTime', 'KernelVersion', 'DockerRootDir', 'Driver', 'CgroupVersion'),
+  ...texts(
+    'ID',
+    'OSType',
+    'OperatingSystem',
+    'SystemTime',
+    'KernelVersion',
+    'DockerRootDir',
+    'Driver',
+    'CgroupVersion',
+  ),
   ...numbers('NCPU', 'MemTotal'),
   Swarm: maybe(
     record({
@@ -40,7 +49,17 @@ const container = record({
 
 const restart = maybe(record({ ...texts('Name'), ...numbers('MaximumRetryCount') }));
 const hostConfig = record({
-  ...textLists('CapAdd', 'CapDrop', 'SecurityOpt', 'Binds', 'ExtraHosts', 'Dns', 'DnsSearch', 'DnsOptions', 'VolumesFrom'),
+  ...textLists(
+    'CapAdd',
+    'CapDrop',
+    'SecurityOpt',
+    'Binds',
+    'ExtraHosts',
+    'Dns',
+    'DnsSearch',
+    'DnsOptions',
+    'VolumesFrom',
+  ),
   ...numbers('Memory', 'MemorySwap', 'NanoCpus', 'PidsLimit', 'ShmSize'),
   ...flags('ReadonlyRootfs', 'Privileged', 'Init', 'AutoRemove'),
   ...texts('NetworkMode', 'UsernsMode', 'PidMode', 'IpcMode'),
@@ -49,7 +68,9 @@ const hostConfig = record({
   LogConfig: maybe(record({ ...texts('Type'), Config: maybe(map(text)) })),
 });
 
-const health = maybe(record({ ...texts('Status'), Log: maybe(list(record({ ...texts('Output'), ...numbers('ExitCode') }))) }));
+const health = maybe(
+  record({ ...texts('Status'), Log: maybe(list(record({ ...texts('Output'), ...numbers('ExitCode') }))) }),
+);
 const config = record({
   ...{ Labels: labels, Env: or(list(text), []), Image: or(text, ''), Tty: or(flag, false) },
   ...textLists('Cmd', 'Entrypoint'),
@@ -69,7 +90,10 @@ const details = record({
   ...{ Config: config, HostConfig: or(hostConfig, {}), Mounts: or(list(mount), []) },
   NetworkSettings: or(
     record({
-      Networks: or(map(record({ ...texts('IPAddress', 'NetworkID', 'Gateway'), ...textLists('Aliases', 'DNSNames') })), {}),
+      Networks: or(
+        map(record({ ...texts('IPAddress', 'NetworkID', 'Gateway'), ...textLists('Aliases', 'DNSNames') })),
+        {},
+      ),
       Ports: bindings,
     }),
     {},
@@ -100,7 +124,12 @@ const network = record({
 });
 
 const volume = record({
-  ...{ Name: or(text, ''), Labels: maybe(map(text)), Options: maybe(map(text)), UsageData: maybe(record({ Size: or(number, -1) })) },
+  ...{
+    Name: or(text, ''),
+    Labels: maybe(map(text)),
+    Options: maybe(map(text)),
+    UsageData: maybe(record({ Size: or(number, -1) })),
+  },
   ...texts('CreatedAt', 'Driver', 'Mountpoint', 'Scope'),
 });
 

@@ -73,13 +73,7 @@ export class EngineApi {
     return this.transport.request({ what, method, path: `${await this.prefix(rest)}${path}`, ...rest });
   }
 
-  protected async json<T>(
-    what: string,
-    method: Call['method'],
-    path: string,
-    rest: Rest,
-    shape: Shape,
-  ): Promise<T> {
+  protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest, shape: Shape): Promise<T> {
     return this.parsed<T>(what, await this.call(what, method, path, rest), shape);
   }
 

@@ -46,7 +46,9 @@ export class Engine extends EngineSwarm {
     const { platform, ...rest } = options;
     const query = { name: checkedName(name), platform };
     const call = { query, body, deadline: createTimeout, ...rest };
-    return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call, answers.created)).Id;
+    return (
+      await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call, answers.created)
+    ).Id;
   }
 
   /** Starts a container; does nothing when it already runs. */
@@ -118,7 +120,13 @@ export class Engine extends EngineSwarm {
     const { labels = {}, all = false, ...rest } = options;
     const label = Object.entries(labels).map(([key, value]) => (value === '' ? key : `${key}=${value}`));
     const query = { all, ...(label.length === 0 ? {} : { filters: JSON.stringify({ label }) }) };
-    return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest }, list(answers.container));
+    return this.json<ContainerSummary[]>(
+      'list containers',
+      'GET',
+      '/containers/json',
+      { query, ...rest },
+      list(answers.container),
+    );
   }
 
   /** Returns what differs from a container's image in its file system. Undefined when it is gone. */

@@ -51,7 +51,8 @@ const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string
   ],
   [
     /iptables failed|no chain\/target\/match by that name|nftables.*(no such file|does not exist)/i,
-    (host) => `A firewall that was loaded again has dropped Docker's rules on ${host}: \`systemctl restart docker\` makes them again.`,
+    (host) =>
+      `A firewall that was loaded again has dropped Docker's rules on ${host}: \`systemctl restart docker\` makes them again.`,
   ],
   [/no space left on device/i, (host) => `Free disk space on ${host}; nothing was removed to make room.`],
   [

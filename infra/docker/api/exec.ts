@@ -171,7 +171,12 @@ async function exitCode({ transport, prefix, what, options, end }: Command, id: 
     const deadline = Math.max(1000, Math.min(defaultDeadline, end - performance.now()));
     const path = `${prefix}/exec/${id}/json`;
     const { body } = await transport.request({ what, method: 'GET', path, deadline, signal });
-    const state = parsedJson<{ Running: boolean; ExitCode?: number | null }>(transport.host, what, body, answers.command);
+    const state = parsedJson<{ Running: boolean; ExitCode?: number | null }>(
+      transport.host,
+      what,
+      body,
+      answers.command,
+    );
     if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode;
     if (performance.now() > end)
       throw new EngineError(transport.host, what, 'its output closed and it did not end in time');

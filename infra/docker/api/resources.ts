@@ -81,7 +81,13 @@ export class EngineResources extends EngineApi {
   async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
     const name = familiarName(repository);
     const query = { filters: JSON.stringify({ reference: [name] }), digests: true };
-    const images = await this.json<ImageNames[]>('list images', 'GET', '/images/json', { query, ...options }, listOf(answers.listedImage));
+    const images = await this.json<ImageNames[]>(
+      'list images',
+      'GET',
+      '/images/json',
+      { query, ...options },
+      listOf(answers.listedImage),
+    );
     const wanted = new RegExp(`^${fullName(name).split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
     return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
   }
@@ -99,7 +105,13 @@ export class EngineResources extends EngineApi {
   /** Lists all images that have a name, each once. */
   async namedImages(options: CallOptions = {}): Promise<NamedImage[]> {
     const call = { query: { digests: true }, ...options };
-    const images = await this.json<ListedImage[]>('list images', 'GET', '/images/json', call, listOf(answers.listedImage));
+    const images = await this.json<ListedImage[]>(
+      'list images',
+      'GET',
+      '/images/json',
+      call,
+      listOf(answers.listedImage),
+    );
     return images.map((image) => ({ id: image.Id, bytes: image.Size, names: namesOf(image) }));
   }
 
@@ -123,7 +135,9 @@ export class EngineResources extends EngineApi {
   async createNetwork(name: string, body: NetworkBody = {}, options: CallOptions = {}): Promise<string> {
     const content = { CheckDuplicate: true, ...body, Name: checkedName(name) };
     const rest = { body: content, ...options };
-    return (await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest, answers.created)).Id;
+    return (
+      await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest, answers.created)
+    ).Id;
   }
 
   /** Removes a network; does nothing when it is absent. The engine refuses one that has containers. */
@@ -143,21 +157,39 @@ export class EngineResources extends EngineApi {
   ): Promise<string[]> {
     const { scope, ...rest } = options;
     const call = { query: { filters: labelFilter(labels, scope ? { scope: [scope] } : {}) }, ...rest };
-    const networks = await this.json<{ Name: string }[]>('list networks', 'GET', '/networks', call, listOf(answers.network));
+    const networks = await this.json<{ Name: string }[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      call,
+      listOf(answers.network),
+    );
     return networks.map(({ Name }) => Name);
   }
 
   /** Returns the subnets of all networks that are no part of a swarm: name → subnets. */
   async subnets(options: CallOptions = {}): Promise<ReadonlyMap<string, readonly string[]>> {
     const query = { filters: JSON.stringify({ scope: ['local'] }) };
-    const found = await this.json<AddressedNetwork[]>('list networks', 'GET', '/networks', { query, ...options }, listOf(answers.network));
+    const found = await this.json<AddressedNetwork[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      { query, ...options },
+      listOf(answers.network),
+    );
     return new Map(found.map(({ Name, IPAM }) => [Name, (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])]));
   }
 
   /** Lists the networks that carry a label, whatever its value. */
   async networksWith(label: string, options: CallOptions = {}): Promise<LabelledObject[]> {
     const query = { filters: JSON.stringify({ label: [label] }) };
-    const found = await this.json<LabelledNetwork[]>('list networks', 'GET', '/networks', { query, ...options }, listOf(answers.network));
+    const found = await this.json<LabelledNetwork[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      { query, ...options },
+      listOf(answers.network),
+    );
     return found.map(({ Labels, Created }) => ({ labels: Labels ?? {}, createdAt: Created ?? '' }));
   }
 

@@ -31,7 +31,9 @@ export function list(shape: Shape): Shape {
 /** An object whose keys may be any, with values of one shape. */
 export function map(shape: Shape): Shape {
   return (value, at) =>
-    Object.fromEntries(Object.entries(objectAt(value, at)).map(([key, each]) => [key, shape(each, `a value of ${at}`)]));
+    Object.fromEntries(
+      Object.entries(objectAt(value, at)).map(([key, each]) => [key, shape(each, `a value of ${at}`)]),
+    );
 }
 
 /** An object with these fields, and others. */

@@ -23,7 +23,15 @@ export class EngineSwarm extends EngineResources {
   async createService(spec: ServiceSpec, options: CallOptions & { readonly auth?: string } = {}): Promise<string> {
     const { auth, ...rest } = options;
     const call = { body: spec, ...(auth === undefined ? {} : { headers: { 'X-Registry-Auth': auth } }), ...rest };
-    return (await this.json<{ ID: string }>(`create service ${spec.Name}`, 'POST', '/services/create', call, answers.createdInSwarm)).ID;
+    return (
+      await this.json<{ ID: string }>(
+        `create service ${spec.Name}`,
+        'POST',
+        '/services/create',
+        call,
+        answers.createdInSwarm,
+      )
+    ).ID;
   }
 
   /** Returns undefined when the swarm does not have the service. */
@@ -45,7 +53,13 @@ export class EngineSwarm extends EngineResources {
   /** Lists services that carry all the labels. */
   async listServices(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<ServiceDetails[]> {
     const query = { filters: labelFilter(labels) };
-    return this.json<ServiceDetails[]>('list services', 'GET', '/services', { query, ...options }, list(answers.service));
+    return this.json<ServiceDetails[]>(
+      'list services',
+      'GET',
+      '/services',
+      { query, ...options },
+      list(answers.service),
+    );
   }
 
   /** Lists tasks of all services, including ended ones that the swarm still remembers. */
@@ -59,7 +73,10 @@ export class EngineSwarm extends EngineResources {
    */
   async tasksOf(service: string, options: CallOptions = {}): Promise<SwarmTask[]> {
     const query = { filters: JSON.stringify({ service: [service] }) };
-    return (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options }, list(answers.task))) ?? [];
+    return (
+      (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options }, list(answers.task))) ??
+      []
+    );
   }
 
   async listNodes(options: CallOptions = {}): Promise<SwarmNode[]> {
@@ -99,7 +116,13 @@ export class EngineSwarm extends EngineResources {
   /** Lists the names of secrets that carry all the labels. */
   async listSecrets(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
     const call = { query: { filters: labelFilter(labels) }, ...options };
-    const secrets = await this.json<{ Spec: { Name: string } }[]>('list secrets', 'GET', '/secrets', call, list(answers.secret));
+    const secrets = await this.json<{ Spec: { Name: string } }[]>(
+      'list secrets',
+      'GET',
+      '/secrets',
+      call,
+      list(answers.secret),
+    );
     return secrets.map(({ Spec }) => Spec.Name);
   }
 

@@ -66,7 +66,9 @@ export function parsedJson<T>(host: string, what: string, body: Buffer, shape: S
   } catch (cause) {
     // Very deep ones end the stack.
     const why = cause instanceof MisfitError ? cause.message : 'it is too deep';
-    throw new EngineError(host, what, `an answer that is not a Docker Engine's: ${printable(why.slice(0, 200))}`, { cause });
+    throw new EngineError(host, what, `an answer that is not a Docker Engine's: ${printable(why.slice(0, 200))}`, {
+      cause,
+    });
   }
 }
 

@@ -70,7 +70,11 @@ export async function hostPreflight(
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
   ]);
-  const warnings = [...report.warnings, ...diskWarnings(disk), ...(report.edge ? [] : await refuseUnable(host, survey))];
+  const warnings = [
+    ...report.warnings,
+    ...diskWarnings(disk),
+    ...(report.edge ? [] : await refuseUnable(host, survey)),
+  ];
   return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };
 }
 

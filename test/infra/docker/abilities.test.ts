@@ -37,7 +37,10 @@ const engines: Readonly<Record<string, object>> = {
   },
   synology: { CpuCfsQuota: false, MemoryLimit: true, PidsLimit: true, SecurityOptions: ['name=apparmor'] },
   raspberryPi: { CpuCfsQuota: true, MemoryLimit: false, PidsLimit: true, SecurityOptions: ['name=seccomp'] },
-  withAuthorization: { ...{ CpuCfsQuota: true, MemoryLimit: true }, Plugins: { Authorization: ['opa-docker-authz:0.8'] } },
+  withAuthorization: {
+    ...{ CpuCfsQuota: true, MemoryLimit: true },
+    Plugins: { Authorization: ['opa-docker-authz:0.8'] },
+  },
   withTinyPools: { CpuCfsQuota: true, DefaultAddressPools: [{ Base: '172.80.0.0/24', Size: 24 }] },
   withoutLogs: { CpuCfsQuota: true, LoggingDriver: 'none' },
   silent: {},
@@ -61,7 +64,11 @@ describe('an engine', () => {
   test.each([
     ['debian', [], []],
     ['fedora', [], []],
-    ['snap', ['its Docker Engine is a snap, whose AppArmor profile lets no container start with no-new-privileges'], []],
+    [
+      'snap',
+      ['its Docker Engine is a snap, whose AppArmor profile lets no container start with no-new-privileges'],
+      [],
+    ],
     ['snapWithoutAppArmor', [], []],
     [
       'rootlessWithoutDelegation',
@@ -71,7 +78,11 @@ describe('an engine', () => {
         'its engine is rootless, and may not listen on port 80 unless it was given the right',
       ],
     ],
-    ['rootlessWithDelegation', [], ['its engine is rootless, and may not listen on port 80 unless it was given the right']],
+    [
+      'rootlessWithDelegation',
+      [],
+      ['its engine is rootless, and may not listen on port 80 unless it was given the right'],
+    ],
     ['synology', ['its kernel has no CPU quotas, which roles.web.limits.cpus, roles.worker.limits.cpus need'], []],
     ['raspberryPi', [], ['its kernel does not keep limits.memory: a container may take all there is']],
     ['withAuthorization', [], ['opa-docker-authz:0.8 may refuse what its Docker Engine is asked for']],

@@ -19,27 +19,53 @@ import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
 import { environment, hostWith, record, release } from '../../pipelines/model/values.ts';
 import { withOddity } from '../../support/odd-json.ts';
 
-const labels = { 'lockage.app': 'shop', 'lockage.environment': 'prod', 'lockage.part': 'release', 'lockage.role': 'web' };
+const labels = {
+  'lockage.app': 'shop',
+  'lockage.environment': 'prod',
+  'lockage.part': 'release',
+  'lockage.role': 'web',
+};
 
 /** What an engine answers, path by path. */
 const honest: Readonly<Record<string, unknown>> = {
-  '/version': { ApiVersion: '1.43', MinAPIVersion: '1.24', Version: '24.0.7', Os: 'linux', Arch: 'amd64', KernelVersion: '6.1.0' },
+  '/version': {
+    ApiVersion: '1.43',
+    MinAPIVersion: '1.24',
+    Version: '24.0.7',
+    Os: 'linux',
+    Arch: 'amd64',
+    KernelVersion: '6.1.0',
+  },
   '/info': {
-    ...{ ID: 'A:B', OSType: 'linux', OperatingSystem: 'Debian 12', SystemTime: '2026-01-01T00:00:00Z', NCPU: 4, MemTotal: 8e9 },
+    ...{
+      ID: 'A:B',
+      OSType: 'linux',
+      OperatingSystem: 'Debian 12',
+      SystemTime: '2026-01-01T00:00:00Z',
+      NCPU: 4,
+      MemTotal: 8e9,
+    },
     ...{ DockerRootDir: '/var/lib/docker', Driver: 'overlay2', CgroupVersion: '2', SecurityOptions: ['name=apparmor'] },
     Swarm: { NodeID: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', Cluster: null },
   },
   '/containers/json': [
     {
       ...{ Id: 'c1', Names: ['/shop-prod-web-1'], Image: 'shop', State: 'running', Created: 1, Labels: labels },
-      ...{ Ports: [{ PublicPort: 8000 }], Mounts: [{ Type: 'volume', Name: 'v', Source: '/v', Destination: '/run/secrets' }] },
+      ...{
+        Ports: [{ PublicPort: 8000 }],
+        Mounts: [{ Type: 'volume', Name: 'v', Source: '/v', Destination: '/run/secrets' }],
+      },
     },
   ],
   '/containers/c1/json': {
     ...{ Id: 'c1', Name: '/shop-prod-edge', Image: 'sha256:1', RestartCount: 0 },
     State: { Running: true, Status: 'running', StartedAt: '2026-01-01T00:00:00Z', ExitCode: 0 },
     Config: { Labels: labels, Env: ['A=b'], Tty: false, Image: 'shop' },
-    ...{ HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '80' }] } }, Mounts: [], NetworkSettings: { Networks: {} } },
+    ...{
+      HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '80' }] } },
+      Mounts: [],
+      NetworkSettings: { Networks: {} },
+    },
   },
   '/networks': [{ Name: 'bridge', Id: 'n', Labels: {}, IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } }],
   '/networks/n': { Name: 'shop-prod', Id: 'n', Scope: 'local', Labels: labels, Options: {} },
@@ -47,7 +73,11 @@ const honest: Readonly<Record<string, unknown>> = {
   '/volumes/v': { Name: 'v', Labels: labels },
   '/images/json': [{ Id: 'i', Size: 1, RepoTags: ['shop:1'], RepoDigests: ['shop@sha256:1'] }],
   '/images/i/json': { Id: 'i', Config: { Volumes: {}, Env: [], Labels: {} } },
-  '/system/df': { LayersSize: 1, Images: [{ Id: 'i', RepoTags: ['shop:1'] }], Volumes: [{ Name: 'v', UsageData: { Size: 1 } }] },
+  '/system/df': {
+    LayersSize: 1,
+    Images: [{ Id: 'i', RepoTags: ['shop:1'] }],
+    Volumes: [{ Name: 'v', UsageData: { Size: 1 } }],
+  },
 };
 
 /** Names in paths may be any: all things of a kind are alike. */

@@ -17,7 +17,16 @@ test.each([
   ['one network has more than the pool', tiny, ['172.80.0.0/16'], undefined],
   ['others are used', tiny, ['10.0.0.0/8', 'fd00::/64', '172.79.0.0/16'], '172.80.0.0/24'],
   ['a second pool is there', [...tiny, { base: '10.9.0.0/16', size: 16 }], ['172.80.0.0/23'], '10.9.0.0/16'],
-  ['pools are no pools', [{ base: '', size: 24 }, { base: '1.2.3.4/99', size: 24 }, { base: '10.0.0.0/8', size: 0 }], [], undefined],
+  [
+    'pools are no pools',
+    [
+      { base: '', size: 24 },
+      { base: '1.2.3.4/99', size: 24 },
+      { base: '10.0.0.0/8', size: 0 },
+    ],
+    [],
+    undefined,
+  ],
   ['Docker has its own pools', undefined, ['172.17.0.0/16'], '172.18.0.0/16'],
   ['all of Docker’s own are used but one', undefined, builtIn.slice(0, -1), '192.168.240.0/20'],
   ['all of Docker’s own are used', undefined, builtIn, undefined],
@@ -30,7 +39,10 @@ test('what is free overlaps with nothing that is used', () => {
   const piece = fc.integer({ min: 0, max: 15 });
   fc.assert(
     fc.property(fc.array(piece), (taken) => {
-      const free = freeSubnet([{ base: '10.1.0.0/20', size: 24 }], taken.map((each) => `10.1.${each}.0/24`));
+      const free = freeSubnet(
+        [{ base: '10.1.0.0/20', size: 24 }],
+        taken.map((each) => `10.1.${each}.0/24`),
+      );
       const left = Array.from({ length: 16 }, (_, index) => index).filter((each) => !taken.includes(each));
       expect(free).toBe(left.length === 0 ? undefined : `10.1.${left[0]}.0/24`);
     }),

@@ -34,10 +34,16 @@ describe('a host that keeps a record', () => {
     ['of fewer', history(1, 2, 11), history(1, 9)],
     ['that is the same up to a point', [...history(1, 2), at(3, 11)], history(1, 9)],
     ['with which nothing is in common', history(1, 3), history(10, 20)],
-    ['of other images at the same time', history(1, 1).map((each) => ({ ...each, release: revision(1, '9.0.0').release })), history(1, 9)],
+    [
+      'of other images at the same time',
+      history(1, 1).map((each) => ({ ...each, release: revision(1, '9.0.0').release })),
+      history(1, 9),
+    ],
   ])('%s is another one’s', (_case, theirs, own) => {
     const text = refusal(() => refuseStrangers(place, record(own), [kept(theirs)]));
-    expect(text).toMatch(/^on prod-9, prod of shop is another project’s \| prod-9: revision \d+, [\d.]+, by anna@desk at /);
+    expect(text).toMatch(
+      /^on prod-9, prod of shop is another project’s \| prod-9: revision \d+, [\d.]+, by anna@desk at /,
+    );
     expect(text).toContain('Name `app` or the environment otherwise');
   });
 });

@@ -17,7 +17,10 @@ beforeEach(async () => {
   repo = join(base, 'repo');
   vi.stubEnv('GIT_CONFIG_GLOBAL', join(base, 'gitconfig'));
   vi.stubEnv('GIT_CONFIG_NOSYSTEM', '1');
-  await writeFile(join(base, 'gitconfig'), '[user]\nname = t\nemail = t@example.com\n[protocol "file"]\nallow = always\n');
+  await writeFile(
+    join(base, 'gitconfig'),
+    '[user]\nname = t\nemail = t@example.com\n[protocol "file"]\nallow = always\n',
+  );
   git('init', '--quiet', repo);
 });
 
@@ -49,7 +52,9 @@ function see(root: string, source: BuildSource, context = '.'): Promise<string[]
       const found = lstatSync(file);
       const mode = (found.mode & 0o777).toString(8);
       if (found.isSymbolicLink()) return [`link ${path}`];
-      return found.isDirectory() ? [`${mode} ${path}/`, ...list(file, `${path}/`)] : [`${mode} ${path} ${readFileSync(file, 'utf8')}`];
+      return found.isDirectory()
+        ? [`${mode} ${path}/`, ...list(file, `${path}/`)]
+        : [`${mode} ${path} ${readFileSync(file, 'utf8')}`];
     });
   const build = { context, dockerfile: 'Dockerfile' };
   return withBuildContext({ root, source, build }, async (made) => list(made.context, ''));
@@ -84,7 +89,8 @@ describe('variables that git sets for a hook', () => {
     ['a common folder', { GIT_COMMON_DIR: 'OTHER/.git' }],
   ])('say %s, and the folder’s own repository counts', async (_case, variables) => {
     const made = commit();
-    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value.replace('OTHER', join(base, 'other')));
+    for (const [name, value] of Object.entries(variables))
+      vi.stubEnv(name, value.replace('OTHER', join(base, 'other')));
     const root = join(repo, 'shop');
     expect(await readGitTree(root)).toEqual({ commit: made, changes: [] });
     expect(await see(root, { commit: made })).toEqual(['644 Dockerfile FROM x']);
@@ -108,7 +114,11 @@ describe('a commit is the same for everybody who builds it', () => {
   afterEach(() => process.umask(before));
 
   async function committed(): Promise<string> {
-    await write({ Dockerfile: 'FROM x\n', 'bin/run.sh': '#!/bin/sh\n', '.gitattributes': '* text=auto\n*.bat eol=crlf\n' });
+    await write({
+      Dockerfile: 'FROM x\n',
+      'bin/run.sh': '#!/bin/sh\n',
+      '.gitattributes': '* text=auto\n*.bat eol=crlf\n',
+    });
     await write({ 'a.bat': 'a\r\n' });
     chmodSync(join(repo, 'bin/run.sh'), 0o755);
     await symlink('run.sh', join(repo, 'bin/link'));
@@ -197,7 +207,13 @@ describe('Git LFS', () => {
   );
 
   test('is nobody’s business in files that are not built, are empty, or only look like its own', async () => {
-    await write({ 'shop/Dockerfile': 'FROM x', 'shop/e.bin': '', 'shop/doc.txt': pointer, ...kept, 'art/a.bin': pointer });
+    await write({
+      'shop/Dockerfile': 'FROM x',
+      'shop/e.bin': '',
+      'shop/doc.txt': pointer,
+      ...kept,
+      'art/a.bin': pointer,
+    });
     const made = commit();
     const expected = ['644 Dockerfile FROM x', `644 doc.txt ${pointer}`, '644 e.bin '];
     expect(await see(repo, { commit: made }, 'shop')).toEqual(expected);
@@ -224,7 +240,9 @@ describe('without git', () => {
     await write(files, folder);
     hide();
     expect(await readGitTree(folder)).toEqual({ changes: [] });
-    const own = Object.entries(files).flatMap(([name, text]) => (name.startsWith('src') ? [] : [`644 ${name} ${text}`]));
+    const own = Object.entries(files).flatMap(([name, text]) =>
+      name.startsWith('src') ? [] : [`644 ${name} ${text}`],
+    );
     expect(await see(folder, 'folder')).toEqual([...own, '644 Dockerfile FROM x', '755 src/', '644 src/a a']);
   });
 
@@ -232,8 +250,16 @@ describe('without git', () => {
     ['a repository', '.git/HEAD', 'git is not installed here'],
     ['a worktree of one', '.git', 'git is not installed here'],
     ['a folder of one', '../.git/HEAD', 'git is not installed here'],
-    ['a list of what to leave out', '.gitignore', 'git is not installed here, and only it knows what .gitignore leaves out'],
-    ['one further down', 'src/.gitignore', 'git is not installed here, and only it knows what src/.gitignore leaves out'],
+    [
+      'a list of what to leave out',
+      '.gitignore',
+      'git is not installed here, and only it knows what .gitignore leaves out',
+    ],
+    [
+      'one further down',
+      'src/.gitignore',
+      'git is not installed here, and only it knows what src/.gitignore leaves out',
+    ],
   ])('%s is refused with what to install', async (_case, file, message) => {
     await write({ [file]: 'secret.key\n' }, folder);
     hide();
@@ -259,7 +285,10 @@ test('a clone with the last commit alone, or with no contents yet, is built', as
   await write({ Dockerfile: 'FROM y' });
   const made = commit();
   git('-C', repo, 'config', 'uploadpack.allowFilter', 'true');
-  for (const [name, option] of [['shallow', '--depth=1'], ['blobless', '--filter=blob:none']] as const) {
+  for (const [name, option] of [
+    ['shallow', '--depth=1'],
+    ['blobless', '--filter=blob:none'],
+  ] as const) {
     const clone = join(base, name);
     git('clone', '--quiet', '--no-checkout', option, `file://${repo}`, clone);
     git('-C', clone, 'checkout', '--quiet', '--detach');

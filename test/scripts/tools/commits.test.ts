@@ -74,7 +74,10 @@ describe('a folder of a repository that others work in, too', () => {
 
   test.each([
     [['.'], ['shop: one']],
-    [['.', '../docker/Dockerfile', 'lockage.yaml'], ['docker: one', 'shop: one']],
+    [
+      ['.', '../docker/Dockerfile', 'lockage.yaml'],
+      ['docker: one', 'shop: one'],
+    ],
     [['../api'], ['api: one']],
     [['..'], ['read me', 'docker: one', 'api: one', 'shop: one']],
     [['gone'], []],
@@ -93,7 +96,10 @@ describe('a folder of a repository that others work in, too', () => {
     expect(await isShallow(clone)).toBe(true);
     expect(await isShallow(repo)).toBe(false);
     expect(await commitsBetween(clone, first, last)).toBeUndefined();
-    expect((await commitsBetween(clone, third, last))?.map(({ subject }) => subject)).toEqual(['read me', 'docker: one']);
+    expect((await commitsBetween(clone, third, last))?.map(({ subject }) => subject)).toEqual([
+      'read me',
+      'docker: one',
+    ]);
     await git(['fetch', '--quiet', '--unshallow'], { cwd: clone });
     expect(await commitsBetween(clone, first, last)).toHaveLength(4);
   });
