@@ -15,7 +15,7 @@ const mount = record(texts('Type', 'Name', 'Source', 'Target', 'Destination', 'D
 const bindings = maybe(map(maybe(list(record(texts('HostIp', 'HostPort'))))));
 
 const version = record({
-  ...{ Version: text, ApiVersion: text },
+  ...{ ApiVersion: text, Version: or(text, '') },
   ...texts('MinAPIVersion', 'Os', 'Arch', 'KernelVersion'),
 });
 
@@ -41,7 +41,7 @@ const info = record({
 });
 
 const container = record({
-  ...{ Id: text, Names: or(list(text), []), Image: or(text, ''), State: or(text, ''), Status: or(text, '') },
+  ...{ Id: or(text, ''), Names: or(list(text), []), Image: or(text, ''), State: or(text, ''), Status: or(text, '') },
   ...{ Created: or(number, 0), Labels: labels, Mounts: or(list(mount), []) },
   Ports: or(list(record({ ...numbers('PublicPort', 'PrivatePort'), ...texts('IP', 'Type') })), []),
   ...texts('ImageID', 'Command'),
@@ -81,13 +81,16 @@ const config = record({
 
 const details = record({
   ...{ Id: or(text, ''), Name: or(text, ''), Image: or(text, ''), RestartCount: or(number, 0), Created: maybe(text) },
-  State: record({
-    ...{ Status: or(text, ''), StartedAt: or(text, ''), FinishedAt: or(text, ''), ExitCode: or(number, 0) },
-    ...{ Running: or(flag, false), Restarting: or(flag, false), Paused: or(flag, false), Health: health },
-    ...flags('OOMKilled', 'Dead'),
-    ...texts('Error'),
-  }),
-  ...{ Config: config, HostConfig: or(hostConfig, {}), Mounts: or(list(mount), []) },
+  State: or(
+    record({
+      ...{ Status: or(text, ''), StartedAt: or(text, ''), FinishedAt: or(text, ''), ExitCode: or(number, 0) },
+      ...{ Running: or(flag, false), Restarting: or(flag, false), Paused: or(flag, false), Health: health },
+      ...flags('OOMKilled', 'Dead'),
+      ...texts('Error'),
+    }),
+    {},
+  ),
+  ...{ Config: or(config, {}), HostConfig: or(hostConfig, {}), Mounts: or(list(mount), []) },
   NetworkSettings: or(
     record({
       Networks: or(
@@ -140,29 +143,30 @@ const diskUse = record({
 });
 
 const service = record({
-  ...{ ID: text, Version: record({ Index: number }), CreatedAt: or(text, '') },
+  ...{ ID: or(text, ''), Version: or(record({ Index: or(number, 0) }), {}), CreatedAt: or(text, '') },
   Spec: record({
     ...{ Name: or(text, ''), Labels: labels, Mode: or(record({}), {}), EndpointSpec: or(record({}), {}) },
     TaskTemplate: or(record({}), {}),
   }),
 });
 const task = record({
-  ...{ ID: text, ServiceID: or(text, ''), NodeID: maybe(text), DesiredState: or(text, '') },
+  ...{ ID: or(text, ''), ServiceID: or(text, ''), NodeID: maybe(text), DesiredState: or(text, '') },
   Spec: or(record({ ContainerSpec: maybe(record({ Image: or(text, '') })) }), {}),
-  Status: record({
-    ...{ State: or(text, ''), Timestamp: or(text, ''), Err: maybe(text) },
-    ContainerStatus: maybe(record(texts('ContainerID'))),
-  }),
+  Status: or(
+    record({
+      ...{ State: or(text, ''), Timestamp: or(text, ''), Err: maybe(text) },
+      ContainerStatus: maybe(record(texts('ContainerID'))),
+    }),
+    {},
+  ),
   NetworksAttachments: maybe(list(record(textLists('Addresses')))),
 });
+const platform = or(record({ OS: or(text, ''), Architecture: or(text, '') }), {});
 const node = record({
-  ID: text,
-  Spec: record({ Role: or(text, ''), Availability: or(text, '') }),
-  Description: record({
-    Hostname: or(text, ''),
-    Platform: or(record({ OS: or(text, ''), Architecture: or(text, '') }), {}),
-  }),
-  Status: record({ State: or(text, '') }),
+  ID: or(text, ''),
+  Spec: or(record({ Role: or(text, ''), Availability: or(text, '') }), {}),
+  Description: or(record({ Hostname: or(text, ''), Platform: platform }), {}),
+  Status: or(record({ State: or(text, '') }), {}),
 });
 
 /** The shapes of answers, by what is asked for. */
