@@ -167,7 +167,9 @@ describe('Git LFS', () => {
     [
       'in great number',
       Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`${String.fromCharCode(97 + index)}.bin`, pointer])),
-      Array.from('abcdefghij').map((name) => `${name}.bin`).concat('and 2 more'),
+      Array.from('abcdefghij')
+        .map((name) => `${name}.bin`)
+        .concat('and 2 more'),
     ],
   ])('whose program is not here is refused: pointers %s', async (_case, files, details) => {
     await write({ ...kept, ...files });
