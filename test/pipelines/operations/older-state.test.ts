@@ -119,10 +119,10 @@ test('a destruction without a state says that it goes by labels', async () => {
 });
 
 describe('a host on which nothing of a record is', () => {
-  const hosts = ['prod-1', 'prod-2', 'prod-3'].map(host);
+  const three = onHosts({ hosts: ['prod-1', 'prod-2', 'prod-3'].map(host) });
 
   test('is this project’s own where its copy is of the same history', async () => {
-    const world = await worldOf(onHosts({ hosts }), '1.0.0', '2.0.0');
+    const world = await worldOf(three, '1.0.0', '2.0.0');
     const { copies } = world.place();
     const own = copies.get('prod-1');
     if (own) copies.set('prod-3', own);
@@ -131,7 +131,7 @@ describe('a host on which nothing of a record is', () => {
   });
 
   test('is not touched where it keeps the record of another project', async () => {
-    const world = await worldOf(onHosts({ hosts }), '1.0.0', '2.0.0');
+    const world = await worldOf(three, '1.0.0', '2.0.0');
     const theirs = record([revision(1, '9.0.0', { startedAt: '2025-05-05T00:00:00.000Z' })]);
     world.place().copies.set('prod-3', { app: 'shop', environment, operation: 'theirs', record: theirs });
     world.calm();
