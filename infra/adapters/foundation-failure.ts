@@ -7,6 +7,7 @@ import {
   RolledBackError,
 } from '../../pipelines/errors.ts';
 import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import { hintFor } from '../docker/api/errors.ts';
 import { labels } from '../docker/labels.ts';
 import type { Connections } from '../docker/connections.ts';
 import { edgeInputs } from '../programs/foundation-inputs.ts';
@@ -34,7 +35,8 @@ export async function foundationFailure(
   const down = found.flatMap((each) => each.down);
   const [first = '', ...rest] = failureLines(error);
   const what = `what ${plan.environment.name} stands on was not changed: ${first}`;
-  const options = { hint: hintOf(error), cause: error };
+  const hint = hintOf(error) ?? hintFor('that host', [first, ...rest].join('\n'));
+  const options = { hint, cause: error };
   if (down.length > 0 || error instanceof DownError)
     return new BrokenError(what, { ...options, details: [...rest, ...down] });
   const Kind = error instanceof InterruptedError ? InterruptedError : RolledBackError;

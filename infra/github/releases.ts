@@ -1,10 +1,14 @@
 import type { Release } from '../../pipelines/model/release.ts';
+import { LockageError } from '../../pipelines/errors.ts';
 import { statusOf, type GitHubClient } from './client.ts';
 
 /** Characters that GitHub takes in the text of a release. */
 const longestBody = 100_000;
 
-/** Makes the page of a release with its notes (Markdown), at its tag `vVERSION`. One that is there stays as it is. */
+/**
+ * Makes the page of a release with its notes (Markdown), at its tag `vVERSION`. One that is there stays as it is. Throws
+ * LockageError when that is the page of another application of the same repository.
+ */
 export async function publishRelease(
   { octokit, repo }: GitHubClient,
   { version, commit, digest, repository, dirty }: Release,
@@ -17,7 +21,7 @@ export async function publishRelease(
     if (statusOf(error) === 404) return undefined;
     throw error;
   });
-  if (found) return;
+  if (found) return refuseOthers(tag, repository, found.data.body ?? '');
   const image = `\`${repository}@${digest}\`\n\nof commit ${commit}`;
   await octokit.rest.repos.createRelease({
     ...repo,
@@ -26,5 +30,16 @@ export async function publishRelease(
     name: version,
     body: `${notes.trim()}\n\n${image}\n`.trimStart().slice(0, longestBody),
     prerelease: version.includes('-'),
+  });
+}
+
+/** The line of a page that names its image. What a person wrote has none. */
+const imageLine = /^`(\S+)@sha256:[0-9a-f]{64}`$/m;
+
+function refuseOthers(tag: string, repository: string, body: string): void {
+  const image = imageLine.exec(body)?.[1];
+  if (image === undefined || image === repository) return;
+  throw new LockageError(`the page at ${tag} is of ${image}, another application of the same repository`, {
+    hint: 'Only one application of a repository can have pages: leave `github.releases` out for the others.',
   });
 }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { LockageError } from '../../pipelines/errors.ts';
+import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import { printable } from '../../pipelines/text/printable.ts';
 import { childEnvironment, variablesFor } from '../system/environment.ts';
 import { runToEnd } from '../system/process.ts';
 
@@ -10,10 +11,11 @@ export type Credentials =
   /** exchanged for an access token at the registry's token service */
   | { readonly identityToken: string };
 
+/** Docker's config.json, which other programs write to as well: any of it may be of another type. */
 interface DockerConfig {
-  readonly auths?: Readonly<Record<string, { readonly auth?: string; readonly identitytoken?: string }>>;
-  readonly credHelpers?: Readonly<Record<string, string>>;
-  readonly credsStore?: string;
+  readonly auths?: unknown;
+  readonly credHelpers?: unknown;
+  readonly credsStore?: unknown;
 }
 
 const helperDeadline = 20_000;
@@ -27,12 +29,14 @@ export async function storedCredentials(registry: string, folder = defaultFolder
   const keys =
     registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`];
   for (const key of keys) {
-    const helper = config.credHelpers?.[key] ?? config.credsStore;
+    const helper = textAt(config.credHelpers, key) ?? textAt(config, 'credsStore');
     const found = helper === undefined ? undefined : await askHelper(helper, key);
     if (found) return found;
-    const stored = config.auths?.[key];
-    if (stored?.identitytoken) return { identityToken: stored.identitytoken };
-    if (stored?.auth) return decode(stored.auth);
+    const stored = memberOf(config.auths, key);
+    const identityToken = textAt(stored, 'identitytoken');
+    if (identityToken) return { identityToken };
+    const auth = textAt(stored, 'auth');
+    if (auth) return decode(auth);
   }
   return undefined;
 }
@@ -48,11 +52,22 @@ function defaultFolder(): string {
 
 async function readConfig(file: string): Promise<DockerConfig> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as DockerConfig;
+    return Object(JSON.parse(await readFile(file, 'utf8'))) as DockerConfig;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new LockageError(`${file} cannot be read`, { hint: 'Log in again with `docker login`.', cause });
   }
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Readonly<Record<string, unknown>>)[key]
+    : undefined;
+}
+
+function textAt(value: unknown, key: string): string | undefined {
+  const found = memberOf(value, key);
+  return typeof found === 'string' && found !== '' ? found : undefined;
 }
 
 function decode(auth: string): Credentials | undefined {
@@ -64,16 +79,20 @@ function decode(auth: string): Credentials | undefined {
 }
 
 async function askHelper(helper: string, registry: string): Promise<Credentials | undefined> {
-  if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
+  if (!/^[a-zA-Z0-9_.-]+$/.test(helper))
+    throw new LockageError(`${JSON.stringify(helper.slice(0, 100))} is no name of a credential helper`);
   const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
     stdin: registry,
     env: childEnvironment(variablesFor('docker')),
+  }).catch((cause: unknown) => {
+    if (cause instanceof LockageError) throw cause;
+    throw new LockageError(`docker-credential-${helper} cannot be started: ${messageOf(cause)}`, { cause });
   });
   if (late) throw new LockageError(`docker-credential-${helper} did not answer within ${helperDeadline / 1000} s`);
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol
     if (/credentials not found/i.test(stdout)) return undefined;
-    const [line = ''] = stdout.trim().split('\n');
+    const line = printable((stdout.trim().split('\n')[0] ?? '').slice(0, 300));
     throw new LockageError(`docker-credential-${helper} has no credentials for ${registry}`, {
       // It may have printed the login before it failed.
       details: line === '' || line.startsWith('{') ? [] : [line],

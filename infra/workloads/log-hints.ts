@@ -89,6 +89,13 @@ export const symptoms: readonly Symptom[] = [
     remedy: 'raise KEY',
   },
   {
+    name: 'inotify',
+    sign: /inotify|number of file watchers reached|fs\.inotify\.max_user/i,
+    cause: 'the host lets its programs watch no more files, all containers together',
+    keys: [],
+    remedy: 'raise fs.inotify.max_user_watches and max_user_instances with sysctl on the host',
+  },
+  {
     name: 'ENOSPC',
     sign: /ENOSPC|no space left on device/i,
     cause: "a folder in memory is full, or the host's disk is",

@@ -14,7 +14,7 @@ import { freezeGate, judgeGates } from '../policy/gates.ts';
 
 /** An answer to one question about an environment, with what helps. */
 export interface Answer {
-  readonly question: 'promote' | 'roll back' | 'images' | 'lock' | 'clocks' | 'certificates';
+  readonly question: 'promote' | 'roll back' | 'visitors' | 'images' | 'lock' | 'clocks' | 'certificates';
   readonly level: 'good' | 'warning' | 'bad';
   readonly text: string;
   readonly details?: readonly string[];
@@ -62,6 +62,7 @@ export function readiness(facts: ReadinessFacts): Answer[] {
   return [
     promoteAnswer(facts),
     rollbackAnswer(facts),
+    ...visitorsAnswer(facts),
     imagesAnswer(facts),
     lockAnswer(facts),
     clocksAnswer(facts),
@@ -159,6 +160,21 @@ function rollbackAnswer(facts: ReadinessFacts): Answer {
     details: [`${missing.version}, the one before, is neither on every host nor in the registry`],
     hint: `Push ${missing.repository}@${missing.digest} again.`,
   };
+}
+
+/** Says so where a public port does not answer: what is behind it may be well, and the way there lost. */
+function visitorsAnswer({ views }: ReadinessFacts): Answer[] {
+  const details = views.flatMap(({ host, edge }) => (edge?.silent ?? []).map((text) => `${host.name}: ${text}`));
+  if (details.length === 0) return [];
+  const isRefused = details.some((text) => text.includes('refused'));
+  return [
+    {
+      ...{ question: 'visitors', level: 'bad', text: 'do not get an answer on every port', details },
+      hint: isRefused
+        ? 'A firewall that was loaded again has dropped Docker’s rules: `systemctl restart docker` there makes them again.'
+        : 'Look at what serves there: `lockage logs`.',
+    },
+  ];
 }
 
 type Way = 'standby' | 'image' | 'registry' | 'nowhere';

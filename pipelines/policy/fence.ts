@@ -25,7 +25,8 @@ export function refuseAhead({ name }: { readonly name: string }, record: Known, 
     details: ahead.map(({ host, revision }) => `${host}: revision ${revision}`),
     hint:
       known === 0
-        ? `This state is new or was lost: \`lockage adopt ${name}\` rebuilds it from what these hosts know.`
+        ? `This state is new or was lost: \`lockage adopt ${name}\` rebuilds it from what these hosts know. If they serve another ` +
+          'project, name `app` or the environment otherwise.'
         : `This is an older copy of the state: take the newer one back, or run \`lockage adopt ${name}\`.`,
   });
 }

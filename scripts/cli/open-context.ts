@@ -194,7 +194,7 @@ async function openPlace(place: Place, options: GlobalOptions, signal: AbortSign
   const machines = new MachinesAdapter({ project: configured, session, actor, records, stacks });
   project = await machines.locate();
   const { skipHooks = false } = options;
-  const notes = async (release: Release) => releaseNotes(root, release, await records.releases());
+  const notes = async (release: Release) => releaseNotes(configured, release, await records.releases());
   const heard = { project, actor, redactor, terminal, signal, skipHooks, env: process.env, notes };
   const { integrations } = configured;
   return contextOf({

@@ -1,13 +1,21 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join, normalize, sep } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import type { Build } from '../../pipelines/model/environment.ts';
+import type { Build, Project } from '../../pipelines/model/environment.ts';
 import type { BuildSource } from '../../pipelines/operations/ports/builder.ts';
-import { findRepository, fromGit, repositoryAround, toGit, type GitPath } from '../tools/git.ts';
+import {
+  findRepository,
+  fromGit,
+  GitMissingError,
+  hasGitFolder,
+  repositoryAround,
+  toGit,
+  type GitPath,
+} from '../tools/git.ts';
 import { withTemporaryFolder } from '../tools/temporary-folder.ts';
 import { commitFiles } from './commit-files.ts';
 import { isOpen, type FileSource, type Wanted } from './file-source.ts';
-import { folderFiles } from './folder-files.ts';
+import { filesWithoutGit, folderFiles } from './folder-files.ts';
 
 /** The source that an image is to be built from. */
 export interface ContextRequest {
@@ -31,19 +39,48 @@ export interface BuildContext {
  */
 export function withBuildContext<T>(request: ContextRequest, work: (context: BuildContext) => Promise<T>): Promise<T> {
   return withTemporaryFolder('lockage-build-', async (scratch) => {
-    const { root, source, signal } = request;
-    const repository =
-      source === 'folder' ? await repositoryAround(root, join(scratch, 'none')) : await findRepository(root);
     const into = join(scratch, 'tree');
     await mkdir(into);
-    const files =
-      source === 'folder'
-        ? await folderFiles({ repository, into, signal })
-        : await commitFiles({ repository, into, scratch, signal }, source.commit);
-    const paths = await locate(files, repository.folder, request);
+    const { files, folder } = await filesOf(request, into, scratch);
+    const paths = await locate(files, folder, request);
     await files.unpack(wantedFor(paths));
+    await openFolders(into);
     return work(await unpacked(into, paths, request));
   });
+}
+
+interface Found {
+  readonly files: FileSource;
+  /** the project's folder in the repository */
+  readonly folder: GitPath;
+}
+
+async function filesOf({ root, source, signal }: ContextRequest, into: string, scratch: string): Promise<Found> {
+  if (source !== 'folder') {
+    const repository = await findRepository(root);
+    const { folder } = repository;
+    return { files: await commitFiles({ repository, into, scratch, signal }, source.commit), folder };
+  }
+  try {
+    const repository = await repositoryAround(root, join(scratch, 'none'));
+    return { files: await folderFiles({ repository, into, signal }), folder: repository.folder };
+  } catch (error) {
+    if (!(error instanceof GitMissingError) || (await hasGitFolder(root))) throw error;
+    return { files: await filesWithoutGit({ top: await realpath(root), into, signal }), folder: '' };
+  }
+}
+
+/** Lets everybody into the folders, whatever the umask of who builds: images keep modes, and programs run as somebody else. */
+async function openFolders(folder: Buffer | string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    if (entry.isDirectory()) await openFolders(Buffer.concat([Buffer.from(folder), Buffer.from('/'), entry.name]));
+  }
+}
+
+/** Returns what a release is made of, from the project's folder: what is changed elsewhere in the repository does not count. */
+export function partsOf({ build }: Pick<Project, 'build'>): readonly string[] {
+  return [contextOf(build), dockerfileOf(build), 'lockage.yaml'];
 }
 
 /** The paths of things in the repository, once links are followed. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import type { RegistryClient } from '../../infra/registry/client.ts';
 import { familiarName } from '../../infra/registry/reference.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
@@ -14,7 +13,7 @@ import { buildArguments, digestsArguments, platformArguments, pushArguments } fr
 import { readGitTree } from '../tools/git.ts';
 import { digestOfRepository, pushedDigest } from '../tools/pushed-digest.ts';
 import { mustRun, run } from '../tools/shell.ts';
-import { withBuildContext } from './build-context.ts';
+import { partsOf, withBuildContext } from './build-context.ts';
 import { imagePackages } from './image-packages.ts';
 
 interface Dependencies {
@@ -36,8 +35,8 @@ export class DockerBuilder implements Builder {
   }
 
   tree(): Promise<SourceTree> {
-    const { root, build } = this.#dependencies.project;
-    return readGitTree(root, [build.context, join(build.context, build.dockerfile), 'lockage.yaml']);
+    const { project } = this.#dependencies;
+    return readGitTree(project.root, partsOf(project));
   }
 
   async build(version: string, source: BuildSource, labels: Readonly<Record<string, string>>): Promise<void> {

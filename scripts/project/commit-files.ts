@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
-import { fromGit, git, type GitPath, type Repository } from '../tools/git.ts';
+import { fromGit, git, type Repository } from '../tools/git.ts';
 import {
+  bytesOf,
   everything,
   indexEntries,
   linkMode,
@@ -14,6 +15,9 @@ import {
   type IndexEntry,
   type Wanted,
 } from './file-source.ts';
+import { refusePointers } from './lfs.ts';
+
+const programMode = '100755';
 
 interface Place {
   readonly repository: Repository;
@@ -24,12 +28,18 @@ interface Place {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What a user's configuration must not bring in: hooks, a monitor of the folder, a part of the files, files elsewhere. */
+/**
+ * What a user's configuration must not bring in: hooks, a monitor of the folder, a part of the files, files elsewhere; nor line
+ * ends and links of another system, as a commit has to be the same image whoever builds it.
+ */
 const settings = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.sparseCheckout=false',
   'core.splitIndex=false',
+  'core.autocrlf=false',
+  'core.eol=lf',
+  'core.symlinks=true',
 ].flatMap((setting) => ['-c', setting]);
 
 /**
@@ -40,7 +50,7 @@ export async function commitFiles(place: Place, commit: string): Promise<FileSou
   const { repository, into, scratch, signal } = place;
   const index = join(scratch, `index-${randomUUID()}`);
   const env = { ...variablesOf(repository), GIT_WORK_TREE: into, GIT_INDEX_FILE: index };
-  const run = (argv: string[], input = '') => git([...settings, ...argv], { cwd: into, env, input, signal });
+  const run = (argv: readonly string[], input = '') => git([...settings, ...argv], { cwd: into, env, input, signal });
   await run(['read-tree', commit]);
   const entries = indexEntries(await run(['ls-files', '--stage', '-z']));
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
@@ -51,21 +61,26 @@ export async function commitFiles(place: Place, commit: string): Promise<FileSou
       return entry?.mode === linkMode ? { link: await run(['cat-file', 'blob', entry.id]) } : undefined;
     },
     unpack: async (wanted) => {
-      const paths = entries
-        .filter(({ mode, path }) => mode !== moduleMode && wanted.file(path))
-        .map(({ path }) => path);
+      const files = entries.filter(({ mode, path }) => mode !== moduleMode && wanted.file(path));
+      const paths = files.map(({ path }) => path);
       await run(['checkout-index', '-z', '--stdin'], paths.map((path) => `${path}\0`).join(''));
-      await Promise.all(paths.map((path) => mustBeThere(into, path)));
+      await Promise.all(files.map((entry) => settle(into, entry)));
+      await refusePointers({ into, paths, run, cached: true });
       await unpackModules(place, entries, wanted);
     },
   };
 }
 
-/** Checks that git wrote a file: before 2.30 its exit code does not say that a filter failed. */
-async function mustBeThere(into: string, path: GitPath): Promise<void> {
-  const file = Buffer.concat([Buffer.from(`${into}/`), Buffer.from(path, 'latin1')]);
-  if (await lstat(file).catch(() => undefined)) return;
-  throw new LockageError(`git did not write ${fromGit(path)} of the commit`);
+/**
+ * Gives a file the mode that the commit has, whatever the umask of who builds: images keep modes, and programs in them run as
+ * somebody else. Throws LockageError where git did not write it: before 2.30 its exit code does not say that a filter failed.
+ */
+async function settle(into: string, { mode, path }: IndexEntry): Promise<void> {
+  const file = bytesOf(into, path);
+  const found = await lstat(file).catch(() => undefined);
+  if (!found) throw new LockageError(`git did not write ${fromGit(path)} of the commit`);
+  const wanted = mode === programMode ? 0o755 : 0o644;
+  if (found.isFile() && (found.mode & 0o7777) !== wanted) await chmod(file, wanted);
 }
 
 async function unpackModules(place: Place, entries: readonly IndexEntry[], wanted: Wanted): Promise<void> {

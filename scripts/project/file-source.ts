@@ -28,6 +28,11 @@ export function isOpen(path: GitPath): boolean {
   return !path.split('/').includes(stateFolderName);
 }
 
+/** Returns the bytes of a path of git's below a folder. */
+export function bytesOf(folder: string, path: GitPath): Buffer {
+  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, 'latin1')]);
+}
+
 /** An entry of git's index. */
 export interface IndexEntry {
   readonly mode: string;

@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { fromGit, git, type GitPath, type Repository } from '../tools/git.ts';
 import {
+  bytesOf,
   everything,
   indexEntries,
   moduleAt,
@@ -15,6 +16,8 @@ import {
   type IndexEntry,
   type Wanted,
 } from './file-source.ts';
+import { refusePointers } from './lfs.ts';
+import { plainFiles } from './plain-files.ts';
 
 interface Place {
   readonly repository: Repository;
@@ -30,11 +33,32 @@ interface Place {
 export async function folderFiles(place: Place): Promise<FileSource> {
   const { repository, signal } = place;
   const { top } = repository;
-  const run = (...argv: string[]) => git(argv, { cwd: top, env: variablesOf(repository), signal });
-  const tracked = indexEntries(await run('ls-files', '--stage', '-z'));
-  const others = namesOf(await run('ls-files', '--others', '--exclude-standard', '-z'));
+  const run = (argv: readonly string[], input = '') =>
+    git(argv, { cwd: top, env: variablesOf(repository), input, signal });
+  const tracked = indexEntries(await run(['ls-files', '--stage', '-z']));
+  const others = namesOf(await run(['ls-files', '--others', '--exclude-standard', '-z']));
   const modules = new Map(tracked.filter(({ mode }) => mode === moduleMode).map((entry) => [entry.path, entry]));
   const files = new Set([...tracked.filter(({ mode }) => mode !== moduleMode).map(({ path }) => path), ...others]);
+  const source = sourceOf(place, files, modules);
+  const check = (wanted: Wanted) => {
+    const paths = [...files].filter((path) => !path.endsWith('/') && wanted.file(path));
+    return refusePointers({ into: place.into, paths, run, cached: false });
+  };
+  return { ...source, unpack: (wanted) => source.unpack(wanted).then(() => check(wanted)) };
+}
+
+/** Returns the same of a folder that is in no repository, on a computer without git. Throws LockageError. */
+export async function filesWithoutGit({
+  top,
+  ...place
+}: Omit<Place, 'repository'> & { top: string }): Promise<FileSource> {
+  const repository = { top, gitDir: '', folder: '' };
+  return sourceOf({ ...place, repository }, new Set(await plainFiles(top)), new Map());
+}
+
+function sourceOf(place: Place, files: ReadonlySet<GitPath>, modules: ReadonlyMap<GitPath, IndexEntry>): FileSource {
+  const { signal, repository } = place;
+  const { top } = repository;
   return {
     at: async (path) => {
       if (modules.has(path)) return 'module';
@@ -106,8 +130,4 @@ async function copyFileOf({ repository, into }: Place, path: GitPath): Promise<v
 
 async function lstatOf(file: Buffer): Promise<Stats | undefined> {
   return lstat(file).catch(() => undefined);
-}
-
-function bytesOf(folder: string, path: GitPath): Buffer {
-  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, 'latin1')]);
 }

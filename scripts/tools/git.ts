@@ -4,7 +4,6 @@ import { childEnvironment, variablesFor, type Variables } from '../../infra/syst
 import { startProcess } from '../../infra/system/process.ts';
 import { Tail } from '../../infra/system/tail.ts';
 import { LockageError } from '../../pipelines/errors.ts';
-import { printable } from '../../pipelines/text/printable.ts';
 
 /** The answer of git about a folder. */
 export interface GitTree {
@@ -37,6 +36,9 @@ interface GitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An error for a computer without git. */
+export class GitMissingError extends LockageError {}
+
 /** Our state is never a change of the project, whatever the project's own .gitignore says. */
 const withoutState = [':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.lockage/**'];
 
@@ -45,41 +47,28 @@ const withoutState = [':(top,exclude,glob)**/.lockage', ':(top,exclude,glob)**/.
  * repository, or leaves files in it, is not in the way. Throws LockageError where the repository cannot be read.
  */
 export async function readGitTree(folder: string, parts: readonly string[] = ['.']): Promise<GitTree> {
-  const head = await run(['rev-parse', '--verify', 'HEAD'], { cwd: folder, env: { LC_ALL: 'C' } });
+  const head = await tryGit(['rev-parse', '--verify', 'HEAD'], { cwd: folder, env: { LC_ALL: 'C' } }).catch(
+    async (error: unknown) => {
+      // What is in no repository needs none of it.
+      if (error instanceof GitMissingError && !(await hasGitFolder(folder))) return undefined;
+      throw error;
+    },
+  );
+  if (!head) return { changes: [] };
   if (head.code !== 0) {
     if (await isUncommitted(folder, head.stderr)) return { changes: [] };
     throw noCommit(folder, head.stderr);
   }
-  const places = await Promise.all(parts.map(async (part) => `:(literal)${await realPath(resolve(folder, part))}`));
+  const places = (await placesOf(folder, parts)).map((place) => `:(literal)${place}`);
   const status = await git(['status', '--porcelain', '--', ...places, ...withoutState], { cwd: folder });
   const changes = fromGit(status).split('\n');
   return { commit: head.stdout.trim(), changes: changes.filter((line) => line !== '') };
 }
 
-/** A commit that only one of two is made of. */
-export interface Commit {
-  /** which of the two: the first, or the second */
-  readonly side: 'a' | 'b';
-  readonly id: string;
-  readonly subject: string;
+/** Returns where parts of a folder are, as git sees it. */
+export function placesOf(folder: string, parts: readonly string[]): Promise<string[]> {
+  return Promise.all(parts.map((part) => realPath(resolve(folder, part))));
 }
-
-/** Returns the commits that two differ in, newest first; undefined when the repository does not have both, or there is none. */
-export async function commitsBetween(cwd: string, a: string, b: string): Promise<readonly Commit[] | undefined> {
-  // They come from records: what is no id may be taken for an option.
-  if (![a, b].every((id) => /^[0-9a-f]{40,64}$/.test(id))) return undefined;
-  const range = ['log', '--left-right', `--max-count=${mostCommits}`, '--format=%m %H %s', `${a}...${b}`, '--'];
-  const { code, stdout } = await run(range, { cwd });
-  if (code !== 0) return undefined;
-  const lines = fromGit(stdout).split('\n');
-  return lines.flatMap((line): Commit[] => {
-    const [, mark, id, subject] = /^([<>]) ([0-9a-f]+) (.*)$/.exec(line) ?? [];
-    return id === undefined ? [] : [{ side: mark === '<' ? 'a' : 'b', id, subject: printable(subject ?? '') }];
-  });
-}
-
-/** The number of commits that are listed at most. */
-const mostCommits = 500;
 
 /** Follows links, as git sees what they lead to; of what is not there, returns the name. */
 function realPath(path: string): Promise<string> {
@@ -90,14 +79,14 @@ function realPath(path: string): Promise<string> {
 async function isUncommitted(folder: string, said: string): Promise<boolean> {
   if (/^fatal: not a git repository \(or any/m.test(said)) return !(await hasGitFolder(folder));
   const [branch, commits] = await Promise.all([
-    run(['symbolic-ref', '--quiet', 'HEAD'], { cwd: folder }),
-    run(['rev-list', '--all', '--max-count=1'], { cwd: folder }),
+    tryGit(['symbolic-ref', '--quiet', 'HEAD'], { cwd: folder }),
+    tryGit(['rev-list', '--all', '--max-count=1'], { cwd: folder }),
   ]);
   return branch.code === 0 && commits.code === 0 && commits.stdout.trim() === '';
 }
 
 /** Returns whether a folder, or one above it, has what git does not know as a repository, and may have been one. */
-async function hasGitFolder(folder: string): Promise<boolean> {
+export async function hasGitFolder(folder: string): Promise<boolean> {
   const place = resolve(folder);
   const found = await stat(join(place, '.git')).then(
     () => true,
@@ -142,19 +131,51 @@ export async function findRepository(folder: string, env: Variables = {}): Promi
  * gave it: `scratch` is a folder for that. Throws LockageError.
  */
 export async function repositoryAround(folder: string, scratch: string): Promise<Repository> {
-  if ((await run(['rev-parse', '--git-dir'], { cwd: folder })).code === 0) return findRepository(folder);
+  if ((await tryGit(['rev-parse', '--git-dir'], { cwd: folder })).code === 0) return findRepository(folder);
   const env = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
   await git(['init', '--quiet', scratch], { cwd: folder, env });
   return { top: await realpath(folder), gitDir: join(await realpath(scratch), '.git'), folder: '' };
 }
 
+/** Git itself names the repository to its hooks in variables, and its index. Paths among them are relative to elsewhere. */
+const withoutRepository: Variables = Object.fromEntries(
+  [
+    ...['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX', 'GIT_NAMESPACE'],
+    ...['GIT_OBJECT_DIRECTORY', 'GIT_ALTERNATE_OBJECT_DIRECTORIES', 'GIT_SHALLOW_FILE', 'GIT_INTERNAL_SUPER_PREFIX'],
+  ].map((name) => [name, undefined]),
+);
+
+/**
+ * Returns whether the variables name a repository, and a folder is in one anyway: that is its own, as in a hook of git, which
+ * may be one of another repository. Who keeps the repository of a folder elsewhere says so by these variables.
+ */
+async function isItsOwn(cwd: string): Promise<boolean> {
+  if (!Object.keys(withoutRepository).some((name) => process.env[name] !== undefined)) return false;
+  const env = { ...variablesFor('git'), ...withoutRepository };
+  return (await start(['rev-parse', '--git-dir'], { cwd, env })).code === 0;
+}
+
+function notStarted(cause: Error): LockageError {
+  if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') {
+    return new LockageError(`git does not start: ${cause.message}`, { cause });
+  }
+  return new GitMissingError('git is not installed here', {
+    hint: 'Install it (`apt-get install git`): it tells which files of the folder belong to the project, and of which commit.',
+    cause,
+  });
+}
+
 /** Runs git. Returns its stdout, each byte as one character. Throws LockageError with what it said last. */
 export async function git(argv: readonly string[], options: GitOptions): Promise<string> {
-  const { code, stdout, stderr } = await run(argv, options);
+  const { code, stdout, stderr } = await tryGit(argv, options);
   options.signal?.throwIfAborted();
   if (code === 0) return stdout;
-  throw new LockageError(`\`git ${argv.slice(0, 3).join(' ')}\` failed in ${options.cwd}`, {
+  const words = argv.filter((word, index) => word !== '-c' && argv[index - 1] !== '-c');
+  throw new LockageError(`\`git ${words.slice(0, 3).join(' ')}\` failed in ${options.cwd}`, {
     details: stderr.trim().split('\n').slice(-8),
+    ...(/\bgit-lfs\b|filter lfs/.test(stderr)
+      ? { hint: 'Install git-lfs, and run `git lfs pull`: files of the commit are kept by it.' }
+      : {}),
   });
 }
 
@@ -180,9 +201,17 @@ const timeout = 30 * 60_000;
 /** Bytes of the longest list of files. */
 const mostOutput = 256 * 1024 * 1024;
 
-function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptions): Promise<Ended> {
+/** Runs git to its end, whatever its exit code. Throws LockageError when it cannot be started. */
+export async function tryGit(argv: readonly string[], options: GitOptions): Promise<Ended> {
+  const { cwd, env } = options;
+  const isTold = env !== undefined && 'GIT_DIR' in env;
+  const others = isTold || (await isItsOwn(cwd)) ? withoutRepository : {};
+  return start(argv, { ...options, env: { ...variablesFor('git'), ...others, ...env } });
+}
+
+function start(argv: readonly string[], { cwd, env, input = '', signal }: GitOptions): Promise<Ended> {
   return new Promise((done, reject) => {
-    const variables = childEnvironment({ ...variablesFor('git'), ...env });
+    const variables = childEnvironment(env);
     const child = startProcess(['git', ...argv], { cwd, env: variables, timeout });
     const began = performance.now();
     const stop = () => void child.kill();
@@ -196,7 +225,7 @@ function run(argv: readonly string[], { cwd, env, input = '', signal }: GitOptio
     }
     // One that ends without reading breaks the pipe.
     child.stdin.on('error', () => undefined).end(input, 'latin1');
-    child.on('error', (cause) => reject(new LockageError(`git does not start: ${cause.message}`, { cause })));
+    child.on('error', (cause) => reject(notStarted(cause)));
     child.on('close', (code) => {
       signal?.removeEventListener('abort', stop);
       const isLate = code !== 0 && performance.now() - began >= timeout;

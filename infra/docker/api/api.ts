@@ -1,7 +1,9 @@
 import type { Certificate } from '../../../pipelines/hosts/certificates.ts';
 import { within } from '../../system/deadline.ts';
 import type { EngineAddress } from '../address.ts';
+import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
+import type { Shape } from './shapes.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import type { CallOptions, EngineInfo, EngineVersion } from './types.ts';
 import { parsedJson, type Answer, type Call } from './wire.ts';
@@ -48,11 +50,11 @@ export class EngineApi {
 
   async version(options: CallOptions = {}): Promise<EngineVersion> {
     const call = { what: reaching, method: 'GET', path: '/version', ...options } as const;
-    return this.parsed<EngineVersion>(call.what, await this.transport.request(call));
+    return this.parsed<EngineVersion>(call.what, await this.transport.request(call), answers.version);
   }
 
   async info(options: CallOptions = {}): Promise<EngineInfo> {
-    return this.json<EngineInfo>('ask about the engine', 'GET', '/info', options);
+    return this.json<EngineInfo>('ask about the engine', 'GET', '/info', options, answers.info);
   }
 
   /** Returns what names this engine, the same for whoever asks, asked once; a failure is not remembered. */
@@ -71,19 +73,19 @@ export class EngineApi {
     return this.transport.request({ what, method, path: `${await this.prefix(rest)}${path}`, ...rest });
   }
 
-  protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest): Promise<T> {
-    return this.parsed<T>(what, await this.call(what, method, path, rest));
+  protected async json<T>(what: string, method: Call['method'], path: string, rest: Rest, shape: Shape): Promise<T> {
+    return this.parsed<T>(what, await this.call(what, method, path, rest), shape);
   }
 
   /** Returns undefined for 404. */
-  protected async find<T>(what: string, path: string, rest: Rest): Promise<T | undefined> {
+  protected async find<T>(what: string, path: string, rest: Rest, shape: Shape): Promise<T | undefined> {
     const answer = await this.call(what, 'GET', path, { accept: [404], ...rest });
-    return answer.status === 404 ? undefined : this.parsed<T>(what, answer);
+    return answer.status === 404 ? undefined : this.parsed<T>(what, answer, shape);
   }
 
-  /** Returns an answer's JSON. Throws EngineError where it is none: something else may have answered. */
-  protected parsed<T>(what: string, { body }: Answer): T {
-    return parsedJson<T>(this.host, what, body);
+  /** Returns an answer's JSON, in its shape. Throws EngineError. */
+  protected parsed<T>(what: string, { body }: Answer, shape: Shape): T {
+    return parsedJson<T>(this.host, what, body, shape);
   }
 
   /** Returns the version prefix (`/v1.41`), agreed on once, no later than the caller waits; a failure is not remembered. */

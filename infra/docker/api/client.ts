@@ -1,8 +1,10 @@
 import { defaultDeadline } from '../../system/deadline.ts';
+import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
 import { exec } from './exec.ts';
 import { outputLines, silenceOf } from './frames.ts';
 import { checkedName, segment } from './names.ts';
+import { list } from './shapes.ts';
 import { EngineSwarm } from './swarm.ts';
 import { readTar, tarArchive } from './tar.ts';
 import type {
@@ -44,7 +46,9 @@ export class Engine extends EngineSwarm {
     const { platform, ...rest } = options;
     const query = { name: checkedName(name), platform };
     const call = { query, body, deadline: createTimeout, ...rest };
-    return (await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call)).Id;
+    return (
+      await this.json<{ Id: string }>(`create container ${name}`, 'POST', '/containers/create', call, answers.created)
+    ).Id;
   }
 
   /** Starts a container; does nothing when it already runs. */
@@ -98,12 +102,12 @@ export class Engine extends EngineSwarm {
     const lines = Object.entries(labels).map(([key, value]) => `LABEL ${JSON.stringify(key)}=${JSON.stringify(value)}`);
     const query = { container: name, repo: image.repository, tag: image.tag, changes: lines.join('\n') };
     const call = { query, deadline: commitTimeout, ...options };
-    return (await this.json<{ Id: string }>(`make an image of ${name}`, 'POST', '/commit', call)).Id;
+    return (await this.json<{ Id: string }>(`make an image of ${name}`, 'POST', '/commit', call, answers.created)).Id;
   }
 
   /** Returns undefined when the host does not have the container. */
   async inspectContainer(name: string, options: CallOptions = {}): Promise<ContainerDetails | undefined> {
-    return this.find<ContainerDetails>(`inspect container ${name}`, `${pathOf(name)}/json`, options);
+    return this.find<ContainerDetails>(`inspect container ${name}`, `${pathOf(name)}/json`, options, answers.details);
   }
 
   /**
@@ -116,13 +120,20 @@ export class Engine extends EngineSwarm {
     const { labels = {}, all = false, ...rest } = options;
     const label = Object.entries(labels).map(([key, value]) => (value === '' ? key : `${key}=${value}`));
     const query = { all, ...(label.length === 0 ? {} : { filters: JSON.stringify({ label }) }) };
-    return this.json<ContainerSummary[]>('list containers', 'GET', '/containers/json', { query, ...rest });
+    return this.json<ContainerSummary[]>(
+      'list containers',
+      'GET',
+      '/containers/json',
+      { query, ...rest },
+      list(answers.container),
+    );
   }
 
   /** Returns what differs from a container's image in its file system. Undefined when it is gone. */
   async fileChanges(name: string, options: CallOptions = {}): Promise<FileChange[] | undefined> {
     const what = `list what has changed in ${name}`;
-    const found = await this.find<{ Path: string; Kind: number }[] | null>(what, `${pathOf(name)}/changes`, options);
+    const path = `${pathOf(name)}/changes`;
+    const found = await this.find<{ Path: string; Kind: number }[] | null>(what, path, options, answers.changes);
     const kinds = ['changed', 'added', 'deleted'] as const;
     return found === undefined
       ? undefined
@@ -132,7 +143,8 @@ export class Engine extends EngineSwarm {
   /** Returns the exit code once the container has ended; at once when it does not run. */
   async waitContainer(name: string, options: CallOptions = {}): Promise<number> {
     const what = `wait for container ${name}`;
-    return (await this.json<{ StatusCode: number }>(what, 'POST', `${pathOf(name)}/wait`, options)).StatusCode;
+    const path = `${pathOf(name)}/wait`;
+    return (await this.json<{ StatusCode: number }>(what, 'POST', path, options, answers.waited)).StatusCode;
   }
 
   /** Yields lines of the container's output. An aborted signal ends them without an error. */
@@ -141,7 +153,7 @@ export class Engine extends EngineSwarm {
     const what = `read the logs of ${name}`;
     const container = pathOf(name);
     try {
-      const details = await this.json<ContainerDetails>(what, 'GET', `${container}/json`, { signal });
+      const details = await this.json<ContainerDetails>(what, 'GET', `${container}/json`, { signal }, answers.details);
       const query = { stdout: true, stderr: true, tail, follow, timestamps, since: since && since.getTime() / 1000 };
       const path = `${await this.prefix({ signal })}${container}/logs`;
       const chunks = this.transport.chunks({ what, method: 'GET', path, query, signal }, silenceOf(options));
@@ -195,7 +207,7 @@ export class Engine extends EngineSwarm {
       ...options,
     });
     if (pathStat === undefined) return undefined;
-    const { linkTarget } = parsedJson<PathStat>(this.host, what, Buffer.from(pathStat, 'base64'));
+    const { linkTarget } = parsedJson<PathStat>(this.host, what, Buffer.from(pathStat, 'base64'), answers.pathStat);
     return linkTarget === '' ? undefined : linkTarget;
   }
 }

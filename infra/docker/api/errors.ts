@@ -29,7 +29,31 @@ export class EngineError extends LockageError {
   }
 }
 
+/** What an engine says when it cannot do something, and what helps. What is told apart most exactly comes first. */
 const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string])[] = [
+  [
+    /address pool|pools have been fully subnetted/i,
+    (host) =>
+      `Run \`docker network prune\` on ${host}, or write more \`default-address-pools\` into its /etc/docker/daemon.json and restart Docker.`,
+  ],
+  [
+    /authorization denied by plugin/i,
+    (host) => `Ask who runs the authorization plugin on ${host} to allow this client what it does there.`,
+  ],
+  [
+    /NanoCPUs can not be set|CFS scheduler|cpu cfs/i,
+    (host) => `The kernel of ${host} has no CPU quotas: write \`limits: { cpus: none }\` for this environment.`,
+  ],
+  [
+    /cannot expose privileged port|ip_unprivileged_port_start/i,
+    (host) =>
+      `The engine of ${host} is rootless: set net.ipv4.ip_unprivileged_port_start with sysctl there, or publish a port from 1024 on.`,
+  ],
+  [
+    /iptables failed|no chain\/target\/match by that name|nftables.*(no such file|does not exist)/i,
+    (host) =>
+      `A firewall that was loaded again has dropped Docker's rules on ${host}: \`systemctl restart docker\` makes them again.`,
+  ],
   [/no space left on device/i, (host) => `Free disk space on ${host}; nothing was removed to make room.`],
   [
     /server gave HTTP response to HTTPS client/i,
@@ -52,6 +76,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: (host: string) => string
   ],
 ];
 
-function hintFor(host: string, reason: string): string | undefined {
+/** Returns what helps where an engine, or who asked it, gave this reason; undefined where nothing is known. */
+export function hintFor(host: string, reason: string): string | undefined {
   return hints.find(([pattern]) => pattern.test(reason))?.[1](host);
 }

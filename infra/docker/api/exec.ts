@@ -2,6 +2,7 @@ import { Readable, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultDeadline, reasonOf } from '../../system/deadline.ts';
 import { Tail } from '../../system/tail.ts';
+import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import type { Transport } from './transport.ts';
@@ -89,7 +90,7 @@ async function createExec(command: Command, container: string, argv: readonly st
     deadline: callTime(command),
     signal: options.signal,
   });
-  return parsedJson<{ Id: string }>(transport.host, what, body).Id;
+  return parsedJson<{ Id: string }>(transport.host, what, body, answers.created).Id;
 }
 
 /** Writes stdin, closes that half, and reads until the other side closes. */
@@ -170,8 +171,13 @@ async function exitCode({ transport, prefix, what, options, end }: Command, id: 
     const deadline = Math.max(1000, Math.min(defaultDeadline, end - performance.now()));
     const path = `${prefix}/exec/${id}/json`;
     const { body } = await transport.request({ what, method: 'GET', path, deadline, signal });
-    const state = parsedJson<{ Running: boolean; ExitCode: number | null }>(transport.host, what, body);
-    if (!state.Running && state.ExitCode !== null) return state.ExitCode;
+    const state = parsedJson<{ Running: boolean; ExitCode?: number | null }>(
+      transport.host,
+      what,
+      body,
+      answers.command,
+    );
+    if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode;
     if (performance.now() > end)
       throw new EngineError(transport.host, what, 'its output closed and it did not end in time');
     await sleep(pause, undefined, { signal });

@@ -1,8 +1,10 @@
 import { familiarName, fullName } from '../../registry/reference.ts';
+import { answers } from './answers.ts';
 import { EngineApi } from './api.ts';
 import { EngineError } from './errors.ts';
 import { checkedName, imagePath, segment } from './names.ts';
 import { readPull } from './pull.ts';
+import { list as listOf } from './shapes.ts';
 import type {
   CallOptions,
   ImageDetails,
@@ -24,7 +26,7 @@ const saveSilence = 120_000;
 export class EngineResources extends EngineApi {
   /** Returns undefined when the host does not have the image. */
   async inspectImage(ref: string, options: CallOptions = {}): Promise<ImageDetails | undefined> {
-    return this.find<ImageDetails>(`inspect image ${ref}`, `/images/${imagePath(ref)}/json`, options);
+    return this.find<ImageDetails>(`inspect image ${ref}`, `/images/${imagePath(ref)}/json`, options, answers.image);
   }
 
   /** Pulls `repository@digest` and returns the bytes that were downloaded, 0 when the host had all layers. */
@@ -79,7 +81,13 @@ export class EngineResources extends EngineApi {
   async listImages(repository: string, options: CallOptions = {}): Promise<string[]> {
     const name = familiarName(repository);
     const query = { filters: JSON.stringify({ reference: [name] }), digests: true };
-    const images = await this.json<ImageNames[]>('list images', 'GET', '/images/json', { query, ...options });
+    const images = await this.json<ImageNames[]>(
+      'list images',
+      'GET',
+      '/images/json',
+      { query, ...options },
+      listOf(answers.listedImage),
+    );
     const wanted = new RegExp(`^${fullName(name).split('*').map(literally).join('[^/]*')}[@:][^/]+$`);
     return images.flatMap(namesOf).filter((ref) => wanted.test(ref));
   }
@@ -87,7 +95,7 @@ export class EngineResources extends EngineApi {
   /** Returns the disk use of images. The engine measures containers and volumes with it, so it may take a while. */
   async imageUse(options: CallOptions = {}): Promise<ImageUse> {
     const what = 'ask what the images take';
-    const found = await this.json<DiskUse>(what, 'GET', '/system/df', options);
+    const found = await this.json<DiskUse>(what, 'GET', '/system/df', options, answers.diskUse);
     return {
       bytes: found.LayersSize ?? 0,
       references: (found.Images ?? []).flatMap(namesOf),
@@ -96,16 +104,20 @@ export class EngineResources extends EngineApi {
 
   /** Lists all images that have a name, each once. */
   async namedImages(options: CallOptions = {}): Promise<NamedImage[]> {
-    const images = await this.json<ListedImage[]>('list images', 'GET', '/images/json', {
-      query: { digests: true },
-      ...options,
-    });
+    const call = { query: { digests: true }, ...options };
+    const images = await this.json<ListedImage[]>(
+      'list images',
+      'GET',
+      '/images/json',
+      call,
+      listOf(answers.listedImage),
+    );
     return images.map((image) => ({ id: image.Id, bytes: image.Size, names: namesOf(image) }));
   }
 
   /** Returns the bytes of volumes, by their names, as far as the engine measures them. It may take a while. */
   async volumeUse(options: CallOptions = {}): Promise<ReadonlyMap<string, number>> {
-    const found = await this.json<DiskUse>('ask what the volumes take', 'GET', '/system/df', options);
+    const found = await this.json<DiskUse>('ask what the volumes take', 'GET', '/system/df', options, answers.diskUse);
     const sizes = (found.Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData?.Size ?? -1] as const);
     return new Map(sizes.filter(([, bytes]) => bytes >= 0));
   }
@@ -116,14 +128,16 @@ export class EngineResources extends EngineApi {
   }
 
   async inspectNetwork(name: string, options: CallOptions = {}): Promise<NetworkDetails | undefined> {
-    return this.find<NetworkDetails>(`inspect network ${name}`, `/networks/${segment(name)}`, options);
+    return this.find<NetworkDetails>(`inspect network ${name}`, `/networks/${segment(name)}`, options, answers.network);
   }
 
   /** Creates a network and returns its id. A second network of that name is refused (409). */
   async createNetwork(name: string, body: NetworkBody = {}, options: CallOptions = {}): Promise<string> {
     const content = { CheckDuplicate: true, ...body, Name: checkedName(name) };
     const rest = { body: content, ...options };
-    return (await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest)).Id;
+    return (
+      await this.json<{ Id: string }>(`create network ${name}`, 'POST', '/networks/create', rest, answers.created)
+    ).Id;
   }
 
   /** Removes a network; does nothing when it is absent. The engine refuses one that has containers. */
@@ -143,14 +157,39 @@ export class EngineResources extends EngineApi {
   ): Promise<string[]> {
     const { scope, ...rest } = options;
     const call = { query: { filters: labelFilter(labels, scope ? { scope: [scope] } : {}) }, ...rest };
-    const networks = await this.json<{ Name: string }[]>('list networks', 'GET', '/networks', call);
+    const networks = await this.json<{ Name: string }[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      call,
+      listOf(answers.network),
+    );
     return networks.map(({ Name }) => Name);
+  }
+
+  /** Returns the subnets of all networks that are no part of a swarm: name → subnets. */
+  async subnets(options: CallOptions = {}): Promise<ReadonlyMap<string, readonly string[]>> {
+    const query = { filters: JSON.stringify({ scope: ['local'] }) };
+    const found = await this.json<AddressedNetwork[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      { query, ...options },
+      listOf(answers.network),
+    );
+    return new Map(found.map(({ Name, IPAM }) => [Name, (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])]));
   }
 
   /** Lists the networks that carry a label, whatever its value. */
   async networksWith(label: string, options: CallOptions = {}): Promise<LabelledObject[]> {
     const query = { filters: JSON.stringify({ label: [label] }) };
-    const found = await this.json<LabelledNetwork[]>('list networks', 'GET', '/networks', { query, ...options });
+    const found = await this.json<LabelledNetwork[]>(
+      'list networks',
+      'GET',
+      '/networks',
+      { query, ...options },
+      listOf(answers.network),
+    );
     return found.map(({ Labels, Created }) => ({ labels: Labels ?? {}, createdAt: Created ?? '' }));
   }
 
@@ -161,7 +200,7 @@ export class EngineResources extends EngineApi {
   }
 
   async inspectVolume(name: string, options: CallOptions = {}): Promise<VolumeDetails | undefined> {
-    return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options);
+    return this.find<VolumeDetails>(`inspect volume ${name}`, `/volumes/${segment(name)}`, options, answers.volume);
   }
 
   /** Creates a volume; keeps an existing one of that name as it is. */
@@ -193,7 +232,7 @@ export class EngineResources extends EngineApi {
   async #volumes(filters: string, options: CallOptions): Promise<{ volumes: VolumeDetails[]; now: number }> {
     const what = 'list volumes';
     const answer = await this.call(what, 'GET', '/volumes', { query: { filters }, ...options });
-    const { Volumes } = this.parsed<{ Volumes: VolumeDetails[] | null }>(what, answer);
+    const { Volumes } = this.parsed<{ Volumes?: VolumeDetails[] | null }>(what, answer, answers.volumes);
     return { volumes: Volumes ?? [], now: answer.time };
   }
 }
@@ -207,6 +246,11 @@ interface LabelledObject {
 interface LabelledNetwork {
   readonly Labels?: Record<string, string> | null;
   readonly Created?: string;
+}
+
+interface AddressedNetwork {
+  readonly Name: string;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null } | null;
 }
 
 interface ImageNames {

@@ -1,7 +1,9 @@
+import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
 import { outputLines, silenceOf } from './frames.ts';
 import { segment } from './names.ts';
 import { EngineResources, labelFilter } from './resources.ts';
+import { list } from './shapes.ts';
 import type {
   CallOptions,
   LogOptions,
@@ -21,12 +23,20 @@ export class EngineSwarm extends EngineResources {
   async createService(spec: ServiceSpec, options: CallOptions & { readonly auth?: string } = {}): Promise<string> {
     const { auth, ...rest } = options;
     const call = { body: spec, ...(auth === undefined ? {} : { headers: { 'X-Registry-Auth': auth } }), ...rest };
-    return (await this.json<{ ID: string }>(`create service ${spec.Name}`, 'POST', '/services/create', call)).ID;
+    return (
+      await this.json<{ ID: string }>(
+        `create service ${spec.Name}`,
+        'POST',
+        '/services/create',
+        call,
+        answers.createdInSwarm,
+      )
+    ).ID;
   }
 
   /** Returns undefined when the swarm does not have the service. */
   async inspectService(name: string, options: CallOptions = {}): Promise<ServiceDetails | undefined> {
-    return this.find<ServiceDetails>(`inspect service ${name}`, `/services/${segment(name)}`, options);
+    return this.find<ServiceDetails>(`inspect service ${name}`, `/services/${segment(name)}`, options, answers.service);
   }
 
   /** Updates a service; refused when somebody changed it since `version`. The nodes keep the credentials they have. */
@@ -43,12 +53,18 @@ export class EngineSwarm extends EngineResources {
   /** Lists services that carry all the labels. */
   async listServices(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<ServiceDetails[]> {
     const query = { filters: labelFilter(labels) };
-    return this.json<ServiceDetails[]>('list services', 'GET', '/services', { query, ...options });
+    return this.json<ServiceDetails[]>(
+      'list services',
+      'GET',
+      '/services',
+      { query, ...options },
+      list(answers.service),
+    );
   }
 
   /** Lists tasks of all services, including ended ones that the swarm still remembers. */
   async listTasks(options: CallOptions = {}): Promise<SwarmTask[]> {
-    return this.json<SwarmTask[]>('list tasks', 'GET', '/tasks', options);
+    return this.json<SwarmTask[]>('list tasks', 'GET', '/tasks', options, list(answers.task));
   }
 
   /**
@@ -57,11 +73,14 @@ export class EngineSwarm extends EngineResources {
    */
   async tasksOf(service: string, options: CallOptions = {}): Promise<SwarmTask[]> {
     const query = { filters: JSON.stringify({ service: [service] }) };
-    return (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options })) ?? [];
+    return (
+      (await this.find<SwarmTask[]>(`list tasks of ${service}`, '/tasks', { query, ...options }, list(answers.task))) ??
+      []
+    );
   }
 
   async listNodes(options: CallOptions = {}): Promise<SwarmNode[]> {
-    return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options);
+    return this.json<SwarmNode[]>('list nodes', 'GET', '/nodes', options, list(answers.node));
   }
 
   /**
@@ -82,6 +101,7 @@ export class EngineSwarm extends EngineResources {
       'GET',
       `/secrets/${segment(name)}`,
       options,
+      answers.secret,
     );
     if (Object.entries(labels).every(([key, label]) => found.Spec.Labels?.[key] === label)) return found.ID;
     throw new EngineError(this.host, `create secret ${name}`, 'somebody else has one of that name');
@@ -96,7 +116,13 @@ export class EngineSwarm extends EngineResources {
   /** Lists the names of secrets that carry all the labels. */
   async listSecrets(labels: Readonly<Record<string, string>>, options: CallOptions = {}): Promise<string[]> {
     const call = { query: { filters: labelFilter(labels) }, ...options };
-    const secrets = await this.json<{ Spec: { Name: string } }[]>('list secrets', 'GET', '/secrets', call);
+    const secrets = await this.json<{ Spec: { Name: string } }[]>(
+      'list secrets',
+      'GET',
+      '/secrets',
+      call,
+      list(answers.secret),
+    );
     return secrets.map(({ Spec }) => Spec.Name);
   }
 

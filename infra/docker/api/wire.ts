@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { printable } from '../../../pipelines/text/printable.ts';
 import { EngineError } from './errors.ts';
+import { MisfitError, type Shape } from './shapes.ts';
 
 /** Encodes a request body: a buffer as it is (a tar archive), anything else as JSON. */
 export function encodeBody(
@@ -47,14 +48,27 @@ export function engineMessage(body: Buffer): string {
   return text.slice(0, 500) || 'no reason given';
 }
 
-/** Returns the JSON of an engine's answer. Throws EngineError where it is none: something else may have answered. */
-export function parsedJson<T>(host: string, what: string, body: Buffer): T {
+/**
+ * Returns the JSON of an engine's answer, in its shape. Throws EngineError where it is none, or of another shape: something
+ * else may have answered.
+ */
+export function parsedJson<T>(host: string, what: string, body: Buffer, shape: Shape): T {
   const text = body.toString('utf8');
+  let parsed: unknown;
   try {
-    return JSON.parse(text) as T;
+    parsed = JSON.parse(text);
   } catch (cause) {
     const said = printable(text.trim().slice(0, 100));
     throw new EngineError(host, what, `an answer that is not JSON: ${said}`, { cause });
+  }
+  try {
+    return shape(parsed, 'it') as T;
+  } catch (cause) {
+    // Very deep ones end the stack.
+    const why = cause instanceof MisfitError ? cause.message : 'it is too deep';
+    throw new EngineError(host, what, `an answer that is not a Docker Engine's: ${printable(why.slice(0, 200))}`, {
+      cause,
+    });
   }
 }
 

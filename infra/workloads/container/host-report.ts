@@ -1,5 +1,6 @@
 import { LockageError } from '../../../pipelines/errors.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
+import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
 import { diskWarnings } from '../../../pipelines/hosts/disk.ts';
 import { needsInfo, traitsOf } from '../../../pipelines/hosts/parity.ts';
 import type { Environment } from '../../../pipelines/model/environment.ts';
@@ -13,6 +14,7 @@ import type { ContainerSummary, EngineVersion } from '../../docker/api/types.ts'
 import { engineFacts } from '../../docker/engine-facts.ts';
 import { isOwnedBy } from '../../docker/labels.ts';
 import { diskOfEngine } from '../../edge/disk.ts';
+import { lookAt } from './host-look.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
@@ -68,7 +70,11 @@ export async function hostPreflight(
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
   ]);
-  const warnings = [...report.warnings, ...diskWarnings(disk)];
+  const warnings = [
+    ...report.warnings,
+    ...diskWarnings(disk),
+    ...(report.edge ? [] : await refuseUnable(host, survey)),
+  ];
   return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };
 }
 
@@ -80,6 +86,18 @@ export async function askTraits(
   const call = { deadline: answerTimeout };
   const [version, info] = await Promise.all([engine.version(call), needsInfo(wanted) ? engine.info(call) : undefined]);
   return { version, traits: traitsOf(engineFacts(version, info)) };
+}
+
+/**
+ * Refuses a host on which the environment cannot run; one where it runs already is not asked. Returns what else should be known
+ * of it. Throws LockageError.
+ */
+async function refuseUnable(host: EnvironmentHost, survey: Survey): Promise<string[]> {
+  const engine = await survey.connections.engine(host);
+  const look = await lookAt(engine, host, survey, { deadline: answerTimeout });
+  const [first, ...rest] = obstacles(look);
+  if (!first) return oddities(look).map(({ text }) => text);
+  throw new LockageError(`${host.name}: ${[first, ...rest].map(({ text }) => text).join('; ')}`, { hint: first.hint });
 }
 
 /** Refuses a public port that somebody else's container has: it would fail later, when the edge starts. */

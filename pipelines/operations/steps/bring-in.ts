@@ -13,7 +13,7 @@ import { refuseAhead } from '../../policy/fence.ts';
 import { refuseOtherHosts } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
 import { operationInfo } from './operation-info.ts';
-import { preflight } from './preflight.ts';
+import { preflight, refuseForeignProject } from './preflight.ts';
 import { agree, refuseOlderState, type Agreement } from './agree.ts';
 import { foundationRequest } from './foundation-request.ts';
 import { policyToRecord } from './signatures.ts';
@@ -80,6 +80,7 @@ export async function bringIn(context: Context, arrival: Arrival): Promise<Arriv
   const whole = missing.length > 0 ? await makeMachines(context, asConfigured, seen, missing) : asConfigured;
   const environment = withoutCordoned(whole, seen.ledger);
   const reports = await preflight(context, environment, arrival.release);
+  await refuseForeignProject(context, environment, seen, reports);
   return decide(context, arrival, { whole, known: { environment, record: seen, reports, versions, ...passed } });
 }
 

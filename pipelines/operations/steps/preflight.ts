@@ -1,12 +1,15 @@
 import { checkParity } from '../../hosts/parity.ts';
 import { withoutCordoned } from '../../model/cordons.ts';
 import type { Environment } from '../../model/environment.ts';
-import type { PreflightReport } from '../../model/host-report.ts';
+import type { HostReport, PreflightReport } from '../../model/host-report.ts';
 import type { HostTraits } from '../../model/host-traits.ts';
+import type { EnvironmentRecord } from '../../model/ledger.ts';
 import { upstream } from '../../model/pipeline.ts';
 import type { Release } from '../../model/release.ts';
 import { schedulesReplicas } from '../../model/target.ts';
+import { isAhead } from '../../policy/fence.ts';
 import { checkPlatform } from '../../policy/release-checks.ts';
+import { refuseStrangers, unknownHosts } from '../../policy/strangers.ts';
 import type { Context } from '../ports.ts';
 
 /** Asks all hosts whether they can take a release. Throws LockageError naming each one that cannot, and why. */
@@ -24,6 +27,18 @@ export async function preflight(
   for (const { host, warnings } of reports) for (const text of warnings) context.terminal.note(`${host.name}: ${text}`);
   refuseUnlike(environment, reports, before);
   return reports;
+}
+
+/** Throws LockageError for hosts where another project has an environment with the same names. Others are not asked more. */
+export async function refuseForeignProject(
+  { hosts, project: { app } }: Context,
+  environment: Environment,
+  record: EnvironmentRecord,
+  reports: readonly HostReport[],
+): Promise<void> {
+  const unknown = unknownHosts(record, reports);
+  if (unknown.length === 0 || isAhead(record, reports)) return;
+  refuseStrangers({ app, environment: environment.name }, record, await hosts.kept(environment, unknown));
 }
 
 /** Throws LockageError for hosts that differ in what has to be the same, among them or from those `before`. */

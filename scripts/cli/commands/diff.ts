@@ -6,7 +6,8 @@ import { withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import type { Release } from '../../../pipelines/model/release.ts';
 import { compareSides, parseSide, sideOf, type Side, type SideName } from '../../../pipelines/planning/comparison.ts';
-import { commitsBetween } from '../../tools/git.ts';
+import { partsOf } from '../../project/build-context.ts';
+import { commitsBetween } from '../../tools/commits.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { findReproduction } from '../../project/reproductions.ts';
 import { refuseOver } from '../environment-life.ts';
@@ -107,7 +108,7 @@ async function layerShares(
 
 function commitsOf({ project }: CommandContext, a: Release, b: Release) {
   if (a.commit === undefined || b.commit === undefined || a.commit === b.commit) return undefined;
-  return commitsBetween(project.root, a.commit, b.commit);
+  return commitsBetween(project.root, a.commit, b.commit, partsOf(project));
 }
 
 /** Compares the hosts in service of two environments as they are now: of what they were, nothing is recorded. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { currentEngine } from '../../project/current-engine.ts';
 import { init } from '../../project/init.ts';
 import { initWorkflows } from '../../project/init-workflows.ts';
-import { readGitTree } from '../../tools/git.ts';
+import { hasGitFolder, readGitTree } from '../../tools/git.ts';
 import { print } from '../terminal.ts';
 
 /** Runs `lockage init`. */
@@ -21,8 +21,9 @@ export async function initCommand(flags: { app?: string; force?: boolean; github
   print(`next: ${before}, then \`lockage release 0.1.0\``, 'stdout');
   // A release needs no commit, and is worth more with one.
   if (!isCommitted) {
-    const first = '`git init && git add --all && git commit -m start`';
-    print(`      after ${first}, a release says what it is made of`, 'stdout');
+    // One inside another would hide the files from that.
+    const begin = (await hasGitFolder(cwd)) ? '' : 'git init && ';
+    print(`      after \`${begin}git add --all && git commit -m start\`, a release says what it is made of`, 'stdout');
   }
 }
 

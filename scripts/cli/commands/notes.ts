@@ -8,7 +8,8 @@ import {
   type NotedRelease,
   type ReleaseNotes,
 } from '../../../pipelines/planning/release-notes.ts';
-import { commitsBetween } from '../../tools/git.ts';
+import { partsOf } from '../../project/build-context.ts';
+import { commitsBetween, isShallow } from '../../tools/commits.ts';
 import type { CommandContext } from '../open-context.ts';
 import type { Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -25,6 +26,9 @@ export async function notesCommand(
     const [from, to] = await Promise.all(names.map((name) => releaseOf(context, name)));
     if (!from || !to) throw new Error('a range has two ends');
     const notes = await notesOf(context, from, to);
+    const isIncomplete = notes.releases.some(({ commits }) => commits === undefined);
+    if (isIncomplete && (await isShallow(context.project.root)))
+      context.terminal.note('this clone lacks earlier commits: run `git fetch --unshallow` (in CI: fetch-depth: 0)');
     context.terminal.result(notes, flags.markdown ? markdownNotes(notes) : notesLines(notes));
   });
 }
@@ -51,7 +55,7 @@ async function notesOf({ project, records }: CommandContext, from: Release, to: 
         ? undefined
         : before.commit === commit
           ? []
-          : await commitsBetween(project.root, before.commit, commit);
+          : await commitsBetween(project.root, before.commit, commit, partsOf(project));
     noted.push({
       ...{ version, digest, runs: runs.get(version) ?? [] },
       ...(commits

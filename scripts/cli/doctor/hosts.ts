@@ -3,8 +3,11 @@ import type { EngineInfo } from '../../../infra/docker/api/client.ts';
 import type { Connections } from '../../../infra/docker/connections.ts';
 import { engineFacts } from '../../../infra/docker/engine-facts.ts';
 import { diskOfEngine } from '../../../infra/edge/disk.ts';
+import { mtusOf, type Mtus } from '../../../infra/hosts/mtu.ts';
+import { lookAt } from '../../../infra/workloads/container/host-look.ts';
 import { runtimeOf } from '../../../infra/workloads/runtimes.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
+import { obstacles, oddities } from '../../../pipelines/hosts/abilities.ts';
 import { expiryWarnings } from '../../../pipelines/hosts/certificates.ts';
 import { diskWarnings, type Disk } from '../../../pipelines/hosts/disk.ts';
 import { differencesAmong, differenceText, traitsOf } from '../../../pipelines/hosts/parity.ts';
@@ -12,7 +15,7 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { Traits } from '../../../pipelines/model/host-traits.ts';
 import type { Ledger } from '../../../pipelines/model/revision.ts';
-import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
+import { isSshHost, type EnvironmentHost } from '../../../pipelines/model/target.ts';
 import { bytesText } from '../../tools/format.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import { secretChecks } from './secrets.ts';
@@ -46,8 +49,12 @@ export async function hostChecks(connections: Connections, app: string, environm
         const found = await withTimeout(host, askHost(connections, host, environmentNames(app, environment.name).edge));
         facts.push(found);
         const { orchestrator } = environment;
+        const look = await withTimeout(host, lookAt(await connections.engine(host), host, { app, environment }));
         const own = [
           ...factChecks(found),
+          ...obstacles(look).map(({ text, hint }) => bad(host.name, text, hint)),
+          ...oddities(look).map(({ text, hint }) => warning(host.name, text, hint)),
+          ...mtuChecks(host.name, await withTimeout(host, mtusAt(connections, app, environment, host))),
           ...(await withTimeout(host, secretChecks(connections, app, environment, host))),
         ];
         if (!orchestrator) return own;
@@ -57,6 +64,29 @@ export async function hostChecks(connections: Connections, app: string, environm
     ),
   );
   return [...checks.flat(), ...parityChecks(environment.name, facts)];
+}
+
+async function mtusAt(
+  connections: Connections,
+  app: string,
+  environment: Environment,
+  host: EnvironmentHost,
+): Promise<Mtus | undefined> {
+  if (host.kind !== 'host') return undefined;
+  const { network } = environmentNames(app, environment.name);
+  return mtusOf(await connections.engine(host), host, network, isSshHost(host) ? connections.link(host) : undefined);
+}
+
+/** Checks that what containers send fits through their host's interface: what does not is lost without a word, at times. */
+export function mtuChecks(host: string, found: Mtus | undefined): Check[] {
+  if (!found || found.network <= found.host) return [];
+  return [
+    warning(
+      host,
+      `packets of its containers have up to ${found.network} bytes, and its interface carries ${found.host}: long answers may hang`,
+      `Set the option com.docker.network.driver.mtu of networks to ${found.host}, in \`default-network-opts\` of /etc/docker/daemon.json.`,
+    ),
+  ];
 }
 
 /** Says which hosts are not asked, and why. */

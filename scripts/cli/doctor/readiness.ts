@@ -8,7 +8,7 @@ import type { EnvironmentRecord } from '../../../pipelines/model/ledger.ts';
 import { upstream } from '../../../pipelines/model/pipeline.ts';
 import type { Host } from '../../../pipelines/model/target.ts';
 import { neededReleases, readiness, type Answer, type ReadinessFacts } from '../../../pipelines/planning/readiness.ts';
-import { refuseUnlike, traitsBefore } from '../../../pipelines/operations/steps/preflight.ts';
+import { refuseForeignProject, refuseUnlike, traitsBefore } from '../../../pipelines/operations/steps/preflight.ts';
 import { refuseAhead } from '../../../pipelines/policy/fence.ts';
 import { jobsBefore } from '../../../pipelines/policy/verification.ts';
 import { checking, type Check } from '../check.ts';
@@ -74,6 +74,7 @@ async function obstacleOf(
   try {
     const reports = await context.hosts.preflight(environment, environment.same);
     refuseAhead(environment, record, reports);
+    await refuseForeignProject(context, environment, record, reports);
     stopsRollback = false;
     refuseUnlike(environment, reports, await traitsBefore(context, environment));
     return undefined;

@@ -5,7 +5,7 @@ import type { Side, SideDifference } from '../../../pipelines/planning/compariso
 import { printable } from '../../../pipelines/text/printable.ts';
 import { colors } from '../../tools/colors.ts';
 import { bytesText, table } from '../../tools/format.ts';
-import type { Commit } from '../../tools/git.ts';
+import type { Commit } from '../../tools/commits.ts';
 import { driftLines } from './drift.ts';
 
 /** Some layers of an image. */

@@ -18,6 +18,11 @@ let asked: string[];
 let time: (() => number) | undefined;
 const { signal } = new AbortController();
 
+const edge = {
+  ...{ Id: 'e', Names: ['/shop-prod-edge'], State: 'running', Mounts: [], Ports: [] },
+  Labels: { 'lockage.app': 'shop', 'lockage.environment': 'prod', 'lockage.part': 'edge' },
+};
+let containers: readonly object[];
 const answers: Readonly<Record<string, unknown>> = {
   '/version': {
     Version: '24.0.7',
@@ -27,18 +32,19 @@ const answers: Readonly<Record<string, unknown>> = {
     Arch: 'amd64',
     KernelVersion: '6.1.0',
   },
-  '/info': { OperatingSystem: 'Debian 12', Driver: 'overlay2', CgroupVersion: '2' },
-  '/containers/json': [],
+  '/info': { MemoryLimit: false, OperatingSystem: 'Debian 12', Driver: 'overlay2', CgroupVersion: '2' },
+  '/networks': [{ Name: 'bridge', IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } }],
 };
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lockage-preflight-'));
   asked = [];
+  containers = [edge];
   time = undefined;
   server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/^\/v1\.\d+/, '').replace(/\?.*/, '');
     asked.push(path);
-    const answer = answers[path] ?? {};
+    const answer = path === '/containers/json' ? containers : (answers[path] ?? {});
     const told = path === '/info' && time ? { ...answer, SystemTime: new Date(time()).toISOString() } : answer;
     response.end(JSON.stringify(told));
   });
@@ -76,6 +82,13 @@ test('one that compares storage asks each host once more', async () => {
   const [report] = await engines().preflight(here(), ['storage']);
   expect(report?.traits).toEqual({ ...cheap, os: 'Debian 12', storage: 'overlay2', cgroup: '2' });
   expect(asked.filter((path) => path === '/info')).toHaveLength(1);
+});
+
+test('a host where nothing of the environment runs yet is asked whether it could', async () => {
+  containers = [];
+  const [report] = await engines().preflight(here());
+  expect(report?.warnings).toEqual(['its kernel does not keep limits.memory: a container may take all there is']);
+  expect(asked).toEqual(expect.arrayContaining(['/info', '/networks']));
 });
 
 test('hosts say what time it is, and one that does not answer, or has no clock, says why', async () => {

@@ -140,6 +140,15 @@ describe('the page of a release', () => {
     expect(github.violations).toEqual([]);
   });
 
+  test('of another application at the same tag is told, and stays', async () => {
+    await publish('1.4.0');
+    const before = structuredClone(github.releases);
+    await expect(publish('1.4.0', { repository: 'registry.example.com/api' })).rejects.toThrow(
+      `the page at v1.4.0 is of ${release('1.4.0').repository}, another application of the same repository`,
+    );
+    expect(github.releases).toEqual(before);
+  });
+
   test('is not made of what nobody committed', async () => {
     await publish('1.4.0', { dirty: true });
     expect(github.requests).toEqual([]);

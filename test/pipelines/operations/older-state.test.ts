@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { OperationName, RequestOf } from '../../../pipelines/operations/perform.ts';
 import type { MemoryWorld } from './memory-world.ts';
-import { record } from '../model/values.ts';
+import { host, record, revision } from '../model/values.ts';
 import { errorOf, onHosts, onMachines, onSwarm, worldOf } from './situations.ts';
 
 const environment = 'prod';
@@ -116,4 +116,29 @@ test('a destruction without a state says that it goes by labels', async () => {
   world.place().restore(record([]));
   await world.perform('destroy', { environment, withData: false });
   expect(world.notes).toEqual(['nothing of prod is recorded here: this is all that carries its labels on these hosts']);
+});
+
+describe('a host on which nothing of a record is', () => {
+  const three = onHosts({ hosts: ['prod-1', 'prod-2', 'prod-3'].map(host) });
+
+  test('is this project’s own where its copy is of the same history', async () => {
+    const world = await worldOf(three, '1.0.0', '2.0.0');
+    const { copies } = world.place();
+    const own = copies.get('prod-1');
+    if (own) copies.set('prod-3', own);
+    expect(own?.record.ledger.revisions).toHaveLength(2);
+    expect(await errorOf(world, 'promote', { environment, version: '3.0.0' })).toBeUndefined();
+  });
+
+  test('is not touched where it keeps the record of another project', async () => {
+    const world = await worldOf(three, '1.0.0', '2.0.0');
+    const theirs = record([revision(1, '9.0.0', { startedAt: '2025-05-05T00:00:00.000Z' })]);
+    world.place().copies.set('prod-3', { app: 'shop', environment, operation: 'theirs', record: theirs });
+    world.calm();
+    const before = world.state();
+    const error = await errorOf(world, 'promote', { environment, version: '3.0.0' });
+    expect(error).toBeInstanceOf(LockageError);
+    expect(error?.message).toMatch(/^on prod-3, prod of \w+ is another project’s$/);
+    expect(world.state()).toBe(before);
+  });
 });

@@ -1,0 +1,57 @@
+import { LockageError } from '../errors.ts';
+import type { HostReport } from '../model/host-report.ts';
+import type { EnvironmentRecord } from '../model/ledger.ts';
+import type { KeptRecord } from '../model/record-copy.ts';
+import type { Ledger } from '../model/revision.ts';
+import type { Target } from '../model/target.ts';
+
+/** Returns the hosts on which this record has nothing, and where an environment of that name was recorded: somebody else's, maybe. */
+export function unknownHosts(
+  { containers }: Pick<EnvironmentRecord, 'containers'>,
+  reports: readonly Pick<HostReport, 'host' | 'fence'>[],
+): readonly Target[] {
+  const known = new Set(containers.map(({ host }) => host.name));
+  return reports.flatMap(({ host, fence }) => ((fence?.recorded ?? 0) > 0 && !known.has(host.name) ? [host] : []));
+}
+
+/**
+ * Refuses hosts that keep the record of another project, with the same names of application and environment: labels do not tell
+ * the two apart, and what serves for one would be removed for the other. A host that was this one's own keeps a part of its
+ * history. Throws LockageError.
+ */
+export function refuseStrangers(
+  { app, environment }: { readonly app: string; readonly environment: string },
+  { ledger }: Pick<EnvironmentRecord, 'ledger'>,
+  kept: readonly KeptRecord[],
+): void {
+  const others = kept.flatMap(({ host, copy }) =>
+    copy && !isPartOf(copy.record.ledger, ledger) ? [{ host, copy }] : [],
+  );
+  if (others.length === 0) return;
+  const hosts = others.map(({ host }) => host.name).join(', ');
+  throw new LockageError(`on ${hosts}, ${environment} of ${app} is another project’s`, {
+    details: others.map(({ host, copy }) => `${host.name}: ${whatOf(copy.record.ledger)}`),
+    hint:
+      `Name \`app\` or the environment otherwise, or take the host out of ${environment}. Nothing of theirs was touched. If nobody ` +
+      `needs it any more, remove it on that host: \`docker rm -f $(docker ps -aq --filter label=lockage.app=${app} --filter ` +
+      `label=lockage.environment=${environment})\`.`,
+  });
+}
+
+/** Returns whether a ledger is what the other one was some time ago: revisions of the same number are the same ones. */
+function isPartOf(kept: Ledger, own: Ledger): boolean {
+  const numbers = new Map(own.revisions.map((revision) => [revision.number, revision]));
+  const common = kept.revisions.flatMap((revision) => {
+    const found = numbers.get(revision.number);
+    return found ? [found.startedAt === revision.startedAt && found.release.digest === revision.release.digest] : [];
+  });
+  // With nothing in common nothing shows that it was this one's.
+  return kept.revisions.length === 0 || (common.length > 0 && common.every(Boolean));
+}
+
+function whatOf({ revisions }: Ledger): string {
+  const last = revisions.at(-1);
+  return last
+    ? `revision ${last.number}, ${last.release.version}, by ${last.actor} at ${last.startedAt}`
+    : 'no revision';
+}
