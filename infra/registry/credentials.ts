@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { childEnvironment, variablesFor } from '../system/environment.ts';
 import { runToEnd } from '../system/process.ts';
+import { homeFolder } from '../system/this-user.ts';
 
 export type Credentials =
   | { readonly username: string; readonly password: string }
@@ -43,7 +43,7 @@ export function engineLogin(login: Readonly<Record<string, string>>): string {
 }
 
 function defaultFolder(): string {
-  return process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+  return process.env.DOCKER_CONFIG || join(homeFolder(), '.docker');
 }
 
 async function readConfig(file: string): Promise<DockerConfig> {
