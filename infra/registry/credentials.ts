@@ -11,7 +11,7 @@ export type Credentials =
   | { readonly identityToken: string };
 
 interface DockerConfig {
-  readonly auths?: Readonly<Record<string, { readonly auth?: string; readonly identitytoken?: string }>>;
+  readonly auths?: Readonly<Record<string, { readonly auth?: unknown; readonly identitytoken?: unknown } | null>>;
   readonly credHelpers?: Readonly<Record<string, string>>;
   readonly credsStore?: string;
 }
@@ -22,19 +22,35 @@ const helperDeadline = 20_000;
  * Returns what `docker login` stored for a registry on this machine, in the file or a credential helper; undefined for
  * none. `folder` is where Docker's config.json lies: `$DOCKER_CONFIG` or `~/.docker` by default. Throws LockageError.
  */
-export async function storedCredentials(registry: string, folder = defaultFolder()): Promise<Credentials | undefined> {
+export async function storedCredentials(
+  registry: string,
+  folder = defaultFolder(),
+  deadline = helperDeadline,
+): Promise<Credentials | undefined> {
   const config = await readConfig(join(folder, 'config.json'));
   const keys =
     registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`];
   for (const key of keys) {
     const helper = config.credHelpers?.[key] ?? config.credsStore;
-    const found = helper === undefined ? undefined : await askHelper(helper, key);
+    const found = helper === undefined ? undefined : await askHelper(helper, key, deadline);
     if (found) return found;
-    const stored = config.auths?.[key];
-    if (stored?.identitytoken) return { identityToken: stored.identitytoken };
-    if (stored?.auth) return decode(stored.auth);
+    const stored = loginIn(config.auths?.[key]);
+    if (stored) return stored;
   }
-  return undefined;
+  // An older `docker login`, or a person, wrote it with more than the name.
+  const other = Object.keys(Object(config.auths)).find((key) => keys.includes(hostOf(key)));
+  return other === undefined ? undefined : loginIn(config.auths?.[other]);
+}
+
+function loginIn(stored: { readonly auth?: unknown; readonly identitytoken?: unknown } | null | undefined) {
+  const { auth, identitytoken } = Object(stored) as { readonly auth?: unknown; readonly identitytoken?: unknown };
+  if (typeof identitytoken === 'string' && identitytoken !== '') return { identityToken: identitytoken };
+  return typeof auth === 'string' && auth !== '' ? decode(auth) : undefined;
+}
+
+/** Returns the registry in a key of Docker's config.json: `r.example.com` for `https://r.example.com/v2/`. */
+function hostOf(key: string): string {
+  return key.replace(/^https?:\/\//, '').split('/')[0] ?? '';
 }
 
 /** Returns a login in the form that an engine takes with a pull. */
@@ -48,10 +64,14 @@ function defaultFolder(): string {
 
 async function readConfig(file: string): Promise<DockerConfig> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as DockerConfig;
+    return Object(JSON.parse(await readFile(file, 'utf8'))) as DockerConfig;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new LockageError(`${file} cannot be read`, { hint: 'Log in again with `docker login`.', cause });
+    // A home that is a file, or has none of it: as for Docker, nobody logged in.
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return {};
+    throw new LockageError(`${file} cannot be read`, {
+      hint: 'Log in again with `docker login`; DOCKER_CONFIG names another folder.',
+      cause,
+    });
   }
 }
 
@@ -63,13 +83,16 @@ function decode(auth: string): Credentials | undefined {
     : { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
 }
 
-async function askHelper(helper: string, registry: string): Promise<Credentials | undefined> {
+async function askHelper(helper: string, registry: string, deadline: number): Promise<Credentials | undefined> {
   if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
-  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
+  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], deadline, {
     stdin: registry,
     env: childEnvironment(variablesFor('docker')),
   });
-  if (late) throw new LockageError(`docker-credential-${helper} did not answer within ${helperDeadline / 1000} s`);
+  if (late)
+    throw new LockageError(`docker-credential-${helper} did not answer within ${deadline / 1000} s`, {
+      hint: `See what it waits for: \`echo ${registry} | docker-credential-${helper} get\`.`,
+    });
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol
     if (/credentials not found/i.test(stdout)) return undefined;
