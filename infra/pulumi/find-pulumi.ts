@@ -1,9 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { cacheFolder } from '../system/cache-folder.ts';
 import { childEnvironment } from '../system/environment.ts';
 import { findProgram, isExecutable } from '../system/find-program.ts';
+import { keepLink } from '../system/keep-link.ts';
 import { runToEnd } from '../system/process.ts';
 import { isWritable, temporaryRoot } from '../system/this-user.ts';
 import { atLeast, oldestPulumi, toolVersions } from '../system/tool-versions.ts';
@@ -29,22 +30,8 @@ export function pulumiHome(): string {
       hint: 'Set LOCKAGE_CACHE or TMPDIR to a folder that you may write to.',
     });
   }
-  const plugins = join(own, 'plugins');
-  linkTo(join(shared, 'plugins'), plugins);
+  keepLink(join(own, 'plugins'), join(shared, 'plugins'));
   return own;
-}
-
-/** Makes a link, or has the one that is there lead elsewhere. Somebody else may do the same just now. */
-function linkTo(target: string, link: string): void {
-  try {
-    if (lstatSync(link, { throwIfNoEntry: false }) === undefined) symlinkSync(target, link);
-    else if (readlinkSync(link) !== target) {
-      rmSync(link);
-      symlinkSync(target, link);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
 
 /** Returns the path where set-up installs its own Pulumi CLI. */

@@ -1,7 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { readlink, rename, symlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { SshHost } from '../../../pipelines/model/target.ts';
+import { keepLink } from '../../system/keep-link.ts';
 import { isPlainPath, runtimeFolder } from '../../system/runtime-folder.ts';
 
 /**
@@ -13,10 +13,7 @@ async function plainPath(file: string): Promise<string> {
   const full = resolve(file);
   const hash = createHash('sha256').update(full).digest('hex').slice(0, 16);
   const link = join(await runtimeFolder(), `${hash}.file`);
-  if ((await readlink(link).catch(() => undefined)) === full) return link;
-  const draft = `${link}.${randomUUID()}`;
-  await symlink(full, draft);
-  await rename(draft, link);
+  keepLink(link, full);
   return link;
 }
 
