@@ -36,7 +36,7 @@ export class RegistryFront {
       behave(asked, said, (changes = {}) => passOn(registry, { asked, said, changes, isSecure: tls !== undefined }));
     };
     const server = tls ? createSecureServer(tls, answer) : createServer(answer);
-    const front = new RegistryFront(server as Server);
+    const front = new RegistryFront(server);
     const behave = behaviour(front);
     server.listen(0, host);
     await once(server, 'listening');
