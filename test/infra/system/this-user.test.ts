@@ -26,14 +26,11 @@ test.each(['', undefined])('a program has a user where USER is %j', (value) => {
   expect(childEnvironment()['USER']).toBe(userInfo().username);
 });
 
-test.each(['/absent/x', 'relative', '', '/dev/null'])(
-  'TMPDIR=%s is passed over, for programs too',
-  (value) => {
-    vi.stubEnv('TMPDIR', value);
-    expect(temporaryRoot()).toBe('/tmp');
-    expect(childEnvironment()['TMPDIR']).toBe('/tmp');
-  },
-);
+test.each(['/absent/x', 'relative', '', '/dev/null'])('TMPDIR=%s is passed over, for programs too', (value) => {
+  vi.stubEnv('TMPDIR', value);
+  expect(temporaryRoot()).toBe('/tmp');
+  expect(childEnvironment()['TMPDIR']).toBe('/tmp');
+});
 
 test('a TMPDIR that can be written is used', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'l-'));
