@@ -1,10 +1,10 @@
 import type { Server } from 'node:net';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { settingsOf, type Endpoint, type TlsFiles } from '../../pipelines/model/endpoint.ts';
 import { canonicalJson } from '../../pipelines/model/fingerprint.ts';
 import type { Host, SshHost, Swarm, Target } from '../../pipelines/model/target.ts';
+import { homeFolder } from '../system/this-user.ts';
 import type { EngineAddress, TcpAddress } from './address.ts';
 import { Engine } from './api/client.ts';
 import type { HostKey } from './ssh/errors.ts';
@@ -117,7 +117,7 @@ export class Connections {
 
   /** Returns the ssh connection to a host's machine itself. */
   link(host: SshHost): SshLink {
-    return new SshLink(withIdentity(host), this.#keys);
+    return new SshLink(withFiles(host), this.#keys);
   }
 
   /** Opens a port on a host that is reached by ssh for a server of this process, over the connection of its engine. */
@@ -130,17 +130,17 @@ export class Connections {
    * through.
    */
   scanHostKeys(host: SshHost): Promise<{ address: string; keys: HostKey[] }> {
-    return this.#keys.scan(host);
+    return this.#keys.scan(withFiles(host));
   }
 
   /** Returns the fingerprints of the keys accepted for the machine that `scanHostKeys` asks. */
   acceptedHostKeys(host: SshHost): Promise<string[]> {
-    return this.#keys.accepted(host);
+    return this.#keys.accepted(withFiles(host));
   }
 
   /** Accepts the offered key that a person confirmed. Throws HostKeyChangedError if no such key is offered now. */
   trustHostKey(host: SshHost, fingerprint: string): Promise<void> {
-    return this.#keys.trust(host, fingerprint);
+    return this.#keys.trust(withFiles(host), fingerprint);
   }
 
   /**
@@ -244,7 +244,7 @@ function expandHome(host: Host): Host {
     case 'unix':
       return host;
     case 'ssh':
-      return withIdentity({ ...host, endpoint });
+      return withFiles({ ...host, endpoint });
     case 'tcp': {
       const { tls } = endpoint;
       if (!tls) return host;
@@ -254,11 +254,15 @@ function expandHome(host: Host): Host {
   }
 }
 
-function withIdentity(host: SshHost): SshHost {
-  const { identity } = host.endpoint;
-  return identity === undefined ? host : { ...host, endpoint: { ...host.endpoint, identity: inHome(identity) } };
+function withFiles(host: SshHost): SshHost {
+  const { identity, config } = host.endpoint;
+  const files = {
+    ...(identity === undefined ? {} : { identity: inHome(identity) }),
+    ...(typeof config === 'string' ? { config: inHome(config) } : {}),
+  };
+  return { ...host, endpoint: { ...host.endpoint, ...files } };
 }
 
 function inHome(file: string): string {
-  return file.startsWith('~/') ? join(homedir(), file.slice(2)) : file;
+  return file.startsWith('~/') ? join(homeFolder(), file.slice(2)) : file;
 }

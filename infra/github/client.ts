@@ -6,6 +6,7 @@
 import { Octokit } from 'octokit';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { printable } from '../../pipelines/text/printable.ts';
+import { webFetch } from '../system/web-fetch.ts';
 
 /** The repository, and how it is reached. */
 export interface GitHubAccess {
@@ -77,7 +78,7 @@ function beforeIt<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** Returns a `fetch` that ends with the work, follows nobody elsewhere and reads no more than an answer may have. */
 function limitedFetch(signal: () => AbortSignal): typeof fetch {
   return async (input, init) => {
-    const answer = await fetch(input, { ...init, signal: signal(), redirect: 'error' });
+    const answer = await webFetch(input, { ...init, signal: signal(), redirect: 'error' });
     // These have no body, and may not be made with one.
     if (answer.body === null || [204, 205, 304].includes(answer.status)) return answer;
     const text = await readLimited(answer.body);

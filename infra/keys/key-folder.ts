@@ -1,15 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { publicKeyOf, type KeyType, type PublicKey } from '../../pipelines/model/public-key.ts';
 import { writeAtomic } from '../system/atomic-file.ts';
+import { fullPath, homeFolder } from '../system/this-user.ts';
 
 /** Returns the folder with the user's own private keys: LOCKAGE_KEYS, or one beside other programs' settings. */
 export function keyFolder(variables: NodeJS.ProcessEnv = process.env): string {
-  const settings = variables['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
-  return variables['LOCKAGE_KEYS'] ?? join(settings, 'lockage', 'keys');
+  const settings = fullPath(variables['XDG_CONFIG_HOME']) ?? join(homeFolder(), '.config');
+  return variables['LOCKAGE_KEYS'] || join(settings, 'lockage', 'keys');
 }
 
 /** Returns the file of the user's key of that name. */

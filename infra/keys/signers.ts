@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { isSignedBy, type PublicKey } from '../../pipelines/model/public-key.ts';
 import type { Signer } from '../../pipelines/model/signer.ts';
 import type { TrustedKey } from '../../pipelines/model/trusted-key.ts';
 import { runToEnd } from '../system/process.ts';
+import { homeFolder } from '../system/this-user.ts';
 import { keyFile } from './key-folder.ts';
 import { readPrivateKey } from './private-key.ts';
 import { agentHas, signByAgent } from './ssh-agent.ts';
@@ -89,7 +89,7 @@ async function waysOf(key: TrustedKey, context: SignerContext): Promise<Sign> {
 }
 
 function pathOf(file: string, { root }: SignerContext): string {
-  return file.startsWith('~/') ? join(homedir(), file.slice(2)) : resolve(root, file);
+  return file.startsWith('~/') ? join(homeFolder(), file.slice(2)) : resolve(root, file);
 }
 
 /**

@@ -2,18 +2,18 @@
  * Lockage's Pulumi provider as a plugin of its own, for a plain `pulumi preview` or `pulumi up`. It knows no secret
  * values: what needs one is made by `lockage promote`, which serves the provider itself.
  */
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SecretValues } from '../context/secret-values.ts';
 import { providerContext } from '../context/session.ts';
 import { Connections } from '../docker/connections.ts';
 import { exemptLoopback } from '../system/environment.ts';
 import { ancestors } from '../system/socket-holder.ts';
+import { homeFolder } from '../system/this-user.ts';
 import { createProvider } from './provider.ts';
 import { serveProvider } from './serve.ts';
 
 exemptLoopback();
-const stateDir = process.env['LOCKAGE_STATE'] ?? join(homedir(), '.lockage');
+const stateDir = process.env['LOCKAGE_STATE'] ?? join(homeFolder(), '.lockage');
 const context = providerContext(
   {
     connections: new Connections({ stateDir }),

@@ -1,9 +1,12 @@
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockageError } from '../../pipelines/errors.ts';
 import { cacheFolder } from '../system/cache-folder.ts';
 import { childEnvironment } from '../system/environment.ts';
 import { findProgram, isExecutable } from '../system/find-program.ts';
+import { keepLink } from '../system/keep-link.ts';
 import { runToEnd } from '../system/process.ts';
+import { isWritable, temporaryRoot } from '../system/this-user.ts';
 import { atLeast, oldestPulumi, toolVersions } from '../system/tool-versions.ts';
 
 /** A Pulumi CLI on this computer. */
@@ -12,9 +15,23 @@ export interface FoundPulumi {
   readonly version: string;
 }
 
-/** Returns Pulumi's own folder (plugins, templates) as Lockage uses it, apart from the user's `~/.pulumi`. */
+/**
+ * Returns Pulumi's own folder (plugins, templates) as Lockage uses it, apart from the user's `~/.pulumi`. Pulumi writes there all the
+ * time: where somebody else set up the cache for all, as in an image of a CI, it is one of this user's, with the plugins of that one.
+ */
 export function pulumiHome(): string {
-  return join(cacheFolder(), 'pulumi-home');
+  const shared = join(cacheFolder(), 'pulumi-home');
+  if (!existsSync(shared) || isWritable(shared)) return shared;
+  const own = join(temporaryRoot(), `lockage-pulumi-${process.getuid?.() ?? 0}`);
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  const { uid, mode } = lstatSync(own);
+  if (uid !== process.getuid?.() || (mode & 0o077) !== 0) {
+    throw new LockageError(`neither ${shared} nor ${own} is a folder of this user alone`, {
+      hint: 'Set LOCKAGE_CACHE or TMPDIR to a folder that you may write to.',
+    });
+  }
+  keepLink(join(own, 'plugins'), join(shared, 'plugins'));
+  return own;
 }
 
 /** Returns the path where set-up installs its own Pulumi CLI. */
@@ -50,8 +67,13 @@ export async function requirePulumi(): Promise<FoundPulumi> {
   if (found) return found;
   const other = findProgram('pulumi');
   throw new LockageError('the Pulumi CLI was not found', {
-    ...(other && { details: [`${other} is older than ${oldestPulumi}, or does not start`] }),
-    hint: 'Install it (https://www.pulumi.com/docs/install) or run `npm run setup` in a clone of Lockage.',
+    details: [
+      ...(other ? [`${other} is older than ${oldestPulumi}, or does not start`] : []),
+      `it is neither on PATH nor at ${cachedPulumi()}`,
+    ],
+    hint:
+      'Install it (https://www.pulumi.com/docs/install) or run `npm run setup` in a clone of Lockage; ' +
+      'LOCKAGE_CACHE names the folder of a set-up that another user made.',
   });
 }
 

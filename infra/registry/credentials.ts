@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 import { printable } from '../../pipelines/text/printable.ts';
 import { childEnvironment, variablesFor } from '../system/environment.ts';
 import { runToEnd } from '../system/process.ts';
+import { homeFolder } from '../system/this-user.ts';
 
 export type Credentials =
   | { readonly username: string; readonly password: string }
@@ -16,6 +16,9 @@ interface DockerConfig {
   readonly auths?: unknown;
   readonly credHelpers?: unknown;
   readonly credsStore?: unknown;
+  readonly auths?: Readonly<Record<string, { readonly auth?: unknown; readonly identitytoken?: unknown } | null>>;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly credsStore?: string;
 }
 
 const helperDeadline = 20_000;
@@ -24,7 +27,11 @@ const helperDeadline = 20_000;
  * Returns what `docker login` stored for a registry on this machine, in the file or a credential helper; undefined for
  * none. `folder` is where Docker's config.json lies: `$DOCKER_CONFIG` or `~/.docker` by default. Throws LockageError.
  */
-export async function storedCredentials(registry: string, folder = defaultFolder()): Promise<Credentials | undefined> {
+export async function storedCredentials(
+  registry: string,
+  folder = defaultFolder(),
+  deadline = helperDeadline,
+): Promise<Credentials | undefined> {
   const config = await readConfig(join(folder, 'config.json'));
   const keys =
     registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`];
@@ -37,8 +44,26 @@ export async function storedCredentials(registry: string, folder = defaultFolder
     if (identityToken) return { identityToken };
     const auth = textAt(stored, 'auth');
     if (auth) return decode(auth);
+    const helper = config.credHelpers?.[key] ?? config.credsStore;
+    const found = helper === undefined ? undefined : await askHelper(helper, key, deadline);
+    if (found) return found;
+    const stored = loginIn(config.auths?.[key]);
+    if (stored) return stored;
   }
-  return undefined;
+  // An older `docker login`, or a person, wrote it with more than the name.
+  const other = Object.keys(Object(config.auths)).find((key) => keys.includes(hostOf(key)));
+  return other === undefined ? undefined : loginIn(config.auths?.[other]);
+}
+
+function loginIn(stored: { readonly auth?: unknown; readonly identitytoken?: unknown } | null | undefined) {
+  const { auth, identitytoken } = Object(stored) as { readonly auth?: unknown; readonly identitytoken?: unknown };
+  if (typeof identitytoken === 'string' && identitytoken !== '') return { identityToken: identitytoken };
+  return typeof auth === 'string' && auth !== '' ? decode(auth) : undefined;
+}
+
+/** Returns the registry in a key of Docker's config.json: `r.example.com` for `https://r.example.com/v2/`. */
+function hostOf(key: string): string {
+  return key.replace(/^https?:\/\//, '').split('/')[0] ?? '';
 }
 
 /** Returns a login in the form that an engine takes with a pull. */
@@ -47,15 +72,19 @@ export function engineLogin(login: Readonly<Record<string, string>>): string {
 }
 
 function defaultFolder(): string {
-  return process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+  return process.env.DOCKER_CONFIG || join(homeFolder(), '.docker');
 }
 
 async function readConfig(file: string): Promise<DockerConfig> {
   try {
     return Object(JSON.parse(await readFile(file, 'utf8'))) as DockerConfig;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new LockageError(`${file} cannot be read`, { hint: 'Log in again with `docker login`.', cause });
+    // A home that is a file, or has none of it: as for Docker, nobody logged in.
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')) return {};
+    throw new LockageError(`${file} cannot be read`, {
+      hint: 'Log in again with `docker login`; DOCKER_CONFIG names another folder.',
+      cause,
+    });
   }
 }
 
@@ -82,13 +111,19 @@ async function askHelper(helper: string, registry: string): Promise<Credentials 
   if (!/^[a-zA-Z0-9_.-]+$/.test(helper))
     throw new LockageError(`${JSON.stringify(helper.slice(0, 100))} is no name of a credential helper`);
   const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
+async function askHelper(helper: string, registry: string, deadline: number): Promise<Credentials | undefined> {
+  if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
+  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], deadline, {
     stdin: registry,
     env: childEnvironment(variablesFor('docker')),
   }).catch((cause: unknown) => {
     if (cause instanceof LockageError) throw cause;
     throw new LockageError(`docker-credential-${helper} cannot be started: ${messageOf(cause)}`, { cause });
   });
-  if (late) throw new LockageError(`docker-credential-${helper} did not answer within ${helperDeadline / 1000} s`);
+  if (late)
+    throw new LockageError(`docker-credential-${helper} did not answer within ${deadline / 1000} s`, {
+      hint: `See what it waits for: \`echo ${registry} | docker-credential-${helper} get\`.`,
+    });
   if (code !== 0) {
     // helpers report missing credentials like any failure, with this text of the protocol
     if (/credentials not found/i.test(stdout)) return undefined;

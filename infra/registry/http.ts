@@ -1,7 +1,11 @@
 import { request as plain, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { request as secure } from 'node:https';
+import { Agent, request as secure, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import { LockageError } from '../../pipelines/errors.ts';
+import { identityOf, refuseBy } from '../system/web-fetch.ts';
+import { proxyAgent, refusedByProxy, webProxyFor, type WebProxy } from '../system/web-proxy.ts';
+import type { Trust } from './trust.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -9,6 +13,8 @@ export interface HttpRequest {
   readonly body?: Buffer | Readable;
   /** absent: redirects are followed */
   readonly redirects?: 'refuse';
+  /** absent: whom Node trusts */
+  readonly trust?: Trust;
 }
 
 export interface HttpHead {
@@ -78,9 +84,33 @@ function redirected(from: URL, place: string): URL {
   });
 }
 
-function send(url: URL, { method, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = (url.protocol === 'https:' ? secure : plain)(url, { method, ...(headers && { headers }), signal });
+/** Sends one request. A server that nobody vouches for so far is asked once more, with whom the system trusts. */
+async function send(url: URL, request: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const proxy = webProxyFor(url);
+  try {
+    return await sendOnce(url, request, { proxy, signal });
+  } catch (error) {
+    const isRepeatable = request.body === undefined || Buffer.isBuffer(request.body);
+    if (!isRepeatable || !isDistrust(error) || !(await request.trust?.widen())) throw error;
+    return sendOnce(url, request, { proxy, signal });
+  }
+}
+
+interface Way {
+  readonly proxy: WebProxy | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function sendOnce(url: URL, request: HttpRequest, { proxy, signal }: Way): Promise<IncomingMessage> {
+  const { method, headers, body, trust } = request;
+  const options: RequestOptions = {
+    ...{ method, signal, ...(headers && { headers }) },
+    ...(url.protocol === 'https:' ? trusting(url, trust) : {}),
+    ...(proxy ? { agent: await proxyAgent(proxy, url.protocol), ...identityOf(url) } : {}),
+  };
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = url.protocol === 'https:' ? secure(url, options) : plain(url, options);
+    if (proxy) refuseBy(proxy, outgoing, url);
     outgoing.on('error', reject);
     outgoing.on('response', resolve);
     if (body === undefined || Buffer.isBuffer(body)) return void outgoing.end(body);
@@ -88,6 +118,27 @@ function send(url: URL, { method, headers, body }: HttpRequest, signal: AbortSig
     outgoing.once('close', () => body.destroy());
     body.pipe(outgoing);
   });
+  if (!proxy || response.statusCode !== 407) return response;
+  response.destroy();
+  throw refusedByProxy(proxy, 407, url.host);
+}
+
+const agents = new WeakMap<object, Agent>();
+
+/** A connection is used again only by who trusts its server for the same reasons. */
+function trusting(url: URL, trust: Trust | undefined): RequestOptions & { readonly secureContext?: SecureContext } {
+  const secureContext = trust?.contextFor(url.host);
+  if (!secureContext) return {};
+  const agent = agents.get(secureContext) ?? new Agent({ keepAlive: true });
+  agents.set(secureContext, agent);
+  return { secureContext, agent };
+}
+
+function isDistrust(error: unknown): boolean {
+  const { code = '' } = Object(error) as { readonly code?: string };
+  return /^(UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?)$/.test(
+    code,
+  );
 }
 
 function withoutCredentials({ headers = {}, ...rest }: HttpRequest): HttpRequest {

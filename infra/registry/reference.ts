@@ -18,6 +18,9 @@ const namePattern = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
+/** The name by which Docker Hub was called once, and still is in many a configuration. */
+const formerHub = 'index.docker.io';
+
 /**
  * Reads an image reference. Like Docker, it takes the first part for a registry only if it has a dot or a port, or is
  * `localhost`; without one the image is Docker Hub's. Throws LockageError for what is no reference.
@@ -28,7 +31,7 @@ export function parseReference(text: string): Reference {
   const [path, tag] = splitAt(tagged, lastColon > tagged.lastIndexOf('/') ? lastColon : -1);
   const [first, rest] = splitAt(path, path.indexOf('/'));
   const hasRegistry = rest !== undefined && isRegistry(first);
-  const registry = hasRegistry ? first : 'docker.io';
+  const registry = hasRegistry && first !== formerHub ? first : 'docker.io';
   const short = hasRegistry ? rest : path;
   const name = registry === 'docker.io' && !short.includes('/') ? `library/${short}` : short;
   const valid =
@@ -90,7 +93,8 @@ export function isDigest(text: string): text is Digest {
 }
 
 function isRegistry(first: string): boolean {
-  return /[.:]/.test(first) || first === 'localhost';
+  // No part of a path has capital letters.
+  return /[.:A-Z]/.test(first) || first === 'localhost';
 }
 
 function splitAt(text: string, index: number): [string, string | undefined] {

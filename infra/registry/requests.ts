@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError } from '../../pipelines/errors.ts';
 import { Deadline } from '../system/deadline.ts';
+import { authorizationFor, errorText, type Demand } from './authorize.ts';
 import { storedCredentials, type Credentials } from './credentials.ts';
 import { exchange, open, type HttpAnswer, type HttpHead, type HttpRequest, type HttpStream } from './http.ts';
 import type { Reference } from './reference.ts';
 import { isBusy, isPassing, pause, unreachable } from './retry.ts';
+import { trustIn, type Trust } from './trust.ts';
 
 /** The options of a client for registries. */
 export interface RegistryOptions {
@@ -16,6 +18,8 @@ export interface RegistryOptions {
   readonly pullConfig?: string;
   /** milliseconds until an answer must begin, or a small one must end; 30 s by default */
   readonly deadline?: number;
+  /** milliseconds that a credential helper may take; 20 s by default */
+  readonly helperDeadline?: number;
   readonly signal?: AbortSignal;
   /** returns where a repository lies today; absent: where its name says */
   readonly locate?: (repository: string) => Promise<Location>;
@@ -40,6 +44,8 @@ export interface RegistryRequest {
 }
 
 const attempts = 4;
+/** What registries answer that do not know HEAD requests. */
+const withoutHead = [405, 501];
 
 /**
  * A client for requests to registries: with the machine's credentials, deadlines, size limits and a bounded number of
@@ -52,6 +58,8 @@ export class RegistryHttp {
   readonly #authorization = new Map<string, string>();
   /** registry → why its login could not be read */
   readonly #withoutLogin = new Map<string, LockageError>();
+  /** folder and registry → its login: a helper that hangs is waited for once */
+  readonly #logins = new Map<string, Promise<Credentials | undefined>>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -66,9 +74,16 @@ export class RegistryHttp {
    * Reads the login to a registry. Undefined also where what keeps the login fails: Docker goes on without it, too,
    * and public images need none.
    */
-  async #loginIn(registry: string, folder: string | undefined): Promise<Credentials | undefined> {
+  #loginIn(registry: string, folder: string | undefined): Promise<Credentials | undefined> {
+    const key = `${folder ?? ''} ${registry}`;
+    const found = this.#logins.get(key) ?? this.#readLogin(registry, folder);
+    this.#logins.set(key, found);
+    return found;
+  }
+
+  async #readLogin(registry: string, folder: string | undefined): Promise<Credentials | undefined> {
     try {
-      return await storedCredentials(registry, folder);
+      return await storedCredentials(registry, folder, this.#options.helperDeadline);
     } catch (error) {
       if (!(error instanceof LockageError)) throw error;
       this.#withoutLogin.set(registry, error);
@@ -84,13 +99,34 @@ export class RegistryHttp {
   /** Sends a request and reads the answer. Throws LockageError, naming the registry and what to do. */
   async request(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
     const { registry, name } = reference;
-    const url = `${this.baseUrl(registry)}/v2/${name}/${request.path}`;
+    const url = new URL(`${this.baseUrl(registry)}/v2/${name}/${request.path}`);
+    const trust = await this.trust(registry);
     const answer = await this.authorized(reference, actionsOf(request), (authorization) =>
-      this.#send(`the registry ${registry}`, url, request, authorization),
+      this.#send(`the registry ${registry}`, url, { ...request, ...(trust ? { trust } : {}) }, authorization),
     );
+    if (request.method === 'HEAD' && withoutHead.includes(answer.status)) return this.#asGet(reference, request);
     const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
     if (!fine) throw await this.refusal(reference, request, answer);
     return answer;
+  }
+
+  /** Asks for what a registry does not tell by a HEAD request, and reads no more than the head of the answer. */
+  async #asGet(reference: Reference, request: RegistryRequest): Promise<HttpAnswer> {
+    const end = new AbortController();
+    const signals = [end.signal, ...(this.#options.signal ? [this.#options.signal] : [])];
+    const asked = { ...request, method: 'GET' } as const;
+    const { body, ...answer } = await this.stream(reference, asked, AbortSignal.any(signals), request.accept);
+    body.on('error', () => undefined).destroy();
+    end.abort();
+    const whole = { ...answer, body: Buffer.alloc(0) };
+    const fine = (answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status);
+    if (!fine) throw await this.refusal(reference, asked, whole);
+    return whole;
+  }
+
+  /** Returns whom a registry is trusted by; undefined for one without TLS. */
+  async trust(registry: string): Promise<Trust | undefined> {
+    return this.#isPlain(registry) ? undefined : trustIn(registry);
   }
 
   /**
@@ -101,16 +137,18 @@ export class RegistryHttp {
     reference: Reference,
     request: Pick<RegistryRequest, 'method' | 'path' | 'headers'>,
     signal: AbortSignal,
+    accept: readonly number[] = [],
   ): Promise<HttpStream> {
     const { registry, name } = reference;
     const url = new URL(`${this.baseUrl(registry)}/v2/${name}/${request.path}`);
+    const trust = await this.trust(registry);
     const answer = await this.authorized(reference, actionsOf(request), (authorization) =>
       this.#repeated(
         `the registry ${registry}`,
         async () => {
           const found = await this.#open(
             url,
-            { ...request, headers: withAuthorization(request, authorization) },
+            { ...request, headers: withAuthorization(request, authorization), ...(trust ? { trust } : {}) },
             signal,
           );
           if (isBusy(found.status) || found.status === 401) found.body.destroy();
@@ -119,7 +157,8 @@ export class RegistryHttp {
         signal,
       ),
     );
-    if (![401, 403].includes(answer.status) && !isBusy(answer.status)) return answer;
+    const isRefusal = [401, 403].includes(answer.status) || isBusy(answer.status);
+    if (!isRefusal || accept.includes(answer.status)) return answer;
     answer.body.destroy();
     throw await this.refusal(reference, request, { ...answer, body: Buffer.alloc(0) });
   }
@@ -149,65 +188,22 @@ export class RegistryHttp {
   }
 
   #isPlain(registry: string): boolean {
-    const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(registry);
+    const loopback = /^(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(registry);
     return loopback || (this.#options.insecure?.includes(registry) ?? false);
   }
 
-  /** Returns the header that the challenge of a 401 asks for; undefined when this machine has no credentials for it. */
-  async #authorize(reference: Reference, actions: string, challenge: string): Promise<string | undefined> {
-    const credentials = await this.credentials(reference.registry);
-    const basic = credentials && 'username' in credentials ? basicHeader(credentials) : undefined;
-    if (!/^bearer\b/i.test(challenge)) return basic;
-    const given = new Map(
-      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
-    );
-    const place = given.get('realm') ?? '';
-    const realm = URL.canParse(place) ? new URL(place) : undefined;
-    if (!realm || (realm.protocol !== 'https:' && !this.#isPlain(reference.registry))) {
-      throw new LockageError(`${reference.registry} names no safe place to get a token from`, {
-        details: [`it says: ${challenge.slice(0, 200)}`],
-      });
-    }
-    const query = { service: given.get('service') ?? '', scope: `repository:${reference.name}:${actions}` };
-    const token = await this.#token(reference.registry, realm, query, credentials, basic);
-    return token === undefined ? undefined : `Bearer ${token}`;
+  /** Returns the header that a 401 asks for; undefined when this machine has no credentials for it. */
+  async #authorize(reference: Reference, actions: string, header: string): Promise<string | undefined> {
+    const { registry } = reference;
+    const credentials = await this.credentials(registry);
+    const isPlain = this.#isPlain(registry);
+    const trust = await this.trust(registry);
+    const send: Demand['send'] = (server, url, request, authorization) =>
+      this.#send(server, url, { ...request, ...(trust ? { trust } : {}) }, authorization);
+    return authorizationFor({ reference, actions, header, credentials, isPlain, send });
   }
 
-  async #token(
-    registry: string,
-    realm: URL,
-    query: Readonly<Record<string, string>>,
-    credentials: Credentials | undefined,
-    basic: string | undefined,
-  ): Promise<string | undefined> {
-    const url = new URL(realm);
-    let init: HttpRequest = { method: 'GET', redirects: 'refuse' };
-    if (credentials && 'identityToken' in credentials) {
-      const form = {
-        grant_type: 'refresh_token',
-        refresh_token: credentials.identityToken,
-        client_id: 'lockage',
-        ...query,
-      };
-      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
-      init = { method: 'POST', headers, body: Buffer.from(new URLSearchParams(form).toString()) };
-    } else {
-      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    }
-    const service = `the token service ${realm.host} of ${registry}`;
-    const answer = await this.#send(service, url.href, init, basic);
-    // The statuses of services that do not accept the login, or this kind of login.
-    if ([400, 401, 403, 404].includes(answer.status)) return undefined;
-    const fine = answer.status === 200;
-    const token = fine ? tokenIn(answer.body) : undefined;
-    if (token !== undefined) return token;
-    throw new LockageError(`${service} ${fine ? 'sent no token' : `failed: ${answer.status}`}`, {
-      details: [`${init.method} ${realm.pathname}: ${answer.status} ${errorText(answer.body)}`.trim()],
-      hint: fine ? 'Something between, as a proxy, may have answered in its place.' : 'Try again later.',
-    });
-  }
-
-  #send(server: string, url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+  #send(server: string, url: URL, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
     return this.#repeated(server, () => this.#once(url, request, authorization));
   }
 
@@ -244,11 +240,11 @@ export class RegistryHttp {
     }
   }
 
-  async #once(url: string, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
+  async #once(url: URL, request: HttpRequest, authorization: string | undefined): Promise<HttpAnswer> {
     const limit = new Deadline({ deadline: this.#deadline, signal: this.#options.signal });
     try {
       const headers = withAuthorization(request, authorization);
-      return await exchange(new URL(url), { ...request, headers }, limit.signal);
+      return await exchange(url, { ...request, headers }, limit.signal);
     } catch (error) {
       throw limit.passed ? noAnswer(this.#deadline, error) : error;
     } finally {
@@ -295,28 +291,6 @@ function withAuthorization({ headers }: HttpRequest, authorization: string | und
   return { ...headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
 }
 
-function tokenIn(body: Buffer): string | undefined {
-  try {
-    const found = JSON.parse(body.toString('utf8')) as { token?: string; access_token?: string } | null;
-    return found?.token ?? found?.access_token;
-  } catch {
-    return undefined;
-  }
-}
-
 function noAnswer(deadline: number, cause: unknown): Error {
   return new Error(`no answer within ${deadline / 1000} s`, { cause });
-}
-
-function basicHeader({ username, password }: { username: string; password: string }): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-
-function errorText(body: Buffer): string {
-  try {
-    const { errors } = JSON.parse(body.toString('utf8')) as { errors?: { code?: string; message?: string }[] };
-    return (errors ?? []).map(({ code, message }) => message ?? code).join(', ');
-  } catch {
-    return '';
-  }
 }

@@ -3,9 +3,9 @@ import { LockageError } from '../../pipelines/errors.ts';
 
 const maxPause = 30_000;
 
-/** Returns whether a status says that a server is busy or broken. */
+/** Returns whether a status says that a server is busy or broken: 501 says that it never does that. */
 export function isBusy(status: number): boolean {
-  return status === 429 || status >= 500;
+  return status === 429 || (status >= 500 && status !== 501);
 }
 
 /**
@@ -28,23 +28,27 @@ export function isPassing(error: unknown): boolean {
   return !/ECONNREFUSED|ENOTFOUND|SSL|EPROTO/.test(reason) && !aboutCertificate.test(reason);
 }
 
-/** Makes the error for a registry that cannot be reached. */
+/** Makes the error for a registry, or its token service, that cannot be reached. */
 export function unreachable(server: string, error: unknown): LockageError {
   if (error instanceof LockageError) return error;
   const reason = reasonOf(error);
-  const hint = /SSL|EPROTO|PACKET_LENGTH/.test(reason)
-    ? 'If it speaks plain http on purpose, list it as insecure.'
-    : aboutCertificate.test(reason)
-      ? 'Check its certificate; name a private authority with NODE_EXTRA_CA_CERTS.'
-      : (proxyHint(process.env) ?? 'Check that it runs and is reached from this machine.');
+  const registry = server.split(' ').at(-1) ?? '';
+  const hint = /CERTIFICATE_REQUIRED|alert bad certificate/i.test(reason)
+    ? `It wants a certificate of yours: /etc/docker/certs.d/${registry}/client.cert, with client.key beside it.`
+    : /SSL|EPROTO|PACKET_LENGTH/.test(reason)
+      ? 'If it speaks plain http on purpose, list it in `insecureRegistries` of lockage.yaml.'
+      : aboutCertificate.test(reason)
+        ? trustHint(registry)
+        : 'Check that it runs and is reached from this machine; HTTPS_PROXY and NO_PROXY are heeded.';
   return new LockageError(`cannot reach ${server}: ${reason}`, { hint, cause: error });
 }
 
-/** Returns what to do where everything else goes through a web proxy; undefined where no variable names one. */
-function proxyHint(variables: NodeJS.ProcessEnv): string | undefined {
-  const name = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((each) => variables[each]);
-  if (name === undefined) return undefined;
-  return `${name} is set, and Lockage asks registries without it: run it where the registry is reached directly.`;
+/** Engines read their own files: those of the hosts do not help this machine, nor the other way round. */
+function trustHint(registry: string): string {
+  return (
+    `Put the certificate of who signed it into /etc/docker/certs.d/${registry}/ca.crt, here and on each host that pulls, ` +
+    'or among those that the system trusts; or name its file by NODE_EXTRA_CA_CERTS for this machine alone.'
+  );
 }
 
 function reasonOf(error: unknown): string {

@@ -100,11 +100,13 @@ export class RegistryWriter {
   }
 
   /** Sends one request; the login goes to the registry only, and not to where it has its blobs sent. */
-  #send(reference: Reference, { method, url, headers, body }: Sending, signal: AbortSignal): Promise<HttpAnswer> {
+  async #send(reference: Reference, { method, url, headers, body }: Sending, signal: AbortSignal): Promise<HttpAnswer> {
     const isOwn = url.origin === new URL(this.#http.baseUrl(reference.registry)).origin;
+    const trust = await this.#http.trust(reference.registry);
     return this.#http.authorized(reference, 'pull,push', async (authorization) => {
       const login = authorization === undefined || !isOwn ? {} : { Authorization: authorization };
-      return exchange(url, { method, headers: { ...headers, ...login }, body: await body() }, signal);
+      const asked = { method, headers: { ...headers, ...login }, body: await body(), ...(trust ? { trust } : {}) };
+      return exchange(url, asked, signal);
     });
   }
 
@@ -126,14 +128,16 @@ export class RegistryWriter {
     const signal = this.#signal;
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt === attempts;
+      let retryAfter: string | undefined;
       try {
         const answer = await work();
         if (isLast || !isBusy(answer.status)) return answer;
+        retryAfter = answer.header('retry-after');
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (isLast || !isPassing(error)) throw unreachable(`the registry ${registry}`, error);
       }
-      await sleep(pause(attempt, undefined), undefined, signal ? { signal } : {});
+      await sleep(pause(attempt, retryAfter), undefined, signal ? { signal } : {});
     }
   }
 

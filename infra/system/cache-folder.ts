@@ -1,10 +1,12 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fullPath, homeFolder } from './this-user.ts';
 
 /**
  * Returns the folder for what Lockage keeps per user: programs that were built or downloaded, Pulumi's plugins,
  * images. It outlives a clone and is shared by all clones of a user.
  */
 export function cacheFolder(): string {
-  return process.env['LOCKAGE_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'lockage');
+  const own = process.env['LOCKAGE_CACHE'];
+  if (own) return resolve(own);
+  return join(fullPath(process.env['XDG_CACHE_HOME']) ?? join(homeFolder(), '.cache'), 'lockage');
 }

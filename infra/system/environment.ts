@@ -3,6 +3,8 @@
  * only what it is known to need.
  */
 
+import { missingVariables } from './this-user.ts';
+
 /** Variables by name; undefined removes one. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -39,7 +41,7 @@ const special = {
  * which get every variable.
  */
 export function childEnvironment(extra: Variables = {}): NodeJS.ProcessEnv {
-  return { ...picked(common), ...extra };
+  return { ...picked(common), ...missingVariables(), ...extra };
 }
 
 /** Returns those of our variables that only such programs get, to pass to `childEnvironment`. */
@@ -52,7 +54,8 @@ export function variablesFor(program: keyof typeof special): Variables {
  * password for months.
  */
 export function daemonEnvironment(): NodeJS.ProcessEnv {
-  return picked([/^(PATH|HOME)$/]);
+  const { HOME } = missingVariables();
+  return { ...picked([/^(PATH|HOME)$/]), ...(HOME === undefined ? {} : { HOME }) };
 }
 
 /**

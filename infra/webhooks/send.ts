@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
+import { webFetch } from '../system/web-fetch.ts';
 
 /** A message for a web hook. */
 export interface WebhookMessage {
@@ -79,7 +80,7 @@ async function post(
   signal: AbortSignal,
 ): Promise<void> {
   // Who is led elsewhere would tell a stranger.
-  const answer = await fetch(url, { method: 'POST', body, headers, signal, redirect: 'manual' });
+  const answer = await webFetch(url, { method: 'POST', body, headers, signal, redirect: 'manual' });
   // What it says does not count, and may never end.
   await answer.body?.cancel();
   if (!answer.ok) throw new AnsweredError(answer.status);

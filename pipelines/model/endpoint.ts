@@ -22,7 +22,11 @@ export interface SshEndpoint extends SshAddress {
   readonly identity?: string;
   /** pinned host key: `SHA256:…` fingerprint */
   readonly hostKey?: string;
+  readonly config?: SshConfig;
 }
+
+/** The ssh_config that is read for a host: the user's own and the computer's, or a file. Absent: none. */
+export type SshConfig = true | string;
 
 /** A TCP port of an engine: `tcp://host:port`, with certificates unless it is a port of this machine. */
 export interface TcpEndpoint {
@@ -65,6 +69,7 @@ export interface EndpointSettings {
   /** `user@host:port` */
   readonly jump?: string;
   readonly hostKey?: string;
+  readonly sshConfig?: SshConfig;
   readonly tls?: TlsFiles;
 }
 
@@ -92,11 +97,12 @@ export function endpointOf(host: string, settings: EndpointSettings): Endpoint {
   }
 }
 
-function sshSettings(host: string, { identity, jump, hostKey }: EndpointSettings) {
+function sshSettings(host: string, { identity, jump, hostKey, sshConfig }: EndpointSettings) {
   return {
     ...(jump === undefined ? {} : { jump: jumpOf(host, jump) }),
     ...(identity === undefined ? {} : { identity }),
     ...(hostKey === undefined ? {} : { hostKey }),
+    ...(sshConfig === undefined ? {} : { config: sshConfig }),
   };
 }
 
@@ -113,12 +119,13 @@ export function settingsOf(endpoint: Endpoint): EndpointSettings {
     case 'unix':
       return { url };
     case 'ssh': {
-      const { identity, jump, hostKey } = endpoint;
+      const { identity, jump, hostKey, config } = endpoint;
       return {
         url,
         ...(identity === undefined ? {} : { identity }),
         ...(jump === undefined ? {} : { jump: jump.text }),
         ...(hostKey === undefined ? {} : { hostKey }),
+        ...(config === undefined ? {} : { sshConfig: config }),
       };
     }
     case 'tcp':

@@ -1,5 +1,6 @@
 import type { ApprovalRule, Wanted } from './evidence/signature-policy.ts';
 import type { FreezeWindow } from './freeze.ts';
+import type { SshConfig } from './endpoint.ts';
 import type { BreakableGate } from './gate.ts';
 import type { Trait } from './host-traits.ts';
 import type { VerificationJob } from './verification.ts';
@@ -50,6 +51,8 @@ export interface Environment {
   /** traits in which its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
   readonly registry: Pulling;
+  /** the ssh_config that its hosts are reached with; absent: none */
+  readonly sshConfig?: SshConfig;
   /** what is set for its edge proxies; absent: nothing */
   readonly edge?: EdgeSettings;
   /** it is a revision of another environment that runs once more: its engine is not its own */

@@ -1,3 +1,4 @@
+import { systemError } from '../../infra/system/system-error.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
 
 /** The result of one check: good, worth knowing, or a problem. */
@@ -31,7 +32,8 @@ export const bad = (name: string, text: string, hint?: string): Check => ({
 export async function checking(name: string, work: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
   try {
     return [await work()].flat();
-  } catch (error) {
+  } catch (thrown) {
+    const error = systemError(thrown) ?? thrown;
     if (!(error instanceof LockageError)) return [bad(name, messageOf(error))];
     const { message, details, hint } = error;
     const text = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;

@@ -1,3 +1,4 @@
+import { systemError } from '../../infra/system/system-error.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import { Redactor } from '../tools/redactor.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
@@ -7,7 +8,8 @@ import { ConsoleTerminal } from './terminal.ts';
  * Prints an error of a command that opened no project, and so read no secret, and returns the exit code. A user's mistake
  * has no stack trace; a bug of ours shows one.
  */
-export function reportError(error: unknown, json: boolean): number {
+export function reportError(thrown: unknown, json: boolean): number {
+  const error = systemError(thrown) ?? thrown;
   const terminal = new ConsoleTerminal({ json, yes: false, redactor: new Redactor() });
   if (!(error instanceof LockageError)) {
     terminal.bug(error);

@@ -1,3 +1,4 @@
+import { systemError } from '../../infra/system/system-error.ts';
 import { InterruptedError, LockageError } from '../../pipelines/errors.ts';
 import { ExitCode, exitCodeOf } from './exit-codes.ts';
 import { openContext, type CommandContext, type GlobalOptions } from './open-context.ts';
@@ -19,7 +20,8 @@ export async function runIn(context: CommandContext, work: (context: CommandCont
   const { signal } = context;
   try {
     await work(context);
-  } catch (error) {
+  } catch (thrown) {
+    const error = systemError(thrown) ?? thrown;
     const known = signal.aborted && !(error instanceof LockageError) ? new InterruptedError('interrupted') : error;
     if (known instanceof LockageError) context.terminal.error(known);
     else context.terminal.bug(known);

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { homeFolder } from '../../infra/system/this-user.ts';
 import { environmentsFolder, loadConfiguration, projectFileName } from '../../pipelines/config/load.ts';
 import { maximumFileSize, type SourceFile } from '../../pipelines/config/source/source.ts';
 import { LockageError } from '../../pipelines/errors.ts';
@@ -27,7 +27,7 @@ export async function findRoot(cwd: string): Promise<string> {
       if (folder !== start) await refuseStrangers(folder, start);
       return folder;
     }
-    if (folder === path.dirname(folder) || folder === homedir() || (await exists(path.join(folder, '.git')))) break;
+    if (folder === path.dirname(folder) || folder === homeFolder() || (await exists(path.join(folder, '.git')))) break;
   }
   throw new LockageError(`no ${projectFileName} in ${path.resolve(cwd)} or a folder above it`, {
     hint: 'Run `lockage init` to write a first one.',

@@ -5,6 +5,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { webFetch } from '../../infra/system/web-fetch.ts';
 import { run } from './command.ts';
 import { StepError } from './step.ts';
 
@@ -17,7 +18,7 @@ const largestArchive = 2 ** 30;
 
 /** Returns whether the address answers, without fetching what is behind it. */
 export async function isReachable(url: string): Promise<boolean> {
-  const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(answersWithin) }).catch(
+  const answer = await webFetch(url, { method: 'HEAD', signal: AbortSignal.timeout(answersWithin) }).catch(
     () => undefined,
   );
   return answer?.ok ?? false;
@@ -29,7 +30,7 @@ export async function isReachable(url: string): Promise<boolean> {
  */
 export async function downloadPulumi(version: string, folder: string, releases = officialReleases): Promise<boolean> {
   const name = `pulumi-v${version}-${process.platform}-${process.arch}.tar.gz`;
-  const sums = await fetch(`${releases}/sdk/pulumi-${version}-checksums.txt`, {
+  const sums = await webFetch(`${releases}/sdk/pulumi-${version}-checksums.txt`, {
     signal: AbortSignal.timeout(answersWithin),
   }).then(
     (answer) => (answer.ok ? shortText(answer) : undefined),
@@ -81,7 +82,7 @@ async function shortText({ body }: Response): Promise<string | undefined> {
 }
 
 async function fetchTo(url: string, file: string): Promise<string | undefined> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(600_000) }).catch(() => undefined);
+  const answer = await webFetch(url, { signal: AbortSignal.timeout(600_000) }).catch(() => undefined);
   if (!answer?.ok || answer.body === null) return undefined;
   const hash = createHash('sha256');
   await pipeline(

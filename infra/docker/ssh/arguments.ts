@@ -1,23 +1,35 @@
-import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
+import type { SshAddress, SshConfig } from '../../../pipelines/model/endpoint.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
-import type { SshTarget } from '../address.ts';
+import { knownHostsName, type SshTarget } from '../address.ts';
 
 /** Seconds after which an unresponsive machine is given up on. */
 const connectTimeout = 10;
 
 /**
- * Returns the arguments of ssh up to the destination, strict and without questions. The user's ssh_config is left out,
- * so that every operator connects alike and host keys are looked up only where this project wrote them. The identity
- * is used for the machine to jump through too.
+ * Returns the arguments of ssh up to the destination, strict and without questions. No ssh_config is read, so that every
+ * operator connects alike, unless the environment asks for one; and host keys are looked up only where this project wrote
+ * them. The identity is used for the machine to jump through too. Paths have to be plain ones.
  */
 export function sshArguments(host: SshHost, knownHosts: string): string[] {
   const { endpoint } = host;
+  const { config } = endpoint;
   return [
-    ...strict(knownHosts, 'yes'),
+    ...strict({ knownHosts, checking: 'yes', address: endpoint, config }),
     ...identity(host),
     ...proxy(host, endpoint.jump, knownHosts),
-    ...login(endpoint),
+    ...login(endpoint, config),
   ];
+}
+
+/**
+ * Returns the arguments of an ssh that speaks to a master connection, which needs no more than the name. What an ssh_config has to
+ * say about forwards and commands is not for it.
+ */
+export function controlArguments(host: SshHost, knownHosts: string): string[] {
+  const { config, ...endpoint } = host.endpoint;
+  return config === undefined
+    ? sshArguments(host, knownHosts)
+    : [...strict({ knownHosts, checking: 'yes', address: endpoint, config: undefined }), ...login(endpoint, undefined)];
 }
 
 /**
@@ -31,21 +43,29 @@ export function keyReadingArguments(
   noteFile: string,
   algorithms: string,
 ): string[] {
+  const { config } = host.endpoint;
   return [
-    ...strict(noteFile, 'accept-new'),
+    ...strict({ knownHosts: noteFile, checking: 'accept-new', address: target, config }),
     ...['-o', 'PreferredAuthentications=none', '-o', `HostKeyAlgorithms=${algorithms}`],
     ...proxy(host, target.jump, knownHosts),
     '-T',
-    ...login(target),
+    ...login(target, config),
     'true',
   ];
 }
 
-function strict(knownHosts: string, checking: 'yes' | 'accept-new'): string[] {
+interface Strictness {
+  readonly knownHosts: string;
+  readonly checking: 'yes' | 'accept-new';
+  readonly address: SshAddress;
+  readonly config: SshConfig | undefined;
+}
+
+function strict({ knownHosts, checking, address, config }: Strictness): string[] {
   const options = [
     'BatchMode=yes',
     `StrictHostKeyChecking=${checking}`,
-    `UserKnownHostsFile="${withoutTokens(knownHosts)}"`,
+    `UserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`,
     'GlobalKnownHostsFile=/dev/null',
     'UpdateHostKeys=no',
     'HashKnownHosts=no',
@@ -55,30 +75,62 @@ function strict(knownHosts: string, checking: 'yes' | 'accept-new'): string[] {
     `ConnectTimeout=${connectTimeout}`,
     'ServerAliveInterval=5',
     'ServerAliveCountMax=3',
+    ...(config === undefined ? [] : overConfig(address)),
   ];
-  return ['-F', 'none', ...options.flatMap((option) => ['-o', option])];
+  const read = config === undefined ? ['-F', 'none'] : config === true ? [] : ['-F', config];
+  return [...read, ...options.flatMap((option) => ['-o', option])];
+}
+
+/**
+ * What an ssh_config does not decide: whose host key is accepted, and what is run and forwarded. An alias has its key under the name
+ * that the project calls it, wherever it leads.
+ */
+function overConfig(address: SshAddress): string[] {
+  return [
+    // Older programs do not know these, and have nothing like them.
+    'IgnoreUnknown=KnownHostsCommand,SessionType',
+    'KnownHostsCommand=none',
+    'SessionType=default',
+    `HostKeyAlias=${knownHostsName(address)}`,
+    'VerifyHostKeyDNS=no',
+    'NoHostAuthenticationForLocalhost=no',
+    'ControlMaster=no',
+    'ControlPath=none',
+    'ClearAllForwardings=yes',
+    'ForwardX11=no',
+    'Tunnel=no',
+    'PermitLocalCommand=no',
+    'RemoteCommand=none',
+    'RequestTTY=no',
+    'LogLevel=INFO',
+  ];
 }
 
 function identity({ endpoint: { identity: file } }: SshHost): string[] {
   if (file === undefined) return [];
-  return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${withoutTokens(file)}"`];
+  return ['-o', 'IdentitiesOnly=yes', '-o', `IdentityFile="${file.replaceAll('%', '%%')}"`];
 }
 
 function proxy(host: SshHost, jump: SshAddress | undefined, knownHosts: string): string[] {
   if (!jump) return [];
+  const { config } = host.endpoint;
+  const through = strict({ knownHosts, checking: 'yes', address: jump, config });
   // ssh gives this line to a shell, and reads % as the start of a token
-  const words = ['ssh', ...strict(knownHosts, 'yes'), ...identity(host), '-W', '[%h]:%p', ...login(jump)];
+  const words = ['ssh', ...through, ...identity(host), '-W', '[%h]:%p', ...login(jump, config)];
   const line = words.map((word) => (word === '[%h]:%p' ? word : shellWord(word).replaceAll('%', '%%'))).join(' ');
   return ['-o', `ProxyCommand=${line}`];
 }
 
-function login({ user, host, port }: SshAddress): string[] {
-  return ['-p', String(port), ...(user === undefined ? [] : ['-l', user]), '--', host];
+function login(address: SshAddress, config: SshConfig | undefined): string[] {
+  const { user, host, port } = address;
+  // A port that nobody wrote is one that an ssh_config may say.
+  const isOpen = config !== undefined && !hasPort(address);
+  return [...(isOpen ? [] : ['-p', String(port)]), ...(user === undefined ? [] : ['-l', user]), '--', host];
 }
 
-function withoutTokens(path: string): string {
-  if (/["\n\\$]/.test(path)) throw new TypeError(`ssh cannot be given the path ${path}`);
-  return path.replaceAll('%', '%%');
+function hasPort(address: SshAddress & { readonly url?: string; readonly text?: string }): boolean {
+  const authority = address.text ?? address.url?.replace(/^ssh:\/\//, '').split('/')[0] ?? '';
+  return address.port !== 22 || authority.endsWith(':22');
 }
 
 /** Returns the word quoted so that a shell reads it back unchanged. */

@@ -48,7 +48,25 @@ function fingerprints(keys: readonly HostKey[]): string[] {
   return keys.map(({ type, fingerprint }) => `${fingerprint} (${type.replace(/^ssh-/, '')})`);
 }
 
+const unread =
+  '~/.ssh/config is not read: write `ssh: { config: true }`, or what it says of the host here, HostName, User and Port in the ' +
+  '`url`, IdentityFile as `identity`, ProxyJump as `jump`, IdentityAgent as SSH_AUTH_SOCK.';
+
+function withConfig(host: Host): string {
+  return `\`ssh -v ${withoutScheme(host)}\` shows what the ssh_config makes of it; nothing may ask for a passphrase.`;
+}
+
 const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: string])[] = [
+  [
+    /No user exists for uid/,
+    'ssh works only for a user that /etc/passwd knows',
+    'Run it as such a user. In a container: leave `--user` out, or mount a passwd file that has a line for that number.',
+  ],
+  [
+    /Can't open user config file|[Bb]ad configuration option|terminating, \d+ bad configuration|Bad owner or permissions/,
+    'ssh cannot use the ssh_config',
+    'See to what ssh says of it; `ssh: { config: … }` of the environment or lockage.yaml names it.',
+  ],
   [
     /UNPROTECTED PRIVATE KEY FILE|bad permissions/,
     'ssh refuses the private key because others can read it',
@@ -59,13 +77,12 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
     /Permission denied \(/,
     'no key was accepted',
     'Name the private key as `identity` of the target or load it into the ssh agent, and put its public half into ' +
-      'authorized_keys there. ~/.ssh/config is not read: an agent of its own (IdentityAgent) is named by SSH_AUTH_SOCK.',
+      `authorized_keys there. ${unread}`,
   ],
   [
     /Could not resolve hostname|Name or service not known|getaddrinfo/,
     'its name is not found',
-    'Check the name in the url. ~/.ssh/config is not read: what it says of the host is written here, HostName, User and Port ' +
-      'in the `url`, IdentityFile as `identity`, ProxyJump as `jump`.',
+    `Check the name in the url. ${unread}`,
   ],
   [/Connection refused/, 'the connection was refused', 'Check that sshd runs there, on that port.'],
   [
@@ -85,12 +102,35 @@ const explanations: readonly (readonly [pattern: RegExp, reason: string, hint: s
   ],
 ];
 
+/** Returns the error for a machine that an ssh_config leads through, and whose host key is not known. */
+export function strangerBetween(host: Host, output: string): LockageError {
+  return new LockageError(
+    `${host.name}: a machine on the way there, from the ssh_config, is not known by its host key`,
+    {
+      details: lastLines(output),
+      hint: `Its key is looked up in your own known_hosts: run \`ssh ${withoutScheme(host)}\` by hand once, and compare it.`,
+    },
+  );
+}
+
+function withoutScheme({ endpoint }: Host): string {
+  return endpoint.url.replace(/^ssh:\/\//, '').split('/')[0] ?? '';
+}
+
+function lastLines(output: string): string[] {
+  return output
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '' && !line.startsWith('Warning:'))
+    .slice(-5);
+}
+
 /** Returns the error that explains ssh's own words to the user; `output` is its standard error. */
 export function sshFailure(host: Host, address: SshAddress, output: string, late: boolean): LockageError {
-  const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('Warning:'));
   const [, reason, hint] = explanations.find(([pattern]) => pattern.test(late ? 'timed out' : output)) ?? [];
+  const isRead = host.endpoint.kind === 'ssh' && host.endpoint.config !== undefined;
+  const about = hint === undefined ? undefined : hint.replace(unread, isRead ? withConfig(host) : unread);
   return new LockageError(`${host.name}: cannot connect to ${userHostPort(address)}: ${reason ?? 'ssh failed'}`, {
-    details: lines.slice(-5),
-    ...(hint === undefined ? {} : { hint }),
+    details: lastLines(output),
+    ...(about === undefined ? {} : { hint: about }),
   });
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LockageError } from '../../../pipelines/errors.ts';
 import type { SshAddress } from '../../../pipelines/model/endpoint.ts';
@@ -8,10 +7,13 @@ import type { SshHost } from '../../../pipelines/model/target.ts';
 import { writeAtomic } from '../../system/atomic-file.ts';
 import { withFileLock } from '../../system/file-lock.ts';
 import { runToEnd } from '../../system/process.ts';
+import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { knownHostsName, userHostPort, type SshTarget } from '../address.ts';
 import { keyReadingArguments as keyReading } from './arguments.ts';
-import { HostKeyChangedError, HostKeyUnknownError, sshFailure, type HostKey } from './errors.ts';
+import { HostKeyChangedError, HostKeyUnknownError, sshFailure, strangerBetween, type HostKey } from './errors.ts';
+import { plainFiles } from './plain-path.ts';
 import { retryDropped } from './retry.ts';
+import { runSsh } from './run.ts';
 
 /**
  * The host keys that this project accepts, in a known_hosts file of its own. A key gets in by the fingerprint in the
@@ -97,8 +99,9 @@ export class HostKeys {
   async #scan(host: SshHost, address: SshAddress, wanted?: string): Promise<HostKey[]> {
     const { jump } = host.endpoint;
     const behindJump = jump !== undefined && userHostPort(address) !== userHostPort(jump);
-    // ssh-keyscan cannot jump, and does not say why a machine is silent; ssh does both, at the price of a failed login
-    const scanned = behindJump ? [] : await keyscan(address);
+    // ssh-keyscan cannot jump, reads no ssh_config, and does not say why a machine is silent; ssh does, at the price of a
+    // failed login.
+    const scanned = behindJump || host.endpoint.config !== undefined ? [] : await keyscan(address);
     // It asks for all types at once, of which a busy sshd drops some: a missing one may exist all the same.
     const enough =
       wanted === undefined ? scanned.length > 0 : scanned.some(({ fingerprint }) => fingerprint === wanted);
@@ -112,19 +115,24 @@ export class HostKeys {
    * one is found, or the wanted one.
    */
   async #readBySsh(host: SshHost, target: SshTarget, wanted: string | undefined): Promise<HostKey[]> {
-    const folder = await mkdtemp(join(tmpdir(), 'lockage-keys-'));
+    const folder = await mkdtemp(join(await runtimeFolder(), 'keys-'));
+    const plain = await plainFiles(host, this.file);
     const keys: HostKey[] = [];
     try {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
-        const reading = keyReading(host, target, this.file, note, algorithms);
+        const reading = keyReading(plain.host, target, plain.knownHosts, note, algorithms);
         const called = `ssh to ${host.name}`;
-        const { stderr, late } = await retryDropped(() => runToEnd('ssh', reading, 30_000, { called }));
+        const { stderr, late } = await retryDropped(() => runSsh(reading, 30_000, { called }));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
         const done = wanted === undefined ? keys.length > 0 : keys.some(({ fingerprint }) => fingerprint === wanted);
         if (done) break;
         const otherType = keys.length > 0 || /no matching host key type/.test(stderr);
-        if (!otherType) throw isKeyRefusal(stderr) ? await this.changed(host) : sshFailure(host, target, stderr, late);
+        if (otherType) continue;
+        if (!isKeyRefusal(stderr)) throw sshFailure(host, target, stderr, late);
+        // Of the host any key is taken here: it is a machine that the ssh_config leads through.
+        const isBetween = host.endpoint.config !== undefined && target.jump === undefined;
+        throw isBetween ? strangerBetween(host, stderr) : await this.changed(host);
       }
       if (keys.length === 0) throw sshFailure(host, target, 'it offers no usable host key', false);
       return keys;

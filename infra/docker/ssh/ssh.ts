@@ -6,13 +6,14 @@ import { LockageError } from '../../../pipelines/errors.ts';
 import { settingsOf } from '../../../pipelines/model/endpoint.ts';
 import type { SshHost } from '../../../pipelines/model/target.ts';
 import { withFileLock } from '../../system/file-lock.ts';
-import { runToEnd, type Ended } from '../../system/process.ts';
+import type { Ended } from '../../system/process.ts';
 import { runtimeFolder } from '../../system/runtime-folder.ts';
 import { userHostPort } from '../address.ts';
 import { Engine } from '../api/client.ts';
-import { shellWord, sshArguments } from './arguments.ts';
+import { controlArguments, shellWord, sshArguments } from './arguments.ts';
 import { sshFailure } from './errors.ts';
 import { isKeyRefusal, type HostKeys } from './host-keys.ts';
+import { plainFiles } from './plain-path.ts';
 import { retryDropped } from './retry.ts';
 import {
   deadReverseForwards,
@@ -21,6 +22,7 @@ import {
   reverseForwardSocket,
   type ReverseForward,
 } from './reverse-forward.ts';
+import { runSsh } from './run.ts';
 
 /** Seconds that an unused master connection stays, so that the next command need not log in again. */
 const persist = 600;
@@ -35,6 +37,8 @@ const pingDeadline = 5_000;
 export class SshLink {
   readonly #host: SshHost;
   readonly #keys: HostKeys;
+  /** the host, and the file of host keys, by paths that ssh can be given */
+  #plain: { readonly host: SshHost; readonly knownHosts: string } | undefined;
 
   constructor(host: SshHost, keys: HostKeys) {
     this.#host = host;
@@ -81,7 +85,7 @@ export class SshLink {
     await this.#keys.ensure(this.#host);
     await withFileLock(`${control}.lock`, 2 * loginDeadline, () => this.#login(control));
     const words = [...(options.sudo ? ['sudo', '-n'] : []), 'sh', '-s', '--', ...values];
-    const argv = ['-S', control, ...this.#arguments(), words.map(shellWord).join(' ')];
+    const argv = ['-S', control, ...this.#controlArguments(), words.map(shellWord).join(' ')];
     return this.#ssh(argv, options.deadline, text);
   }
 
@@ -132,8 +136,9 @@ export class SshLink {
   }
 
   async #paths(): Promise<{ socket: string; control: string }> {
-    const { url, jump, identity, hostKey } = settingsOf(this.#host.endpoint);
-    const identified = JSON.stringify([url, jump, identity, hostKey, this.#keys.file]);
+    this.#plain ??= await plainFiles(this.#host, this.#keys.file);
+    const { url, jump, identity, hostKey, sshConfig } = settingsOf(this.#host.endpoint);
+    const identified = JSON.stringify([url, jump, identity, hostKey, this.#keys.file, sshConfig]);
     const hash = createHash('sha256').update(identified).digest('hex').slice(0, 16);
     const folder = await runtimeFolder();
     return { socket: join(folder, `${hash}.sock`), control: join(folder, `${hash}.ctl`) };
@@ -155,7 +160,7 @@ export class SshLink {
   async #login(control: string): Promise<boolean> {
     if ((await this.#control(control, 'check')).code === 0) return true;
     await rm(control, { force: true });
-    await this.#checkIdentity();
+    await this.#checkFiles();
     const master = [
       '-M',
       '-S',
@@ -172,7 +177,7 @@ export class SshLink {
       const login = await this.#ssh([...master, ...this.#arguments()], loginDeadline);
       loggedIn = login.code === 0;
       // a master hides what the ssh to the machine in between said
-      if (loggedIn || !this.#host.endpoint.jump) return login;
+      if (loggedIn || (!this.#host.endpoint.jump && this.#host.endpoint.config === undefined)) return login;
       return this.#ssh([...this.#arguments(), 'true'], loginDeadline);
     });
     if (loggedIn) return false;
@@ -190,24 +195,33 @@ export class SshLink {
   }
 
   #control(control: string, command: 'check' | 'forward' | 'cancel' | 'stop' | 'exit', extra: readonly string[] = []) {
-    return this.#ssh(['-S', control, '-O', command, ...extra, ...this.#arguments()], commandDeadline);
+    return this.#ssh(['-S', control, '-O', command, ...extra, ...this.#controlArguments()], commandDeadline);
   }
 
   #ssh(argv: readonly string[], deadline: number, stdin = ''): Promise<Ended> {
-    return runToEnd('ssh', argv, deadline, { stdin, called: `ssh to ${this.#host.name}` });
+    return runSsh(argv, deadline, { stdin, called: `ssh to ${this.#host.name}` });
   }
 
   #arguments(): string[] {
-    return sshArguments(this.#host, this.#keys.file);
+    return sshArguments(this.#plain?.host ?? this.#host, this.#plain?.knownHosts ?? this.#keys.file);
   }
 
-  async #checkIdentity(): Promise<void> {
+  #controlArguments(): string[] {
+    return controlArguments(this.#plain?.host ?? this.#host, this.#plain?.knownHosts ?? this.#keys.file);
+  }
+
+  async #checkFiles(): Promise<void> {
     const { name, endpoint } = this.#host;
-    const { identity } = endpoint;
-    if (identity === undefined) return;
-    await access(identity, constants.R_OK).catch((cause: unknown) => {
-      throw new LockageError(`${name}: the private key ${identity} cannot be read`, { cause });
-    });
+    const { identity, config } = endpoint;
+    const files = [
+      ...(identity === undefined ? [] : [['private key', identity] as const]),
+      ...(typeof config === 'string' ? [['ssh_config', config] as const] : []),
+    ];
+    for (const [what, file] of files) {
+      await access(file, constants.R_OK).catch((cause: unknown) => {
+        throw new LockageError(`${name}: the ${what} ${file} cannot be read`, { cause });
+      });
+    }
   }
 
   /** Returns the error that explains why the forwarded socket is silent, as seen from the host itself. */
@@ -217,7 +231,7 @@ export class SshLink {
     // the path's characters were checked, so it is one word of the remote shell
     const look = `if [ ! -e ${path} ]; then echo absent; elif [ ! -w ${path} ]; then echo denied; else echo silent; fi`;
     // The login shell may be one with another syntax, such as fish.
-    const asked = ['-S', control, ...this.#arguments(), `sh -c ${shellWord(look)}`];
+    const asked = ['-S', control, ...this.#controlArguments(), `sh -c ${shellWord(look)}`];
     const { stdout } = await this.#ssh(asked, commandDeadline);
     const at = userHostPort(this.#host.endpoint);
     if (stdout.trim() === 'absent') {

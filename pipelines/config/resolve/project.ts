@@ -26,7 +26,7 @@ import { resolveIntegrations } from './integrations.ts';
 import { mapValues, mergeEnvironment, textValues, type Written } from './merge.ts';
 import type { Stage } from './order.ts';
 import { resolveVerification } from './verification.ts';
-import { hostsOf, isMachines, swarmName, targetHosts, targetsOf } from './targets.ts';
+import { hostsOf, isMachines, sshConfigOf, swarmName, targetHosts, targetsOf } from './targets.ts';
 
 /** Returns the project with every default filled in. `environments` are the files' contents by name. */
 export function resolveProject(
@@ -64,8 +64,9 @@ export function resolveProject(
 export function resolveEnvironment(file: ProjectFile, stage: Stage, own: EnvironmentFile, root: string): Environment {
   const written = mergeEnvironment(file, own);
   const targets = targetsOf(own);
-  const orchestrator = targets.isSwarm ? swarmOf(hostsOf(stage.name, targets.list, root)) : undefined;
-  const hosts = orchestrator?.managers ?? targetHosts(stage.name, own.targets, root);
+  const config = sshConfigOf(written.ssh?.config, root);
+  const orchestrator = targets.isSwarm ? swarmOf(hostsOf(stage.name, targets.list, root, config)) : undefined;
+  const hosts = orchestrator?.managers ?? targetHosts(stage.name, own.targets, root, config);
   return {
     name: stage.name,
     after: stage.after,
@@ -88,6 +89,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },
+    ...(config === undefined ? {} : { sshConfig: config }),
     ...resolveEdge(written.edge),
   };
 }

@@ -1,5 +1,12 @@
 import path from 'node:path';
-import { endpointOf, hostname, type Endpoint, type EndpointSettings, type TlsFiles } from '../../model/endpoint.ts';
+import {
+  endpointOf,
+  hostname,
+  type Endpoint,
+  type EndpointSettings,
+  type SshConfig,
+  type TlsFiles,
+} from '../../model/endpoint.ts';
 import { pending, type EnvironmentHost, type Host } from '../../model/target.ts';
 import type { EnvironmentFile } from '../schema/files.ts';
 import { namePattern } from '../schema/names.ts';
@@ -30,10 +37,15 @@ export function isMachines(targets: TargetsFile): targets is MachinesFile {
 }
 
 /** Returns the hosts of an environment, whatever kind of targets it has. */
-export function targetHosts(environment: string, targets: TargetsFile, root: string): EnvironmentHost[] {
+export function targetHosts(
+  environment: string,
+  targets: TargetsFile,
+  root: string,
+  config?: SshConfig,
+): EnvironmentHost[] {
   return isMachines(targets)
     ? machineHosts(environment, targets)
-    : hostsOf(environment, targetsOf({ targets }).list, root);
+    : hostsOf(environment, targetsOf({ targets }).list, root, config);
 }
 
 /** Returns the machines that an environment makes; their addresses are known once they are made. */
@@ -42,9 +54,15 @@ function machineHosts(environment: string, { count = defaults.machine.count }: M
 }
 
 /** Returns the hosts of an environment; URLs must have passed `urlProblem`. Relative key files are taken from `root`. */
-export function hostsOf(environment: string, targets: readonly TargetFile[], root: string): Host[] {
+export function hostsOf(environment: string, targets: readonly TargetFile[], root: string, config?: SshConfig): Host[] {
   const written = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
-  const reached = written.map((target) => ({ target, endpoint: endpointOf(environment, withKeyFiles(target, root)) }));
+  const reached = written.map((target) => ({
+    target,
+    endpoint: endpointOf(environment, {
+      ...withKeyFiles(target, root),
+      ...(config === undefined ? {} : { sshConfig: config }),
+    }),
+  }));
   const guesses = reached.map(({ target, endpoint }) => target.name ?? firstLabel(endpoint));
   return reached.map(({ target, endpoint }, index): Host => {
     const guess = guesses[index];
@@ -68,6 +86,12 @@ function withKeyFiles(target: Exclude<TargetFile, string>, root: string): Endpoi
     ...(hostKey === undefined ? {} : { hostKey }),
     ...(tls === undefined ? {} : { tls: tlsFiles(tls, root) }),
   };
+}
+
+/** Returns which ssh_config an environment's hosts are reached with; undefined for none. */
+export function sshConfigOf(config: boolean | string | undefined, root: string): SshConfig | undefined {
+  if (typeof config === 'string') return keyFile(config, root);
+  return config === true ? true : undefined;
 }
 
 function keyFile(file: string, root: string): string {

@@ -71,8 +71,17 @@ const pulling = mapping({
     }),
 }).meta({ description: 'How the hosts reach the registries that their images come from.' });
 
+const ssh = mapping({
+  config: z
+    .union([z.boolean(), text('a file')], { error: expected('true, false or a file such as ssh_config') })
+    .optional()
+    .meta({
+      description: 'true: ~/.ssh/config and the one of the computer. A file: that one, relative to lockage.yaml.',
+    }),
+}).meta({ description: 'What is read for hosts with ssh://: aliases, jumps, agents. Default: nothing.' });
+
 const repositoryPattern =
-  /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
+  /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+$/;
 const repository = z
   .string({ error: expected('a repository such as registry.example.com/shop') })
   .regex(repositoryPattern, { error: (issue) => repositoryMessage(String(issue.input)), abort: true })
@@ -90,7 +99,7 @@ export function repositoryProblem(written: string): string | undefined {
 const registryMessage = expected('host:port of a registry, as 10.0.0.1:5000');
 const registry = z
   .string({ error: registryMessage })
-  .regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/, { error: registryMessage });
+  .regex(/^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::\d{1,5})?$/, { error: registryMessage });
 
 function isRegistry(part: string): boolean {
   return part === 'localhost' || part.includes('.') || part.includes(':');
@@ -134,6 +143,7 @@ const inBoth = {
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),
+  ssh: ssh.optional(),
 };
 
 /** lockage.yaml: the application and what its environments have in common. */

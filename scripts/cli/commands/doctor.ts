@@ -7,6 +7,7 @@ import { findReproduction, projectOf } from '../../project/reproductions.ts';
 import { Redactor } from '../../tools/redactor.ts';
 import { checking, good, type Check } from '../check.ts';
 import { cisChecks, cisTitle } from '../doctor/cis.ts';
+import { sshConfigChecks } from '../doctor/computer.ts';
 import { hostChecks, unaskedChecks } from '../doctor/hosts.ts';
 import { machineChecks } from '../doctor/machine.ts';
 import { projectChecks } from '../doctor/project.ts';
@@ -75,13 +76,14 @@ async function environmentGroups(
   // What is not readable is told among the checks of the project.
   const { ledger } = await context.records.environment(name).catch(() => ({ ledger: { revisions: [] } }));
   const active = withoutPending(withoutCordoned(environment, ledger));
-  const [ready, hosts, benchmark] = await Promise.all([
+  const [ready, reached, hosts, benchmark] = await Promise.all([
     env === undefined ? [] : readinessChecks(context, environment),
+    sshConfigChecks(environment),
     hostChecks(context.connections, context.project.app, active),
     cis ? cisChecks(context, environment) : undefined,
   ]);
   return [
-    { title: name, checks: [...ready, ...hosts, ...unaskedChecks(environment, ledger)] },
+    { title: name, checks: [...ready, ...reached, ...hosts, ...unaskedChecks(environment, ledger)] },
     ...(benchmark ? [{ title: cisTitle(name), checks: benchmark }] : []),
   ];
 }

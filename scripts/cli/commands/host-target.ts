@@ -51,7 +51,7 @@ export function targetOf(
     ...(identity === undefined ? {} : { identity }),
     ...(flags.jump === undefined ? {} : { jump: flags.jump }),
   };
-  const [host] = hostsOf(environment.name, [written], place.root);
+  const [host] = hostsOf(environment.name, [written], place.root, environment.sshConfig);
   if (!host || !isSshHost(host)) throw new Error('a target of an ssh URL makes a host that is reached by ssh');
   return { host, written };
 }

@@ -3,7 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pulumiHome, requirePulumi } from '../../../infra/pulumi/find-pulumi.ts';
 import { runToEnd } from '../../../infra/system/process.ts';
+import { isListedUser } from '../../../infra/system/this-user.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
+import { userChecks } from './computer.ts';
 
 const oldestNode = [20, 11] as const;
 const setUp = 'Run `npm run setup` in a clone of Lockage.';
@@ -18,7 +20,8 @@ export async function machineChecks(projectNeedsSsh: boolean): Promise<Check[]> 
       checkProgram('docker', ['--version'], 'needed to build images, and by projects without a `repository`'),
     ),
     checking('git', () => checkProgram('git', ['--version'], 'only `lockage release` needs it, to name the commit')),
-    ...(projectNeedsSsh ? [checking('ssh', () => checkProgram('ssh', ['-V']))] : []),
+    ...(projectNeedsSsh && isListedUser() ? [checking('ssh', () => checkProgram('ssh', ['-V']))] : []),
+    userChecks(projectNeedsSsh),
   ]);
   return checks.flat();
 }

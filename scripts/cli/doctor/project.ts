@@ -4,6 +4,7 @@ import { backendFolder } from '../../../infra/system/backend-folder.ts';
 import { stateFolderName } from '../../project/state-folder.ts';
 import { bad, checking, good, warning, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
+import { gitChecks } from './computer.ts';
 import { registryChecks } from './registry.ts';
 
 /** Checks what belongs to the project: passphrase, record, registry and secrets. */
@@ -18,6 +19,7 @@ export async function projectChecks(context: CommandContext): Promise<Check[]> {
     }),
     checking('backend', () => checkBackendFolder(project.backend)),
     checking('registry', () => registryChecks(context)),
+    gitChecks(project),
     ...project.environments.map((environment) =>
       checking('secrets', async () => {
         const names = Object.keys(await context.secrets.read(environment));

@@ -1,8 +1,13 @@
+import { storedCredentials } from '../../../infra/registry/credentials.ts';
+import { parseReference } from '../../../infra/registry/reference.ts';
+import { trustIn } from '../../../infra/registry/trust.ts';
 import { backendFolder } from '../../../infra/system/backend-folder.ts';
+import { webProxyFor } from '../../../infra/system/web-proxy.ts';
+import { LockageError } from '../../../pipelines/errors.ts';
 import { isEmbedded } from '../../../pipelines/model/embedded.ts';
 import type { Digest } from '../../../pipelines/model/release.ts';
 import { registryImages, registryName } from '../../project/embedded-registry.ts';
-import { good, warning, type Check } from '../check.ts';
+import { checking, good, warning, type Check } from '../check.ts';
 import type { CommandContext } from '../open-context.ts';
 
 /** A digest that no registry has: any answer about it shows that the registry answers and gives access. */
@@ -14,7 +19,34 @@ export async function registryChecks(context: CommandContext): Promise<readonly 
   const isAlone = isEmbedded(repository) && backendFolder(backend) === undefined;
   const hint = 'Run `lockage releases push --to REPOSITORY`, and write `repository: REPOSITORY` in lockage.yaml.';
   const shared = warning('registry', 'the state is shared, and what is released here is on this computer alone', hint);
-  return [await answerCheck(context), ...(isAlone ? [shared] : [])];
+  const answers = await checking('registry', () => answerCheck(context));
+  const own = isEmbedded(repository) ? [] : await wayChecks(parseReference(repository).registry);
+  return [...answers, ...own, ...(isAlone ? [shared] : [])];
+}
+
+/** Checks how a registry is reached from here: through which proxy, with which login, and trusted by which files. */
+async function wayChecks(registry: string): Promise<readonly Check[]> {
+  const proxied = checking('proxy', async () => {
+    const proxy = webProxyFor(new URL(`https://${registry}`));
+    if (!proxy) return [];
+    return good(
+      'proxy',
+      `${registry} is asked through ${proxy.url.host}, of ${proxy.variable}; engines have their own`,
+    );
+  });
+  const login = storedCredentials(registry).then(
+    () => [],
+    (error: unknown) => {
+      if (!(error instanceof LockageError)) throw error;
+      return [warning('registry', `its login cannot be read: ${error.message}`, error.hint)];
+    },
+  );
+  const trusted = checking('registry', async () => {
+    const { unread } = await trustIn(registry);
+    const hint = 'Docker reads it as root: have this user read it too, or Lockage goes on without it.';
+    return unread.map((file) => warning('registry', `${file} cannot be read`, hint));
+  });
+  return (await Promise.all([proxied, login, trusted])).flat();
 }
 
 async function answerCheck({ project, registryClient, embedded }: CommandContext): Promise<Check> {

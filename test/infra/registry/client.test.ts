@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient, type Location } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
@@ -103,6 +103,13 @@ describe('an image reference', () => {
     [`r.example.com/shop:1@${hash('')}`, { registry: 'r.example.com', name: 'shop', tag: '1', digest: hash('') }],
     ['postgres:15', { registry: 'docker.io', name: 'library/postgres', tag: '15' }],
     ['team/shop', { registry: 'docker.io', name: 'team/shop' }],
+    ['docker.io/caddy:2', { registry: 'docker.io', name: 'library/caddy', tag: '2' }],
+    ['index.docker.io/team/shop', { registry: 'docker.io', name: 'team/shop' }],
+    ['index.docker.io/caddy', { registry: 'docker.io', name: 'library/caddy' }],
+    ['[::1]:5000/shop:1', { registry: '[::1]:5000', name: 'shop', tag: '1' }],
+    ['[fd00::5]/team/shop', { registry: '[fd00::5]', name: 'team/shop' }],
+    ['Registry/shop', { registry: 'Registry', name: 'shop' }],
+    ['shop.localhost:5000/a', { registry: 'shop.localhost:5000', name: 'a' }],
   ])('%s', (text, expected) => {
     expect(parseReference(text)).toEqual({ ...expected, repository: `${expected.registry}/${expected.name}` });
   });
@@ -200,7 +207,7 @@ describe('a registry', () => {
     );
   });
 
-  it('with a certificate of an unknown authority is asked once, and NODE_EXTRA_CA_CERTS is named', async () => {
+  it('with a certificate of an unknown authority is asked twice at most, and the file that helps is named', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'lockage-certificates-'));
     folders.push(folder);
     const authority = await createAuthority(join(folder, 'ca'), 'a private CA');
@@ -215,9 +222,10 @@ describe('a registry', () => {
     const asked = new RegistryClient().exists(`${registry}/shop`, hash(''));
     await expect(asked).rejects.toMatchObject({
       message: expect.stringContaining('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
-      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+      hint: expect.stringMatching(/certs\.d.*NODE_EXTRA_CA_CERTS/),
     });
-    expect(connections).toBe(1);
+    // Once more with what the system trusts.
+    expect(connections).toBeLessThanOrEqual(2);
   });
 
   it('that never stops sending is cut off', async () => {
@@ -317,20 +325,6 @@ describe('a token service', () => {
   it('that is gone is named', async () => {
     const { host, error } = await failure((response) => response.destroy());
     expect(error).toMatchObject({ message: expect.stringContaining(`cannot reach the token service ${host} of`) });
-  });
-});
-
-describe('a registry behind a web proxy', () => {
-  afterEach(() => vi.unstubAllEnvs());
-
-  it('that is not reached without it is told by the variable', async () => {
-    const gone = new RegistryClient({ deadline: 1000 }).tagDigest('127.0.0.1:9/shop', '1');
-    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) vi.stubEnv(name, '');
-    await expect(gone).rejects.toMatchObject({ hint: 'Check that it runs and is reached from this machine.' });
-    vi.stubEnv('https_proxy', 'http://10.255.255.1:3128');
-    await expect(new RegistryClient().tagDigest('127.0.0.1:9/shop', '1')).rejects.toMatchObject({
-      hint: expect.stringContaining('https_proxy is set, and Lockage asks registries without it'),
-    });
   });
 });
 
