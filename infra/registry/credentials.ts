@@ -16,9 +16,6 @@ interface DockerConfig {
   readonly auths?: unknown;
   readonly credHelpers?: unknown;
   readonly credsStore?: unknown;
-  readonly auths?: Readonly<Record<string, { readonly auth?: unknown; readonly identitytoken?: unknown } | null>>;
-  readonly credHelpers?: Readonly<Record<string, string>>;
-  readonly credsStore?: string;
 }
 
 const helperDeadline = 20_000;
@@ -37,28 +34,21 @@ export async function storedCredentials(
     registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`];
   for (const key of keys) {
     const helper = textAt(config.credHelpers, key) ?? textAt(config, 'credsStore');
-    const found = helper === undefined ? undefined : await askHelper(helper, key);
-    if (found) return found;
-    const stored = memberOf(config.auths, key);
-    const identityToken = textAt(stored, 'identitytoken');
-    if (identityToken) return { identityToken };
-    const auth = textAt(stored, 'auth');
-    if (auth) return decode(auth);
-    const helper = config.credHelpers?.[key] ?? config.credsStore;
     const found = helper === undefined ? undefined : await askHelper(helper, key, deadline);
     if (found) return found;
-    const stored = loginIn(config.auths?.[key]);
+    const stored = loginIn(memberOf(config.auths, key));
     if (stored) return stored;
   }
   // An older `docker login`, or a person, wrote it with more than the name.
   const other = Object.keys(Object(config.auths)).find((key) => keys.includes(hostOf(key)));
-  return other === undefined ? undefined : loginIn(config.auths?.[other]);
+  return other === undefined ? undefined : loginIn(memberOf(config.auths, other));
 }
 
-function loginIn(stored: { readonly auth?: unknown; readonly identitytoken?: unknown } | null | undefined) {
-  const { auth, identitytoken } = Object(stored) as { readonly auth?: unknown; readonly identitytoken?: unknown };
-  if (typeof identitytoken === 'string' && identitytoken !== '') return { identityToken: identitytoken };
-  return typeof auth === 'string' && auth !== '' ? decode(auth) : undefined;
+function loginIn(stored: unknown): Credentials | undefined {
+  const identityToken = textAt(stored, 'identitytoken');
+  if (identityToken) return { identityToken };
+  const auth = textAt(stored, 'auth');
+  return auth ? decode(auth) : undefined;
 }
 
 /** Returns the registry in a key of Docker's config.json: `r.example.com` for `https://r.example.com/v2/`. */
@@ -107,12 +97,9 @@ function decode(auth: string): Credentials | undefined {
     : { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
 }
 
-async function askHelper(helper: string, registry: string): Promise<Credentials | undefined> {
+async function askHelper(helper: string, registry: string, deadline: number): Promise<Credentials | undefined> {
   if (!/^[a-zA-Z0-9_.-]+$/.test(helper))
     throw new LockageError(`${JSON.stringify(helper.slice(0, 100))} is no name of a credential helper`);
-  const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], helperDeadline, {
-async function askHelper(helper: string, registry: string, deadline: number): Promise<Credentials | undefined> {
-  if (!/^[a-zA-Z0-9_.-]+$/.test(helper)) throw new LockageError(`"${helper}" is no name of a credential helper`);
   const { code, stdout, late } = await runToEnd(`docker-credential-${helper}`, ['get'], deadline, {
     stdin: registry,
     env: childEnvironment(variablesFor('docker')),
