@@ -50,6 +50,8 @@ export interface Environment {
   /** traits in which its hosts have to be like each other, and like those of the environments before it */
   readonly same: readonly Trait[];
   readonly registry: Pulling;
+  /** how its networks are made; absent: as each engine does it */
+  readonly network?: { readonly mtu: number };
   /** what is set for its edge proxies; absent: nothing */
   readonly edge?: EdgeSettings;
   /** it is a revision of another environment that runs once more: its engine is not its own */
@@ -110,6 +112,8 @@ export interface Role extends Surroundings {
   readonly log?: Log;
   /** how long a stop waits between the stop signal and KILL */
   readonly stopGrace: number;
+  /** two at once are wrong: the one before stops before the next one starts; absent: they run side by side for a while */
+  readonly replace?: 'stop-first';
 }
 
 /** The traffic of a role: the port on the host's edge proxy, and the port its containers listen on. */

@@ -152,6 +152,7 @@ const container = z.object({
   init: z.literal(false).optional(),
   log: log.optional(),
   stopGrace: whole,
+  replace: z.literal('stop-first').optional(),
   replicas: whole.optional(),
   ...surroundings,
 } satisfies Fields<ContainerSpec>);

@@ -16,6 +16,7 @@ import { diskOfEngine } from '../../edge/disk.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
+import { refuseOtherMtu } from '../network-mtu.ts';
 import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
 
 /** Milliseconds a host has to answer before a change: an earlier connection may lead to a host that is gone. */
@@ -67,6 +68,7 @@ export async function hostPreflight(
     hostReport(host, survey),
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
+    refuseOtherMtu(engine, survey.app, survey.environment, { deadline: answerTimeout }),
   ]);
   const warnings = [...report.warnings, ...diskWarnings(disk)];
   return { ...report, warnings, platform: `${version.Os}/${version.Arch}`, traits };

@@ -19,6 +19,7 @@ export interface Written {
   readonly standby: number | undefined;
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
+  readonly network: ProjectFile['network'];
   readonly edge: NonNullable<EnvironmentFile['edge']>;
 }
 
@@ -47,6 +48,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     standby: environment.standby ?? project.standby,
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },
+    network: environment.network ?? project.network,
     edge: mergeEdge(project.edge, environment.edge),
   };
 }

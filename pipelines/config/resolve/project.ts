@@ -88,6 +88,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     standby: written.standby ?? defaults.standby,
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },
+    ...(written.network ? { network: written.network } : {}),
     ...resolveEdge(written.edge),
   };
 }
@@ -163,6 +164,7 @@ function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Ro
     ...(role.log ? { log: resolveLog(role.log) } : {}),
     ...surroundings(role),
     stopGrace: duration(role.stop) ?? defaults.stopGrace,
+    ...(role.replace === 'stop-first' ? { replace: role.replace } : {}),
   };
 }
 

@@ -118,6 +118,12 @@ const pipelineEntry = z.union(
   { error: expected('the name of an environment') },
 );
 
+const network = mapping({
+  mtu: integer('a number of bytes', 1280, 65_535).meta({
+    description: 'The largest packet on the networks between containers, as hosts behind a VPN need less than 1500.',
+  }),
+}).meta({ description: 'The networks that are made for its containers.' });
+
 /** What may be said for all environments, or for one. */
 const inBoth = {
   env: env.optional(),
@@ -134,6 +140,7 @@ const inBoth = {
   standby: standby.optional(),
   same: same.optional(),
   registry: pulling.optional(),
+  network: network.optional(),
 };
 
 /** lockage.yaml: the application and what its environments have in common. */
