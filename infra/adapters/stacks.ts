@@ -127,9 +127,7 @@ export class StacksAdapter implements Stacks {
       import('../programs/attempt.ts'),
     ]);
     const { environment } = desired;
-    const program = options.only
-      ? attemptProgram(desired)
-      : environmentProgram(desired, session.secrets, context);
+    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets, context);
     try {
       await pulumi.up(environment, program, context, options);
     } catch (error) {

@@ -28,11 +28,7 @@ interface Told {
  * What is not declared any more is removed by Pulumi after all of that. `told`: where the barrier and the watch note what
  * they found.
  */
-export function environmentProgram(
-  desired: DesiredState,
-  values: SecretValues,
-  told: Told = {},
-): () => Promise<void> {
+export function environmentProgram(desired: DesiredState, values: SecretValues, told: Told = {}): () => Promise<void> {
   return async () => {
     const { app, environment, operation, turn } = desired;
     const sealed = await sealedSecrets(desired, values);
@@ -49,7 +45,10 @@ export function environmentProgram(
       : [];
     const made = { dependsOn: [claim, ...secrets, ...migration] };
     const containers = [
-      ...desired.serving.map((placed) => new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...later(desired, placed) }, made)),
+      ...desired.serving.map(
+        (placed) =>
+          new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...later(desired, placed) }, made),
+      ),
       ...desired.standby.map(
         (placed) =>
           new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...resting(desired, placed) }, made),

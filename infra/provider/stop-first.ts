@@ -56,7 +56,9 @@ export async function bringBack(context: ProviderContext, place: Place, change: 
     change.roles.map(async (role) => {
       const isOf = ({ spec }: PlacedContainer) => spec.role === role;
       try {
-        await Promise.all(change.start.filter(isOf).map((placed) => workloadFor(context, { ...place, ...placed }).stop()));
+        await Promise.all(
+          change.start.filter(isOf).map((placed) => workloadFor(context, { ...place, ...placed }).stop()),
+        );
         await Promise.all(
           change.before.filter(isOf).map(async (placed) => {
             await workloadFor(context, { ...place, ...placed }).start();

@@ -318,6 +318,8 @@ export interface Build {
   readonly dockerfile: string;
   readonly args: Readonly<Record<string, string>>;
   readonly platform?: string;
+  /** several, in one release; absent: `platform`, or the builder's own */
+  readonly platforms?: readonly string[];
 }
 
 /** Returns where an environment's releases run: its orchestrator, or else its hosts. */

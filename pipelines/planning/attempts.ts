@@ -58,7 +58,8 @@ function isBroken({ record, reports }: RolloutInputs, specs: readonly ContainerS
   return recorded.some((spec) => {
     const report = reports.find(({ host }) => host.name === spec.host);
     const isCurrent = current?.containers.some(({ name }) => name === spec.name) ?? false;
-    const rests = restsAsStandby(spec) && (!isCurrent || (spec.replace !== undefined && (record.pending ?? []).length > 0));
+    const rests =
+      restsAsStandby(spec) && (!isCurrent || (spec.replace !== undefined && (record.pending ?? []).length > 0));
     return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
   });
 }

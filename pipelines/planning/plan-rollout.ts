@@ -11,6 +11,7 @@ import type { Release } from '../model/release.ts';
 import type { PlannedRevision, Revision } from '../model/revision.ts';
 import { countNotes, countsNow, withCounts, type Counts } from '../model/role-counts.ts';
 import { compareVersions } from '../model/version.ts';
+import { volumeNotes } from '../policy/release-checks.ts';
 import { schemaNotes } from '../policy/schema.ts';
 import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
@@ -189,6 +190,7 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
       ...olderNotes(release, current),
       ...schemaNotes({ release, record }),
       ...dumpNotes(environment, outcome),
+      ...(inputs.heals ? [] : volumeNotes(release, environment)),
       ...stopFirstNotes(outcome.stopFirst, record.ledger),
       ...countNotes(outcome.counts),
       ...(inputs.heals ? healingNotes(inputs.heals) : []),

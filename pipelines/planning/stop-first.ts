@@ -34,7 +34,10 @@ function has(list: readonly PlacedContainer[], placed: PlacedContainer): boolean
 }
 
 /** Returns those of the containers that run until the switch: a request cannot fall back on one that was stopped. */
-export function fallbackOf(servingBefore: readonly PlacedContainer[], change: StopFirst | undefined): PlacedContainer[] {
+export function fallbackOf(
+  servingBefore: readonly PlacedContainer[],
+  change: StopFirst | undefined,
+): PlacedContainer[] {
   return servingBefore.filter((placed) => !change || !has(change.before, placed));
 }
 

@@ -12,12 +12,19 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
   const times = new RunTimes();
 
   beforeAll(async () => {
-    const environments = { prod: { hosts: 2, reach: 'unix' }, flock: { hosts: 2, reach: 'unix', managers: 1 } } as const;
+    const environments = {
+      prod: { hosts: 2, reach: 'unix' },
+      flock: { hosts: 2, reach: 'unix', managers: 1 },
+    } as const;
     project = await TestProject.open({ app: 'small-app', environments });
     const health = { path: '/healthz', timeout: '3s' };
     const replace = 'stop-first';
     await project.configure({
-      pipeline: [{ name: 'prod', after: [] }, { name: 'flock', after: [] }],
+      network: { mtu: 1400 },
+      pipeline: [
+        { name: 'prod', after: [] },
+        { name: 'flock', after: [] },
+      ],
       roles: {
         web: { port: 8080, publish: 8000, health: { path: '/' }, stop: '2s' },
         alone: { port: 8080, publish: 8001, health, replace, stop: '2s' },
@@ -27,7 +34,7 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
     await project.publish({ '1.0.0': {}, '1.1.0': {}, '1.2.0': { unhealthy: true } });
     for (const { dockerHost } of project.lab.hosts) await times.listen(dockerHost);
     await project.succeed('promote', '1.0.0', '--to', 'prod');
-    load = await startLoad({ urls: project.urls('prod'), rate: 50, connections: 'both' });
+    await startVisitors();
   }, setupTime);
 
   afterAll(async () => {
@@ -35,6 +42,16 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
     await load?.stop();
     await project?.remove();
   });
+
+  async function startVisitors(): Promise<void> {
+    load = await startLoad({ urls: project.urls('prod'), rate: 50, connections: 'both' });
+  }
+
+  /** Visitors of the other role have noticed nothing. */
+  async function expectNoneFailed(): Promise<void> {
+    const stats = await load.stop();
+    expect(stats.failed, JSON.stringify(stats.failures)).toBe(0);
+  }
 
   /** Whatever has happened: never two at once, and one more has taken the place of another so many times. */
   async function expectInTurns(changes: number): Promise<void> {
@@ -60,12 +77,14 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
   async function expectServed(version: string, standby: string): Promise<void> {
     const urls = project.urls('prod').flatMap((url) => [url, url.replace('8000', '8001')]);
     expect(new Set(await project.versions('prod', urls))).toEqual(new Set([version]));
-    expect(Object.keys(await alone()).sort()).toEqual([
-      `alone ${standby} exited`,
-      `alone ${version} running`,
-      `worker ${standby} exited`,
-      `worker ${version} running`,
-    ].sort());
+    expect(Object.keys(await alone()).sort()).toEqual(
+      [
+        `alone ${standby} exited`,
+        `alone ${version} running`,
+        `worker ${standby} exited`,
+        `worker ${version} running`,
+      ].sort(),
+    );
     const { json } = await project.succeed('status', '--env', 'prod');
     expect([json.version, json.problems]).toEqual([version, []]);
   }
@@ -90,6 +109,7 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
     expect(await alone()).toEqual(before);
     await expectInTurns(3);
     await expectServed('1.1.0', '1.0.0');
+    await expectNoneFailed();
   });
 
   test('comes back by itself when its host restarts after the operator died, and by the next command otherwise', async () => {
@@ -114,6 +134,7 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
 
   test('goes back to the standby that rests, and a drill says that it is not started', async () => {
     const before = await alone();
+    await startVisitors();
     const drill = await project.succeed('rollback', 'prod', '--drill');
     expect(drill.stderr).toMatch(/alone is not started: two of it at once are wrong/);
     expect(await alone()).toEqual(before);
@@ -125,7 +146,50 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
     ]);
     await expectServed('1.0.0', '1.1.0');
     for (const role of ['alone', 'worker']) expect((await times.of(role)).together).toEqual([]);
-    const { failed } = await load.stop();
-    expect(failed, 'visitors of the other role').toBe(0);
+    await expectNoneFailed();
+  });
+
+  test('takes turns on a swarm, too', async () => {
+    const states = async () => {
+      const found = await project.engine('flock-1').listServices({ 'lockage.environment': 'flock' });
+      return found
+        .map(
+          ({ Spec: { Labels, Mode } }) =>
+            `${Labels['lockage.role']} ${Labels['lockage.release']} ${Mode.Replicated?.Replicas}`,
+        )
+        .filter((text) => !text.startsWith('web'))
+        .sort();
+    };
+    for (const version of ['1.0.0', '1.1.0']) await project.succeed('promote', version, '--to', 'flock');
+    const before = await states();
+    expect(before).toEqual(['alone 1.0.0 0', 'alone 1.1.0 1', 'worker 1.0.0 0', 'worker 1.1.0 1']);
+    const failed = await project.promote('1.2.0', 'flock');
+    expect(failed.code, failed.stderr).toBe(3);
+    expect(await states()).toEqual(before);
+    await project.succeed('rollback', 'flock');
+    expect(await states()).toEqual(['alone 1.0.0 1', 'alone 1.1.0 0', 'worker 1.0.0 1', 'worker 1.1.0 0']);
+    for (const role of ['alone', 'worker']) {
+      const { together, changes } = await times.of(role, 'flock');
+      expect([role, together, changes]).toEqual([role, [], 4]);
+    }
+  });
+
+  test('networks have the MTU that is configured, and another one is refused before anything changes', async () => {
+    const option = 'com.docker.network.driver.mtu';
+    const before = await project.snapshot('prod');
+    for (const environment of ['prod', 'flock']) {
+      const found = await project.engine(`${environment}-1`).inspectNetwork(`trial-${environment}`);
+      expect(found?.Options?.[option]).toBe('1400');
+      await project.configure({ network: { mtu: 1300 } });
+      await project.run('resume', environment);
+      const refused = await project.promote('1.1.0', environment);
+      expect([refused.code, refused.stderr], refused.stderr).toEqual([
+        2,
+        expect.stringContaining(
+          `network trial-${environment} has MTU 1400, and ${environment} is configured with 1300`,
+        ),
+      ]);
+    }
+    expect(await project.snapshot('prod')).toEqual(before);
   });
 });

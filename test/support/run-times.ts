@@ -7,8 +7,8 @@ interface Moment {
   readonly at: bigint;
   readonly action: 'start' | 'die';
   readonly role: string;
-  /** of the container's specification: containers that may run together have the same */
-  readonly alias: string;
+  /** what containers that may run together have in common: their version, or the service that they are tasks of */
+  readonly kind: string;
   readonly name: string;
 }
 
@@ -19,7 +19,8 @@ export class RunTimes {
 
   /** Begins to listen to an engine. */
   async listen(dockerHost: string): Promise<void> {
-    const format = '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "name"}}';
+    const format =
+      '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "name"}} {{index .Actor.Attributes "lockage.release"}}';
     const wanted = ['type=container', 'event=start', 'event=die'].flatMap((filter) => ['--filter', filter]);
     // From the beginning, as it takes a moment until it listens.
     const words = ['-H', dockerHost, 'events', '--since', '1', ...wanted, '--format', format];
@@ -34,29 +35,31 @@ export class RunTimes {
   }
 
   #hear(line: string): void {
-    const [at = '0', action = '', name = ''] = line.split(' ');
-    const [alias, role] = /^[a-z]+-[a-z]+-([a-z]+)-[0-9a-f]{8}/.exec(name) ?? [];
-    if (!alias || !role || (action !== 'start' && action !== 'die')) return;
+    const [at = '0', action = '', name = '', version = ''] = line.split(' ');
+    const [service, role] = /^[a-z]+-[a-z]+-([a-z]+)-[0-9a-f]{8}/.exec(name) ?? [];
+    if (!service || !role || (action !== 'start' && action !== 'die')) return;
     if (this.#moments.some((other) => other.at === BigInt(at) && other.name === name)) return;
-    this.#moments.push({ at: BigInt(at), action, role, alias, name });
+    this.#moments.push({ at: BigInt(at), action, role, kind: version || service, name });
   }
 
-  /** Returns when containers of different specifications of a role ran at once, and how often one of another began after one had ended. */
-  async of(role: string): Promise<{ together: string[]; changes: number }> {
+  /** Returns when containers of different releases of a role ran at once, and how often one of another began after one had ended. */
+  async of(role: string, environment = 'prod'): Promise<{ together: string[]; changes: number }> {
     // What has happened is told within moments.
     await sleep(300);
-    const moments = this.#moments.filter((each) => each.role === role).sort((a, b) => (a.at < b.at ? -1 : 1));
+    const moments = this.#moments
+      .filter((each) => each.role === role && each.name.includes(`-${environment}-`))
+      .sort((a, b) => (a.at < b.at ? -1 : 1));
     const running = new Map<string, string>();
     const together: string[] = [];
     let last = '';
     let changes = 0;
-    for (const { action, alias, name } of moments) {
+    for (const { action, kind, name } of moments) {
       if (action === 'die') running.delete(name);
       else {
-        for (const [other, theirs] of running) if (theirs !== alias) together.push(`${name} beside ${other}`);
-        running.set(name, alias);
-        if (last !== '' && last !== alias) changes += 1;
-        last = alias;
+        for (const [other, theirs] of running) if (theirs !== kind) together.push(`${name} beside ${other}`);
+        running.set(name, kind);
+        if (last !== '' && last !== kind) changes += 1;
+        last = kind;
       }
     }
     return { together, changes };

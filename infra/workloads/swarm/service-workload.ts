@@ -158,7 +158,8 @@ export class ServiceWorkload implements Workload {
     const tasks = (await this.#tasks(engine)).filter(({ ServiceID }) => ServiceID === found.ID);
     const isSound = tasks.every(({ Status }) => !ended.has(Status.State));
     const isLeft = !isReplaced && Labels[askedLabel] === asked && isSound;
-    if (isLeft && ((rests && serviceState(found, tasks).word === 'resting') || (await this.#comesUp(engine)))) return true;
+    if (isLeft && ((rests && serviceState(found, tasks).word === 'resting') || (await this.#comesUp(engine))))
+      return true;
     await this.remove();
     return false;
   }

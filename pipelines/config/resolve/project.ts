@@ -1,6 +1,7 @@
 import { embeddedRepository } from '../../model/embedded.ts';
 import type {
   Accessory,
+  Build,
   Dns,
   Environment,
   Hardening,
@@ -46,6 +47,7 @@ export function resolveProject(
       dockerfile: file.build?.dockerfile ?? 'Dockerfile',
       args: textValues(file.build?.args ?? {}),
       ...(file.build?.platform === undefined ? {} : { platform: file.build.platform }),
+      ...platformsOf(file),
     },
     insecureRegistries: file.insecureRegistries ?? [],
     ...(file.schema === undefined ? {} : { schema: file.schema }),
@@ -58,6 +60,13 @@ export function resolveProject(
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];
     }),
   };
+}
+
+/** One alone is the same as `platform`. */
+function platformsOf({ build }: ProjectFile): Partial<Pick<Build, 'platform' | 'platforms'>> {
+  const [first, ...others] = [...new Set(build?.platforms)];
+  if (first === undefined) return {};
+  return others.length === 0 ? { platform: first } : { platforms: [first, ...others] };
 }
 
 /** Resolves one environment: its own file over lockage.yaml over the defaults. */

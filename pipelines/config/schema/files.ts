@@ -143,6 +143,10 @@ const inBoth = {
   network: network.optional(),
 };
 
+const platform = z
+  .string({ error: expected('a platform such as linux/amd64') })
+  .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') });
+
 /** lockage.yaml: the application and what its environments have in common. */
 export const projectFile = mapping({
   app: name.meta({ description: 'Name of the application.' }),
@@ -167,11 +171,16 @@ export const projectFile = mapping({
         error: expected('a mapping of build arguments'),
       })
       .optional(),
-    platform: z
-      .string({ error: expected('a platform such as linux/amd64') })
-      .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
-      .optional(),
-  }).optional(),
+    platform: platform.optional(),
+    platforms: list(platform, 'platforms')
+      .min(1, { error: 'expected at least one platform' })
+      .optional()
+      .meta({ description: 'Several in one release: each host gets its own.' }),
+  })
+    .refine(({ platform: one, platforms }) => one === undefined || platforms === undefined, {
+      error: 'has both platform and platforms: keep one',
+    })
+    .optional(),
   insecureRegistries: list(registry, 'registries')
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),
