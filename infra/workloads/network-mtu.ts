@@ -26,8 +26,10 @@ export async function refuseOtherMtu(
   const found = await engine.inspectNetwork(network, call);
   const actual = found?.Options?.[option];
   if (!found || actual === String(wanted.mtu)) return;
-  const now = actual === undefined ? 'none of its own' : `${actual}`;
-  throw new LockageError(`network ${network} has MTU ${now}, and ${name} is configured with ${wanted.mtu}`, {
-    hint: `It is set when a network is made: make another environment with it, or \`lockage destroy ${name}\` and promote again.`,
-  });
+  throw new LockageError(
+    `network ${network} has MTU ${actual ?? 'none of its own'}, and ${name} is configured with ${wanted.mtu}`,
+    {
+      hint: `It is set when a network is made: make another environment with it, or \`lockage destroy ${name}\` and promote again.`,
+    },
+  );
 }

@@ -15,11 +15,11 @@ const named = (list: readonly { spec: { role: string; version: string } }[] = []
   list.map(({ spec }) => `${spec.role} ${spec.version}`).sort();
 
 /** The same after the operation was killed when these had ended. */
-function killed(before: Scene, role: string): Scene {
+function killed(before: Scene, ended: string): Scene {
   const { desired, revision } = planned(before, '3.0.0');
   const pending = [{ ...revision, result: 'unfinished' as const, operation: 'op0' }];
   const containers = [...before.record.containers, ...desired.serving];
-  return broken({ ...before, record: { ...before.record, containers, pending } }, role);
+  return broken({ ...before, record: { ...before.record, containers, pending } }, ended);
 }
 
 describe('roles of which two at once are wrong', () => {
