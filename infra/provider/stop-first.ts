@@ -72,7 +72,17 @@ export async function bringBack(context: ProviderContext, place: Place, change: 
   );
 }
 
-/** Lets what was there before rest for good: what came in its place is what a host brings back from now on. */
+/**
+ * Lets what was there before rest for good: what came in its place is what a host brings back from now on. What somebody has
+ * removed comes back to nobody.
+ */
 export async function letRest(context: ProviderContext, place: Place, { before }: StopFirstInputs): Promise<void> {
-  await Promise.all(before.map((placed) => workloadFor(context, { ...place, ...placed }).stop()));
+  await Promise.all(
+    before.map(async (placed) => {
+      const { host, spec } = placed;
+      const found = await runtimeOf(host).releaseParts(await context.engine(host), place, {});
+      if (!found.some(({ container }) => container === spec.name)) return;
+      await workloadFor(context, { ...place, ...placed }).stop();
+    }),
+  );
 }
