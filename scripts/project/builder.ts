@@ -52,10 +52,33 @@ export class DockerBuilder implements Builder {
       for (const platform of build.platforms ?? [build.platform]) {
         const built = this.#tag(`building-${randomBytes(6).toString('hex')}`);
         const settings = { ...build, context, dockerfile, ...(platform === undefined ? {} : { platform }) };
-        await this.#docker('build the image', buildArguments(settings, built, labels));
+        await this.#buildFor(platform, built, (more) => buildArguments(settings, built, labels, more));
         await this.#name(built, build.platforms && platform ? tagFor(version, platform) : version);
       }
     });
+  }
+
+  /**
+   * Builds an image, and once more without the cache where it is for another platform than asked: the engine's own builder
+   * takes what it has built for any. Throws LockageError when it still is.
+   */
+  async #buildFor(
+    platform: string | undefined,
+    built: string,
+    argv: (more: readonly string[]) => readonly string[],
+  ): Promise<void> {
+    for (const more of [[], ['--no-cache']]) {
+      await this.#docker('build the image', argv(more));
+      if (platform === undefined) return;
+      const { code, stdout } = await run(platformArguments(built), {
+        env: variablesFor('docker'),
+        timeout: questionTimeout,
+      });
+      const found = stdout.trim();
+      // One that is not there is told of when it is named.
+      if (code !== 0 || `${platform}/`.startsWith(`${found}/`)) return;
+      if (more.length > 0) throw notFor(platform, found);
+    }
   }
 
   /**
@@ -160,6 +183,12 @@ export class DockerBuilder implements Builder {
 /** Returns the tag of an image for one platform of several: no version, so that nobody takes it for a release. */
 function tagFor(version: string, platform: string): string {
   return `platform-${platform.replaceAll('/', '-')}-${version}`;
+}
+
+function notFor(platform: string, found: string): LockageError {
+  return new LockageError(`the builder made an image for ${found} when asked for ${platform}`, {
+    hint: 'The base image in the Dockerfile may be for that platform alone: take one that is for both, or another builder.',
+  });
 }
 
 function notLoaded(tag: string, said: string): LockageError {
