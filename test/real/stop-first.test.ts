@@ -116,8 +116,8 @@ describe.runIf(labsWork)('a role of which two at once are wrong', () => {
     const before = await alone();
     await project.killedAt('at:stop', 'promote', '1.0.0', '--to', 'prod', '--yes');
     const restarted = project.lab.host('prod-1');
-    await restarted.stopDocker({ crash: true });
-    await restarted.startDocker();
+    await restarted.cutPower();
+    await restarted.restorePower();
     await times.listen(restarted.dockerHost);
     await expect.poll(alone).toMatchObject({ 'worker 1.1.0 running': before['worker 1.1.0 running'] });
     await project.succeed('promote', '1.1.0', '--to', 'prod');
