@@ -30,6 +30,8 @@ const longest = [
   'host-add',
   'fence',
   'rollback',
+  'stop-first',
+  'image-kinds',
   'evidence',
 ];
 

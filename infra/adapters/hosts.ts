@@ -1,4 +1,5 @@
 import { LockageError, messageOf, PartialError } from '../../pipelines/errors.ts';
+import { restsAsStandby } from '../../pipelines/model/container-spec.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import type { DesiredState, PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Environment } from '../../pipelines/model/environment.ts';
@@ -159,7 +160,7 @@ export class HostsAdapter implements Hosts {
 
   async rehearse(desired: DesiredState): Promise<void> {
     const { app, environment, operation, turn, ledger, serving } = desired;
-    const containers = onActiveHosts(ledger, serving).filter(({ spec }) => spec.route);
+    const containers = onActiveHosts(ledger, serving).filter(({ spec }) => !restsAsStandby(spec));
     const rehearsal = { app, environment, operation, turn, hosts: hostRoutes(desired), containers };
     await rehearseSwitch(providerContext(this.#session, true), rehearsal);
   }

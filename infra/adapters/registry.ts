@@ -3,21 +3,27 @@ import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import { shortDigest, type Release } from '../../pipelines/model/release.ts';
 import type { Registry } from '../../pipelines/operations/ports/registry.ts';
 import { parseReference, type RegistryClient } from '../registry/client.ts';
+import { imageOf, imagesOf } from '../registry/images-of.ts';
 import { copyRelease, type CopyDependencies } from './release-copies.ts';
 
 /** The options of the registry as operations see it. */
 export interface ReleaseRegistryOptions {
   /** of an image that was built for several */
   readonly platform?: string | undefined;
+  /** of which a release has one image each */
+  readonly platforms?: readonly string[] | undefined;
   /** absent: nothing is ever copied */
   readonly copies?: CopyDependencies;
 }
 
 /**
  * Returns the registry as promotions see it: it still has the release, under its tag, as it was made. Of an image
- * that was built for several platforms, a release is the one for `platform`.
+ * that was built for several platforms, a release is the one for `platform`, or those for `platforms`.
  */
-export function releaseRegistry(client: RegistryClient, { platform, copies }: ReleaseRegistryOptions = {}): Registry {
+export function releaseRegistry(
+  client: RegistryClient,
+  { platform, platforms, copies }: ReleaseRegistryOptions = {},
+): Registry {
   return {
     verify: async (release) => {
       // The tag of an adopted image was never ours, so it may move.
@@ -38,8 +44,8 @@ export function releaseRegistry(client: RegistryClient, { platform, copies }: Re
     image: async (reference) => {
       const { repository, tag, digest: given } = parseReference(reference);
       const digest = given ?? (await client.resolve(repository, tag ?? 'latest'));
-      const { os, architecture, user } = await client.imageConfig(repository, digest, platform);
-      return { repository, digest, platform: `${os}/${architecture}`, user };
+      if (platforms) return { repository, digest, ...(await imagesOf(client, repository, digest, platforms)) };
+      return { repository, digest, ...(await imageOf(client, repository, digest, platform)) };
     },
     labels: ({ repository, digest }) => client.labels(repository, digest),
     tagged: (repository, version, mayBeNew) => client.tagDigest(repository, version, mayBeNew),

@@ -71,8 +71,8 @@ export class StacksAdapter implements Stacks {
     const wereTried = attempts.some(({ number }) => number < turn.revision);
     if (wereTried) await this.copyRecord({ environment, hosts: hostRoutes(desired).map(({ host }) => host), turn });
     try {
-      const jobResults: JobResult[] = [];
-      await this.#up(desired, { ...context, jobResults, ...(delivered ? { delivered } : {}) }, { message });
+      const told = { jobResults: new Array<JobResult>(), gaps: {} };
+      await this.#up(desired, { ...context, ...told, ...(delivered ? { delivered } : {}) }, { message });
     } finally {
       await delivered?.catch(() => undefined);
     }
@@ -127,9 +127,7 @@ export class StacksAdapter implements Stacks {
       import('../programs/attempt.ts'),
     ]);
     const { environment } = desired;
-    const program = options.only
-      ? attemptProgram(desired)
-      : environmentProgram(desired, session.secrets, context.jobResults);
+    const program = options.only ? attemptProgram(desired) : environmentProgram(desired, session.secrets, context);
     try {
       await pulumi.up(environment, program, context, options);
     } catch (error) {

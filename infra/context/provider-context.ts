@@ -40,6 +40,8 @@ export interface ProviderContext {
   mask(text: string): string;
   /** receives how jobs ended, for the record; absent: nobody records it */
   readonly jobResults?: JobResult[];
+  /** receives for how long nothing of a role ran, role → ms, for the record; absent: nobody records it */
+  readonly gaps?: Record<string, number>;
   readonly machines: MachineFolders;
   /** the routes of this operation while they are sent to every host; absent: not sent yet */
   readonly delivered?: Promise<void>;

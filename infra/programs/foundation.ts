@@ -3,12 +3,14 @@ import type * as pulumi from '@pulumi/pulumi';
 import type { Accessory } from '../../pipelines/model/environment.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
 import { environmentNames } from '../../pipelines/model/names.ts';
-import type { EnvironmentHost } from '../../pipelines/model/target.ts';
+import type { EnvironmentHost, Orchestrator } from '../../pipelines/model/target.ts';
 import { ownerLabels } from '../docker/labels.ts';
 import { Accessory as AccessoryResource, Edge, Foundation, Overlay, SecretFiles } from '../resources/classes.ts';
 import { declarations } from '../resources/declared.ts';
+import type { OverlayInputs } from '../resources/inputs.ts';
 import { keepAsRecorded, type RecordedResource } from '../resources/keep-others.ts';
 import { accessoryName } from '../workloads/foundation/accessory-container.ts';
+import { networkOptions } from '../workloads/network-mtu.ts';
 import { accessoryInputs, edgeInputs, imageOn } from './foundation-inputs.ts';
 import type { FoundationPlan } from './foundation-plan.ts';
 
@@ -20,7 +22,7 @@ export function foundationProgram(plan: FoundationPlan): (recorded: readonly Rec
   return async (recorded) => {
     const { app, environment } = plan;
     const { orchestrator } = environment;
-    const overlay = orchestrator ? new Overlay({ app, environment: environment.name, host: orchestrator }) : undefined;
+    const overlay = orchestrator ? new Overlay(overlayOf(plan, orchestrator)) : undefined;
     const done: pulumi.Resource[] = [];
     let before: Edge | undefined;
     for (const host of environment.hosts) {
@@ -84,11 +86,21 @@ function bridgeOf(plan: FoundationPlan, host: EnvironmentHost, provider: docker.
   const { network } = environmentNames(app, environment.name);
   const labelled = labelList(ownerLabels(app, environment.name, 'network'));
   const found = plan.networks[host.name];
+  const options = networkOptions(environment);
   return new docker.Network(
     `${host.name}-network`,
-    { name: network, driver: 'bridge', labels: labelled },
-    { provider, ...asItIs(plan, host), ...(found === undefined ? {} : { import: found, ignoreChanges: ['*'] }) },
+    { name: network, driver: 'bridge', labels: labelled, ...(options ? { options } : {}) },
+    // Another MTU is refused before: a network that is there is never made again for it.
+    {
+      ...{ provider, ignoreChanges: ['options'], ...asItIs(plan, host) },
+      ...(found === undefined ? {} : { import: found, ignoreChanges: ['*'] }),
+    },
   );
+}
+
+function overlayOf({ app, environment }: FoundationPlan, host: Orchestrator): OverlayInputs {
+  const options = networkOptions(environment);
+  return { app, environment: environment.name, host, ...(options ? { options } : {}) };
 }
 
 function asItIs(plan: FoundationPlan, { name }: EnvironmentHost) {

@@ -1,5 +1,6 @@
 import { withoutOldLogs } from '../../pipelines/model/job-results.ts';
 import type { JobResult } from '../../pipelines/model/verification.ts';
+import { restsAsStandby } from '../../pipelines/model/container-spec.ts';
 import { onActiveHosts } from '../../pipelines/model/cordons.ts';
 import { samePlace, type DesiredState, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { Revision } from '../../pipelines/model/revision.ts';
@@ -8,21 +9,26 @@ import { steadyNow } from '../system/clock.ts';
 import type { SecretValues } from '../context/secret-values.ts';
 import { hostRoutes, type HostRoutes } from '../edge/host-routes.ts';
 import { Container, Handover, Ledger, Migration, Routes, Secret, Verification, Watch } from '../resources/classes.ts';
+import type { StopFirstInputs } from '../resources/inputs.ts';
 import { claimTurn } from './attempt.ts';
 
 /** Time for the record after the watch, in seconds, before hosts go back by themselves. */
 const guardMargin = 15;
 
+/** What operations find out on their way, and the revision says. */
+interface Told {
+  readonly jobResults?: readonly JobResult[];
+  /** see `Revision` */
+  readonly gaps?: Readonly<Record<string, number>>;
+}
+
 /**
  * Returns the Pulumi program of an environment. Its order is the promotion: the migration, then all new containers
  * beside the serving ones, then the barrier, and only behind it the routes of all hosts, the watch and the record.
- * What is not declared any more is removed by Pulumi after all of that. `results`: where the watch notes how jobs ended.
+ * What is not declared any more is removed by Pulumi after all of that. `told`: where the barrier and the watch note what
+ * they found.
  */
-export function environmentProgram(
-  desired: DesiredState,
-  values: SecretValues,
-  results: readonly JobResult[] = [],
-): () => Promise<void> {
+export function environmentProgram(desired: DesiredState, values: SecretValues, told: Told = {}): () => Promise<void> {
   return async () => {
     const { app, environment, operation, turn } = desired;
     const sealed = await sealedSecrets(desired, values);
@@ -39,7 +45,10 @@ export function environmentProgram(
       : [];
     const made = { dependsOn: [claim, ...secrets, ...migration] };
     const containers = [
-      ...desired.serving.map((placed) => new Container({ ...place, ...placed, ...madeAgain(desired, placed) }, made)),
+      ...desired.serving.map(
+        (placed) =>
+          new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...later(desired, placed) }, made),
+      ),
       ...desired.standby.map(
         (placed) =>
           new Container({ ...place, ...placed, ...madeAgain(desired, placed), ...resting(desired, placed) }, made),
@@ -58,7 +67,7 @@ export function environmentProgram(
     const watched = { ...watchOf(desired), ...(handover ? { handover } : {}), guarded, hosts };
     const watch = new Watch({ ...place, ...watched }, { dependsOn: [traffic] });
     // Only when the watch is over is it known how long the operation took.
-    const revisions = watch.id.apply(() => JSON.stringify(verified(timed(desired), results)));
+    const revisions = watch.id.apply(() => JSON.stringify(verified(timed(desired), told)));
     new Ledger({ ...place, ...desired.ledger, revisions }, { dependsOn: [watch] });
   };
 }
@@ -75,7 +84,11 @@ function sealedSecrets({ secrets }: DesiredState, values: SecretValues) {
 
 function barrierOf(desired: DesiredState, hosts: readonly HostRoutes[]) {
   const { operation, wake, verify, guarded } = desired;
-  return { operation, wake, containers: verify, routes: guarded ? hosts : [], ...migrated(desired, hosts) };
+  return {
+    ...{ operation, wake, containers: verify, routes: guarded ? hosts : [] },
+    ...stopFirstOf(desired),
+    ...migrated(desired, hosts),
+  };
 }
 
 function watchOf(desired: DesiredState) {
@@ -87,9 +100,10 @@ function watchOf(desired: DesiredState) {
     duration: watch,
     containers: onActiveHosts(ledger, serving),
     ...(watchesAccessories(desired) ? { accessories: true as const } : {}),
-    stop: withoutTraffic(desired),
+    stop: toRest(desired),
     ...(desired.jobs ? { jobs: desired.jobs } : {}),
     ...(kept ? { kept } : {}),
+    ...stopFirstOf(desired),
   };
 }
 
@@ -101,11 +115,17 @@ function jobsTime({ jobs = [] }: DesiredState): number {
   return jobs.reduce((sum, { timeout, retries }) => sum + (timeout + jobMargin) * (retries + 1), 0);
 }
 
-/** Adds how jobs ended to the revision that is made. */
-function verified(revisions: readonly Revision[], results: readonly JobResult[]): readonly Revision[] {
+/** Adds what was found out to the revision that is made. */
+function verified(revisions: readonly Revision[], { jobResults = [], gaps = {} }: Told): readonly Revision[] {
   const last = revisions.at(-1);
-  if (!last || results.length === 0) return revisions;
-  return withoutOldLogs({ revisions: [...revisions.slice(0, -1), { ...last, verification: results }] }).revisions;
+  if (!last) return revisions;
+  const found = {
+    ...last,
+    ...(jobResults.length > 0 ? { verification: jobResults } : {}),
+    ...(last.result === 'succeeded' && Object.keys(gaps).length > 0 ? { gaps } : {}),
+  };
+  const all = [...revisions.slice(0, -1), found];
+  return jobResults.length > 0 ? withoutOldLogs({ revisions: all }).revisions : all;
 }
 
 /** Returns whether accessories are watched: going back must not wait for what may be the reason for it. */
@@ -142,7 +162,20 @@ function handoverOf({ from, to }: NonNullable<DesiredState['handover']>, routes:
 /** Marks a container that rests: one of an earlier release that is made again must not work beside those that serve. */
 function resting({ handover, drill, anew }: DesiredState, placed: PlacedContainer): { rests?: true } {
   const isMade = handover ?? drill ?? anew?.some((other) => samePlace(other, placed));
-  return isMade && !placed.spec.route ? { rests: true } : {};
+  return isMade && restsAsStandby(placed.spec) ? { rests: true } : {};
+}
+
+function stopFirstOf({ stopFirst, serving, ledger }: DesiredState): { stopFirst?: StopFirstInputs } {
+  if (!stopFirst) return {};
+  const { roles, start } = stopFirst;
+  const stays = (placed: PlacedContainer) =>
+    roles.includes(placed.spec.role) && !start.some((other) => samePlace(other, placed));
+  return { stopFirst: { ...stopFirst, serving: onActiveHosts(ledger, serving).filter(stays) } };
+}
+
+/** Marks a container that starts only when the one before it has ended. */
+function later({ stopFirst }: DesiredState, placed: PlacedContainer): { rests?: true } {
+  return stopFirst?.start.some((other) => samePlace(other, placed)) ? { rests: true } : {};
 }
 
 /**
@@ -153,10 +186,7 @@ function madeAgain({ again = [], anew = [], operation }: DesiredState, placed: P
   return [...again, ...anew].some((other) => samePlace(other, placed)) ? { again: operation } : {};
 }
 
-/**
- * Returns the earlier containers that get no traffic: they must not work beside the new ones, as two workers of two
- * versions.
- */
-function withoutTraffic(desired: DesiredState) {
-  return onActiveHosts(desired.ledger, desired.standby).filter(({ spec }) => !spec.route);
+/** Returns the earlier containers that must not work beside the new ones, as two workers of two versions. */
+function toRest(desired: DesiredState) {
+  return onActiveHosts(desired.ledger, desired.standby).filter(({ spec }) => restsAsStandby(spec));
 }

@@ -1,39 +1,61 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { samePlace, type PlacedContainer } from '../../pipelines/model/desired-state.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import type { ContainerInputs, VerificationInputs } from '../resources/inputs.ts';
 import { workloadFor } from '../workloads/runtimes.ts';
 import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { forgetMigration } from './migration.ts';
+import { stopThenStart } from './stop-first.ts';
 import { deliverRoutes } from './switch-routes.ts';
 
 /**
  * Makes the barrier: every container of the environment proves itself and every host gets its routes, all at the same
- * time. Throws LockageError with the container's last log lines and health answers as soon as one does not.
+ * time; of roles of which two at once are wrong, only when all others have, so that these stand still for the shortest time and for
+ * no release that fails elsewhere. Throws LockageError with the container's last log lines and health answers as soon as one
+ * does not.
  */
 export async function verifyContainers(context: ProviderContext, inputs: VerificationInputs): Promise<void> {
   const { app, environment } = inputs;
   await Promise.all(inputs.wake.map((placed) => workloadFor(context, { app, environment, ...placed }).start()));
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const checks = inputs.containers.map(async ({ host, spec }) => {
+  const check = async ({ host, spec }: PlacedContainer): Promise<Proven> => {
     const started = performance.now();
     const subject = { app, environment, host, spec };
     const start = await verify(context, subject, signal);
     context.progress({ host: host.name, step: 'healthy', detail: spec.name, took: performance.now() - started });
     return { subject, start };
-  });
+  };
+  const { stopFirst } = inputs;
+  const isLater = (placed: PlacedContainer) => stopFirst?.start.some((other) => samePlace(other, placed)) ?? false;
+  const checks = inputs.containers.filter((placed) => !isLater(placed)).map(check);
   const deliver = () => deliverRoutes(context, inputs, inputs.routes);
   const delivery = context.delivered?.catch(deliver) ?? deliver();
   const forgotten = inputs.migrated && forgetMigration(context, { app, environment, ...inputs.migrated });
   try {
     const [proven] = await Promise.all([Promise.all(checks), delivery]);
-    // One that was healthy at once may have crashed while the slowest proved itself.
-    await Promise.all(proven.map(async ({ subject, start }) => stillRuns(context, subject, start)));
+    if (!stopFirst) return await stillRun(context, proven);
+    await stopThenStart(context, { app, environment }, stopFirst, async () => {
+      const later = inputs.containers.filter(isLater).map(check);
+      checks.push(...later);
+      await stillRun(context, [...proven, ...(await Promise.all(later))]);
+    });
   } finally {
     stop.abort();
     await Promise.allSettled([...checks, delivery, forgotten]);
   }
+}
+
+/** A container that proved itself, and the start in which it did. */
+interface Proven {
+  readonly subject: ContainerInputs;
+  readonly start: string;
+}
+
+/** Checks that none has crashed that was healthy at once, while the slowest proved itself. Throws WorkloadFailedError. */
+async function stillRun(context: ProviderContext, proven: readonly Proven[]): Promise<void> {
+  await Promise.all(proven.map(async ({ subject, start }) => stillRuns(context, subject, start)));
 }
 
 /** Waits until a container has proven itself. Returns the start in which it did. */

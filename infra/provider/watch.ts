@@ -6,6 +6,7 @@ import {
   RolledBackError,
   type WorkloadFailedError,
 } from '../../pipelines/errors.ts';
+import { restsAsStandby } from '../../pipelines/model/container-spec.ts';
 import { edgeOf, type ProviderContext } from '../context/provider-context.ts';
 import { ofFallback, setName, silenceText, withoutFallback } from '../edge/edge.ts';
 import { allVisits, visitsOf, visitTimeout } from '../edge/visits.ts';
@@ -17,6 +18,7 @@ import { workloadError } from '../workloads/workload-error.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { accessoryStarts, refuseRestarted } from './accessory-watch.ts';
 import { handBack } from './handover.ts';
+import { bringBack, letRest } from './stop-first.ts';
 import { errorsOf, failuresOf, refuseSilent, revertRoutes, textOf } from './switch-routes.ts';
 import { overtaken } from './turn.ts';
 import { beginJobs, type WatchedJobs } from './watched-jobs.ts';
@@ -32,6 +34,7 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
       await watch(context, inputs, jobs);
       context.signal.throwIfAborted();
       // What has proven itself may be brought back from now on. It ends before anything is taken back or for good.
+      if (inputs.guarded && inputs.stopFirst) await letRest(context, inputs, inputs.stopFirst);
       if (inputs.guarded) await keepRunning(context, inputs);
     } catch (error) {
       jobs.stop();
@@ -48,6 +51,7 @@ export async function watchRelease(context: ProviderContext, inputs: WatchInputs
 async function takeBack(context: ProviderContext, inputs: WatchInputs): Promise<void> {
   if (!inputs.handover) {
     await revertRoutes(context, inputs);
+    if (inputs.stopFirst) await bringBack(context, inputs, inputs.stopFirst);
     return;
   }
   await handBack(context, inputs.handover).catch((second: unknown) => {
@@ -184,7 +188,7 @@ async function keepRunning(
   context: ProviderContext,
   { app, environment, containers, kept = [] }: WatchInputs,
 ): Promise<void> {
-  const all = [...containers, ...kept.filter(({ spec }) => spec.route)];
+  const all = [...containers, ...kept.filter(({ spec }) => !restsAsStandby(spec))];
   await Promise.all(all.map((placed) => workloadFor(context, { app, environment, ...placed }).enableRestart()));
 }
 

@@ -28,6 +28,10 @@ export interface ImageConfig {
   readonly architecture: string;
   /** empty for root */
   readonly user: string;
+  /** paths that it declares as volumes, sorted */
+  readonly volumes: readonly string[];
+  /** it says what to run */
+  readonly starts: boolean;
 }
 
 const indexTypes = [
@@ -38,13 +42,23 @@ const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
+/** The images of an index that are asked for their labels: some are for dozens of platforms. */
+const mostImages = 16;
+/** Of more volumes than these nobody reads. */
+const mostVolumes = 50;
 const accept = { Accept: [...indexTypes, ...manifestTypes].join(', ') };
 
 /** An image's configuration as the registry keeps it. */
 interface ConfigBlob {
   readonly os: string;
   readonly architecture: string;
-  readonly config?: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> | null };
+  readonly config?: {
+    readonly User?: string;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Volumes?: Readonly<Record<string, unknown>> | null;
+    readonly Cmd?: readonly string[] | null;
+    readonly Entrypoint?: readonly string[] | null;
+  };
 }
 
 interface Sized {
@@ -132,19 +146,35 @@ export class RegistryClient {
       manifest = await this.manifest(repository, chooseEntry(repository, manifest, platform));
     }
     const found = await this.#config(reference, manifest);
-    return { os: found.os, architecture: found.architecture, user: found.config?.User ?? '' };
+    const { User: user = '', Volumes, Cmd, Entrypoint } = found.config ?? {};
+    return {
+      ...{ os: found.os, architecture: found.architecture, user },
+      volumes: Object.keys(Volumes ?? {})
+        .filter((path) => path.startsWith('/'))
+        .slice(0, mostVolumes)
+        .sort(),
+      starts: [Entrypoint, Cmd].some((words) => Array.isArray(words) && words.length > 0),
+    };
   }
 
-  /** Returns the labels of an image; of an index, those of its image where it has one alone, else none. */
+  /** Returns the labels of an image; of an index, those that all its images have alike. */
   async labels(repository: string, digest: Digest): Promise<Readonly<Record<string, string>>> {
     const reference = await this.#reference(repository, `@${digest}`);
-    let manifest = await this.manifest(repository, digest);
-    if (indexTypes.includes(manifest.mediaType)) {
-      const [only, another] = indexEntries(manifest.bytes);
-      if (!only || another || !isDigest(only.digest)) return {};
-      manifest = await this.manifest(repository, only.digest);
-    }
-    return (await this.#config(reference, manifest)).config?.Labels ?? {};
+    const root = await this.manifest(repository, digest);
+    const entries = indexTypes.includes(root.mediaType) ? indexEntries(root.bytes).slice(0, mostImages) : undefined;
+    const images = entries
+      ? entries
+          .map((entry) => entry.digest)
+          .filter(isDigest)
+          .map((each) => this.manifest(repository, each))
+      : [root];
+    const found = await Promise.all(
+      images.map(async (image) => (await this.#config(reference, await image)).config?.Labels ?? {}),
+    );
+    const [first = {}, ...others] = found;
+    return Object.fromEntries(
+      Object.entries(first).filter(([name, value]) => others.every((each) => each[name] === value)),
+    );
   }
 
   async #config(reference: Reference, { bytes }: Manifest): Promise<ConfigBlob> {

@@ -76,6 +76,8 @@ export interface AccessoryInputs extends StandingInputs, Surroundings {
 /** The network of an environment on a swarm. */
 export interface OverlayInputs extends Place {
   readonly host: Orchestrator;
+  /** of its driver; absent: none */
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** The migration of a release, run once in an environment, in a container like the release's own. */
@@ -94,8 +96,19 @@ export interface VerificationInputs extends Place {
   readonly containers: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
   /** routes that each host must have before any of them switches */
   readonly routes: readonly HostRoutes[];
+  /** those that end before others start: what starts proves itself after all others */
+  readonly stopFirst?: StopFirstInputs;
   /** the migration that is recorded by now: its container goes */
   readonly migrated?: { readonly host: Target; readonly spec: ContainerSpec };
+}
+
+/** The containers of roles of which two at once are wrong: see `StopFirst`. */
+export interface StopFirstInputs {
+  readonly roles: readonly string[];
+  readonly start: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
+  readonly before: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
+  /** of these roles, what stays and runs already */
+  readonly serving: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }
 
 /** The claim of all hosts, and the record of what is tried, before anything changes. */
@@ -156,6 +169,8 @@ export interface WatchInputs extends Place {
   readonly accessories?: true;
   /** containers of earlier releases without traffic: stopped once the new release stands */
   readonly stop: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
+  /** brought back when the watch ends badly */
+  readonly stopFirst?: StopFirstInputs;
   /** containers of earlier releases that were made again: they are brought back after a restart, too */
   readonly kept?: readonly { readonly host: Target; readonly spec: ContainerSpec }[];
 }

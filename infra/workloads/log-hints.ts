@@ -67,6 +67,13 @@ export const symptoms: readonly Symptom[] = [
     remedy: 'see KEY; each of its words is passed on as it is, and no shell reads them',
   },
   {
+    name: 'not executable',
+    sign: /exec:? "?\/?[^\s"]+"?(: | failed: )permission denied/i,
+    cause: 'the file that it starts has no execute permission in the image, or not for its user',
+    keys: ['command'],
+    remedy: 'add `RUN chmod a+rx FILE` to the Dockerfile, or name its interpreter in KEY, as `[sh, /FILE]`',
+  },
+  {
     name: 'port below 1024',
     // The number comes after the word, as a line may begin with a time.
     sign: /^(?=.*(EACCES|permission denied)).*\b(listen|bind).*(:|port )\d{1,3}(?!\w|:\w|\]:)/im,

@@ -34,6 +34,8 @@ export interface Runtime {
   removeInventory(engine: Engine, inventory: Inventory, withData: boolean): Promise<void>;
   /** Removes the workloads of an environment's releases that have none of these names. */
   removeOthers(session: RemovalSession, place: Place, kept: ReadonlySet<string>): Promise<void>;
+  /** Ends what runs, or is about to, of some roles. Throws LockageError unless nothing of them runs any more. */
+  endRoles(context: ProviderContext, place: Place, ending: Ending): Promise<void>;
   /** Lists the workloads of an environment's releases. */
   releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]>;
   /** Returns the names of the workloads of an environment's releases, each with the hash of its specification. */
@@ -78,6 +80,15 @@ export interface DriftLook extends Place {
 export interface StandingRecord {
   readonly edges: readonly EdgeInputs[];
   readonly accessories: readonly AccessoryInputs[];
+}
+
+/** What has to end. */
+export interface Ending {
+  readonly roles: readonly string[];
+  /** names of workloads that stay */
+  readonly except: ReadonlySet<string>;
+  /** name → milliseconds that it gets to end by itself; absent: as by default */
+  readonly graces: ReadonlyMap<string, number>;
 }
 
 /** The parts of a session that a removal needs. */

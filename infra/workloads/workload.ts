@@ -17,8 +17,8 @@ export interface Workload {
   create(): Promise<void>;
   /** Stops it gracefully and removes it with its secrets. Ignores what is already gone. */
   remove(): Promise<void>;
-  /** Starts it again after `stop`, and makes it restart by itself. */
-  start(): Promise<void>;
+  /** Starts it again after `stop`, and makes it restart by itself, unless it is on trial. */
+  start(options?: { readonly onTrial?: true }): Promise<void>;
   /** Stops it without removing it; nothing but `start` wakes it. */
   stop(): Promise<void>;
   /** Makes it restart by itself from now on when it ends. */

@@ -1,6 +1,6 @@
 import type { ArchiveSummary } from '../model/archive.ts';
 import type { Block } from '../model/block.ts';
-import type { ContainerSpec } from '../model/container-spec.ts';
+import { restsAsStandby, type ContainerSpec } from '../model/container-spec.ts';
 import type { PlacedContainer } from '../model/desired-state.ts';
 import { allTargets, type Environment } from '../model/environment.ts';
 import { knownRevision, lastNumber } from '../model/fence.ts';
@@ -222,7 +222,7 @@ function isKept(spec: ContainerSpec, views: readonly HostView[]): boolean {
   const view = views.find(({ host }) => host.name === spec.host);
   if (view?.cordon) return true;
   if (!view || view.error !== undefined) return false;
-  return spec.route ? isRunning(view, spec) : view.containers.some(({ name }) => name === spec.name);
+  return restsAsStandby(spec) ? view.containers.some(({ name }) => name === spec.name) : isRunning(view, spec);
 }
 
 function failureOf(revision: Revision): NonNullable<EnvironmentStatus['failed']> {
@@ -264,7 +264,7 @@ export function containersOf(record: EnvironmentRecord, view: HostView): Contain
   const listed = expected.map(({ spec, use }): ContainerStatus => {
     const found = view.containers.find(({ name }) => name === spec.name);
     const missing = { name: spec.name, part: 'release', role: spec.role, version: spec.version, state: 'missing' };
-    const mayRest = use === 'standby' && !spec.route && found !== undefined;
+    const mayRest = use === 'standby' && restsAsStandby(spec) && found !== undefined;
     return { ...(found ?? missing), use, wrong: !mayRest && found?.state !== 'running' };
   });
   const others = view.containers

@@ -43,6 +43,8 @@ export interface ContainerSpec extends Surroundings {
   readonly init?: false;
   readonly log?: Log;
   readonly stopGrace: number;
+  /** see `Role` */
+  readonly replace?: 'stop-first';
   /** it is a service on a swarm, with this many containers */
   readonly replicas?: number;
 }
@@ -106,12 +108,21 @@ export function roleContainers(
     ...(role.log ? { log: role.log } : {}),
     ...surroundingsOf(role),
     stopGrace: role.stopGrace,
+    ...(role.replace ? { replace: role.replace } : {}),
     ...(schedulesReplicas(host) ? { replicas: role.count } : {}),
   };
   // With the count: one more container under an alias that serves would get traffic before it is verified.
   const alias = `${app}-${environment.name}-${role.name}-${fingerprint({ ...content, count: role.count, attempt })}`;
   if (schedulesReplicas(host)) return [{ name: alias, alias, ...content }];
   return Array.from({ length: role.count }, (_, index) => ({ name: `${alias}-${index + 1}`, alias, ...content }));
+}
+
+/**
+ * Returns whether a container rests while it is kept to go back to: it would work beside what serves. One with traffic runs
+ * on and gets none, unless two of its role at once are wrong.
+ */
+export function restsAsStandby({ route, replace }: Pick<ContainerSpec, 'route' | 'replace'>): boolean {
+  return route === undefined || replace === 'stop-first';
 }
 
 /** Returns what is said of a container's network and its end, and nothing where nothing is. */

@@ -32,6 +32,15 @@ export interface SecretVersion {
   readonly version: string;
 }
 
+/** The containers of roles of which two at once are wrong. */
+export interface StopFirst {
+  readonly roles: readonly string[];
+  /** made, and started only when nothing of their roles runs any more */
+  readonly start: readonly PlacedContainer[];
+  /** those that serve until then, and are started again when it fails */
+  readonly before: readonly PlacedContainer[];
+}
+
 /** The state of an environment after an operation: the input of its Pulumi program. */
 export interface DesiredState {
   readonly app: string;
@@ -52,6 +61,8 @@ export interface DesiredState {
   readonly fallback: readonly PlacedContainer[];
   /** serving containers that rested as standby and have to be started */
   readonly wake: readonly PlacedContainer[];
+  /** serving containers that start only when those before them have ended; absent: none of these changes */
+  readonly stopFirst?: StopFirst;
   /** containers that must prove themselves before any route moves */
   readonly verify: readonly PlacedContainer[];
   /** serving containers that hosts may have lost, or that do not run, whatever is recorded: these are made again */

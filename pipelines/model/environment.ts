@@ -53,6 +53,8 @@ export interface Environment {
   readonly registry: Pulling;
   /** the ssh_config that its hosts are reached with; absent: none */
   readonly sshConfig?: SshConfig;
+  /** how its networks are made; absent: as each engine does it */
+  readonly network?: { readonly mtu: number };
   /** what is set for its edge proxies; absent: nothing */
   readonly edge?: EdgeSettings;
   /** it is a revision of another environment that runs once more: its engine is not its own */
@@ -113,6 +115,8 @@ export interface Role extends Surroundings {
   readonly log?: Log;
   /** how long a stop waits between the stop signal and KILL */
   readonly stopGrace: number;
+  /** two at once are wrong: the one before stops before the next one starts; absent: they run side by side for a while */
+  readonly replace?: 'stop-first';
 }
 
 /** The traffic of a role: the port on the host's edge proxy, and the port its containers listen on. */
@@ -317,6 +321,8 @@ export interface Build {
   readonly dockerfile: string;
   readonly args: Readonly<Record<string, string>>;
   readonly platform?: string;
+  /** several, in one release; absent: `platform`, or the builder's own */
+  readonly platforms?: readonly string[];
 }
 
 /** Returns where an environment's releases run: its orchestrator, or else its hosts. */

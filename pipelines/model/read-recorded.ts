@@ -63,11 +63,14 @@ const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const amount = z.number().positive().max(Number.MAX_SAFE_INTEGER);
 const values = z.record(key, word);
 
+const platform = z.string().regex(/^[a-z0-9]+\/[a-z0-9/]+$/, 'is no platform');
+
 const release = z.object({
   version: text,
   repository: image,
   digest,
-  platform: z.string().regex(/^[a-z0-9]+\/[a-z0-9/]+$/, 'is no platform'),
+  platform,
+  platforms: z.record(platform, digest).optional(),
   commit: z
     .string()
     .regex(/^[0-9a-f]{7,64}$/, 'is no commit')
@@ -75,6 +78,8 @@ const release = z.object({
   builder: text,
   createdAt: text,
   user: text.optional(),
+  volumes: z.array(text).max(most).optional(),
+  startless: z.literal(true).optional(),
   dirty: z.boolean().optional(),
   adopted: z.boolean().optional(),
   schema: whole.optional(),
@@ -152,6 +157,7 @@ const container = z.object({
   init: z.literal(false).optional(),
   log: log.optional(),
   stopGrace: whole,
+  replace: z.literal('stop-first').optional(),
   replicas: whole.optional(),
   ...surroundings,
 } satisfies Fields<ContainerSpec>);

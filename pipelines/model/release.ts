@@ -9,8 +9,10 @@ export interface Release {
   readonly repository: string;
   /** digest of the manifest that hosts pull */
   readonly digest: Digest;
-  /** `linux/amd64` */
+  /** `linux/amd64`; of several the first */
   readonly platform: string;
+  /** of several: platform → digest of the image that hosts of it run. Absent: `platform` alone */
+  readonly platforms?: Readonly<Record<string, Digest>>;
   /** the git commit it was built from; absent for an adopted image, and for files of which nothing was ever committed */
   readonly commit?: string;
   /** who built it: `user@machine` */
@@ -21,6 +23,10 @@ export interface Release {
   readonly sequence?: number;
   /** the image's own user; empty for root */
   readonly user?: string;
+  /** paths that the image declares as volumes; absent: none, or it was made before they were recorded */
+  readonly volumes?: readonly string[];
+  /** the image does not say what to run */
+  readonly startless?: true;
   /** built from files that are in no commit: the user said so, or there is none */
   readonly dirty?: boolean;
   /** the schema that its migration brings data to; absent: it declares none, which counts as 0 */
@@ -34,6 +40,11 @@ export interface Release {
 /** Returns `repository@sha256:…`, the only form in which images are pulled and run. */
 export function imageByDigest(release: Pick<Release, 'repository' | 'digest'>): string {
   return `${release.repository}@${release.digest}`;
+}
+
+/** Returns the platforms that a release has images for. */
+export function platformsOf({ platform, platforms }: Pick<Release, 'platform' | 'platforms'>): string[] {
+  return platforms ? Object.keys(platforms) : [platform];
 }
 
 /** Shortens a digest as people read it: `sha256:0123456789ab…` → `0123456789ab` */

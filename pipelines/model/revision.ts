@@ -46,6 +46,8 @@ export interface Revision {
   readonly policy?: SignaturePolicy;
   /** absent: it was recorded before that was, or did not succeed */
   readonly stoodOn?: StoodOn;
+  /** role → milliseconds for which nothing of it ran, of those that are stopped before the next one starts */
+  readonly gaps?: Readonly<Record<string, number>>;
   /** ISO 8601: when its environment was archived. Neither it nor one before it serves, or can be gone back to */
   readonly ended?: string;
 }

@@ -1,4 +1,5 @@
 import { BrokenError, detailsOf, InterruptedError, messageOf, passesUnchanged, RolledBackError } from '../errors.ts';
+import { restsAsStandby } from '../model/container-spec.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
 import { samePlace, type DesiredState, type SecretVersion } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
@@ -60,6 +61,8 @@ async function prove(context: Context, inputs: RollbackInputs, startedAt: number
   const { environment, target, actor } = inputs;
   const plan = planRollback(inputs);
   context.terminal.step('drill', `${target.release.version} (revision ${target.number})`);
+  const alone = plan.desired.serving.filter(({ spec }) => spec.replace === 'stop-first').map(({ spec }) => spec.role);
+  for (const role of new Set(alone)) context.terminal.note(`${role} is not started: two of it at once are wrong`);
   const { readyAt, error } = await tried(context, inputs, plan);
   // Whoever has taken over decides, and records; what others kept from being tried says nothing of a rollback.
   if (passesUnchanged(error)) throw error;
@@ -159,7 +162,7 @@ function besides(before: DesiredState, { serving, secrets }: DesiredState): Desi
     ...before,
     standby,
     again: others,
-    verify: others.filter(({ spec }) => spec.route),
+    verify: others.filter(({ spec }) => !restsAsStandby(spec)),
     secrets: [...before.secrets, ...secrets.filter((secret) => !isRecorded(secret))],
     drill: true,
   };

@@ -2,7 +2,7 @@ import { asConfigured } from '../model/embedded.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import { releaseNamed } from '../model/releases.ts';
-import { checkUser } from '../policy/release-checks.ts';
+import { checkCommand, checkUser } from '../policy/release-checks.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { askForImage, passGates } from './steps/gates-of.ts';
@@ -40,6 +40,7 @@ export async function promote(context: Context, request: PromoteRequest): Promis
   const recorded = releaseNamed(releases, request.version);
   context.observers?.know({ release: recorded });
   checkUser(recorded, environment);
+  checkCommand(recorded, environment);
   const image = await askForImage(context, recorded);
   const release = asConfigured(recorded, context.project.repository);
   const { version: _, forceSchema, ...rest } = request;

@@ -2,7 +2,7 @@ import { LockageError } from '../errors.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Release } from '../model/release.ts';
-import { checkUser } from '../policy/release-checks.ts';
+import { checkCommand, checkUser } from '../policy/release-checks.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
 import { passGates } from './steps/gates-of.ts';
@@ -33,6 +33,7 @@ export async function reproduce(context: Context, request: ReproduceRequest): Pr
   const what = `revision ${reproduces.revision} of ${reproduces.environment}`;
   context.terminal.step('reproduce', `${what}, ${release.version}, as ${name}`);
   checkUser(release, environment);
+  checkCommand(release, environment);
   const checkMayEnter = (record: EnvironmentRecord) => passGates(context, { release, environment, record });
   return bringIn(context, {
     ...request,

@@ -1,6 +1,7 @@
 import { BrokenError, detailsOf, messageOf, PartialError } from '../errors.ts';
+import { restsAsStandby } from '../model/container-spec.ts';
 import { withoutCordoned, withoutPending } from '../model/cordons.ts';
-import type { DesiredState } from '../model/desired-state.ts';
+import { samePlace, type DesiredState } from '../model/desired-state.ts';
 import type { Environment } from '../model/environment.ts';
 import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
@@ -9,6 +10,7 @@ import type { Plan } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
 import { planRollback, type RollbackInputs, type RollbackPlan } from '../planning/plan-rollback.ts';
 import { neededSecrets } from '../planning/standby.ts';
+import { endingFirst } from '../planning/stop-first.ts';
 import { refuseAhead } from '../policy/fence.ts';
 import { refuseSchema } from '../policy/schema.ts';
 import { refuseBlocked, refuseChanged, refuseOtherHosts } from '../policy/unchanged.ts';
@@ -141,7 +143,7 @@ async function rollBackLocked(context: Context, draft: Draft, startedAt: number)
   if (!plan.standby) await fetchParts(context, inputs, plan);
   // A replacement of machines that was killed may have left the load balancer on other machines.
   await context.machines.routeTo(environment);
-  return plan.standby ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
+  return plan.switches ? switchBack(context, inputs, plan, startedAt) : makeAgain(context, inputs, plan, startedAt);
 }
 
 /** Gets all that containers are made from again: the secrets that they had, and the image. Nothing has changed until then. */
@@ -178,7 +180,7 @@ async function switchBack(
   const trafficBack = Math.round(context.now() - startedAt);
   const what = `${environment.name} serves ${version} again on all hosts`;
   context.terminal.note(`${what} after ${trafficBack} ms`);
-  const failure = await startAndStop(context, environment, desired);
+  const failure = await startAndStop(context, environment, record, desired);
   const asked = askWhetherServed(context, desired);
   const recorded = await execute(context, { desired, before: record, revision, startedAt, switched: true });
   if (failure === undefined) {
@@ -206,11 +208,16 @@ function refuseUnserved(what: string, { back, faults }: BackResult): void {
 async function startAndStop(
   context: Context,
   environment: Environment,
-  { serving, standby }: DesiredState,
+  record: EnvironmentRecord,
+  desired: DesiredState,
 ): Promise<unknown> {
-  const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => !spec.route);
+  const { serving, standby } = desired;
+  const resting = (placed: DesiredState['serving']) => placed.filter(({ spec }) => restsAsStandby(spec));
+  const first = endingFirst(record, serving);
   try {
-    await context.hosts.startAndStop(environment, resting(serving), resting(standby));
+    if (first.length > 0) await context.hosts.startAndStop(environment, [], first);
+    const others = resting(standby).filter((placed) => !first.some((other) => samePlace(other, placed)));
+    await context.hosts.startAndStop(environment, resting(serving), others);
     return undefined;
   } catch (error) {
     return error ?? new Error('unknown');

@@ -3,7 +3,7 @@ import type { Environment } from '../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../model/ledger.ts';
 import { environmentNamed } from '../model/pipeline.ts';
 import type { Release } from '../model/release.ts';
-import { checkUser } from '../policy/release-checks.ts';
+import { checkCommand, checkUser } from '../policy/release-checks.ts';
 import { didYouMean } from '../text/suggest.ts';
 import type { Context } from './ports.ts';
 import { bringIn, type ArrivalResult } from './steps/bring-in.ts';
@@ -32,6 +32,7 @@ export async function scale(context: Context, request: ScaleRequest): Promise<Ar
   const release = await releaseThatRuns(context, environment);
   context.terminal.step('resolve', `${release.version} for ${environment.name}`);
   checkUser(release, environment);
+  checkCommand(release, environment);
   await context.registry.verify(release);
   const checkMayEnter = async (record: EnvironmentRecord) => refuseOtherRelease(environment, release, record);
   return bringIn(context, { ...request, release, checkMayEnter, startedAt });

@@ -1,5 +1,5 @@
 import { LockageError } from '../errors.ts';
-import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
+import { containerSpecs, restsAsStandby, type ContainerSpec } from '../model/container-spec.ts';
 import { currentRevision } from '../model/ledger.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 
@@ -48,13 +48,18 @@ function specsOf(inputs: RolloutInputs, attempt: number): ContainerSpec[] {
   return containerSpecs({ ...inputs, attempt });
 }
 
-/** Returns whether a recorded container does not run that has to; a standby without traffic rests. */
+/**
+ * Returns whether a recorded container does not run that has to. A standby rests, and so may what was stopped for another one
+ * by an operation that was killed then: it is as good as it was.
+ */
 function isBroken({ record, reports }: RolloutInputs, specs: readonly ContainerSpec[]): boolean {
   const current = currentRevision(record.ledger);
   const recorded = specs.filter((spec) => record.containers.some(({ spec: other }) => other.name === spec.name));
   return recorded.some((spec) => {
     const report = reports.find(({ host }) => host.name === spec.host);
-    const rests = !spec.route && !current?.containers.some(({ name }) => name === spec.name);
+    const isCurrent = current?.containers.some(({ name }) => name === spec.name) ?? false;
+    const rests =
+      restsAsStandby(spec) && (!isCurrent || (spec.replace !== undefined && (record.pending ?? []).length > 0));
     return rests ? !report?.present.has(spec.name) : !report?.running.has(spec.name);
   });
 }

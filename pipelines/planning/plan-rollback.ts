@@ -1,6 +1,7 @@
 import { LockageError } from '../errors.ts';
+import { restsAsStandby } from '../model/container-spec.ts';
 import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
-import { samePlace, type DesiredState, type PlacedContainer } from '../model/desired-state.ts';
+import { samePlace, type DesiredState, type PlacedContainer, type StopFirst } from '../model/desired-state.ts';
 import { placesOf, type Environment } from '../model/environment.ts';
 import { turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
@@ -10,6 +11,7 @@ import type { Hold, PlannedRevision, Revision } from '../model/revision.ts';
 import type { OperationInfo } from './rollout-inputs.ts';
 import { differencesOf } from './differences.ts';
 import { secretsToRecord, standbyFor } from './standby.ts';
+import { fallbackOf, keepable, stopFirstNotes, stopFirstOf } from './stop-first.ts';
 
 /** Everything that a rollback is decided from. */
 export interface RollbackInputs extends OperationInfo {
@@ -30,8 +32,10 @@ export interface RollbackPlan {
   readonly plan: Plan;
   readonly desired: DesiredState;
   readonly revision: PlannedRevision;
-  /** the target's containers are there on every host: going back is a switch of the routes */
+  /** the target's containers are there on every host */
   readonly standby: boolean;
+  /** going back is a switch of the routes: all that gets traffic runs */
+  readonly switches: boolean;
 }
 
 /**
@@ -42,18 +46,24 @@ export function planRollback(inputs: RollbackInputs): RollbackPlan {
   const { environment, record } = inputs;
   const current = currentRevision(record.ledger);
   const serving = recordedContainers(inputs);
+  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
+  const standby = serving.every((placed) => isReady(inputs.reports, placed));
+  const stopFirst = stopFirstOf({ serving, servingBefore, reports: inputs.reports });
   const outcome: Outcome = {
     serving,
-    servingBefore: current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [],
-    kept: standbyFor(record, environment.standby, serving),
-    standby: serving.every((placed) => isReady(inputs.reports, placed)),
+    servingBefore,
+    kept: keepable(standbyFor(record, environment.standby, serving), serving),
+    standby,
+    switches: standby && !stopFirst?.start.some(({ spec }) => spec.route),
+    stopFirst,
     hold: holdOf(inputs, current),
   };
   return {
     plan: planOf(inputs, outcome),
     desired: desiredOf(inputs, outcome),
     revision: revisionOf(inputs, serving),
-    standby: outcome.standby,
+    standby,
+    switches: outcome.switches,
   };
 }
 
@@ -63,6 +73,8 @@ interface Outcome {
   readonly servingBefore: readonly PlacedContainer[];
   readonly kept: readonly PlacedContainer[];
   readonly standby: boolean;
+  readonly switches: boolean;
+  readonly stopFirst: StopFirst | undefined;
   readonly hold: Hold;
 }
 
@@ -71,7 +83,7 @@ interface Outcome {
  */
 function isReady(reports: readonly HostReport[], { host, spec }: PlacedContainer): boolean {
   const report = reports.find((candidate) => candidate.host.name === host.name);
-  return (spec.route ? report?.running.has(spec.name) : report?.present.has(spec.name)) ?? false;
+  return (restsAsStandby(spec) ? report?.present.has(spec.name) : report?.running.has(spec.name)) ?? false;
 }
 
 function holdOf({ now, actor, reason, target }: RollbackInputs, current: Revision | undefined): Hold {
@@ -86,7 +98,9 @@ function holdOf({ now, actor, reason, target }: RollbackInputs, current: Revisio
 function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
   const { app, environment, operation, record, reports } = inputs;
   const { ledger } = record;
-  const { serving, servingBefore, kept, standby, hold } = outcome;
+  const { serving, servingBefore, kept, switches, stopFirst, hold } = outcome;
+  // One that rests and starts when the one before it has ended is the same as it was: it is not made again.
+  const again = serving.filter((placed) => !(placed.spec.replace && isReady(reports, placed)));
   return {
     app,
     environment: environment.name,
@@ -96,12 +110,12 @@ function desiredOf(inputs: RollbackInputs, outcome: Outcome): DesiredState {
     turn: turnOf({ revision: nextNumber(ledger), operation, ledger, reports }),
     serving,
     standby: kept,
-    fallback: standby ? [] : servingBefore,
+    fallback: switches ? [] : fallbackOf(servingBefore, stopFirst),
     wake: [],
-    ...(standby ? {} : { again: serving }),
-    verify: standby ? [] : serving,
+    ...(switches ? {} : { again, ...(stopFirst ? { stopFirst } : {}) }),
+    verify: switches ? [] : serving,
     watch: 0,
-    guarded: !standby,
+    guarded: !switches,
     ...(record.migration ? { migration: record.migration } : {}),
     secrets: secretsToRecord([...serving, ...kept], record),
     ledger: { ...record.ledger, hold },
@@ -128,7 +142,7 @@ function revisionOf(inputs: RollbackInputs, serving: readonly PlacedContainer[])
 }
 
 function planOf({ environment, record, reports, target }: RollbackInputs, outcome: Outcome): Plan {
-  const { serving, servingBefore, kept, standby, hold } = outcome;
+  const { serving, servingBefore, kept, switches, stopFirst, hold } = outcome;
   const lost = serving.filter((placed) => !isReady(reports, placed));
   const existing = record.containers.filter((placed) => !lost.some((other) => samePlace(other, placed)));
   const current = currentRevision(record.ledger);
@@ -145,7 +159,10 @@ function planOf({ environment, record, reports, target }: RollbackInputs, outcom
     ),
     migration: false,
     hold,
-    notes: standby ? ['a standby runs on every host: the rollback is a switch'] : [],
+    notes: [
+      ...(switches ? ['a standby runs on every host: the rollback is a switch'] : []),
+      ...stopFirstNotes(stopFirst, record.ledger),
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 import { LockageError } from '../errors.ts';
-import { containerSpecs, type ContainerSpec } from '../model/container-spec.ts';
+import { containerSpecs, restsAsStandby, type ContainerSpec } from '../model/container-spec.ts';
 import { onActiveHosts, skippedHosts } from '../model/cordons.ts';
-import type { DesiredState, PlacedContainer } from '../model/desired-state.ts';
+import { samePlace, type DesiredState, type PlacedContainer, type StopFirst } from '../model/desired-state.ts';
 import { placesOf, type Environment } from '../model/environment.ts';
 import { lastNumber, turnOf } from '../model/fence.ts';
 import type { HostReport } from '../model/host-report.ts';
@@ -11,6 +11,7 @@ import type { Release } from '../model/release.ts';
 import type { PlannedRevision, Revision } from '../model/revision.ts';
 import { countNotes, countsNow, withCounts, type Counts } from '../model/role-counts.ts';
 import { compareVersions } from '../model/version.ts';
+import { volumeNotes } from '../policy/release-checks.ts';
 import { schemaNotes } from '../policy/schema.ts';
 import { freshSpecs } from './attempts.ts';
 import { differencesOf } from './differences.ts';
@@ -19,6 +20,7 @@ import { planJobs } from './plan-verification.ts';
 import { planMigration, type MigrationPlan } from './plan-migration.ts';
 import type { RolloutInputs } from './rollout-inputs.ts';
 import { secretsToRecord, standbyAgain, standbyFor } from './standby.ts';
+import { fallbackOf, keepable, stopFirstNotes, stopFirstOf } from './stop-first.ts';
 
 /** A rollout, decided: for people to read, for Pulumi to carry out, and for the ledger. */
 export interface RolloutPlan {
@@ -35,6 +37,7 @@ export interface RolloutPlan {
  */
 export function planRollout(inputs: RolloutInputs): RolloutPlan {
   if (inputs.counts ?? inputs.heals) refuseOtherChanges(inputs);
+  if (inputs.replaces) refuseBeside(inputs);
   const outcome = decide(inputs);
   return {
     plan: planOf(inputs, outcome),
@@ -53,6 +56,7 @@ interface Outcome {
   readonly serving: readonly PlacedContainer[];
   readonly servingBefore: readonly PlacedContainer[];
   readonly standby: readonly PlacedContainer[];
+  readonly stopFirst: StopFirst | undefined;
   readonly migration: MigrationPlan | undefined;
 }
 
@@ -63,13 +67,15 @@ function decide(inputs: RolloutInputs): Outcome {
   const scaled = { ...inputs, environment: withCounts(inputs.environment, counts) };
   const { specs, repairs } = freshSpecs(scaled);
   const serving = onTheirHosts(scaled.environment, specs);
+  const servingBefore = current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [];
   return {
     counts,
     specs,
     repairs,
     serving,
-    servingBefore: current ? onActiveHosts(record.ledger, existingContainers(record, current)) : [],
-    standby: standbyOf(scaled, serving),
+    servingBefore,
+    standby: keepable(standbyOf(scaled, serving), serving),
+    stopFirst: stopFirstOf({ serving, servingBefore, reports: inputs.reports }),
     migration: planMigration(scaled),
   };
 }
@@ -90,7 +96,7 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
   const { app, environment, operation, record, reports, replaces, versions } = inputs;
   const { ledger } = record;
   const revision = isUnchanged(inputs, outcome) ? lastNumber(ledger) : nextNumber(ledger);
-  const { serving, servingBefore, standby, migration } = outcome;
+  const { serving, servingBefore, standby, migration, stopFirst } = outcome;
   const migrated = migration ? { migration: migration.inputs } : {};
   const anew = inputs.heals ? driftedAmong(standby, inputs.heals) : [];
   return {
@@ -102,10 +108,11 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
     turn: turnOf({ revision, operation, ledger, reports }),
     serving,
     standby,
-    fallback: servingBefore,
-    wake: serving.filter((placed) => isResting(inputs, placed)),
+    fallback: fallbackOf(servingBefore, stopFirst),
+    wake: serving.filter((placed) => isResting(inputs, placed) && !startsLater(stopFirst, placed)),
+    ...(stopFirst ? { stopFirst } : {}),
     ...(anew.length > 0 ? { anew } : {}),
-    verify: [...serving, ...anew.filter(({ spec }) => spec.route)],
+    verify: [...serving, ...anew.filter(({ spec }) => !restsAsStandby(spec))],
     watch: environment.watch,
     guarded: true,
     ...(replaces ? { handover: { from: replaces, to: environment.hosts } } : {}),
@@ -116,11 +123,25 @@ function desiredOf(inputs: RolloutInputs, outcome: Outcome): DesiredState {
   };
 }
 
+/** Refuses other machines beside those that serve, where something must not run on both. Throws LockageError. */
+function refuseBeside({ environment: { name, roles } }: RolloutInputs): void {
+  const alone = roles.filter(({ replace }) => replace === 'stop-first').map((role) => role.name);
+  if (alone.length === 0) return;
+  throw new LockageError(`the machines of ${name} are replaced by others that run beside them for a while`, {
+    details: alone.map((role) => `role ${role} has \`replace: stop-first\`: two at once are wrong`),
+    hint: `Take \`replace: stop-first\` out for the time of it, and promote before and afterwards.`,
+  });
+}
+
 /** Returns the jobs that what comes in has to pass; none where it is only repaired or scaled, which must not wait. */
 function jobsOf(inputs: RolloutInputs, outcome: Outcome): Pick<DesiredState, 'jobs'> {
   const isAsked = ['promote', 'image'].includes(kindOf(inputs, outcome.repairs));
   if (!isAsked || !inputs.environment.verification || isUnchanged(inputs, outcome)) return {};
   return { jobs: planJobs(inputs) };
+}
+
+function startsLater(stopFirst: StopFirst | undefined, placed: PlacedContainer): boolean {
+  return stopFirst?.start.some((other) => samePlace(other, placed)) ?? false;
 }
 
 /** Returns whether a container exists that does not run: a standby without traffic. */
@@ -169,6 +190,8 @@ function planOf(inputs: RolloutInputs, outcome: Outcome): Plan {
       ...olderNotes(release, current),
       ...schemaNotes({ release, record }),
       ...dumpNotes(environment, outcome),
+      ...(inputs.heals ? [] : volumeNotes(release, environment)),
+      ...stopFirstNotes(outcome.stopFirst, record.ledger),
       ...countNotes(outcome.counts),
       ...(inputs.heals ? healingNotes(inputs.heals) : []),
     ],

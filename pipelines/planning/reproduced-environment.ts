@@ -45,7 +45,7 @@ function rolesOf({ of: { containers }, host, ports, counts }: Reproduction): Rol
   const first = new Map<string, ContainerSpec>();
   for (const spec of containers) if (!first.has(spec.role)) first.set(spec.role, spec);
   return [...first.values()].map((spec): Role => {
-    const { role, command, route, health, limits, hardening, init, log, stopGrace } = spec;
+    const { role, command, route, health, limits, hardening, init, log, stopGrace, replace } = spec;
     return {
       name: role,
       ...(command ? { command } : {}),
@@ -55,6 +55,7 @@ function rolesOf({ of: { containers }, host, ports, counts }: Reproduction): Rol
       secrets: Object.keys(spec.secrets),
       ...(route ? { route: { ...route, publish: ports[route.publish] ?? route.publish } } : {}),
       ...{ health, limits, hardening, stopGrace },
+      ...(replace ? { replace } : {}),
       ...(init === undefined ? {} : { init }),
       ...surroundingsOf(spec),
       ...(log ? { log } : {}),

@@ -1,7 +1,7 @@
 import { LockageError } from '../errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerChange } from '../model/plan.ts';
-import type { Release } from '../model/release.ts';
+import { platformsOf, type Release } from '../model/release.ts';
 
 /** Refuses hosts that cannot run the release's platform, by name. `emulates`: one that they run besides their own. */
 export function checkPlatform(
@@ -9,12 +9,15 @@ export function checkPlatform(
   hosts: readonly { host: { name: string }; platform: string }[],
   emulates?: string,
 ): void {
-  if (release.platform === emulates) return;
-  const wrong = hosts.filter(({ platform }) => platform !== release.platform);
+  const built = platformsOf(release);
+  if (emulates !== undefined && built.includes(emulates)) return;
+  // A swarm says those of all its nodes. A variant of a platform runs on it, where it runs at all.
+  const has = (platform: string) => built.some((each) => each === platform || each.startsWith(`${platform}/`));
+  const wrong = hosts.filter(({ platform }) => !platform.split(', ').every(has));
   if (wrong.length === 0) return;
-  throw new LockageError(`release ${release.version} was built for ${release.platform}`, {
+  throw new LockageError(`release ${release.version} was built for ${built.join(', ')}`, {
     details: wrong.map(({ host, platform }) => `${host.name} runs ${platform}`),
-    hint: `Build it for the hosts: build.platform in lockage.yaml.`,
+    hint: 'Build it for the hosts: build.platform in lockage.yaml, or build.platforms for several.',
   });
 }
 
@@ -26,6 +29,34 @@ export function checkUser(release: Release, environment: Environment): void {
   throw new LockageError(`release ${release.version} runs as root`, {
     details: roots.map(({ name }) => `role ${name} of ${environment.name} takes the image's user`),
     hint: 'Add a USER to the Dockerfile, or set hardening.user; hardening.allowRoot opens it, with a reason.',
+  });
+}
+
+/** Refuses an image that does not say what to run, where a role does not say it either. */
+export function checkCommand(release: Release, environment: Pick<Environment, 'name' | 'roles'>): void {
+  if (!release.startless) return;
+  const idle = environment.roles.filter(({ command }) => command === undefined);
+  if (idle.length === 0) return;
+  throw new LockageError(`the image of release ${release.version} does not say what to run`, {
+    details: idle.map(({ name }) => `role ${name} of ${environment.name} has no command`),
+    hint: 'Add a CMD or ENTRYPOINT to the Dockerfile, or set `command` of the role.',
+  });
+}
+
+/**
+ * Returns what is lost with each container of a role: what it writes to a volume that the image declares. Folders in memory
+ * say so themselves.
+ */
+export function volumeNotes({ volumes = [] }: Release, { roles }: Pick<Environment, 'roles'>): string[] {
+  const withoutEnd = (path: string) => path.replace(/\/+$/, '');
+  return roles.flatMap(({ name, hardening }) => {
+    const inMemory = Object.keys(hardening.tmpfs).map(withoutEnd);
+    const lost = volumes.filter((path) => !inMemory.includes(withoutEnd(path)));
+    if (lost.length === 0) return [];
+    const where = lost.join(', ');
+    return [
+      `what ${name} writes to ${where} (a VOLUME of its image) goes with its container: data belong into an accessory`,
+    ];
   });
 }
 

@@ -261,7 +261,7 @@ function contextOf({
   const { connections, signal } = session;
   const { app } = project;
   const accessories = new AccessoriesAdapter(app, session);
-  const builder = new DockerBuilder({ project, registry, terminal, signal });
+  const builder = new DockerBuilder({ project, registry, writer: copies.writer, terminal, signal });
   const foundation = new FoundationAdapter({ project, session, records, registry, standIn, stacks });
   return {
     project,
@@ -271,7 +271,7 @@ function contextOf({
     now: steadyNow,
     newOperation: () => randomUUID().slice(0, 8),
     records,
-    registry: releaseRegistry(registry, { platform: project.build.platform, copies }),
+    registry: releaseRegistry(registry, { ...platformOf(project), copies }),
     builder,
     configuration: configurationIn(root),
     hosts: new HostsAdapter(app, session, registry, locks),
@@ -362,6 +362,10 @@ function registriesOf(
       progress: (event) => terminal.host(event),
     },
   };
+}
+
+function platformOf({ build: { platform, platforms } }: Project) {
+  return { platform, platforms };
 }
 
 interface StoreParts {

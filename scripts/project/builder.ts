@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { RegistryClient } from '../../infra/registry/client.ts';
+import { imageOf, imagesOf } from '../../infra/registry/images-of.ts';
+import { platformIndex } from '../../infra/registry/platform-index.ts';
 import { familiarName } from '../../infra/registry/reference.ts';
+import type { RegistryWriter } from '../../infra/registry/writer.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
 import { BrokenError, LockageError } from '../../pipelines/errors.ts';
@@ -19,6 +22,7 @@ import { imagePackages } from './image-packages.ts';
 interface Dependencies {
   readonly project: Project;
   readonly registry: RegistryClient;
+  readonly writer: Pick<RegistryWriter, 'putManifest'>;
   readonly terminal: Terminal & { detail(text: string): void };
   readonly signal: AbortSignal;
 }
@@ -43,11 +47,37 @@ export class DockerBuilder implements Builder {
     const { project, terminal, signal } = this.#dependencies;
     const { root, build } = project;
     terminal.step('build', this.#tag(version));
-    const built = this.#tag(`building-${randomBytes(6).toString('hex')}`);
-    await withBuildContext({ root, build, source, signal }, ({ context, dockerfile }) =>
-      this.#docker('build the image', buildArguments({ ...build, context, dockerfile }, built, labels)),
-    );
-    await this.#name(built, version);
+    await withBuildContext({ root, build, source, signal }, async ({ context, dockerfile }) => {
+      for (const platform of build.platforms ?? [build.platform]) {
+        const built = this.#tag(`building-${randomBytes(6).toString('hex')}`);
+        const settings = { ...build, context, dockerfile, ...(platform === undefined ? {} : { platform }) };
+        await this.#buildFor(platform, built, (more) => buildArguments(settings, built, labels, more));
+        await this.#name(built, build.platforms && platform ? tagFor(version, platform) : version);
+      }
+    });
+  }
+
+  /**
+   * Builds an image, and once more without the cache where it is for another platform than asked: the engine's own builder
+   * takes what it has built for any. Throws LockageError when it still is.
+   */
+  async #buildFor(
+    platform: string | undefined,
+    built: string,
+    argv: (more: readonly string[]) => readonly string[],
+  ): Promise<void> {
+    for (const more of [[], ['--no-cache']]) {
+      await this.#docker('build the image', argv(more));
+      if (platform === undefined) return;
+      const { code, stdout } = await run(platformArguments(built), {
+        env: variablesFor('docker'),
+        timeout: questionTimeout,
+      });
+      const found = stdout.trim();
+      // One that is not there is told of when it is named.
+      if (code !== 0 || `${platform}/`.startsWith(`${found}/`)) return;
+      if (more.length > 0) throw notFor(platform, found);
+    }
   }
 
   /**
@@ -67,14 +97,33 @@ export class DockerBuilder implements Builder {
     const { project, registry, terminal } = this.#dependencies;
     const { repository } = project;
     const tag = this.#tag(version);
+    if (project.build.platforms) return this.#pushSeveral(version, project.build.platforms);
     const platform = (await this.#docker('inspect the image', platformArguments(tag))).trim();
     terminal.step('push', tag);
     const digest = await this.pushTag(version);
     failpoint('after:push');
     const answered = await registry.resolve(repository, version);
     if (answered !== digest) throw notWhatWasPushed(tag, digest, answered);
-    const { user } = await registry.imageConfig(repository, digest, platform);
-    return { repository, digest, platform, user };
+    return { repository, digest, ...(await imageOf(registry, repository, digest, platform)), platform };
+  }
+
+  /** Pushes the images for several platforms, and one digest that stands for all of them. */
+  async #pushSeveral(version: string, platforms: readonly string[]): Promise<ReleasedImage> {
+    const { project, registry, terminal, writer } = this.#dependencies;
+    const { repository } = project;
+    const images = [];
+    for (const platform of platforms) {
+      terminal.step('push', `${this.#tag(version)} for ${platform}`);
+      const pushed = await this.pushTag(tagFor(version, platform));
+      images.push({ ...(await registry.manifest(repository, pushed)), platform });
+    }
+    const index = platformIndex(images);
+    // As with a push: who had that tag meanwhile is found by what it is afterwards.
+    await writer.putManifest((await registry.locate(repository)).repository, version, index);
+    failpoint('after:push');
+    const answered = await registry.resolve(repository, version);
+    if (answered !== index.digest) throw notWhatWasPushed(this.#tag(version), index.digest, answered);
+    return { repository, digest: index.digest, ...(await imagesOf(registry, repository, index.digest, platforms)) };
   }
 
   /** Pushes an image of the repository, as a release's by its version, to where that lies today. Returns the digest that was pushed. */
@@ -128,6 +177,17 @@ export class DockerBuilder implements Builder {
     if (argv[1] === 'image') return mustRun(what, argv, { env, signal, timeout: questionTimeout });
     return mustRun(what, argv, { env, signal, onLine: (line) => terminal.detail(line) });
   }
+}
+
+/** Returns the tag of an image for one platform of several: no version, so that nobody takes it for a release. */
+function tagFor(version: string, platform: string): string {
+  return `platform-${platform.replaceAll('/', '-')}-${version}`;
+}
+
+function notFor(platform: string, found: string): LockageError {
+  return new LockageError(`the builder made an image for ${found} when asked for ${platform}`, {
+    hint: 'The base image in the Dockerfile may be for that platform alone: take one that is for both, or another builder.',
+  });
 }
 
 function notLoaded(tag: string, said: string): LockageError {

@@ -1,9 +1,14 @@
 import type { Build } from '../../pipelines/model/environment.ts';
 
 /** Returns the arguments of the Docker CLI to build an image. Builders only: nothing runs here. */
-export function buildArguments(build: Build, tag: string, labels: Readonly<Record<string, string>>): string[] {
+export function buildArguments(
+  build: Build,
+  tag: string,
+  labels: Readonly<Record<string, string>>,
+  more: readonly string[] = [],
+): string[] {
   return [
-    ...['docker', 'build', '--file', build.dockerfile, '--tag', tag],
+    ...['docker', 'build', ...more, '--file', build.dockerfile, '--tag', tag],
     ...(build.platform ? ['--platform', build.platform] : []),
     ...Object.entries(build.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),

@@ -13,6 +13,7 @@ import { labels, passingParts } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type {
   DriftLook,
+  Ending,
   ExecTarget,
   HostProblem,
   Look,
@@ -95,6 +96,20 @@ export class ContainerRuntime implements Runtime {
     await removeLeftProofs(engine, place);
   }
 
+  async endRoles(context: ProviderContext, place: Place, { roles, except, graces }: Ending): Promise<void> {
+    const engine = await context.engine(this.#host);
+    const all = await engine.listContainers({ all: true, labels: releaseLabels(place) });
+    const ending = all.filter(({ Labels, State }) => roles.includes(Labels[labels.role] ?? '') && mayRun(State));
+    await Promise.all(
+      ending.map(containerName).map(async (name) => {
+        if (except.has(name)) return;
+        await context.checkLock();
+        await engine.stopContainer(name, graces.get(name) ?? defaults.stopGrace);
+        context.progress({ host: this.#host.name, step: 'stop', detail: name });
+      }),
+    );
+  }
+
   async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {
     const containers = await engine.listContainers({ all: true, labels: releaseLabels(place), ...options });
     return containers.map((container) => ({
@@ -126,6 +141,11 @@ export class ContainerRuntime implements Runtime {
 function isLeft({ Labels, State }: ContainerSummary): boolean {
   const part = Labels[labels.part];
   return part === passingParts.trial || (part === passingParts.visit && State !== 'running');
+}
+
+/** Returns whether a container runs, or may at any moment: one that crashed is about to be restarted. */
+function mayRun(state: string): boolean {
+  return !['created', 'exited', 'dead', 'removing'].includes(state);
 }
 
 /** Removes what is left of visits. One that was about to begin runs by now, and is not removed then. */

@@ -29,10 +29,11 @@ export class ContainerWorkload implements Workload {
     await removeContainer(this.#context, this.#inputs);
   }
 
-  async start(): Promise<void> {
+  async start({ onTrial }: { readonly onTrial?: true } = {}): Promise<void> {
     const engine = await this.#engine();
     await this.#context.checkLock();
     await engine.startContainer(this.#name);
+    if (onTrial) return;
     await this.#context.checkLock();
     await this.enableRestart();
   }

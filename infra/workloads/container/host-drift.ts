@@ -1,5 +1,5 @@
 import type { Drift } from '../../../pipelines/inspection/drift.ts';
-import { secretsPath } from '../../../pipelines/model/container-spec.ts';
+import { restsAsStandby, secretsPath } from '../../../pipelines/model/container-spec.ts';
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
@@ -58,7 +58,7 @@ async function wantedOn(host: EnvironmentHost, look: DriftLook): Promise<Wanted[
   const serving = new Set((currentRevision(record.ledger)?.containers ?? []).map(({ name }) => name));
   const releases = record.containers.filter(isHere).map(async ({ spec }): Promise<Wanted> => {
     const request = await requestOf(look, host.name, spec);
-    const mayRest = !spec.route && !serving.has(spec.name);
+    const mayRest = restsAsStandby(spec) && !serving.has(spec.name);
     const RestartPolicy = mayRest ? restartPolicies.rests : restartPolicies.serves;
     const body = { ...request, HostConfig: { ...request.HostConfig, RestartPolicy } };
     return {

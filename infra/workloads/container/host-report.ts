@@ -18,6 +18,7 @@ import { lookAt } from './host-look.ts';
 import { Edge } from '../../edge/edge.ts';
 import { publishedPorts } from '../../edge/published-ports.ts';
 import type { Survey } from '../runtime.ts';
+import { refuseOtherMtu } from '../network-mtu.ts';
 import { isFormerFolder, lostVolumes } from '../secret-volume.ts';
 
 /** Milliseconds a host has to answer before a change: an earlier connection may lead to a host that is gone. */
@@ -69,6 +70,7 @@ export async function hostPreflight(
     hostReport(host, survey),
     askTraits(engine, wanted),
     diskOfEngine(engine, edge, { deadline: answerTimeout }),
+    refuseOtherMtu(engine, survey.app, survey.environment, { deadline: answerTimeout }),
   ]);
   const warnings = [
     ...report.warnings,

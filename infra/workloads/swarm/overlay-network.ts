@@ -26,6 +26,7 @@ export async function createOverlay(context: ProviderContext, inputs: OverlayInp
   await engine.createNetwork(network, {
     Driver: 'overlay',
     Attachable: true,
+    ...(inputs.options ? { Options: { ...inputs.options } } : {}),
     Labels: ownerLabels(inputs.app, inputs.environment, 'network'),
   });
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../../../pipelines/errors.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import type { ServiceDetails, SwarmNode } from '../../docker/api/types.ts';
 
@@ -21,17 +22,34 @@ export async function removeUnusedSecrets(engine: Engine, labels: Readonly<Recor
   return names.filter((_, index) => !gone[index]);
 }
 
-/** Waits until no container of a service runs any more. A node that is down ends its own when it comes back. */
-export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<void> {
+/** Returns a service's specification without any container. */
+export function restingSpec(spec: ServiceDetails['Spec']): ServiceDetails['Spec'] {
+  return { ...spec, Mode: { Replicated: { Replicas: 0 } } };
+}
+
+/** Waits until a service that rests has no container any more. Throws LockageError when it has after its time. */
+export async function endedOn(engine: Engine, { ID, Spec }: ServiceDetails, graceMs: number): Promise<void> {
+  if (await waitForEnd(engine, ID, graceMs)) return;
+  throw new LockageError(`${Spec.Name} was stopped, and its containers have not ended`, {
+    hint: `\`docker service ps ${Spec.Name}\` shows on which node; then run the same command again.`,
+  });
+}
+
+/**
+ * Waits until no container of a service runs any more, and returns whether that is so. A node that is down ends its own when
+ * it comes back.
+ */
+export async function waitForEnd(engine: Engine, service: string, graceMs: number): Promise<boolean> {
   for (const end = performance.now() + graceMs + margin; performance.now() < end;) {
     const [tasks, nodes] = await Promise.all([engine.listTasks(), engine.listNodes()]);
     const up = new Set(nodes.filter((node) => !isDown(node)).map(({ ID }) => ID));
     const left = tasks.filter(
       ({ ServiceID, NodeID = '', Status }) => ServiceID === service && up.has(NodeID) && !over.has(Status.State),
     );
-    if (left.length === 0) return;
+    if (left.length === 0) return true;
     await sleep(200);
   }
+  return false;
 }
 
 /**

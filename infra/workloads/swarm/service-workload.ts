@@ -10,7 +10,7 @@ import type { ContainerInputs } from '../../resources/inputs.ts';
 import { lastLinesOf } from '../last-lines.ts';
 import { workloadError } from '../workload-error.ts';
 import type { ProbeOptions, Workload, Probe } from '../workload.ts';
-import { waitForEnd } from './removal.ts';
+import { endedOn } from './removal.ts';
 import { askedLabel, secretName, serviceSpec } from './service-spec.ts';
 import { serviceState } from './service-state.ts';
 
@@ -78,7 +78,7 @@ export class ServiceWorkload implements Workload {
     const engine = await this.#engine();
     await this.#scale(0);
     const service = await this.#find(engine);
-    if (service) await waitForEnd(engine, service.ID, this.#inputs.spec.stopGrace);
+    if (service) await endedOn(engine, service, this.#inputs.spec.stopGrace);
   }
 
   async enableRestart(): Promise<void> {
@@ -144,7 +144,7 @@ export class ServiceWorkload implements Workload {
 
   /** Returns whether a service of an interrupted run is what is wanted; removes one of ours that is not. */
   async #leftover(engine: Engine): Promise<boolean> {
-    const { app, host, spec } = this.#inputs;
+    const { app, host, spec, rests } = this.#inputs;
     const found = await this.#find(engine);
     if (!found) return false;
     const { Labels } = found.Spec;
@@ -157,7 +157,9 @@ export class ServiceWorkload implements Workload {
     const asked = serviceSpec(this.#inputs, spec).Labels[askedLabel];
     const tasks = (await this.#tasks(engine)).filter(({ ServiceID }) => ServiceID === found.ID);
     const isSound = tasks.every(({ Status }) => !ended.has(Status.State));
-    if (!isReplaced && Labels[askedLabel] === asked && isSound && (await this.#comesUp(engine))) return true;
+    const isLeft = !isReplaced && Labels[askedLabel] === asked && isSound;
+    if (isLeft && ((rests && serviceState(found, tasks).word === 'resting') || (await this.#comesUp(engine))))
+      return true;
     await this.remove();
     return false;
   }

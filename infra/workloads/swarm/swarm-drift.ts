@@ -1,4 +1,5 @@
 import type { Drift } from '../../../pipelines/inspection/drift.ts';
+import { restsAsStandby } from '../../../pipelines/model/container-spec.ts';
 import type { Swarm } from '../../../pipelines/model/target.ts';
 import type { Engine } from '../../docker/api/client.ts';
 import { labels } from '../../docker/labels.ts';
@@ -16,7 +17,7 @@ export async function swarmDrift(engine: Engine, swarm: Swarm, look: DriftLook):
     const service = byName.get(spec.name);
     if (!service) return [{ what: spec.name, member: 'service', expected: 'there', actual: 'missing' }];
     const { word, since } = serviceState(service, tasks);
-    if (word === 'running' || (word === 'resting' && !spec.route)) return [];
+    if (word === 'running' || (word === 'resting' && restsAsStandby(spec))) return [];
     return [{ what: spec.name, member: 'state', expected: 'running', actual: word, ...(since ? { since } : {}) }];
   });
   const names = new Set(wanted.map(({ name }) => name));

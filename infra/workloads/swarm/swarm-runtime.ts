@@ -11,6 +11,7 @@ import { labels } from '../../docker/labels.ts';
 import type { ContainerInputs, Place } from '../../resources/inputs.ts';
 import type {
   DriftLook,
+  Ending,
   ExecTarget,
   HostProblem,
   Look,
@@ -19,10 +20,11 @@ import type {
   Runtime,
   Survey,
 } from '../runtime.ts';
+import { refuseOtherMtu } from '../network-mtu.ts';
 import type { Workload } from '../workload.ts';
 import { removeSwarmInventory, swarmInventory } from './inventory.ts';
 import { reachableContainer } from './reach.ts';
-import { removeService, removeUnusedSecrets } from './removal.ts';
+import { endedOn, removeService, removeUnusedSecrets, restingSpec } from './removal.ts';
 import { problemOfManager, quorumLoss, servicesOf, swarmReport, swarmView } from './report.ts';
 import { swarmDrift } from './swarm-drift.ts';
 import { ServiceWorkload } from './service-workload.ts';
@@ -43,8 +45,11 @@ export class SwarmRuntime implements Runtime {
     return swarmReport(this.#swarm, survey);
   }
 
-  preflight(survey: Survey): Promise<PreflightReport> {
-    return swarmReport(this.#swarm, survey);
+  async preflight(survey: Survey): Promise<PreflightReport> {
+    const report = await swarmReport(this.#swarm, survey);
+    const engine = await survey.connections.engine(this.#swarm);
+    await refuseOtherMtu(engine, survey.app, survey.environment, { deadline: 10_000 });
+    return report;
   }
 
   hostProblem(engine: Engine): Promise<HostProblem | undefined> {
@@ -84,6 +89,24 @@ export class SwarmRuntime implements Runtime {
         }),
     );
     await removeUnusedSecrets(engine, own);
+  }
+
+  async endRoles(context: ProviderContext, place: Place, { roles, except, graces }: Ending): Promise<void> {
+    const engine = await context.engine(this.#swarm);
+    const own = { [labels.app]: place.app, [labels.environment]: place.environment, [labels.part]: 'release' };
+    const services = await engine.listServices(own);
+    await Promise.all(
+      services
+        .filter(({ Spec }) => roles.includes(Spec.Labels[labels.role] ?? '') && !except.has(Spec.Name))
+        .map(async (service) => {
+          const { Name, Mode } = service.Spec;
+          const isResting = Mode.Replicated?.Replicas === 0;
+          await context.checkLock();
+          if (!isResting) await engine.updateService(service.ID, service.Version.Index, restingSpec(service.Spec));
+          await endedOn(engine, service, graces.get(Name) ?? defaults.stopGrace);
+          if (!isResting) context.progress({ host: this.#swarm.name, step: 'stop', detail: Name });
+        }),
+    );
   }
 
   async releaseParts(engine: Engine, place: Place, options: CallOptions): Promise<ReleasePart[]> {

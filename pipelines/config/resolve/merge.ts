@@ -20,6 +20,7 @@ export interface Written {
   readonly same: ProjectFile['same'];
   readonly registry: ProjectFile['registry'];
   readonly ssh: ProjectFile['ssh'];
+  readonly network: ProjectFile['network'];
   readonly edge: NonNullable<EnvironmentFile['edge']>;
 }
 
@@ -49,6 +50,7 @@ export function mergeEnvironment(project: ProjectFile, environment: EnvironmentF
     same: environment.same ?? project.same,
     registry: { ...project.registry, ...environment.registry },
     ssh: { ...project.ssh, ...environment.ssh },
+    network: environment.network ?? project.network,
     edge: mergeEdge(project.edge, environment.edge),
   };
 }

@@ -1,6 +1,7 @@
 import { embeddedRepository } from '../../model/embedded.ts';
 import type {
   Accessory,
+  Build,
   Dns,
   Environment,
   Hardening,
@@ -46,6 +47,7 @@ export function resolveProject(
       dockerfile: file.build?.dockerfile ?? 'Dockerfile',
       args: textValues(file.build?.args ?? {}),
       ...(file.build?.platform === undefined ? {} : { platform: file.build.platform }),
+      ...platformsOf(file),
     },
     insecureRegistries: file.insecureRegistries ?? [],
     ...(file.schema === undefined ? {} : { schema: file.schema }),
@@ -58,6 +60,13 @@ export function resolveProject(
       return own === undefined ? [] : [resolveEnvironment(file, stage, own, root)];
     }),
   };
+}
+
+/** One alone is the same as `platform`. */
+function platformsOf({ build }: ProjectFile): Partial<Pick<Build, 'platform' | 'platforms'>> {
+  const [first, ...others] = [...new Set(build?.platforms)];
+  if (first === undefined) return {};
+  return others.length === 0 ? { platform: first } : { platforms: [first, ...others] };
 }
 
 /** Resolves one environment: its own file over lockage.yaml over the defaults. */
@@ -90,6 +99,7 @@ export function resolveEnvironment(file: ProjectFile, stage: Stage, own: Environ
     same: [...new Set(written.same)],
     registry: { through: written.registry?.through ?? defaults.registryThrough },
     ...(config === undefined ? {} : { sshConfig: config }),
+    ...(written.network ? { network: written.network } : {}),
     ...resolveEdge(written.edge),
   };
 }
@@ -165,6 +175,7 @@ function resolveRole(name: string, role: RoleFile, hosts: readonly Target[]): Ro
     ...(role.log ? { log: resolveLog(role.log) } : {}),
     ...surroundings(role),
     stopGrace: duration(role.stop) ?? defaults.stopGrace,
+    ...(role.replace === 'stop-first' ? { replace: role.replace } : {}),
   };
 }
 

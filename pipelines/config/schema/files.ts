@@ -127,6 +127,12 @@ const pipelineEntry = z.union(
   { error: expected('the name of an environment') },
 );
 
+const network = mapping({
+  mtu: integer('a number of bytes', 1280, 65_535).meta({
+    description: 'The largest packet on the networks between containers, as hosts behind a VPN need less than 1500.',
+  }),
+}).meta({ description: 'The networks that are made for its containers.' });
+
 /** What may be said for all environments, or for one. */
 const inBoth = {
   env: env.optional(),
@@ -144,7 +150,12 @@ const inBoth = {
   same: same.optional(),
   registry: pulling.optional(),
   ssh: ssh.optional(),
+  network: network.optional(),
 };
+
+const platform = z
+  .string({ error: expected('a platform such as linux/amd64') })
+  .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') });
 
 /** lockage.yaml: the application and what its environments have in common. */
 export const projectFile = mapping({
@@ -170,11 +181,16 @@ export const projectFile = mapping({
         error: expected('a mapping of build arguments'),
       })
       .optional(),
-    platform: z
-      .string({ error: expected('a platform such as linux/amd64') })
-      .regex(/^linux\/[a-z0-9]+(?:\/v\d)?$/, { error: expected('a platform such as linux/amd64') })
-      .optional(),
-  }).optional(),
+    platform: platform.optional(),
+    platforms: list(platform, 'platforms')
+      .min(1, { error: 'expected at least one platform' })
+      .optional()
+      .meta({ description: 'Several in one release: each host gets its own.' }),
+  })
+    .refine(({ platform: one, platforms }) => one === undefined || platforms === undefined, {
+      error: 'has both platform and platforms: keep one',
+    })
+    .optional(),
   insecureRegistries: list(registry, 'registries')
     .optional()
     .meta({ description: 'Registries without TLS, as 10.0.0.1:5000. Loopback addresses need not be listed.' }),

@@ -222,6 +222,13 @@ export const role = mapping({
   log: log.optional(),
   ...network,
   stopSignal: stopSignal.optional(),
+  replace: z
+    .enum(['start-first', 'stop-first'], { error: expected('start-first or stop-first') })
+    .optional()
+    .meta({
+      description:
+        'stop-first: two at once are wrong, so the old container ends before the new one starts. Default start-first.',
+    }),
   stop: duration('10s', '0s', '1h').optional().meta({ description: 'Between the stop signal and KILL. Default 10s.' }),
 }).meta({ description: 'One process kind of the release.' });
 

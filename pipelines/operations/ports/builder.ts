@@ -2,7 +2,10 @@ import type { InstalledPackage } from '../../model/evidence/bill-of-materials.ts
 import type { Release } from '../../model/release.ts';
 
 /** An image in a registry, as far as a release records it. */
-export type ReleasedImage = Pick<Release, 'repository' | 'digest' | 'platform' | 'user'>;
+export type ReleasedImage = Pick<
+  Release,
+  'repository' | 'digest' | 'platform' | 'platforms' | 'user' | 'volumes' | 'startless'
+>;
 
 /** The source tree that a release is built from. */
 export interface SourceTree {

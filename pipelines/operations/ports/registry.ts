@@ -15,7 +15,7 @@ export interface Registry {
    * there yet, so that there may be no such repository. Throws LockageError.
    */
   tagged(repository: string, version: string, mayBeNew: boolean): Promise<Digest | undefined>;
-  /** Returns the labels of an image; none where it is one of several platforms. Throws LockageError. */
+  /** Returns the labels of an image; of several platforms those that all have alike. Throws LockageError. */
   labels(image: Pick<Release, 'repository' | 'digest'>): Promise<Readonly<Record<string, string>>>;
   /**
    * Copies the image of a release from this computer's embedded registry, with all that it is made of, to a repository, under

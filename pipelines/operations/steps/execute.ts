@@ -9,6 +9,7 @@ import {
   RolledBackError,
   type LockageError,
 } from '../../errors.ts';
+import { restsAsStandby } from '../../model/container-spec.ts';
 import { samePlace, type DesiredState } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { currentRevision, withAttempt, withRevision, type EnvironmentRecord } from '../../model/ledger.ts';
@@ -144,7 +145,7 @@ async function revert(
 async function setAside(context: Context, desired: DesiredState, aside: DesiredState): Promise<void> {
   await context.hosts.switchNow(aside).catch(() => undefined);
   const hosts = new Set(aside.serving.map(({ host }) => host.name));
-  const woken = desired.wake.filter(({ host, spec }) => hosts.has(host.name) && !spec.route);
+  const woken = desired.wake.filter(({ host, spec }) => hosts.has(host.name) && restsAsStandby(spec));
   if (woken.length === 0) return;
   const environment = environmentNamed(context.project, desired.environment);
   await context.hosts.startAndStop(environment, [], woken).catch(() => undefined);

@@ -1,9 +1,11 @@
+import { restsAsStandby } from '../../model/container-spec.ts';
 import { onActiveHosts } from '../../model/cordons.ts';
 import type { PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { HostReport } from '../../model/host-report.ts';
 import { currentRevision, existingContainers, type EnvironmentRecord } from '../../model/ledger.ts';
 import type { Revision } from '../../model/revision.ts';
+import { endingFirst } from '../../planning/stop-first.ts';
 import { refuseAhead } from '../../policy/fence.ts';
 import { refuseChanged } from '../../policy/unchanged.ts';
 import type { Context } from '../ports.ts';
@@ -16,6 +18,8 @@ export interface UnfinishedRollback {
   readonly record: EnvironmentRecord;
   readonly revision: Revision;
   readonly resting: readonly PlacedContainer[];
+  /** what has to end before that starts */
+  readonly ending: readonly PlacedContainer[];
 }
 
 /**
@@ -31,18 +35,18 @@ export async function unfinishedRollback(
   const revision = currentRevision(record.ledger);
   if (revision?.kind !== 'rollback' || !isMeant(revision, to)) return undefined;
   const serving = onActiveHosts(record.ledger, existingContainers(record, revision));
-  if (serving.every(({ spec }) => spec.route)) return undefined;
+  if (!serving.some(({ spec }) => restsAsStandby(spec))) return undefined;
   const reports = await context.hosts.look(environment);
   await refuseOlderState(context, { environment, record, reports });
-  const resting = serving.filter((placed) => !placed.spec.route && rests(reports, placed));
-  return resting.length === 0 ? undefined : { record, revision, resting };
+  const resting = serving.filter((placed) => restsAsStandby(placed.spec) && rests(reports, placed));
+  return resting.length === 0 ? undefined : { record, revision, resting, ending: endingFirst(record, serving) };
 }
 
 /** Starts what rests of a rollback. Moves no traffic, and makes no revision. Throws LockageError. */
 export async function finishRollback(
   context: Context,
   environment: Environment,
-  { record, revision, resting }: UnfinishedRollback,
+  { record, revision, resting, ending }: UnfinishedRollback,
 ): Promise<void> {
   const { version } = revision.release;
   const names = resting.map(({ host, spec }) => `${spec.role} on ${host.name}`).join(', ');
@@ -51,6 +55,7 @@ export async function finishRollback(
     const now = await context.records.environment(environment.name);
     refuseChanged(environment, record, now);
     refuseAhead(environment, now, await context.hosts.look(environment));
+    if (ending.length > 0) await context.hosts.startAndStop(environment, [], ending);
     await context.hosts.startAndStop(environment, resting, []);
   });
   context.terminal.note(`the rollback to ${version} is whole: ${names} started; \`--to\` goes further back`);

@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import { restsAsStandby } from '../../model/container-spec.ts';
 import type { DesiredState, PlacedContainer } from '../../model/desired-state.ts';
 import type { Environment } from '../../model/environment.ts';
 import { currentRevision, type EnvironmentRecord } from '../../model/ledger.ts';
@@ -189,7 +190,7 @@ async function reconcileUnchanged(
 function standbyAtWork({ reports }: RolloutInputs, { standby }: DesiredState): PlacedContainer[] {
   const works = ({ host, spec }: PlacedContainer) =>
     reports.some((report) => report.host.name === host.name && report.running.has(spec.name));
-  return standby.filter((placed) => !placed.spec.route && works(placed));
+  return standby.filter((placed) => restsAsStandby(placed.spec) && works(placed));
 }
 
 function recallStandby(context: Context, { environment, standby }: DesiredState): Promise<void> {

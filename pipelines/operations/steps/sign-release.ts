@@ -70,7 +70,7 @@ function versionIn(predicate: Predicate): unknown {
 
 /** SLSA provenance v1: what was built, from what, by whom. */
 function provenance(project: Project, release: Release, key: TrustedKey, at: string): Predicate {
-  const { context, dockerfile, args, platform } = project.build;
+  const { context, dockerfile, args, platform, platforms } = project.build;
   return {
     buildDefinition: {
       buildType: 'urn:lockage:build:v1',
@@ -81,6 +81,7 @@ function provenance(project: Project, release: Release, key: TrustedKey, at: str
         dockerfile,
         args,
         ...(platform === undefined ? {} : { platform }),
+        ...(platforms ? { platforms } : {}),
         ...(release.dirty ? { dirty: true } : {}),
       },
       internalParameters: {},
@@ -95,7 +96,7 @@ function provenance(project: Project, release: Release, key: TrustedKey, at: str
 }
 
 function releasePredicate({ app }: Project, release: Release, at: string): Predicate {
-  const { version, sequence = 1, repository, digest, platform, commit, builder, createdAt } = release;
+  const { version, sequence = 1, repository, digest, platform, platforms, commit, builder, createdAt } = release;
   return {
     app,
     version,
@@ -103,6 +104,7 @@ function releasePredicate({ app }: Project, release: Release, at: string): Predi
     repository,
     digest,
     platform,
+    ...(platforms ? { platforms } : {}),
     ...(commit === undefined ? {} : { commit }),
     builder,
     createdAt,

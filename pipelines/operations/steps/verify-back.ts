@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import { restsAsStandby } from '../../model/container-spec.ts';
 import { onActiveHosts } from '../../model/cordons.ts';
 import type { DesiredState } from '../../model/desired-state.ts';
 import { environmentNamed } from '../../model/pipeline.ts';
@@ -23,7 +24,7 @@ export async function verifyBack(context: Context, state: DesiredState, aside?: 
 
 async function askAll(context: Context, state: DesiredState): Promise<BackResult> {
   const { hosts, project } = context;
-  const resting = onActiveHosts(state.ledger, state.serving).filter(({ spec }) => !spec.route);
+  const resting = onActiveHosts(state.ledger, state.serving).filter(({ spec }) => restsAsStandby(spec));
   const environment = environmentNamed(project, state.environment);
   // What was not started is found by asking.
   await hosts.startAndStop(environment, resting, []).catch(() => undefined);

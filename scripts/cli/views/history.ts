@@ -1,6 +1,6 @@
 import type { Block } from '../../../pipelines/model/block.ts';
 import type { History, ReleaseStatus } from '../../../pipelines/inspection/history.ts';
-import { shortDigest } from '../../../pipelines/model/release.ts';
+import { platformsOf, shortDigest } from '../../../pipelines/model/release.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { agoText } from '../../../pipelines/text/moment.ts';
 import { colors } from '../../tools/colors.ts';
@@ -81,7 +81,7 @@ export function releaseLines(releases: readonly ReleaseStatus[], now: number): s
     sourceText(release),
     agoText(release.createdAt, now),
     release.builder,
-    release.platform,
+    platformsOf(release).join(', '),
     whereText(release, now),
   ]);
   const dirty = releases.some((release) => release.commit && release.dirty);

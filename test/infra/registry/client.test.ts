@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { releaseRegistry } from '../../../infra/adapters/registry.ts';
 import { parseReference, RegistryClient, type Location } from '../../../infra/registry/client.ts';
 import { storedCredentials } from '../../../infra/registry/credentials.ts';
+import { platformIndex } from '../../../infra/registry/platform-index.ts';
 import { createAuthority, issueCertificate } from '../../../scripts/lab/certificates.ts';
 
 const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as const;
@@ -148,7 +149,7 @@ describe('a registry', () => {
     const client = new RegistryClient();
     const digest = hash(index);
     const image = await client.imageConfig(repository, digest, 'linux/arm64');
-    expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+    expect(image).toMatchObject({ os: 'linux', architecture: 'arm64', user: 'app', volumes: [], starts: false });
     await expect(client.imageConfig(repository, digest, 'linux/s390x')).rejects.toMatchObject({
       details: ['it has: linux/arm64/v8, linux/amd64'],
     });
@@ -157,7 +158,41 @@ describe('a registry', () => {
       hint: expect.stringContaining('`build: { platform: linux/arm64/v8 }`'),
     });
     const release = await releaseRegistry(client, { platform: 'linux/arm64' }).image(`${repository}@${digest}`);
-    expect(release).toEqual({ repository, digest, platform: 'linux/arm64', user: 'app' });
+    expect(release).toMatchObject({ repository, digest, platform: 'linux/arm64', user: 'app' });
+  });
+
+  it('with an index of several platforms records each of them, and root where any of them is', async () => {
+    const other = JSON.stringify({
+      os: 'linux',
+      architecture: 'amd64',
+      config: { Cmd: ['a'], Volumes: { '/data': {} } },
+    });
+    const second = JSON.stringify({ ...JSON.parse(manifest), config: { digest: hash(other), size: other.length } });
+    const whole = [
+      { text: manifest, platform: 'linux/arm64/v8' },
+      { text: second, platform: 'linux/amd64' },
+    ].map(({ text, platform }) => ({
+      ...{ digest: hash(text), mediaType: 'application/vnd.oci.image.manifest.v1+json', platform },
+      bytes: Buffer.from(text),
+    }));
+    const { bytes, digest } = platformIndex(whole);
+    const repository = `${await serveContents(bytes.toString(), manifest, config, second, other)}/shop`;
+    const wanted = (platforms: string[]) =>
+      releaseRegistry(new RegistryClient(), { platforms }).image(`${repository}@${digest}`);
+    expect(await wanted(['linux/amd64', 'linux/arm64'])).toEqual({
+      ...{ repository, digest, platform: 'linux/amd64', user: '', volumes: ['/data'], startless: true },
+      platforms: { 'linux/amd64': hash(second), 'linux/arm64': hash(manifest) },
+    });
+    await expect(wanted(['linux/amd64', 'linux/riscv64'])).rejects.toThrow(/no image for linux\/riscv64/);
+  });
+
+  it('with an image for one platform alone is refused where several are asked for', async () => {
+    const repository = `${await serveContents(manifest, config)}/shop`;
+    const registry = releaseRegistry(new RegistryClient(), { platforms: ['linux/arm64', 'linux/amd64'] });
+    await expect(registry.image(`${repository}@${hash(manifest)}`)).rejects.toMatchObject({
+      message: expect.stringContaining('has no image for linux/amd64'),
+      details: ['what it has there is for linux/arm64'],
+    });
   });
 
   it('with an index of one image that names no platform gives that image', async () => {
@@ -167,7 +202,7 @@ describe('a registry', () => {
     const repository = `${await serveContents(single, manifest, config)}/shop`;
     for (const platform of [undefined, 'linux/arm64']) {
       const image = await new RegistryClient().imageConfig(repository, hash(single), platform);
-      expect(image).toEqual({ os: 'linux', architecture: 'arm64', user: 'app' });
+      expect(image).toMatchObject({ os: 'linux', architecture: 'arm64', user: 'app' });
     }
   });
 

@@ -43,6 +43,8 @@ test.each<[string, typeof web, RegExp | undefined]>([
   ["KeyError: 'getpwuid(): uid not found: 1000'", web, /`hardening\.user`/],
   ['exec: "serve": executable file not found in $PATH: unknown', web, /`command` of web/],
   ['exec /app/run.sh: no such file or directory: unknown', web, /interpreter/],
+  ['exec: "/start.sh": permission denied: unknown', web, /no execute permission.*`command` of web/],
+  ['[FATAL tini (7)] exec /start.sh failed: Permission denied', web, /no execute permission/],
   ['Error: listen EADDRINUSE: address already in use :::8080', web, /`port` of web/],
   ['OSError: [Errno 98] Address already in use', web, /`port` of web/],
   [' (exit code 137, out of memory)', web, /`limits\.memory` of web/],

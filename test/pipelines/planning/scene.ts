@@ -1,3 +1,4 @@
+import { restsAsStandby } from '../../../pipelines/model/container-spec.ts';
 import { withCordon, withoutCordon, withoutCordoned } from '../../../pipelines/model/cordons.ts';
 import type { DesiredState } from '../../../pipelines/model/desired-state.ts';
 import { placesOf, type Environment } from '../../../pipelines/model/environment.ts';
@@ -117,7 +118,9 @@ function reportsOf({ environment: { hosts, orchestrator }, record: recorded, sto
   const serving = new Set(currentRevision(recorded.ledger)?.containers.map(({ name }) => name));
   return placesOf({ hosts, ...(orchestrator ? { orchestrator } : {}) }).map((place) => {
     const own = recorded.containers.filter((each) => each.host.name === place.name).map(({ spec }) => spec);
-    const runs = own.filter(({ name, route }) => !stopped.includes(name) && (route !== undefined || serving.has(name)));
+    const runs = own.filter(
+      (each) => !stopped.includes(each.name) && (!restsAsStandby(each) || serving.has(each.name)),
+    );
     return {
       host: place,
       running: new Set(runs.map(({ name }) => name)),

@@ -3,8 +3,8 @@ import type { FreezeWindow } from '../../../pipelines/model/freeze.ts';
 import { releaseNamed } from '../../../pipelines/model/releases.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { judgeGates, ranWell, refuseUnmet, timeCounts, type GateInputs } from '../../../pipelines/policy/gates.ts';
-import { checkPlatform, checkUser } from '../../../pipelines/policy/release-checks.ts';
-import { environment, failed, record, refusal, release, revision, rolledBackTo } from '../model/values.ts';
+import { checkCommand, checkPlatform, checkUser, volumeNotes } from '../../../pipelines/policy/release-checks.ts';
+import { environment, failed, record, refusal, release, revision, role, rolledBackTo } from '../model/values.ts';
 
 /** What is said when a release is to enter, as `message | details | hint`. */
 const entering = (inputs: Pick<GateInputs, 'release' | 'environment' | 'record'> & Partial<GateInputs>) =>
@@ -95,9 +95,44 @@ test('hosts of another platform are refused by name', () => {
   ];
   expect(refusal(() => checkPlatform(release('1.0.0'), hosts))).toBe(
     'release 1.0.0 was built for linux/amd64 | prod-2 runs linux/arm64' +
-      ' | Build it for the hosts: build.platform in lockage.yaml.',
+      ' | Build it for the hosts: build.platform in lockage.yaml, or build.platforms for several.',
   );
   expect(refusal(() => checkPlatform(release('1.0.0'), hosts.slice(0, 1)))).toBe('no refusal');
+});
+
+test.each<[string[], string, boolean]>([
+  [['linux/amd64', 'linux/arm64'], 'linux/arm64', true],
+  [['linux/amd64', 'linux/arm64/v8'], 'linux/arm64', true],
+  [['linux/amd64', 'linux/arm64'], 'linux/amd64, linux/arm64', true],
+  [['linux/amd64', 'linux/arm64'], 'linux/arm', false],
+  [['linux/amd64', 'linux/arm64'], 'linux/riscv64', false],
+  [['linux/amd64'], 'linux/amd64, linux/arm64', false],
+])('a release for %s and a host or swarm of %s: %s', (built, platform, fits) => {
+  const platforms = Object.fromEntries(built.map((each) => [each, release('1.0.0').digest]));
+  const said = refusal(() =>
+    checkPlatform({ ...release('1.0.0'), platforms }, [{ host: { name: 'prod-1' }, platform }]),
+  );
+  expect(said).toMatch(fits ? /^no refusal$/ : /^release 1\.0\.0 was built for .* \| prod-1 runs /);
+});
+
+test('an image that does not say what to run is refused where a role does not say it either', () => {
+  const startless = { ...release('1.0.0'), startless: true as const };
+  expect(refusal(() => checkCommand(startless, environment()))).toBe(
+    'the image of release 1.0.0 does not say what to run | role web of prod has no command' +
+      ' | Add a CMD or ENTRYPOINT to the Dockerfile, or set `command` of the role.',
+  );
+  expect(() => checkCommand(startless, environment({ roles: [role({ command: ['serve'] })] }))).not.toThrow();
+  expect(() => checkCommand(release('1.0.0'), environment())).not.toThrow();
+});
+
+test('what is lost with each container is said, but not of folders in memory', () => {
+  const { hardening } = role();
+  const kept = role({ name: 'cache', hardening: { ...hardening, tmpfs: { '/var/cache/': 1, '/data': 1 } } });
+  const withVolumes = { ...release('1.0.0'), volumes: ['/data', '/var/cache'] };
+  expect(volumeNotes(withVolumes, { roles: [role(), kept] })).toEqual([
+    'what web writes to /data, /var/cache (a VOLUME of its image) goes with its container: data belong into an accessory',
+  ]);
+  expect(volumeNotes(release('1.0.0'), { roles: [role()] })).toEqual([]);
 });
 
 test.each(['', 'root', '0', '00', '+0', '-0', '0:0', 'root:app', '+0:1000'])(

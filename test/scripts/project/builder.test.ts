@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RegistryClient } from '../../../infra/registry/client.ts';
+import { RegistryWriter } from '../../../infra/registry/writer.ts';
 import type { Project } from '../../../pipelines/model/environment.ts';
 import { DockerBuilder } from '../../../scripts/project/builder.ts';
 import { readGitTree } from '../../../scripts/tools/git.ts';
@@ -50,7 +51,10 @@ async function builderWith(script: string): Promise<{ builder: DockerBuilder; as
   const project = { root: join(repo, 'shop'), repository: 'r.example.com/shop', build } as unknown as Project;
   const terminal = { step: () => undefined, detail: () => undefined } as never;
   const { signal } = new AbortController();
-  const builder = new DockerBuilder({ project, registry: new RegistryClient(), terminal, signal });
+  const builder = new DockerBuilder({
+    ...{ project, registry: new RegistryClient(), writer: new RegistryWriter() },
+    ...{ terminal, signal },
+  });
   const asked = () => readFileSync(log, 'utf8').trim().split('\n');
   return { builder, asked };
 }

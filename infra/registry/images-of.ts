@@ -1,0 +1,64 @@
+import { LockageError } from '../../pipelines/errors.ts';
+import { shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
+import type { ImageConfig, RegistryClient } from './client.ts';
+
+/** What a release records of its image besides the digest. */
+type Recorded = Pick<Release, 'platform' | 'platforms' | 'user' | 'volumes' | 'startless'>;
+
+type Images = Pick<RegistryClient, 'parts' | 'imageConfig'>;
+
+/** Returns what a release records of an image; of an index, of the one for the platform. Throws LockageError. */
+export async function imageOf(
+  client: Images,
+  repository: string,
+  digest: Digest,
+  platform: string | undefined,
+): Promise<Recorded> {
+  const config = await client.imageConfig(repository, digest, platform);
+  return { platform: `${config.os}/${config.architecture}`, ...settingsOf([config]) };
+}
+
+/** Returns the same of an index with one for each of these platforms. Throws LockageError where one is missing. */
+export async function imagesOf(
+  client: Images,
+  repository: string,
+  digest: Digest,
+  platforms: readonly string[],
+): Promise<Recorded> {
+  const found = await Promise.all(
+    platforms.map(async (platform) => {
+      const [{ manifest }, config] = await Promise.all([
+        client.parts(repository, digest, platform),
+        client.imageConfig(repository, digest, platform),
+      ]);
+      return { platform, manifest: manifest.digest, config };
+    }),
+  );
+  const other = found.find(({ platform, config: { os, architecture } }) => {
+    const is = `${os}/${architecture}`;
+    return platform !== is && !platform.startsWith(`${is}/`);
+  });
+  if (other) {
+    const { os, architecture } = other.config;
+    throw new LockageError(`${repository}@${shortDigest(digest)} has no image for ${other.platform}`, {
+      details: [`what it has there is for ${os}/${architecture}`],
+      hint: 'Build it for all of `build.platforms`, or take those out of lockage.yaml that it is not for.',
+    });
+  }
+  return {
+    platform: platforms[0] ?? '',
+    platforms: Object.fromEntries(found.map(({ platform, manifest }) => [platform, manifest])),
+    ...settingsOf(found.map(({ config }) => config)),
+  };
+}
+
+/** Returns the settings of images of one release: where they differ, what has to be looked after for any of them. */
+function settingsOf(images: readonly ImageConfig[]): Pick<Recorded, 'user' | 'volumes' | 'startless'> {
+  const users = images.map(({ user }) => user);
+  const volumes = [...new Set(images.flatMap((each) => each.volumes))].sort();
+  return {
+    user: users.find((user) => /^(root|0+)?(:.*)?$/.test(user)) ?? users[0] ?? '',
+    ...(volumes.length > 0 ? { volumes } : {}),
+    ...(images.every(({ starts }) => starts) ? {} : { startless: true as const }),
+  };
+}
