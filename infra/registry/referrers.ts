@@ -8,7 +8,7 @@ import { LockageError } from '../../pipelines/errors.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
 import { digestTag, isDigest, parseReference } from './reference.ts';
 import {
-  acceptLists as headers,
+  acceptLists,
   descriptorsIn,
   emptyType,
   indexType,
@@ -112,7 +112,12 @@ export class Referrers {
   }
 
   async #tagged(place: string, digest: Digest): Promise<Descriptor[]> {
-    const request = { method: 'GET', path: `manifests/${digestTag(digest)}`, headers, accept: [404] } as const;
+    const request = {
+      method: 'GET',
+      path: `manifests/${digestTag(digest)}`,
+      headers: acceptLists,
+      accept: [404],
+    } as const;
     const { status, body } = await this.#http.request(parseReference(place), request);
     return status === 404 ? [] : descriptorsIn(place, body);
   }
@@ -141,7 +146,7 @@ export class Referrers {
   }
 
   async #exists(place: string, { digest }: Descriptor): Promise<boolean> {
-    const request = { method: 'HEAD', path: `manifests/${digest}`, headers, accept: [404] } as const;
+    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: acceptLists, accept: [404] } as const;
     return (await this.#http.request(parseReference(place), request)).status !== 404;
   }
 
@@ -161,7 +166,7 @@ export class Referrers {
 
   /** Returns bytes that are as their digest says; undefined where they are gone, or others. */
   async #checked(place: string, path: string, digest: Digest): Promise<Buffer | undefined> {
-    const request = { method: 'GET', path, headers, accept: [404] } as const;
+    const request = { method: 'GET', path, headers: acceptLists, accept: [404] } as const;
     const { status, body } = await this.#http.request(parseReference(place), request);
     return status !== 404 && digestOf(body) === digest ? body : undefined;
   }

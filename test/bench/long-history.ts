@@ -2,7 +2,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isEvidenceStack } from '../../infra/adapters/evidence-record.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 
 /** bytes of each of four statements about a release, as they lie in the record: a bill of some hundred packages, and three small ones */
@@ -31,7 +30,7 @@ export async function addHistory(folder: string, count: number): Promise<void> {
     }
     return { ...content, releases: [...made, ...content.releases] };
   });
-  const known = (await readdir(folder)).filter((name) => isEvidenceStack(name.replace(/\.json$/, '')));
+  const known = (await readdir(folder)).filter((name) => /^evidence-[0-9a-f]{2}\.json$/.test(name));
   const [template] = known;
   if (!template) throw new Error('a project without evidence');
   const text = await readFile(join(folder, template), 'utf8');

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parsers } from 'prettier/plugins/markdown';
 import { expect, test } from 'vitest';
 import { escapedMarkdown } from '../../../pipelines/text/markdown.ts';
