@@ -6,7 +6,7 @@
 //   node scripts/run.mjs test [args]        all tests; vitest takes the args
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
 //   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
-//   node scripts/run.mjs cosign [args]      evidence read and written by cosign, which is built first
+//   node scripts/run.mjs cosign [args]      evidence with cosign and syft, which are built first
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';

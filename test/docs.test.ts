@@ -12,14 +12,16 @@ const testFile = (name: string) => join('test', `${name}.test.ts`);
 /** `real/promote` “that fails …”, “…”: a file of tests, and the ends of their full names, or of those of groups. */
 const citation = /`([a-z][\w/-]*)`((?:,? “[^”]*”)+)/g;
 
-const citations = read('docs/reliability.md')
+const citations = ['docs/reliability.md', 'docs/security.md']
+  .map(read)
+  .join('\n')
   .split('\n')
   .flatMap((line) => [...line.matchAll(citation)])
   .flatMap(([, file = '', sentences = '']) =>
     [...sentences.matchAll(/“([^”]*)”/g)].map(([, sentence = '']) => [file, sentence] as const),
   );
 
-describe('what reliability.md cites', () => {
+describe('what reliability.md and security.md cite', () => {
   test('is much', () => expect(citations.length).toBeGreaterThan(200));
 
   test('are tests that exist', () => {
@@ -30,10 +32,10 @@ describe('what reliability.md cites', () => {
   test.each<[string, string, boolean]>([
     ['rooms', 'no such sentence', false],
     ['nowhere', 'is much', false],
-    ['docs', 'what reliability.md cites are tests that exist', true],
+    ['docs', 'what reliability.md and security.md cite are tests that exist', true],
     ['docs', 'are tests that exist', true],
-    ['docs', 'what reliability.md cites', true],
-    ['docs', 'reliability.md cites', false],
+    ['docs', 'what reliability.md and security.md cite', true],
+    ['docs', 'reliability.md and security.md cite', false],
     ['docs', 'the docs are tests that exist', false],
     ['docs', 'README.md names files that exist', true],
   ])('%s “%s” would be found: %s', (file, sentence, found) => expect(isTest(testFile(file), sentence)).toBe(found));

@@ -75,9 +75,10 @@ export class RecordsAdapter implements Records {
 
   async environments(): Promise<readonly string[]> {
     const stacks = await listStacks(this.#settings, this.#project);
-    const isPart = (stack: string) =>
-      stacks.some((name) => [foundationStack(name), machinesStack(name)].includes(stack));
-    return stacks.filter((stack) => !isCommonStack(stack) && !isPart(stack));
+    // Evidence of a thousand releases lies in hundreds of stacks.
+    const rest = stacks.filter((stack) => !isCommonStack(stack));
+    const parts = new Set(rest.flatMap((name) => [foundationStack(name), machinesStack(name)]));
+    return rest.filter((stack) => !parts.has(stack));
   }
 
   async locks(): Promise<readonly RecordLock[]> {
@@ -156,7 +157,8 @@ export class RecordsAdapter implements Records {
   async releases(): Promise<readonly Release[]> {
     const own = (await this.#common.read(releasesRecord)).value.releases;
     const others = await this.#elsewhere();
-    return [...own, ...others.filter(({ version }) => !own.some((release) => release.version === version))];
+    const versions = new Set(own.map(({ version }) => version));
+    return [...own, ...others.filter(({ version }) => !versions.has(version))];
   }
 
   async blocks(): Promise<readonly Block[]> {

@@ -28,7 +28,7 @@ export async function publishRelease(
     tag_name: tag,
     target_commitish: commit,
     name: version,
-    body: `${notes.trim()}\n\n${image}\n`.trimStart().slice(0, longestBody),
+    body: bodyOf(notes, image),
     prerelease: version.includes('-'),
   });
 }
@@ -42,4 +42,12 @@ function refuseOthers(tag: string, repository: string, body: string): void {
   throw new LockageError(`the page at ${tag} is of ${image}, another application of the same repository`, {
     hint: 'Only one application of a repository can have pages: leave `github.releases` out for the others.',
   });
+/** Returns the text of the page: as many whole lines of the notes as it takes, and the image in any case. */
+function bodyOf(notes: string, image: string): string {
+  let room = longestBody - image.length - 100;
+  const lines = notes.trim().split('\n');
+  const kept = lines.filter((line) => (room -= line.length + 1) >= 0);
+  const left = lines.length - kept.length;
+  const more = left > 0 ? `\n\nand ${left} more` : '';
+  return `${kept.join('\n')}${more}\n\n${image}\n`.trimStart();
 }

@@ -7,33 +7,32 @@ import { Readable } from 'node:stream';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Digest } from '../../pipelines/model/release.ts';
 import { digestTag, isDigest, parseReference } from './reference.ts';
+import {
+  acceptLists,
+  descriptorsIn,
+  emptyType,
+  indexType,
+  isOfType,
+  listedReferrers,
+  manifestType,
+  parsed,
+  type Descriptor,
+} from './referrer-list.ts';
 import { RegistryHttp, type RegistryOptions } from './requests.ts';
 import { RegistryWriter } from './writer.ts';
 
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
-const indexType = 'application/vnd.oci.image.index.v1+json';
-const emptyType = 'application/vnd.oci.empty.v1+json';
 const empty = Buffer.from('{}');
 /** The most referrers of one image that are read, and the most bytes of them: who can push could add any number. */
 const mostReferrers = 500;
 const mostBytes = 32 * 1024 * 1024;
 /** How many are read at the same time. */
 const atOnce = 8;
-const accept = { Accept: `${indexType}, ${manifestType}` };
 
 /** Something that is to refer to an image. */
 export interface Referrer {
   readonly artifactType: string;
   readonly content: Buffer;
   readonly annotations: Readonly<Record<string, string>>;
-}
-
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly artifactType?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** The referrers of images. Every method throws LockageError, naming the registry, when it cannot be reached or refuses. */
@@ -52,9 +51,13 @@ export class Referrers {
   async contents(repository: string, digest: Digest, artifactType: string): Promise<Buffer[]> {
     const place = await this.#placeOf(repository);
     // What was added before a registry knew referrers lies under the tag still.
-    const [listed = [], tagged] = await Promise.all([this.#listed(place, digest), this.#tagged(place, digest)]);
-    const all = [...listed, ...tagged.filter((each) => !listed.some((other) => other.digest === each.digest))];
-    const meant = all.filter((each) => each.artifactType === undefined || each.artifactType === artifactType);
+    const [listed = [], all] = await Promise.all([
+      listedReferrers(this.#http, place, { digest, artifactType }),
+      this.#tagged(place, digest),
+    ]);
+    const known = new Set(listed.map((each) => each.digest));
+    const tagged = all.filter((each) => !known.has(each.digest) && isOfType(each, artifactType));
+    const meant = [...listed, ...tagged];
     const found: Buffer[] = [];
     let bytes = 0;
     for (let next = 0; next < Math.min(meant.length, mostReferrers) && bytes < mostBytes; next += atOnce) {
@@ -84,7 +87,9 @@ export class Referrers {
     );
     const own = { ...descriptorOf(manifestType, manifest), artifactType, annotations };
     await this.#writer.putManifest(place, own.digest, { digest: own.digest, mediaType: manifestType, bytes: manifest });
-    if ((await this.#listed(place, digest)) === undefined) await this.#addToTag(place, digest, own);
+    const listed = await listedReferrers(this.#http, place, { digest, artifactType });
+    // A list without it is of a registry that does not look at subjects, or that looks at them later.
+    if (!listed?.some((each) => each.digest === own.digest)) await this.#addToTag(place, digest, own);
   }
 
   async #placeOf(repository: string): Promise<string> {
@@ -106,17 +111,13 @@ export class Referrers {
     await this.#writer.putBlob(place, { digest, size: bytes.length, open: async () => Readable.from([bytes]) });
   }
 
-  /** Returns what the registry lists itself; undefined where it has no such list. */
-  async #listed(place: string, digest: Digest): Promise<Descriptor[] | undefined> {
-    // The specification says 404; some say otherwise that they know no such thing.
-    const absent = [400, 404, 405, 501];
-    const request = { method: 'GET', path: `referrers/${digest}`, headers: accept, accept: absent } as const;
-    const { status, body } = await this.#http.request(parseReference(place), request);
-    return absent.includes(status) ? undefined : descriptorsIn(place, body);
-  }
-
   async #tagged(place: string, digest: Digest): Promise<Descriptor[]> {
-    const request = { method: 'GET', path: `manifests/${digestTag(digest)}`, headers: accept, accept: [404] } as const;
+    const request = {
+      method: 'GET',
+      path: `manifests/${digestTag(digest)}`,
+      headers: acceptLists,
+      accept: [404],
+    } as const;
     const { status, body } = await this.#http.request(parseReference(place), request);
     return status === 404 ? [] : descriptorsIn(place, body);
   }
@@ -145,7 +146,7 @@ export class Referrers {
   }
 
   async #exists(place: string, { digest }: Descriptor): Promise<boolean> {
-    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: accept, accept: [404] } as const;
+    const request = { method: 'HEAD', path: `manifests/${digest}`, headers: acceptLists, accept: [404] } as const;
     return (await this.#http.request(parseReference(place), request)).status !== 404;
   }
 
@@ -165,34 +166,10 @@ export class Referrers {
 
   /** Returns bytes that are as their digest says; undefined where they are gone, or others. */
   async #checked(place: string, path: string, digest: Digest): Promise<Buffer | undefined> {
-    const request = { method: 'GET', path, headers: accept, accept: [404] } as const;
+    const request = { method: 'GET', path, headers: acceptLists, accept: [404] } as const;
     const { status, body } = await this.#http.request(parseReference(place), request);
     return status !== 404 && digestOf(body) === digest ? body : undefined;
   }
-}
-
-interface ReadManifest {
-  readonly subject?: { readonly digest?: unknown };
-  readonly layers?: unknown;
-  readonly manifests?: unknown;
-}
-
-function parsed(bytes: Buffer): ReadManifest | undefined {
-  try {
-    const read: unknown = JSON.parse(bytes.toString('utf8'));
-    return typeof read === 'object' && read !== null ? read : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function descriptorsIn(place: string, bytes: Buffer): Descriptor[] {
-  const manifests = parsed(bytes)?.manifests;
-  if (!Array.isArray(manifests))
-    throw new LockageError(`${place} lists what refers to an image in no form that is known`);
-  const isDescriptor = (each: unknown): each is Descriptor =>
-    typeof each === 'object' && each !== null && 'digest' in each && isDigest(String(each.digest));
-  return manifests.filter(isDescriptor);
 }
 
 function descriptorOf(mediaType: string, bytes: Buffer): Descriptor {

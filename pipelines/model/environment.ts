@@ -296,6 +296,8 @@ export interface Project {
   readonly root: string;
   /** Pulumi backend URL; `file://` URLs are absolute */
   readonly backend: string;
+  /** URL of the folder of the audit log, absolute; absent: that of a backend that is a folder, else one of this computer */
+  readonly auditLog?: string;
   /** repository releases are pushed to, without tag: `registry.example.com/shop`, or one of the embedded registry */
   readonly repository: string;
   readonly build: Build;

@@ -38,6 +38,16 @@ export function exitCodeOfResult(operation: string, result: unknown): number {
   return isPartial ? ExitCode.partial : ExitCode.ok;
 }
 
+/** The codes of failures, from the one that a person has to look at first. */
+const byUrgency: readonly number[] = [
+  ...[ExitCode.broken, ExitCode.partial, ExitCode.rolledBack, ExitCode.refused, ExitCode.locked],
+];
+
+/** Returns the exit code of a command that did several things, of which these failed. */
+export function exitCodeOfAll(failures: readonly number[]): number {
+  return byUrgency.find((code) => failures.includes(code)) ?? failures[0] ?? ExitCode.ok;
+}
+
 /** Returns the exit code that says what anything that was thrown means. */
 export function exitCodeFor(error: unknown): number {
   if (!(error instanceof LockageError)) return ExitCode.bug;

@@ -15,6 +15,11 @@ export function environmentNamed(project: Project, name: string): Environment {
   });
 }
 
+/** Returns the environment that releases come to first; undefined where there is none. */
+export function firstEnvironment(project: Pick<Project, 'environments'>): Environment | undefined {
+  return project.environments.find(({ after }) => after.length === 0);
+}
+
 /** Returns the accessory of that name. Throws LockageError (refused) that lists the names there are. */
 export function accessoryNamed({ name: environment, accessories }: Environment, name: string): Accessory {
   const found = accessories.find((accessory) => accessory.name === name);

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { json } from './options.ts';
 
 const load = () => import('./commands/db.ts');
@@ -49,8 +49,16 @@ export function addDatabaseCommands(program: Command, interrupt: () => AbortSign
     .argument('<command...>', 'after --')
     .option('-p, --parallel <workers>', 'how many tests run at a time', '4')
     .option('--database <name>', 'the accessory (default: the only one)')
-    .option('--strategy <strategy>', 'fork, or template: copies inside one PostgreSQL', 'fork')
-    .option('--per <what>', 'worker: each has one from the start; test: a pool for each test', 'worker')
+    .addOption(
+      new Option('--strategy <strategy>', 'template: copies inside one PostgreSQL')
+        .choices(['fork', 'template'])
+        .default('fork'),
+    )
+    .addOption(
+      new Option('--per <what>', 'worker: each has one from the start; test: a pool for each test')
+        .choices(['worker', 'test'])
+        .default('worker'),
+    )
     .option(
       '--environment <environment>',
       'a whole environment for each worker, as this one or its revision is recorded',

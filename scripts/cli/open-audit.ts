@@ -8,7 +8,7 @@ import type { ConsoleTerminal } from './terminal.ts';
 
 /** Returns the project's audit log, signed by a key of the operator's that may. */
 export function auditLogOf(
-  { app, root, backend, keys = [] }: Project,
+  { app, root, backend, auditLog, keys = [] }: Project,
   {
     folder,
     terminal,
@@ -19,12 +19,14 @@ export function auditLogOf(
   // Who works with a key that is for something else signs no entries.
   const chosen = process.env['LOCKAGE_KEY'];
   const isOthers = own.length === 0 || (isNamed(keys, chosen) && !isNamed(own, chosen));
+  const shared = backendFolder(auditLog ?? backend);
+  // Another application, another backend, or another place has another log.
+  const place = { app, backend, ...(auditLog === undefined ? {} : { auditLog }) };
   return new AuditLogAdapter({
     app,
-    folder: auditFolder(backendFolder(backend) ?? folder, app),
-    isOwn: backendFolder(backend) === undefined,
-    // Another application, or another backend, has another log.
-    memory: join(folder, `audit-seen-${fingerprint({ app, backend })}.json`),
+    folder: auditFolder(shared ?? folder, app),
+    isOwn: shared === undefined,
+    memory: join(folder, `audit-seen-${fingerprint(place)}.json`),
     ...(isOthers ? {} : { signer: () => ownSigner(own, { root, variables: process.env, signal }) }),
     tell: (text) => terminal.note(text),
   });

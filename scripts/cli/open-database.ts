@@ -5,7 +5,7 @@ import { engineAtHand } from '../../infra/hosts/engine-at-hand.ts';
 import { startAtEnd } from '../../infra/system/process.ts';
 import { LockageError } from '../../pipelines/errors.ts';
 import type { Accessory, Environment } from '../../pipelines/model/environment.ts';
-import { accessoryNamed, environmentNamed } from '../../pipelines/model/pipeline.ts';
+import { accessoryNamed, environmentNamed, firstEnvironment } from '../../pipelines/model/pipeline.ts';
 import type { Release } from '../../pipelines/model/release.ts';
 import { newestRelease, releaseNamed } from '../../pipelines/model/releases.ts';
 import type { Host } from '../../pipelines/model/target.ts';
@@ -75,7 +75,7 @@ export async function withGuard(signal: AbortSignal, work: () => Promise<void>):
 
 function environmentOf({ project }: CommandContext, name: string | undefined): Environment {
   if (name !== undefined) return environmentNamed(project, name);
-  const first = project.environments.find(({ after }) => after.length === 0);
+  const first = firstEnvironment(project);
   if (!first)
     throw new LockageError('the project has no environment', { hint: 'Run `lockage init` to write a first one.' });
   return first;

@@ -7,7 +7,7 @@ import type { RegistryWriter } from '../../infra/registry/writer.ts';
 import { variablesFor } from '../../infra/system/environment.ts';
 import { failpoint } from '../../infra/system/failpoint.ts';
 import { BrokenError, LockageError } from '../../pipelines/errors.ts';
-import type { InstalledPackage } from '../../pipelines/model/evidence/bill-of-materials.ts';
+import type { FoundPackages } from '../../pipelines/model/evidence/bill-of-materials.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
 import { shortDigest, type Digest, type Release } from '../../pipelines/model/release.ts';
 import type { Builder, BuildSource, ReleasedImage, SourceTree } from '../../pipelines/operations/ports/builder.ts';
@@ -144,11 +144,12 @@ export class DockerBuilder implements Builder {
   }
 
   /** By what the digest stands for, and never by the tag, which may lead to another image here by now. */
-  async packages({ repository, digest, platform }: Release): Promise<readonly InstalledPackage[] | undefined> {
-    const { registry, signal } = this.#dependencies;
+  async packages({ repository, digest, platform }: Release): Promise<FoundPackages | undefined> {
+    const { registry, signal, terminal } = this.#dependencies;
     const { config, manifest } = await registry.parts(repository, digest, platform);
     // An engine names images by the hash of their configuration, or, with containerd's store, of their manifest.
-    return imagePackages([config.digest, manifest.digest, digest], signal);
+    const tell = (text: string) => terminal.note(text);
+    return imagePackages([config.digest, manifest.digest, digest], { signal, tell });
   }
 
   #tag(version: string): string {

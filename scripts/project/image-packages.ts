@@ -6,9 +6,12 @@ import {
   isSource,
   longestSource,
   packagesIn,
+  type FoundPackages,
   type InstalledPackage,
 } from '../../pipelines/model/evidence/bill-of-materials.ts';
+import { messageOf } from '../../pipelines/errors.ts';
 import { fingerprint } from '../../pipelines/model/fingerprint.ts';
+import { findSyft, syftPackages } from './syft.ts';
 import { withTemporaryFolder } from '../tools/temporary-folder.ts';
 import { mustRun, run, type CommandOptions } from '../tools/shell.ts';
 
@@ -17,14 +20,50 @@ const exportTimeout = 10 * 60_000;
 /** bytes of all files together that packages are read from */
 const mostBytes = 256 * 1024 * 1024;
 
+/** What reading an image may take from a command. */
+interface Reading {
+  readonly signal: AbortSignal;
+  /** tells the operator something */
+  readonly tell: (text: string) => void;
+}
+
 /**
  * Returns the packages that are installed in an image; undefined where the engine has none of that id. `ids`: hashes by which
- * engines name it. The image is never run: its files are read as a container that was never started has them. Throws LockageError.
+ * engines name it. The image is never run. syft reads it where it is installed. Throws LockageError.
  */
 export async function imagePackages(
   ids: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly InstalledPackage[] | undefined> {
+  { signal, tell }: Reading,
+): Promise<FoundPackages | undefined> {
+  const syft = findSyft();
+  if (syft !== undefined) {
+    try {
+      return await readBySyft(syft, ids, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // A release is worth more than a longer list of what is in it.
+      tell(`what is in the image is read without syft: ${messageOf(error)}`);
+    }
+  }
+  const packages = await readHere(ids, signal);
+  return packages && { packages, tool: { name: 'lockage' } };
+}
+
+function readBySyft(syft: string, ids: readonly string[], signal: AbortSignal): Promise<FoundPackages | undefined> {
+  return withTemporaryFolder('lockage-image-', async (folder) => {
+    const archive = join(folder, 'image.tar');
+    const env = variablesFor('docker');
+    for (const id of new Set(ids)) {
+      const words = ['docker', 'image', 'save', '--output', archive, id];
+      if ((await run(words, { env, signal, timeout: exportTimeout })).code !== 0) continue;
+      return syftPackages(syft, archive, { folder, signal });
+    }
+    return undefined;
+  });
+}
+
+/** Its files are read as a container that was never started has them. */
+async function readHere(ids: readonly string[], signal: AbortSignal): Promise<readonly InstalledPackage[] | undefined> {
   const env = variablesFor('docker');
   const options = { env, signal, timeout: exportTimeout };
   const [first = ''] = ids;

@@ -1,5 +1,6 @@
 import { isEmbedded } from '../../pipelines/model/embedded.ts';
 import type { Project } from '../../pipelines/model/environment.ts';
+import { firstEnvironment } from '../../pipelines/model/pipeline.ts';
 import type { SecretSource } from '../../pipelines/model/secret-source.ts';
 
 /*
@@ -40,7 +41,7 @@ const head = (what: string) => `# ${what}
 `;
 
 function releaseText(project: Project, folder: string): string {
-  const first = project.environments.find(({ after }) => after.length === 0)?.name ?? 'dev';
+  const first = firstEnvironment(project)?.name ?? 'dev';
   return `${head('Builds the image of a version tag once, releases it, and brings it into the first environment.')}
 name: Release
 on:

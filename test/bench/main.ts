@@ -12,6 +12,7 @@ import { bytesPart } from './part-bytes.ts';
 import { commandsPart } from './part-commands.ts';
 import { databasesPart } from './part-databases.ts';
 import { edgePart } from './part-edge.ts';
+import { historyPart } from './part-history.ts';
 import { loadPart } from './part-load.ts';
 import { machinesPart } from './part-machines.ts';
 import { manyPart } from './part-many.ts';
@@ -26,7 +27,7 @@ import { tableLines } from './table.ts';
 
 const parts: readonly Part[] = [
   ...[promotePart, rollbackPart, targetsPart, machinesPart, swarmPart],
-  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart, auditPart, databasesPart],
+  ...[commandsPart, manyPart, bytesPart, peersPart, loadPart, edgePart, auditPart, historyPart, databasesPart],
 ];
 const help = `Usage: npm run bench [-- options]
 

@@ -44,14 +44,20 @@ export interface Ended {
 export class Stage {
   readonly lab: Lab;
   readonly #folder: string;
+  readonly #app: string;
+  readonly #firstPort: number;
+  readonly #beside: Stage[] = [];
+  #settings: object = {};
   readonly #places: Place[] = [];
   readonly #byHand = new Map<string, Hand>();
   readonly #links: SshLink[] = [];
   readonly #running = new Set<ChildProcess>();
 
-  private constructor(lab: Lab, folder: string) {
+  private constructor(lab: Lab, folder: string, app = 'bench', firstPort = 8001) {
     this.lab = lab;
     this.#folder = folder;
+    this.#app = app;
+    this.#firstPort = firstPort;
   }
 
   /** Makes the hosts. Each is in `made` at once, so that it can be removed whatever happens. */
@@ -65,7 +71,7 @@ export class Stage {
       const name = `b${folder.slice(-6).toLowerCase()}`;
       const lab = await createLab({ name, environments, dataDir: join(folder, 'lab'), seed: ['edge', 'node'], log });
       const stage = new Stage(lab, folder);
-      await mkdir(join(stage.#project, 'environments'), { recursive: true });
+      await mkdir(join(stage.project, 'environments'), { recursive: true });
       signal.throwIfAborted();
       return stage;
     } catch (error) {
@@ -74,8 +80,22 @@ export class Stage {
     }
   }
 
-  get #project(): string {
-    return join(this.#folder, 'project');
+  /** Returns another project on the same hosts, under ports of its own; it goes with this one. */
+  async beside(app: string): Promise<Stage> {
+    const stage = new Stage(this.lab, this.#folder, app, this.#firstPort + 100 * (this.#beside.length + 1));
+    this.#beside.push(stage);
+    await mkdir(join(stage.project, 'environments'), { recursive: true });
+    return stage;
+  }
+
+  /** Adds settings to the project's file, from the next place on. */
+  configure(settings: object): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
+  /** the folder of the project */
+  get project(): string {
+    return join(this.#folder, this.#app === 'bench' ? 'project' : `project-${this.#app}`);
   }
 
   get images(): { edge: string; node: string } {
@@ -106,12 +126,12 @@ export class Stage {
     if (machines === undefined) return place;
     const { stdout } = await this.must('host', 'ls', name, '--json');
     const { hosts } = JSON.parse(stdout) as { hosts: { name: string; url: string; address: string }[] };
-    const keys = join(this.#project, '.lockage', 'machine-keys');
+    const keys = join(this.project, '.lockage', 'machine-keys');
     const reached = await Promise.all(
       hosts.map(async (host) => {
         const { fingerprint } = await hostKey(keys, name, host.name);
         const way = sshHostOf({ ...host, identity: identityFile(keys, name), hostKey: fingerprint });
-        const link = new SshLink(way, new HostKeys(join(this.#project, '.lockage')));
+        const link = new SshLink(way, new HostKeys(join(this.project, '.lockage')));
         this.#links.push(link);
         return { ...host, dockerHost: `unix://${await link.open()}` };
       }),
@@ -120,7 +140,7 @@ export class Stage {
   }
 
   get #freePort(): number {
-    return 8001 + this.#places.length;
+    return this.#firstPort + this.#places.length;
   }
 
   async #place(place: Place, targets: object): Promise<Place> {
@@ -130,13 +150,14 @@ export class Stage {
     await this.#write(`environments/${name}.yaml`, { targets, roles: { web } });
     const { registry } = this.lab;
     await this.#write('lockage.yaml', {
-      app: 'bench',
-      repository: `${registry}/bench`,
+      app: this.#app,
+      repository: `${registry}/${this.#app}`,
       insecureRegistries: [registry],
       edge: { image: this.images.edge },
       pipeline: this.#places.map((each) => ({ name: each.name, after: [] })),
       roles: { web: { port: 8080, health: { path: '/healthz', interval: '100ms', healthy: 1 }, stop: '2s' } },
       watch: '0s',
+      ...this.#settings,
     });
     return place;
   }
@@ -191,7 +212,7 @@ export class Stage {
   async lockage(...words: string[]): Promise<Ended> {
     const started = performance.now();
     const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'lockage.mjs'), ...words], {
-      cwd: this.#project,
+      cwd: this.project,
       env: this.#env(),
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: longestCommand,
@@ -224,8 +245,9 @@ export class Stage {
 
   async remove(): Promise<void> {
     // A command under way would write its folder again after it was removed.
-    const ending = [...this.#running].map((child) => once(child, 'exit'));
-    for (const child of this.#running) child.kill('SIGKILL');
+    const running = [this, ...this.#beside].flatMap((stage) => [...stage.#running]);
+    const ending = running.map((child) => once(child, 'exit'));
+    for (const child of running) child.kill('SIGKILL');
     await Promise.all(ending);
     for (const hand of this.#byHand.values()) hand.close();
     for (const link of this.#links) await link.disconnect().catch(() => undefined);
@@ -238,7 +260,7 @@ export class Stage {
   }
 
   async #publish(version: string, context: string, options: readonly string[]): Promise<string> {
-    const image = `${this.lab.registry}/bench:build-${version}`;
+    const image = `${this.lab.registry}/${this.#app}:build-${version}`;
     const env = { DOCKER_HOST: this.lab.builder.dockerHost };
     await run(['docker', 'build', '--quiet', ...options, '--tag', image, context], { env, timeout: 180_000 });
     await run(['docker', 'push', '--quiet', image], { env, timeout: 180_000 });
@@ -250,11 +272,12 @@ export class Stage {
   // More certificate authorities cost every Node.js process some milliseconds, and hosts with TLS have one of their own.
   #env(): NodeJS.ProcessEnv {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    return { ...env, XDG_RUNTIME_DIR: this.#folder, NO_COLOR: '1', LOCKAGE_ACTOR: 'bench' };
+    const keys = join(this.project, '..', `keys-${this.#app}`);
+    return { ...env, XDG_RUNTIME_DIR: this.#folder, NO_COLOR: '1', LOCKAGE_ACTOR: 'bench', LOCKAGE_KEYS: keys };
   }
 
   async #write(file: string, content: unknown): Promise<void> {
-    await writeFile(join(this.#project, file), `${JSON.stringify(content, undefined, 2)}\n`);
+    await writeFile(join(this.project, file), `${JSON.stringify(content, undefined, 2)}\n`);
   }
 }
 

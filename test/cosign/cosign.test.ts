@@ -1,17 +1,15 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cacheFolder } from '../../infra/system/cache-folder.ts';
 import { runToEnd } from '../../infra/system/process.ts';
 import { openBundle, signBundle } from '../../pipelines/model/evidence/bundle.ts';
 import { predicateTypes, statementText } from '../../pipelines/model/evidence/statement.ts';
 import { hashOf, publicKeyOf, type KeyType } from '../../pipelines/model/public-key.ts';
+import { buildTime, goProgram } from '../support/go-program.ts';
 import { digestOf, SignedImages } from '../support/signed-images.ts';
 
-const version = '2.5.3';
-const buildTime = 30 * 60_000;
+const built = () => goProgram('cosign', 'github.com/sigstore/cosign/v2/cmd/cosign', '2.5.3');
 
 let images: SignedImages;
 
@@ -20,19 +18,6 @@ beforeAll(async () => {
   images = await SignedImages.start();
 }, buildTime);
 afterAll(() => images?.stop());
-
-/** Returns cosign, built from its Go module the first time: minutes of two processors. */
-async function built(): Promise<string> {
-  const folder = join(cacheFolder(), 'cosign');
-  const program = join(folder, `cosign-${version}`);
-  if (existsSync(program)) return program;
-  const env = { ...process.env, GOBIN: folder, CGO_ENABLED: '0' };
-  const words = ['install', '-trimpath', '-ldflags=-s -w', `github.com/sigstore/cosign/v2/cmd/cosign@v${version}`];
-  const { code, stderr } = await runToEnd('go', words, buildTime, { env });
-  if (code !== 0) throw new Error(`cosign is not built: ${stderr.slice(-2000)}`);
-  await rename(join(folder, 'cosign'), program);
-  return program;
-}
 
 describe('cosign, with a key of one’s own and without network', () => {
   async function key(type: KeyType) {

@@ -33,8 +33,7 @@ describe('what refers to an image, in a registry without an API for it', () => {
   test('is passed over where it is gone, of another type, or of another image', async () => {
     const [one, two] = [await image('whole'), await image('other')];
     await attach(two, 'theirs');
-    const tag = (digest: Digest) =>
-      `http://${images.registry.address}/v2/team/shop/manifests/${digest.replace(':', '-')}`;
+    const tag = (digest: Digest) => `http://${images.address}/v2/team/shop/manifests/${digest.replace(':', '-')}`;
     const headers = {
       Accept: 'application/vnd.oci.image.index.v1+json',
       'Content-Type': 'application/vnd.oci.image.index.v1+json',
@@ -45,7 +44,7 @@ describe('what refers to an image, in a registry without an API for it', () => {
     const [manifest]: { digest: string }[] = JSON.parse(theirs).manifests;
     await attach(one, 'own');
     expect(await found(one)).toEqual(['own']);
-    const own = `http://${images.registry.address}/v2/team/shop/manifests/${manifest?.digest}`;
+    const own = `http://${images.address}/v2/team/shop/manifests/${manifest?.digest}`;
     expect((await fetch(own, { method: 'DELETE' })).status).toBe(202);
     expect(await found(two)).toEqual([]);
     await attach(one, 'another');
@@ -53,6 +52,6 @@ describe('what refers to an image, in a registry without an API for it', () => {
   });
 
   test('can be of no image that is not there', async () => {
-    await expect(attach(`sha256:${'0'.repeat(64)}`, 'a')).rejects.toThrow(images.registry.address);
+    await expect(attach(`sha256:${'0'.repeat(64)}`, 'a')).rejects.toThrow(images.address);
   });
 });

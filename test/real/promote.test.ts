@@ -107,6 +107,13 @@ describe.runIf(labsWork)('a promotion', () => {
       .engine('prod-1')
       .exec(container?.Id ?? '', ['sh', '-c', 'id -u; touch /app/x || echo read-only']);
     expect(inside.stdout).toBe('1000\nread-only\n');
+    // Whoever breaks into the application finds no engine, and cannot become anybody else.
+    const look = 'cat /proc/1/status; ls /run/docker.sock /var/run/docker.sock /dev/mem 2>/dev/null; true';
+    const found = (await project.engine('prod-1').exec(container?.Id ?? '', ['sh', '-c', look])).stdout;
+    expect(found).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(found).toMatch(/^CapBnd:\t0+$/m);
+    expect(found).toMatch(/^Seccomp:\t2$/m);
+    expect(found).not.toMatch(/\.sock|\/dev\/mem/);
   });
 
   test('an opened hardening and its reason are recorded with the revision', async () => {

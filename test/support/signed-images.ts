@@ -14,30 +14,39 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
 export const digestOf = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-/** Images without layers in a registry of their own, and what is laid beside them. */
+/** Images without layers in a registry, and what is laid beside them. */
 export class SignedImages {
-  readonly registry: TestRegistry;
+  readonly address: string;
   /** a folder for files of the tests */
   readonly folder: string;
+  readonly #own: TestRegistry | undefined;
   readonly #referrers = new Referrers();
   readonly #writer = new RegistryWriter();
 
-  private constructor(registry: TestRegistry, folder: string) {
-    this.registry = registry;
+  private constructor(address: string, folder: string, own?: TestRegistry) {
+    this.address = address;
     this.folder = folder;
+    this.#own = own;
   }
 
+  /** In a registry of their own, which has no API for what refers to an image. */
   static async start(): Promise<SignedImages> {
-    return new SignedImages(await TestRegistry.start(), await mkdtemp(join(tmpdir(), 'lockage-evidence-')));
+    const own = await TestRegistry.start();
+    return new SignedImages(own.address, await mkdtemp(join(tmpdir(), 'lockage-evidence-')), own);
+  }
+
+  /** In a registry that is there. */
+  static async at(address: string): Promise<SignedImages> {
+    return new SignedImages(address, await mkdtemp(join(tmpdir(), 'lockage-evidence-')));
   }
 
   async stop(): Promise<void> {
-    await this.registry.stop();
+    await this.#own?.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 
   get repository(): string {
-    return `${this.registry.address}/team/shop`;
+    return `${this.address}/team/shop`;
   }
 
   /** Puts an image into the registry, another one for each label. */

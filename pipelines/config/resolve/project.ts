@@ -41,6 +41,7 @@ export function resolveProject(
     app: file.app,
     root,
     backend,
+    ...(file.auditLog === undefined ? {} : { auditLog: resolveBackend(file.auditLog, root) }),
     repository: file.repository ?? embeddedRepository(file.app, backend),
     build: {
       context: file.build?.context ?? '.',
@@ -320,7 +321,7 @@ function resolveMigration(
 }
 
 /**
- * Resolves the backend's URL: relative file URLs start at lockage.yaml, wherever the command is called; `file://~` is the
+ * Resolves the URL of the backend, or of a folder: relative file URLs start at lockage.yaml, wherever the command is called; `file://~` is the
  * operator's home folder. What means something in a URL may be part of the name of a folder.
  */
 function resolveBackend(url: string, root: string): string {

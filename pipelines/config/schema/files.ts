@@ -173,6 +173,11 @@ export const projectFile = mapping({
     })
     .optional()
     .meta({ description: 'Where state is kept: any Pulumi backend URL. Default file://.lockage/state.' }),
+  auditLog: z
+    .string({ error: expected('a folder, as file:///mnt/team/lockage') })
+    .regex(/^file:\/\/[^\s]+$/, { error: 'expected a folder, as file:///mnt/team/lockage' })
+    .optional()
+    .meta({ description: 'A folder that all operators share, for the audit log. Default: that of the backend.' }),
   build: mapping({
     context: text('a folder').optional().meta({ description: 'Relative to this file. Default: its folder.' }),
     dockerfile: text('a file').optional().meta({ description: 'Default Dockerfile.' }),

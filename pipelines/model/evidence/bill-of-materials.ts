@@ -2,6 +2,7 @@
  * What an image is made of, as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json): read from the databases that package managers
  * leave in it. What was copied in without one is not known.
  */
+import { LockageError } from '../../errors.ts';
 import type { Release } from '../release.ts';
 import type { Predicate } from './statement.ts';
 
@@ -11,6 +12,12 @@ export interface InstalledPackage {
   readonly version: string;
   /** package URL (https://github.com/package-url/purl-spec) */
   readonly purl: string;
+}
+
+/** The packages of an image, and the program that found them. */
+export interface FoundPackages {
+  readonly packages: readonly InstalledPackage[];
+  readonly tool: { readonly name: string; readonly version?: string };
 }
 
 /** Paths of an image, from its root, that packages are read from. */
@@ -37,6 +44,7 @@ export const longestSource = 32 * 1024 * 1024;
 /** what fits into a statement; a bill that left some out says so */
 const mostPackages = 5000;
 const longestField = 200;
+const longestUrl = 500;
 
 /** Returns whether packages are read from a path of an image. */
 export function isSource(path: string): boolean {
@@ -51,20 +59,58 @@ export function packagesIn(files: ReadonlyMap<string, string>): readonly Install
   const found = [...files].flatMap(([path, text]) =>
     sources.filter((source) => source.path.test(path)).flatMap(({ read }) => read(text, system ?? 'linux')),
   );
-  const packages = new Map<string, InstalledPackage>();
+  const packages: InstalledPackage[] = [];
   for (const { type, name, version, architecture } of found) {
     if (!isField(name) || !isField(version)) continue;
     const arch = isField(architecture) ? `?arch=${encodeURIComponent(architecture)}` : '';
     const purl = `pkg:${type}/${name.split('/').map(encodeURIComponent).join('/')}@${encodeURIComponent(version)}${arch}`;
-    packages.set(purl, { name, version, purl });
+    packages.push({ name, version, purl });
   }
-  return [...packages.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));
+  return inOrder(packages);
+}
+
+/**
+ * Returns the packages that a CycloneDX document of another program tells of, as `packagesIn` does, and that program. What has no
+ * package URL, as a file, is none. Throws LockageError for what is no such document.
+ */
+export function packagesInBill(text: string): FoundPackages {
+  const bill = documentIn(text);
+  if (bill?.['bomFormat'] !== 'CycloneDX') throw new LockageError('a bill of materials is no CycloneDX document');
+  const packages = partsIn(bill['components']).flatMap(({ name, version, purl }): InstalledPackage[] =>
+    isField(name) && isField(version) && isField(purl, longestUrl) && purl.startsWith('pkg:')
+      ? [{ name, version, purl }]
+      : [],
+  );
+  const tools = (bill['metadata'] as { tools?: { components?: unknown } } | null | undefined)?.tools;
+  const [tool] = partsIn(tools?.components);
+  const name = isField(tool?.['name']) ? tool['name'] : 'unknown';
+  const version = isField(tool?.['version']) ? { version: tool['version'] } : {};
+  return { packages: inOrder(packages), tool: { name, ...version } };
+}
+
+function documentIn(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return partsIn([JSON.parse(text) as unknown])[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function partsIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  const isPart = (each: unknown): each is Record<string, unknown> => typeof each === 'object' && each !== null;
+  return Array.isArray(value) ? value.filter(isPart) : [];
+}
+
+/** Each package once, in the order of their URLs. */
+function inOrder(packages: readonly InstalledPackage[]): readonly InstalledPackage[] {
+  const byUrl = new Map(packages.map((each) => [each.purl, each]));
+  return [...byUrl.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));
 }
 
 /** Returns the bill of an image. `at`: ISO 8601 */
 export function billOf(
   { repository, digest }: Pick<Release, 'repository' | 'digest'>,
-  packages: readonly InstalledPackage[],
+  { packages, tool }: FoundPackages,
   at: string,
 ): Predicate {
   return {
@@ -73,7 +119,7 @@ export function billOf(
     version: 1,
     metadata: {
       timestamp: at,
-      tools: { components: [{ type: 'application', name: 'lockage' }] },
+      tools: { components: [{ type: 'application', ...tool }] },
       component: { type: 'container', name: repository, version: digest, 'bom-ref': digest },
     },
     components: packages.slice(0, mostPackages).map((each) => ({ type: 'library', ...each })),
@@ -81,8 +127,8 @@ export function billOf(
   };
 }
 
-function isField(value: string | undefined): value is string {
-  return value !== undefined && value.length > 0 && value.length <= longestField && !/[\p{Cc}\p{Cs}]/u.test(value);
+function isField(value: unknown, longest = longestField): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= longest && !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** dpkg's status (deb-control(5)): paragraphs of fields. Those of distroless images have one package each. */

@@ -1,4 +1,4 @@
-import type { InstalledPackage } from '../../model/evidence/bill-of-materials.ts';
+import type { FoundPackages } from '../../model/evidence/bill-of-materials.ts';
 import type { Release } from '../../model/release.ts';
 
 /** An image in a registry, as far as a release records it. */
@@ -26,7 +26,7 @@ export interface Builder {
    */
   push(version: string): Promise<ReleasedImage>;
   /** Returns the packages that are installed in the image of a release; undefined where it is not here. Throws LockageError. */
-  packages(release: Release): Promise<readonly InstalledPackage[] | undefined>;
+  packages(release: Release): Promise<FoundPackages | undefined>;
 }
 
 /** The source of an image: a commit, or the files of the folder as they are now, without those that git ignores. */

@@ -58,8 +58,8 @@ async function predicateOf(
 ): Promise<Predicate | undefined> {
   if (kind === 'provenance') return provenance(project, release, key, at);
   if (kind === 'release') return releasePredicate(project, release, at);
-  const packages = await builder.packages(release);
-  return packages && billOf(release, packages, at);
+  const found = await builder.packages(release);
+  return found && billOf(release, found, at);
 }
 
 /** Returns the version that provenance or a release names. */

@@ -37,7 +37,10 @@ export async function auditVerifyCommand(
       anchors,
       keys: context.project.keys ?? [],
     });
-    context.terminal.result({ ...report, silent }, reportLines(report, silent));
+    const { isShared } = context.audit;
+    if (!isShared)
+      context.terminal.note(`only what this computer did is in this log: \`auditLog\` names a folder for all`);
+    context.terminal.result({ ...report, silent, isShared }, reportLines(report, silent));
     if (report.problems.length > 0) process.exitCode = ExitCode.partial;
   });
 }

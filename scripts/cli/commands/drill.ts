@@ -3,7 +3,7 @@ import type { Environment } from '../../../pipelines/model/environment.ts';
 import { rollbackCandidates } from '../../../pipelines/model/ledger.ts';
 import { environmentNamed } from '../../../pipelines/model/pipeline.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
-import { ExitCode, exitCodeOf } from '../exit-codes.ts';
+import { exitCodeOf, exitCodeOfAll } from '../exit-codes.ts';
 import type { CommandContext } from '../open-context.ts';
 import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -26,7 +26,7 @@ export async function drillCommand(names: readonly string[], flags: DrillFlags, 
     // One after the other: each shows its own steps, and hosts may be shared.
     for (const environment of chosen) ends.push(await drillOf(context, environment, flags));
     context.terminal.result({ environments: ends }, drillLines(ends));
-    process.exitCode = worstOf(ends);
+    process.exitCode = exitCodeOfAll(ends.flatMap(({ error }) => error?.code ?? []));
   });
 }
 
@@ -47,13 +47,4 @@ async function drillOf(context: CommandContext, { name }: Environment, flags: Dr
     const { message, details } = error;
     return { environment: name, outcome: 'failed', error: { message, details, code: exitCodeOf(error) } };
   }
-}
-
-/** The codes of failures, from the one that says most about what would happen. */
-const order = [ExitCode.broken, ExitCode.rolledBack, ExitCode.partial, ExitCode.refused, ExitCode.locked];
-
-/** Returns the exit code of drills. */
-export function worstOf(ends: readonly DrillEnd[]): number {
-  const codes = ends.flatMap(({ error }) => (error ? [error.code] : []));
-  return order.find((code) => codes.includes(code)) ?? codes[0] ?? ExitCode.ok;
 }

@@ -1,5 +1,5 @@
 import { runPipeline, type Passage } from '../../../pipelines/operations/run-pipeline.ts';
-import { ExitCode, exitCodeOf } from '../exit-codes.ts';
+import { ExitCode, exitCodeOf, exitCodeOfAll } from '../exit-codes.ts';
 import { waitOf, type Flags } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { pipelineLines, type PassageEnd } from '../views/pipeline.ts';
@@ -15,7 +15,9 @@ export async function pipelineRunCommand(flags: Flags & { release?: string }, si
     });
     const ends = environments.map(endOf);
     context.terminal.result({ version, environments: ends }, pipelineLines(version, ends));
-    process.exitCode = signal.aborted ? ExitCode.interrupted : worstOf(ends);
+    process.exitCode = signal.aborted
+      ? ExitCode.interrupted
+      : exitCodeOfAll(ends.flatMap(({ error }) => error?.code ?? []));
   });
 }
 
@@ -23,13 +25,4 @@ function endOf({ error, ...passage }: Passage): PassageEnd {
   if (!error) return passage;
   const { message, details, hint } = error;
   return { ...passage, error: { message, details, ...(hint === undefined ? {} : { hint }), code: exitCodeOf(error) } };
-}
-
-/** The codes of failures, from the one that a person has to look at first. */
-const order = [ExitCode.broken, ExitCode.partial, ExitCode.rolledBack, ExitCode.refused, ExitCode.locked];
-
-/** Returns the exit code of a run: 0 where all that may go on has gone on. */
-export function worstOf(ends: readonly PassageEnd[]): number {
-  const codes = ends.flatMap(({ error }) => (error ? [error.code] : []));
-  return order.find((code) => codes.includes(code)) ?? codes[0] ?? ExitCode.ok;
 }

@@ -1,4 +1,6 @@
 import { platformsOf, shortDigest } from '../../../pipelines/model/release.ts';
+import { firstEnvironment } from '../../../pipelines/model/pipeline.ts';
+import { shortDigest } from '../../../pipelines/model/release.ts';
 import type { Bump } from '../../../pipelines/model/version.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { numberOf, type Flags } from '../options.ts';
@@ -32,7 +34,7 @@ export async function releaseCommand(
     const { release, outcome } = result;
     const made = outcome === 'released';
     const from = release.commit ? ` of commit ${release.commit.slice(0, 7)}` : release.adopted ? '' : ' of no commit';
-    const first = context.project.environments.find(({ after }) => after.length === 0)?.name ?? '';
+    const first = firstEnvironment(context.project)?.name ?? '';
     context.terminal.result(result, [
       `${release.version} ${made ? 'released' : 'exists already, made of the same'}: ${shortDigest(release.digest)}${from}, ${platformsOf(release).join(', ')}`,
       ...(made ? [`next: \`lockage promote ${release.version} --to ${first}\``] : []),

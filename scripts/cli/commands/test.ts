@@ -8,7 +8,6 @@ import type { CopySource } from '../../../infra/databases/copies.ts';
 import { runAttached } from '../../../infra/system/process.ts';
 import { workerVariables, type DatabaseKind } from '../../../pipelines/databases/kinds.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { didYouMean } from '../../../pipelines/text/suggest.ts';
 import { openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
@@ -19,8 +18,8 @@ import { Redactor } from '../../tools/redactor.ts';
 interface TestFlags extends DatabaseFlags {
   readonly parallel: string;
   readonly database?: string;
-  readonly strategy: string;
-  readonly per: string;
+  readonly strategy: 'fork' | 'template';
+  readonly per: 'worker' | 'test';
   /** an environment, or one of its revisions, that each worker gets one like */
   readonly environment?: string;
   readonly ttl: string;
@@ -29,8 +28,7 @@ interface TestFlags extends DatabaseFlags {
 /** Runs `lockage test`: its exit code is that of the command. */
 export async function testCommand(argv: readonly string[], flags: TestFlags, signal: AbortSignal): Promise<void> {
   const parallel = countOf(flags.parallel, '--parallel');
-  const strategy = oneOf(['fork', 'template'], flags.strategy, '--strategy');
-  const per = oneOf(['worker', 'test'], flags.per, '--per');
+  const { strategy, per } = flags;
   if (flags.environment !== undefined)
     return testEnvironments(argv, { ...flags, environment: flags.environment, count: parallel }, signal);
   await runCommand({ keyless: true }, signal, (context) =>
@@ -103,10 +101,4 @@ function refuseOther(kind: DatabaseKind): void {
   throw new LockageError(`--strategy template is PostgreSQL's own, and this is ${kind}`, {
     hint: 'Leave it out: each copy is a fork then.',
   });
-}
-
-function oneOf<Name extends string>(names: readonly Name[], given: string, option: string): Name {
-  const found = names.find((name) => name === given);
-  if (found !== undefined) return found;
-  throw new LockageError(`${option} takes ${names.join(' or ')}, not ${given}${didYouMean(given, names)}`);
 }

@@ -117,11 +117,27 @@ test('what is asked for again costs nothing while it is as before', async () => 
 });
 
 describe('the page of a release', () => {
-  const publish = (version: string, changes = {}) => {
+  const publish = (version: string, changes = {}, notes = '- a change\n') => {
     const client = open();
     const made = { ...release(version), commit: 'a'.repeat(40), ...changes };
-    return client.within(() => publishRelease(client, made, '- a change\n'));
+    return client.within(() => publishRelease(client, made, notes));
   };
+
+  test('has as many of its notes as GitHub takes, whole lines of them, and its image in any case', async () => {
+    await publish('1.4.0', {}, `- ${'x'.repeat(97)}\n`.repeat(2000));
+    const [page] = github.releases;
+    const lines = String(page?.['body']).split('\n');
+    expect(String(page?.['body']).length).toBeLessThanOrEqual(100_000);
+    expect(lines.filter((line) => line.length === 99).length).toBeGreaterThan(900);
+    expect(lines.slice(-6)).toEqual([
+      expect.stringMatching(/^and 1\d{3} more$/),
+      '',
+      `\`${release('1.4.0').repository}@${release('1.4.0').digest}\``,
+      '',
+      `of commit ${'a'.repeat(40)}`,
+      '',
+    ]);
+  });
 
   test('is made once, at its tag, with its notes and digest', async () => {
     await publish('1.4.0');

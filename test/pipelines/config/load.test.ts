@@ -245,6 +245,11 @@ describe('values', () => {
     expect(load(`${common}backend: ${written}\n`).backend).toBe(resolved);
   });
 
+  test('the folder of the audit log counts from the file, as a backend does', () => {
+    expect(load(`${common}auditLog: file://../log\n`).auditLog).toBe('file:///srv/log');
+    expect(load(common)).not.toHaveProperty('auditLog');
+  });
+
   test('sections may be left empty', () => {
     expect(role(`${common}env:\nsecrets:\naccessories:\nbuild:\n`)?.name).toBe('web');
   });

@@ -424,6 +424,7 @@ describe('accessories and migration', () => {
     ],
     ['migration: node migrate.mjs', 'migration  expected a mapping, got "node migrate.mjs"'],
     ['migration: { command: [a], secrets: [P] }', 'migration.secrets.P  is not declared under secrets'],
+    ['auditLog: s3://log', 'auditLog  expected a folder, as file:///mnt/team/lockage'],
     [
       'backend: /var/state',
       'backend  expected a Pulumi backend URL: file://, s3://, gs://, azblob://, postgres:// or https://',

@@ -111,7 +111,10 @@ const builder = (world: MemoryWorld): Ports['builder'] => ({
     world.tags.set(version, digest);
     return { repository, digest, platform };
   },
-  packages: async () => [{ name: 'web', version: '1', purl: 'pkg:npm/web@1' }],
+  packages: async () => ({
+    packages: [{ name: 'web', version: '1', purl: 'pkg:npm/web@1' }],
+    tool: { name: 'lockage' },
+  }),
 });
 
 const configuration: Ports['configuration'] = {

@@ -39,6 +39,6 @@ test('notes for people say where each release runs, and what they do not know', 
 
 test('notes as Markdown take nothing of a commit for Markdown, HTML or a name', () => {
   expect(markdownNotes(notes)).toContain(
-    '- Fix &lt;script&gt; &amp; \\*all\\* of \\[this\\](x) for &#64;anna (`abcdef0`)',
+    '- Fix &lt;script&gt; &amp; \\*all\\* of \\[this\\](x) for @&#8203;anna (`abcdef0`)',
   );
 });

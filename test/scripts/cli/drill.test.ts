@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { worstOf } from '../../../scripts/cli/commands/drill.ts';
 import { drillLines, type DrillEnd } from '../../../scripts/cli/views/drill.ts';
 
 const drill = { at: '', actor: 'ci', version: '1.0.0', revision: 1, from: 'standby' as const, duration: 340 };
@@ -8,15 +7,7 @@ const failed = (code: number): DrillEnd => ({
   error: { message: 'a rollback would fail', code, details: ['prod-2: web is silent'] },
 });
 
-test('drills of several environments end with the code that says most', () => {
-  const proven: DrillEnd = { environment: 'qa', outcome: 'proven', drill };
-  expect(worstOf([proven, { environment: 'dev', outcome: 'nothing to go back to' }])).toBe(0);
-  expect(worstOf([failed(75), failed(3), proven])).toBe(3);
-  expect(worstOf([failed(75), failed(4), failed(3)])).toBe(4);
-  expect(worstOf([proven, failed(75)])).toBe(75);
-});
-
-test('each of them has a line', () => {
+test('each of several drills has a line', () => {
   const lines = drillLines([
     { environment: 'dev', outcome: 'nothing to go back to' },
     { environment: 'qa', outcome: 'proven', drill },

@@ -1,6 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { worstOf } from '../../../scripts/cli/commands/pipeline-run.ts';
 import { pipelineLines, type PassageEnd } from '../../../scripts/cli/views/pipeline.ts';
 import { jobLines } from '../../../scripts/cli/views/verification.ts';
 
@@ -34,17 +33,6 @@ describe('a run of the pipeline', () => {
       '    has served 1 h',
       '    Run the same command again after 2026-01-02 00:00 UTC.',
     ]);
-  });
-
-  test.each([
-    [[], 0],
-    [[75], 75],
-    [[75, 2], 2],
-    [[3, 2], 3],
-    [[3, 5], 5],
-    [[5, 4], 4],
-  ])('whose environments ended with %j ends with %i', (codes, worst) => {
-    expect(worstOf(codes.map((code) => failed('eu', code)))).toBe(worst);
   });
 });
 

@@ -67,6 +67,15 @@ describe.each(kinds)('the workflows of a project %s', (_what, of, folder) => {
     for (const line of used) expect(line).toMatch(/^uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
+  test('run for no pull request, so that nobody outside gets a secret or a token', () => {
+    for (const [, text] of files) {
+      const { on } = parse(text) as { readonly on: object };
+      const events = Object.keys(on);
+      expect(events.filter((event) => !['push', 'workflow_dispatch', 'workflow_call'].includes(event))).toEqual([]);
+      if ('push' in on) expect(on.push).toEqual({ tags: expect.any(Array) });
+    }
+  });
+
   test('run one at a time for an environment, and end none that runs', () => {
     const own = jobs.filter(([, job]) => job.steps);
     expect(own).toHaveLength(2);

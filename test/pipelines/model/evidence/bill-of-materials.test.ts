@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
-import { billOf, isSource, packagesIn } from '../../../../pipelines/model/evidence/bill-of-materials.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  billOf,
+  isSource,
+  packagesIn,
+  packagesInBill,
+} from '../../../../pipelines/model/evidence/bill-of-materials.ts';
 import { release } from '../values.ts';
 
 const purls = (files: Record<string, string>) => packagesIn(new Map(Object.entries(files))).map(({ purl }) => purl);
@@ -69,11 +74,55 @@ test('no other file of an image is read', () => {
 
 test('a bill names its image by the digest, and when it was made', () => {
   const made = release('1.0.0');
-  const [web] = packagesIn(new Map([['node_modules/web/package.json', '{"name":"web","version":"1"}']]));
-  expect(billOf(made, web ? [web] : [], '2026-01-02T03:04:05.000Z')).toMatchObject({
+  const packages = packagesIn(new Map([['node_modules/web/package.json', '{"name":"web","version":"1"}']]));
+  expect(billOf(made, { packages, tool: { name: 'lockage' } }, '2026-01-02T03:04:05.000Z')).toMatchObject({
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
     metadata: { timestamp: '2026-01-02T03:04:05.000Z', component: { version: made.digest } },
     components: [{ type: 'library', name: 'web', version: '1', purl: 'pkg:npm/web@1' }],
+  });
+});
+
+describe('the bill of another program', () => {
+  const tools = { components: [{ type: 'application', author: 'anchore', name: 'syft', version: '1.20.0' }] };
+  const bill = (components: unknown, metadata: unknown = { tools }) =>
+    packagesInBill(JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', metadata, components }));
+  const web = { name: 'web', version: '1', purl: 'pkg:npm/web@1' };
+
+  test('gives its packages, each once and in order, and who found them', () => {
+    const zed = { ...web, purl: 'pkg:npm/zed@1', licenses: [{ license: { id: 'MIT' } }] };
+    const file = { type: 'file', name: '/etc/passwd' };
+    expect(bill([zed, file, { type: 'library', ...web }, web])).toEqual({
+      packages: [web, { name: 'web', version: '1', purl: 'pkg:npm/zed@1' }],
+      tool: { name: 'syft', version: '1.20.0' },
+    });
+  });
+
+  test('gives nothing that is odd', () => {
+    const odd = [
+      null,
+      7,
+      'web',
+      [],
+      {},
+      { ...web, purl: 7 },
+      { ...web, purl: 'javascript:x' },
+      { ...web, name: 'a\n' },
+    ];
+    const long = { ...web, purl: `pkg:npm/${'x'.repeat(600)}` };
+    for (const metadata of [
+      null,
+      7,
+      { tools: null },
+      { tools: [{ name: 'syft' }] },
+      { tools: { components: [null] } },
+    ]) {
+      expect(bill([...odd, long], metadata)).toEqual({ packages: [], tool: { name: 'unknown' } });
+    }
+    expect(bill({ length: 1 }).packages).toEqual([]);
+  });
+
+  test.each(['', 'null', '[]', '{}', '{"bomFormat":"SPDX"}', '<html>'])('is refused where it is none: %s', (text) => {
+    expect(() => packagesInBill(text)).toThrow('no CycloneDX document');
   });
 });
