@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { defaultDeadline } from '../../system/deadline.ts';
 import { EngineError } from './errors.ts';
 import { exec } from './exec.ts';
@@ -133,6 +134,16 @@ export class Engine extends EngineSwarm {
   async waitContainer(name: string, options: CallOptions = {}): Promise<number> {
     const what = `wait for container ${name}`;
     return (await this.json<{ StatusCode: number }>(what, 'POST', `${pathOf(name)}/wait`, options)).StatusCode;
+  }
+
+  /**
+   * Connects to the stdin and the output of a container, also before it starts. The output comes in frames, and has to be read. It
+   * lasts until the container ends, or whoever asked ends it.
+   */
+  async attachContainer(name: string, options: CallOptions = {}): Promise<Duplex> {
+    const [what, path] = [`connect to ${name}`, `${await this.prefix(options)}${pathOf(name)}/attach`];
+    const query = { stream: true, stdin: true, stdout: true, stderr: true };
+    return this.transport.hijack({ what, method: 'POST', path, query, deadline: defaultDeadline, ...options });
   }
 
   /** Yields lines of the container's output. An aborted signal ends them without an error. */
