@@ -7,7 +7,6 @@ import {
   kindOf,
   serverArguments,
   type DatabaseKind,
-  type ForkUses,
   type ImageFacts,
 } from '../../pipelines/databases/kinds.ts';
 import { LockageError, messageOf } from '../../pipelines/errors.ts';
@@ -92,10 +91,10 @@ export class DatabasesAdapter {
     return { ...known, ...pushed, outcome: 'baked', run: runOf(wanted, found, image, made) };
   }
 
-  /** Opens forks of a baked database on the engine at hand. `uses`: whether they are to serve again. */
-  async forks({ run }: BakedDatabase, host: Host, uses: ForkUses): Promise<Forks> {
+  /** Opens forks of a baked database on the engine at hand. `mayReuse`: they are to serve again, where they can. */
+  async forks({ run }: BakedDatabase, host: Host, mayReuse: boolean): Promise<Forks> {
     const { connections, signal } = this.#dependencies.session;
-    return Forks.open(await connections.engine(host), run, uses, signal);
+    return Forks.open(await connections.engine(host), run, mayReuse, signal);
   }
 
   /** Finds out what is to be baked, and has the images for it on the engine. */

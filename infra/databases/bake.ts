@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bakedLabels } from '../../pipelines/databases/baked.ts';
-import { copiesFolder, dataFolder } from '../../pipelines/databases/fork-scripts.ts';
+import { dataFolder } from '../../pipelines/databases/fork-scripts.ts';
 import { kindNamed, type DatabaseKind, type Login } from '../../pipelines/databases/kinds.ts';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { secretsPath, type ContainerSpec } from '../../pipelines/model/container-spec.ts';
@@ -123,8 +123,6 @@ class Oven {
     await this.#engine.putArchive(name, '/', [
       // Whoever its image runs as makes the folder of the data in it.
       { path: 'lockage', type: 'directory', mode: 0o777 },
-      // A fork's volume there gets these rights.
-      { path: copiesFolder.slice(1), type: 'directory', mode: 0o1777 },
       { path: 'lockage/hba.conf', mode: 0o644, content: accessRules },
     ]);
     await this.#engine.putArchive(name, secretsPath, this.#secretFiles());

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
-import { copiesFolder } from '../../pipelines/databases/fork-scripts.ts';
-import { kindNamed, type DatabaseKind, type ForkUses, type Login } from '../../pipelines/databases/kinds.ts';
+import { dataFolder, pristineFolder } from '../../pipelines/databases/fork-scripts.ts';
+import { kindNamed, type DatabaseKind, type Login } from '../../pipelines/databases/kinds.ts';
 import type { ContainerBody, Engine } from '../docker/api/client.ts';
 import { lastLogLines } from '../workloads/last-lines.ts';
 import type { CopySource, Fork } from './copies.ts';
@@ -29,8 +29,9 @@ export interface BakedImage {
 }
 
 const loopback = '127.0.0.1';
-/** Bytes of data up to which a fork keeps a copy to put back; more than that is only copied where it is written. */
-const mostCopied = 256 * 2 ** 20;
+/** Bytes of data that are copied once for each command, so that forks can serve again; larger ones serve once. */
+const mostCopied = 2 ** 30;
+const copyTimeout = 600_000;
 /** Milliseconds until a used fork is pristine again, and how often it is used: what takes longer is thrown away. */
 const renewTimeout = 30_000;
 const mostUses = 100;
@@ -55,8 +56,9 @@ export class Forks implements CopySource {
   readonly #baked: BakedImage;
   readonly #signal: AbortSignal;
   readonly #own: Readonly<Record<string, string>>;
-  readonly #network: string;
-  readonly #uses: ForkUses;
+  /** of the network, and of the volume with the data as it was baked */
+  readonly #name: string;
+  readonly #isReused: boolean;
   readonly #running = new Map<string, Running>();
   /** absent where each serves once */
   readonly renew?: (used: Fork) => Promise<Fork>;
@@ -65,30 +67,48 @@ export class Forks implements CopySource {
     engine: Engine,
     baked: BakedImage,
     own: Readonly<Record<string, string>>,
-    uses: ForkUses,
+    isReused: boolean,
     signal: AbortSignal,
   ) {
     this.#engine = engine;
     this.#baked = baked;
     this.#own = own;
     this.#signal = signal;
-    this.#network = `lockage-forks-${randomBytes(6).toString('hex')}`;
-    this.#uses = uses;
-    if (uses === 'again') this.renew = (used) => this.#renew(used);
+    this.#name = `lockage-forks-${randomBytes(6).toString('hex')}`;
+    this.#isReused = isReused;
+    if (isReused) this.renew = (used) => this.#renew(used);
   }
 
-  /** `uses`: whether its forks are to serve again; those of large data, and of some kinds, serve once nevertheless. */
-  static async open(engine: Engine, baked: BakedImage, uses: ForkUses, signal: AbortSignal): Promise<Forks> {
+  /** `mayReuse`: its forks are to serve again; those of large data, and of some kinds, serve once nevertheless. */
+  static async open(engine: Engine, baked: BakedImage, mayReuse: boolean, signal: AbortSignal): Promise<Forks> {
     const isSmall = baked.size !== undefined && baked.size <= mostCopied;
-    const possible = isSmall && kindNamed(baked.kind).isReusable ? uses : 'once';
-    const forks = new Forks(engine, baked, await owned(databaseParts.fork), possible, signal);
+    const isReused = mayReuse && isSmall && kindNamed(baked.kind).isReusable;
+    const forks = new Forks(engine, baked, await owned(databaseParts.fork), isReused, signal);
     // Forks must reach neither each other nor anything outside.
     const apart = {
       'com.docker.network.bridge.enable_icc': 'false',
       'com.docker.network.bridge.enable_ip_masquerade': 'false',
     };
-    await engine.createNetwork(forks.#network, { Labels: { ...forks.#own }, Options: apart }, { signal });
+    try {
+      await engine.createNetwork(forks.#name, { Labels: { ...forks.#own }, Options: apart }, { signal });
+      if (isReused) await forks.#keepPristine();
+    } catch (error) {
+      await forks.close().catch(() => undefined);
+      throw error;
+    }
     return forks;
+  }
+
+  /** Has the engine copy the data into a volume: it fills an empty one from the image of the first container that mounts it. */
+  async #keepPristine(): Promise<void> {
+    const signal = this.#signal;
+    await this.#engine.createVolume(this.#name, { Labels: { ...this.#own } }, { signal });
+    const body = {
+      ...{ Image: this.#baked.image, Labels: { ...this.#own } },
+      HostConfig: { Mounts: [{ Type: 'volume' as const, Source: this.#name, Target: dataFolder }] as never },
+    };
+    await this.#engine.createContainer(this.#name, body, { deadline: copyTimeout, signal });
+    await this.#engine.removeContainer(this.#name, { force: true });
   }
 
   /** Starts one more and returns it once it can be used. Throws LockageError with its last lines; nothing of it is left then. */
@@ -169,7 +189,7 @@ export class Forks implements CopySource {
   #body(): ContainerBody {
     const { image, kind, args, login, user, volumes, memory, cpus } = this.#baked;
     const { port, fork } = kindNamed(kind);
-    const [program = '', ...words] = fork(args, login, this.#uses);
+    const [program = '', ...words] = fork(args, login);
     const empty = Object.fromEntries(volumes.map((path) => [path, 'rw,noexec,nosuid,nodev,size=65536']));
     return {
       Image: image,
@@ -182,10 +202,9 @@ export class Forks implements CopySource {
       Healthcheck: { Test: ['NONE'] },
       OpenStdin: true,
       StdinOnce: true,
-      ...(this.#uses === 'once' ? {} : { Volumes: { [copiesFolder]: {} } }),
       HostConfig: {
-        ReadonlyRootfs: this.#uses === 'again',
-        NetworkMode: this.#network,
+        NetworkMode: this.#name,
+        ...(this.#isReused ? { Mounts: [this.#pristine()] as never } : {}),
         PortBindings: { [`${port}/tcp`]: [{ HostIp: loopback, HostPort: '' }] },
         Tmpfs: { ...empty, '/tmp': 'rw,noexec,nosuid,nodev,size=67108864,mode=1777' },
         CapDrop: ['ALL'],
@@ -199,6 +218,10 @@ export class Forks implements CopySource {
         RestartPolicy: { Name: 'no' },
       },
     };
+  }
+
+  #pristine() {
+    return { Type: 'volume', Source: this.#name, Target: pristineFolder, ReadOnly: true };
   }
 
   async #portOf(name: string): Promise<number> {

@@ -24,9 +24,6 @@ export interface ServerPlan {
   readonly command: readonly string[];
 }
 
-/** How often a fork serves a pristine copy: from its image's own data, or from a copy that is put back each time. */
-export type ForkUses = 'once' | 'again';
-
 interface Kind {
   readonly port: number;
   /** names of the server's program */
@@ -46,7 +43,7 @@ interface Kind {
   /** takes a seed from stdin */
   client(login: Login): readonly string[];
   /** what a fork runs, in place of the image's entrypoint */
-  fork(args: readonly string[], login: Login, uses: ForkUses): readonly string[];
+  fork(args: readonly string[], login: Login): readonly string[];
   /** one fork can serve one pristine copy after another */
   readonly isReusable: boolean;
   /** what a fork reads from its stdin before it serves, up to an empty line */
@@ -80,8 +77,8 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
       ...['psql', '-X', '-q', '-w', '-1', '-v', 'ON_ERROR_STOP=1'],
       ...['-U', user, '-d', database, '-f', '-'],
     ],
-    fork: (args, { user }, uses) => [
-      ...['/bin/sh', '-c', servePostgres, 'fork', user, uses, ...args],
+    fork: (args, { user }) => [
+      ...['/bin/sh', '-c', servePostgres, 'fork', user, ...args],
       ...careless.flatMap((setting) => ['-c', setting]),
     ],
     isReusable: true,

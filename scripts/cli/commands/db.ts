@@ -55,7 +55,7 @@ export async function dbForkCommand(name: string | undefined, flags: ForkFlags, 
   await runCommand({ ...jsonOf(flags), keyless: true }, signal, (context) =>
     withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, name, flags);
-      const forks = await context.databases.forks(baked, wanted.host, 'once');
+      const forks = await context.databases.forks(baked, wanted.host, false);
       const pool = new CopyPool(forks, { first: count, spare: 0, atOnce: madeAtOnce() }, signal);
       try {
         await pool.fill();

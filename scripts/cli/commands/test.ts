@@ -37,8 +37,8 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
     withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, flags.database, flags);
       if (strategy === 'template') refuseOther(baked.kind);
-      const uses = per === 'test' && strategy === 'fork' ? 'again' : 'once';
-      const forks = await context.databases.forks(baked, wanted.host, uses);
+      const mayReuse = per === 'test' && strategy === 'fork';
+      const forks = await context.databases.forks(baked, wanted.host, mayReuse);
       try {
         const source = strategy === 'template' ? await forks.template() : forks;
         const run = { source, kind: baked.kind, parallel, isPerTest: per === 'test' };

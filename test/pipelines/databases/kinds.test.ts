@@ -82,7 +82,7 @@ describe('a fork', () => {
     expect(input).toContain('the-password');
     // An empty line ends what it reads.
     expect(input).toMatch(/^(.+\n)+$/);
-    expect(fork([], account, 'once').join(' ')).not.toContain('the-password');
+    expect(fork([], account).join(' ')).not.toContain('the-password');
   });
 
   test('has its account quoted', () => {
