@@ -57,7 +57,11 @@ describe('a pool', () => {
     ['without a size makes them for who waits alone', { ...idle, size: 0, waiting: 1 }, 1],
     ['without a size makes none by itself', { ...idle, size: 0 }, 0],
     ['has more than it needs', { ...idle, ready: 9 }, 0],
-    ['waits for those that come back, where they are used again', { ...renewing, starting: 1, taken: 5, waiting: 2 }, 0],
+    [
+      'waits for those that come back, where they are used again',
+      { ...renewing, starting: 1, taken: 5, waiting: 2 },
+      0,
+    ],
     ['has more than that for who waits while nothing comes', { ...renewing, waiting: 2 }, 1],
     ['begins no spare one beyond it', renewing, 0],
   ])('%s', (_, state, count) => expect(copiesToStart(state)).toBe(count));
