@@ -8,6 +8,9 @@ import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
 /** How many tests of a run take a database and are killed: 1000 with `LOCKAGE_DATABASE_TESTS=1000`, which takes a while. */
 const killedTests = Number(process.env['LOCKAGE_DATABASE_TESTS'] ?? 12);
 
+/** Milliseconds for that. */
+const killedTime = 480_000 + 1000 * killedTests;
+
 // One story: each test goes on where the one before ended, with nothing of a database running.
 describe.runIf(labsWork)('a database for tests', () => {
   let shop: DatabaseShop;
@@ -148,12 +151,14 @@ describe.runIf(labsWork)('a database for tests', () => {
     expect(await shop.left()).toEqual([]);
   });
 
-  test('is taken from a test that is killed, and all are gone after it', async () => {
-    const atOnce = Math.min(16, Math.ceil(killedTests / 3));
-    // Each takes a database; some are killed with it, some before they have it, and some give it back.
-    await writeFile(
-      join(shop.folder, 'killed.mjs'),
-      `import { spawn } from 'node:child_process';
+  test(
+    'is taken from a test that is killed, and all are gone after it',
+    async () => {
+      const atOnce = Math.min(16, Math.ceil(killedTests / 3));
+      // Each takes a database; some are killed with it, some before they have it, and some give it back.
+      await writeFile(
+        join(shop.folder, 'killed.mjs'),
+        `import { spawn } from 'node:child_process';
       import { once } from 'node:events';
       const worker = \`const { takeDatabase } = await import(process.env.LOCKAGE_TEST_HELPER);
         const { url, release } = await takeDatabase();
@@ -178,11 +183,17 @@ describe.runIf(labsWork)('a database for tests', () => {
       await Promise.all(Array.from({ length: ${atOnce} }, work));
       const expected = ${killedTests} - Math.floor(${killedTests} / 3);
       process.exit(urls.length === expected && new Set(urls).size === expected ? 7 : 1);`,
-    );
-    const words = ['test', '-p', String(atOnce), '--per', 'test', '--', 'node', 'killed.mjs'];
-    const { code, stderr } = await shop.run(...words);
-    expect([code, await shop.left()], stderr).toEqual([7, []]);
-  });
+      );
+      const words = ['test', '-p', String(atOnce), '--per', 'test', '--', 'node', 'killed.mjs'];
+      const child = shop.start([...shop.desk.program, ...words]);
+      let said = '';
+      child.stdout?.resume();
+      child.stderr?.on('data', (data: Buffer) => (said = (said + data.toString()).slice(-10_000)));
+      const [code] = (await once(child, 'exit')) as [number | null];
+      expect([code, await shop.left()], said).toEqual([7, []]);
+    },
+    killedTime,
+  );
 
   test('leaves nothing behind on a disk that is full, and is there again when it is not', async () => {
     const small = shop.desk.lab.host('small-1');
