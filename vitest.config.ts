@@ -54,7 +54,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**'],
+          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**', 'test/others/**'],
           pool: 'forks',
           // By default one core of two would rest.
           maxWorkers: '100%',
@@ -89,6 +89,10 @@ export default defineConfig({
       {
         // A program of others is built first: minutes, so it has a command of its own.
         test: { ...real, name: 'cosign', include: ['test/cosign/**/*.test.ts'], sequence: { groupOrder: 3 } },
+      },
+      {
+        // Languages and test runners have to be there, which nothing else here needs.
+        test: { ...real, name: 'others', include: ['test/others/**/*.test.ts'], sequence: { groupOrder: 3 } },
       },
       {
         // An emulated machine needs the computer for itself.

@@ -7,6 +7,8 @@
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
 //   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
 //   node scripts/run.mjs cosign [args]      evidence with cosign and syft, which are built first
+//   node scripts/run.mjs cosign [args]      evidence read and written by cosign, which is built first
+//   node scripts/run.mjs others [args]      databases in the test runners of other languages, which have to be installed
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -38,6 +40,7 @@ const programs = {
   },
   crash: { program: vitest, args: ['run', ...projects('crash'), ...args], ready: () => setUp(output) },
   cosign: { program: vitest, args: ['run', ...projects('cosign'), ...args], ready: () => setUp(output) },
+  others: { program: vitest, args: ['run', ...projects('others'), ...args], ready: () => setUp(output) },
   'test:fast': { program: vitest, args: ['run', ...projects('test:fast'), ...args], ready: () => prepareClone(output) },
 };
 

@@ -51,8 +51,8 @@ const homes: readonly (readonly [what: string, line: RegExp, home: RegExp])[] = 
   [
     'the clock of the wall is read, which deadlines and durations must not follow',
     /\bDate\.now\(\)/,
-    // Ends of certificates, ages of files, what a server names a date for, and the clock of a host itself.
-    /^scripts\/|^infra\/(docker\/tls|hosts\/(facts|elapsed|environment-lock|standing)|pulumi\/stack-runs|machines\/(accelerator|image\/image)|registry\/retry|system\/(append-log|file-lock)|workloads\/(container\/host-(view|report)|foundation\/accessory-container))/,
+    // Ends of certificates, ages of files and what follows from them, what a server names a date for, and the clock of a host itself.
+    /^scripts\/|^infra\/(docker\/tls|databases\/forks|hosts\/(facts|elapsed|environment-lock|standing)|pulumi\/stack-runs|machines\/(accelerator|image\/image)|registry\/retry|system\/(append-log|file-lock)|workloads\/(container\/host-(view|report)|foundation\/accessory-container))/,
   ],
 ];
 

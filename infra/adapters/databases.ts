@@ -91,10 +91,10 @@ export class DatabasesAdapter {
     return { ...known, ...pushed, outcome: 'baked', run: runOf(wanted, found, image, made) };
   }
 
-  /** Opens forks of a baked database on the engine at hand. */
-  async forks({ run }: BakedDatabase, host: Host): Promise<Forks> {
+  /** Opens forks of a baked database on the engine at hand. `mayReuse`: they are to serve again, where they can. */
+  async forks({ run }: BakedDatabase, host: Host, mayReuse: boolean): Promise<Forks> {
     const { connections, signal } = this.#dependencies.session;
-    return Forks.open(await connections.engine(host), run, signal);
+    return Forks.open(await connections.engine(host), run, mayReuse, signal);
   }
 
   /** Finds out what is to be baked, and has the images for it on the engine. */
@@ -268,11 +268,13 @@ function runOf(
   image: string,
   { Config }: ImageDetails,
 ): BakedImage {
+  const size = Config.Labels?.[bakedLabels.size];
   return {
     ...{ image, kind, args },
     login: kindNamed(kind).login(accessory.env),
     user: Config.Labels?.[bakedLabels.user] ?? '',
     volumes: Object.keys(Config.Volumes ?? {}),
+    ...(size === undefined ? {} : { size: Number(size) * 1024 }),
     memory: accessory.memory,
     ...(accessory.cpus === undefined ? {} : { cpus: accessory.cpus }),
   };

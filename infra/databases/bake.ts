@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bakedLabels } from '../../pipelines/databases/baked.ts';
-import { dataFolder, kindNamed, type DatabaseKind, type Login } from '../../pipelines/databases/kinds.ts';
+import { dataFolder } from '../../pipelines/databases/fork-scripts.ts';
+import { kindNamed, type DatabaseKind, type Login } from '../../pipelines/databases/kinds.ts';
 import { messageOf, WorkloadFailedError } from '../../pipelines/errors.ts';
 import { secretsPath, type ContainerSpec } from '../../pipelines/model/container-spec.ts';
 import type { ContainerBody, Engine } from '../docker/api/client.ts';
@@ -77,13 +78,14 @@ export async function bake(
       await oven.seed(plan.seed);
       report('seeded');
     }
-    const user = await oven.owner();
+    const { user, size } = await oven.data();
     await oven.stop();
     const labels = {
       [bakedLabels.fingerprint]: plan.fingerprint,
       [bakedLabels.kind]: plan.kind,
       [bakedLabels.data]: dataFolder,
       [bakedLabels.user]: user,
+      ...(size === undefined ? {} : { [bakedLabels.size]: size }),
     };
     await engine.commitContainer(name, plan.made, labels, { signal });
   } finally {
@@ -159,14 +161,15 @@ class Oven {
     });
   }
 
-  /** Returns whose the data is, as `uid:gid`. */
-  async owner(): Promise<string> {
-    const asked = ['stat', '-c', '%u:%g', dataFolder];
+  /** Returns whose the data is, as `uid:gid`, and its KiB; no size where some of it lies elsewhere, as tablespaces do. */
+  async data(): Promise<{ readonly user: string; readonly size?: string }> {
+    const asked = ['sh', '-c', 'stat -c %u:%g "$0" && du -sk "$0" && find "$0" -type l', dataFolder];
     const { code, stdout, stderr } = await this.#engine.exec(this.#name, asked, { signal: this.#signal });
-    const found = stdout.trim();
-    if (code === 0 && /^\d+:\d+$/.test(found)) return found;
+    const [user = '', used = '', ...links] = stdout.trim().split('\n');
+    const [size = ''] = used.split(/\s/);
+    if (code === 0 && /^\d+:\d+$/.test(user) && /^\d+$/.test(size)) return links.length > 0 ? { user } : { user, size };
     throw new WorkloadFailedError(`${this.#engine.host}: ${this.#plan.accessory} has no data in ${dataFolder}`, {
-      details: [stderr.trim() || `stat says ${JSON.stringify(found)}`],
+      details: [stderr.trim() || `stat says ${JSON.stringify(stdout.trim())}`],
       hint: `Leave the place of its data to its image: no ${dataFolder} in \`accessories.${this.#plan.accessory}.command\`.`,
     });
   }

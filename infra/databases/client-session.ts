@@ -17,7 +17,8 @@ export class ClientSession {
   #number = 0;
   #ended: string | undefined;
 
-  constructor(engine: Engine, container: string, user: string, signal: AbortSignal) {
+  /** `first`: lines for the client that come before all statements. */
+  constructor(engine: Engine, container: string, user: string, signal: AbortSignal, first: readonly string[] = []) {
     const lines = new LineReader();
     const client = ['psql', '-X', '-q', '-A', '-t', '-w', '-h', '/tmp', '-U', user, '-d', 'postgres'];
     const session = engine.exec(container, client, {
@@ -29,6 +30,7 @@ export class ClientSession {
         if (stream === 'stdout') for (const line of lines.read(data)) this.#answered(line);
       },
     });
+    for (const line of first) this.#input.write(`${line}\n`);
     session.then(
       ({ stderr }) => this.#end(stderr.trim().split('\n').at(-1) || 'its session has ended'),
       (error: unknown) => this.#end(messageOf(error)),

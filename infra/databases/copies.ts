@@ -10,6 +10,8 @@ export interface Fork extends ForkAddress {
 export interface CopySource {
   /** Makes a copy that can be used. Throws LockageError; nothing of it is left then. */
   make(): Promise<Fork>;
+  /** Makes a pristine copy of one that was used, with less work than another one. Throws where it cannot be certain of it. */
+  renew?(used: Fork): Promise<Fork>;
   /** Takes one away with its data, also from whoever is connected to it. */
   drop(copy: Fork): Promise<void>;
   /** Ends what it holds besides copies. */

@@ -9,33 +9,47 @@ interface Waiting {
 /** How many copies in a row may fail before those who wait are told. */
 const mostFailures = 3;
 
-/** Copies that are made before they are asked for. One that was given back is taken away, and never given to another. */
+/** How many copies a pool has. */
+export interface PoolSizes {
+  /** made before the first is taken */
+  readonly first: number;
+  /** kept ready from then on, besides those that come back */
+  readonly spare: number;
+  /** made, or made pristine again, at a time */
+  readonly atOnce: number;
+}
+
+/**
+ * Copies that are made before they are asked for. One that was given back is taken away, or made pristine again where its source can:
+ * its data and its password are nobody else's then either.
+ */
 export class CopyPool {
   readonly #source: CopySource;
-  readonly #size: number;
-  readonly #atOnce: number;
+  readonly #sizes: PoolSizes;
   readonly #signal: AbortSignal;
   readonly #ready: Fork[] = [];
   readonly #waiting: Waiting[] = [];
+  /** given back, and not begun to be made pristine */
+  readonly #used: Fork[] = [];
   readonly #busy = new Set<Promise<void>>();
   #filling: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   #starting = 0;
+  #taken = 0;
   #failures = 0;
   /** those who waited were told that none can be made: nothing is tried until somebody asks again */
   #isDown = false;
   #closed = false;
 
-  /** `size`: copies that are kept ready; `atOnce`: how many are made at a time; none is begun after the signal. */
-  constructor(source: CopySource, size: number, atOnce: number, signal: AbortSignal) {
+  /** No copy is begun after the signal. */
+  constructor(source: CopySource, sizes: PoolSizes, signal: AbortSignal) {
     this.#source = source;
-    this.#size = size;
-    this.#atOnce = atOnce;
+    this.#sizes = sizes;
     this.#signal = signal;
   }
 
   /** Makes the first copies, and resolves once all of them are ready. Throws LockageError when none can be made. */
   async fill(): Promise<void> {
-    if (this.#ready.length >= this.#size) return;
+    if (this.#ready.length >= this.#sizes.first) return;
     await new Promise<void>((resolve, reject) => {
       this.#filling = { resolve, reject };
       this.#isDown = false;
@@ -46,6 +60,7 @@ export class CopyPool {
   /** Returns a copy that nobody had before: at once where one is ready. Throws LockageError when none can be made. */
   take(): Promise<Fork> {
     const copy = this.#ready.shift();
+    if (copy) this.#taken += 1;
     const taken =
       copy === undefined
         ? new Promise<Fork>((resolve, reject) => this.#waiting.push({ resolve, reject }))
@@ -55,10 +70,14 @@ export class CopyPool {
     return taken;
   }
 
-  /** Takes a copy away. */
+  /** Takes a copy back: what is in it is gone for whoever had it. */
   give(copy: Fork): void {
-    // What cannot be removed now goes with everything else at the end.
-    this.#work(this.#source.drop(copy).catch(() => undefined));
+    this.#taken -= 1;
+    if (this.#source.renew && this.#total < this.#most) {
+      this.#used.push(copy);
+      return this.#refill();
+    }
+    this.#drop(copy);
   }
 
   /** Stops making copies, and resolves when nothing is under way. */
@@ -72,10 +91,30 @@ export class CopyPool {
     // Nobody is left waiting for what is not made any more.
     if (this.#closed) return this.#tell(new Error('the databases are gone'));
     if (this.#signal.aborted) return this.#tell(this.#signal.reason);
+    while (this.#starting < this.#sizes.atOnce) {
+      const used = this.#used.shift();
+      if (!used) break;
+      this.#work(this.#renew(used));
+    }
     if (this.#isDown) return;
-    const [ready, starting, waiting] = [this.#ready.length, this.#starting, this.#waiting.length];
-    const count = copiesToStart({ ready, starting, waiting, size: this.#size, atOnce: this.#atOnce });
+    const state = {
+      ready: this.#ready.length,
+      starting: this.#starting + this.#used.length,
+      taken: this.#taken,
+      waiting: this.#waiting.length,
+      size: this.#filling ? this.#sizes.first : this.#sizes.spare,
+      atOnce: this.#sizes.atOnce,
+    };
+    const count = copiesToStart(this.#source.renew ? { ...state, most: this.#most } : state);
     for (let index = 0; index < count; index += 1) this.#work(this.#make());
+  }
+
+  get #total(): number {
+    return this.#ready.length + this.#starting + this.#used.length + this.#taken;
+  }
+
+  get #most(): number {
+    return this.#sizes.first + this.#sizes.spare;
   }
 
   async #make(): Promise<void> {
@@ -84,10 +123,7 @@ export class CopyPool {
       const copy = await this.#source.make();
       this.#failures = 0;
       this.#isDown = false;
-      const next = this.#waiting.shift();
-      if (next) next.resolve(copy);
-      else this.#ready.push(copy);
-      if (this.#ready.length >= this.#size) this.#filling?.resolve();
+      this.#hand(copy);
     } catch (error) {
       this.#failures += 1;
       if (this.#failures >= mostFailures) {
@@ -102,8 +138,40 @@ export class CopyPool {
     this.#refill();
   }
 
+  async #renew(used: Fork): Promise<void> {
+    this.#starting += 1;
+    try {
+      const copy = await this.#source.renew?.(used);
+      if (copy) this.#hand(copy);
+    } catch {
+      // Another one is made in its place.
+      this.#drop(used);
+    } finally {
+      this.#starting -= 1;
+    }
+    this.#refill();
+  }
+
+  #hand(copy: Fork): void {
+    const next = this.#waiting.shift();
+    if (next) {
+      this.#taken += 1;
+      return next.resolve(copy);
+    }
+    this.#ready.push(copy);
+    if (this.#ready.length < this.#sizes.first) return;
+    this.#filling?.resolve();
+    this.#filling = undefined;
+  }
+
+  #drop(copy: Fork): void {
+    // What cannot be removed now goes with everything else at the end.
+    this.#work(this.#source.drop(copy).catch(() => undefined));
+  }
+
   #tell(error: unknown): void {
     this.#filling?.reject(error);
+    this.#filling = undefined;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 

@@ -3,6 +3,13 @@ import { ClientSession } from './client-session.ts';
 import type { CopySource, Fork } from './copies.ts';
 
 /**
+ * PostgreSQL 15 and newer write every page of a copy to their log, to spare a checkpoint that flushes everything. A fork flushes nothing,
+ * so that copying files is half the work.
+ */
+const filesSetting =
+  "SELECT CASE WHEN current_setting('server_version_num')::int >= 150000 THEN 'STRATEGY file_copy' ELSE '' END AS strategy \\gset";
+
+/**
  * Copies inside one fork, by PostgreSQL's own `CREATE DATABASE … TEMPLATE`: a fraction of the work of a fork, and not as far apart.
  * All have the server, its account and its password in common.
  */
@@ -16,13 +23,14 @@ export class TemplateCopies implements CopySource {
   /** Nobody else may use the parent: it is what is copied. */
   constructor(engine: Engine, parent: Fork, signal: AbortSignal) {
     this.#parent = parent;
-    this.#makes = new ClientSession(engine, parent.name, parent.user, signal);
+    this.#makes = new ClientSession(engine, parent.name, parent.user, signal, [filesSetting]);
     this.#drops = new ClientSession(engine, parent.name, parent.user, signal);
   }
 
   async make(): Promise<Fork> {
     const database = `copy_${(this.#number += 1)}`;
-    await this.#makes.run(`CREATE DATABASE ${quoted(database)} TEMPLATE ${quoted(this.#parent.database)};`);
+    const from = `TEMPLATE ${quoted(this.#parent.database)} :strategy`;
+    await this.#makes.run(`CREATE DATABASE ${quoted(database)} ${from};`);
     return { ...this.#parent, name: database, database };
   }
 

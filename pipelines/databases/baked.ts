@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Seed } from '../model/environment.ts';
 import { canonicalJson } from '../model/fingerprint.ts';
-import { dataFolder, type DatabaseKind } from './kinds.ts';
+import { dataFolder } from './fork-scripts.ts';
+import type { DatabaseKind } from './kinds.ts';
 
 /** The labels of a baked image, by which it is found and run. */
 export const bakedLabels = {
@@ -10,10 +11,12 @@ export const bakedLabels = {
   data: 'lockage.db.data',
   /** `uid:gid` of the data: forks run as it */
   user: 'lockage.db.user',
+  /** KiB of the data; absent where it cannot be copied by itself */
+  size: 'lockage.db.size',
 } as const;
 
 /** Raised where the same inputs give another image than before. */
-const recipe = 2;
+const recipe = 3;
 
 /** Everything that a baked image follows from. It is made again only when one of these changes. */
 export interface BakeInputs {

@@ -1,15 +1,10 @@
 import { LockageError } from '../errors.ts';
+import { dataFolder, forkFile, keepAndServe, servePostgres } from './fork-scripts.ts';
 
 /** A kind of database whose data can be baked into an image and forked. */
 export type DatabaseKind = 'postgres' | 'mariadb' | 'redis';
 
 export const databaseKinds: readonly DatabaseKind[] = ['postgres', 'mariadb', 'redis'];
-
-/** The place of the data in a baked image: no image declares a volume there, so that a commit keeps it. */
-export const dataFolder = '/lockage/data';
-
-/** The file that a fork gets before it starts: it sets the fork's own password. */
-export const forkFile = '/lockage/fork';
 
 /** What an image says of itself. */
 export interface ImageFacts {
@@ -49,8 +44,10 @@ interface Kind {
   client(login: Login): readonly string[];
   /** what a fork runs, in place of the image's entrypoint */
   fork(args: readonly string[], login: Login): readonly string[];
-  /** the content of `forkFile` */
-  forkFile(password: string, login: Login): string;
+  /** one fork can serve one pristine copy after another */
+  readonly isReusable: boolean;
+  /** what a fork reads from its stdin before it serves, up to an empty line */
+  forkInput(password: string, login: Login): string;
   /** a line of its output from which on it can be used */
   readonly ready: RegExp;
 }
@@ -59,21 +56,8 @@ interface Kind {
 const careless = [
   ...['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0'],
   ...['shared_buffers=16MB', 'autovacuum=off', 'jit=off', 'listen_addresses=*', 'unix_socket_directories=/tmp'],
-  ...['hba_file=/lockage/hba.conf', 'logging_collector=off'],
+  ...['hba_file=/lockage/hba.conf', 'logging_collector=off', 'max_logical_replication_workers=0'],
 ];
-
-/** Starts the server, gives the account its password as soon as it answers on the socket, and says so. */
-const postgresFork = String.raw`user=$1; shift
-postgres "$@" &
-server=$!
-trap 'kill -INT "$server"' TERM INT
-until psql -X -q -w -v ON_ERROR_STOP=1 -h /tmp -U "$user" -d postgres -f ${forkFile} > /dev/null 2> /tmp/psql; do
-  if [ "$?" != 2 ] || ! kill -0 "$server" 2> /dev/null; then cat /tmp/psql >&2; exit 1; fi
-  sleep 0.02
-done
-rm -f ${forkFile} /tmp/psql
-echo 'lockage: ready'
-wait "$server"`;
 
 const kinds: Readonly<Record<DatabaseKind, Kind>> = {
   postgres: {
@@ -94,10 +78,11 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
       ...['-U', user, '-d', database, '-f', '-'],
     ],
     fork: (args, { user }) => [
-      ...['/bin/sh', '-c', postgresFork, 'fork', user, '-D', dataFolder, ...args],
+      ...['/bin/sh', '-c', servePostgres, 'fork', user, ...args],
       ...careless.flatMap((setting) => ['-c', setting]),
     ],
-    forkFile: (password, { user }) => `ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
+    isReusable: true,
+    forkInput: (password, { user }) => `ALTER ROLE "${user.replaceAll('"', '""')}" PASSWORD '${password}';\n`,
     ready: /^lockage: ready$/,
   },
   mariadb: {
@@ -119,12 +104,14 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     probe: () => ['mariadb-admin', '--no-defaults', 'ping', '--silent', '-h', '127.0.0.1'],
     client: ({ user, database }) => ['mariadb', '--no-defaults', '--batch', '-u', user, database],
     fork: (args) => [
-      ...['mariadbd', ...args, `--datadir=${dataFolder}`, `--init-file=${forkFile}`, '--socket=/tmp/server.sock'],
+      ...['/bin/sh', '-c', keepAndServe, 'fork', 'mariadbd', ...args],
+      ...[`--datadir=${dataFolder}`, `--init-file=${forkFile}`, '--socket=/tmp/server.sock'],
       ...['--pid-file=/tmp/server.pid', '--tmpdir=/tmp', '--bind-address=*', '--skip-name-resolve', '--skip-log-bin'],
       ...['--innodb-log-file-size=8M', '--innodb-buffer-pool-size=16M', '--innodb-doublewrite=0'],
       ...['--innodb-flush-log-at-trx-commit=0', '--performance-schema=0', '--innodb-buffer-pool-load-at-startup=0'],
     ],
-    forkFile: (password, { user }) => {
+    isReusable: false,
+    forkInput: (password, { user }) => {
       const name = `'${user.replaceAll(/['\\]/g, '\\$&')}'`;
       const given = `IDENTIFIED BY '${password}'`;
       const accounts = [...new Set([name, "'root'"])].flatMap((each) => [`${each}@'%'`, `${each}@'localhost'`]);
@@ -150,8 +137,9 @@ const kinds: Readonly<Record<DatabaseKind, Kind>> = {
     }),
     probe: () => ['redis-cli', '-e', 'ping'],
     client: () => ['redis-cli', '-e'],
-    fork: (args) => ['redis-server', forkFile, ...args],
-    forkFile: (password) =>
+    fork: (args) => ['/bin/sh', '-c', keepAndServe, 'fork', 'redis-server', forkFile, ...args],
+    isReusable: false,
+    forkInput: (password) =>
       [
         ...['bind * -::*', 'port 6379', `requirepass ${password}`, `dir ${dataFolder}`, 'dbfilename dump.rdb'],
         ...['appendonly no', 'save ""', 'daemonize no', 'logfile ""', ''],

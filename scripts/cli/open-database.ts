@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { BakedDatabase, DatabaseWanted } from '../../infra/adapters/databases.ts';
 import { sweep } from '../../infra/databases/owner.ts';
 import type { Engine } from '../../infra/docker/api/client.ts';
@@ -39,6 +40,11 @@ export async function openDatabase(
   if (baked.outcome === 'baked' && !baked.notPushed)
     context.terminal.note(`pushed to ${project.repository}: others get it from there`);
   return { baked, wanted };
+}
+
+/** Returns how many copies are made at a time: to start one is work for the processor, and waits for the engine in between. */
+export function madeAtOnce(): number {
+  return 2 * availableParallelism();
 }
 
 /** Removes what killed commands have left behind. What cannot be removed now goes with a later command. */

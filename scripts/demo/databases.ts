@@ -32,7 +32,7 @@ export async function aDatabaseForEachTest(player: Player): Promise<void> {
   const passed = Number(/^# pass (\d+)/m.exec(stdout)?.[1] ?? 0);
   player.check(
     passed === tests,
-    `${passed} tests that change data passed, ${atOnce} at a time, each on a database that nobody had before`,
+    `${passed} tests that change data passed, ${atOnce} at a time, each on a database as it was baked, of its own`,
     `${passed} tests passed in place of ${tests}`,
   );
   const restored = await player.lockage(['test', '--parallel', '1', '--', 'sh', '-c', restoring], { at, quiet: true });

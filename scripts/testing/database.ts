@@ -6,7 +6,7 @@
  */
 import { request } from 'node:http';
 
-/** A pristine database, which nobody had before and nobody has after. */
+/** A database as it was baked, which nobody else has; what is done to it, nobody finds after. */
 export interface TestDatabase {
   /** `postgres://…`, `mysql://…` or `redis://…`, with its password */
   readonly url: string;
@@ -17,7 +17,7 @@ export interface TestDatabase {
   readonly database: string;
   /** variables that the clients of its kind read by themselves: `PGHOST`, `PGPORT` and so on */
   readonly variables: Readonly<Record<string, string>>;
-  /** Gives it back: it is removed with its data. A process that ends gives back all that it has. */
+  /** Gives it back: its data is gone. A process that ends gives back all that it has. */
   release(): void;
 }
 

@@ -8,6 +8,9 @@ import { labsWork, setupTime } from '../support/pipeline-fixture.ts';
 /** How many tests of a run take a database and are killed: 1000 with `LOCKAGE_DATABASE_TESTS=1000`, which takes a while. */
 const killedTests = Number(process.env['LOCKAGE_DATABASE_TESTS'] ?? 12);
 
+/** Milliseconds for that. */
+const killedTime = 480_000 + 1000 * killedTests;
+
 // One story: each test goes on where the one before ended, with nothing of a database running.
 describe.runIf(labsWork)('a database for tests', () => {
   let shop: DatabaseShop;
@@ -93,25 +96,69 @@ describe.runIf(labsWork)('a database for tests', () => {
     await gone();
   });
 
-  test('is there for each of the tests of the sample at the same time, and none sees another', async () => {
-    for (const strategy of ['fork', 'template']) {
-      const words = ['test', '--parallel', '4', '--per', 'test', '--strategy', strategy];
-      const { code, stdout, stderr } = await shop.run(...words, '--', 'node', '--test', 'app/test/');
-      expect([code, /^# pass \d+/m.exec(stdout)?.[0], /^# fail \d+/m.exec(stdout)?.[0]], stdout + stderr).toEqual([
-        0,
-        '# pass 64',
-        '# fail 0',
-      ]);
-      expect(await shop.left()).toEqual([]);
-    }
+  test.each(['fork', 'template'])('is there for tests of the sample at the same time, by a %s', async (strategy) => {
+    const words = ['test', '--parallel', '4', '--per', 'test', '--strategy', strategy];
+    const some = ['--test-name-pattern', 'job 1|without a table|a visit'];
+    const { code, stdout, stderr } = await shop.run(...words, '--', 'node', '--test', ...some, 'app/test/');
+    expect([code, /^# pass \d+/m.exec(stdout)?.[0], /^# fail \d+/m.exec(stdout)?.[0]], stdout + stderr).toEqual([
+      0,
+      '# pass 13',
+      '# fail 0',
+    ]);
+    expect(await shop.left()).toEqual([]);
   });
 
-  test('is taken from a test that is killed, and all are gone after it', async () => {
-    const atOnce = Math.min(16, Math.ceil(killedTests / 3));
-    // Each takes a database; some are killed with it, some before they have it, and some give it back.
+  test('is pristine when its fork serves again: its data, accounts, settings, files and programs', async () => {
     await writeFile(
-      join(shop.folder, 'killed.mjs'),
-      `import { spawn } from 'node:child_process';
+      join(shop.folder, 'again.mjs'),
+      `import { createRequire } from 'node:module';
+      const postgres = createRequire(process.cwd() + '/app/')('postgres');
+      const { takeDatabase } = await import(process.env.LOCKAGE_TEST_HELPER);
+      const facts = \`select (select count(*)::int from jobs) as jobs, to_regclass('mine') as mine,
+        (select count(*)::int from pg_roles where rolname = 'mine') as role,
+        (select count(*)::int from pg_database where datname = 'mine') as other,
+        current_setting('work_mem') as setting, (select count(*)::int from pg_ls_dir('/tmp') as name where name like 'mine%') as files,
+        (select count(*)::int from pg_ls_dir('/var/tmp')) as kept\`;
+      const changes = [
+        'create table mine as select generate_series(1, 50000) as number', 'drop table jobs', 'create role mine', 'create database mine',
+        "alter system set work_mem = '8MB'", 'create schema apart', 'checkpoint', 'select pg_switch_wal()',
+        "copy (select 1) to '/tmp/mine'", "copy (select 1) to '/var/tmp/mine'",
+        "copy (select 1) to program 'while sleep 0.1; do touch /tmp/mine2; done > /dev/null 2>&1 &'",
+      ];
+      const connect = (url) => postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 5 });
+      const seen = [];
+      for (let number = 0; number < 6; number += 1) {
+        const { url, release } = await takeDatabase();
+        const sql = connect(url);
+        const [{ ...found }] = await sql.unsafe(facts);
+        for (const change of changes) await sql.unsafe(change);
+        const { port, password } = new URL(url);
+        seen.push({ found: JSON.stringify(found), port, password });
+        release();
+        // Whoever keeps the connection, or the password, has nothing of the next test's.
+        await sql.unsafe('select pg_sleep(30)').then(() => process.exit(3), () => undefined);
+        await sql.end({ timeout: 1 });
+      }
+      const of = (key) => new Set(seen.map((each) => each[key])).size;
+      console.log(JSON.stringify({ first: JSON.parse(seen[0].found), kinds: of('found'), ports: of('port'), passwords: of('password') }));`,
+    );
+    const { code, stdout, stderr } = await shop.run('test', '-p', '1', '--per', 'test', '--', 'node', 'again.mjs');
+    expect(code, stdout + stderr).toBe(0);
+    const { first, kinds, ports, passwords } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    expect(first).toMatchObject({ jobs: 100, mine: null, role: 0, other: 0, setting: '4MB', files: 0, kept: 0 });
+    expect({ kinds, passwords }).toEqual({ kinds: 1, passwords: 6 });
+    expect(ports).toBeLessThan(6);
+    expect(await shop.left()).toEqual([]);
+  });
+
+  test(
+    'is taken from a test that is killed, and all are gone after it',
+    async () => {
+      const atOnce = Math.min(16, Math.ceil(killedTests / 3));
+      // Each takes a database; some are killed with it, some before they have it, and some give it back.
+      await writeFile(
+        join(shop.folder, 'killed.mjs'),
+        `import { spawn } from 'node:child_process';
       import { once } from 'node:events';
       const worker = \`const { takeDatabase } = await import(process.env.LOCKAGE_TEST_HELPER);
         const { url, release } = await takeDatabase();
@@ -136,11 +183,17 @@ describe.runIf(labsWork)('a database for tests', () => {
       await Promise.all(Array.from({ length: ${atOnce} }, work));
       const expected = ${killedTests} - Math.floor(${killedTests} / 3);
       process.exit(urls.length === expected && new Set(urls).size === expected ? 7 : 1);`,
-    );
-    const words = ['test', '-p', String(atOnce), '--per', 'test', '--', 'node', 'killed.mjs'];
-    const { code, stderr } = await shop.run(...words);
-    expect([code, await shop.left()], stderr).toEqual([7, []]);
-  });
+      );
+      const words = ['test', '-p', String(atOnce), '--per', 'test', '--', 'node', 'killed.mjs'];
+      const child = shop.start([...shop.desk.program, ...words]);
+      let said = '';
+      child.stdout?.resume();
+      child.stderr?.on('data', (data: Buffer) => (said = (said + data.toString()).slice(-10_000)));
+      const [code] = (await once(child, 'exit')) as [number | null];
+      expect([code, await shop.left()], said).toEqual([7, []]);
+    },
+    killedTime,
+  );
 
   test('leaves nothing behind on a disk that is full, and is there again when it is not', async () => {
     const small = shop.desk.lab.host('small-1');

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { defaultDeadline } from '../../system/deadline.ts';
 import { answers } from './answers.ts';
 import { EngineError } from './errors.ts';
@@ -145,6 +146,16 @@ export class Engine extends EngineSwarm {
     const what = `wait for container ${name}`;
     const path = `${pathOf(name)}/wait`;
     return (await this.json<{ StatusCode: number }>(what, 'POST', path, options, answers.waited)).StatusCode;
+  }
+
+  /**
+   * Connects to the stdin and the output of a container, also before it starts. The output comes in frames, and has to be read. It
+   * lasts until the container ends, or whoever asked ends it.
+   */
+  async attachContainer(name: string, options: CallOptions = {}): Promise<Duplex> {
+    const [what, path] = [`connect to ${name}`, `${await this.prefix(options)}${pathOf(name)}/attach`];
+    const query = { stream: true, stdin: true, stdout: true, stderr: true };
+    return this.transport.hijack({ what, method: 'POST', path, query, deadline: defaultDeadline, ...options });
   }
 
   /** Yields lines of the container's output. An aborted signal ends them without an error. */

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CopyPool } from '../../../infra/databases/copy-pool.ts';
 import { sweep } from '../../../infra/databases/owner.ts';
 import { Engine } from '../../../infra/docker/api/client.ts';
 import { bakedOf } from '../../../pipelines/databases/baked.ts';
 import { kindNamed, urlOf, variablesOf } from '../../../pipelines/databases/kinds.ts';
 import { LockageError, PartialError } from '../../../pipelines/errors.ts';
-import { localEngine, openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
+import { localEngine, madeAtOnce, openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { print } from '../terminal.ts';
@@ -54,9 +55,11 @@ export async function dbForkCommand(name: string | undefined, flags: ForkFlags, 
   await runCommand({ ...jsonOf(flags), keyless: true }, signal, (context) =>
     withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, name, flags);
-      const forks = await context.databases.forks(baked, wanted.host);
+      const forks = await context.databases.forks(baked, wanted.host, false);
+      const pool = new CopyPool(forks, { first: count, spare: 0, atOnce: madeAtOnce() }, signal);
       try {
-        const made = await allOf(Array.from({ length: count }, () => forks.make()));
+        await pool.fill();
+        const made = await Promise.all(Array.from({ length: count }, () => pool.take()));
         const urls = made.map((fork) => urlOf(baked.kind, fork));
         context.terminal.result(
           {
@@ -74,19 +77,12 @@ export async function dbForkCommand(name: string | undefined, flags: ForkFlags, 
         context.terminal.note('they go with this command: Ctrl-C ends it');
         await untilOver(caller, flags.stdin ?? false, signal);
       } finally {
+        // What is removed then does not grow again.
+        await pool.close();
         await forks.close();
       }
     }),
   );
-}
-
-/** Returns the results of all. Throws the first failure, once none is under way: what is removed then does not grow again. */
-async function allOf<Result>(under: readonly Promise<Result>[]): Promise<Result[]> {
-  try {
-    return await Promise.all(under);
-  } finally {
-    await Promise.allSettled(under);
-  }
 }
 
 /** Resolves when whoever called this command is gone, its input has ended, or it is to stop. */

@@ -9,6 +9,8 @@ import { runAttached } from '../../../infra/system/process.ts';
 import { workerVariables, type DatabaseKind } from '../../../pipelines/databases/kinds.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
 import { openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
+import { didYouMean } from '../../../pipelines/text/suggest.ts';
+import { madeAtOnce, openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
 import { ConsoleTerminal } from '../terminal.ts';
@@ -35,7 +37,8 @@ export async function testCommand(argv: readonly string[], flags: TestFlags, sig
     withGuard(signal, async () => {
       const { baked, wanted } = await openDatabase(context, flags.database, flags);
       if (strategy === 'template') refuseOther(baked.kind);
-      const forks = await context.databases.forks(baked, wanted.host);
+      const mayReuse = per === 'test' && strategy === 'fork';
+      const forks = await context.databases.forks(baked, wanted.host, mayReuse);
       try {
         const source = strategy === 'template' ? await forks.template() : forks;
         const run = { source, kind: baked.kind, parallel, isPerTest: per === 'test' };
@@ -77,10 +80,13 @@ interface TestRun {
 /** Runs the command with the variables that lead to databases. Returns its exit code. */
 async function runTests(argv: readonly string[], run: TestRun, signal: AbortSignal): Promise<number> {
   const { source, kind, parallel, isPerTest } = run;
-  const pool = new CopyPool(source, isPerTest ? parallel : 0, 2 * availableParallelism(), signal);
+  // One that can be used again is soon ready again, so that few are enough besides those that tests have.
+  const spare = source.renew ? availableParallelism() : parallel;
+  const sizes = { first: parallel, spare: isPerTest ? spare : 0, atOnce: madeAtOnce() };
+  const pool = new CopyPool(source, sizes, signal);
   const server = await CopyServer.start(pool, kind);
   try {
-    if (isPerTest) await pool.fill();
+    await pool.fill();
     const workers = isPerTest ? [] : await Promise.all(Array.from({ length: parallel }, () => pool.take()));
     const variables = {
       ...workerVariables(kind, workers),

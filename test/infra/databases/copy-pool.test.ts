@@ -13,7 +13,11 @@ class Slow implements CopySource {
     return new Promise((resolve, reject) => this.#under.push({ resolve, reject }));
   }
 
-  async drop(): Promise<void> {}
+  readonly dropped: string[] = [];
+
+  async drop({ name }: Fork): Promise<void> {
+    this.dropped.push(name);
+  }
 
   close(): void {}
 
@@ -29,7 +33,7 @@ class Slow implements CopySource {
 function opened(size: number, atOnce: number) {
   const source = new Slow();
   const stop = new AbortController();
-  return { source, stop, pool: new CopyPool(source, size, atOnce, stop.signal) };
+  return { source, stop, pool: new CopyPool(source, { first: size, spare: size, atOnce }, stop.signal) };
 }
 
 test('nothing is tried after three failures, whatever was under way, until somebody asks again', async () => {
@@ -71,4 +75,69 @@ test('who asks a closed pool is told', async () => {
   await pool.close();
   await expect(pool.take()).rejects.toThrow('the databases are gone');
   expect(source.begun).toBe(0);
+});
+
+/** Makes copies pristine again, or fails to, when the test says so; all are numbered in the order in which they were made. */
+class Renewing implements CopySource {
+  made = 0;
+  readonly dropped: string[] = [];
+  readonly renewed: string[] = [];
+  failure: Error | undefined;
+
+  async make(): Promise<Fork> {
+    this.made += 1;
+    return { name: String(this.made), host: '127.0.0.1', port: 1, user: 'a', password: 'first', database: 'c' };
+  }
+
+  async renew(used: Fork): Promise<Fork> {
+    if (this.failure) throw this.failure;
+    this.renewed.push(used.name);
+    return { ...used, password: 'another' };
+  }
+
+  async drop({ name }: Fork): Promise<void> {
+    this.dropped.push(name);
+  }
+
+  close(): void {}
+}
+
+async function renewing() {
+  const source = new Renewing();
+  const pool = new CopyPool(source, { first: 2, spare: 1, atOnce: 2 }, new AbortController().signal);
+  await pool.fill();
+  return { source, pool };
+}
+
+test('a used copy is given to another only after it was made pristine', async () => {
+  const { source, pool } = await renewing();
+  const first = await pool.take();
+  pool.give(first);
+  await new Promise(setImmediate);
+  const later = [await pool.take(), await pool.take(), await pool.take()];
+  expect(later.find(({ name }) => name === first.name)).toMatchObject({ password: 'another' });
+  expect({ renewed: source.renewed, dropped: source.dropped }).toEqual({ renewed: ['1'], dropped: [] });
+  // Two at first and one to spare: however many tests there are.
+  expect(source.made).toBe(3);
+  await pool.close();
+});
+
+test('a copy that is not certain to be pristine is dropped, and another one is made', async () => {
+  const { source, pool } = await renewing();
+  source.failure = new Error('it hangs');
+  pool.give(await pool.take());
+  await new Promise(setImmediate);
+  expect(source.dropped).toEqual(['1']);
+  expect((await Promise.all([pool.take(), pool.take()])).map(({ name }) => name)).not.toContain('1');
+  await pool.close();
+});
+
+test('who keeps more copies than there are tests at a time gets one nevertheless, and it is dropped after that', async () => {
+  const { source, pool } = await renewing();
+  const kept = [await pool.take(), await pool.take(), await pool.take(), await pool.take()];
+  expect(new Set(kept.map(({ name }) => name)).size).toBe(4);
+  for (const each of kept) pool.give(each);
+  await new Promise(setImmediate);
+  expect(source.dropped).toHaveLength(1);
+  await pool.close();
 });

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 async function started(size: number) {
   const source = new Counted();
-  const pool = new CopyPool(source, size, 2, new AbortController().signal);
+  const pool = new CopyPool(source, { first: size, spare: size, atOnce: 2 }, new AbortController().signal);
   const server = await CopyServer.start(pool, 'postgres');
   ends.push(async () => {
     await server.close();

@@ -47,7 +47,8 @@ describe('a baked image', () => {
 });
 
 describe('a pool', () => {
-  const idle = { ready: 0, starting: 0, waiting: 0, size: 4, atOnce: 2 };
+  const idle = { ready: 0, starting: 0, taken: 0, waiting: 0, size: 4, atOnce: 2 };
+  const renewing = { ...idle, taken: 6, most: 6 };
   test.each([
     ['begins with as many as it may make at a time', idle, 2],
     ['begins no more while those are made', { ...idle, starting: 2 }, 0],
@@ -56,5 +57,12 @@ describe('a pool', () => {
     ['without a size makes them for who waits alone', { ...idle, size: 0, waiting: 1 }, 1],
     ['without a size makes none by itself', { ...idle, size: 0 }, 0],
     ['has more than it needs', { ...idle, ready: 9 }, 0],
+    [
+      'waits for those that come back, where they are used again',
+      { ...renewing, starting: 1, taken: 5, waiting: 2 },
+      0,
+    ],
+    ['has more than that for who waits while nothing comes', { ...renewing, waiting: 2 }, 1],
+    ['begins no spare one beyond it', renewing, 0],
   ])('%s', (_, state, count) => expect(copiesToStart(state)).toBe(count));
 });

@@ -75,18 +75,21 @@ describe('a fork', () => {
     expect(urlOf('postgres', { ...address, user: 'a:b@c', password: 'p/?' })).toContain('//a%3Ab%40c:p%2F%3F@');
   });
 
-  test.each(databaseKinds)('of %s gets its password by a file, never by an argument', (kind) => {
-    const { fork, forkFile, login } = kindNamed(kind);
+  test.each(databaseKinds)('of %s gets its password by its stdin, never by an argument', (kind) => {
+    const { fork, forkInput, login } = kindNamed(kind);
     const account = login({ POSTGRES_USER: 'shop', MARIADB_USER: 'shop' });
-    expect(forkFile('the-password', account)).toContain('the-password');
+    const input = forkInput('the-password', account);
+    expect(input).toContain('the-password');
+    // An empty line ends what it reads.
+    expect(input).toMatch(/^(.+\n)+$/);
     expect(fork([], account).join(' ')).not.toContain('the-password');
   });
 
   test('has its account quoted', () => {
-    expect(kindNamed('postgres').forkFile('p', { user: 'a"b', database: 'x' })).toBe(
+    expect(kindNamed('postgres').forkInput('p', { user: 'a"b', database: 'x' })).toBe(
       `ALTER ROLE "a""b" PASSWORD 'p';\n`,
     );
-    expect(kindNamed('mariadb').forkFile('p', { user: "a'b", database: 'x' })).toContain(String.raw`'a\'b'@'%'`);
+    expect(kindNamed('mariadb').forkInput('p', { user: "a'b", database: 'x' })).toContain(String.raw`'a\'b'@'%'`);
   });
 });
 

@@ -31,7 +31,7 @@ test('--clean goes straight to the program, with its arguments and its exit code
 test('an unknown program is refused by name', () => {
   const { status, stderr } = runProgram('dmeo');
   expect(status).toBe(2);
-  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, test:fast');
+  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, others, test:fast');
 });
 
 test('npm packages that cannot be installed end it before the program, with what npm said', () => {
@@ -42,7 +42,7 @@ test('npm packages that cannot be installed end it before the program, with what
   expect(stdout).not.toContain('demo --');
 });
 
-test('every file of tests is run by `npm test` or by the one command that is said to take longer', () => {
+test('every file of tests is run by `npm test` or by the one command that is said to need more', () => {
   const root = join(scripts, '..');
   const files = (command: keyof typeof testProjects) => {
     const projects = testProjects[command].flatMap((project) => ['--project', project]);
@@ -51,11 +51,12 @@ test('every file of tests is run by `npm test` or by the one command that is sai
     const rows = JSON.parse(listed.stdout.toString()) as { file: string }[];
     return rows.map(({ file }) => relative(join(root, 'test'), file));
   };
-  const longer = { crash: files('crash'), cosign: files('cosign') };
+  const longer = { crash: files('crash'), cosign: files('cosign'), others: files('others') };
   expect(longer.crash.every((file) => file.startsWith('crash/'))).toBe(true);
   expect(longer.cosign.every((file) => file.startsWith('cosign/'))).toBe(true);
+  expect(longer.others.every((file) => file.startsWith('others/'))).toBe(true);
   const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.test.ts'),
   );
-  expect([...files('test'), ...longer.crash, ...longer.cosign].toSorted()).toEqual(all.toSorted());
+  expect([...files('test'), ...Object.values(longer).flat()].toSorted()).toEqual(all.toSorted());
 });
