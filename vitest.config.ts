@@ -52,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**'],
+          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**', 'test/engines/**'],
           pool: 'forks',
           // By default one core of two would rest.
           maxWorkers: '100%',
@@ -87,6 +87,16 @@ export default defineConfig({
       {
         // A program of others is built first: minutes, so it has a command of its own.
         test: { ...real, name: 'cosign', include: ['test/cosign/**/*.test.ts'], sequence: { groupOrder: 3 } },
+      },
+      {
+        // An engine is built first: minutes, so it has a command of its own.
+        test: {
+          ...real,
+          name: 'engines',
+          include: ['test/engines/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
       },
       {
         // An emulated machine needs the computer for itself.

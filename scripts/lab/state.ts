@@ -28,6 +28,12 @@ export interface HostState {
   readonly cable: string;
   /** bytes of a file system in memory for the engine's data, instead of a folder */
   readonly disk?: number;
+  /** its Docker Engine, where it is not the machine's */
+  readonly engine?: '29';
+  /** `1.44`: the oldest API that its engine speaks, where that is to be later than by itself */
+  readonly oldestApi?: string;
+  /** its containers' users are others on the host */
+  readonly remapsUsers?: boolean;
   /** the process that ends everything inside the host when it ends */
   readonly keeper?: ProcessMark;
   /** the host's first process, whose namespaces others enter */

@@ -31,7 +31,16 @@ test('--clean goes straight to the program, with its arguments and its exit code
 test('an unknown program is refused by name', () => {
   const { status, stderr } = runProgram('dmeo');
   expect(status).toBe(2);
-  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, test:fast');
+  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, engines, test:fast');
+});
+
+test.each([
+  [['test', '--engine', '28'], '--engine takes 29, and not 28'],
+  [['test', '--engine=20.10'], '--engine takes 29, and not 20.10'],
+  [['test', '--engine'], '--engine takes 29, and not nothing'],
+])('%j is refused before anything is done', (words, said) => {
+  const { status, stdout, stderr } = runProgram(...words);
+  expect([status, stdout, stderr]).toEqual([2, '', `${said}\n`]);
 });
 
 test('npm packages that cannot be installed end it before the program, with what npm said', () => {
@@ -51,11 +60,12 @@ test('every file of tests is run by `npm test` or by the one command that is sai
     const rows = JSON.parse(listed.stdout.toString()) as { file: string }[];
     return rows.map(({ file }) => relative(join(root, 'test'), file));
   };
-  const longer = { crash: files('crash'), cosign: files('cosign') };
+  const longer = { crash: files('crash'), cosign: files('cosign'), engines: files('engines') };
   expect(longer.crash.every((file) => file.startsWith('crash/'))).toBe(true);
   expect(longer.cosign.every((file) => file.startsWith('cosign/'))).toBe(true);
+  expect(longer.engines.every((file) => file.startsWith('engines/'))).toBe(true);
   const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.test.ts'),
   );
-  expect([...files('test'), ...longer.crash, ...longer.cosign].toSorted()).toEqual(all.toSorted());
+  expect([...files('test'), ...Object.values(longer).flat()].toSorted()).toEqual(all.toSorted());
 });
