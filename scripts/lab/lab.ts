@@ -83,7 +83,8 @@ export interface BareHost extends LabHost {
   exec(argv: readonly string[], options?: RunOptions): Promise<string>;
   /** stops the engine and its containers; `crash` kills the engine alone */
   stopDocker(options?: { crash?: boolean }): Promise<void>;
-  startDocker(): Promise<void>;
+  /** starts the engine, or another one on the same data, as an upgrade does */
+  startDocker(engine?: NewerEngine): Promise<void>;
   /** kills everything at once and loses what was in memory */
   cutPower(): Promise<void>;
   /** starts what a machine starts when its power is back */
@@ -279,7 +280,10 @@ function hostOf(file: StateFile, host: HostState): BareHost {
     ...(hostKey === undefined ? {} : { hostKey }),
     exec: (argv, options) => execInHost(file, name, argv, options),
     stopDocker: (options) => stopEngine(file, name, options?.crash),
-    startDocker: () => startEngine(file, name),
+    startDocker: async (engine) => {
+      if (engine !== undefined) await file.updateHost(name, { engine });
+      await startEngine(file, name);
+    },
     cutPower: () => cutPower(file, name),
     restorePower: () => restorePower(file, name),
     unplug: () => firewall('-I'),

@@ -85,7 +85,7 @@ describe.runIf(labsWork)('on Docker Engine 29, the same promises hold', () => {
       expect(found.code, found.stdout).toBe(0);
       await removeServing(environment);
       expect((await project.run('drift', environment, '--json')).code).toBe(5);
-      await project.succeed('heal', environment);
+      await project.succeed('heal', environment, '--yes');
       const again = await project.run('drift', environment, '--json');
       expect(again.code, again.stdout).toBe(0);
     });
