@@ -16,8 +16,8 @@ import { isRunning, markProcess, type HostState, type StateFile } from './state.
 import { createServerCertificate, tlsArguments } from './tls.ts';
 
 const startTimeout = 60_000;
-/** Whose further ids the users of containers get on a host that remaps them. */
-const remappedUser = 'nobody';
+/** Whose further ids the users of containers get on a host that remaps them, and a way to its data that is open to those. */
+const remapped = { user: 'nobody', group: 'nogroup', dataRoot: '/var/lib/docker' };
 
 /** Returns the socket by which the machine reaches a host's engine without a network. */
 export function hostSocket(dataDir: string, name: string): string {
@@ -64,12 +64,12 @@ export async function startEngine(file: StateFile, name: string): Promise<void> 
   const { dockerd: program, env } = programsOf(host.engine, host.oldestApi);
   const dockerd = [
     program,
-    ...['--data-root', dataRoot(file.dataDir, name)],
+    ...['--data-root', host.remapsUsers ? remapped.dataRoot : dataRoot(file.dataDir, name)],
     ...['--host', 'unix:///var/run/docker.sock'],
     ...['--host', `unix://${hostSocket(file.dataDir, name)}`],
     ...['--insecure-registry', file.state.registry],
     ...(host.reach === 'tls' ? tlsArguments(file.dataDir, host) : []),
-    ...(host.remapsUsers ? ['--userns-remap', remappedUser] : []),
+    ...(host.remapsUsers ? ['--userns-remap', `${remapped.user}:${remapped.group}`] : []),
     // Its own tree of control groups, so that it can be found when the lab is removed.
     ...['--cgroup-parent', `/${host.namespace}`],
   ];
@@ -179,8 +179,9 @@ async function startKeeper(file: StateFile, host: HostState, folder: string, own
 }
 
 const furtherIds = [
-  `printf '${remappedUser}:500000:65536\\nnogroup:500000:65536\\n' > "$1/further-ids"`,
+  `printf '${remapped.user}:500000:65536\\n${remapped.group}:500000:65536\\n' > "$1/further-ids"`,
   ...['/etc/subuid', '/etc/subgid'].map((file) => `mount --bind "$1/further-ids" ${file}`),
+  `mkdir -p ${remapped.dataRoot} && mount --bind "$1/docker" ${remapped.dataRoot}`,
 ];
 
 async function firstChild(pid: number): Promise<number | undefined> {
