@@ -31,6 +31,7 @@ describe.runIf(labsWork)('the same promises hold', () => {
     project.env['TOKEN'] = 'a token that nobody sees';
     const both: LabHost[] = [project.lab.host('mixed-1'), project.lab.host('newer-1')];
     await project.configureOn('mixed', both, {});
+    await project.configureEnvironment('newer', { roles: { web: { publish: 8001 } } });
     await project.publish(storyReleases);
     for (const version of Object.keys(storyReleases)) await project.succeed('promote', version, '--to', 'dev');
   }, setupTime);
