@@ -55,6 +55,7 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**', 'test/others/**'],
+          exclude: ['test/real/**', 'test/crash/**', 'test/cosign/**', 'test/engines/**'],
           pool: 'forks',
           // By default one core of two would rest.
           maxWorkers: '100%',
@@ -93,6 +94,14 @@ export default defineConfig({
       {
         // Languages and test runners have to be there, which nothing else here needs.
         test: { ...real, name: 'others', include: ['test/others/**/*.test.ts'], sequence: { groupOrder: 3 } },
+        // An engine is built first: minutes, so it has a command of its own.
+        test: {
+          ...real,
+          name: 'engines',
+          include: ['test/engines/**/*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+        },
       },
       {
         // An emulated machine needs the computer for itself.

@@ -1,7 +1,8 @@
 // Set-up, from a fresh clone to a ready machine. This half runs before there are npm packages, so it is plain
 // JavaScript over Node alone: it installs the packages, builds dist/, and hands over to dist/setup.mjs.
 //
-//   node scripts/setup.mjs            everything, with a line for each step
+//   node scripts/setup.mjs                everything, with a line for each step
+//   node scripts/setup.mjs --engine 29    also Docker Engine 29 for hosts of the lab: minutes more, the first time
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -83,12 +84,28 @@ export async function prepareClone(output) {
 /**
  * The clone and then the machine: Docker Engine, Pulumi and what else dist/setup.mjs lists.
  * @param {Output} output
+ * @param {{ engine?: string }} [choices]
  * @returns {Promise<boolean>}
  */
-export async function setUp(output) {
+export async function setUp(output, choices) {
   if (!(await prepareClone(output))) return false;
   const { setUpMachine } = await import(pathToFileURL(join(root, 'dist', 'setup.mjs')).href);
-  return await setUpMachine(output);
+  return await setUpMachine(output, choices);
+}
+
+/**
+ * Takes `--engine 29` out of arguments. Throws an error that names what is allowed.
+ * @param {string[]} words
+ * @returns {{ choices: { engine?: string }, rest: string[] }}
+ */
+export function chosenEngine(words) {
+  const at = words.findIndex((word) => word === '--engine' || word.startsWith('--engine='));
+  const word = words[at];
+  if (word === undefined) return { choices: {}, rest: words };
+  const isApart = word === '--engine';
+  const engine = isApart ? words[at + 1] : word.slice('--engine='.length);
+  if (engine !== '29') throw new Error(`--engine takes 29, and not ${engine ?? 'nothing'}`);
+  return { choices: { engine }, rest: words.toSpliced(at, isApart ? 2 : 1) };
 }
 
 function lockHash() {
@@ -175,6 +192,12 @@ async function command(file, args) {
 
 if (process.argv[1] && resolve(process.argv[1]) === import.meta.filename) {
   process.once('SIGINT', () => process.exit(130));
-  const ready = await setUp({ line: (text) => console.log(text) });
-  process.exit(ready ? 0 : 1);
+  try {
+    const { choices, rest } = chosenEngine(process.argv.slice(2));
+    if (rest.length > 0) throw new Error(`set-up takes \`--engine 29\` only, and not ${rest.join(' ')}`);
+    process.exit((await setUp({ line: (text) => console.log(text) }, choices)) ? 0 : 1);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(2);
+  }
 }

@@ -3,6 +3,7 @@
  * "not this one, or not that one", which excludes nothing.
  *
  * @type {Record<'test' | 'test:fast' | 'crash' | 'cosign' | 'others', string[]>}
+ * @type {Record<'test' | 'test:fast' | 'crash' | 'cosign' | 'engines', string[]>}
  */
 export const testProjects = {
   test: ['fast', 'real', 'alone'],
@@ -10,4 +11,5 @@ export const testProjects = {
   crash: ['crash'],
   cosign: ['cosign'],
   others: ['others'],
+  engines: ['engines'],
 };

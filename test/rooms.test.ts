@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['system'],
   ],
   scripts: [
-    ['demo', 'pulumi', 'run.mjs', 'build.mjs', 'package.mjs'],
+    ['demo', 'pulumi', 'run.mjs', 'nodes.mjs', 'build.mjs', 'package.mjs'],
     ['cli', 'lab', 'setup.mjs'],
     ['project', 'setup', 'load', 'test-projects.mjs'],
     ['tools', 'testing'],

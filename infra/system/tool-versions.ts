@@ -5,7 +5,7 @@ import manifest from '../../package.json' with { type: 'json' };
 export const lockageVersion: string = manifest.version;
 
 /** The versions of the tools that set-up provides. */
-export const toolVersions = { pulumi: '3.256.0', dockerPlugin: '5.2.0', caddy: '2.11.2' } as const;
+export const toolVersions = { pulumi: '3.256.0', dockerPlugin: '5.2.0', caddy: '2.11.2', engine: '29.5.0' } as const;
 
 /** The oldest version of an installed Pulumi CLI that is used. */
 export const oldestPulumi = '3.181.0';

@@ -10,11 +10,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDetached } from '../../infra/system/process.ts';
 import { run, type RunOptions } from '../tools/command.ts';
+import { programsOf } from './engine-programs.ts';
 import { prepareSshServer, sshConfig } from './ssh.ts';
 import { isRunning, markProcess, type HostState, type StateFile } from './state.ts';
 import { createServerCertificate, tlsArguments } from './tls.ts';
 
 const startTimeout = 60_000;
+/** Whose further ids the users of containers get on a host that remaps them, and a way to its data that is open to those. */
+const remapped = { user: 'nobody', group: 'nogroup', dataRoot: '/var/lib/docker' };
 
 /** Returns the socket by which the machine reaches a host's engine without a network. */
 export function hostSocket(dataDir: string, name: string): string {
@@ -58,19 +61,21 @@ export async function execInHost(
 /** Starts a host's engine and waits until it answers. */
 export async function startEngine(file: StateFile, name: string): Promise<void> {
   const host = hostState(file, name);
+  const { dockerd: program, env } = programsOf(host.engine, host.oldestApi);
   const dockerd = [
-    'dockerd',
-    ...['--data-root', dataRoot(file.dataDir, name)],
+    program,
+    ...['--data-root', host.remapsUsers ? remapped.dataRoot : dataRoot(file.dataDir, name)],
     ...['--host', 'unix:///var/run/docker.sock'],
     ...['--host', `unix://${hostSocket(file.dataDir, name)}`],
     ...['--insecure-registry', file.state.registry],
     ...(host.reach === 'tls' ? tlsArguments(file.dataDir, host) : []),
+    ...(host.remapsUsers ? ['--userns-remap', `${remapped.user}:${remapped.group}`] : []),
     // Its own tree of control groups, so that it can be found when the lab is removed.
     ...['--cgroup-parent', `/${host.namespace}`],
   ];
   const log = path.join(file.dataDir, 'hosts', name, 'docker.log');
   const background = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!';
-  const pid = (await execInHost(file, name, ['sh', '-c', background, 'sh', log, ...dockerd])).trim();
+  const pid = (await execInHost(file, name, ['sh', '-c', background, 'sh', log, ...dockerd], { env })).trim();
   const deadline = Date.now() + startTimeout;
   while (!(await pings(hostSocket(file.dataDir, name)))) {
     if (Date.now() > deadline || !isInside(file, name, pid)) {
@@ -144,6 +149,8 @@ async function startKeeper(file: StateFile, host: HostState, folder: string, own
     'mkdir -p /run/lock /run/sshd',
     'mkdir -p /etc/docker && mount -t tmpfs -o size=1m tmpfs /etc/docker',
     ...(ownAccounts ? ['mount --bind "$1/ssh/shadow" /etc/shadow'] : []),
+    // The machine's own users keep their further ids.
+    ...(host.remapsUsers ? furtherIds : []),
     ...(host.disk === undefined ? [] : [`mount -t tmpfs -o size=${host.disk} tmpfs "$1/docker"`]),
     'touch /run/ready',
     // The first process of a host also adopts orphans, which a waiting shell does.
@@ -170,6 +177,12 @@ async function startKeeper(file: StateFile, host: HostState, folder: string, own
     await sleep(20);
   }
 }
+
+const furtherIds = [
+  `printf '${remapped.user}:500000:65536\\n${remapped.group}:500000:65536\\n' > "$1/further-ids"`,
+  ...['/etc/subuid', '/etc/subgid'].map((file) => `mount --bind "$1/further-ids" ${file}`),
+  `mkdir -p ${remapped.dataRoot} && mount --bind "$1/docker" ${remapped.dataRoot}`,
+];
 
 async function firstChild(pid: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');

@@ -20,6 +20,7 @@ import {
   startHost,
   stopEngine,
 } from './host.ts';
+import { engineOfLabs, type NewerEngine } from './engine-programs.ts';
 import { keepLayers, layersOf, addLayers, type Layers } from './layers.ts';
 import { connectHost } from './network.ts';
 import { findRegistries, startRegistry } from './registry.ts';
@@ -37,6 +38,12 @@ export interface LabEnvironment {
   readonly reach: 'unix' | 'ssh' | 'tls';
   /** bytes: the engines' data is on a file system in memory of that size, which can be filled */
   readonly disk?: number;
+  /** their Docker Engine; that of `LOCKAGE_LAB_ENGINE` by default, which is the machine's where it is absent */
+  readonly engine?: NewerEngine;
+  /** `1.44`: the oldest API that the newer engine speaks, later than by itself: the first of its kind had that one */
+  readonly oldestApi?: string;
+  /** users of containers are others on the host (`userns-remap`) */
+  readonly remapsUsers?: boolean;
   /** the hosts form a Docker Swarm, of which this many are managers */
   readonly managers?: number;
 }
@@ -76,7 +83,8 @@ export interface BareHost extends LabHost {
   exec(argv: readonly string[], options?: RunOptions): Promise<string>;
   /** stops the engine and its containers; `crash` kills the engine alone */
   stopDocker(options?: { crash?: boolean }): Promise<void>;
-  startDocker(): Promise<void>;
+  /** starts the engine, or another one on the same data, as an upgrade does */
+  startDocker(engine?: NewerEngine): Promise<void>;
   /** kills everything at once and loses what was in memory */
   cutPower(): Promise<void>;
   /** starts what a machine starts when its power is back */
@@ -149,9 +157,10 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   const layers = options.layers ? await layersOf(options.seed ?? []) : undefined;
   const parts = await Promise.allSettled([
     seed.then((images) => file.update({ images })),
-    ...state.hosts.map(async ({ name, namespace, cable, address, disk }) => {
+    ...state.hosts.map(async (host) => {
+      const { name, namespace, cable, address } = host;
       await connectHost({ namespace, cable, bridge, address });
-      if (layers?.ready && disk === undefined) await addLayers(layers, dataRoot(dataDir, name), state.registry);
+      if (layers?.ready && takesLayers(host)) await addLayers(layers, dataRoot(dataDir, name), state.registry);
       await startHost(file, name);
       log(`host ${name} ${address}`);
       const { node } = name === builderName ? await seed : {};
@@ -163,9 +172,14 @@ async function build(file: StateFile, options: LabOptions): Promise<void> {
   ]);
   // A failure must wait until all have ended: a host still starting would outlive the removal.
   for (const part of parts) if (part.status === 'rejected') throw part.reason;
-  if (layers?.ready === false) await keepBuilderLayers(file, layers);
+  if (layers?.ready === false && engineOfLabs() === undefined) await keepBuilderLayers(file, layers);
   for (const environment of Object.keys(options.environments)) await formSwarm(file, environment);
   await writeKnownHosts(file);
+}
+
+/** Layers are kept as the machine's own engine keeps them on a disk. */
+function takesLayers({ disk, engine, remapsUsers }: HostState): boolean {
+  return disk === undefined && engine === undefined && !remapsUsers;
 }
 
 /** Keeps layers for later labs: the builder has only the images it needs, so it pulls the others. */
@@ -180,16 +194,18 @@ async function keepBuilderLayers(file: StateFile, layers: Layers): Promise<void>
 
 function plan(options: LabOptions, subnet: string): LabState {
   const { name } = options;
-  const wanted = Object.entries(options.environments).flatMap(([environment, { hosts, reach, disk, managers }]) =>
-    Array.from({ length: hosts }, (_, index) => ({
+  const wanted = Object.entries(options.environments).flatMap(([environment, described]) => {
+    const { hosts, managers, ...each } = described;
+    return Array.from({ length: hosts }, (_, index) => ({
       name: `${environment}-${index + 1}`,
       environment,
-      reach,
+      ...each,
       ...(managers === undefined ? {} : { node: index < managers ? ('manager' as const) : ('worker' as const) }),
-      ...(disk === undefined ? {} : { disk }),
-    })),
-  );
+    }));
+  });
+  const ofAll = engineOfLabs();
   const hosts = [...wanted, { name: builderName, reach: 'unix' as const }].map((host, index): HostState => ({
+    ...(ofAll === undefined ? {} : { engine: ofAll }),
     ...host,
     address: `${subnet}.${index + 11}`,
     namespace: `${name}-${host.name}`,
@@ -264,7 +280,10 @@ function hostOf(file: StateFile, host: HostState): BareHost {
     ...(hostKey === undefined ? {} : { hostKey }),
     exec: (argv, options) => execInHost(file, name, argv, options),
     stopDocker: (options) => stopEngine(file, name, options?.crash),
-    startDocker: () => startEngine(file, name),
+    startDocker: async (engine) => {
+      if (engine !== undefined) await file.updateHost(name, { engine });
+      await startEngine(file, name);
+    },
     cutPower: () => cutPower(file, name),
     restorePower: () => restorePower(file, name),
     unplug: () => firewall('-I'),

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomic } from '../../infra/system/atomic-file.ts';
+import type { NewerEngine } from './engine-programs.ts';
 
 /** A process by its id and the time it started, so that a reused id is never taken for it. */
 export interface ProcessMark {
@@ -28,6 +29,12 @@ export interface HostState {
   readonly cable: string;
   /** bytes of a file system in memory for the engine's data, instead of a folder */
   readonly disk?: number;
+  /** its Docker Engine, where it is not the machine's */
+  readonly engine?: NewerEngine;
+  /** `1.44`: the oldest API that its engine speaks, where that is to be later than by itself */
+  readonly oldestApi?: string;
+  /** its containers' users are others on the host */
+  readonly remapsUsers?: boolean;
   /** the process that ends everything inside the host when it ends */
   readonly keeper?: ProcessMark;
   /** the host's first process, whose namespaces others enter */

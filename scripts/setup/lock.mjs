@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const beat = 2_000;
 const silence = 15_000;
+let drafts = 0;
 
 /**
  * Does the work while no other process on this machine does the work of the same lock file; waits for its turn.
@@ -33,7 +34,8 @@ export async function withLock(path, work, onWait) {
 
 /** @param {string} path */
 async function take(path) {
-  const draft = `${path}.${process.pid}`;
+  // One process may ask for it twice at once.
+  const draft = `${path}.${process.pid}.${(drafts += 1)}`;
   await writeFile(draft, `${process.pid}\n`);
   try {
     await link(draft, path);

@@ -14,6 +14,11 @@ export function cachedCaddy(): string {
   return join(cacheFolder(), 'bin', `caddy-${toolVersions.caddy}`, 'caddy');
 }
 
+/** Returns the folder with the programs of the newer Docker Engine that set-up builds for the lab's hosts. */
+export function cachedEngine(): string {
+  return join(cacheFolder(), 'bin', `engine-${toolVersions.engine}`);
+}
+
 /** Returns the lock file of a piece of work in the cache. */
 export function cacheLock(name: string): string {
   return join(cacheFolder(), 'locks', name);

@@ -13,15 +13,22 @@ export interface Difference {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Returns a request as a host can fulfil it: an engine whose kernel lacks a limit makes the container without it. */
-export function asHostAllows(body: ContainerBody, info: EngineInfo): ContainerBody {
+/**
+ * Returns a request as a host can fulfil it: an engine whose kernel lacks a limit makes the container without it, and one
+ * that runs without root keeps it in writing all the same.
+ */
+export function asHostAllows(body: ContainerBody, info: EngineInfo, found: ContainerDetails): ContainerBody {
   const { HostConfig: host = {} } = body;
+  const kept = found.HostConfig as unknown as Members;
   const limits = {
     ...(info['MemoryLimit'] === false ? { Memory: 0 } : {}),
     ...(info['MemoryLimit'] === false || info['SwapLimit'] === false ? { MemorySwap: -1 } : {}),
     ...(info['PidsLimit'] === false ? { PidsLimit: 0 } : {}),
   };
-  const asked = Object.entries(limits).filter(([name]) => !isPlain((host as Members)[name]));
+  const asked = Object.entries(limits).filter(([name]) => {
+    const limit = (host as Members)[name];
+    return !isPlain(limit) && kept[name] !== limit;
+  });
   return { ...body, HostConfig: { ...host, ...Object.fromEntries(asked) } };
 }
 

@@ -3,7 +3,14 @@ import { restsAsStandby, secretsPath } from '../../../pipelines/model/container-
 import { currentRevision } from '../../../pipelines/model/ledger.ts';
 import { environmentNames } from '../../../pipelines/model/names.ts';
 import type { EnvironmentHost } from '../../../pipelines/model/target.ts';
-import type { CallOptions, ContainerBody, ContainerSummary, Engine, ImageDetails } from '../../docker/api/client.ts';
+import type {
+  CallOptions,
+  ContainerBody,
+  ContainerSummary,
+  Engine,
+  EngineInfo,
+  ImageDetails,
+} from '../../docker/api/client.ts';
 import { containerName } from '../../docker/api/names.ts';
 import { isOwnedBy, labels, ownerLabels } from '../../docker/labels.ts';
 import { digestIn, imageByTag, parseReference } from '../../registry/reference.ts';
@@ -31,17 +38,16 @@ interface Wanted {
 
 /** Returns what a host has of an environment that is not as it is recorded, and as it was made. */
 export async function hostDrift(engine: Engine, host: EnvironmentHost, look: DriftLook): Promise<Drift[]> {
-  const [asked, all, info] = await Promise.all([
+  const [wanted, all, info] = await Promise.all([
     wantedOn(host, look),
     engine.listContainers({ all: true, signal: look.signal }),
     engine.info({ signal: look.signal }),
   ]);
-  const wanted = asked.map((each) => ({ ...each, body: asHostAllows(each.body, info) }));
   const [network, volumes, secrets, ...found] = await Promise.all([
     wanted.length > 0 ? networkDrift(engine, look) : [],
     volumeDrift(engine, all, look),
     secretDrift(engine, all, look),
-    ...wanted.map((each) => containerDrift(engine, each, look)),
+    ...wanted.map((each) => containerDrift(engine, info, each, look)),
   ]);
   return [
     ...found.flat(),
@@ -81,6 +87,7 @@ async function wantedOn(host: EnvironmentHost, look: DriftLook): Promise<Wanted[
 
 async function containerDrift(
   engine: Engine,
+  info: EngineInfo,
   { name, image, body, mayRest, ofRelease }: Wanted,
   look: DriftLook,
 ): Promise<Drift[]> {
@@ -92,13 +99,14 @@ async function containerDrift(
   ]);
   if (!found) return [{ what: name, member: 'container', expected: 'there', actual: 'missing' }];
   if ('error' in changed && !isDead(found.State.Status)) throw changed.error;
+  const allowed = asHostAllows(body, info, found);
   const lost = { member: 'image', expected: image, actual: 'not on the host any more' };
   // A host keeps what it runs, whatever name was taken from it.
   const made = ofImage ?? (await engine.inspectImage(found.Image, options));
   const drift = [
     ...stateDrift(found, mayRest),
     ...(ofImage ? [] : [lost]),
-    ...(made ? differencesOf(ofRelease ? withNamelessVolumes(body, made) : body, made, found) : []),
+    ...(made ? differencesOf(ofRelease ? withNamelessVolumes(allowed, made) : allowed, made, found) : []),
     ...('error' in changed ? [] : fileDrift(changed, found)),
   ];
   return drift.map((each) => ({ what: name, ...each }));

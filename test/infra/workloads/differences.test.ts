@@ -71,13 +71,20 @@ describe('a host whose kernel lacks a limit', () => {
     ['of memory', { MemoryLimit: false }, { Memory: 0, MemorySwap: -1 }],
     ['of processes', { PidsLimit: false }, { PidsLimit: null }],
   ])('%s has containers without it', (_, lacking, host) => {
-    expect(membersOf(made(host), asHostAllows(body, info(lacking)))).toEqual([]);
-    expect(membersOf(made(host), asHostAllows(body, info({})))).not.toEqual([]);
+    expect(membersOf(made(host), asHostAllows(body, info(lacking), made(host)))).toEqual([]);
+    expect(membersOf(made(host), asHostAllows(body, info({}), made(host)))).not.toEqual([]);
+  });
+
+  test('may also keep them in writing, as an engine of a user does', () => {
+    const none = info({ SwapLimit: false, MemoryLimit: false, PidsLimit: false });
+    expect(membersOf(made(), asHostAllows(body, none, made()))).toEqual([]);
+    const other = made({ Memory: 32 });
+    expect(membersOf(other, asHostAllows(body, none, other))).toEqual(['HostConfig.Memory']);
   });
 
   test('gives none to a container that was made without', () => {
     const { Memory: _, MemorySwap: __, ...others } = body.HostConfig ?? {};
-    const asked = asHostAllows({ ...body, HostConfig: others }, info({ SwapLimit: false }));
+    const asked = asHostAllows({ ...body, HostConfig: others }, info({ SwapLimit: false }), made());
     expect(asked.HostConfig).not.toHaveProperty('MemorySwap');
   });
 });

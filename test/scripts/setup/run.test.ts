@@ -32,6 +32,16 @@ test('an unknown program is refused by name', () => {
   const { status, stderr } = runProgram('dmeo');
   expect(status).toBe(2);
   expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, others, test:fast');
+  expect(stderr).toContain('no program "dmeo"; there are: demo, bench, soak, test, crash, cosign, engines, test:fast');
+});
+
+test.each([
+  [['test', '--engine', '28'], '--engine takes 29, and not 28'],
+  [['test', '--engine=20.10'], '--engine takes 29, and not 20.10'],
+  [['test', '--engine'], '--engine takes 29, and not nothing'],
+])('%j is refused before anything is done', (words, said) => {
+  const { status, stdout, stderr } = runProgram(...words);
+  expect([status, stdout, stderr]).toEqual([2, '', `${said}\n`]);
 });
 
 test('npm packages that cannot be installed end it before the program, with what npm said', () => {
@@ -55,6 +65,10 @@ test('every file of tests is run by `npm test` or by the one command that is sai
   expect(longer.crash.every((file) => file.startsWith('crash/'))).toBe(true);
   expect(longer.cosign.every((file) => file.startsWith('cosign/'))).toBe(true);
   expect(longer.others.every((file) => file.startsWith('others/'))).toBe(true);
+  const longer = { crash: files('crash'), cosign: files('cosign'), engines: files('engines') };
+  expect(longer.crash.every((file) => file.startsWith('crash/'))).toBe(true);
+  expect(longer.cosign.every((file) => file.startsWith('cosign/'))).toBe(true);
+  expect(longer.engines.every((file) => file.startsWith('engines/'))).toBe(true);
   const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.test.ts'),
   );
