@@ -7,7 +7,6 @@
 //   node scripts/run.mjs test:fast [args]   the tests that need no Docker Engine
 //   node scripts/run.mjs crash [args]       every operation, cut short at every point: hours
 //   node scripts/run.mjs cosign [args]      evidence with cosign and syft, which are built first
-//   node scripts/run.mjs cosign [args]      evidence read and written by cosign, which is built first
 //   node scripts/run.mjs others [args]      databases in the test runners of other languages, which have to be installed
 //   node scripts/run.mjs engines [args]     the promises on Docker Engine 29, which is built first
 import { spawn } from 'node:child_process';

@@ -2,8 +2,7 @@
  * Which of the projects in vitest.config.ts each command runs. They are named one by one: vitest takes two exclusions for
  * "not this one, or not that one", which excludes nothing.
  *
- * @type {Record<'test' | 'test:fast' | 'crash' | 'cosign' | 'others', string[]>}
- * @type {Record<'test' | 'test:fast' | 'crash' | 'cosign' | 'engines', string[]>}
+ * @type {Record<'test' | 'test:fast' | 'crash' | 'cosign' | 'others' | 'engines', string[]>}
  */
 export const testProjects = {
   test: ['fast', 'real', 'alone'],

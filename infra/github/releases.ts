@@ -34,14 +34,17 @@ export async function publishRelease(
 }
 
 /** The line of a page that names its image. What a person wrote has none. */
-const imageLine = /^`(\S+)@sha256:[0-9a-f]{64}`$/m;
+const imageLine = /^`(\S+)@sha256:[0-9a-f]{64}`$/gm;
 
 function refuseOthers(tag: string, repository: string, body: string): void {
-  const image = imageLine.exec(body)?.[1];
+  // Notes come before it, and may name another one.
+  const image = [...body.matchAll(imageLine)].at(-1)?.[1];
   if (image === undefined || image === repository) return;
   throw new LockageError(`the page at ${tag} is of ${image}, another application of the same repository`, {
     hint: 'Only one application of a repository can have pages: leave `github.releases` out for the others.',
   });
+}
+
 /** Returns the text of the page: as many whole lines of the notes as it takes, and the image in any case. */
 function bodyOf(notes: string, image: string): string {
   let room = longestBody - image.length - 100;

@@ -1,6 +1,5 @@
-import { platformsOf, shortDigest } from '../../../pipelines/model/release.ts';
 import { firstEnvironment } from '../../../pipelines/model/pipeline.ts';
-import { shortDigest } from '../../../pipelines/model/release.ts';
+import { platformsOf, shortDigest } from '../../../pipelines/model/release.ts';
 import type { Bump } from '../../../pipelines/model/version.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { numberOf, type Flags } from '../options.ts';

@@ -8,8 +8,6 @@ import type { CopySource } from '../../../infra/databases/copies.ts';
 import { runAttached } from '../../../infra/system/process.ts';
 import { workerVariables, type DatabaseKind } from '../../../pipelines/databases/kinds.ts';
 import { LockageError } from '../../../pipelines/errors.ts';
-import { openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
-import { didYouMean } from '../../../pipelines/text/suggest.ts';
 import { madeAtOnce, openDatabase, withGuard, type DatabaseFlags } from '../open-database.ts';
 import { countOf } from '../options.ts';
 import { runCommand } from '../run-command.ts';
