@@ -1,3 +1,4 @@
+import { LockedError } from '../../pipelines/errors.ts';
 import { archiveOf, type Archive } from '../../pipelines/model/archive.ts';
 import type { Block, ReleaseList } from '../../pipelines/model/block.ts';
 import type { EnvironmentRecord } from '../../pipelines/model/ledger.ts';
@@ -83,20 +84,25 @@ export class RecordsAdapter implements Records {
 
   async locks(): Promise<readonly RecordLock[]> {
     const common = (await listStacks(this.#settings, this.#project)).filter(isCommonStack);
-    const each = common.map(async (stack): Promise<readonly RecordLock[]> => {
-      const holders = await locksOn(this.#settings, { project: this.#project, stack });
-      if (holders === undefined) return [{ record: stack }];
-      return holders.map(({ user, machine, pid, since }) => ({
-        record: stack,
-        holder: `${user}@${machine} (process ${pid})`,
-        since,
-      }));
-    });
-    return (await Promise.all(each)).flat();
+    return (await Promise.all(common.map((stack) => this.#locksOf(stack)))).flat();
   }
 
-  async liftLocks(names: readonly string[]): Promise<void> {
-    await (await this.#stacks()).cancelLocks([...new Set(names)].filter(isCommonStack));
+  async #locksOf(stack: string): Promise<readonly RecordLock[]> {
+    const holders = await locksOn(this.#settings, { project: this.#project, stack });
+    return holders?.map((holder) => ({ record: stack, holder })) ?? [{ record: stack }];
+  }
+
+  async liftLocks(locks: readonly RecordLock[]): Promise<void> {
+    const records = [...new Set(locks.map(({ record }) => record))].filter(isCommonStack);
+    const shown = new Set(locks.map((lock) => JSON.stringify(lock)));
+    const other = (await Promise.all(records.map((record) => this.#locksOf(record))))
+      .flat()
+      .find((lock) => !shown.has(JSON.stringify(lock)));
+    if (other) throw new LockedError(`${other.record} changed hands meanwhile: nothing was lifted`);
+    const stacks = await this.#stacks();
+    // One after the other: each is a process where the backend is no folder.
+    for (const { record, holder } of locks)
+      await (holder ? stacks.liftLock(record, holder) : stacks.cancelLocks([record]));
   }
 
   async environment(name: string): Promise<EnvironmentRecord> {

@@ -1,3 +1,4 @@
+import type { LockHolder } from './errors.ts';
 import type { ProviderContext } from '../context/provider-context.ts';
 import type { ResourceName } from '../resources/declared.ts';
 import type { RecordedResource } from '../resources/keep-others.ts';
@@ -31,4 +32,6 @@ export interface StackRunner {
   cancelLocks(names: readonly string[]): Promise<void>;
   /** Ends the runs on a stack that a process of this computer has started. */
   endRunsOf(stack: string, parent: number): Promise<void>;
+  /** Lifts the lock that one run has on a stack; it is ended first where it runs on this computer. */
+  liftLock(stack: string, holder: LockHolder): Promise<void>;
 }

@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockageError } from '../../pipelines/errors.ts';
 import type { HeldLock } from '../context/held-lock.ts';
 import { isAlive } from '../system/is-alive.ts';
 import { killLeft, killSession } from '../system/process.ts';
@@ -130,15 +131,32 @@ export class StackRuns {
     await this.#cancel(stack);
   }
 
-  /** Kills the runs on a stack that a process of this computer has started, which would record what it knew over what is known by then. */
+  /**
+   * Kills the runs on a stack that a process of this computer has started, which would record what it knew over what is known by
+   * then. Throws LockageError where one of them stays.
+   */
   async endRunsOf(stack: string, parent: number): Promise<void> {
     const { folder } = settingsIn(this.#settings, stack);
     const here = await thisProcess();
     const isIts = (run: RunMark) =>
       run.parent === parent && run.machine === here.machine && run.pidSpace === here.pidSpace;
     const runs = (await runsIn(folder)).filter(isIts);
-    for (const { pid } of runs) killLeft(pid, folder);
-    await Promise.all(runs.map(({ pid }) => processEnds(pid)));
+    await Promise.all(runs.map(({ pid }) => this.#end(stack, pid)));
+  }
+
+  /** Lifts the lock that one run has on a stack, which is ended first where it runs here. Throws LockageError where it stays. */
+  async liftLock(stack: string, holder: LockHolder): Promise<void> {
+    const runs = await runsIn(settingsIn(this.#settings, stack).folder);
+    if (marksLock(runs, holder, await thisProcess())) await this.#end(stack, holder.pid);
+    await this.#removeLocks(stack, holder);
+  }
+
+  async #end(stack: string, pid: number): Promise<void> {
+    killLeft(pid, await realpath(settingsIn(this.#settings, stack).folder));
+    if (await processEnds(pid)) return;
+    throw new LockageError(`process ${pid}, a Pulumi that works on ${stack}, does not end`, {
+      hint: `End it, and try again: \`kill -KILL ${pid}\`.`,
+    });
   }
 
   async #cancel(stack: string): Promise<void> {

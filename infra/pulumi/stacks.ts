@@ -13,7 +13,7 @@ import { backendFolder } from '../system/backend-folder.ts';
 import { exemptLoopback } from '../system/environment.ts';
 import { withDescendants } from '../system/socket-holder.ts';
 import { settingsIn, type PulumiResult, type PulumiSettings, type RunOptions } from './cli.ts';
-import { translate, PulumiError } from './errors.ts';
+import { translate, PulumiError, type LockHolder } from './errors.ts';
 import { withoutHost } from './forget-host.ts';
 import { serveProgram } from './program-server.ts';
 import { hasUnsealed, withSealed } from './secret-values.ts';
@@ -269,6 +269,10 @@ export class PulumiStacks implements StackRunner {
 
   async endRunsOf(stack: string, parent: number): Promise<void> {
     await this.#runs.endRunsOf(stack, parent);
+  }
+
+  async liftLock(stack: string, holder: LockHolder): Promise<void> {
+    await this.#runs.liftLock(stack, holder);
   }
 
   /**

@@ -27,7 +27,9 @@ export async function withFileLock<T>(
   const end = performance.now() + timeout;
   const own = randomUUID();
   const watch = silence && new SilenceWatch(lock, silence);
-  while (!(await tryLock(lock, own))) {
+  // Where signs of life are watched, age says nothing: a computer that slept has old locks of holders that are well.
+  const isStale = watch ? isDead : isDeadOrOld;
+  while (!(await tryLock(lock, own, isStale))) {
     if (performance.now() > end) throw new LockageError(`another process holds ${lock}`, { hint: 'Try again later.' });
     await watch?.look();
     await sleep(20 + Math.random() * 30);
@@ -66,7 +68,9 @@ class SilenceWatch {
     if (name === undefined || performance.now() - this.#since < this.#silence.longest) return;
     const pid = Number(await readFile(holder, 'utf8').catch(() => ''));
     if (pid > 0) await this.#silence.end(pid);
-    await rm(holder, { force: true });
+    // It may have been waking up meanwhile.
+    const now = await stat(holder).catch(() => undefined);
+    if (now?.mtimeMs === touched?.mtimeMs) await rm(holder, { force: true });
   }
 }
 
@@ -77,7 +81,7 @@ const oldLock = 5 * 60_000;
  * Tries to take the lock: a folder with one file, which holds the process id of its holder. The file's name is unique
  * to that holder, so removing it can never take the lock from another one who has taken it meanwhile.
  */
-async function tryLock(lock: string, own: string): Promise<boolean> {
+async function tryLock(lock: string, own: string, isStale: (holder: string) => Promise<boolean>): Promise<boolean> {
   const [other] = await readdir(lock).catch(() => []);
   if (other !== undefined) {
     const holder = join(lock, other);
@@ -103,11 +107,14 @@ async function release(lock: string, own: string): Promise<void> {
   await rmdir(lock).catch(() => undefined);
 }
 
-async function isStale(holder: string): Promise<boolean> {
+async function isDead(holder: string): Promise<boolean> {
   const pid = await readFile(holder, 'utf8').catch(() => undefined);
   // It was released just now, or cannot be read: neither proves that its process is dead.
-  if (pid === undefined) return false;
-  return !isAlive(Number(pid)) || (await isOld(holder));
+  return pid !== undefined && !isAlive(Number(pid));
+}
+
+async function isDeadOrOld(holder: string): Promise<boolean> {
+  return (await isDead(holder)) || (await isOld(holder));
 }
 
 /** Returns whether a lock is old. Process ids are reused. */

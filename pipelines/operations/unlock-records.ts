@@ -12,16 +12,15 @@ export type UnlockRecordsResult =
 export async function unlockRecords(context: Context, _request: object): Promise<UnlockRecordsResult> {
   const locks = await context.records.locks();
   if (locks.length === 0) return { outcome: 'not locked' };
-  for (const { record, holder, since } of locks) {
-    const ago = since === undefined ? '' : ` since ${agoText(since, context.now())}`;
-    context.terminal.note(
-      holder === undefined ? `${record}: the backend does not say by whom` : `${record} is locked by ${holder}${ago}`,
-    );
+  for (const { record, holder } of locks) {
+    const who =
+      holder &&
+      `${holder.user}@${holder.machine} (process ${holder.pid}) since ${agoText(holder.since, context.now())}`;
+    context.terminal.note(who ? `${record} is locked by ${who}` : `${record}: the backend does not say by whom`);
   }
   await context.terminal.confirm(
     'Lift it? Whoever is at work on it still would write over what is recorded meanwhile.',
   );
-  const records = locks.map(({ record }) => record);
-  await context.records.liftLocks(records);
-  return { outcome: 'unlocked', records };
+  await context.records.liftLocks(locks);
+  return { outcome: 'unlocked', records: [...new Set(locks.map(({ record }) => record))] };
 }

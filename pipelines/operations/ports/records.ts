@@ -26,8 +26,8 @@ export interface Records {
   changeBlocks(change: (blocks: readonly Block[]) => readonly Block[], message: string): Promise<readonly Block[]>;
   /** Returns who has the records that all environments share locked in the backend. */
   locks(): Promise<readonly RecordLock[]>;
-  /** Lifts the locks of such records, whoever has them. Throws LockageError. */
-  liftLocks(names: readonly string[]): Promise<void>;
+  /** Lifts such locks. Throws LockedError where by now somebody else has one of those records. */
+  liftLocks(locks: readonly RecordLock[]): Promise<void>;
   machineImages(): Promise<readonly MachineImage[]>;
   /** Returns the environments that were archived; one that was promoted to again counts no more, and is among them still. */
   archives(): Promise<readonly Archive[]>;
@@ -41,8 +41,12 @@ export interface Records {
 /** The lock of a record that all environments share. */
 export interface RecordLock {
   readonly record: string;
-  /** as `anna@desk (process 4711)`; absent where the backend does not tell, nor whether there is one at all */
-  readonly holder?: string;
-  /** ISO 8601 */
-  readonly since?: string;
+  /** absent where the backend does not tell, nor whether there is one at all */
+  readonly holder?: {
+    readonly user: string;
+    readonly machine: string;
+    readonly pid: number;
+    /** ISO 8601 */
+    readonly since: string;
+  };
 }

@@ -65,8 +65,7 @@ const records = (world: MemoryWorld): Ports['records'] => ({
   machineImages: async () => world.images,
   archives: async () => world.archives,
   locks: async () => world.recordLocks,
-  liftLocks: async (names) =>
-    void (world.recordLocks = world.recordLocks.filter(({ record: name }) => !names.includes(name))),
+  liftLocks: async (locks) => void (world.recordLocks = world.recordLocks.filter((lock) => !locks.includes(lock))),
   changeArchives: async (change) => (world.archives = change(world.archives)),
 });
 

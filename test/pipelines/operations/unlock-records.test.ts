@@ -3,7 +3,8 @@ import { InterruptedError } from '../../../pipelines/errors.ts';
 import { perform } from '../../../pipelines/operations/perform.ts';
 import { onHosts, worldOf } from './situations.ts';
 
-const anna = { record: 'releases', holder: 'anna@desk (process 4711)', since: '2026-01-02T03:04:05Z' };
+const holder = { user: 'anna', machine: 'desk', pid: 4711, since: '2026-01-02T03:04:05Z' };
+const anna = { record: 'releases', holder };
 
 test('whoever has records of all environments is shown, and then they are lifted', async () => {
   const world = await worldOf(onHosts());

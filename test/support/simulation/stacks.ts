@@ -121,6 +121,10 @@ export class InProcessStacks implements StackRunner {
     for (const name of names) this.#parts.states.locks.delete(name);
   }
 
+  async liftLock(name: string): Promise<void> {
+    this.#parts.states.locks.delete(name);
+  }
+
   async endRunsOf(): Promise<void> {
     // None outlasts the command that it belongs to.
   }
