@@ -121,7 +121,7 @@ export class HostKeys {
     try {
       for (const algorithms of ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512,rsa-sha2-256']) {
         const note = join(folder, algorithms);
-        const reading = keyReading(plain.host, target, plain.knownHosts, note, algorithms);
+        const reading = keyReading(plain, target, note, algorithms);
         const called = `ssh to ${host.name}`;
         const { stderr, late } = await retryDropped(() => runSsh(reading, 30_000, { called }));
         keys.push(...parseKeys(await readFile(note, 'utf8').catch(() => '')));
