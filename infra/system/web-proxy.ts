@@ -70,7 +70,7 @@ function isWithin(network: string, host: string): boolean {
 
 /** Returns whether a name or address, without brackets, is this computer's own. */
 export function isLoopback(host: string): boolean {
-  return isWithin('127.0.0.0/8', host) || isWithin('::1/128', host);
+  return ['127.0.0.0/8', '::1/128', '::ffff:127.0.0.0/104'].some((network) => isWithin(network, host));
 }
 
 function hostOf({ hostname }: URL): string {
