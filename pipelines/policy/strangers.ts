@@ -3,15 +3,21 @@ import type { HostReport } from '../model/host-report.ts';
 import type { EnvironmentRecord } from '../model/ledger.ts';
 import type { KeptRecord } from '../model/record-copy.ts';
 import type { Ledger } from '../model/revision.ts';
-import type { Target } from '../model/target.ts';
+import { toRecord } from '../model/target-record.ts';
+import { edgeHosts, type Target } from '../model/target.ts';
 
 /** Returns the hosts on which this record has nothing, and where an environment of that name was recorded: somebody else's, maybe. */
 export function unknownHosts(
   { containers }: Pick<EnvironmentRecord, 'containers'>,
   reports: readonly Pick<HostReport, 'host' | 'fence'>[],
 ): readonly Target[] {
-  const known = new Set(containers.map(({ host }) => host.name));
-  return reports.flatMap(({ host, fence }) => ((fence?.recorded ?? 0) > 0 && !known.has(host.name) ? [host] : []));
+  const known = new Set(containers.flatMap(({ host }) => [host, ...edgeHosts(host)].map(placeOf)));
+  return reports.flatMap(({ host, fence }) => ((fence?.recorded ?? 0) > 0 && !known.has(placeOf(host)) ? [host] : []));
+}
+
+/** A name alone may have been given to another machine. */
+function placeOf(target: Target): string {
+  return `${target.name} ${toRecord(target).url}`;
 }
 
 /**

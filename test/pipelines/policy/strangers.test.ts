@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { KeptRecord } from '../../../pipelines/model/record-copy.ts';
 import type { Revision } from '../../../pipelines/model/revision.ts';
 import { refuseStrangers, unknownHosts } from '../../../pipelines/policy/strangers.ts';
-import { host, record, refusal, revision, spec } from '../model/values.ts';
+import { host, hostWith, record, refusal, revision, spec } from '../model/values.ts';
 
 const at = (number: number, hour = 10) =>
   revision(number, `1.${number}.0`, { startedAt: `2026-01-${String(number).padStart(2, '0')}T${hour}:00:00.000Z` });
@@ -58,4 +58,20 @@ test('only hosts where this record has nothing, and which know a revision, are a
     { host: host('prod-4'), fence: { ...fence, recorded: 0 } },
   ];
   expect(unknownHosts(known, reports).map(({ name }) => name)).toEqual(['prod-2']);
+});
+
+test('a host that got the name of another machine is asked', () => {
+  const fence = { revision: 2, operation: 'x', recorded: 2 };
+  const known = record([at(1)], [{ host: hostWith('prod-1', { url: 'ssh://deploy@10.0.0.1' }), spec: spec('web') }]);
+  const asked = (url: string) => unknownHosts(known, [{ host: hostWith('prod-1', { url }), fence }]);
+  expect(asked('ssh://deploy@10.0.0.1')).toEqual([]);
+  expect(asked('ssh://deploy@10.0.0.2').map(({ name }) => name)).toEqual(['prod-1']);
+});
+
+test('managers of a swarm that runs what is recorded are known, and a new one is asked', () => {
+  const fence = { revision: 2, operation: 'x', recorded: 2 };
+  const swarm = { kind: 'swarm', name: 'swarm', managers: [host('m-1'), host('m-2')] } as const;
+  const known = record([at(1)], [{ host: swarm, spec: spec('web') }]);
+  const reports = [swarm, host('m-1'), host('m-2'), host('m-3')].map((each) => ({ host: each, fence }));
+  expect(unknownHosts(known, reports).map(({ name }) => name)).toEqual(['m-3']);
 });
