@@ -24,7 +24,7 @@ describe('a host that keeps a record', () => {
     ['of which the beginning is forgotten here', history(1, 5), history(4, 8)],
     ['of which the end alone is kept there', history(3, 5), history(1, 8)],
     ['without any revision', [], history(1, 5)],
-    ['that cannot be read', undefined, history(1, 5)],
+    ['that it does not have', undefined, history(1, 5)],
   ])('%s is this project’s own, as far as is known', (_case, theirs, own) => {
     expect(refusal(() => refuseStrangers(place, record(own), [kept(theirs)]))).toBe('no refusal');
   });
@@ -46,6 +46,18 @@ describe('a host that keeps a record', () => {
     );
     expect(text).toContain('Name `app` or the environment otherwise');
   });
+});
+
+test.each<readonly [string, Partial<KeptRecord>]>([
+  ['no edge proxy of it runs there', { unread: true, noCopy: 'no edge proxy of it runs there' }],
+  ['does not answer within 10 s', { error: 'does not answer within 10 s' }],
+])('a host whose record cannot be read may be anybody’s: %s', (reason, told) => {
+  const silent: KeptRecord = { host: host('prod-9'), containers: new Map(), ...told };
+  const text = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 2)), silent]));
+  expect(text).toMatch(`whose prod of shop is on prod-9 cannot be told | prod-9: ${reason}`);
+  expect(text).toContain('`docker start shop-prod-edge`');
+  const others = refusal(() => refuseStrangers(place, record(history(1, 5)), [kept(history(1, 3, 11)), silent]));
+  expect(others).toMatch(/^on prod-9, prod of shop is another project’s/);
 });
 
 test('only hosts where this record has nothing, and which know a revision, are asked', () => {
